@@ -1,0 +1,1 @@
+"""Search and decomposition: they know callables and bounds, no volts."""

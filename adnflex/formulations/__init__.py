@@ -1,0 +1,1 @@
+"""Algebra only: no table, no device, no solver."""

@@ -1,0 +1,179 @@
+r"""The convex hull of "which branch of a chain is open", by disaggregation.
+
+In a chain of branches through nodes of degree two at most one branch is open.  Where branch `i` is open the
+flows of all others are known but for losses and voltage-dependent parts: the chain then hangs from its two
+ends in two stubs.  So every flow splits into a part for each branch that can be open, which lies between
+known constants times :math:`\lambda_i = 1 - z_i`, and a part for "none is open" with weight
+:math:`\mu = 1 - \sum \lambda_i`:
+
+.. math::
+
+    P_k = P^0_k + P^c_k, \quad
+    \sum_i \lambda_i \underline D^i_k \le P^c_k \le \sum_i \lambda_i \overline D^i_k, \quad
+    {P^0_k}^2 + {Q^0_k}^2 \le l^0_k \, (\mu v), \quad
+    l_k \ge l^0_k + \sum_i \lambda_i \, \underline l^i_k
+
+Without it the relaxation may open every branch of a loop a little and pay almost nothing.  All constants
+are bounds that each AC state within the voltage limits obeys, so nothing is cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.formulations.bounds import Bounds
+from adnflex.formulations.cones import Cone, record_cone
+from adnflex.grid.model import ComplexArray, FloatArray, Grid
+from adnflex.grid.topology import Chain
+
+__all__ = ["StubFlows", "declare_chain_hull", "stub_flows"]
+
+
+@dataclass(frozen=True)
+class StubFlows:
+    """Bounds of the flows of a chain of c branches, row: the open branch, column: the branch.
+
+    Attributes
+    ----------
+    p_low, p_high, q_low, q_high : (c, c) array
+        Flow into the impedance at the branch's from end [pu]; 0 on the diagonal.
+    l_low : (c, c) array
+        Squared current, from below [pu].
+    """
+
+    p_low: FloatArray
+    p_high: FloatArray
+    q_low: FloatArray
+    q_high: FloatArray
+    l_low: FloatArray
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """What a node draws with all that hangs on it by bridges: bounds [pu]."""
+
+    low: ComplexArray
+    high: ComplexArray
+    current: FloatArray
+
+
+def withdrawals(grid: Grid, bounds: Bounds) -> Withdrawal:
+    """Bound the withdrawal ``p + jq`` of every node with its bridge subtrees, losses included."""
+    v_low, v_high = bounds.v_min, bounds.v_max
+    low, high = _shunt_range(grid.y, v_low, v_high)
+    low, high = low + grid.p + 1j * grid.q, high + grid.p + 1j * grid.q
+    for node, ratio, y_closed, y_open in (
+        (grid.f, grid.ratio, grid.y_from, grid.open_from),
+        (grid.t, np.ones(grid.m), grid.y_to, grid.open_to),
+    ):
+        closed_low, closed_high = _shunt_range(y_closed / ratio**2, v_low[node], v_high[node])
+        open_low, open_high = _shunt_range(y_open / ratio**2, v_low[node], v_high[node])
+        np.add.at(low, node, _each(np.minimum, closed_low, open_low))
+        np.add.at(high, node, _each(np.maximum, closed_high, open_high))
+    current = bounds.node_current.copy()
+    own_low, own_high, own_current = low.copy(), high.copy(), current.copy()
+    for block in bounds.groups:
+        if not block.is_bridge:
+            continue
+        loss = ((grid.r + 1j * grid.x)[block.below_branches] * bounds.i_max[block.below_branches] ** 2).sum()
+        entry = int(block.entry[0])
+        if len(block.entry) > 1:
+            continue
+        low[entry] += own_low[block.below].sum() + min(loss.imag, 0) * 1j
+        high[entry] += own_high[block.below].sum() + loss
+        current[entry] += own_current[block.below].sum()
+    return Withdrawal(low, high, current)
+
+
+def _each(pick: np.ufunc, a: ComplexArray, b: ComplexArray) -> ComplexArray:
+    return np.asarray(pick(a.real, b.real) + 1j * pick(a.imag, b.imag))
+
+
+def _shunt_range(y: ComplexArray, v_low: FloatArray, v_high: FloatArray) -> tuple[ComplexArray, ComplexArray]:
+    """Range of ``conj(y) v``: real and imaginary part each."""
+    at_low, at_high = np.conj(y) * v_low, np.conj(y) * v_high
+    return _each(np.minimum, at_low, at_high), _each(np.maximum, at_low, at_high)
+
+
+def stub_flows(grid: Grid, bounds: Bounds, drawn: Withdrawal, chain: Chain) -> StubFlows:
+    """Bound all flows of a chain for each of its branches being the open one."""
+    c = len(chain.branches)
+    nodes = np.array(chain.nodes, dtype=np.int64)
+    z = (grid.r + 1j * grid.x)[list(chain.branches)]
+    low, high = np.zeros((c, c), complex), np.zeros((c, c), complex)
+    for i in range(c):
+        for k in range(c):
+            if k == i:
+                continue
+            between = nodes[k:i] if k < i else nodes[i:k]
+            inner = range(k, i) if k < i else range(i + 1, k + 1)
+            # the current falls towards the open branch; each branch carries at most what is below it
+            loss = sum(z[j] * drawn.current[nodes[j:i] if k < i else nodes[i:j]].sum() ** 2 for j in inner)
+            # whether the branch's own loss counts depends on which end is measured: take it into the range
+            span_low = drawn.low[between].sum() + 1j * min(complex(loss).imag, 0)
+            span_high = drawn.high[between].sum() + complex(loss)
+            downstream = (k < i) == chain.along[k]
+            low[i, k], high[i, k] = (span_low, span_high) if downstream else (-span_high, -span_low)
+    nearest = np.where(low.real > 0, low.real, np.where(high.real < 0, high.real, 0.0)) ** 2
+    nearest += np.where(low.imag > 0, low.imag, np.where(high.imag < 0, high.imag, 0.0)) ** 2
+    branches = list(chain.branches)
+    v_top = bounds.v_max[grid.f[branches]] / grid.ratio[branches] ** 2
+    return StubFlows(low.real, high.real, low.imag, high.imag, nearest / v_top)
+
+
+def declare_chain_hull(
+    block: pyo.Block, grid: Grid, bounds: Bounds, chains: Sequence[Chain], free: Sequence[int]
+) -> None:
+    """Declare the disaggregation of every chain.
+
+    Parameters
+    ----------
+    block : pyomo Block
+        Has the variables of `declare_distflow` and ``z``; gets ``p0``, ``q0``, ``l0``, ``w0`` for the branches of
+        the chains (the part in which no branch of its chain is open).
+    grid, bounds : Grid, Bounds
+        The grid and its bounds.
+    chains : sequence of Chain
+        The chains.
+    free : sequence of int
+        Branches that may be open.
+    """
+    b = block
+    is_free = set(free)
+    drawn = withdrawals(grid, bounds)
+    used = [chain for chain in chains if sum(k in is_free for k in chain.branches) >= 2]
+    members = [k for chain in used for k in chain.branches]
+    s_max = bounds.i_max * np.sqrt(bounds.v_max[grid.f]) / grid.ratio
+    v_top = bounds.v_max[grid.f] / grid.ratio**2
+    b.p0 = pyo.Var(members, bounds=lambda _, k: (-s_max[k], s_max[k]))
+    b.q0 = pyo.Var(members, bounds=lambda _, k: (-s_max[k], s_max[k]))
+    b.l0 = pyo.Var(members, bounds=lambda _, k: (0, bounds.i_max[k] ** 2))
+    b.w0 = pyo.Var(members, bounds=lambda _, k: (0, v_top[k]))
+    b.chain_hull = pyo.ConstraintList()
+    rows = b.chain_hull
+    for chain in used:
+        flows = stub_flows(grid, bounds, drawn, chain)
+        opened = [(i, 1 - b.z[k]) for i, k in enumerate(chain.branches) if k in is_free]
+        none_open = 1 - pyo.quicksum(share for _, share in opened)
+        for k, branch in enumerate(chain.branches):
+            for flow, part, low, high in (
+                (b.p[branch], b.p0[branch], flows.p_low, flows.p_high),
+                (b.q[branch], b.q0[branch], flows.q_low, flows.q_high),
+            ):
+                rows.add(flow - part >= pyo.quicksum(float(low[i, k]) * share for i, share in opened))
+                rows.add(flow - part <= pyo.quicksum(float(high[i, k]) * share for i, share in opened))
+                rows.add(part <= s_max[branch] * none_open)
+                rows.add(part >= -s_max[branch] * none_open)
+            rows.add(
+                b.l[branch]
+                >= b.l0[branch] + pyo.quicksum(float(flows.l_low[i, k]) * share for i, share in opened)
+            )
+            node, tau2 = int(grid.f[branch]), float(grid.ratio[branch]) ** 2
+            v_low, v_high = bounds.v_min[node] / tau2, bounds.v_max[node] / tau2
+            rows.add(b.w0[branch] <= v_high * none_open)
+            rows.add(b.w0[branch] <= b.v[node] / tau2 - v_low * (1 - none_open))
+            record_cone(b, Cone(b.p0[branch], b.q0[branch], b.l0[branch], b.w0[branch]))

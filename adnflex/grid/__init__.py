@@ -1,0 +1,16 @@
+"""pandapower to arrays and back."""
+
+from adnflex.grid.apply import apply_switches, switch_table
+from adnflex.grid.model import Branch, Decision, Grid, Member
+from adnflex.grid.read import fingerprint, read_grid
+
+__all__ = [
+    "Branch",
+    "Decision",
+    "Grid",
+    "Member",
+    "apply_switches",
+    "fingerprint",
+    "read_grid",
+    "switch_table",
+]

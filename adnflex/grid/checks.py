@@ -1,0 +1,259 @@
+"""Input faults of a pandapower net, found before anything is built; each check returns sentences.
+
+A check looks at one thing and knows nothing of the others; `require_sound` collects them all and raises
+once.  A sentence names element, index, value, what is allowed and the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.errors import InputError, UnsupportedElement
+
+__all__ = ["check_vm_limits", "require_sound", "shorten"]
+
+# What runpp knows and no formulation here does: the reason and the way out.
+_REFUSED = {
+    "gen": "its reactive power follows a voltage set-point; replace it by an sgen with its present reactive "
+    "power (pandapower.toolbox.replace_gen_by_sgen) or, if it is the source, set slack=True",
+    "xward": "it holds a voltage behind an impedance; replace it (pandapower.toolbox.replace_xward_by_ward)",
+    "trafo3w": "it has three windings; replace it by transformers at a common bus",
+    "impedance": "its impedance may differ by direction; replace it (pandapower.toolbox.replace_impedance_by_line)",
+    "dcline": "it couples two AC points; replace it by two sgens at its set-point "
+    "(pandapower.toolbox.replace_dcline_by_sgens... or delete it)",
+    "svc": "it controls a voltage; replace it by a shunt or an sgen",
+    "ssc": "it controls a voltage; replace it by an sgen",
+    "vsc": "it belongs to a DC network; replace it by an sgen",
+    "tcsc": "it controls a flow; replace it by a line",
+    "line_dc": "DC networks are not modelled; take it out of service",
+    "asymmetric_load": "models here are balanced; replace it by a load with the three-phase sum",
+    "asymmetric_sgen": "models here are balanced; replace it by an sgen with the three-phase sum",
+}
+
+# Columns that enter power flow, with what is allowed: (table, column, test, what is allowed).
+_Test = Callable[[np.ndarray], np.ndarray]
+_ANY: _Test = lambda a: np.ones(len(a), dtype=bool)  # noqa: E731
+_POSITIVE: _Test = lambda a: a > 0  # noqa: E731
+_NOT_NEGATIVE: _Test = lambda a: a >= 0  # noqa: E731
+_VALUES: tuple[tuple[str, str, _Test, str], ...] = (
+    ("bus", "vn_kv", _POSITIVE, "above 0"),
+    ("line", "length_km", _POSITIVE, "above 0"),
+    ("line", "r_ohm_per_km", _NOT_NEGATIVE, "0 or more"),
+    ("line", "x_ohm_per_km", _ANY, "a number"),
+    ("line", "c_nf_per_km", _NOT_NEGATIVE, "0 or more"),
+    ("line", "g_us_per_km", _NOT_NEGATIVE, "0 or more"),
+    ("line", "parallel", _POSITIVE, "1 or more"),
+    ("line", "df", _POSITIVE, "above 0"),
+    ("trafo", "sn_mva", _POSITIVE, "above 0"),
+    ("trafo", "vn_hv_kv", _POSITIVE, "above 0"),
+    ("trafo", "vn_lv_kv", _POSITIVE, "above 0"),
+    ("trafo", "vk_percent", _POSITIVE, "above 0"),
+    ("trafo", "vkr_percent", _NOT_NEGATIVE, "0 or more"),
+    ("trafo", "pfe_kw", _NOT_NEGATIVE, "0 or more"),
+    ("trafo", "i0_percent", _NOT_NEGATIVE, "0 or more"),
+    ("trafo", "parallel", _POSITIVE, "1 or more"),
+    ("load", "p_mw", _ANY, "a number"),
+    ("load", "q_mvar", _ANY, "a number"),
+    ("load", "scaling", _ANY, "a number"),
+    ("sgen", "p_mw", _ANY, "a number"),
+    ("sgen", "q_mvar", _ANY, "a number"),
+    ("sgen", "scaling", _ANY, "a number"),
+    ("storage", "p_mw", _ANY, "a number"),
+    ("storage", "q_mvar", _ANY, "a number"),
+    ("storage", "scaling", _ANY, "a number"),
+    ("shunt", "p_mw", _ANY, "a number"),
+    ("shunt", "q_mvar", _ANY, "a number"),
+    ("shunt", "step", _NOT_NEGATIVE, "0 or more"),
+    ("ext_grid", "vm_pu", _POSITIVE, "above 0"),
+)
+
+_BUS_COLUMNS = {
+    "load": ("bus",),
+    "sgen": ("bus",),
+    "gen": ("bus",),
+    "storage": ("bus",),
+    "shunt": ("bus",),
+    "ward": ("bus",),
+    "motor": ("bus",),
+    "ext_grid": ("bus",),
+    "line": ("from_bus", "to_bus"),
+    "trafo": ("hv_bus", "lv_bus"),
+    "switch": ("bus",),
+}
+
+
+def shorten(items: Iterable[Any], most: int = 8) -> str:
+    """List items for a sentence, the first few of many.
+
+    Examples
+    --------
+    >>> shorten(range(3))
+    '0, 1, 2'
+    >>> shorten(range(12), most=3)
+    '0, 1, 2 and 9 more'
+    """
+    texts = [str(i) for i in items]
+    rest = len(texts) - most
+    return ", ".join(texts) if rest <= 0 else f"{', '.join(texts[:most])} and {rest} more"
+
+
+def require_sound(net: pandapowerNet, extra: Sequence[str] = ()) -> None:
+    """Raise once with every fault of the net.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The caller's net; it is only read.
+    extra : sequence of str
+        Further findings to report together with these.
+
+    Raises
+    ------
+    UnsupportedElement
+        If all faults are elements that no model here holds.
+    InputError
+        If there is any other fault.
+    """
+    unsupported = [*_unsupported(net), *_current_loads(net)]
+    faults = [*_buses_exist(net), *_values(net), *_zero_impedance(net), *_sources(net), *extra]
+    if faults:
+        raise InputError([*faults, *unsupported])
+    if unsupported:
+        raise UnsupportedElement(unsupported)
+
+
+def _in_service(net: pandapowerNet, table: str) -> pd.DataFrame:
+    """Rows of a table that take part in power flow (an out-of-service line may still be a tie)."""
+    rows = net[table]
+    if table == "line" or "in_service" not in rows.columns:
+        return rows
+    return rows[rows["in_service"].to_numpy(dtype=bool)]
+
+
+def _unsupported(net: pandapowerNet) -> list[str]:
+    found = []
+    for table, reason in _REFUSED.items():
+        if table not in net or not len(net[table]):
+            continue
+        rows = _in_service(net, table)
+        if table == "gen" and "slack" in rows.columns:
+            rows = rows[~rows["slack"].fillna(False).to_numpy(dtype=bool)]
+        found.extend(f"{table} {i} is not supported: {reason}." for i in rows.index)
+    return found
+
+
+def _current_loads(net: pandapowerNet) -> list[str]:
+    """Constant-current shares are linear in the voltage magnitude, not in its square."""
+    rows = _in_service(net, "load")
+    found = []
+    for column in ("const_i_p_percent", "const_i_q_percent"):
+        if column in rows.columns:
+            bad = rows[column].fillna(0.0).to_numpy(dtype=float) != 0
+            found.extend(
+                f"load {i} is not supported: {column} is {rows.at[i, column]:g}; constant-current shares are not "
+                "linear in squared voltage, split it into constant power and constant impedance."
+                for i in rows.index[bad]
+            )
+    return found
+
+
+def _buses_exist(net: pandapowerNet) -> list[str]:
+    known = set(net.bus.index)
+    found = []
+    for table, columns in _BUS_COLUMNS.items():
+        for column in columns:
+            rows = net[table]
+            bad = [i for i, b in rows[column].items() if b not in known]
+            found.extend(
+                f"{table} {i}: {column} is {rows.at[i, column]}, which is not in net.bus; give an existing bus."
+                for i in bad
+            )
+    return found
+
+
+def _values(net: pandapowerNet) -> list[str]:
+    found = []
+    for table, column, allowed, words in _VALUES:
+        rows = _in_service(net, table)
+        if not len(rows) or column not in rows.columns:
+            continue
+        values = pd.to_numeric(rows[column], errors="coerce").to_numpy(dtype=float)
+        bad = ~np.isfinite(values)
+        bad[~bad] = ~allowed(values[~bad])
+        found.extend(
+            f"{table} {i}: {column} is {v:g}; give {words}."
+            for i, v in zip(rows.index[bad], values[bad], strict=True)
+        )
+    return found
+
+
+def _zero_impedance(net: pandapowerNet) -> list[str]:
+    z = net.line[["r_ohm_per_km", "x_ohm_per_km"]].to_numpy(dtype=float)
+    return [
+        f"line {i}: r_ohm_per_km and x_ohm_per_km are both 0; power flow has no answer, "
+        "use a closed bus-bus switch instead."
+        for i in net.line.index[(z == 0).all(axis=1)]
+    ]
+
+
+def _sources(net: pandapowerNet) -> list[str]:
+    grids = _in_service(net, "ext_grid")
+    slack = _in_service(net, "gen")
+    slack = slack[slack["slack"].fillna(False).to_numpy(dtype=bool)] if len(slack) else slack
+    if len(grids) or len(slack):
+        return []
+    return ["the net has no external grid in service; add one with pandapower.create_ext_grid(net, bus, vm_pu=1.0)."]
+
+
+def check_vm_limits(net: pandapowerNet, vm_limits: tuple[float, float] | None) -> list[str]:
+    """Find missing or contradictory voltage limits.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net, whose ``bus.min_vm_pu`` and ``bus.max_vm_pu`` count where `vm_limits` is None.
+    vm_limits : (float, float) or None
+        Lower and upper limit for every bus [pu].
+
+    Examples
+    --------
+    >>> import pandapower as pp
+    >>> net = pp.create_empty_network()
+    >>> _ = pp.create_bus(net, vn_kv=20.0)
+    >>> check_vm_limits(net, (1.05, 0.95))
+    ['vm_limits is (1.05, 0.95); give a lower limit below the upper one, both above 0, e.g. (0.95, 1.05).']
+    """
+    if vm_limits is not None:
+        try:
+            low, high = (float(v) for v in vm_limits)
+        except (TypeError, ValueError):
+            return [f"vm_limits is {vm_limits!r}; give two numbers in pu, e.g. (0.95, 1.05)."]
+        if not 0 < low < high < np.inf:
+            return [
+                f"vm_limits is ({low:g}, {high:g}); give a lower limit below the upper one, both above 0, "
+                "e.g. (0.95, 1.05)."
+            ]
+        return []
+    buses = net.bus[net.bus["in_service"].to_numpy(dtype=bool)]
+    found = []
+    for column in ("min_vm_pu", "max_vm_pu"):
+        values = buses[column] if column in buses.columns else pd.Series(np.nan, index=buses.index)
+        bad = buses.index[values.isna().to_numpy()]
+        if len(bad):
+            found.append(
+                f"bus {shorten(bad)}: {column} is missing; set net.bus['{column}'] or pass "
+                "vm_limits=(0.95, 1.05) (command line: --vm-limits 0.95 1.05)."
+            )
+    if not found:
+        low_, high_ = buses["min_vm_pu"].to_numpy(float), buses["max_vm_pu"].to_numpy(float)
+        found.extend(
+            f"bus {i}: min_vm_pu {a:g} is above max_vm_pu {b:g}; give a lower limit below the upper one."
+            for i, a, b in zip(buses.index, low_, high_, strict=True)
+            if a > b
+        )
+    return found

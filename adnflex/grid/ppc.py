@@ -1,0 +1,121 @@
+"""The one place that calls pandapower's own converter, so that both sides agree by construction.
+
+`runpp` builds bus and branch matrices with `_pd2ppc`; reading the same matrices means that cable
+charging, transformer taps, magnetisation and shunts are what AC power flow will use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pandapower import pandapowerNet
+from pandapower.auxiliary import _add_ppc_options
+from pandapower.pd2ppc import _pd2ppc
+from pandapower.pypower.idx_brch import (
+    BR_B,
+    BR_B_ASYM,
+    BR_G,
+    BR_G_ASYM,
+    BR_R,
+    BR_X,
+    F_BUS,
+    T_BUS,
+    TAP,
+)
+from pandapower.pypower.idx_bus import BASE_KV, BS, CZD_P, CZD_Q, GS, PD, QD
+
+from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, IntArray
+
+__all__ = ["Matrices", "matrices"]
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Bus and branch data of a net, per unit on ``net.sn_mva``.
+
+    Bus arrays have one row a supplied node, branch arrays one row an energisable branch; `row_of` finds
+    the branch row of a pandapower element (-1: not in service or not supplied).
+    """
+
+    node_of: dict[int, int]
+    base_kv: FloatArray
+    p: FloatArray
+    q: FloatArray
+    y: ComplexArray
+    f: IntArray
+    t: IntArray
+    r: FloatArray
+    x: FloatArray
+    ratio: FloatArray
+    y_from: ComplexArray
+    y_to: ComplexArray
+    row_of: dict[tuple[str, int], int]
+
+
+def matrices(net: pandapowerNet) -> Matrices:
+    """Convert a net (a private copy: pandapower writes work tables into it) with the options of `runpp`."""
+    net["_options"] = {}
+    _add_ppc_options(
+        net,
+        calculate_voltage_angles=False,
+        trafo_model="t",
+        check_connectivity=True,
+        mode="pf",
+        switch_rx_ratio=2,
+        enforce_p_lims=False,
+        enforce_q_lims=False,
+        recycle=None,
+        voltage_depend_loads=True,
+    )
+    ppc, ppci = _pd2ppc(net)
+    bus = np.real(ppci["bus"])
+    base = float(net.sn_mva)
+    alive = np.asarray(ppci["internal"]["branch_is"], dtype=bool)
+    branch = ppc["branch"][alive]
+    pd, qd = bus[:, PD] / base, bus[:, QD] / base
+    zp, zq = bus[:, CZD_P], bus[:, CZD_Q]
+    shunt = (bus[:, GS] + 1j * bus[:, BS]) / base
+    y_half = (branch[:, BR_G] + 1j * branch[:, BR_B]) / 2
+    y_asym = (branch[:, BR_G_ASYM] + 1j * branch[:, BR_B_ASYM]) / 2
+    ratio = np.real(branch[:, TAP]).copy()
+    ratio[ratio == 0] = 1.0
+    return Matrices(
+        node_of=_node_of(net, len(bus)),
+        base_kv=bus[:, BASE_KV].copy(),
+        p=pd * (1 - zp),
+        q=qd * (1 - zq),
+        y=shunt + pd * zp - 1j * qd * zq,
+        f=np.real(branch[:, F_BUS]).astype(np.int64),
+        t=np.real(branch[:, T_BUS]).astype(np.int64),
+        r=np.real(branch[:, BR_R]).copy(),
+        x=np.real(branch[:, BR_X]).copy(),
+        ratio=ratio,
+        y_from=y_half,
+        y_to=y_half + y_asym,
+        row_of=_row_of(net, alive),
+    )
+
+
+def _node_of(net: pandapowerNet, n_nodes: int) -> dict[int, int]:
+    """Node of every pandapower bus that is in service and supplied."""
+    lookup = net["_pd2ppc_lookups"]["bus"]
+    in_service = net.bus.index[net.bus["in_service"].to_numpy(dtype=bool)]
+    found = {int(b): int(lookup[b]) for b in in_service}
+    return {b: k for b, k in found.items() if 0 <= k < n_nodes}
+
+
+def _row_of(net: pandapowerNet, alive: BoolArray) -> dict[tuple[str, int], int]:
+    """Branch row of every line, transformer and closed bus-bus switch with an impedance."""
+    lookups: dict[str, tuple[int, int]] = net["_pd2ppc_lookups"]["branch"]
+    position = np.where(alive, np.cumsum(alive) - 1, -1)
+    rows: dict[tuple[str, int], int] = {}
+    for element in ("line", "trafo", "switch"):
+        if element not in lookups:
+            continue
+        first, last = lookups[element]
+        table: Any = net[element]
+        index = table.index[net["_impedance_bb_switches"]] if element == "switch" else table.index
+        rows.update({(element, int(i)): int(k) for i, k in zip(index, position[first:last], strict=True)})
+    return rows

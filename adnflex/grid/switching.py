@@ -1,0 +1,146 @@
+"""What may be switched: the caller's choice turned into one `Decision` a branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.grid.checks import shorten
+from adnflex.grid.model import Decision
+
+__all__ = ["decisions"]
+
+
+def decisions(
+    net: pandapowerNet,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+) -> tuple[list[Decision], list[str]]:
+    """List the branches that may be switched, and the faults of the caller's choice.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is only read.
+    switchable_lines : iterable of int, ``"all"`` or None
+        Lines that may be switched.  None: every line in service that carries a line switch and, in nets
+        without switch rows, every line (the out-of-service ones are ties).
+    switchable_switches : iterable of int
+        Bus-bus and transformer switches that may be operated as well.
+
+    Returns
+    -------
+    list of Decision, list of str
+        The decisions, in order of element and index, and the findings.
+    """
+    line_switches = _branch_switches(net, "l")
+    lines, findings = _chosen_lines(net, switchable_lines, line_switches)
+    found = [_line_decision(net, i, line_switches.get(i, [])) for i in lines]
+    switches = list(dict.fromkeys(int(s) for s in switchable_switches))
+    unknown = [s for s in switches if s not in net.switch.index]
+    if unknown:
+        findings.append(f"switchable_switches: switch {shorten(unknown)} is not in net.switch; give existing indices.")
+    known = [s for s in switches if s in net.switch.index]
+    kinds = net.switch["et"].reindex(known)
+    found.extend(_coupler_decision(net, s) for s in known if kinds[s] == "b")
+    trafos = dict.fromkeys(int(net.switch.at[s, "element"]) for s in known if kinds[s] == "t")
+    found.extend(_trafo_decision(net, i, _branch_switches(net, "t")[i]) for i in trafos)
+    findings.extend(
+        f"switchable_switches: switch {s} is a line switch; name its line "
+        f"{int(net.switch.at[s, 'element'])} in switchable_lines instead."
+        for s in known
+        if kinds[s] == "l"
+    )
+    findings.extend(
+        f"switchable_switches: switch {s} belongs to a three-winding transformer, which is not supported."
+        for s in known
+        if kinds[s] == "t3"
+    )
+    return found, findings
+
+
+def _branch_switches(net: pandapowerNet, kind: str) -> dict[int, list[int]]:
+    """Switches of every line (``l``) or transformer (``t``)."""
+    rows = net.switch[net.switch["et"] == kind]
+    return {int(e): [int(s) for s in group] for e, group in rows.groupby("element").groups.items()}
+
+
+def _chosen_lines(
+    net: pandapowerNet, choice: Iterable[int] | str | None, line_switches: dict[int, list[int]]
+) -> tuple[list[int], list[str]]:
+    if choice is None:
+        if not len(net.switch):
+            return [int(i) for i in net.line.index], []
+        on = net.line["in_service"].to_numpy(dtype=bool)
+        return [int(i) for i in net.line.index[on] if int(i) in line_switches], []
+    if isinstance(choice, str):
+        if choice == "all":
+            return [int(i) for i in net.line.index], []
+        return [], [f"switchable_lines is {choice!r}; give line indices, 'all' or None (lines with a switch)."]
+    wanted = list(dict.fromkeys(int(i) for i in choice))
+    unknown = [i for i in wanted if i not in net.line.index]
+    findings = []
+    if unknown:
+        findings.append(f"switchable_lines: line {shorten(unknown)} is not in net.line; give existing indices.")
+    return [i for i in wanted if i in net.line.index], findings
+
+
+def _line_decision(net: pandapowerNet, index: int, switches: list[int]) -> Decision:
+    row = net.line.loc[index]
+    return _two_ended(net, "line", index, int(row["from_bus"]), int(row["to_bus"]), switches)
+
+
+def _trafo_decision(net: pandapowerNet, index: int, switches: list[int]) -> Decision:
+    row = net.trafo.loc[index]
+    return _two_ended(net, "trafo", index, int(row["hv_bus"]), int(row["lv_bus"]), switches)
+
+
+def _two_ended(
+    net: pandapowerNet, element: str, index: int, from_bus: int, to_bus: int, switches: list[int]
+) -> Decision:
+    """Decide for a branch with switches at its ends: one end opens it, all of them close it.
+
+    A branch that is open at one end keeps that end; one that is closed is opened at its to end (at its
+    from end where only that has a switch), so that the other end keeps its state and the charging.
+    """
+    row = net[element].loc[index]
+    table = net.switch.loc[switches]
+    open_now = [s for s in switches if not bool(table.at[s, "closed"])]
+    at_to = [s for s in switches if int(table.at[s, "bus"]) == to_bus]
+    in_service = bool(row["in_service"])
+    return Decision(
+        element=element,
+        index=index,
+        name=_name(row),
+        from_bus=from_bus,
+        to_bus=to_bus,
+        closed=in_service and not open_now,
+        open_switches=tuple(open_now or (at_to or switches)[:1]),
+        close_switches=tuple(open_now),
+        by_service=not switches or not in_service,
+    )
+
+
+def _coupler_decision(net: pandapowerNet, switch: int) -> Decision:
+    row = net.switch.loc[switch]
+    closed = bool(row["closed"])
+    return Decision(
+        element="switch",
+        index=switch,
+        name=_name(row),
+        from_bus=int(row["bus"]),
+        to_bus=int(row["element"]),
+        closed=closed,
+        open_switches=(switch,),
+        close_switches=() if closed else (switch,),
+        by_service=False,
+    )
+
+
+def _name(row: pd.Series) -> str:
+    name = row.get("name")
+    missing = name is None or (isinstance(name, float) and np.isnan(name))
+    return "" if missing else str(name)

@@ -1,0 +1,118 @@
+"""Arrays of a grid's state back into tables under pandapower indices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from adnflex.grid.model import BoolArray, FloatArray, Grid
+
+__all__ = ["State", "branch_table", "bus_table"]
+
+
+@dataclass(frozen=True)
+class State:
+    """Electrical state of a grid [pu], from a model or from power flow.
+
+    Attributes
+    ----------
+    closed : (m,) array of bool
+        Branch states.
+    v : (n,) array
+        Squared voltages.
+    p, q, l : (m,) array
+        Series flows at the from end behind the ratio, squared series currents.
+    """
+
+    closed: BoolArray
+    v: FloatArray
+    p: FloatArray
+    q: FloatArray
+    l: FloatArray  # noqa: E741 (the symbol of the field)
+
+    def cone_gap(self, grid: Grid) -> FloatArray:
+        """Relative slack of the cone, ``(l v - P² - Q²) / max(l v, 1e-6)``; 0 on open branches."""
+        lv = self.l * self.v[grid.f] / grid.ratio**2
+        gap = (lv - self.p**2 - self.q**2) / np.maximum(lv, 1e-6)
+        return np.where(self.closed, np.maximum(gap, 0.0), 0.0)
+
+    def invented_loss(self, grid: Grid) -> FloatArray:
+        """Loss that the slack of the cone invents, ``r (l - (P² + Q²) / v)`` [pu]; 0 on open branches."""
+        real = (self.p**2 + self.q**2) / (self.v[grid.f] / grid.ratio**2)
+        return np.where(self.closed, grid.r * np.maximum(self.l - real, 0.0), 0.0)
+
+    def loss(self, grid: Grid) -> float:
+        """Active losses: series, charging, iron [pu]."""
+        at_from = np.where(self.closed, grid.y_from, grid.open_from).real * self.v[grid.f] / grid.ratio**2
+        at_to = np.where(self.closed, grid.y_to, grid.open_to).real * self.v[grid.t]
+        return float(np.sum(grid.r * self.l * self.closed) + at_from.sum() + at_to.sum())
+
+
+def bus_table(grid: Grid, v: FloatArray) -> pd.DataFrame:
+    """Voltages under pandapower buses: ``vm_pu`` and ``node`` (fused buses share one)."""
+    rows = sorted(grid.node_of.items())
+    nodes = np.array([node for _, node in rows], dtype=np.int64)
+    index = pd.Index([bus for bus, _ in rows], name="bus")
+    return pd.DataFrame({"vm_pu": np.sqrt(np.maximum(v[nodes], 0)), "node": nodes}, index=index)
+
+
+_COLUMNS = [
+    "element",
+    "index",
+    "closed",
+    "p_from_mw",
+    "q_from_mvar",
+    "i_from_ka",
+    "i_to_ka",
+    "loss_mw",
+    "cone_gap",
+    "cone_loss_mw",
+]
+
+
+def branch_table(grid: Grid, state: State, relaxed: State) -> pd.DataFrame:
+    """Flows under pandapower elements; the cone's slack is that of the relaxed state.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid.
+    state : State
+        What the model says.
+    relaxed : State
+        What the relaxation said, for its tightness.
+    """
+    s, gap, invented = state, relaxed.cone_gap(grid), relaxed.invented_loss(grid)
+    base_ka = grid.base_mva / np.sqrt(3) / grid.base_kv
+    v_from, v_to = s.v[grid.f] / grid.ratio**2, s.v[grid.t]
+    rows = []
+    for k, branch in enumerate(grid.branches):
+        whole = complex(s.p[k], s.q[k]) if s.closed[k] else 0j
+        for m in branch.members:
+            power = np.conj(m.share) * whole
+            current = abs(m.share) ** 2 * s.l[k] * s.closed[k]
+            y_from = m.y_from if s.closed[k] else grid.open_from[k]
+            y_to = m.y_to if s.closed[k] else grid.open_to[k]
+            # current divides by admittance, so a member's own impedance is the branch's over its share
+            drop = complex(grid.r[k], grid.x[k]) / m.share * current
+            arriving = power - drop
+            i_from = current + abs(y_from) ** 2 * v_from[k] + 2 * (y_from.real * power.real - y_from.imag * power.imag)
+            i_to = current + abs(y_to) ** 2 * v_to[k] - 2 * (y_to.real * arriving.real - y_to.imag * arriving.imag)
+            entering = power + np.conj(y_from) * v_from[k]
+            rows.append(
+                (
+                    m.element,
+                    m.index,
+                    bool(s.closed[k]),
+                    entering.real * grid.base_mva,
+                    entering.imag * grid.base_mva,
+                    float(np.sqrt(max(i_from, 0.0)) * base_ka[grid.f[k]] / grid.ratio[k]),
+                    float(np.sqrt(max(i_to, 0.0)) * base_ka[grid.t[k]]),
+                    float((drop.real + y_from.real * v_from[k] + y_to.real * v_to[k]) * grid.base_mva),
+                    float(gap[k]),
+                    float(invented[k] * grid.base_mva / len(branch.members)),
+                )
+            )
+    return pd.DataFrame(rows, columns=_COLUMNS)

@@ -1,0 +1,297 @@
+"""Graph facts of a `Grid`: trees, loops, bridges and chains, on the arrays.
+
+All roots count as one: a closed path between two roots is a loop like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+
+from adnflex.grid.model import BoolArray, Grid, IntArray
+
+__all__ = ["Adjacency", "Block", "Chain", "Forest", "blocks", "chains", "components", "forest", "must_close", "present_loops"]
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A radial state: every node but the roots hangs from one parent.
+
+    Attributes
+    ----------
+    order : (n,) array of int
+        Nodes, parents before children.
+    parent : (n,) array of int
+        Parent node, -1 at roots.
+    branch : (n,) array of int
+        Branch to the parent, -1 at roots.
+    away : (n,) array of bool
+        Whether that branch points (from, to) away from the root.
+    depth : (n,) array of int
+        Number of branches to the root.
+    """
+
+    order: IntArray
+    parent: IntArray
+    branch: IntArray
+    away: BoolArray
+    depth: IntArray
+
+
+class Adjacency:
+    """Neighbour lists of a grid, made once and filtered by state when walked."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.roots = [int(r) for r in grid.roots]
+        self.n = grid.n
+        self.at: list[list[tuple[int, int, bool]]] = [[] for _ in range(grid.n)]
+        for k, (f, t) in enumerate(zip(grid.f.tolist(), grid.t.tolist(), strict=True)):
+            self.at[f].append((k, t, True))
+            self.at[t].append((k, f, False))
+
+    def forest(self, closed: BoolArray) -> Forest | None:
+        """Return the forest of the closed branches, or None where they are no spanning forest."""
+        parent = [-1] * self.n
+        branch = [-1] * self.n
+        away = [False] * self.n
+        depth = [-1] * self.n
+        order = list(self.roots)
+        is_closed = closed.tolist()
+        for r in order:
+            depth[r] = 0
+        for node in order:
+            up = branch[node]
+            for k, other, forward in self.at[node]:
+                if k == up or not is_closed[k]:
+                    continue
+                if depth[other] >= 0:
+                    return None
+                parent[other], branch[other], away[other], depth[other] = node, k, forward, depth[node] + 1
+                order.append(other)
+        if len(order) < self.n:
+            return None
+        return Forest(
+            np.array(order, dtype=np.int64),
+            np.array(parent, dtype=np.int64),
+            np.array(branch, dtype=np.int64),
+            np.array(away, dtype=bool),
+            np.array(depth, dtype=np.int64),
+        )
+
+
+def forest(grid: Grid, closed: BoolArray) -> Forest | None:
+    """Return the spanning forest that the closed branches make, or None where they make none.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> from adnflex.grid import read_grid
+    >>> grid = read_grid(pn.case33bw())
+    >>> int(forest(grid, grid.closed).depth.max())
+    17
+    """
+    return Adjacency(grid).forest(closed)
+
+
+def _graph(grid: Grid, closed: BoolArray) -> nx.MultiGraph:
+    """Multigraph of the closed branches with all roots merged into node -1."""
+    merged = np.where(np.isnan(grid.root_v), np.arange(grid.n), -1)
+    graph = nx.MultiGraph()
+    graph.add_nodes_from(merged.tolist())
+    graph.add_edges_from(
+        (int(merged[grid.f[k]]), int(merged[grid.t[k]]), int(k)) for k in np.flatnonzero(closed)
+    )
+    return graph
+
+
+def components(grid: Grid, closed: BoolArray) -> list[set[int]]:
+    """Connected groups of nodes, all roots counted as node -1."""
+    return [set(c) for c in nx.connected_components(_graph(grid, closed))]
+
+
+def present_loops(grid: Grid, closed: BoolArray) -> list[list[int]]:
+    """One closed path (as branches) for every independent loop among the closed branches."""
+    graph = _graph(grid, closed)
+    tree = nx.Graph()
+    tree.add_nodes_from(graph.nodes)
+    loops = []
+    for a, b, k in sorted(graph.edges(keys=True), key=lambda e: e[2]):
+        if a == b:
+            loops.append([k])
+        elif a in tree and b in tree and nx.has_path(tree, a, b):
+            path = nx.shortest_path(tree, a, b)
+            loops.append([k, *(tree.edges[u, w]["branch"] for u, w in zip(path, path[1:], strict=False))])
+        else:
+            tree.add_edge(a, b, branch=k)
+    return loops
+
+
+def must_close(grid: Grid) -> BoolArray:
+    """Branches that every supplied state has closed: the fixed ones and the bridges of the whole graph."""
+    graph = _graph(grid, np.ones(grid.m, dtype=bool))
+    required = ~grid.switchable
+    simple = nx.Graph(graph)
+    simple.remove_edges_from(list(nx.selfloop_edges(simple)))
+    for a, b in nx.bridges(simple):
+        keys = list(graph[a][b])
+        if len(keys) == 1:
+            required[keys[0]] = True
+    return required
+
+
+@dataclass(frozen=True)
+class Block:
+    """A bridge or a group of branches that share loops, seen from the roots.
+
+    Attributes
+    ----------
+    entry : (e,) array of int
+        The node through which everything in it is fed (the roots, where it begins there).
+    below : (b,) array of int
+        Nodes that can hang below its branches, whatever the states.
+    branches : (k,) array of int
+        Its branches.
+    below_branches : (c,) array of int
+        All branches at and below it.
+    """
+
+    entry: IntArray
+    below: IntArray
+    branches: IntArray
+    below_branches: IntArray
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether it is a single branch that must be closed."""
+        return len(self.branches) == 1 and len(self.below) > 0
+
+
+def blocks(grid: Grid) -> list[Block]:
+    """Group the branches by biconnected block.
+
+    Seen from the root, each block is entered at one node; whatever the switch states, only the nodes behind
+    that node can be below a branch of the block.
+    """
+    root = grid.n
+    merged = np.where(np.isnan(grid.root_v), np.arange(grid.n), root)
+    graph = nx.Graph()
+    graph.add_node(root)
+    between: dict[tuple[int, int], list[int]] = {}
+    for k in range(grid.m):
+        a, b = int(merged[grid.f[k]]), int(merged[grid.t[k]])
+        if a != b:
+            graph.add_edge(a, b)
+        between.setdefault((min(a, b), max(a, b)), []).append(k)
+    depth = nx.single_source_shortest_path_length(graph, root)
+    groups = [list(c) for c in nx.biconnected_component_edges(graph)]
+    entry, inside, branches = [], [], []
+    for edges in groups:
+        nodes = {v for e in edges for v in e}
+        top = min(nodes, key=lambda v: depth.get(v, 0))
+        entry.append(top)
+        inside.append(nodes - {top})
+        branches.append([k for a, b in edges for k in between[(min(a, b), max(a, b))]])
+    owner = {v: c for c, nodes in enumerate(inside) for v in nodes}
+    children: list[list[int]] = [[] for _ in groups]
+    for c, top in enumerate(entry):
+        if top in owner:
+            children[owner[top]].append(c)
+    below: list[list[int]] = [[] for _ in groups]
+    below_branches: list[list[int]] = [[] for _ in groups]
+    for c in sorted(range(len(groups)), key=lambda c: -depth.get(entry[c], 0)):
+        below[c] = list(inside[c]) + [v for child in children[c] for v in below[child]]
+        below_branches[c] = branches[c] + [k for child in children[c] for k in below_branches[child]]
+    result = [
+        Block(
+            grid.roots if entry[c] == root else _ints([entry[c]]),
+            _ints(below[c]),
+            _ints(branches[c]),
+            _ints(below_branches[c]),
+        )
+        for c in range(len(groups))
+    ]
+    if (root, root) in between:
+        # a branch between two roots feeds nobody and can only be open
+        result.append(Block(_ints([]), _ints([]), _ints(between[root, root]), _ints(between[root, root])))
+    return result
+
+
+def _ints(values: list[int]) -> IntArray:
+    return np.array(values, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A path of branches in loops through nodes of degree two.
+
+    Attributes
+    ----------
+    branches : tuple of int
+        Branches in order.
+    nodes : tuple of int
+        The nodes between them, one fewer.
+    along : tuple of bool
+        Whether a branch points (from, to) along the path.
+    """
+
+    branches: tuple[int, ...]
+    nodes: tuple[int, ...]
+    along: tuple[bool, ...]
+
+
+def chains(grid: Grid) -> list[Chain]:
+    """Maximal chains of at least two branches; at most one branch of each may be open.
+
+    Opening two would leave the nodes between them without supply.  What hangs on a node of a chain by
+    bridges does not count towards its degree.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> from adnflex.grid import read_grid
+    >>> sorted(len(c.branches) for c in chains(read_grid(pn.case33bw())))
+    [2, 2, 3, 3, 4, 4, 7, 7]
+    """
+    core = _graph(grid, np.ones(grid.m, dtype=bool))
+    simple = nx.Graph(core)
+    simple.remove_edges_from(list(nx.selfloop_edges(simple)))
+    for a, b in list(nx.bridges(simple)):
+        if core.number_of_edges(a, b) == 1:
+            core.remove_edge(a, b)
+    through = {v for v in core if v != -1 and core.degree(v) == 2 and not core.has_edge(v, v)}
+    found, seen = [], set()
+    for node in sorted(through):
+        if node in seen:
+            continue
+        (_, left, first), (_, right, second) = core.edges(node, keys=True)
+        path_l, nodes_l = _walk(core, through, node, left, first)
+        if nodes_l and nodes_l[-1] == node:
+            seen.update(nodes_l)
+            continue  # a ring without any junction cannot occur in a supplied net
+        path_r, nodes_r = _walk(core, through, node, right, second)
+        branches = [*reversed(path_l), *path_r]
+        nodes = [*reversed(nodes_l), node, *nodes_r]
+        seen.update(nodes)
+        found.append(Chain(tuple(branches), tuple(nodes), _along(grid, branches, nodes)))
+    return found
+
+
+def _walk(
+    core: nx.MultiGraph, through: set[int], start: int, node: int, branch: int
+) -> tuple[list[int], list[int]]:
+    """Follow a chain from `start` over `branch` to `node` and on, as far as the degree is two."""
+    branches, nodes = [branch], []
+    while node in through:
+        nodes.append(node)
+        if node == start:
+            break
+        node, branch = next((w, e) for _, w, e in core.edges(node, keys=True) if e != branches[-1])
+        branches.append(branch)
+    return branches, nodes
+
+
+def _along(grid: Grid, branches: list[int], nodes: list[int]) -> tuple[bool, ...]:
+    first = grid.t[branches[0]] == nodes[0]
+    return (bool(first), *(bool(grid.f[k] == j) for k, j in zip(branches[1:], nodes, strict=True)))

@@ -1,0 +1,69 @@
+"""Is a pandapower net radial and supplied?  Asked of the net itself, with pandapower's own graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import networkx as nx
+import pandapower.topology as top
+import pandas as pd
+from pandapower import pandapowerNet
+
+__all__ = ["is_radial", "unsupplied"]
+
+
+def is_radial(net: pandapowerNet, switches: pd.DataFrame) -> bool:
+    """Whether no closed path remains, and none joins two external grids.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The pushed-back net.
+    switches : pandas.DataFrame
+        `Plan.switches`: parallel branches between the same two buses count as one branch, unless one of them
+        could have been opened.
+    """
+    graph = top.create_nxgraph(net, respect_switches=True, multi=True, include_out_of_service=False)
+    fused = nx.utils.UnionFind(graph.nodes)
+    chosen = set(zip(switches["element"], switches["index"], strict=True))
+    for s in net.switch.index[(net.switch["et"] == "b") & net.switch["closed"].astype(bool)]:
+        if ("switch", s) not in chosen and _ideal(net, s):
+            fused.union(int(net.switch.at[s, "bus"]), int(net.switch.at[s, "element"]))
+    edges: Counter[tuple[int, int]] = Counter()
+    free: set[tuple[int, int]] = set()
+    for a, b, key in graph.edges(keys=True):
+        u, v = fused[a], fused[b]
+        if u == v:
+            continue
+        edges[min(u, v), max(u, v)] += 1
+        if _name(key) in chosen:
+            free.add((min(u, v), max(u, v)))
+    if any(edges[pair] > 1 for pair in free):
+        return False
+    simple = nx.Graph(list(edges))
+    roots = {fused[int(b)] for b in _root_buses(net)}
+    if simple.number_of_edges() and not nx.is_forest(simple):
+        return False
+    return all(len(roots & tree) <= 1 for tree in nx.connected_components(simple))
+
+
+def _ideal(net: pandapowerNet, switch: int) -> bool:
+    return "z_ohm" not in net.switch.columns or not net.switch.at[switch, "z_ohm"] > 0
+
+
+def _name(key: object) -> tuple[str, int]:
+    """Element of an edge of pandapower's graph, whose keys are ``(element, index)``."""
+    element, index = key if isinstance(key, tuple) else ("", -1)
+    return str(element), int(index)
+
+
+def _root_buses(net: pandapowerNet) -> list[int]:
+    grids = net.ext_grid.loc[net.ext_grid["in_service"].to_numpy(dtype=bool), "bus"]
+    gens = net.gen[net.gen["in_service"].to_numpy(dtype=bool)] if len(net.gen) else net.gen
+    slack = gens.loc[gens["slack"].fillna(False).to_numpy(dtype=bool), "bus"] if len(gens) else gens["bus"]
+    return [*grids.tolist(), *slack.tolist()]
+
+
+def unsupplied(net: pandapowerNet, buses: pd.Index) -> list[int]:
+    """Which of the given buses no external grid reaches."""
+    return sorted(int(b) for b in top.unsupplied_buses(net, respect_switches=True) if b in buses)

@@ -1,0 +1,1 @@
+"""Recipes: each problem composed of devices and formulations."""

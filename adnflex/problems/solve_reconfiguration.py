@@ -1,0 +1,251 @@
+"""Solve a reconfiguration: local search for a good topology, branch and bound for the proof."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+
+from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
+from adnflex.algorithms.branch_exchange import Search, branch_exchange, perturbed_search
+from adnflex.algorithms.workers import worker_pool
+from adnflex.grid.model import Grid
+from adnflex.grid.sweep import Flow
+from adnflex.grid.tables import State
+from adnflex.problems.exchange import ExchangeProblem, meshed_start
+from adnflex.problems.objective import Objective
+from adnflex.problems.radial_search import Incumbent, RadialSearch
+from adnflex.problems.reconfiguration import Reconfiguration, build_reconfiguration
+from adnflex.solvers.clarabel import solve_relaxation
+
+__all__ = ["Answer", "Progress", "solve_reconfiguration"]
+
+log = logging.getLogger(__name__)
+
+Open = frozenset[int]
+
+
+class Progress(NamedTuple):
+    """What is known at a moment: seconds, incumbent and bound in the objective's unit, and what happened."""
+
+    seconds: float
+    incumbent: float
+    bound: float
+    event: str
+
+    @property
+    def gap(self) -> float:
+        """Relative gap; inf while there is no incumbent or no bound."""
+        if not (math.isfinite(self.incumbent) and math.isfinite(self.bound)):
+            return math.inf
+        return max(self.incumbent - self.bound, 0.0) / max(abs(self.incumbent), 1e-12)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What solving gave.
+
+    Attributes
+    ----------
+    status : str
+        ``optimal``, ``infeasible``, ``time_limit`` or ``interrupted``.
+    flow : Flow or None
+        Exact state of the best topology that meets every limit.
+    relaxed : State or None
+        What the relaxation says of that topology.
+    least_violating : Flow or None
+        Where none meets every limit: the state of the least violating topology found.
+    bound : float
+        Proven lower bound of the objective.
+    progress : tuple of Progress
+        How incumbent and bound went.
+    solver : str
+        What did it.
+    """
+
+    status: str
+    flow: Flow | None
+    relaxed: State | None
+    least_violating: Flow | None
+    bound: float
+    progress: tuple[Progress, ...]
+    solver: str
+
+
+class _Reporter:
+    """Keeps the progress and tells the caller; never more than a few rows a second."""
+
+    def __init__(self, callback: Callable[[Progress], None] | None) -> None:
+        self.start = time.monotonic()
+        self.rows: list[Progress] = []
+        self.callback = callback
+        self._told = -1.0
+
+    def __call__(self, incumbent: float, bound: float, event: str) -> None:
+        now = time.monotonic() - self.start
+        last = self.rows[-1] if self.rows else None
+        changed = last is None or incumbent < last.incumbent or event != last.event
+        if not changed and now - self._told < 0.2:
+            return
+        self._told = now
+        row = Progress(now, incumbent, bound, event)
+        self.rows.append(row)
+        if self.callback is not None:
+            self.callback(row)
+
+
+def solve_reconfiguration(
+    grid: Grid,
+    objective: Objective,
+    *,
+    gap: float = 1e-4,
+    seconds: float = 300.0,
+    solver: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+) -> Answer:
+    """Find the best topology of a grid and prove how good it is.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid.
+    objective : Objective
+        What to minimise.
+    gap, seconds : float
+        Relative gap and time limit [s] at which to stop.
+    solver : str
+        See `adnflex.reconfigure`.
+    progress : callable, optional
+        Told of every step.
+    executor : concurrent.futures.Executor, optional
+        Runs relaxations side by side.
+    workers : int, optional
+        How many at once.
+    seed : int
+        Seed of the local search.
+    """
+    report = _Reporter(progress)
+    problem = build_reconfiguration(grid, objective)
+    exchange = ExchangeProblem(grid, objective, problem.required)
+    best = Incumbent()
+    end = report.start + seconds
+    search = Search(exchange.evaluate, exchange.moves, stop=lambda: time.monotonic() > end)
+    least = _local_search(grid, problem, search, best, report, seed, seconds)
+    if isinstance(least, _Interrupted):
+        outcome = Outcome("interrupted", best.state, best.value, -math.inf, 0)
+    else:
+        outcome = _prove(problem, exchange, search, best, report, gap, end, executor, workers)
+    bound = max(outcome.bound, _trivial_bound(objective))
+    if outcome.status == "infeasible":
+        bound = math.inf
+    flow = exchange.flow(best.state) if best.state is not None else None
+    report(best.value, bound, outcome.status)
+    return Answer(
+        status=outcome.status,
+        flow=flow,
+        relaxed=None if flow is None else _relaxed_state(problem, flow),
+        least_violating=_least_violating(exchange, search) if flow is None else None,
+        bound=min(bound, best.value),
+        progress=tuple(report.rows),
+        solver=f"conic branch and bound (Clarabel), {outcome.nodes} nodes",
+    )
+
+
+class _Interrupted:
+    """Marks a local search that Ctrl-C ended."""
+
+
+def _local_search(
+    grid: Grid,
+    problem: Reconfiguration,
+    search: Search,
+    best: Incumbent,
+    report: _Reporter,
+    seed: int,
+    seconds: float,
+) -> _Interrupted | None:
+    """Branch exchange from the present state and from the meshed flow, then from perturbed states for a while."""
+    try:
+        starts = [frozenset(np.flatnonzero(~grid.closed).tolist()), meshed_start(grid, problem.required)]
+        found = [r for s in starts if (r := branch_exchange(search, s)) is not None]
+        for state, score in found:
+            best.offer(state, score)
+        report(best.value, -math.inf, "branch exchange")
+        if found:
+            top = min(found, key=lambda r: r[1])
+            effort = min(0.02 * seconds, 0.05 * len(problem.free))
+            best.offer(*perturbed_search(search, top, effort, np.random.default_rng(seed)))
+            report(best.value, -math.inf, "perturbed search")
+    except KeyboardInterrupt:
+        return _Interrupted()
+    return None
+
+
+def _prove(
+    problem: Reconfiguration,
+    exchange: ExchangeProblem,
+    search: Search,
+    best: Incumbent,
+    report: _Reporter,
+    gap: float,
+    end: float,
+    executor: Executor | None,
+    workers: int | None,
+) -> Outcome:
+    tree = RadialSearch(problem, exchange, search, best)
+    with worker_pool(tree.relax, executor, workers) as pool:
+        return branch_and_bound(
+            tree.root,
+            pool.call,
+            tree.split,
+            tree.leaf,
+            tree.heuristic,
+            tree.incumbent,
+            gap=gap,
+            seconds=max(end - time.monotonic(), 0.0),
+            executor=pool.executor,
+            workers=pool.count,
+            report=report,
+        )
+
+
+def _trivial_bound(objective: Objective) -> float:
+    """Nothing in the objective can be negative."""
+    return 0.0
+
+
+def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
+    scored = [(score, sorted(state), state) for state, score in search.seen.items() if score is not None]
+    return exchange.flow(min(scored)[2]) if scored else None
+
+
+def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
+    """What the relaxation says where the topology is fixed: its cone may be tight or not."""
+    form = problem.form
+    low, high = form.low.copy(), form.high.copy()
+    column = form.columns_of(problem.model.z[int(k)] for k in problem.free)
+    low[column] = high[column] = flow.closed[problem.free].astype(float)
+    answer = solve_relaxation(form, low, high)
+    if answer.status != "optimal":
+        return None
+    known = form._columns()
+
+    def values(variable: object, size: int) -> np.ndarray:
+        got = np.zeros(size)
+        for k in variable.keys():  # type: ignore[attr-defined]
+            column_k = known.get(id(variable[k]))  # type: ignore[index]
+            if column_k is not None:
+                got[k] = answer.x[column_k]
+        return got
+
+    m, g = problem.model, problem.grid
+    return State(flow.closed, values(m.v, g.n), values(m.p, g.m), values(m.q, g.m), values(m.l, g.m))

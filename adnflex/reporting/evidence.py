@@ -1,0 +1,159 @@
+"""Sections about why the plan may be believed: limits, exactness, bounds, and how it was computed."""
+
+from __future__ import annotations
+
+from html import escape
+
+from adnflex.reporting import page, places
+from adnflex.reporting.page import Html, Section
+from adnflex.reporting.progress import progress_figure
+from adnflex.reporting.text import dash, number, power
+from adnflex.reporting.tightness import EXACT_GAP, gap_table, tightness_figure
+from adnflex.results import Check, Plan
+
+__all__ = ["details_section", "exactness_section", "limits_section", "progress_section", "terms_section"]
+
+_TERMS = {
+    "AC power flow": "The full physical calculation of voltages and currents, without any simplification.",
+    "Radial": "Every bus is fed over exactly one path; there is no closed loop.",
+    "Tie": "A line that is normally open and can take over supply from another feeder.",
+    "pu (per unit)": "Voltage divided by the nominal voltage: 0.95 pu is 5 % below nominal.",
+    "Loading": "Current of a line or transformer in percent of its rated current.",
+    "Bound": "A value that no admissible plan can go below; proven by the solver, not estimated.",
+    "Gap": "Distance between the best plan found and the bound, in percent of the plan.",
+    "Certificate": "Distance between the plan as it truly runs (AC) and the bound: no plan saves more.",
+    "Relaxation": "The model allows a little more than physics, so that it can be solved with proof; "
+    "afterwards it is checked whether the answer makes use of that.",
+    "Cone gap": "How much more current the model puts in a branch than its power flow needs: 0 is exact.",
+    "Invented loss": "Loss that the model books for current that would not flow in reality.",
+    "Fingerprint": "A short code of all electrical data of the net; it changes when the net changes.",
+}
+
+
+def limits_section(plan: Plan, check: Check | None) -> Section:
+    """Every kind of limit with its worst place and margin."""
+    title = "Limits"
+    if check is None:
+        return Section("limits", title, "No limit has been checked: the plan is not validated.", [])
+    findings = [
+        _finding(check.converged, "AC power flow converges", "AC power flow does not converge"),
+        _finding(check.radial, "radial", "not radial"),
+        _finding(check.supplied, "every bus supplied", "not every bus supplied"),
+    ]
+    rows = [
+        [
+            row.kind,
+            _met(row.margin),
+            places.place(plan, row.element, row.place),
+            *places.values(row.unit, row.value, row.limit, row.margin),
+            str(row.checked),
+        ]
+        for row in check.limits.rename(columns={"index": "place"}).itertuples(index=False)
+    ]  # fmt: skip
+    columns = ["limit", "", "worst place", "value", "allowed", "margin", "places checked"]
+    blocks = [Html(f'<div class="bar">{"".join(findings)}</div>')]
+    if rows:
+        blocks.append(page.table(columns, rows, columns[3:]))
+    intro = "Checked in AC power flow with the plan's switch states; margin is what is left until the limit."
+    return Section("limits", title, intro, blocks)
+
+
+def exactness_section(plan: Plan, check: Check | None) -> Section:
+    """How far the model is from physics."""
+    intro = (
+        "The optimiser works with a model that may let a branch carry more current than physics asks for "
+        "(a relaxation). The cone gap measures by how much: near zero, the model and physics are the same. "
+        "Independently of that, every number is compared with AC power flow."
+    )
+    table = gap_table(plan, check)
+    gaps = table["cone_gap"].astype(float).dropna()
+    blocks = []
+    if len(gaps):
+        loss = float(table["cone_loss_mw"].astype(float).sum())
+        verdict = (
+            "the relaxation is exact here"
+            if gaps.max() <= EXACT_GAP
+            else "the relaxation is not exact everywhere"
+        )
+        worst = table.loc[gaps.idxmax()]
+        place = places.place(plan, worst["element"], worst["index"])
+        blocks.append(
+            page.paragraph(
+                f"Largest cone gap {number(float(gaps.max()), digits=2)} at {place}: "
+                f"{verdict}. Invented loss in all: {'below 1 W' if loss < 1e-6 else power(loss, 2)}."
+            )
+        )
+        blocks.append(page.figure(tightness_figure(plan, check), "tightness"))
+    if check is not None and len(check.deviations):
+        rows = [
+            [row.quantity, number(row.max_abs, row.unit, 2), places.place(plan, row.element, row.place),
+             number(row.relative * 100, "%", 2)]
+            for row in check.deviations.rename(columns={"index": "place"}).itertuples(index=False)
+        ]  # fmt: skip
+        columns = ["quantity", "largest difference", "at", "relative"]
+        blocks += [
+            Html("<h3>Model against AC power flow</h3>"),
+            page.table(columns, rows, [columns[1], columns[3]]),
+        ]
+    return Section("exactness", "How exact is the model", intro, blocks, "Exactness")
+
+
+def progress_section(plan: Plan) -> Section | None:
+    """Bounds against time; nothing where the solver reported none."""
+    if plan.progress.empty:
+        return None
+    intro = (
+        "The best plan known can only get better and the proven bound can only rise; the true optimum lies "
+        "between them. Where they meet, the plan is proven the best."
+    )
+    return Section(
+        "progress",
+        "How the answer was found",
+        intro,
+        [page.figure(progress_figure(plan), "progress-lines")],
+        "Progress",
+    )
+
+
+def details_section(plan: Plan) -> Section:
+    """Everything needed to repeat the run."""
+    facts = [
+        ["net", plan.net_name or dash],
+        ["fingerprint", plan.fingerprint or dash],
+        ["objective", plan.objective_name],
+        ["weights", ", ".join(f"{k} {v:g}" for k, v in plan.weights.items()) or dash],
+        [
+            "voltage limits",
+            dash if plan.vm_limits is None else f"{plan.vm_limits[0]:g} to {plan.vm_limits[1]:g} pu",
+        ],
+        ["solver", plan.solver],
+        ["status", plan.status],
+        ["time", number(plan.seconds, "s", 3)],
+    ]
+    if plan.vm_limits is None:
+        facts[4][1] = "those in the net"
+    options = [[str(key), places.text(value)] for key, value in plan.options.items()]
+    software = [[name, version] for name, version in plan.versions.items()]
+    blocks = [page.table(["what", "value"], facts)]
+    if options:
+        blocks.append(page.details("Options of the call", page.table(["option", "value"], options)))
+    blocks.append(page.details("Versions of the software", page.table(["software", "version"], software)))
+    return Section("details", "How it was computed", "", blocks, "Details")
+
+
+def terms_section() -> Section:
+    """Technical terms, one line each."""
+    terms = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _TERMS.items())
+    return Section("terms", "Terms", "", [Html(f'<dl class="terms">{terms}</dl>')])
+
+
+def _met(margin: float) -> str:
+    """Whether a limit is met."""
+    if margin != margin:
+        return dash
+    return page.badge("met", "good") if margin >= 0 else page.badge("violated", "bad")
+
+
+def _finding(holds: bool, good: str, bad: str) -> Html:
+    """One structural finding."""
+    return page.badge(f"✓ {good}", "good") if holds else page.badge(f"✗ {bad}", "bad")

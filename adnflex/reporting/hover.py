@@ -1,0 +1,62 @@
+"""What buses and branches tell when the reader points at them; names from the net are escaped."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+import pandas as pd
+
+from adnflex.reporting.text import bus_label, fixed, percent, power
+
+__all__ = ["branch_texts", "bus_texts"]
+
+#: Buses drawn in one place that still are told one by one.
+_MOST_TOGETHER = 6
+
+
+def bus_texts(buses: pd.DataFrame) -> list[str]:
+    """Tell each bus's voltages, limits and load; buses drawn in one place tell theirs together."""
+    columns = ["name", "vn_kv", "p_mw", "vm_before_pu", "vm_after_pu", "vm_min_pu", "vm_max_pu"]
+    places = list(zip(buses["x"], buses["y"], strict=True))
+    together: dict[tuple[float, float], list[str]] = {}
+    for place, row in zip(places, buses[columns].itertuples(), strict=True):
+        together.setdefault(place, []).append(_bus_text(*row))
+    return ["<br>".join(together[place][:_MOST_TOGETHER]) for place in places]
+
+
+def _bus_text(
+    bus: int, name: str, kv: float, load: float, before: float, after: float, low: float, high: float
+) -> str:
+    """Tell one bus."""
+    text = f"<b>{escape(bus_label(bus, name))}</b>, {fixed(kv, 1, 'kV')}"
+    text += f"<br>voltage {fixed(before, 4)} → {fixed(after, 4, 'pu')}"
+    if not (math.isnan(low) and math.isnan(high)):
+        text += f" (limits {fixed(low, 3)} to {fixed(high, 3)})"
+    return text + (f"<br>net load {power(load)}" if load else "")
+
+
+def branch_texts(buses: pd.DataFrame, branches: pd.DataFrame) -> list[str]:
+    """Tell each branch's ends, state, loading, losses and length."""
+    names = buses["name"].to_dict()
+    columns = [
+        "label", "from_bus", "to_bus", "closed_before", "closed_after", "length_km",
+        "loading_before_percent", "loading_percent", "loss_mw",
+    ]  # fmt: skip
+    texts = []
+    for label, a, b, before, after, km, was, now, loss in branches[columns].itertuples(index=False):
+        ends = f"{bus_label(a, names[a])} – {bus_label(b, names[b])}"
+        text = f"<b>{escape(label)}</b><br>{escape(ends)}<br>{_state(before, after)}"
+        if not (math.isnan(was) and math.isnan(now)):
+            text += f"<br>loading {percent(was)} → {percent(now)}"
+        if after and not math.isnan(loss):
+            text += f"<br>losses after {power(loss)}"
+        texts.append(text + (f"<br>{fixed(km, 2, 'km')}" if km > 0 else ""))
+    return texts
+
+
+def _state(before: bool, after: bool) -> str:
+    """Tell the state of a branch in words."""
+    if before == after:
+        return "closed" if after else "open"
+    return "open, <b>closed by the plan</b>" if after else "closed, <b>opened by the plan</b>"

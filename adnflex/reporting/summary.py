@@ -1,0 +1,200 @@
+"""Verdict, certificate and key figures of a reconfiguration, in plain words."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from adnflex.reporting.inputs import has_ratings
+from adnflex.reporting.page import Card, Verdict
+from adnflex.reporting.text import branch_label, bus_label, change, dash, fixed, number, percent, power, share
+from adnflex.results import Check, Plan
+
+__all__ = ["certificate_words", "key_cards", "objective_value", "objective_words", "verdict"]
+
+_OBJECTIVES = {
+    "losses": "losses",
+    "switching": "number of switching operations",
+    "voltage": "voltage deviation",
+    "mix": "weighted objective",
+}
+#: Differences of this size are rounding, not findings.
+_EXACT = 1e-7
+#: A plan better than its bound by more than this shows that the bound is not one.
+_DISAGREE = 1e-4
+
+
+def objective_words(plan: Plan) -> str:
+    """Objective in plain words.
+
+    Examples
+    --------
+    >>> from adnflex.reporting._example import example
+    >>> objective_words(example()[0])
+    'losses'
+    """
+    return _OBJECTIVES.get(plan.objective_name, plan.objective_name)
+
+
+def objective_value(plan: Plan, value: float | None, digits: int = 5) -> str:
+    """Objective or a difference of objectives with its unit; MW read better as kW."""
+    if plan.unit == "MW":
+        return power(value, digits)
+    return number(value, {"weighted": ""}.get(plan.unit, plan.unit), digits)
+
+
+def verdict(plan: Plan, check: Check | None) -> Verdict:
+    """Banner of the report.
+
+    Examples
+    --------
+    >>> from adnflex.reporting._example import example
+    >>> verdict(*example()).headline
+    'Passed: this plan may be switched'
+    """
+    words = certificate_words(plan, check)
+    if check is None:
+        return Verdict(
+            "open",
+            "Not validated",
+            "No AC power flow has been run on this plan; do not switch before it has.",
+            words,
+        )
+    sentence = check.verdict[:1].upper() + check.verdict[1:]
+    if check.passed:
+        return Verdict("pass", "Passed: this plan may be switched", sentence, words)
+    return Verdict("fail", "FAILED: do not switch this plan", sentence, words)
+
+
+def certificate_words(plan: Plan, check: Check | None) -> str:
+    """Say how far the plan can be from the best possible, or why that is not known."""
+    if check is None:
+        return (
+            "No certificate: it compares the plan as it truly runs with the bound, so it needs the AC check."
+        )
+    if not check.passed:
+        return "No certificate: it exists only for a plan that passes the AC check."
+    if check.certificate is None or not math.isfinite(check.certificate):
+        if not math.isfinite(plan.bound):
+            return "No certificate: the solver proved no lower bound, so nothing is known about better plans."
+        return _absolute(plan, check) or "No certificate: the check gives none."
+    what, value = objective_words(plan), objective_value(plan, check.objective)
+    if check.certificate < -_DISAGREE:
+        return (
+            f"No certificate: AC power flow finds {share(-check.certificate)} less {what} than the bound "
+            "allows, so the bound does not hold for the true network (see “How exact is the model”)."
+        )
+    if check.certificate <= _EXACT:
+        return f"Certificate: this is the best possible. No admissible state gets below {value} ({what})."
+    room = objective_value(plan, check.certificate_absolute, 2)
+    return (
+        f"Certificate: at most {share(check.certificate)} from the best possible {what}. "
+        f"No admissible switch state can save more than {room} of these {value}."
+    )
+
+
+def _absolute(plan: Plan, check: Check) -> str:
+    """Certificate by the difference alone, where the objective is nearly zero."""
+    if check.certificate_absolute is None or not math.isfinite(check.certificate_absolute):
+        return ""
+    room = objective_value(plan, check.certificate_absolute, 2)
+    return f"Certificate: no admissible switch state is better by more than {room} ({objective_words(plan)})."
+
+
+# Key figures ------------------------------------------------------------------------------------------------
+
+
+def key_cards(plan: Plan, check: Check | None) -> list[Card]:
+    """Return the key figures: losses, voltage, loading, operations, certificate, time."""
+    cards = [_losses(plan, check)]
+    if plan.objective_name not in {"losses", "switching"}:
+        value = plan.objective if check is None else check.objective
+        cards.append(Card(objective_words(plan).capitalize(), objective_value(plan, value), "the objective"))
+    cards += [*_voltages(plan, check), *_loading(plan, check), _operations(plan), _certificate(plan, check)]
+    cards.append(Card("Solver time", number(plan.seconds, "s", 3), plan.solver))
+    return cards
+
+
+def _losses(plan: Plan, check: Check | None) -> Card:
+    """Losses before and after, by AC power flow where there is one."""
+    before = plan.losses_before_mw if check is None else check.losses_before_mw
+    after = plan.losses_mw if check is None else check.losses_mw
+    relative = (after - before) / before * 100 if before else math.nan
+    below = [] if math.isnan(relative) else [f"{'+' if relative > 0 else ''}{percent(relative)}"]
+    below.append("of the model, not validated" if check is None else "AC power flow")
+    return Card("Losses", change(power(before), power(after)), ", ".join(below))
+
+
+def _voltages(plan: Plan, check: Check | None) -> list[Card]:
+    """Lowest voltage, and the highest where it is nearer to its limit than the lowest."""
+    if check is None:
+        known = plan.buses.reindex(columns=["vm_pu"])
+        return [Card("Lowest voltage", *_extreme(plan, known["vm_pu"], None, low=True))]
+    table = check.buses.reindex(columns=["vm_before_pu", "vm_pu", "vm_min_pu", "vm_max_pu"]).astype(float)
+    cards = [Card("Lowest voltage", *_extreme(plan, table["vm_pu"], table["vm_before_pu"], low=True))]
+    above = (table["vm_max_pu"] - table["vm_pu"]).min()
+    below = (table["vm_pu"] - table["vm_min_pu"]).min()
+    if above < below:
+        cards.append(
+            Card("Highest voltage", *_extreme(plan, table["vm_pu"], table["vm_before_pu"], low=False))
+        )
+    return cards
+
+
+def _extreme(plan: Plan, after: pd.Series, before: pd.Series | None, low: bool) -> tuple[str, str]:
+    """Lowest or highest voltage, before and after, and the buses that have it."""
+    value, place = _pick(plan, after, low)
+    if before is None or before.notna().sum() == 0:
+        return fixed(value, 4, "pu"), f"{place}, of the model" if before is None else place
+    value_before, place_before = _pick(plan, before, low)
+    places = place if place == place_before else f"{place_before} → {place}"
+    return change(fixed(value_before, 4, "pu"), fixed(value, 4, "pu")), places
+
+
+def _pick(plan: Plan, values: pd.Series, low: bool) -> tuple[float, str]:
+    """Extreme value and the bus that has it."""
+    known = values.astype(float).dropna()
+    if known.empty:
+        return math.nan, dash
+    bus = known.idxmin() if low else known.idxmax()
+    names = plan.coordinates.get("name", {})
+    return float(known[bus]), bus_label(int(bus), names.get(bus, ""))
+
+
+def _loading(plan: Plan, check: Check | None) -> list[Card]:
+    """Highest loading before and after."""
+    if check is None or not has_ratings(check):
+        return []
+    table = check.branches
+    if table["loading_percent"].notna().sum() == 0:
+        return []
+    after = table.loc[table["loading_percent"].astype(float).idxmax()]
+    value = percent(float(after["loading_percent"]))
+    before = percent(float(table["loading_before_percent"].astype(float).max()))
+    return [Card("Highest loading", change(before, value), branch_label(after["element"], after["index"]))]
+
+
+def _operations(plan: Plan) -> Card:
+    """How many branches change their state."""
+    moved = plan.switches[plan.switches["operated"].astype(bool)]
+    closed = int(moved["closed_after"].astype(bool).sum())
+    below = f"{closed} to close, {len(moved) - closed} to open" if len(moved) else "the net stays as it is"
+    return Card("Switching operations", str(len(moved)), below)
+
+
+def _certificate(plan: Plan, check: Check | None) -> Card:
+    """Distance from the best possible."""
+    label = "From the best possible"
+    if check is None or not check.passed:
+        return Card(label, dash, "no certificate without a passed check")
+    if check.certificate is None:
+        most = check.certificate_absolute
+        known = most is not None and math.isfinite(most)
+        return Card(label, objective_value(plan, most, 2), "at most" if known else "no bound was proven")
+    if check.certificate < -_DISAGREE:
+        return Card(label, dash, "bound and AC power flow disagree")
+    if check.certificate <= _EXACT:
+        return Card(label, fixed(0, 0, "%"), "proven best, within rounding")
+    room = objective_value(plan, check.certificate_absolute, 2)
+    return Card(label, f"≤ {share(check.certificate)}", f"at most {room}, proven")

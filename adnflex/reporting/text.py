@@ -1,0 +1,145 @@
+"""Numbers and names as a reader wants them: rounded, with their unit, a dash where there is none."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["branch_label", "bus_label", "change", "dash", "fixed", "number", "percent", "power", "share"]
+
+#: What stands for a value that does not exist.
+dash = "–"
+_THIN = "\u202f"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _absent(value: object) -> bool:
+    """Whether there is no finite number to show."""
+    if value is None or isinstance(value, str):
+        return True
+    try:
+        return not math.isfinite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return True
+
+
+def fixed(value: float | None, decimals: int, unit: str = "") -> str:
+    r"""Write a number with a fixed count of decimals and its unit.
+
+    Examples
+    --------
+    >>> fixed(0.91309, 4, "pu"), fixed(-1234.7, 0), fixed(float("nan"), 2)
+    ('0.9131\u202fpu', '−1\u202f235', '–')
+    """
+    if value is None or _absent(value):
+        return dash
+    text = f"{float(value):,.{decimals}f}".replace(",", _THIN)
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("-")
+    return text.replace("-", "−") + (_THIN + unit if unit else "")
+
+
+def number(value: float | None, unit: str = "", digits: int = 4) -> str:
+    r"""Write a number with so many significant digits; very small ones as a power of ten.
+
+    Examples
+    --------
+    >>> number(139.5513, "kW"), number(0.0000321), number(0.0), number(None)
+    ('139.6\u202fkW', '3.2\u202f×\u202f10⁻⁵', '0', '–')
+    """
+    if value is None or _absent(value):
+        return dash
+    value = float(value)
+    if value == 0:
+        return "0" + (_THIN + unit if unit else "")
+    exponent = math.floor(math.log10(abs(value)))
+    if exponent < -4:
+        mantissa = value / 10.0**exponent
+        power_of_ten = f"10{str(exponent).translate(_SUPERSCRIPT)}"
+        return f"{fixed(mantissa, 1)}{_THIN}×{_THIN}{power_of_ten}" + (_THIN + unit if unit else "")
+    if value == round(value):
+        return fixed(value, 0, unit)
+    return fixed(value, max(0, digits - 1 - exponent), unit)
+
+
+def power(mw: float | None, digits: int = 4) -> str:
+    r"""Active power in kW, from 10 MW on in MW.
+
+    Examples
+    --------
+    >>> power(0.2026771), power(12.3456)
+    ('202.7\u202fkW', '12.35\u202fMW')
+    """
+    if mw is None or _absent(mw):
+        return dash
+    return number(mw, "MW", digits) if abs(mw) >= 10 else number(mw * 1e3, "kW", digits)
+
+
+def change(before: str, after: str) -> str:
+    r"""Two texts of numbers as before → after; a common unit is said once, an unknown before not at all.
+
+    Examples
+    --------
+    >>> change(power(0.2027), power(0.1396)), change(dash, "5"), change("1", "1.1")
+    ('202.7 → 139.6\u202fkW', '5', '1 → 1.1')
+    """
+    if before == dash:
+        return after
+    value, _, unit = before.rpartition(_THIN)
+    same = value and unit == after.rpartition(_THIN)[2] and not unit.isdigit()
+    return f"{value if same else before} → {after}"
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    r"""Percentage that already is in percent.
+
+    Examples
+    --------
+    >>> percent(62.345)
+    '62.3\u202f%'
+    """
+    return fixed(value, decimals, "%")
+
+
+def share(value: float | None) -> str:
+    r"""Fraction of one as a percentage with two significant digits.
+
+    Examples
+    --------
+    >>> share(0.0000812), share(0.123456), share(1e-12)
+    ('0.0081\u202f%', '12\u202f%', 'less than 0.0001\u202f%')
+    """
+    if value is None or _absent(value):
+        return dash
+    if 0 < abs(value) < 1e-6:
+        return f"less than 0.0001{_THIN}%"
+    return number(value * 100, "%", 2)
+
+
+def bus_label(index: int, name: object = "") -> str:
+    """Bus with its index, and its name where that says more.
+
+    Examples
+    --------
+    >>> bus_label(3, "North"), bus_label(3, "3"), bus_label(3, None)
+    ('bus 3 “North”', 'bus 3', 'bus 3')
+    """
+    return _label("bus", index, name)
+
+
+def branch_label(element: str, index: int, name: object = "") -> str:
+    """Branch with its table and index, and its name where that says more.
+
+    Examples
+    --------
+    >>> branch_label("trafo", 0, "T1")
+    'transformer 0 “T1”'
+    """
+    words = {"trafo": "transformer", "trafo3w": "three-winding transformer"}
+    return _label(words.get(str(element), str(element)), index, name)
+
+
+def _label(word: str, index: int, name: object) -> str:
+    """Word, index and, where it says more than the index, the name in quotation marks."""
+    told = "" if name is None or name != name else str(name).strip()
+    told = "" if told.lower() in {"", str(index), "none", "nan", f"{word} {index}"} else f" “{told}”"
+    return f"{word} {int(index)}{told}"

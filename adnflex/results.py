@@ -1,0 +1,266 @@
+"""What comes out: a `Plan` (the answer, with its bound) and a `Check` (the AC truth about it).
+
+Both are frozen, made of DataFrames under the caller's pandapower indices, and the plan saves to disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from dataclasses import dataclass, field
+from importlib import metadata
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from adnflex.errors import InputError
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
+
+__all__ = ["Check", "Plan", "versions"]
+
+_FORMAT = "adnflex-plan-1"
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that an answer depends on.
+
+    Examples
+    --------
+    >>> sorted(versions())[:3]
+    ['adnflex', 'clarabel', 'highspy']
+    """
+    names = ["adnflex", "pandapower", "pyomo", "highspy", "clarabel", "pyscipopt", "numpy", "pandas"]
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    found["python"] = platform.python_version()
+    return found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A radial set of switch states, with the bound that says how good it can be.
+
+    Attributes
+    ----------
+    net_name : str
+        Name of the net the plan belongs to.
+    objective_name : str
+        ``losses``, ``switching``, ``voltage`` or ``mix``.
+    weights : dict of str to float
+        Weight of each term: ``losses`` [1/MW], ``switching`` [1/operation], ``voltage`` [1/pu].
+    objective, bound : float
+        Value of the plan and proven lower bound, in `unit`.
+    unit : str
+        Unit of both: ``MW``, ``operations``, ``pu`` or ``weighted``.
+    gap : float
+        ``(objective - bound) / |objective|``; 0 where both are zero.
+    status : str
+        ``optimal`` (the gap asked for is reached), ``time_limit`` or ``interrupted``.
+    switches : pandas.DataFrame
+        One row a branch that may be switched: ``element`` (``line``, ``trafo``, ``switch``), ``index``,
+        ``name``, ``from_bus``, ``to_bus``, ``closed_before``, ``closed_after``, ``operated``,
+        ``how`` (e.g. ``switch 12`` or ``in_service``).
+    buses : pandas.DataFrame
+        Index: pandapower bus; ``vm_pu`` [pu] of the model (NaN where not supplied).
+    branches : pandas.DataFrame
+        One row a pandapower branch that the model holds: ``element``, ``index``, ``closed``, ``p_from_mw``
+        [MW], ``q_from_mvar`` [Mvar], ``i_from_ka``, ``i_to_ka`` [kA], ``loss_mw`` [MW], ``cone_gap`` [-],
+        ``cone_loss_mw`` [MW] (loss that the relaxation invented).
+    losses_mw : float
+        Losses of the model [MW].
+    losses_before_mw : float
+        Losses of the net as given by AC power flow [MW]; NaN where it does not converge.
+    progress : pandas.DataFrame
+        ``seconds``, ``incumbent``, ``bound``, ``event``.
+    solver : str
+        What solved it.
+    seconds : float
+        Wall time [s].
+    options : dict
+        The caller's arguments.
+    vm_limits : tuple of float or None
+        Voltage limits given by the caller [pu], None where the net's own are used.
+    fingerprint : str
+        Hash of the electrical content of the net (see `adnflex.grid.fingerprint`).
+    notes : tuple of str
+        What the reader has to know (assumptions, warnings).
+    versions : dict
+        Versions of the software.
+    topology : pandas.DataFrame
+        For drawing, one row a branch: ``element``, ``index``, ``name``, ``from_bus``, ``to_bus``,
+        ``closed_before``, ``closed_after``, ``switchable``, ``length_km`` [km] (NaN where it has none).
+    coordinates : pandas.DataFrame
+        For drawing, index: pandapower bus; ``x``, ``y`` (km on geographic maps, else arbitrary), ``name``,
+        ``vn_kv`` [kV], ``kind`` (``root`` or ``bus``), ``p_mw`` [MW] (net load, generation negative),
+        ``origin`` (``geo``, ``interpolated`` or ``tree``). Both tables come from
+        `adnflex.reporting.drawing_tables`; where they are empty the report has no map.
+    """
+
+    net_name: str
+    objective_name: str
+    weights: dict[str, float]
+    objective: float
+    bound: float
+    unit: str
+    gap: float
+    status: str
+    switches: pd.DataFrame
+    buses: pd.DataFrame
+    branches: pd.DataFrame
+    losses_mw: float
+    losses_before_mw: float
+    progress: pd.DataFrame
+    solver: str
+    seconds: float
+    options: dict[str, Any]
+    vm_limits: tuple[float, float] | None
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=versions)
+    topology: pd.DataFrame = field(default_factory=pd.DataFrame)
+    coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def open_lines(self) -> list[int]:
+        """Pandapower indices of the switchable lines that are open in the plan."""
+        rows = self.switches[(self.switches["element"] == "line") & ~self.switches["closed_after"].astype(bool)]
+        return sorted(int(i) for i in rows["index"])
+
+    @property
+    def operations(self) -> int:
+        """Number of branches whose state changes."""
+        return int(self.switches["operated"].sum())
+
+    def apply(self, net: pandapowerNet) -> pandapowerNet:
+        """Return a copy of `net` with the plan's switch states; `net` itself is untouched."""
+        from adnflex.grid import apply_switches
+
+        return apply_switches(net, self.switches, self.fingerprint)
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        scale, unit = (1e3, "kW") if self.unit == "MW" else (1.0, self.unit)
+        lines = [
+            f"{self.net_name}: {self.status}, objective {self.objective_name} = "
+            f"{self.objective * scale:.6g} {unit}, bound {self.bound * scale:.6g} {unit}, gap {self.gap:.4%}",
+            f"losses {self.losses_before_mw * 1e3:.3f} kW -> {self.losses_mw * 1e3:.3f} kW "
+            f"with {self.operations} switching operations in {self.seconds:.1f} s",
+        ]
+        closed = self.switches["closed_after"].astype(bool)
+        opened = [f"{e} {i}" for e, i in self.switches.loc[~closed, ["element", "index"]].itertuples(index=False)]
+        lines.append("open: " + (", ".join(opened) or "none"))
+        lines.extend(f"note: {n}" for n in self.notes)
+        return "\n".join(lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the plan as JSON."""
+        content: dict[str, Any] = {"format": _FORMAT}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, pd.DataFrame):
+                value = {"table": json.loads(value.to_json(orient="split", double_precision=15))}
+            content[item.name] = value
+        Path(path).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Plan:
+        """Read a plan written by `save`.
+
+        Raises
+        ------
+        InputError
+            If the file is not a saved plan.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise InputError(f"plan file {path}: cannot be read ({error}); give a file written by Plan.save.") from error
+        if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
+            raise InputError(f"plan file {path}: is not a plan of format {_FORMAT}; give a file written by Plan.save.")
+        for key, value in content.items():
+            if isinstance(value, dict) and set(value) == {"table"}:
+                text = StringIO(json.dumps(value["table"]))
+                # As written: pandas would make the bus name "01" the number 1.
+                content[key] = pd.read_json(text, orient="split", dtype=False, convert_dates=False)
+        content["notes"] = tuple(content["notes"])
+        limits = content["vm_limits"]
+        content["vm_limits"] = None if limits is None else (float(limits[0]), float(limits[1]))
+        return cls(**content)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What full AC power flow says about a plan.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether the plan may be switched: power flow converged, radial, everything supplied, every limit met.
+    verdict : str
+        One sentence for the reader.
+    converged, radial, supplied : bool
+        The structural findings, taken from the pushed-back net itself.
+    objective : float
+        The objective as it truly runs, in the plan's unit.
+    losses_mw, losses_before_mw : float
+        AC losses of the plan and of the net as given [MW].
+    certificate : float or None
+        ``(objective - bound) / |objective|`` with the AC objective; None unless `passed`.
+    certificate_absolute : float or None
+        ``objective - bound`` in the plan's unit; None unless `passed`.
+    violations : pandas.DataFrame
+        ``kind`` (``voltage low``, ``voltage high``, ``loading``), ``element``, ``index``, ``value``, ``limit``,
+        ``excess``, ``unit``; empty where every limit is met.
+    limits : pandas.DataFrame
+        One row a kind of limit: ``kind``, ``checked`` (count), ``element``, ``index`` (worst place), ``value``,
+        ``limit``, ``margin`` (negative: violated), ``unit``.
+    relaxation : pandas.DataFrame
+        One row a closed branch: ``element``, ``index``, ``cone_gap`` [-], ``cone_loss_mw`` [MW].
+    deviations : pandas.DataFrame
+        Model against AC: ``quantity``, ``max_abs``, ``unit``, ``element``, ``index`` (worst place), ``relative``.
+    buses : pandas.DataFrame
+        Index: pandapower bus; ``vm_before_pu``, ``vm_pu`` (AC), ``vm_model_pu``, ``vm_min_pu``, ``vm_max_pu``.
+    branches : pandas.DataFrame
+        One row a line or transformer: ``element``, ``index``, ``loading_before_percent``, ``loading_percent``,
+        ``loading_limit_percent`` (NaN: none), ``loss_mw``, ``i_ka``, ``i_model_ka``.
+    notes : tuple of str
+        What the reader has to know.
+    """
+
+    passed: bool
+    verdict: str
+    converged: bool
+    radial: bool
+    supplied: bool
+    objective: float
+    losses_mw: float
+    losses_before_mw: float
+    certificate: float | None
+    certificate_absolute: float | None
+    violations: pd.DataFrame
+    limits: pd.DataFrame
+    relaxation: pd.DataFrame
+    deviations: pd.DataFrame
+    buses: pd.DataFrame
+    branches: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
+        if self.certificate is not None:
+            lines.append(f"certificate: at most {self.certificate:.4%} from the best possible")
+        lines.extend(
+            f"{row.kind}: worst at {row.element} {row.index} = {row.value:.5g} {row.unit}, limit {row.limit:.5g}"
+            for row in self.limits.itertuples(index=False)
+        )
+        return "\n".join(lines)

