@@ -248,4 +248,6 @@ def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
         return got
 
     m, g = problem.model, problem.grid
-    return State(flow.closed, values(m.v, g.n), values(m.p, g.m), values(m.q, g.m), values(m.l, g.m))
+    # a root next to fixed voltages only is no column of the model
+    v = np.where(np.isnan(g.root_v), values(m.v, g.n), g.root_v)
+    return State(flow.closed, v, values(m.p, g.m), values(m.q, g.m), values(m.l, g.m))

@@ -24,7 +24,7 @@ def network_section(plan: Plan, check: Check | None) -> Section:
     for state in ("before", "after"):
         fig = network_figure(plan, check, state)
         # The page has one toggle, one key and headings for both maps.
-        fig.layout.updatemenus, fig.layout.title = (), None
+        fig.layout.updatemenus = fig.layout.annotations = ()
         fig.update_layout(showlegend=False, margin={"t": 46}, height=int(fig.layout.height) - 38)
         maps.append(page.figure(fig, f"network-{state}", state.capitalize(), "network"))
     origin = set(plan.coordinates["origin"]) if "origin" in plan.coordinates else set()

@@ -28,6 +28,7 @@ _MOST_LABELS = 24
 _MOST_BUS_LABELS = 60
 _STATES = ("before", "after")
 _COLOURS = ("voltage", "loading")
+_CORNER = {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom"}
 
 
 def network_figure(
@@ -112,15 +113,16 @@ class _Map:
             for trace in self._coloured(mode):
                 fig.add_trace(trace.update(meta={"colour": mode}, visible=mode == colour))
         fig.add_traces(
-            [*self._open(), *self._operated(), self._roots(), self._transformers(), *self._hover()]
+            [*self._open(), *self._operated(), self._transformers(), self._roots(), *self._hover()]
         )
         fig.update_traces(showlegend=False, selector=lambda trace: not trace.showlegend)
         fig.update_layout(
-            title={"text": self.state, "x": 0.01, "y": 0.98, "yanchor": "top"},
             margin={"l": 8, "r": 8, "t": 84, "b": 8},
             legend={"y": -0.02, "yanchor": "top"},
             updatemenus=[_menu(fig, colour)],
         )
+        # Not a title: plotly moves those out of sight where there is a menu.
+        fig.add_annotation(text=f"<b>{self.state}</b>", showarrow=False, **_CORNER, yshift=44, font_size=15)
         self._frame(fig)
         return fig
 
@@ -312,8 +314,14 @@ def _menu(fig: go.Figure, colour: str) -> dict[str, Any]:
         {"label": f"by {mode}", "method": "update", "args": [{"visible": [m in (None, mode) for m in modes]}]}
         for mode in _COLOURS
     ]
-    place = {"x": 0.0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"}
-    return {"buttons": buttons, "active": _COLOURS.index(colour), **place}
+    return {
+        "buttons": buttons,
+        "active": _COLOURS.index(colour),
+        "x": 0.0,
+        "xanchor": "left",
+        "y": 1.0,
+        "yanchor": "bottom",
+    }
 
 
 def _bin(values: Floats, limits: tuple[float, float]) -> Ints:
