@@ -67,7 +67,7 @@ def matrices(net: pandapowerNet) -> Matrices:
         enforce_p_lims=False,
         enforce_q_lims=False,
         recycle=None,
-        voltage_depend_loads=True,
+        voltage_depend_loads=_has_dependent_loads(net),
     )
     ppc, ppci = _pd2ppc(net)
     bus = np.real(ppci["bus"])
@@ -96,6 +96,12 @@ def matrices(net: pandapowerNet) -> Matrices:
         y_to=y_half + y_asym,
         row_of=_row_of(net, alive),
     )
+
+
+def _has_dependent_loads(net: pandapowerNet) -> bool:
+    """Whether any load depends on voltage; `runpp` asks the same before it takes the slow way."""
+    columns = [c for c in net.load.columns if c.startswith("const_")]
+    return bool((net.load[columns].fillna(0.0).to_numpy(dtype=float) != 0).any())
 
 
 def _node_of(net: pandapowerNet, n_nodes: int) -> dict[int, int]:

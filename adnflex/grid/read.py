@@ -16,7 +16,7 @@ from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.checks import check_vm_limits, require_sound, shorten
 from adnflex.grid.model import Branch, Decision, FloatArray, Grid, Member
 from adnflex.grid.ppc import Matrices, matrices
-from adnflex.grid.switching import decisions
+from adnflex.grid.switching import decisions, is_ideal_switch
 
 __all__ = ["fingerprint", "read_grid"]
 
@@ -116,17 +116,17 @@ def _closed_copy(net: pandapowerNet, chosen: Sequence[Decision]) -> pandapowerNe
     branch instead of fusing its buses.
     """
     study = copy.deepcopy(net)
-    for d in chosen:
-        if d.element == "switch":
-            study.switch.loc[d.index, "closed"] = True
-            z = study.switch.at[d.index, "z_ohm"] if "z_ohm" in study.switch.columns else 0.0
-            if not z > 0:
-                study.switch.loc[d.index, "z_ohm"] = 1.0
-            continue
-        study[d.element].loc[d.index, "in_service"] = True
-        kind = "l" if d.element == "line" else "t"
-        mine = (study.switch["et"] == kind) & (study.switch["element"] == d.index)
-        study.switch.loc[mine, "closed"] = True
+    for element, kind in (("line", "l"), ("trafo", "t")):
+        mine = [d.index for d in chosen if d.element == element]
+        if mine:
+            study[element].loc[mine, "in_service"] = True
+            here = (study.switch["et"] == kind) & study.switch["element"].isin(mine)
+            study.switch.loc[here, "closed"] = True
+    couplers = [d.index for d in chosen if d.element == "switch"]
+    if couplers:
+        study.switch.loc[couplers, "closed"] = True
+        ideal = [s for s in couplers if is_ideal_switch(net, s)]
+        study.switch.loc[ideal, "z_ohm"] = 1.0
     return study
 
 
@@ -205,6 +205,8 @@ class _Builder:
         self.element_of = {row: key for key, row in mats.row_of.items() if row >= 0}
         self.scale = _base_mva(net, mats) / float(net.sn_mva)
         self.base_mva = self.scale * float(net.sn_mva)
+        self.limits_ka = self._current_limits()
+        self.self_loops: list[int] = []
 
     def grid(self, vm_limits: tuple[float, float] | None) -> Grid:
         """Assemble the grid."""
@@ -308,7 +310,6 @@ class _Builder:
     def _branch_rows(self) -> list[dict[str, object]]:
         """One record a branch: the switchable ones as they are, fixed parallel ones merged."""
         single, parallel = [], {}
-        self.self_loops: list[int] = []
         for row in range(len(self.mats.f)):
             key = self.element_of[row]
             decision = self.chosen.get(key)
@@ -331,7 +332,7 @@ class _Builder:
         mats, s = self.mats, self.scale
         first = rows[0]
         self._require_equal_ratios(rows)
-        coupler = decision is not None and decision.element == "switch" and self._is_ideal(decision.index)
+        coupler = decision is not None and decision.element == "switch" and is_ideal_switch(self.net, decision.index)
         z = np.zeros(1, complex) if coupler else (mats.r[rows] + 1j * mats.x[rows]) * s
         # Parallel branches act as one: admittances add, the current divides by admittance.
         admittance = np.ones(1, complex) if coupler else 1 / z
@@ -344,7 +345,7 @@ class _Builder:
         members = []
         for j, row in enumerate(rows):
             element, index = self.element_of[row]
-            limits = self._current_limits(element, index, int(mats.f[row]), int(mats.t[row]), float(mats.ratio[row]))
+            limits = self._terminal_limits((element, index), row)
             if flip[j]:
                 limits = limits[::-1]
             share = complex(admittance[j] / total)
@@ -366,10 +367,6 @@ class _Builder:
             "branch": Branch(tuple(members), decision),
         }
 
-    def _is_ideal(self, switch: int) -> bool:
-        table = self.net.switch
-        return "z_ohm" not in table.columns or not table.at[switch, "z_ohm"] > 0
-
     def _require_equal_ratios(self, rows: list[int]) -> None:
         mats = self.mats
         same = all(
@@ -385,27 +382,44 @@ class _Builder:
                 "give them the same tap position or open one of them."
             )
 
-    def _current_limits(self, element: str, index: int, f: int, t: int, ratio: float) -> tuple[float, float]:
-        """Limits of the terminal currents behind the ratio [pu], inf where there is none."""
-        if element == "switch":
+    def _current_limits(self) -> dict[tuple[str, int], tuple[float, float]]:
+        """Limits of the terminal currents [kA] of all elements that have any."""
+        net, found = self.net, {}
+        faults = []
+        for element in ("line", "trafo"):
+            table = net[element]
+            if not len(table) or "max_loading_percent" not in table.columns:
+                continue
+            limit = table["max_loading_percent"].to_numpy(dtype=float) / 100
+            df = table["df"].fillna(1.0).to_numpy(dtype=float) if "df" in table.columns else np.ones(len(table))
+            size = df * table["parallel"].to_numpy(dtype=float) * limit
+            if element == "line":
+                ends = (table["max_i_ka"].to_numpy(dtype=float) * size,) * 2
+            else:
+                power = table["sn_mva"].to_numpy(dtype=float) * size / np.sqrt(3)
+                ends = power / table["vn_hv_kv"].to_numpy(float), power / table["vn_lv_kv"].to_numpy(float)
+            for i, share, low, high in zip(table.index, limit, *ends, strict=True):
+                if np.isnan(share):
+                    continue
+                if np.isnan(low) or share < 0:
+                    faults.append(
+                        f"{element} {i}: max_loading_percent is {100 * share:g} but its rating is "
+                        f"{low:g} kA; give a rating, or no max_loading_percent."
+                    )
+                found[element, int(i)] = float(low), float(high)
+        if faults:
+            raise InputError(faults)
+        return found
+
+    def _terminal_limits(self, key: tuple[str, int], row: int) -> tuple[float, float]:
+        """Limits of an element's terminal currents [pu], behind the ratio at the from end; inf: none."""
+        if key not in self.limits_ka:
             return np.inf, np.inf
-        row = self.net[element].loc[index]
-        limit = row.get("max_loading_percent", np.nan)
-        if pd.isna(limit):
-            return np.inf, np.inf
-        base_ka = self.base_mva / np.sqrt(3) / self.mats.base_kv
-        if element == "line":
-            ka = row["max_i_ka"] * row["df"] * row["parallel"] * limit / 100
-            if pd.isna(ka) or limit < 0:
-                raise InputError(
-                    f"line {index}: max_loading_percent is {limit:g} but max_i_ka is {row['max_i_ka']}; give max_i_ka "
-                    "in kA, or no max_loading_percent."
-                )
-            return float(ka / base_ka[f]), float(ka / base_ka[t])
-        df = row.get("df", 1.0)
-        rated = row["sn_mva"] * row["parallel"] * (1.0 if pd.isna(df) else df) * limit / 100 / np.sqrt(3)
-        hv, lv = rated / row["vn_hv_kv"] / base_ka[f], rated / row["vn_lv_kv"] / base_ka[t]
-        return float(hv * ratio), float(lv)
+        mats = self.mats
+        base = self.base_mva / np.sqrt(3)
+        ka_from, ka_to = self.limits_ka[key]
+        at_from = ka_from * mats.base_kv[mats.f[row]] / base * mats.ratio[row]
+        return float(at_from), float(ka_to * mats.base_kv[mats.t[row]] / base)
 
     def _open_shunts(self, d: Decision | None, z: complex, y_from: complex, y_to: complex) -> tuple[complex, complex]:
         """Charging that stays when the branch is open at one end only: ``y + 1/(z + 1/y_other)``."""

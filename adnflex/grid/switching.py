@@ -11,7 +11,7 @@ from pandapower import pandapowerNet
 from adnflex.grid.checks import shorten
 from adnflex.grid.model import Decision
 
-__all__ = ["decisions"]
+__all__ = ["decisions", "is_ideal_switch"]
 
 
 def decisions(
@@ -38,7 +38,7 @@ def decisions(
     """
     line_switches = _branch_switches(net, "l")
     lines, findings = _chosen_lines(net, switchable_lines, line_switches)
-    found = [_line_decision(net, i, line_switches.get(i, [])) for i in lines]
+    found = _two_ended(net, "line", ("from_bus", "to_bus"), lines, line_switches)
     switches = list(dict.fromkeys(int(s) for s in switchable_switches))
     unknown = [s for s in switches if s not in net.switch.index]
     if unknown:
@@ -47,7 +47,7 @@ def decisions(
     kinds = net.switch["et"].reindex(known)
     found.extend(_coupler_decision(net, s) for s in known if kinds[s] == "b")
     trafos = dict.fromkeys(int(net.switch.at[s, "element"]) for s in known if kinds[s] == "t")
-    found.extend(_trafo_decision(net, i, _branch_switches(net, "t")[i]) for i in trafos)
+    found.extend(_two_ended(net, "trafo", ("hv_bus", "lv_bus"), trafos, _branch_switches(net, "t")))
     findings.extend(
         f"switchable_switches: switch {s} is a line switch; name its line "
         f"{int(net.switch.at[s, 'element'])} in switchable_lines instead."
@@ -88,40 +88,57 @@ def _chosen_lines(
     return [i for i in wanted if i in net.line.index], findings
 
 
-def _line_decision(net: pandapowerNet, index: int, switches: list[int]) -> Decision:
-    row = net.line.loc[index]
-    return _two_ended(net, "line", index, int(row["from_bus"]), int(row["to_bus"]), switches)
+class _Switches:
+    """Ends and states of all switches, looked up without pandas: there may be ten thousand."""
 
-
-def _trafo_decision(net: pandapowerNet, index: int, switches: list[int]) -> Decision:
-    row = net.trafo.loc[index]
-    return _two_ended(net, "trafo", index, int(row["hv_bus"]), int(row["lv_bus"]), switches)
+    def __init__(self, net: pandapowerNet) -> None:
+        index = [int(s) for s in net.switch.index]
+        self.bus = dict(zip(index, net.switch["bus"].tolist(), strict=True))
+        self.closed = dict(zip(index, net.switch["closed"].astype(bool).tolist(), strict=True))
 
 
 def _two_ended(
-    net: pandapowerNet, element: str, index: int, from_bus: int, to_bus: int, switches: list[int]
-) -> Decision:
-    """Decide for a branch with switches at its ends: one end opens it, all of them close it.
+    net: pandapowerNet,
+    element: str,
+    ends: tuple[str, str],
+    indices: Iterable[int],
+    switches: dict[int, list[int]],
+) -> list[Decision]:
+    """Decide for branches with switches at their ends: one end opens a branch, all of them close it.
 
     A branch that is open at one end keeps that end; one that is closed is opened at its to end (at its
     from end where only that has a switch), so that the other end keeps its state and the charging.
     """
-    row = net[element].loc[index]
-    table = net.switch.loc[switches]
-    open_now = [s for s in switches if not bool(table.at[s, "closed"])]
-    at_to = [s for s in switches if int(table.at[s, "bus"]) == to_bus]
-    in_service = bool(row["in_service"])
-    return Decision(
-        element=element,
-        index=index,
-        name=_name(row),
-        from_bus=from_bus,
-        to_bus=to_bus,
-        closed=in_service and not open_now,
-        open_switches=tuple(open_now or (at_to or switches)[:1]),
-        close_switches=tuple(open_now),
-        by_service=not switches or not in_service,
+    table = net[element].loc[list(indices)]
+    states = _Switches(net)
+    names = table["name"].tolist() if "name" in table.columns else [None] * len(table)
+    rows = zip(
+        table.index.tolist(),
+        table[ends[0]].tolist(),
+        table[ends[1]].tolist(),
+        table["in_service"].astype(bool).tolist(),
+        names,
+        strict=True,
     )
+    found = []
+    for index, from_bus, to_bus, in_service, name in rows:
+        mine = switches.get(int(index), [])
+        open_now = [s for s in mine if not states.closed[s]]
+        at_to = [s for s in mine if states.bus[s] == to_bus]
+        found.append(
+            Decision(
+                element=element,
+                index=int(index),
+                name=_name(name),
+                from_bus=int(from_bus),
+                to_bus=int(to_bus),
+                closed=in_service and not open_now,
+                open_switches=tuple(open_now or (at_to or mine)[:1]),
+                close_switches=tuple(open_now),
+                by_service=not mine or not in_service,
+            )
+        )
+    return found
 
 
 def _coupler_decision(net: pandapowerNet, switch: int) -> Decision:
@@ -130,7 +147,7 @@ def _coupler_decision(net: pandapowerNet, switch: int) -> Decision:
     return Decision(
         element="switch",
         index=switch,
-        name=_name(row),
+        name=_name(row.get("name")),
         from_bus=int(row["bus"]),
         to_bus=int(row["element"]),
         closed=closed,
@@ -140,7 +157,11 @@ def _coupler_decision(net: pandapowerNet, switch: int) -> Decision:
     )
 
 
-def _name(row: pd.Series) -> str:
-    name = row.get("name")
+def is_ideal_switch(net: pandapowerNet, switch: int) -> bool:
+    """Whether a bus-bus switch has no impedance, so that pandapower fuses its buses while it is closed."""
+    return "z_ohm" not in net.switch.columns or not net.switch.at[switch, "z_ohm"] > 0
+
+
+def _name(name: object) -> str:
     missing = name is None or (isinstance(name, float) and np.isnan(name))
     return "" if missing else str(name)

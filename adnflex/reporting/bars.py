@@ -22,6 +22,8 @@ __all__ = ["MOST", "loading_figure", "loss_figure"]
 MOST = 20
 _ROW = 19
 _FRAME = 110
+#: Loading beyond its limit that is rounding, not overload [%].
+_FORGIVEN = 1e-3
 
 
 def loading_figure(plan: Plan, check: Check, most: int = MOST) -> go.Figure:
@@ -61,7 +63,7 @@ def loading_figure(plan: Plan, check: Check, most: int = MOST) -> go.Figure:
     limit = rows["loading_limit_percent"].to_numpy(dtype=float)
     after = rows["loading_percent"].to_numpy(dtype=float)
     with np.errstate(invalid="ignore"):
-        over = after > limit
+        over = after > limit + _FORGIVEN
     fig.add_trace(_bars(rows, rows["loading_before_percent"], "before", style.BEFORE, "%{x:.1f} %"))
     fig.add_trace(_bars(rows, np.where(over, math.nan, after), "after", style.AFTER, "%{x:.1f} %"))
     if over.any():

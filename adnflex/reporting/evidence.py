@@ -43,7 +43,7 @@ def limits_section(plan: Plan, check: Check | None) -> Section:
     rows = [
         [
             row.kind,
-            _met(row.margin),
+            _met(check, row.kind, row.element, row.margin),
             places.place(plan, row.element, row.place),
             *places.values(row.unit, row.value, row.limit, row.margin),
             str(row.checked),
@@ -147,11 +147,13 @@ def terms_section() -> Section:
     return Section("terms", "Terms", "", [Html(f'<dl class="terms">{terms}</dl>')])
 
 
-def _met(margin: float) -> str:
-    """Whether a limit is met."""
+def _met(check: Check, kind: str, element: str, margin: float) -> str:
+    """Whether a limit is met: the check decides, which forgives a rounding error beyond the limit."""
     if margin != margin:
         return dash
-    return page.badge("met", "good") if margin >= 0 else page.badge("violated", "bad")
+    table = check.violations.reindex(columns=["kind", "element"])
+    violated = bool(((table["kind"] == kind) & (table["element"] == element)).any())
+    return page.badge("violated", "bad") if violated else page.badge("met", "good")
 
 
 def _finding(holds: bool, good: str, bad: str) -> Html:

@@ -8,7 +8,18 @@ import pandas as pd
 
 from adnflex.reporting.inputs import has_ratings
 from adnflex.reporting.page import Card, Verdict
-from adnflex.reporting.text import branch_label, bus_label, change, dash, fixed, number, percent, power, share
+from adnflex.reporting.text import (
+    branch_label,
+    bus_label,
+    change,
+    dash,
+    fixed,
+    number,
+    percent,
+    power,
+    rounded_up,
+    share,
+)
 from adnflex.results import Check, Plan
 
 __all__ = ["certificate_words", "key_cards", "objective_value", "objective_words", "verdict"]
@@ -44,6 +55,11 @@ def objective_value(plan: Plan, value: float | None, digits: int = 5) -> str:
     return number(value, {"weighted": ""}.get(plan.unit, plan.unit), digits)
 
 
+def _at_most(plan: Plan, value: float | None) -> str:
+    """Difference of objectives that is an upper limit, and so is rounded up."""
+    return objective_value(plan, None if value is None else rounded_up(value), 2)
+
+
 def verdict(plan: Plan, check: Check | None) -> Verdict:
     """Banner of the report.
 
@@ -61,7 +77,7 @@ def verdict(plan: Plan, check: Check | None) -> Verdict:
             "No AC power flow has been run on this plan; do not switch before it has.",
             words,
         )
-    sentence = check.verdict[:1].upper() + check.verdict[1:]
+    sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
         return Verdict("pass", "Passed: this plan may be switched", sentence, words)
     return Verdict("fail", "FAILED: do not switch this plan", sentence, words)
@@ -87,9 +103,9 @@ def certificate_words(plan: Plan, check: Check | None) -> str:
         )
     if check.certificate <= _EXACT:
         return f"Certificate: this is the best possible. No admissible state gets below {value} ({what})."
-    room = objective_value(plan, check.certificate_absolute, 2)
+    room = _at_most(plan, check.certificate_absolute)
     return (
-        f"Certificate: at most {share(check.certificate)} from the best possible {what}. "
+        f"Certificate: at most {share(rounded_up(check.certificate))} from the best possible {what}. "
         f"No admissible switch state can save more than {room} of these {value}."
     )
 
@@ -98,7 +114,7 @@ def _absolute(plan: Plan, check: Check) -> str:
     """Certificate by the difference alone, where the objective is nearly zero."""
     if check.certificate_absolute is None or not math.isfinite(check.certificate_absolute):
         return ""
-    room = objective_value(plan, check.certificate_absolute, 2)
+    room = _at_most(plan, check.certificate_absolute)
     return f"Certificate: no admissible switch state is better by more than {room} ({objective_words(plan)})."
 
 
@@ -191,10 +207,10 @@ def _certificate(plan: Plan, check: Check | None) -> Card:
     if check.certificate is None:
         most = check.certificate_absolute
         known = most is not None and math.isfinite(most)
-        return Card(label, objective_value(plan, most, 2), "at most" if known else "no bound was proven")
+        return Card(label, _at_most(plan, most), "at most" if known else "no bound was proven")
     if check.certificate < -_DISAGREE:
         return Card(label, dash, "bound and AC power flow disagree")
     if check.certificate <= _EXACT:
         return Card(label, fixed(0, 0, "%"), "proven best, within rounding")
-    room = objective_value(plan, check.certificate_absolute, 2)
-    return Card(label, f"≤ {share(check.certificate)}", f"at most {room}, proven")
+    room = _at_most(plan, check.certificate_absolute)
+    return Card(label, f"≤ {share(rounded_up(check.certificate))}", f"at most {room}, proven")

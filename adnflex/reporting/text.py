@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["branch_label", "bus_label", "change", "dash", "fixed", "number", "percent", "power", "share"]
+__all__ = [
+    "branch_label",
+    "bus_label",
+    "change",
+    "dash",
+    "fixed",
+    "number",
+    "percent",
+    "power",
+    "rounded_up",
+    "share",
+]
 
 #: What stands for a value that does not exist.
 dash = "–"
@@ -62,15 +73,17 @@ def number(value: float | None, unit: str = "", digits: int = 4) -> str:
 
 
 def power(mw: float | None, digits: int = 4) -> str:
-    r"""Active power in kW, from 10 MW on in MW.
+    r"""Active power in kW, from 10 MW on in MW, below 0.1 kW in W.
 
     Examples
     --------
-    >>> power(0.2026771), power(12.3456)
-    ('202.7\u202fkW', '12.35\u202fMW')
+    >>> power(0.2026771), power(12.3456), power(1.1e-5)
+    ('202.7\u202fkW', '12.35\u202fMW', '11\u202fW')
     """
     if mw is None or _absent(mw):
         return dash
+    if 0 < abs(mw) < 1e-4:
+        return number(mw * 1e6, "W", digits)
     return number(mw, "MW", digits) if abs(mw) >= 10 else number(mw * 1e3, "kW", digits)
 
 
@@ -113,6 +126,22 @@ def share(value: float | None) -> str:
     if 0 < abs(value) < 1e-6:
         return f"less than 0.0001{_THIN}%"
     return number(value * 100, "%", 2)
+
+
+def rounded_up(value: float, digits: int = 2) -> float:
+    """Round away from zero to so many significant digits: an "at most" must not be rounded down.
+
+    Examples
+    --------
+    >>> rounded_up(8.11e-5), rounded_up(0.03), rounded_up(0.0)
+    (8.2e-05, 0.03, 0.0)
+    """
+    if not value or not math.isfinite(value):
+        return value
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    scaled = abs(value) * 10.0**decimals
+    # Half a millionth of the last digit is the noise of the scaling itself.
+    return math.copysign(float(f"{math.ceil(scaled - 1e-6)}e{-decimals}"), value)
 
 
 def bus_label(index: int, name: object = "") -> str:
