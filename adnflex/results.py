@@ -231,7 +231,7 @@ class Check:
         Index: pandapower bus; ``vm_before_pu``, ``vm_pu`` (AC), ``vm_model_pu``, ``vm_min_pu``, ``vm_max_pu``.
     branches : pandas.DataFrame
         One row a line or transformer: ``element``, ``index``, ``loading_before_percent``, ``loading_percent``,
-        ``loading_limit_percent`` (NaN: none), ``loss_mw``, ``i_ka``, ``i_model_ka``.
+        ``loading_limit_percent`` (NaN: none), ``loss_before_mw``, ``loss_mw``, ``i_ka``, ``i_model_ka``.
     notes : tuple of str
         What the reader has to know.
     """

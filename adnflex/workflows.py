@@ -22,6 +22,7 @@ from adnflex.powerflow import check_plan, losses_mw, run_ac
 from adnflex.problems.describe import require_reconfigurable, violation_sentence, violations_of
 from adnflex.problems.objective import Objective, parse_objective
 from adnflex.problems.solve_reconfiguration import Answer, Progress, solve_reconfiguration
+from adnflex.reporting.layout import drawing_tables
 from adnflex.results import Check, Plan
 
 __all__ = ["Progress", "reconfigure", "validate"]
@@ -219,6 +220,7 @@ def _plan(
     model = _model_values(grid, answer, flow)
     switches = switch_table(grid, flow.closed.tolist())
     value = goal.of_flow(grid, flow)
+    topology, coordinates = drawing_tables(net, switches)
     return Plan(
         net_name=title,
         objective_name=goal.name,
@@ -240,6 +242,8 @@ def _plan(
         vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
         fingerprint=grid.fingerprint,
         notes=(*grid.notes, *_limit_notes(grid, switches), *model.notes),
+        topology=topology,
+        coordinates=coordinates,
     )
 
 

@@ -170,6 +170,7 @@ _BRANCH_COLUMNS = [
     "loading_before_percent",
     "loading_percent",
     "loading_limit_percent",
+    "loss_before_mw",
     "loss_mw",
     "i_ka",
     "i_model_ka",
@@ -187,15 +188,16 @@ def _branches(plan: Plan, new: pandapowerNet, before: pandapowerNet | None) -> p
         result = new[f"res_{element}"].reindex(index)
         mine = plan.branches[plan.branches["element"] == element].set_index("index")
         model = mine["i_from_ka"] if element == "trafo" else mine[["i_from_ka", "i_to_ka"]].max(axis=1)
-        earlier = nothing if before is None else before[f"res_{element}"]["loading_percent"].reindex(index)
+        past = None if before is None else before[f"res_{element}"].reindex(index)
         parts.append(
             pd.DataFrame(
                 {
                     "element": element,
                     "index": [int(i) for i in index],
-                    "loading_before_percent": earlier.to_numpy(dtype=float),
+                    "loading_before_percent": (nothing if past is None else past["loading_percent"]).to_numpy(dtype=float),
                     "loading_percent": result["loading_percent"].to_numpy(dtype=float),
                     "loading_limit_percent": table.get("max_loading_percent", nothing).to_numpy(dtype=float),
+                    "loss_before_mw": (nothing if past is None else past["pl_mw"]).to_numpy(dtype=float),
                     "loss_mw": result["pl_mw"].to_numpy(dtype=float),
                     "i_ka": result[current].to_numpy(dtype=float),
                     "i_model_ka": model.reindex(index).to_numpy(dtype=float),

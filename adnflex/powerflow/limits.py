@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.powerflow.structure import root_buses
+
 __all__ = ["LIMIT_COLUMNS", "VIOLATION_COLUMNS", "measure_limits"]
 
 VIOLATION_COLUMNS = ["kind", "element", "index", "value", "limit", "excess", "unit"]
@@ -37,10 +39,11 @@ def measure_limits(
         ``vm_min_pu`` and ``vm_max_pu`` of every bus.
     """
     voltage = _voltage_limits(net, vm_limits)
-    vm = net.res_bus["vm_pu"].reindex(net.bus.index)
+    # no switch moves the set-point of a source; with limits of its own it would hide the worst bus
+    vm = net.res_bus["vm_pu"].reindex(net.bus.index).drop(root_buses(net))
     found = [
-        _compare("voltage low", "bus", vm, voltage["vm_min_pu"], -1.0, "pu"),
-        _compare("voltage high", "bus", vm, voltage["vm_max_pu"], 1.0, "pu"),
+        _compare("voltage low", "bus", vm, voltage["vm_min_pu"].reindex(vm.index), -1.0, "pu"),
+        _compare("voltage high", "bus", vm, voltage["vm_max_pu"].reindex(vm.index), 1.0, "pu"),
     ]
     for element in ("line", "trafo"):
         table = net[element]

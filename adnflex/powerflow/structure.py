@@ -9,7 +9,7 @@ import pandapower.topology as top
 import pandas as pd
 from pandapower import pandapowerNet
 
-__all__ = ["is_radial", "unsupplied"]
+__all__ = ["is_radial", "root_buses", "unsupplied"]
 
 
 def is_radial(net: pandapowerNet, switches: pd.DataFrame) -> bool:
@@ -41,7 +41,7 @@ def is_radial(net: pandapowerNet, switches: pd.DataFrame) -> bool:
     if any(edges[pair] > 1 for pair in free):
         return False
     simple = nx.Graph(list(edges))
-    roots = {fused[int(b)] for b in _root_buses(net)}
+    roots = {fused[int(b)] for b in root_buses(net)}
     if simple.number_of_edges() and not nx.is_forest(simple):
         return False
     return all(len(roots & tree) <= 1 for tree in nx.connected_components(simple))
@@ -57,11 +57,12 @@ def _name(key: object) -> tuple[str, int]:
     return str(element), int(index)
 
 
-def _root_buses(net: pandapowerNet) -> list[int]:
+def root_buses(net: pandapowerNet) -> list[int]:
+    """Buses of the sources in service: external grids and slack generators."""
     grids = net.ext_grid.loc[net.ext_grid["in_service"].to_numpy(dtype=bool), "bus"]
     gens = net.gen[net.gen["in_service"].to_numpy(dtype=bool)] if len(net.gen) else net.gen
     slack = gens.loc[gens["slack"].fillna(False).to_numpy(dtype=bool), "bus"] if len(gens) else gens["bus"]
-    return [*grids.tolist(), *slack.tolist()]
+    return list(dict.fromkeys([*grids.tolist(), *slack.tolist()]))
 
 
 def unsupplied(net: pandapowerNet, buses: pd.Index) -> list[int]:

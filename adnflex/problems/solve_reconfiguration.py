@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
+import pyomo.environ as pyo
 
 from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
 from adnflex.algorithms.branch_exchange import Search, branch_exchange, perturbed_search
@@ -23,6 +24,7 @@ from adnflex.problems.objective import Objective
 from adnflex.problems.radial_search import Incumbent, RadialSearch
 from adnflex.problems.reconfiguration import Reconfiguration, build_reconfiguration
 from adnflex.solvers.clarabel import solve_relaxation
+from adnflex.solvers.gate import pick, solve_model
 
 __all__ = ["Answer", "Progress", "solve_reconfiguration"]
 
@@ -139,14 +141,15 @@ def solve_reconfiguration(
     best = Incumbent()
     end = report.start + seconds
     search = Search(exchange.evaluate, exchange.moves, stop=lambda: time.monotonic() > end)
-    least = _local_search(grid, problem, search, best, report, seed, seconds)
-    if isinstance(least, _Interrupted):
+    name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
+    if not _local_search(grid, problem, search, best, report, seed, seconds):
         outcome = Outcome("interrupted", best.state, best.value, -math.inf, 0)
-    else:
+    elif name == "clarabel":
         outcome = _prove(problem, exchange, search, best, report, gap, end, executor, workers)
-    bound = max(outcome.bound, _trivial_bound(objective))
-    if outcome.status == "infeasible":
-        bound = math.inf
+    else:
+        outcome = _prove_by_model(problem, exchange, search, best, report, gap, end, name)
+    # nothing in the objective can be negative
+    bound = math.inf if outcome.status == "infeasible" else max(outcome.bound, 0.0)
     flow = exchange.flow(best.state) if best.state is not None else None
     report(best.value, bound, outcome.status)
     return Answer(
@@ -156,12 +159,14 @@ def solve_reconfiguration(
         least_violating=_least_violating(exchange, search) if flow is None else None,
         bound=min(bound, best.value),
         progress=tuple(report.rows),
-        solver=f"conic branch and bound (Clarabel), {outcome.nodes} nodes",
+        solver=_solver_name(name, outcome),
     )
 
 
-class _Interrupted:
-    """Marks a local search that Ctrl-C ended."""
+def _solver_name(name: str, outcome: Outcome) -> str:
+    if name == "clarabel":
+        return f"conic branch and bound (Clarabel), {outcome.nodes} nodes"
+    return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
 
 
 def _local_search(
@@ -172,8 +177,11 @@ def _local_search(
     report: _Reporter,
     seed: int,
     seconds: float,
-) -> _Interrupted | None:
-    """Branch exchange from the present state and from the meshed flow, then from perturbed states for a while."""
+) -> bool:
+    """Branch exchange from the present state and from the meshed flow, then from perturbed states for a while.
+
+    Returns False where Ctrl-C ended it.
+    """
     try:
         starts = [frozenset(np.flatnonzero(~grid.closed).tolist()), meshed_start(grid, problem.required)]
         found = [r for s in starts if (r := branch_exchange(search, s)) is not None]
@@ -186,8 +194,8 @@ def _local_search(
             best.offer(*perturbed_search(search, top, effort, np.random.default_rng(seed)))
             report(best.value, -math.inf, "perturbed search")
     except KeyboardInterrupt:
-        return _Interrupted()
-    return None
+        return False
+    return True
 
 
 def _prove(
@@ -218,9 +226,54 @@ def _prove(
         )
 
 
-def _trivial_bound(objective: Objective) -> float:
-    """Nothing in the objective can be negative."""
-    return 0.0
+def _prove_by_model(
+    problem: Reconfiguration,
+    exchange: ExchangeProblem,
+    search: Search,
+    best: Incumbent,
+    report: _Reporter,
+    gap: float,
+    end: float,
+    name: str,
+) -> Outcome:
+    """Hand the whole model to a solver; exclude a topology that the relaxation accepts and AC does not."""
+    model = problem.model
+    model.excluded = pyo.ConstraintList()
+    bound, rounds, status = -math.inf, 0, "time_limit"
+    while time.monotonic() < end:
+        flow = exchange.flow(best.state) if best.state is not None else None
+        start = problem.point_of(flow) if flow is not None else None
+        # the points near the incumbent give tangent planes where they are needed
+        near = [f for s in _best_seen(search, 20) if (f := exchange.flow(s)) is not None]
+        solved = solve_model(
+            model,
+            name,
+            gap=gap / 2,
+            seconds=max(end - time.monotonic(), 0.1),
+            start=start,
+            points=[problem.point_of(f) for f in near],
+            report=report,
+        )
+        rounds += 1
+        status = solved.status
+        if status == "infeasible":
+            # all that was not excluded is infeasible, so what is known is the best
+            status, bound = ("optimal", best.value) if best.state is not None else ("infeasible", math.inf)
+            break
+        bound = max(bound, solved.bound)
+        if solved.x is not None:
+            state = frozenset(np.flatnonzero(~problem.closed_of(solved.x)).tolist())
+            best.offer(state, search.score(state))
+            model.excluded.add(pyo.quicksum(model.z[k] for k in state) >= 1)
+        report(best.value, min(bound, best.value), name)
+        if status != "optimal" or bound >= best.value - gap * abs(best.value):
+            break
+    return Outcome(status, best.state, best.value, min(bound, best.value), rounds)
+
+
+def _best_seen(search: Search, most: int) -> list[Open]:
+    scored = sorted((score, sorted(state)) for state, score in search.seen.items() if score is not None)
+    return [frozenset(state) for _, state in scored[:most]]
 
 
 def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
@@ -229,8 +282,17 @@ def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
 
 
 def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
-    """What the relaxation says where the topology is fixed: its cone may be tight or not."""
+    """What the relaxation says where the topology is fixed and loss is priced: its cone may be tight or not.
+
+    Objectives without loss leave the currents free, so that the point itself would say nothing.
+    """
     form = problem.form
+    cost = np.zeros(len(form.c))
+    for k, resistance in enumerate(problem.grid.r.tolist()):
+        current = form._columns().get(id(problem.model.l[k]))
+        if current is not None:
+            cost[current] = resistance
+    form = dataclasses.replace(form, c=cost, c0=0.0)
     low, high = form.low.copy(), form.high.copy()
     column = form.columns_of(problem.model.z[int(k)] for k in problem.free)
     low[column] = high[column] = flow.closed[problem.free].astype(float)

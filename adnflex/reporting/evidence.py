@@ -13,6 +13,8 @@ from adnflex.results import Check, Plan
 
 __all__ = ["details_section", "exactness_section", "limits_section", "progress_section", "terms_section"]
 
+#: Invented loss below this share of the losses does not matter.
+_WEIGHTLESS = 1e-4
 _TERMS = {
     "AC power flow": "The full physical calculation of voltages and currents, without any simplification.",
     "Radial": "Every bus is fed over exactly one path; there is no closed loop.",
@@ -65,24 +67,9 @@ def exactness_section(plan: Plan, check: Check | None) -> Section:
         "(a relaxation). The cone gap measures by how much: near zero, the model and physics are the same. "
         "Independently of that, every number is compared with AC power flow."
     )
-    table = gap_table(plan, check)
-    gaps = table["cone_gap"].astype(float).dropna()
     blocks = []
-    if len(gaps):
-        loss = float(table["cone_loss_mw"].astype(float).sum())
-        verdict = (
-            "the relaxation is exact here"
-            if gaps.max() <= EXACT_GAP
-            else "the relaxation is not exact everywhere"
-        )
-        worst = table.loc[gaps.idxmax()]
-        place = places.place(plan, worst["element"], worst["index"])
-        blocks.append(
-            page.paragraph(
-                f"Largest cone gap {number(float(gaps.max()), digits=2)} at {place}: "
-                f"{verdict}. Invented loss in all: {'below 1 W' if loss < 1e-6 else power(loss, 2)}."
-            )
-        )
+    if len(gap_table(plan, check)):
+        blocks.append(page.paragraph(_exactness_words(plan, check)))
         blocks.append(page.figure(tightness_figure(plan, check), "tightness"))
     if check is not None and len(check.deviations):
         rows = [
@@ -96,6 +83,26 @@ def exactness_section(plan: Plan, check: Check | None) -> Section:
             page.table(columns, rows, [columns[1], columns[3]]),
         ]
     return Section("exactness", "How exact is the model", intro, blocks, "Exactness")
+
+
+def _exactness_words(plan: Plan, check: Check | None) -> str:
+    """Judge the relaxation by its largest gap and by the loss that it invents in all."""
+    table = gap_table(plan, check)
+    worst = table.loc[table["cone_gap"].idxmax()]
+    loss = float(table["cone_loss_mw"].sum())
+    losses = plan.losses_mw if check is None else check.losses_mw
+    invented = "below 1 W" if abs(loss) < 1e-6 else power(loss, 2)
+    if worst["cone_gap"] <= EXACT_GAP:
+        judgement = "the relaxation is exact here"
+    elif abs(loss) <= _WEIGHTLESS * losses:
+        judgement = "without weight, as hardly any current is concerned"
+    else:
+        judgement = "the relaxation is not exact, so compare with AC power flow below"
+    return (
+        f"Largest cone gap {number(float(worst['cone_gap']), digits=2)} at "
+        f"{places.place(plan, worst['element'], worst['index'])}: {judgement}. "
+        f"Invented loss in all: {invented} of {power(losses)}."
+    )
 
 
 def progress_section(plan: Plan) -> Section | None:

@@ -19,7 +19,10 @@ def place(plan: Plan, element: object, index: object) -> str:
     """Bus or branch by its label; a dash where there is none."""
     if index is None or index != index or element is None or element != element:
         return dash
-    place = int(str(index).removesuffix(".0"))
+    try:
+        place = int(float(str(index)))
+    except ValueError:  # a quantity of the whole net has no place
+        return dash
     if str(element) == "bus":
         names = plan.coordinates.get("name", {})
         return bus_label(place, names.get(place, ""))

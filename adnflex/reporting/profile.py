@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.reporting import style
-from adnflex.reporting.forest import Forest, bus_forest, heavy_paths
+from adnflex.reporting.forest import Floats, Forest, bus_forest, heavy_paths
 from adnflex.reporting.geometry import single
 from adnflex.reporting.inputs import bus_table, require, require_drawing, span
 from adnflex.reporting.text import branch_label, bus_label, fixed
@@ -56,20 +57,42 @@ def voltage_profile_figure(plan: Plan, check: Check | None) -> go.Figure:
     buses = bus_table(plan, check)
     fig = style.figure(420, hovermode="closest")
     by_length = _lengths_tell(plan.topology)
-    reach = 0.0
+    feeders = {state: _feeders(plan, state, by_length) for state in ("before", "after")}
     for state, tint, width in (("before", style.BEFORE, 1.5), ("after", style.AFTER, 2)):
         if buses[f"vm_{state}_pu"].notna().any():
-            trace, farthest = _trace(plan, buses, state, by_length)
-            trace.update(
-                line={"color": tint, "width": width}, marker={"size": 4 if len(buses) < 300 else 2.5}
-            )
-            fig.add_trace(trace)
-            reach = max(reach, farthest)
-    _limits(fig, buses, reach)
+            trace = _trace(buses, state, feeders[state], by_length)
+            size = 4 if len(buses) < 300 else 2.5
+            fig.add_trace(trace.update(line={"color": tint, "width": width}, marker={"size": size}))
+    _limits(fig, buses, feeders["after"].distance)
+    reach = max(float(f.distance[f.forest.supplied].max(initial=0.0)) for f in feeders.values())
     unit = "[km]" if by_length else "[branches]"
-    fig.update_xaxes(title_text=f"distance from the supply {unit}", rangemode="tozero")
+    fig.update_xaxes(title_text=f"distance from the supply {unit}")
+    fig.update_xaxes(range=[-0.01 * reach, 1.01 * reach] if reach else None)
     fig.update_yaxes(title_text="voltage [pu]", tickformat=".3~f")
     return fig
+
+
+@dataclass(frozen=True)
+class _Feeders:
+    """Feeders of one state: distance of each bus from its supply, and the line by which its feeder begins."""
+
+    forest: Forest
+    distance: Floats
+    first: list[str]
+
+
+def _feeders(plan: Plan, state: str, by_length: bool) -> _Feeders:
+    """Follow the feeders away from their supply."""
+    forest, closed = bus_forest(plan.topology, plan.coordinates, state)
+    lengths = closed["length_km"].fillna(0.0).to_numpy(dtype=float) if by_length else np.ones(len(closed))
+    labels = [branch_label(*row) for row in closed[["element", "index", "name"]].itertuples(index=False)]
+    is_line = (closed["element"] == "line").to_numpy()
+    first = [""] * len(forest.parent)
+    for node in forest.order.tolist():
+        above, via = int(forest.parent[node]), int(forest.via[node])
+        if above >= 0:
+            first[node] = first[above] or (labels[via] if is_line[via] else "")
+    return _Feeders(forest, forest.cumulated(lengths), first)
 
 
 def _lengths_tell(topology: pd.DataFrame) -> bool:
@@ -79,22 +102,17 @@ def _lengths_tell(topology: pd.DataFrame) -> bool:
     return bool(len(lengths)) and not bool(len(lengths) > 1 and np.allclose(lengths, lengths.iloc[0]))
 
 
-def _trace(plan: Plan, buses: pd.DataFrame, state: str, by_length: bool) -> tuple[go.Scatter, float]:
-    """All feeders of one state as one trace with gaps, and the distance of the farthest bus."""
-    forest, closed = bus_forest(plan.topology, plan.coordinates, state)
-    lengths = closed["length_km"].fillna(0.0).to_numpy(dtype=float) if by_length else np.ones(len(closed))
-    distance = forest.cumulated(lengths)
+def _trace(buses: pd.DataFrame, state: str, feeders: _Feeders, by_length: bool) -> go.Scatter:
+    """All feeders of one state as one trace with gaps; what no supply reaches is left out."""
     voltage = buses[f"vm_{state}_pu"].to_numpy(dtype=float)
-    texts = _texts(forest, closed, buses, distance, by_length)
+    texts = _texts(buses, feeders, by_length)
     x, y, told = [], [], []
-    for path in heavy_paths(forest):
-        if not forest.supplied[path[-1]]:
-            continue
-        x += [*distance[path].tolist(), math.nan]
-        y += [*voltage[path].tolist(), math.nan]
-        told += [*(texts[node] for node in path), ""]
-    reached = distance[forest.supplied]
-    trace = go.Scatter(
+    for path in heavy_paths(feeders.forest):
+        if feeders.forest.supplied[path[-1]]:
+            x += [*feeders.distance[path].tolist(), math.nan]
+            y += [*voltage[path].tolist(), math.nan]
+            told += [*(texts[node] for node in path), ""]
+    return go.Scatter(
         x=single(x),
         y=single(y),
         mode="lines+markers",
@@ -102,61 +120,68 @@ def _trace(plan: Plan, buses: pd.DataFrame, state: str, by_length: bool) -> tupl
         hovertext=told,
         hovertemplate=f"%{{hovertext}}<extra>{state}</extra>",
     )
-    return trace, float(reached.max()) if len(reached) else 0.0
 
 
-def _texts(
-    forest: Forest, closed: pd.DataFrame, buses: pd.DataFrame, distance: np.ndarray, by_length: bool
-) -> list[str]:
-    """Tell each bus's voltages, its distance and the branch by which its feeder begins."""
-    feeder = _feeders(forest, closed)
+def _texts(buses: pd.DataFrame, feeders: _Feeders, by_length: bool) -> list[str]:
+    """Tell each bus's voltages, its distance and the line by which its feeder begins."""
     columns = ["name", "vm_before_pu", "vm_after_pu"]
     texts = []
     for node, (bus, name, before, after) in enumerate(buses[columns].itertuples()):
-        far = fixed(distance[node], 2, "km") if by_length else f"{distance[node]:.0f} branches"
+        distance, first = feeders.distance[node], feeders.first[node]
+        far = fixed(distance, 2, "km") if by_length else f"{distance:.0f} branches"
         text = (
             f"<b>{escape(bus_label(bus, name))}</b><br>{fixed(before, 4)} → {fixed(after, 4, 'pu')}<br>{far}"
         )
-        texts.append(text + (f"<br>feeder from {escape(feeder[node])}" if feeder[node] else ""))
+        texts.append(text + (f"<br>feeder from {escape(first)}" if first else ""))
     return texts
 
 
-def _feeders(forest: Forest, closed: pd.DataFrame) -> list[str]:
-    """Name of each bus's feeder: the first line on its way from the supply."""
-    labels = [branch_label(*row) for row in closed[["element", "index", "name"]].itertuples(index=False)]
-    is_line = (closed["element"] == "line").to_numpy()
-    feeder = [""] * len(forest.parent)
-    for node in forest.order.tolist():
-        above, via = int(forest.parent[node]), int(forest.via[node])
-        if above >= 0:
-            feeder[node] = feeder[above] or (labels[via] if is_line[via] else "")
-    return feeder
+def _limits(fig: go.Figure, buses: pd.DataFrame, distance: Floats) -> None:
+    """Draw the limits that are near; say of the others where they lie.
 
-
-def _limits(fig: go.Figure, buses: pd.DataFrame, reach: float) -> None:
-    """Draw the limits that are near; say of the others where they lie."""
+    The limit of most buses is a line, others are marks at their buses. Roots are left out: their voltage is
+    given, and case files like to give them limits equal to it.
+    """
     low, high = span(buses["vm_before_pu"], buses["vm_after_pu"])
     if math.isnan(low):
         return
-    spread = max(high - low, 0.005)
-    bottom, top = low - 0.08 * spread, high + 0.08 * spread
-    far = []
+    air = max(high - low, 0.005)
+    view, far, marks = [low - 0.08 * air, high + 0.08 * air], [], []
     for column, word in (("vm_min_pu", "lower limit"), ("vm_max_pu", "upper limit")):
-        values = buses[column].dropna().unique()
-        near = [float(v) for v in values if low - _FAR * spread <= v <= high + _FAR * spread]
-        far += [f"{word} {v:g} pu" for v in sorted(set(values) - set(near))[:1]]
-        for value in near:
-            fig.add_hline(y=value, line={"color": style.LIMIT, "dash": "dash", "width": 1.5})
-            fig.add_annotation(
-                x=1, xref="paper", xanchor="right", y=value, yanchor="bottom", showarrow=False,
-                text=f"{word} {value:g} pu",
-                font={"color": style.LIMIT, "size": 12, "shadow": style.WHITE_EDGE},
-            )  # fmt: skip
-            bottom, top = min(bottom, value - 0.05 * spread), max(top, value + 0.1 * spread)
+        values = buses[column].where(buses["kind"] != "root")
+        near = values.between(low - _FAR * air, high + _FAR * air)
+        if values.notna().any():
+            usual = float(values.mode().iloc[0])
+            others = near & (values != usual)
+            marks.append((distance[others.to_numpy()], values[others].to_numpy(dtype=float)))
+            if near[values == usual].any():
+                _limit_line(fig, usual, f"{word} {usual:g} pu" + (" (most buses)" if others.any() else ""))
+                view += [usual - 0.05 * air, usual + 0.1 * air]
+            else:
+                far.append(f"{word} {usual:g} pu")
+    view += _limit_marks(fig, marks)
     if far:
         fig.add_annotation(
             x=1, xref="paper", xanchor="right", y=1, yref="paper", yanchor="top", showarrow=False,
             text="outside this view: " + ", ".join(far), font={"color": style.MUTED, "size": 12},
         )  # fmt: skip
-    fig.update_yaxes(range=[bottom, top])
-    fig.update_xaxes(range=[-0.01 * reach, 1.01 * reach] if reach else None)
+    fig.update_yaxes(range=[min(view), max(view)])
+
+
+def _limit_line(fig: go.Figure, value: float, text: str) -> None:
+    """Draw the limit of most buses."""
+    fig.add_hline(y=value, line={"color": style.LIMIT, "dash": "dash", "width": 1.5})
+    fig.add_annotation(
+        x=1, xref="paper", xanchor="right", y=value, yanchor="bottom", showarrow=False, text=text,
+        font={"color": style.LIMIT, "size": 12, "shadow": style.WHITE_EDGE},
+    )  # fmt: skip
+
+
+def _limit_marks(fig: go.Figure, marks: list[tuple[Floats, Floats]]) -> list[float]:
+    """Draw the limits of single buses where they differ, and return them."""
+    x, y = (np.concatenate([part[k] for part in marks]) if marks else np.zeros(0) for k in (0, 1))
+    if len(y):
+        marker = {"symbol": "line-ew", "size": 9, "line": {"color": style.LIMIT, "width": 1.5}}
+        name = "limits of single buses"
+        fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, name=name, hoverinfo="y+name"))
+    return y.tolist()

@@ -126,5 +126,5 @@ def _footer(plan: Plan) -> str:
 
 
 def _unique(notes: list[str]) -> list[str]:
-    """Return the notes without repetition, in their order."""
-    return list(dict.fromkeys(notes))
+    """Return the notes without repetition, in their order, as sentences."""
+    return [note[:1].upper() + note[1:] for note in dict.fromkeys(notes)]

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from adnflex.reporting.inputs import has_ratings
+from adnflex.reporting.inputs import has_drawing, has_ratings
 from adnflex.reporting.page import Card, Verdict
 from adnflex.reporting.text import (
     branch_label,
@@ -31,7 +31,9 @@ _OBJECTIVES = {
     "mix": "weighted objective",
 }
 #: Differences of this size are rounding, not findings.
-_EXACT = 1e-7
+_EXACT = 1e-9
+#: Below this, `share` only says "less than".
+_TINY = 1e-6
 #: A plan better than its bound by more than this shows that the bound is not one.
 _DISAGREE = 1e-4
 
@@ -104,8 +106,10 @@ def certificate_words(plan: Plan, check: Check | None) -> str:
     if check.certificate <= _EXACT:
         return f"Certificate: this is the best possible. No admissible state gets below {value} ({what})."
     room = _at_most(plan, check.certificate_absolute)
+    tiny = check.certificate < _TINY
+    distance = f"{'' if tiny else 'at most '}{share(rounded_up(check.certificate))}"
     return (
-        f"Certificate: at most {share(rounded_up(check.certificate))} from the best possible {what}. "
+        f"Certificate: {distance} from the best possible {what}. "
         f"No admissible switch state can save more than {room} of these {value}."
     )
 
@@ -149,8 +153,10 @@ def _voltages(plan: Plan, check: Check | None) -> list[Card]:
         return [Card("Lowest voltage", *_extreme(plan, known["vm_pu"], None, low=True))]
     table = check.buses.reindex(columns=["vm_before_pu", "vm_pu", "vm_min_pu", "vm_max_pu"]).astype(float)
     cards = [Card("Lowest voltage", *_extreme(plan, table["vm_pu"], table["vm_before_pu"], low=True))]
-    above = (table["vm_max_pu"] - table["vm_pu"]).min()
-    below = (table["vm_pu"] - table["vm_min_pu"]).min()
+    roots = plan.coordinates.index[plan.coordinates["kind"] == "root"] if has_drawing(plan) else []
+    free = table.drop(index=roots, errors="ignore")
+    above = (free["vm_max_pu"] - free["vm_pu"]).min()
+    below = (free["vm_pu"] - free["vm_min_pu"]).min()
     if above < below:
         cards.append(
             Card("Highest voltage", *_extreme(plan, table["vm_pu"], table["vm_before_pu"], low=False))
@@ -213,4 +219,5 @@ def _certificate(plan: Plan, check: Check | None) -> Card:
     if check.certificate <= _EXACT:
         return Card(label, fixed(0, 0, "%"), "proven best, within rounding")
     room = _at_most(plan, check.certificate_absolute)
-    return Card(label, f"≤ {share(rounded_up(check.certificate))}", f"at most {room}, proven")
+    sign = "" if check.certificate < _TINY else "≤ "
+    return Card(label, f"{sign}{share(rounded_up(check.certificate))}", f"at most {room}, proven")

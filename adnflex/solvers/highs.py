@@ -78,6 +78,13 @@ class LinearSolver:
                 rows.shape[0], low, high, rows.nnz, rows.indptr[:-1].astype(np.int32), rows.indices, rows.data
             )
 
+    def exclude(self, x: NDArray[np.float64]) -> None:
+        """Cut off one assignment of the binary variables, kept for all later solves."""
+        k = np.flatnonzero(self.form.integer)
+        one = x[k] > 0.5
+        row = sparse.csr_matrix((np.where(one, -1.0, 1.0), (np.zeros(len(k), int), k)), shape=(1, len(x)))
+        self.add_rows(row, np.array([1.0 - one.sum()]), np.array([np.inf]))
+
     def solve(
         self,
         time_limit: float,

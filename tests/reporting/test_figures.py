@@ -155,6 +155,18 @@ def test_near_limits_are_drawn_and_far_ones_told(case33):
     assert "outside this view: upper limit 1.1 pu" in texts
 
 
+def test_limits_of_roots_are_left_out_and_odd_ones_are_marks(case33):
+    plan, check = case33
+    buses = check.buses.copy()
+    buses.loc[0, ["vm_min_pu", "vm_max_pu"]] = 1.0
+    buses.loc[17, "vm_min_pu"] = 0.92
+    fig = voltage_profile_figure(plan, replace(check, buses=buses))
+    texts = [a.text for a in fig.layout.annotations]
+    assert "lower limit 0.9 pu (most buses)" in texts
+    assert "outside this view: upper limit 1.1 pu" in texts
+    assert named(fig, "limits of single buses").y.tolist() == [0.92]
+
+
 def test_loading_shows_the_fullest_first_and_marks_what_is_over(oberrhein):
     plan, check = oberrhein
     branches = check.branches.assign(loading_limit_percent=50.0)

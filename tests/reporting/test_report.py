@@ -15,6 +15,8 @@ from plotly.offline import get_plotlyjs
 
 from adnflex.errors import InputError
 from adnflex.reporting import report
+from adnflex.reporting.evidence import exactness_section
+from adnflex.reporting.summary import verdict
 from adnflex.results import Check, Plan
 
 from .studies import bare
@@ -78,6 +80,7 @@ def test_report_is_complete_and_self_contained(oberrhein, tmp_path):
     assert "@import" not in source.split("<script>")[0]
     assert source.count(LIBRARY) == 1
     assert len(reader.data) == 7
+    assert "loading-bars" in reader.ids
     for data in reader.data:
         assert set(json.loads(data)) == {"data", "layout"}
     for words in (
@@ -132,19 +135,23 @@ def test_plan_without_check_is_not_validated(case33, tmp_path):
     ("changes", "words"),
     [
         ({"certificate": None, "certificate_absolute": None}, "the check gives none"),
-        ({"certificate": None, "certificate_absolute": 2e-6}, "better by more than 0.0020 kW"),
+        ({"certificate": None, "certificate_absolute": 2e-6}, "better by more than 2 W"),
         ({"certificate": 0.0, "certificate_absolute": 0.0}, "this is the best possible"),
+        (
+            {"certificate": 1e-7, "certificate_absolute": 2e-8},
+            "Certificate: less than 0.0001 % from the best",
+        ),
         ({"certificate": -1e-5, "certificate_absolute": -1e-6}, "this is the best possible"),
         ({"certificate": -0.02, "certificate_absolute": -3e-3}, "the bound does not hold"),
         (
-            {"certificate": 0.031, "certificate_absolute": 4.3e-3},
+            {"certificate": 0.0301, "certificate_absolute": 4.3e-3},
             "at most 3.1 % from the best possible losses",
         ),
     ],
 )
-def test_certificate_in_words(case33, tmp_path, changes, words):
-    reader, _ = read(case33[0], replace(case33[1], **changes), tmp_path)
-    assert words in reader.text
+def test_certificate_in_words(case33, changes, words):
+    plan, check = case33
+    assert words in verdict(plan, replace(check, **changes)).remark.replace("\u202f", " ")
 
 
 def test_unproven_bound_is_told(case33, tmp_path):
@@ -254,9 +261,32 @@ def test_what_cannot_be_reported_is_refused(case33, tmp_path):
         report(plan, check, tmp_path / "missing" / "x.html")
 
 
-def test_ratings_that_are_placeholders_are_named(case33, oberrhein, tmp_path):
+def test_ratings_that_are_placeholders_are_named(case33, tmp_path):
     reader, _ = read(*case33, tmp_path)
     assert "placeholders" in reader.text
     assert "loading-bars" not in reader.ids
-    reader, _ = read(*oberrhein, tmp_path)
-    assert "loading-bars" in reader.ids
+
+
+def test_limit_touched_within_rounding_is_met(case33, tmp_path):
+    plan, check = case33
+    touched = check.limits.assign(margin=-1e-9)
+    reader, _ = read(plan, replace(check, limits=touched), tmp_path)
+    assert reader.tags.count("section") > 5
+    assert "violated" not in reader.text
+
+
+@pytest.mark.parametrize(
+    ("gap", "loss_mw", "words"),
+    [
+        (1e-7, 1e-12, "the relaxation is exact here. Invented loss in all: below 1 W of 139.6 kW"),
+        (0.01, 1e-6, "without weight"),
+        (0.01, 1e-3, "the relaxation is not exact"),
+    ],
+)
+def test_tightness_is_judged_by_gap_and_by_invented_loss(case33, gap, loss_mw, words):
+    plan, check = case33
+    relaxation = check.relaxation.assign(cone_gap=0.0, cone_loss_mw=0.0)
+    relaxation.loc[3, ["cone_gap", "cone_loss_mw"]] = gap, loss_mw
+    section = exactness_section(plan, replace(check, relaxation=relaxation))
+    assert words in section.blocks[0].replace("\u202f", " ")
+    assert "at line 3:" in section.blocks[0]
