@@ -224,11 +224,7 @@ def _judge(
         else:
             _say(f"{net_out} is not written: the plan failed its AC check.")
     if args.report is not None:
-        # reporting loads plotly, which other runs need not wait for
-        from adnflex.reporting import report
-
-        drawn = None if len(plan.topology) else net
-        _write("--report", args.report, lambda path: report(plan, check, path, net=drawn))
+        _write("--report", args.report, lambda path: adnflex.report(plan, check, path))
         written.append(args.report)
     if not args.quiet:
         print(plan.summary())

@@ -128,17 +128,26 @@ def _highest(grid: Grid, groups: list[Block], v_max: FloatArray) -> FloatArray:
             continue
         infeed = low[block.below].sum()
         inside = np.setdiff1d(np.union1d(grid.f[block.branches], grid.t[block.branches]), block.entry)
-        entry = float(top[block.entry].max())
         z = (grid.r + 1j * grid.x)[block.branches]
         rise = float(np.sum(-2 * (z.real * infeed.real + np.maximum(z.imag, 0) * infeed.imag)))
-        ratio = grid.ratio[block.branches]
-        if block.is_bridge:
-            forward = np.isin(grid.f[block.branches], block.entry)
-            top[inside] = entry / ratio[0] ** 2 + rise if forward[0] else (entry + rise) * ratio[0] ** 2
-        else:
-            factor = float(np.prod(np.maximum(ratio, 1 / ratio))) ** 2
-            top[inside] = (entry + rise) * factor
+        top[inside] = _behind_entry(grid, block, top) + rise * _worst_ratio(grid, block.branches)
     return top
+
+
+def _behind_entry(grid: Grid, block: Block, top: FloatArray) -> float:
+    """Highest squared voltage right behind the branches that leave the entry, all further ratios included.
+
+    A path from the root enters a block once, so of the branches at the entry it uses one.
+    """
+    f, t, k = grid.f[block.branches], grid.t[block.branches], block.branches
+    leaving, reverse = np.isin(f, block.entry), np.isin(t, block.entry)
+    first = np.concatenate([top[f[leaving]] / grid.ratio[k[leaving]] ** 2, top[t[reverse]] * grid.ratio[k[reverse]] ** 2])
+    return float(first.max()) * _worst_ratio(grid, k[~(leaving | reverse)])
+
+
+def _worst_ratio(grid: Grid, branches: IntArray) -> float:
+    """Largest factor by which the ratios of some branches can raise a squared voltage, each passed once."""
+    return float(np.prod(np.maximum(grid.ratio[branches], 1 / grid.ratio[branches]))) ** 2
 
 
 def _rated(grid: Grid, v_max: FloatArray) -> FloatArray:
