@@ -183,7 +183,9 @@ class Plan:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise InputError(f"plan file {path}: cannot be read ({error}); give a file written by Plan.save.") from error
+            raise InputError(
+                f"plan file {path}: cannot be read ({error}); give a file written by Plan.save."
+            ) from error
         if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
             raise InputError(f"plan file {path}: is not a plan of format {_FORMAT}; give a file written by Plan.save.")
         for key, value in content.items():

@@ -200,8 +200,9 @@ def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
     if invented <= _TIGHT * max(flow.loss, 1e-9) and float(np.abs(relaxed.v - flow.v).max()) < 1e-5:
         return _Model(relaxed, relaxed, ())
     note = (
-        f"the cone relaxation is not tight for the chosen topology: it invents {invented * grid.base_mva * 1e3:.3g} kW; "
-        "the values shown solve the exact branch flow equations, the bound stays valid."
+        f"the cone relaxation is not tight for the chosen topology: it invents "
+        f"{invented * grid.base_mva * 1e3:.3g} kW; the values shown solve the exact branch flow equations, "
+        "the bound stays valid."
     )
     return _Model(exact, relaxed, (note,))
 
@@ -271,8 +272,7 @@ def _limit_notes(grid: Grid, switches: pd.DataFrame) -> list[str]:
     served = switches["by_service"].astype(bool) & switches["operated"].astype(bool)
     if served.any():
         notes.append(
-            "lines without a switch are operated by in_service: in the field somebody has to open or close them by hand."
+            "lines without a switch are operated by in_service: in the field somebody has to open or close them "
+            "by hand."
         )
     return notes
-
-

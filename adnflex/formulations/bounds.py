@@ -97,7 +97,18 @@ def compute_bounds(grid: Grid) -> Bounds:
         direction[branches[np.isin(grid.f[branches], block.entry)]] = 1
         direction[branches[np.isin(grid.t[branches], block.entry)]] = -1
     v_top = np.minimum(v_max, np.maximum(_highest(grid, groups, v_max), v_min))
-    return Bounds(v_min, v_top, np.minimum(i_max, _rated(grid, v_max)), one_p, one_q, falling, direction, in_loop, spread * node_current, groups)
+    return Bounds(
+        v_min,
+        v_top,
+        np.minimum(i_max, _rated(grid, v_max)),
+        one_p,
+        one_q,
+        falling,
+        direction,
+        in_loop,
+        spread * node_current,
+        groups,
+    )
 
 
 def _voltage_bounds(grid: Grid) -> tuple[FloatArray, FloatArray]:
@@ -141,13 +152,16 @@ def _behind_entry(grid: Grid, block: Block, top: FloatArray) -> float:
     """
     f, t, k = grid.f[block.branches], grid.t[block.branches], block.branches
     leaving, reverse = np.isin(f, block.entry), np.isin(t, block.entry)
-    first = np.concatenate([top[f[leaving]] / grid.ratio[k[leaving]] ** 2, top[t[reverse]] * grid.ratio[k[reverse]] ** 2])
+    first = np.concatenate(
+        [top[f[leaving]] / grid.ratio[k[leaving]] ** 2, top[t[reverse]] * grid.ratio[k[reverse]] ** 2]
+    )
     return float(first.max()) * _worst_ratio(grid, k[~(leaving | reverse)])
 
 
 def _worst_ratio(grid: Grid, branches: IntArray) -> float:
     """Largest factor by which the ratios of some branches can raise a squared voltage, each passed once."""
-    return float(np.prod(np.maximum(grid.ratio[branches], 1 / grid.ratio[branches]))) ** 2
+    highest = np.prod(np.maximum(grid.ratio[branches], 1 / grid.ratio[branches]))
+    return float(highest) ** 2
 
 
 def _rated(grid: Grid, v_max: FloatArray) -> FloatArray:
@@ -155,10 +169,15 @@ def _rated(grid: Grid, v_max: FloatArray) -> FloatArray:
     vm = np.sqrt(v_max)
     from_end = grid.i_max_from + np.abs(grid.y_from) * vm[grid.f] / grid.ratio
     to_end = grid.i_max_to + np.abs(grid.y_to) * vm[grid.t]
-    return np.minimum(from_end, to_end)
+    return np.asarray(np.minimum(from_end, to_end), dtype=float)
 
 
 def _ratio_spread(grid: Grid) -> float:
-    """Largest factor by which ratios can raise a current on its way to the root."""
+    """Largest factor by which ratios can raise a current on its way to the root.
+
+    Of the branches at the roots a path uses one; of the others it might use all.
+    """
+    at_root = ~np.isnan(grid.root_v[grid.f]) | ~np.isnan(grid.root_v[grid.t])
     off = np.maximum(grid.ratio, 1 / grid.ratio)
-    return float(np.prod(np.sort(off[off > 1])[::-1][:4])) if (off > 1).any() else 1.0
+    first = float(off[at_root].max()) if at_root.any() else 1.0
+    return first * float(np.prod(off[~at_root]))

@@ -21,9 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
 from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.cones import Cone, record_cone
@@ -89,8 +91,9 @@ def withdrawals(grid: Grid, bounds: Bounds) -> Withdrawal:
     return Withdrawal(low, high, current)
 
 
-def _each(pick: np.ufunc, a: ComplexArray, b: ComplexArray) -> ComplexArray:
-    return np.asarray(pick(a.real, b.real) + 1j * pick(a.imag, b.imag))
+def _each(pick: np.ufunc, a: NDArray[Any], b: NDArray[Any]) -> ComplexArray:
+    """Apply minimum or maximum to real and imaginary parts."""
+    return np.asarray(pick(a.real, b.real) + 1j * pick(a.imag, b.imag), dtype=complex)
 
 
 def _shunt_range(y: ComplexArray, v_low: FloatArray, v_high: FloatArray) -> tuple[ComplexArray, ComplexArray]:
@@ -118,7 +121,7 @@ def stub_flows(grid: Grid, bounds: Bounds, drawn: Withdrawal, chain: Chain) -> S
             span_high = drawn.high[between].sum() + complex(loss)
             downstream = (k < i) == chain.along[k]
             low[i, k], high[i, k] = (span_low, span_high) if downstream else (-span_high, -span_low)
-    nearest = np.where(low.real > 0, low.real, np.where(high.real < 0, high.real, 0.0)) ** 2
+    nearest: FloatArray = np.where(low.real > 0, low.real, np.where(high.real < 0, high.real, 0.0)) ** 2
     nearest += np.where(low.imag > 0, low.imag, np.where(high.imag < 0, high.imag, 0.0)) ** 2
     branches = list(chain.branches)
     v_top = bounds.v_max[grid.f[branches]] / grid.ratio[branches] ** 2
@@ -169,8 +172,7 @@ def declare_chain_hull(
                 rows.add(part <= s_max[branch] * none_open)
                 rows.add(part >= -s_max[branch] * none_open)
             rows.add(
-                b.l[branch]
-                >= b.l0[branch] + pyo.quicksum(float(flows.l_low[i, k]) * share for i, share in opened)
+                b.l[branch] >= b.l0[branch] + pyo.quicksum(float(flows.l_low[i, k]) * share for i, share in opened)
             )
             node, tau2 = int(grid.f[branch]), float(grid.ratio[branch]) ** 2
             v_low, v_high = bounds.v_min[node] / tau2, bounds.v_max[node] / tau2

@@ -65,16 +65,19 @@ def declare_distflow(block: pyo.Block, grid: Grid, bounds: Bounds, free: Sequenc
     _declare_switched_voltages(b, grid, bounds, free)
     at_from = [b.w_f[k] if k in is_free else b.v[int(grid.f[k])] / tau2[k] for k in range(m)]
     at_to = [b.w_t[k] if k in is_free else b.v[int(grid.t[k])] for k in range(m)]
-    b.at_from, b.at_to = pyo.Expression(range(m), rule=lambda _, k: at_from[k]), pyo.Expression(
-        range(m), rule=lambda _, k: at_to[k]
+    b.at_from, b.at_to = (
+        pyo.Expression(range(m), rule=lambda _, k: at_from[k]),
+        pyo.Expression(range(m), rule=lambda _, k: at_to[k]),
     )
     keep = 0.0 if lossless else 1.0
     b.drop = pyo.Constraint(
         range(m),
-        rule=lambda _, k: at_to[k]
-        == at_from[k]
-        - 2 * (grid.r[k] * b.p[k] + grid.x[k] * b.q[k])
-        + keep * (grid.r[k] ** 2 + grid.x[k] ** 2) * b.l[k],
+        rule=lambda _, k: (
+            at_to[k]
+            == at_from[k]
+            - 2 * (grid.r[k] * b.p[k] + grid.x[k] * b.q[k])
+            + keep * (grid.r[k] ** 2 + grid.x[k] ** 2) * b.l[k]
+        ),
     )
     _declare_state_bounds(b, grid, free, s_max, bounds)
     _declare_balances(b, grid, is_free, at_from, at_to, keep)
@@ -100,9 +103,7 @@ def _declare_switched_voltages(b: pyo.Block, grid: Grid, bounds: Bounds, free: S
             b.mccormick.add(v - w >= low * (1 - z))
 
 
-def _declare_state_bounds(
-    b: pyo.Block, grid: Grid, free: Sequence[int], s_max: np.ndarray, bounds: Bounds
-) -> None:
+def _declare_state_bounds(b: pyo.Block, grid: Grid, free: Sequence[int], s_max: np.ndarray, bounds: Bounds) -> None:
     """Nothing flows through an open branch."""
     b.open_state = pyo.ConstraintList()
     for k in free:
@@ -163,9 +164,7 @@ def _declare_cones(
         record_cone(b, Cone(b.p[k], b.q[k], b.l[k], w))
 
 
-def _declare_current_limits(
-    b: pyo.Block, grid: Grid, bounds: Bounds, at_from: list[Any], at_to: list[Any]
-) -> None:
+def _declare_current_limits(b: pyo.Block, grid: Grid, bounds: Bounds, at_from: list[Any], at_to: list[Any]) -> None:
     """Terminal currents are linear in the variables: ``|I + yV|² = l + |y|² v + 2 (g P - b Q)``.
 
     A limit that no admissible flow reaches is left out: ratings such as 99999 kA only spoil the numbers.

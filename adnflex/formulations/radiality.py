@@ -113,12 +113,8 @@ def _declare_connection(
     # in units of all nodes together, so that the flow is of order one
     demand = 1.0 / (n - len(is_root))
     b.phi = pyo.Var(range(m), bounds=lambda _, k: (0 if direction[k] > 0 else -1, 0 if direction[k] < 0 else 1))
-    b.phi_upper = pyo.Constraint(
-        [k for k in range(m) if direction[k] >= 0], rule=lambda _, k: b.phi[k] <= b.beta_f[k]
-    )
-    b.phi_lower = pyo.Constraint(
-        [k for k in range(m) if direction[k] <= 0], rule=lambda _, k: b.phi[k] >= -b.beta_t[k]
-    )
+    b.phi_upper = pyo.Constraint([k for k in range(m) if direction[k] >= 0], rule=lambda _, k: b.phi[k] <= b.beta_f[k])
+    b.phi_lower = pyo.Constraint([k for k in range(m) if direction[k] <= 0], rule=lambda _, k: b.phi[k] >= -b.beta_t[k])
     b.phi_balance = pyo.Constraint(
         [j for j in range(n) if j not in is_root],
         rule=lambda _, j: sum(b.phi[k] if fwd else -b.phi[k] for k, fwd in into[j]) == demand,

@@ -1,8 +1,9 @@
 """pandapower to arrays and back."""
 
 from adnflex.grid.apply import apply_switches, switch_table
+from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import Branch, Decision, Grid, Member
-from adnflex.grid.read import fingerprint, read_grid
+from adnflex.grid.read import read_grid
 
 __all__ = [
     "Branch",

@@ -9,8 +9,8 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
+from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import Decision, Grid
-from adnflex.grid.read import fingerprint
 
 __all__ = ["apply_switches", "switch_table"]
 

@@ -136,7 +136,7 @@ def _in_service(net: pandapowerNet, table: str) -> pd.DataFrame:
 
 
 def _unsupported(net: pandapowerNet) -> list[str]:
-    found = []
+    found: list[str] = []
     for table, reason in _REFUSED.items():
         if table not in net or not len(net[table]):
             continue
@@ -150,7 +150,7 @@ def _unsupported(net: pandapowerNet) -> list[str]:
 def _current_loads(net: pandapowerNet) -> list[str]:
     """Constant-current shares are linear in the voltage magnitude, not in its square."""
     rows = _in_service(net, "load")
-    found = []
+    found: list[str] = []
     for column in ("const_i_p_percent", "const_i_q_percent"):
         if column in rows.columns:
             bad = rows[column].fillna(0.0).to_numpy(dtype=float) != 0
@@ -164,7 +164,7 @@ def _current_loads(net: pandapowerNet) -> list[str]:
 
 def _buses_exist(net: pandapowerNet) -> list[str]:
     known = set(net.bus.index)
-    found = []
+    found: list[str] = []
     for table, columns in _BUS_COLUMNS.items():
         for column in columns:
             rows = net[table]
@@ -177,7 +177,7 @@ def _buses_exist(net: pandapowerNet) -> list[str]:
 
 
 def _values(net: pandapowerNet) -> list[str]:
-    found = []
+    found: list[str] = []
     for table, column, allowed, words in _VALUES:
         rows = _in_service(net, table)
         if not len(rows) or column not in rows.columns:
@@ -186,8 +186,7 @@ def _values(net: pandapowerNet) -> list[str]:
         bad = ~np.isfinite(values)
         bad[~bad] = ~allowed(values[~bad])
         found.extend(
-            f"{table} {i}: {column} is {v:g}; give {words}."
-            for i, v in zip(rows.index[bad], values[bad], strict=True)
+            f"{table} {i}: {column} is {v:g}; give {words}." for i, v in zip(rows.index[bad], values[bad], strict=True)
         )
     return found
 
@@ -240,7 +239,7 @@ def check_vm_limits(net: pandapowerNet, vm_limits: tuple[float, float] | None) -
             ]
         return []
     buses = net.bus[net.bus["in_service"].to_numpy(dtype=bool)]
-    found = []
+    found: list[str] = []
     for column in ("min_vm_pu", "max_vm_pu"):
         values = buses[column] if column in buses.columns else pd.Series(np.nan, index=buses.index)
         bad = buses.index[values.isna().to_numpy()]

@@ -94,7 +94,7 @@ class RadialFlow:
         return None if tree is None else self._solve_tree(closed, tree)
 
     def _solve_tree(self, closed: BoolArray, tree: Forest) -> Flow | None:
-        """Fixed point ``V = V_root - Z (S/V)*`` with everything referred to the roots' side of all ratios."""
+        """Iterate ``V = V_root - Z (S/V)*`` with everything referred to the roots' side of all ratios."""
         g = self.grid
         scale = self._path_ratio(tree)
         load = np.flatnonzero(tree.parent >= 0)

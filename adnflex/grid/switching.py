@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.grid.checks import shorten

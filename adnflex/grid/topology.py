@@ -6,13 +6,25 @@ All roots count as one: a closed path between two roots is a loop like any other
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
 
 from adnflex.grid.model import BoolArray, Grid, IntArray
 
-__all__ = ["Adjacency", "Block", "Chain", "Forest", "blocks", "chains", "components", "forest", "must_close", "present_loops"]
+__all__ = [
+    "Adjacency",
+    "Block",
+    "Chain",
+    "Forest",
+    "blocks",
+    "chains",
+    "components",
+    "forest",
+    "must_close",
+    "present_loops",
+]
 
 
 @dataclass(frozen=True)
@@ -100,14 +112,12 @@ def _graph(grid: Grid, closed: BoolArray) -> nx.MultiGraph:
     merged = np.where(np.isnan(grid.root_v), np.arange(grid.n), -1)
     graph = nx.MultiGraph()
     graph.add_nodes_from(merged.tolist())
-    graph.add_edges_from(
-        (int(merged[grid.f[k]]), int(merged[grid.t[k]]), int(k)) for k in np.flatnonzero(closed)
-    )
+    graph.add_edges_from((int(merged[grid.f[k]]), int(merged[grid.t[k]]), int(k)) for k in np.flatnonzero(closed))
     return graph
 
 
 def components(grid: Grid, closed: BoolArray) -> list[set[int]]:
-    """Connected groups of nodes, all roots counted as node -1."""
+    """Return the connected groups of nodes, all roots counted as node -1."""
     return [set(c) for c in nx.connected_components(_graph(grid, closed))]
 
 
@@ -122,7 +132,7 @@ def present_loops(grid: Grid, closed: BoolArray) -> list[list[int]]:
             loops.append([k])
         elif a in tree and b in tree and nx.has_path(tree, a, b):
             path = nx.shortest_path(tree, a, b)
-            loops.append([k, *(tree.edges[u, w]["branch"] for u, w in zip(path, path[1:], strict=False))])
+            loops.append([k, *(tree.edges[u, w]["branch"] for u, w in pairwise(path))])
         else:
             tree.add_edge(a, b, branch=k)
     return loops
@@ -278,9 +288,7 @@ def chains(grid: Grid) -> list[Chain]:
     return found
 
 
-def _walk(
-    core: nx.MultiGraph, through: set[int], start: int, node: int, branch: int
-) -> tuple[list[int], list[int]]:
+def _walk(core: nx.MultiGraph, through: set[int], start: int, node: int, branch: int) -> tuple[list[int], list[int]]:
     """Follow a chain from `start` over `branch` to `node` and on, as far as the degree is two."""
     branches, nodes = [branch], []
     while node in through:

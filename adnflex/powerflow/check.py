@@ -67,9 +67,7 @@ def check_plan(plan: Plan, net: pandapowerNet) -> Check:
     )
 
 
-def _not_converged(
-    plan: Plan, new: pandapowerNet, before: pandapowerNet | None, radial: bool, supplied: bool
-) -> Check:
+def _not_converged(plan: Plan, new: pandapowerNet, before: pandapowerNet | None, radial: bool, supplied: bool) -> Check:
     nothing = pd.Series(np.nan, index=new.bus.index)
     buses = pd.DataFrame({"vm_pu": nothing})
     return Check(
@@ -108,7 +106,7 @@ def _verdict(radial: bool, dark: list[int], violations: pd.DataFrame, limits: pd
 
 
 def _objective(plan: Plan, net: pandapowerNet, losses: float) -> float:
-    """The plan's objective with AC values; voltage deviation counts fused buses once."""
+    """Evaluate the plan's objective with AC values; voltage deviation counts fused buses once."""
     vm = net.res_bus["vm_pu"].reindex(plan.buses.index)
     per_node = (np.abs(vm**2 - 1) / 2).groupby(plan.buses["node"]).first()
     terms = {"losses": losses, "switching": float(plan.operations), "voltage": float(per_node.mean())}
@@ -147,9 +145,7 @@ def _deviations(plan: Plan, net: pandapowerNet, losses: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_DEVIATION_COLUMNS)
 
 
-def _buses(
-    plan: Plan, new: pandapowerNet, before: pandapowerNet | None, voltage: pd.DataFrame
-) -> pd.DataFrame:
+def _buses(plan: Plan, new: pandapowerNet, before: pandapowerNet | None, voltage: pd.DataFrame) -> pd.DataFrame:
     index = new.bus.index
     nothing = pd.Series(np.nan, index=index)
     return pd.DataFrame(
@@ -194,7 +190,9 @@ def _branches(plan: Plan, new: pandapowerNet, before: pandapowerNet | None) -> p
                 {
                     "element": element,
                     "index": [int(i) for i in index],
-                    "loading_before_percent": (nothing if past is None else past["loading_percent"]).to_numpy(dtype=float),
+                    "loading_before_percent": (nothing if past is None else past["loading_percent"]).to_numpy(
+                        dtype=float
+                    ),
                     "loading_percent": result["loading_percent"].to_numpy(dtype=float),
                     "loading_limit_percent": table.get("max_loading_percent", nothing).to_numpy(dtype=float),
                     "loss_before_mw": (nothing if past is None else past["pl_mw"]).to_numpy(dtype=float),

@@ -88,6 +88,6 @@ def violation_sentence(table: pd.DataFrame, proven: bool) -> str:
     v = table.iloc[0]
     return (
         f"{start}; the least violating one found breaks {len(table)} limit{'s' if len(table) > 1 else ''}, worst "
-        f"{v['kind']} at {v['element']} {v['index']}: {v['value']:.5g} against {v['limit']:.5g} {v['unit']}, beyond it by "
-        f"{v['excess']:.4g}; relax that limit or add a measure there."
+        f"{v['kind']} at {v['element']} {v['index']}: {v['value']:.5g} against {v['limit']:.5g} {v['unit']}, "
+        f"beyond it by {v['excess']:.4g}; relax that limit or add a measure there."
     )

@@ -66,12 +66,12 @@ def measured(grid: Grid) -> BoolArray:
 
 
 def operations(grid: Grid, closed: BoolArray) -> int:
-    """Number of branches whose state differs from the present one."""
+    """Count the branches whose state differs from the present one."""
     return int(np.count_nonzero(closed != grid.closed))
 
 
 def deviation(v: np.ndarray, counted: BoolArray) -> float:
-    """Mean deviation from 1 pu, ``|v - 1| / 2`` of the squared voltages [pu]."""
+    """Average the deviation from 1 pu, ``|v - 1| / 2`` of the squared voltages [pu]."""
     return float(np.mean(np.abs(v[counted] - 1)) / 2)
 
 

@@ -127,7 +127,7 @@ class RadialSearch:
         return Node(frozenset(), frozenset(useless), frozenset())
 
     def incumbent(self) -> tuple[Open | None, float]:
-        """The best topology and its value."""
+        """Return the best topology and its value."""
         return self.best.state, self.best.value
 
     # -- splitting -----------------------------------------------------------------------------------------
@@ -214,4 +214,3 @@ class RadialSearch:
             else:
                 union.union(a, b)
         return frozenset(opened)
-

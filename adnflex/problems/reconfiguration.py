@@ -58,7 +58,7 @@ class Reconfiguration:
         return closed
 
     def point_of(self, flow: Flow) -> NDArray[np.float64]:
-        """The point of the model that an exact power flow is."""
+        """Return the point of the model that an exact power flow is."""
         m, g, form = self.model, self.grid, self.form
         x = np.zeros(len(form.c))
 
@@ -149,7 +149,10 @@ def build_reconfiguration(grid: Grid, objective: Objective, *, strengthen: bool 
 
 
 def _needs_connection(grid: Grid, bounds: Bounds) -> bool:
-    """A closed ring without source is impossible where every node in a loop draws active power."""
+    """Tell whether the fictitious flow is needed.
+
+    A closed ring without source is impossible where every node in a loop draws active power.
+    """
     inner = np.isnan(grid.root_v)
     in_loop = bounds.in_loop
     touched = np.zeros(grid.n, dtype=bool)

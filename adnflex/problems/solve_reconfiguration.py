@@ -282,7 +282,7 @@ def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
 
 
 def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
-    """What the relaxation says where the topology is fixed and loss is priced: its cone may be tight or not.
+    """Ask what the relaxation says where the topology is fixed and loss is priced: its cone may be tight or not.
 
     Objectives without loss leave the currents free, so that the point itself would say nothing.
     """
@@ -303,7 +303,7 @@ def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
 
     def values(variable: object, size: int) -> np.ndarray:
         got = np.zeros(size)
-        for k in variable.keys():  # type: ignore[attr-defined]
+        for k in variable:  # type: ignore[attr-defined]
             column_k = known.get(id(variable[k]))  # type: ignore[index]
             if column_k is not None:
                 got[k] = answer.x[column_k]

@@ -306,9 +306,7 @@ def _cut(linear: LinearSolver, form: ConicForm, points: Sequence[NDArray[np.floa
         linear.add_rows(rows, np.full(rows.shape[0], -np.inf), np.zeros(rows.shape[0]))
 
 
-def _by_pyomo(
-    model: pyo.ConcreteModel, form: ConicForm, name: str, exact: bool, gap: float, seconds: float
-) -> Solved:
+def _by_pyomo(model: pyo.ConcreteModel, form: ConicForm, name: str, exact: bool, gap: float, seconds: float) -> Solved:
     """Hand the model, cones written out, to a solver that Pyomo knows."""
     solver = _pyomo_solver(SOLVERS[name].pyomo)
     materialise(model, exact)
