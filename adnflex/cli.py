@@ -202,10 +202,19 @@ def _validate(args: argparse.Namespace, interruption: _Interruption) -> int:
     from adnflex.sources import open_net
 
     _require_writable({"--report": args.report}, inputs={"PLAN": args.plan, "NET": args.net})
-    plan = adnflex.Plan.load(args.plan)
+    plan = _load_plan(args.plan)
     net, _ = open_net(args.net)
     interruption.started = True
     return _judge(plan, net, args, None, [])
+
+
+def _load_plan(path: str) -> adnflex.Plan:
+    try:
+        return adnflex.Plan.load(path)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"PLAN {path}: the plan is damaged ({type(error).__name__}: {error}); make it again with --plan."
+        ) from error
 
 
 def _judge(
@@ -390,6 +399,7 @@ class _Interruption:
     def __init__(self) -> None:
         self.asked = False
         self.started = False
+        self.passed_on = False
         self._before: Any = None
         self._here = threading.current_thread() is threading.main_thread()
 
@@ -415,10 +425,11 @@ class _Interruption:
             os.write(2, _FINISHING)
 
     def heard(self, row: adnflex.Progress) -> None:
-        """Stop here if the user asked for it."""
+        """Stop the search here, once, if the user asked for it."""
         if row.event in _PROOF:
             self.started = True
-        if self.asked and row.event not in _ENDS:
+        if self.asked and not self.passed_on and row.event not in _ENDS:
+            self.passed_on = True
             raise KeyboardInterrupt
 
 
@@ -429,8 +440,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="adnflex",
         description=(
-            "Optimise active distribution networks held in pandapower,\n"
-            "and prove the answer by full AC power flow."
+            "Optimise active distribution networks held in pandapower,\nand prove the answer by full AC power flow."
         ),
         epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -558,9 +568,7 @@ def _objective(text: str) -> str | dict[str, float]:
         try:
             weights[term.strip()] = float(weight)
         except ValueError:
-            raise argparse.ArgumentTypeError(
-                f"'{part.strip()}' is no weight; give e.g. losses=1,voltage=0.1"
-            ) from None
+            raise argparse.ArgumentTypeError(f"'{part.strip()}' is no weight; give e.g. losses=1,voltage=0.1") from None
     return weights
 
 
@@ -601,9 +609,7 @@ def _number(least: float) -> Callable[[str], float]:
 def _count(least: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.strip().isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"'{text}' is not allowed; give a whole number of {least} or more"
-            )
+            raise argparse.ArgumentTypeError(f"'{text}' is not allowed; give a whole number of {least} or more")
         return int(text)
 
     return read

@@ -262,7 +262,7 @@ def chains(grid: Grid) -> list[Chain]:
     >>> import pandapower.networks as pn
     >>> from adnflex.grid import read_grid
     >>> sorted(len(c.branches) for c in chains(read_grid(pn.case33bw())))
-    [2, 2, 3, 3, 4, 4, 7, 7]
+    [2, 2, 3, 3, 3, 4, 4, 4, 8]
     """
     core = _graph(grid, np.ones(grid.m, dtype=bool))
     simple = nx.Graph(core)

@@ -1,0 +1,40 @@
+r"""Linear branch flow (LinDistFlow): DistFlow without the losses in balances and voltage law.
+
+.. math::
+
+    \sum_{in} P - \sum_{out} P = p_j + g_j v_j, \quad
+    w_t = w_f - 2 (r P + x Q), \quad
+    P^2 + Q^2 \le l \, w_f
+
+The cone stays: it bounds currents and prices losses, though these do not act back on flows and voltages.
+Voltages come out too high, by the drop that the losses cause; on feeders without generation a plan that
+violates a lower limit here violates it in AC as well.
+
+References
+----------
+Baran and Wu, IEEE Trans. Power Delivery 4(1), 1989, doi:10.1109/61.19266; Gan, Li, Topcu and Low, IEEE Trans.
+Automatic Control 60(1), 2015, doi:10.1109/TAC.2014.2332712.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyomo.environ as pyo
+
+from adnflex.formulations.bounds import Bounds
+from adnflex.formulations.distflow import declare_distflow
+from adnflex.grid.model import Grid
+
+__all__ = ["declare_lindistflow"]
+
+
+def declare_lindistflow(block: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int]) -> None:
+    """Declare voltages, flows and balances of one operating point without losses.
+
+    Parameters
+    ----------
+    block, grid, bounds, free
+        As in `adnflex.formulations.distflow.declare_distflow`, whose variables it declares.
+    """
+    declare_distflow(block, grid, bounds, free, lossless=True)

@@ -1,0 +1,59 @@
+"""LinDistFlow against the closed form on a tree, and below DistFlow in losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandapower.networks as pn
+import pyomo.environ as pyo
+import pytest
+
+from adnflex.formulations.bounds import compute_bounds
+from adnflex.formulations.distflow import declare_distflow
+from adnflex.formulations.lindistflow import declare_lindistflow
+from adnflex.grid import read_grid
+from adnflex.grid.sweep import RadialFlow
+from adnflex.solvers.gate import solve_model
+
+
+@pytest.fixture(scope="module")
+def grid():
+    net = pn.case33bw()
+    net.line = net.line[net.line["in_service"]]
+    return read_grid(net, switchable_lines=[])
+
+
+def _solved(grid, declare):
+    model = pyo.ConcreteModel()
+    declare(model, grid, compute_bounds(grid), [])
+    model.objective = pyo.Objective(expr=model.loss)
+    solve_model(model)
+    return model
+
+
+def _subtree_loads(grid, tree):
+    below = (grid.p + 1j * grid.q).astype(complex)
+    for node in tree.order[::-1]:
+        if tree.parent[node] >= 0:
+            below[tree.parent[node]] += below[node]
+    return below
+
+
+def test_voltages_are_those_of_the_closed_form(grid):
+    model = _solved(grid, declare_lindistflow)
+    tree = RadialFlow(grid).solve(grid.closed).forest
+    below = _subtree_loads(grid, tree)
+    v = np.ones(grid.n)
+    for node in tree.order:
+        k = tree.branch[node]
+        if k >= 0:
+            v[node] = v[tree.parent[node]] - 2 * (grid.r[k] * below[node].real + grid.x[k] * below[node].imag)
+    found = np.array([pyo.value(model.v[j]) for j in range(1, grid.n)])
+    np.testing.assert_allclose(found, v[1:], atol=1e-7)
+
+
+def test_losses_stay_below_and_voltages_above_distflow(grid):
+    linear, full = _solved(grid, declare_lindistflow), _solved(grid, declare_distflow)
+    assert pyo.value(linear.loss) < pyo.value(full.loss)
+    for j in range(1, grid.n):
+        assert pyo.value(linear.v[j]) > pyo.value(full.v[j])
+    assert pyo.value(full.loss) * grid.base_mva == pytest.approx(0.202677, abs=1e-6)
