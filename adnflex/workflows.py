@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.errors import Infeasible
+from adnflex.errors import Infeasible, InputError
 from adnflex.grid import Grid, read_grid, switch_table
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State, branch_table, bus_table
@@ -103,6 +103,7 @@ def reconfigure(
     ([6, 8, 13, 31, 36], 139.551, 'optimal')
     """
     started = time.monotonic()
+    _check_effort(gap, time_limit, workers)
     goal = parse_objective(objective, switching_cost)
     grid = read_grid(
         net, vm_limits=vm_limits, switchable_lines=switchable_lines, switchable_switches=switchable_switches
@@ -166,13 +167,31 @@ def validate(plan: Plan, net: pandapowerNet) -> Check:
     return check_plan(plan, net)
 
 
+def _check_effort(gap: float, time_limit: float, workers: int | None) -> None:
+    faults = []
+    if not (math.isfinite(gap) and gap >= 0):
+        faults.append(f"gap is {gap}; give a relative gap of 0 or more, e.g. 1e-4.")
+    if not time_limit > 0:
+        faults.append(f"time_limit is {time_limit}; give seconds above 0.")
+    if workers is not None and workers < 1:
+        faults.append(f"workers is {workers}; give 1 or more, or None for one a core.")
+    if faults:
+        raise InputError(faults)
+
+
 def _ints(values: Iterable[int] | None) -> list[int] | None:
     return None if values is None else [int(v) for v in values]
 
 
 def _infeasible(grid: Grid, answer: Answer) -> Infeasible:
     if answer.least_violating is None:
-        return Infeasible("no radial state has a power flow solution; check loads and impedances.", None, False)
+        p, q = grid.p.sum() * grid.base_mva, grid.q.sum() * grid.base_mva
+        return Infeasible(
+            f"no radial switch state that was tried has a power flow solution: the loads, {p:.4g} MW and {q:.4g} Mvar "
+            "in all, are more than the lines can carry; check units and scaling.",
+            None,
+            False,
+        )
     table = violations_of(grid, answer.least_violating)
     return Infeasible(violation_sentence(table, answer.status == "infeasible"), table, answer.status == "infeasible")
 

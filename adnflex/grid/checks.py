@@ -24,8 +24,7 @@ _REFUSED = {
     "xward": "it holds a voltage behind an impedance; replace it (pandapower.toolbox.replace_xward_by_ward)",
     "trafo3w": "it has three windings; replace it by transformers at a common bus",
     "impedance": "its impedance may differ by direction; replace it (pandapower.toolbox.replace_impedance_by_line)",
-    "dcline": "it couples two AC points; replace it by two sgens at its set-point "
-    "(pandapower.toolbox.replace_dcline_by_sgens... or delete it)",
+    "dcline": "it couples two points by a converter; replace it by a load and an sgen at its set-point",
     "svc": "it controls a voltage; replace it by a shunt or an sgen",
     "ssc": "it controls a voltage; replace it by an sgen",
     "vsc": "it belongs to a DC network; replace it by an sgen",
@@ -41,18 +40,18 @@ _ANY: _Test = lambda a: np.ones(len(a), dtype=bool)  # noqa: E731
 _POSITIVE: _Test = lambda a: a > 0  # noqa: E731
 _NOT_NEGATIVE: _Test = lambda a: a >= 0  # noqa: E731
 _VALUES: tuple[tuple[str, str, _Test, str], ...] = (
-    ("bus", "vn_kv", _POSITIVE, "above 0"),
-    ("line", "length_km", _POSITIVE, "above 0"),
+    ("bus", "vn_kv", _POSITIVE, "a value above 0"),
+    ("line", "length_km", _POSITIVE, "a value above 0"),
     ("line", "r_ohm_per_km", _NOT_NEGATIVE, "0 or more"),
     ("line", "x_ohm_per_km", _ANY, "a number"),
     ("line", "c_nf_per_km", _NOT_NEGATIVE, "0 or more"),
     ("line", "g_us_per_km", _NOT_NEGATIVE, "0 or more"),
     ("line", "parallel", _POSITIVE, "1 or more"),
-    ("line", "df", _POSITIVE, "above 0"),
-    ("trafo", "sn_mva", _POSITIVE, "above 0"),
-    ("trafo", "vn_hv_kv", _POSITIVE, "above 0"),
-    ("trafo", "vn_lv_kv", _POSITIVE, "above 0"),
-    ("trafo", "vk_percent", _POSITIVE, "above 0"),
+    ("line", "df", _POSITIVE, "a value above 0"),
+    ("trafo", "sn_mva", _POSITIVE, "a value above 0"),
+    ("trafo", "vn_hv_kv", _POSITIVE, "a value above 0"),
+    ("trafo", "vn_lv_kv", _POSITIVE, "a value above 0"),
+    ("trafo", "vk_percent", _POSITIVE, "a value above 0"),
     ("trafo", "vkr_percent", _NOT_NEGATIVE, "0 or more"),
     ("trafo", "pfe_kw", _NOT_NEGATIVE, "0 or more"),
     ("trafo", "i0_percent", _NOT_NEGATIVE, "0 or more"),
@@ -69,7 +68,7 @@ _VALUES: tuple[tuple[str, str, _Test, str], ...] = (
     ("shunt", "p_mw", _ANY, "a number"),
     ("shunt", "q_mvar", _ANY, "a number"),
     ("shunt", "step", _NOT_NEGATIVE, "0 or more"),
-    ("ext_grid", "vm_pu", _POSITIVE, "above 0"),
+    ("ext_grid", "vm_pu", _POSITIVE, "a value above 0"),
 )
 
 _BUS_COLUMNS = {
@@ -206,6 +205,8 @@ def _sources(net: pandapowerNet) -> list[str]:
     slack = slack[slack["slack"].fillna(False).to_numpy(dtype=bool)] if len(slack) else slack
     if len(grids) or len(slack):
         return []
+    if not len(net.bus):
+        return ["the net has no buses; give a net with buses, lines and an external grid."]
     return ["the net has no external grid in service; add one with pandapower.create_ext_grid(net, bus, vm_pu=1.0)."]
 
 
@@ -239,20 +240,18 @@ def check_vm_limits(net: pandapowerNet, vm_limits: tuple[float, float] | None) -
             ]
         return []
     buses = net.bus[net.bus["in_service"].to_numpy(dtype=bool)]
-    found: list[str] = []
-    for column in ("min_vm_pu", "max_vm_pu"):
-        values = buses[column] if column in buses.columns else pd.Series(np.nan, index=buses.index)
-        bad = buses.index[values.isna().to_numpy()]
-        if len(bad):
-            found.append(
-                f"bus {shorten(bad)}: {column} is missing; set net.bus['{column}'] or pass "
-                "vm_limits=(0.95, 1.05) (command line: --vm-limits 0.95 1.05)."
-            )
-    if not found:
-        low_, high_ = buses["min_vm_pu"].to_numpy(float), buses["max_vm_pu"].to_numpy(float)
-        found.extend(
-            f"bus {i}: min_vm_pu {a:g} is above max_vm_pu {b:g}; give a lower limit below the upper one."
-            for i, a, b in zip(buses.index, low_, high_, strict=True)
-            if a > b
+    limits = buses.reindex(columns=["min_vm_pu", "max_vm_pu"]).astype(float)
+    lacking = limits.isna()
+    found = []
+    if lacking.to_numpy().any():
+        columns = " and ".join(c for c in limits.columns if lacking[c].any())
+        found.append(
+            f"bus {shorten(limits.index[lacking.any(axis=1)])}: {columns} missing; set them in net.bus or pass "
+            "vm_limits=(0.95, 1.05) for all buses (command line: --vm-limits 0.95 1.05)."
         )
+    crossed = limits[limits["min_vm_pu"] > limits["max_vm_pu"]]
+    found.extend(
+        f"bus {i}: min_vm_pu {low:g} is above max_vm_pu {high:g}; give a lower limit below the upper one."
+        for i, low, high in crossed.itertuples()
+    )
     return found
