@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import logging
 import math
 import os
 import shutil
@@ -19,7 +20,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -118,10 +119,7 @@ def _guarded(args: argparse.Namespace, interruption: _Interruption) -> int:
     """Run a command; every error becomes one message and an exit code."""
     run: Callable[[argparse.Namespace, _Interruption], int] = args.run
     try:
-        with warnings.catch_warnings():
-            if not args.debug:
-                # deprecations inside other packages tell a planner nothing
-                warnings.simplefilter("ignore")
+        with contextlib.nullcontext() if args.debug else _hush():
             code = run(args, interruption)
             sys.stdout.flush()
             return code
@@ -147,6 +145,20 @@ def _guarded(args: argparse.Namespace, interruption: _Interruption) -> int:
         _say(f"internal fault: {type(error).__name__}: {error}")
         _say(f"please report it with this command and the net{more}.")
         return EXIT_FAULT
+
+
+@contextlib.contextmanager
+def _hush() -> Iterator[None]:
+    """Silence what other packages tell developers: deprecations, optional modules that are not installed."""
+    chatty = logging.getLogger("pandapower")
+    level = chatty.level
+    chatty.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        chatty.setLevel(level)
 
 
 def _say(message: str) -> None:

@@ -83,7 +83,7 @@ class _Rows:
         self.net, self.mats, self.base_mva = net, mats, base_mva
         self.scale = base_mva / float(net.sn_mva)
         self.element_of = {row: key for key, row in mats.row_of.items() if row >= 0}
-        self.limits_ka = _current_limits(net)
+        self.limits_ka = _current_limits(net, {key for key, row in mats.row_of.items() if row >= 0})
 
     def row(self, rows: list[int], decision: Decision | None) -> BranchRow:
         """Make one branch of the rows of one element, or of several in parallel."""
@@ -149,8 +149,8 @@ class _Rows:
             )
 
 
-def _current_limits(net: pandapowerNet) -> dict[Key, tuple[float, float]]:
-    """Limits of the terminal currents [kA] of all elements that have any."""
+def _current_limits(net: pandapowerNet, used: set[Key]) -> dict[Key, tuple[float, float]]:
+    """Limits of the terminal currents [kA] of all elements in use that have any."""
     found: dict[Key, tuple[float, float]] = {}
     faults: list[str] = []
     for element in ("line", "trafo"):
@@ -166,7 +166,7 @@ def _current_limits(net: pandapowerNet) -> dict[Key, tuple[float, float]]:
             power = table["sn_mva"].to_numpy(dtype=float) * size / np.sqrt(3)
             ends = power / table["vn_hv_kv"].to_numpy(float), power / table["vn_lv_kv"].to_numpy(float)
         for i, share, low, high in zip(table.index, limit, *ends, strict=True):
-            if np.isnan(share):
+            if np.isnan(share) or (element, int(i)) not in used:
                 continue
             if np.isnan(low) or share < 0:
                 faults.append(

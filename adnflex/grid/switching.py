@@ -58,7 +58,13 @@ def decisions(
         for s in known
         if kinds[s] == "t3"
     )
-    return found, findings
+    return [d for d in found if _ends_alive(net, d)], findings
+
+
+def _ends_alive(net: pandapowerNet, d: Decision) -> bool:
+    """Whether both ends are in service; a branch into a dead bus can feed nothing and stays as it is."""
+    alive = net.bus["in_service"]
+    return bool(alive.get(d.from_bus, False)) and bool(alive.get(d.to_bus, False))
 
 
 def _branch_switches(net: pandapowerNet, kind: str) -> dict[int, list[int]]:
