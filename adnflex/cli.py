@@ -264,9 +264,9 @@ def _networks(args: argparse.Namespace, interruption: _Interruption) -> int:
     print("Networks that come with adnflex:")
     print(_columns(adnflex.networks.names()))
     print("\nFunctions of pandapower.networks:")
-    print(_columns(sources._pandapower_names()))
+    print(_columns(sources.pandapower_names()))
     print("\nShort names:")
-    print(_columns([*sources._ALIASES, *(f"cigre_mv:{variant}" for variant in sources._CIGRE_MV_VARIANTS)]))
+    print(_columns([*sources.ALIASES, *(f"cigre_mv:{variant}" for variant in sources.CIGRE_MV_VARIANTS)]))
     for package, extra, forms in (
         ("simbench", "simbench", ["simbench:CODE, e.g. simbench:1-MV-urban--0-sw"]),
         (

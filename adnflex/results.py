@@ -188,6 +188,10 @@ class Plan:
             ) from error
         if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
             raise InputError(f"plan file {path}: is not a plan of format {_FORMAT}; give a file written by Plan.save.")
+        fields = {item.name for item in dataclasses.fields(cls)}
+        if set(content) != fields:
+            odd = ", ".join(sorted(fields ^ set(content)))
+            raise InputError(f"plan file {path}: lacks or has too much of {odd}; give a file written by Plan.save.")
         for key, value in content.items():
             if isinstance(value, dict) and set(value) == {"table"}:
                 text = StringIO(json.dumps(value["table"]))

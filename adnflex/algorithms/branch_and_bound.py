@@ -196,24 +196,24 @@ class _Search:
     def _start(self, executor: Executor | None, workers: int) -> None:
         """Send the most promising nodes to the workers."""
         while self.open and len(self.running) < workers:
-            bound, _, node = heapq.heappop(self.open)
+            bound, _, node = self.open[0]
             if bound >= self.cutoff():
                 self.closed_at = min(self.closed_at, bound)
+                heapq.heappop(self.open)
                 continue
-            future: Future[Relaxed]
-            if executor is None:
-                future = Future()
-                future.set_result(self.relax(node))
-            else:
-                future = executor.submit(self.relax, node)
+            # a node leaves one list only when it is on the other: an interrupt that lost one would falsify the bound
+            future: Future[Relaxed] = Future() if executor is None else executor.submit(self.relax, node)
             self.running[future] = bound, node
+            heapq.heappop(self.open)
+            if executor is None:
+                future.set_result(self.relax(node))
 
     def _collect(self, timeout: float) -> None:
         done, _ = wait(self.running, timeout=min(timeout, 1.0), return_when=FIRST_COMPLETED)
         for future in done:
             before, node = self.running[future]
             relaxed = future.result()
-            # only now is the node settled: an interrupt before this line leaves its bound in force
+            # the node is settled only when it leaves the list below: until then its bound is in force
             self.nodes += 1
             bound = max(before, relaxed.bound)
             self._expand(node, bound, relaxed.point)

@@ -44,7 +44,7 @@ def check_plan(plan: Plan, net: pandapowerNet) -> Check:
     losses = losses_mw(new)
     objective = _objective(plan, new, losses)
     passed = radial and not dark and violations.empty
-    absolute = max(objective - plan.bound, 0.0) if passed else None
+    absolute = _without_rounding(objective - plan.bound, objective) if passed else None
     relative = absolute / abs(objective) if absolute is not None and abs(objective) > 1e-9 else None
     return Check(
         passed=passed,
@@ -65,6 +65,11 @@ def check_plan(plan: Plan, net: pandapowerNet) -> Check:
         branches=_branches(plan, new, before if ran_before else None),
         notes=() if ran_before else ("AC power flow of the net as given does not converge.",),
     )
+
+
+def _without_rounding(difference: float, objective: float) -> float:
+    """Drop a negative difference that is rounding; a larger one has to be seen, as it would be a wrong bound."""
+    return max(difference, 0.0) if difference > -1e-6 * max(abs(objective), 1e-6) else difference
 
 
 def _not_converged(plan: Plan, new: pandapowerNet, before: pandapowerNet | None, radial: bool, supplied: bool) -> Check:

@@ -155,7 +155,7 @@ def solve_reconfiguration(
     return Answer(
         status=outcome.status,
         flow=flow,
-        relaxed=None if flow is None else _relaxed_state(problem, flow),
+        relaxed=None if flow is None else _relaxed_or_none(problem, flow),
         least_violating=_least_violating(exchange, search) if flow is None else None,
         bound=min(bound, best.value),
         progress=tuple(report.rows),
@@ -194,6 +194,8 @@ def _local_search(
             best.offer(*perturbed_search(search, top, effort, np.random.default_rng(seed)))
             report(best.value, -math.inf, "perturbed search")
     except KeyboardInterrupt:
+        for state, seen in search.seen.items():
+            best.offer(state, seen)
         return False
     return True
 
@@ -245,15 +247,19 @@ def _prove_by_model(
         start = problem.point_of(flow) if flow is not None else None
         # the points near the incumbent give tangent planes where they are needed
         near = [f for s in _best_seen(search, 20) if (f := exchange.flow(s)) is not None]
-        solved = solve_model(
-            model,
-            name,
-            gap=gap / 2,
-            seconds=max(end - time.monotonic(), 0.1),
-            start=start,
-            points=[problem.point_of(f) for f in near],
-            report=report,
-        )
+        try:
+            solved = solve_model(
+                model,
+                name,
+                gap=gap / 2,
+                seconds=max(end - time.monotonic(), 0.1),
+                start=start,
+                points=[problem.point_of(f) for f in near],
+                report=report,
+            )
+        except KeyboardInterrupt:
+            status = "interrupted"
+            break
         rounds += 1
         status = solved.status
         if status == "infeasible":
@@ -279,6 +285,13 @@ def _best_seen(search: Search, most: int) -> list[Open]:
 def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
     scored = [(score, sorted(state), state) for state, score in search.seen.items() if score is not None]
     return exchange.flow(min(scored)[2]) if scored else None
+
+
+def _relaxed_or_none(problem: Reconfiguration, flow: Flow) -> State | None:
+    try:
+        return _relaxed_state(problem, flow)
+    except KeyboardInterrupt:
+        return None
 
 
 def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:

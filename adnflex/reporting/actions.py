@@ -30,15 +30,9 @@ def violations_section(plan: Plan, check: Check | None) -> Section | None:
             places.place(plan, row.element, row.place),
             *places.values(row.unit, row.value, row.limit, row.excess),
         ]
-        for row in table.loc[order[:_MOST_VIOLATIONS]]
-        .rename(columns={"index": "place"})
-        .itertuples(index=False)
+        for row in table.loc[order[:_MOST_VIOLATIONS]].rename(columns={"index": "place"}).itertuples(index=False)
     ]
-    blocks = [
-        page.table(
-            ["limit", "place", "value", "allowed", "beyond it"], rows, ["value", "allowed", "beyond it"]
-        )
-    ]
+    blocks = [page.table(["limit", "place", "value", "allowed", "beyond it"], rows, ["value", "allowed", "beyond it"])]
     if len(table) > _MOST_VIOLATIONS:
         blocks.append(page.paragraph(f"The worst {_MOST_VIOLATIONS} of {len(table)} are listed.", "small"))
     count = f"{len(table)} limits are" if len(table) > 1 else "One limit is"
@@ -141,10 +135,4 @@ def _action(close: bool) -> Html:
 def _device(how: object, close: bool) -> str:
     """Tell what is set in the net to carry the operation out."""
     text = places.text(how)
-    return (
-        f"in_service = {close}"
-        if text == "in_service"
-        else f"{text}: closed = {close}"
-        if text != dash
-        else dash
-    )
+    return f"in_service = {close}" if text == "in_service" else f"{text}: closed = {close}" if text != dash else dash

@@ -67,9 +67,7 @@ def loading_figure(plan: Plan, check: Check, most: int = MOST) -> go.Figure:
     fig.add_trace(_bars(rows, rows["loading_before_percent"], "before", style.BEFORE, "%{x:.1f} %"))
     fig.add_trace(_bars(rows, np.where(over, math.nan, after), "after", style.AFTER, "%{x:.1f} %"))
     if over.any():
-        above = _bars(
-            rows, np.where(over, after, math.nan), "after, over its limit", style.OVER_LIMIT, "%{x:.1f} %"
-        )
+        above = _bars(rows, np.where(over, after, math.nan), "after, over its limit", style.OVER_LIMIT, "%{x:.1f} %")
         fig.add_trace(above.update(offsetgroup="after"))
     if _limits_are_near(limit, highest):
         fig.add_trace(

@@ -38,9 +38,7 @@ def network_section(plan: Plan, check: Check | None) -> Section:
     )
     choice = page.toggle("network", ["voltage", "loading"], "Colour by") if has_ratings(check) else Html("")
     bar = Html(f'<div class="bar">{choice}{_key(plan)}</div>')
-    return Section(
-        "network", "The network before and after", intro, [bar, page.side_by_side(*maps)], "Network"
-    )
+    return Section("network", "The network before and after", intro, [bar, page.side_by_side(*maps)], "Network")
 
 
 def voltage_section(plan: Plan, check: Check | None) -> Section:
@@ -50,9 +48,7 @@ def voltage_section(plan: Plan, check: Check | None) -> Section:
         "A steep line means much current or a weak conductor."
     )
     fig = voltage_profile_figure(plan, check)
-    return Section(
-        "voltage", "Voltage along the feeders", intro, [page.figure(fig, "voltage-profile")], "Voltage"
-    )
+    return Section("voltage", "Voltage along the feeders", intro, [page.figure(fig, "voltage-profile")], "Voltage")
 
 
 def loading_section(plan: Plan, check: Check | None) -> Section:
@@ -74,9 +70,7 @@ def loading_section(plan: Plan, check: Check | None) -> Section:
         )
         return Section("loading", title, intro, [], "Loading")
     intro = f"Current in percent of the rating, {_most(table)}; red where the limit is exceeded."
-    return Section(
-        "loading", title, intro, [page.figure(loading_figure(plan, check), "loading-bars")], "Loading"
-    )
+    return Section("loading", title, intro, [page.figure(loading_figure(plan, check), "loading-bars")], "Loading")
 
 
 def loss_section(plan: Plan, check: Check | None) -> Section:
@@ -97,9 +91,7 @@ def loss_section(plan: Plan, check: Check | None) -> Section:
 
 def _most(table: pd.DataFrame, most: int = MOST) -> str:
     """Say how many branches are shown."""
-    return (
-        f"the {most} largest of {len(table)} branches" if len(table) > most else f"all {len(table)} branches"
-    )
+    return f"the {most} largest of {len(table)} branches" if len(table) > most else f"all {len(table)} branches"
 
 
 def _key(plan: Plan) -> Html:
@@ -118,8 +110,7 @@ def _key(plan: Plan) -> Html:
         circle = '<circle cx="17" cy="8" r="5.5" fill="#fff" stroke="#1f2933"/>'
         signs.append((circle + cross, "transformer"))
     items = "".join(
-        f'<li><svg viewBox="0 0 34 16" aria-hidden="true">{sign}</svg>{escape(word)}</li>'
-        for sign, word in signs
+        f'<li><svg viewBox="0 0 34 16" aria-hidden="true">{sign}</svg>{escape(word)}</li>' for sign, word in signs
     )
     return Html(f'<ul class="key">{items}<li>filled: closed, hollow: open</li></ul>')
 

@@ -25,9 +25,7 @@ def bus_texts(buses: pd.DataFrame) -> list[str]:
     return ["<br>".join(together[place][:_MOST_TOGETHER]) for place in places]
 
 
-def _bus_text(
-    bus: int, name: str, kv: float, load: float, before: float, after: float, low: float, high: float
-) -> str:
+def _bus_text(bus: int, name: str, kv: float, load: float, before: float, after: float, low: float, high: float) -> str:
     """Tell one bus."""
     text = f"<b>{escape(bus_label(bus, name))}</b>, {fixed(kv, 1, 'kV')}"
     text += f"<br>voltage {fixed(before, 4)} → {fixed(after, 4, 'pu')}"

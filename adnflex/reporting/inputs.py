@@ -92,9 +92,7 @@ def branch_table(plan: Plan, check: Check | None) -> pd.DataFrame:
     table = plan.topology.merge(found, how="left", on=["element", "index"])
     table[columns] = table[columns].astype(float)
     table["operated"] = table["closed_before"].astype(bool) != table["closed_after"].astype(bool)
-    table["label"] = [
-        branch_label(*row) for row in table[["element", "index", "name"]].itertuples(index=False)
-    ]
+    table["label"] = [branch_label(*row) for row in table[["element", "index", "name"]].itertuples(index=False)]
     return table
 
 

@@ -38,9 +38,7 @@ _TOPOLOGY_COLUMNS = [
 ]  # fmt: skip
 
 
-def drawing_tables(
-    net: pandapowerNet, switches: pd.DataFrame | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def drawing_tables(net: pandapowerNet, switches: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make the tables from which a plan is drawn: `Plan.topology` and `Plan.coordinates`.
 
     Buses keep their places from ``net.bus.geo`` (GeoJSON points) where nearly all have one; a few missing

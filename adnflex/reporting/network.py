@@ -31,9 +31,7 @@ _COLOURS = ("voltage", "loading")
 _CORNER = {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom"}
 
 
-def network_figure(
-    plan: Plan, check: Check | None, state: str = "after", colour: str = "voltage"
-) -> go.Figure:
+def network_figure(plan: Plan, check: Check | None, state: str = "after", colour: str = "voltage") -> go.Figure:
     """Map of the network with its open branches and those that the plan operates.
 
     Closed branches are solid, open ones dashed with a hollow mark; what the plan opens or closes is underlaid
@@ -112,9 +110,7 @@ class _Map:
         for mode in _COLOURS:
             for trace in self._coloured(mode):
                 fig.add_trace(trace.update(meta={"colour": mode}, visible=mode == colour))
-        fig.add_traces(
-            [*self._open(), *self._operated(), self._transformers(), self._roots(), *self._hover()]
-        )
+        fig.add_traces([*self._open(), *self._operated(), self._transformers(), self._roots(), *self._hover()])
         fig.update_traces(showlegend=False, selector=lambda trace: not trace.showlegend)
         fig.update_layout(
             margin={"l": 8, "r": 8, "t": 84, "b": 8},
@@ -247,9 +243,7 @@ class _Map:
                 )
         return [closes, opens]
 
-    def _signs(
-        self, rows: _Rows, symbol: str, tint: str, name: str, hollow: bool, size: int = 12
-    ) -> go.Scatter:
+    def _signs(self, rows: _Rows, symbol: str, tint: str, name: str, hollow: bool, size: int = 12) -> go.Scatter:
         """Put signs in the middle of branches; a hollow one is white inside, so that it reads on a line."""
         return go.Scatter(
             x=self.middle[rows, 0],

@@ -110,9 +110,7 @@ def notice(title: str, items: Sequence[str], kind: str = "") -> Html:
     """Box with a title and bullets; nothing where there are no items."""
     if not items:
         return Html("")
-    return Html(
-        f'<aside class="notice {escape(kind)}"><strong>{join(title)}</strong>{bullets(items)}</aside>'
-    )
+    return Html(f'<aside class="notice {escape(kind)}"><strong>{join(title)}</strong>{bullets(items)}</aside>')
 
 
 def cards(items: Sequence[Card]) -> Html:
@@ -142,9 +140,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequen
         "<tr>" + "".join(f"<td{k}>{join(cell)}</td>" for cell, k in zip(row, kinds, strict=True)) + "</tr>"
         for row in rows
     )
-    return Html(
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    return Html(f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
 
 
 def details(summary: str, *blocks: Html) -> Html:
@@ -192,8 +188,7 @@ def toggle(group: str, choices: Sequence[str], label: str) -> Html:
         for i, c in enumerate(choices)
     )
     return Html(
-        f'<div class="toggle" data-group="{escape(group)}" role="group"><span>{join(label)}</span>'
-        f"{buttons}</div>"
+        f'<div class="toggle" data-group="{escape(group)}" role="group"><span>{join(label)}</span>{buttons}</div>'
     )
 
 
@@ -230,9 +225,7 @@ def _section(section: Section) -> str:
     """Write one section."""
     intro = f'<p class="intro">{join(section.intro)}</p>' if section.intro else ""
     anchor = escape(section.anchor)
-    return (
-        f'<section id="{anchor}"><h2>{join(section.title)}</h2>{intro}{"".join(section.blocks)}</section>\n'
-    )
+    return f'<section id="{anchor}"><h2>{join(section.title)}</h2>{intro}{"".join(section.blocks)}</section>\n'
 
 
 _SIGNS = {

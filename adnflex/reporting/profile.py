@@ -129,9 +129,7 @@ def _texts(buses: pd.DataFrame, feeders: _Feeders, by_length: bool) -> list[str]
     for node, (bus, name, before, after) in enumerate(buses[columns].itertuples()):
         distance, first = feeders.distance[node], feeders.first[node]
         far = fixed(distance, 2, "km") if by_length else f"{distance:.0f} branches"
-        text = (
-            f"<b>{escape(bus_label(bus, name))}</b><br>{fixed(before, 4)} → {fixed(after, 4, 'pu')}<br>{far}"
-        )
+        text = f"<b>{escape(bus_label(bus, name))}</b><br>{fixed(before, 4)} → {fixed(after, 4, 'pu')}<br>{far}"
         texts.append(text + (f"<br>feeder from {escape(first)}" if first else ""))
     return texts
 

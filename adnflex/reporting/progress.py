@@ -60,9 +60,7 @@ def progress_figure(plan: Plan, check: Check | None = None) -> go.Figure:
             ),
             row=1, col=1,
         )  # fmt: skip
-    gap = ((table["incumbent"] - table["bound"]) / table["incumbent"].abs() * 100).where(
-        table["incumbent"] != 0
-    )
+    gap = ((table["incumbent"] - table["bound"]) / table["incumbent"].abs() * 100).where(table["incumbent"] != 0)
     fig.add_trace(
         go.Scatter(
             x=table["seconds"].to_numpy(), y=gap.where(gap > 0).to_numpy(), mode="lines+markers", name="gap",

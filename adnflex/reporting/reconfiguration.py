@@ -93,9 +93,7 @@ def _page(plan: Plan, check: Check | None) -> page.Page:
     ]
     top = [page.cards(key_cards(plan, check)), page.notice("What you should know", _unique(notes), "plain")]
     if not has_drawing(plan):
-        top.append(
-            page.paragraph("The plan carries no map; give report() the net to have one drawn.", "small")
-        )
+        top.append(page.paragraph("The plan carries no map; give report() the net to have one drawn.", "small"))
     return page.Page(
         title=f"Switching plan for {plan.net_name or 'an unnamed net'}",
         subtitle=_subtitle(plan),

@@ -92,9 +92,7 @@ class _State:
 
     def __init__(self, plan: Plan) -> None:
         table = plan.topology if has_drawing(plan) else plan.switches
-        self.roots = (
-            set(plan.coordinates.index[plan.coordinates["kind"] == "root"]) if has_drawing(plan) else set()
-        )
+        self.roots = set(plan.coordinates.index[plan.coordinates["kind"] == "root"]) if has_drawing(plan) else set()
         self.neighbours: dict[int, dict[tuple[str, int], int]] = {}
         for element, index, a, b in table.loc[
             table["closed_before"].astype(bool), ["element", "index", "from_bus", "to_bus"]

@@ -88,9 +88,7 @@ def verdict(plan: Plan, check: Check | None) -> Verdict:
 def certificate_words(plan: Plan, check: Check | None) -> str:
     """Say how far the plan can be from the best possible, or why that is not known."""
     if check is None:
-        return (
-            "No certificate: it compares the plan as it truly runs with the bound, so it needs the AC check."
-        )
+        return "No certificate: it compares the plan as it truly runs with the bound, so it needs the AC check."
     if not check.passed:
         return "No certificate: it exists only for a plan that passes the AC check."
     if check.certificate is None or not math.isfinite(check.certificate):
@@ -158,9 +156,7 @@ def _voltages(plan: Plan, check: Check | None) -> list[Card]:
     above = (free["vm_max_pu"] - free["vm_pu"]).min()
     below = (free["vm_pu"] - free["vm_min_pu"]).min()
     if above < below:
-        cards.append(
-            Card("Highest voltage", *_extreme(plan, table["vm_pu"], table["vm_before_pu"], low=False))
-        )
+        cards.append(Card("Highest voltage", *_extreme(plan, table["vm_pu"], table["vm_before_pu"], low=False)))
     return cards
 
 

@@ -81,7 +81,10 @@ def solve_relaxation(
         if name in ("Solved", "AlmostSolved", "PrimalInfeasible"):
             break
     if name == "PrimalInfeasible":
-        return ConicAnswer("infeasible", np.full(len(cost), np.nan), np.inf, np.inf)
+        # the certificate is believed only if it still proves something after its residual is paid for
+        proof = _safe_bound(np.zeros(len(cost)), a, b, np.array(answer.z), low / unit, high / unit)
+        status = "infeasible" if proof > 0 else "unproven infeasible"
+        return ConicAnswer(status, np.full(len(cost), np.nan), np.inf, np.inf if proof > 0 else -np.inf)
     x = np.array(answer.x) * unit
     if name not in _USEFUL or not np.all(np.isfinite(x)):
         return ConicAnswer(name, np.full(len(cost), np.nan), np.inf, -np.inf)

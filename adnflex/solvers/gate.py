@@ -357,6 +357,8 @@ def _run_pyomo(solver: Any, model: pyo.ConcreteModel, gap: float, seconds: float
         return "infeasible", math.inf
     if "time" in text:
         return "time_limit", known
+    if "interrupt" in text:
+        return "interrupted", known
     if "optimal" in text or "convergence" in text:
         return "optimal", known
     raise SolverError(f"the solver ended with {text}; its answer has no proven status.")

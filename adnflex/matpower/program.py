@@ -1,0 +1,443 @@
+"""MATPOWER files as a small language: statements carried out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import numpy as np
+
+from adnflex.errors import InputError
+from adnflex.matpower.tokens import Fault, Silent, Token, statements
+from adnflex.matpower.types import Array, Value
+
+_BUS_NAMES = ("PQ PV REF NONE BUS_I BUS_TYPE PD QD GS BS BUS_AREA VM VA BASE_KV ZONE VMAX VMIN "
+              "LAM_P LAM_Q MU_VMAX MU_VMIN")  # fmt: skip
+_BRANCH_NAMES = ("F_BUS T_BUS BR_R BR_X BR_B RATE_A RATE_B RATE_C TAP SHIFT BR_STATUS PF QF PT QT "
+                 "MU_SF MU_ST ANGMIN ANGMAX MU_ANGMIN MU_ANGMAX")  # fmt: skip
+_GEN_NAMES = ("GEN_BUS PG QG QMAX QMIN VG MBASE GEN_STATUS PMAX PMIN MU_PMAX MU_PMIN MU_QMAX MU_QMIN "
+              "PC1 PC2 QC1MIN QC1MAX QC2MIN QC2MAX RAMP_AGC RAMP_10 RAMP_30 RAMP_Q APF")  # fmt: skip
+_COST_NAMES = "PW_LINEAR POLYNOMIAL MODEL STARTUP SHUTDOWN NCOST COST"
+
+# What MATPOWER's functions of named columns return, in their order (columns count from 1).
+_NAMED_COLUMNS: dict[str, tuple[int, ...]] = {
+    "idx_bus": (1, 2, 3, 4, *range(1, 18)),
+    "idx_brch": (*range(1, 12), *range(14, 20), 12, 13, 20, 21),
+    "idx_gen": (*range(1, 11), *range(22, 26), *range(11, 22)),
+    "idx_cost": (1, 2, 1, 2, 3, 4, 5),
+}
+_ALL_NAMES = {
+    "idx_bus": _BUS_NAMES,
+    "idx_brch": _BRANCH_NAMES,
+    "idx_gen": _GEN_NAMES,
+    "idx_cost": _COST_NAMES,
+}
+
+_LONGEST_RANGE = 1e6
+_KEYWORDS = frozenset(["if", "else", "elseif", "for", "while", "switch", "case", "try", "catch", "global"])
+_CONSTANTS = {"pi": math.pi, "Inf": math.inf, "inf": math.inf, "NaN": math.nan, "nan": math.nan}
+_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "sqrt": np.sqrt, "abs": np.abs, "exp": np.exp, "log": np.log, "log10": np.log10, "sin": np.sin,
+    "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
+}  # fmt: skip
+
+
+def scalar(value: float) -> Array:
+    """Make a number the 1 by 1 matrix that it is in this language."""
+    return np.array([[value]], dtype=np.float64)
+
+
+class Program:
+    """A case file carried out, statement by statement.
+
+    Attributes
+    ----------
+    name : str
+        Name of the function, empty where the text has none.
+    values : dict
+        Every variable and field (``"mpc.bus"``) at the end; numbers are two-dimensional arrays.
+    typed : dict
+        Every matrix as it was typed, before any statement changed it.
+    row_lines : dict
+        Line of each row of such a matrix.
+    """
+
+    def __init__(self, text: str, label: str) -> None:
+        self.label = label
+        self.name = ""
+        self.struct = "mpc"
+        self.values: dict[str, Value] = {}
+        self.typed: dict[str, Array] = {}
+        self.row_lines: dict[str, list[int]] = {}
+        self._broken: set[str] = set()
+        self._faults: list[str] = []
+        try:
+            for tokens in statements(text):
+                self._attempt(tokens)
+        except Fault as fault:
+            self._report(fault)
+        if self._faults:
+            raise InputError(self._faults)
+
+    def at(self, line: int, sentence: str) -> str:
+        """Return the sentence with file and line in front."""
+        return f"{self.label}, line {line}: {sentence}"
+
+    def _report(self, fault: Fault) -> None:
+        self._faults.append(self.at(fault.line, fault.sentence))
+
+    def _attempt(self, tokens: list[Token]) -> None:
+        """Carry out one statement; after a fault go on, so that all faults of a file come out at once."""
+        try:
+            self._statement(tokens)
+            return
+        except Fault as fault:
+            self._report(fault)
+        except RecursionError:
+            self._report(Fault(tokens[0].line, "this expression is nested too deeply."))
+        except Silent:
+            pass
+        # What this statement would have set is unknown now: statements that need it are not reported on top.
+        until = next((i for i, t in enumerate(tokens) if t.text == "="), 0)
+        targets = tokens[: until if tokens[0].text == "[" else 1]
+        self._broken.update(t.text for t in targets if t.kind == "name")
+
+    def _statement(self, tokens: list[Token]) -> None:
+        first = tokens[0]
+        if first.text == "function":
+            self._header(tokens)
+        elif first.kind == "name" and len(tokens) == 1 and first.text in ("end", "return", "endfunction"):
+            pass
+        elif first.text == "define_constants" and len(tokens) == 1:
+            for source, names in _ALL_NAMES.items():
+                self._name_columns(names.split(), source, first.line)
+        elif first.text == "[":
+            self._destructure(tokens)
+        elif first.kind == "name" and first.text not in _KEYWORDS and any(t.text == "=" for t in tokens):
+            self._assign(tokens)
+        else:
+            raise Fault(
+                first.line,
+                f"the statement that begins with '{first.text}' is not understood; only assignments are.",
+            )
+
+    def _header(self, tokens: list[Token]) -> None:
+        """Read ``function mpc = name``."""
+        texts = [t.text for t in tokens]
+        if len(texts) < 4 or texts[2] != "=" or tokens[1].kind != "name":
+            raise Fault(
+                tokens[0].line,
+                "the function must return one struct, as in 'function mpc = name'; "
+                "convert a case of format version 1 with MATPOWER's savecase.",
+            )
+        if self.name:
+            raise Fault(tokens[0].line, "a second function in one file is not understood.")
+        self.struct, self.name = texts[1], texts[3]
+
+    def _destructure(self, tokens: list[Token]) -> None:
+        """Carry out ``[PQ, PV, ...] = idx_bus``."""
+        texts = [t.text for t in tokens if t.kind != "newline"]
+        end = texts.index("]")
+        if texts[end + 1 : end + 2] != ["="] or len(texts) != end + 3 or texts[-1] not in _NAMED_COLUMNS:
+            known = ", ".join(_NAMED_COLUMNS)
+            raise Fault(tokens[0].line, f"only the named columns of {known} can be assigned to a list of names.")
+        names = [text for text in texts[1:end] if text != ","]
+        if wrong := [text for text in names if not (text.isidentifier() or text == "~")]:
+            raise Fault(tokens[0].line, f"'{wrong[0]}' is no name that a value can be assigned to.")
+        self._name_columns(names, texts[-1], tokens[0].line)
+
+    def _name_columns(self, names: list[str], source: str, line: int) -> None:
+        columns = _NAMED_COLUMNS[source]
+        if len(names) > len(columns):
+            raise Fault(line, f"{source} returns {len(columns)} values, not {len(names)}.")
+        for name, column in zip(names, columns, strict=False):
+            if name != "~":
+                self.values[name] = scalar(column)
+
+    def _assign(self, tokens: list[Token]) -> None:
+        """Carry out ``name = value`` and ``name(rows, columns) = value``."""
+        reader = _Reader(tokens, self)
+        target = reader.take()
+        key = self.key(target.text)
+        if reader.peek("="):
+            reader.take()
+            value = reader.whole()
+            self._broken.discard(target.text)
+            self.values[key] = value
+            if reader.row_lines and isinstance(value, np.ndarray):
+                self.typed[key] = value.copy()
+                self.row_lines[key] = reader.row_lines
+            return
+        array = self.array(target)
+        rows, columns = reader.indices(array)
+        reader.expect("=")
+        value = reader.whole()
+        block = np.ix_(rows, columns)
+        if not isinstance(value, np.ndarray) or (value.size != 1 and value.shape != array[block].shape):
+            raise Fault(
+                target.line,
+                f"what is assigned does not fit the {len(rows)} x {len(columns)} elements of "
+                f"{target.text} on the left.",
+            )
+        changed = array.copy()
+        changed[block] = value
+        self.values[key] = changed
+
+    def key(self, name: str) -> str:
+        """Fields are kept under ``mpc``, whatever the file calls its struct."""
+        head, dot, rest = name.partition(".")
+        return f"mpc.{rest}" if dot and head == self.struct else name
+
+    def lookup(self, token: Token) -> Value:
+        """Value of a name."""
+        if token.text in self._broken:
+            raise Silent
+        value = self.values.get(self.key(token.text))
+        if value is not None:
+            return value
+        if token.text in _CONSTANTS:
+            return scalar(_CONSTANTS[token.text])
+        raise Fault(token.line, f"'{token.text}' is not known here.")
+
+    def array(self, token: Token) -> Array:
+        """Value of a name that must be a number or a matrix."""
+        value = self.lookup(token)
+        if not isinstance(value, np.ndarray):
+            raise Fault(token.line, f"'{token.text}' is text, not a number.")
+        return value
+
+
+class _Reader:
+    """Evaluate the expressions of one statement while reading them, with Matlab's precedence."""
+
+    def __init__(self, tokens: Sequence[Token], program: Program) -> None:
+        self.tokens = tokens
+        self.program = program
+        self.position = 0
+        self.row_lines: list[int] = []
+        # True directly inside [ ], where a blank separates two elements.
+        self.in_matrix = False
+
+    # -- moving along
+
+    def peek(self, *texts: str) -> bool:
+        """Whether the next token is one of these operators."""
+        if self.position >= len(self.tokens):
+            return False
+        token = self.tokens[self.position]
+        return token.kind == "op" and token.text in texts
+
+    def take(self) -> Token:
+        if self.position >= len(self.tokens):
+            raise Fault(self.tokens[-1].line, "the statement ends too early.")
+        self.position += 1
+        return self.tokens[self.position - 1]
+
+    def expect(self, text: str) -> None:
+        token = self.take()
+        if token.text != text:
+            self.refuse(token, f"; '{text}' is expected")
+
+    def refuse(self, token: Token, more: str = "") -> NoReturn:
+        raise Fault(token.line, f"'{token.text}' is not understood here{more}.")
+
+    # -- values
+
+    def whole(self) -> Value:
+        """Right-hand side up to the end of the statement."""
+        if self.position < len(self.tokens) and self.tokens[self.position].kind == "string":
+            value: Value = self.take().text[1:-1]
+        elif self.peek("{"):
+            value = self.cell()
+        else:
+            value = self.range()
+        if self.position < len(self.tokens):
+            self.refuse(self.tokens[self.position])
+        return value
+
+    def cell(self) -> list[str]:
+        """Strings of a cell array; nothing else in it is used."""
+        self.take()
+        found = []
+        while not self.peek("}"):
+            token = self.take()
+            if token.kind == "string":
+                found.append(token.text[1:-1])
+        self.take()
+        return found
+
+    def range(self) -> Array:
+        """Read ``a`` or ``a:b``."""
+        first = self.sum()
+        if not self.peek(":"):
+            return first
+        colon = self.take()
+        last = self.sum()
+        if first.size != 1 or last.size != 1 or not abs(last.item() - first.item()) < _LONGEST_RANGE:
+            self.refuse(colon)
+        return np.arange(first.item(), last.item() + 1.0, dtype=np.float64)[np.newaxis, :]
+
+    def sum(self) -> Array:
+        left = self.product()
+        while self.peek("+", "-") and not self._starts_element():
+            operator = self.take()
+            right = self.product()
+            left = self._combine(left, operator, right)
+        return left
+
+    def _starts_element(self) -> bool:
+        """Inside brackets ``[1 -2]`` are two elements, ``[1 - 2]`` and ``[1-2]`` are one."""
+        if not self.in_matrix:
+            return False
+        sign, after = self.tokens[self.position], self.tokens[self.position + 1 : self.position + 2]
+        return sign.spaced and bool(after) and not after[0].spaced
+
+    def product(self) -> Array:
+        left = self.unary()
+        while self.peek("*", "/", ".*", "./"):
+            operator = self.take()
+            left = self._combine(left, operator, self.unary())
+        return left
+
+    def unary(self) -> Array:
+        if self.peek("+", "-"):
+            sign = self.take().text
+            value = self.unary()
+            return -value if sign == "-" else value
+        return self.power()
+
+    def power(self) -> Array:
+        left = self.operand()
+        while self.peek("^", ".^"):
+            operator = self.take()
+            minus = self.peek("-") and bool(self.take())
+            right = self.operand()
+            left = self._combine(left, operator, -right if minus else right)
+        return left
+
+    def _combine(self, left: Array, operator: Token, right: Array) -> Array:
+        """Arithmetic; matrix products and quotients, which no case file needs, are refused."""
+        kind = operator.text
+        scalars = (left.size == 1, right.size == 1)
+        if (kind == "*" and not any(scalars)) or (kind == "/" and not scalars[1]) or (kind == "^" and not all(scalars)):
+            self.refuse(operator, " between two matrices; write the operation element by element, with a dot")
+        try:
+            with np.errstate(all="ignore"):  # what is not finite in the end is reported with its row
+                return _OPERATIONS[kind.removeprefix(".")](left, right)
+        except ValueError:
+            raise Fault(
+                operator.line,
+                f"the sizes {left.shape} and {right.shape} on both sides of '{kind}' do not fit.",
+            ) from None
+
+    def operand(self) -> Array:
+        token = self.take()
+        if token.kind == "number":
+            return scalar(float(token.text.lower().replace("d", "e")))
+        if token.kind == "name":
+            return self._named(token)
+        if token.text == "(":
+            value = self._outside_matrix(self.range)
+            self.expect(")")
+            return value
+        if token.text == "[":
+            return self.matrix()
+        self.refuse(token)
+
+    def _outside_matrix(self, read: Callable[[], Array]) -> Array:
+        """Read something within parentheses, where blanks separate nothing."""
+        outer, self.in_matrix = self.in_matrix, False
+        value = read()
+        self.in_matrix = outer
+        return value
+
+    def _named(self, token: Token) -> Array:
+        """Read a variable, an indexed variable or a call of a function."""
+        call = self.peek("(") and not (self.in_matrix and self.tokens[self.position].spaced)
+        if not call:
+            return self.program.array(token)
+        if self.program.key(token.text) in self.program.values or token.text not in _FUNCTIONS:
+            array = self.program.array(token)
+            rows, columns = self.indices(array)
+            return array[np.ix_(rows, columns)]
+        self.take()
+        argument = self._outside_matrix(self.range)
+        self.expect(")")
+        with np.errstate(all="ignore"):
+            return _FUNCTIONS[token.text](argument)
+
+    def indices(self, array: Array) -> tuple[list[int], list[int]]:
+        """Read ``(rows, columns)`` as positions counted from 0."""
+        opening = self.tokens[self.position]
+        outer, self.in_matrix = self.in_matrix, False
+        self.expect("(")
+        rows = self._index(array.shape[0])
+        if not self.peek(","):
+            raise Fault(opening.line, "give row and column of an element, separated by a comma.")
+        self.take()
+        columns = self._index(array.shape[1])
+        self.expect(")")
+        self.in_matrix = outer
+        return rows, columns
+
+    def _index(self, size: int) -> list[int]:
+        start = self.tokens[min(self.position, len(self.tokens) - 1)]
+        if self.peek(":"):
+            self.take()
+            return list(range(size))
+        chosen = self.range().ravel()
+        for value in chosen:
+            if not 1 <= value <= size or value != int(value):
+                raise Fault(start.line, f"index {value:g} is outside 1..{size}.")
+        return [int(value) - 1 for value in chosen]
+
+    def matrix(self) -> Array:
+        """Read ``[...]`` after its opening bracket."""
+        outer, self.in_matrix = self.in_matrix, True
+        whole_value = self.position == 3  # name = [
+        rows: list[tuple[float, ...]] = []
+        lines: list[int] = []
+        row: list[float] = []
+        while True:
+            token = self.tokens[self.position]
+            if token.kind == "row":
+                self.take()
+                row.extend(token.values)
+            ends = token.kind in ("row", "newline") or self.peek(";", "]")
+            if not ends:
+                row.extend(self._element(bool(row)))
+                continue
+            if row:
+                if rows and len(row) != len(rows[0]):
+                    raise Fault(token.line, f"this row has {len(row)} columns, the first has {len(rows[0])}.")
+                rows.append(tuple(row))
+                lines.append(token.line)
+                row = []
+            if token.kind != "row" and self.take().text == "]":
+                break
+        self.in_matrix = outer
+        if whole_value:
+            self.row_lines = lines
+        return np.array(rows, dtype=np.float64) if rows else np.empty((0, 0))
+
+    def _element(self, follows: bool) -> list[float]:
+        """Elements of one entry of a row: a number, or a row vector such as ``3:4``."""
+        token = self.tokens[self.position]
+        if self.peek(","):
+            self.take()
+            if not follows:
+                self.refuse(token)
+            return []
+        before = self.tokens[self.position - 1]
+        if follows and not token.spaced and before.text != ",":
+            self.refuse(token)
+        value = self.range()
+        if value.shape[0] != 1:
+            self.refuse(token, "; only numbers and row vectors are")
+        return [float(v) for v in value[0]]
+
+
+_OPERATIONS: dict[str, Callable[[Array, Array], Array]] = {
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
+}  # fmt: skip
