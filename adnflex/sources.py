@@ -167,6 +167,7 @@ def _function(name: str) -> Callable[..., Any] | None:
 
 
 def pandapower_names() -> list[str]:
+    """Names of the networks that come with pandapower."""
     return [name for name in dir(pandapower.networks) if _function(name) is not None]
 
 
