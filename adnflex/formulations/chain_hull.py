@@ -171,6 +171,8 @@ def declare_chain_hull(
                 rows.add(flow - part <= pyo.quicksum(float(high[i, k]) * share for i, share in opened))
                 rows.add(part <= s_max[branch] * none_open)
                 rows.add(part >= -s_max[branch] * none_open)
+            if grid.r[branch] == 0 and grid.x[branch] == 0:
+                continue  # an ideal coupler has no current variable
             rows.add(
                 b.l[branch] >= b.l0[branch] + pyo.quicksum(float(flows.l_low[i, k]) * share for i, share in opened)
             )

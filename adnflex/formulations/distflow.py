@@ -199,6 +199,8 @@ def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branche
     """
     b = block
     s_max = bounds.i_max * np.sqrt(bounds.v_max[grid.f]) / grid.ratio
+    # the power at the to end is bounded by the voltage there, not by that at the from end
+    s_to = bounds.i_max * np.sqrt(bounds.v_max[grid.t])
     b.direction = pyo.ConstraintList()
     for k in branches:
         f, t = int(grid.f[k]), int(grid.t[k])
@@ -207,7 +209,7 @@ def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branche
             (bounds.one_way_q[k], b.q[k], grid.x[k] * b.l[k], grid.q),
         ):
             if one_way:
-                b.direction.add(flow - loss >= need[t] * b.beta_f[k] - s_max[k] * b.beta_t[k])
+                b.direction.add(flow - loss >= need[t] * b.beta_f[k] - s_to[k] * b.beta_t[k])
                 b.direction.add(-flow >= need[f] * b.beta_t[k] - s_max[k] * b.beta_f[k])
         if bounds.falling[k]:
             span_up = bounds.v_max[t] - bounds.v_min[f]

@@ -68,7 +68,7 @@ def declare_radiality(
     useless = [k for k in free if int(f[k]) in is_root and int(t[k]) in is_root]
     b.z = pyo.Var(list(free), domain=pyo.Binary)
     for k in useless:
-        b.z[k].fix(0)
+        b.z[k].setub(0)
     undecided = [k for k in range(m) if direction[k] == 0 and k not in set(useless)]
     b.feeds_to = pyo.Var(undecided, bounds=(0, 1))
     state = [b.z[k] if k in is_free else 1.0 for k in range(m)]

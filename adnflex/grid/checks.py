@@ -47,7 +47,7 @@ _VALUES: tuple[tuple[str, str, _Test, str], ...] = (
     ("bus", "vn_kv", _POSITIVE, "a value above 0"),
     ("line", "length_km", _POSITIVE, "a value above 0"),
     ("line", "r_ohm_per_km", _NOT_NEGATIVE, "0 or more"),
-    ("line", "x_ohm_per_km", _ANY, "a number"),
+    ("line", "x_ohm_per_km", _NOT_NEGATIVE, "0 or more"),
     ("line", "c_nf_per_km", _NOT_NEGATIVE, "0 or more"),
     ("line", "g_us_per_km", _NOT_NEGATIVE, "0 or more"),
     ("line", "parallel", _POSITIVE, "1 or more"),

@@ -270,7 +270,11 @@ def chains(grid: Grid) -> list[Chain]:
     for a, b in list(nx.bridges(simple)):
         if core.number_of_edges(a, b) == 1:
             core.remove_edge(a, b)
-    through = {v for v in core if v != -1 and core.degree(v) == 2 and not core.has_edge(v, v)}
+    # a block is fed through its entry: what comes in there by a bridge is no withdrawal of a chain's node
+    fed_here = {int(v) for block in blocks(grid) if not block.is_bridge for v in block.entry}
+    through = {
+        v for v in core if v != -1 and v not in fed_here and core.degree(v) == 2 and not core.has_edge(v, v)
+    }
     found, seen = [], set()
     for node in sorted(through):
         if node in seen:

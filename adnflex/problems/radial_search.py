@@ -123,7 +123,7 @@ class RadialSearch:
     @property
     def root(self) -> Node:
         """The node where everything is undecided."""
-        useless = [k for k in self.problem.free.tolist() if self.problem.model.z[k].fixed]
+        useless = [k for k in self.problem.free.tolist() if self.problem.model.z[k].ub == 0]
         return Node(frozenset(), frozenset(useless), frozenset())
 
     def incumbent(self) -> tuple[Open | None, float]:

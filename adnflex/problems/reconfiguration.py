@@ -89,7 +89,7 @@ class Reconfiguration:
         put(m.v, flow.v)
         put(m.p, flow.p)
         put(m.q, flow.q)
-        put(m.l, flow.l)
+        put(m.l, np.where((g.r == 0) & (g.x == 0), 0.0, flow.l))
         put(m.w_f, seen_f)
         put(m.w_t, seen_t)
         put(m.u, seen_f)

@@ -17,6 +17,7 @@ import numpy as np
 import pandapower as pp
 import pytest
 
+from adnflex.errors import InputError
 from adnflex.formulations.bounds import Bounds, compute_bounds
 from adnflex.formulations.chain_hull import stub_flows, withdrawals
 from adnflex.grid import Grid, read_grid
@@ -25,7 +26,7 @@ from adnflex.grid.topology import chains
 from adnflex.problems.exchange import limit_violation
 from adnflex.problems.objective import Objective
 from adnflex.problems.reconfiguration import Reconfiguration, build_reconfiguration
-from tests.brute_force import default_switchable, radial_choices
+from tests.brute_force import radial_choices
 from tests.strategies import FLAGS, NetSpec
 
 SOAK = float(os.environ.get("ADNFLEX_SOAK", "1"))
@@ -54,13 +55,20 @@ def random_spec(rng: np.random.Generator) -> NetSpec:
     )
 
 
+def with_switch(net: pp.pandapowerNet) -> list[int]:
+    """Lines with a line switch, also those that are out of service; every line where there is no switch at all."""
+    if net.switch.empty:
+        return [int(i) for i in net.line.index]
+    return sorted({int(i) for i in net.switch.element[net.switch.et == "l"]})
+
+
 def random_grid(spec: NetSpec, rng: np.random.Generator) -> Grid:
     """Read a random net, in part with every line and with bus-bus and transformer switches free as well."""
     net = spec.net()
     # the generator leaves a tie that hangs in the air without a rating; a limit without a rating is a fault
     net.line.loc[net.line.max_i_ka.isna(), "max_loading_percent"] = np.nan
     real = net.line.index[~net.line.name.isin(["dead", "into a dead bus"])]
-    lines = [int(i) for i in real] if rng.random() < 0.4 else default_switchable(net)
+    lines = [int(i) for i in real] if rng.random() < 0.4 else with_switch(net)
     other = net.switch.index[net.switch.et.isin(["b", "t"])]
     switches = [int(s) for s in other[rng.random(len(other)) < 0.6]] if rng.random() < 0.5 else []
     return read_grid(net, switchable_lines=lines, switchable_switches=switches)
@@ -169,7 +177,7 @@ def contradictions(grid: Grid, rng: np.random.Generator | None = None, most: int
 
 @pytest.mark.parametrize("batch", range(6))
 def test_no_cut_removes_a_feasible_state_of_a_random_net(batch: int) -> None:
-    for seed in range(int(8 * SOAK)):
+    for seed in range(int(6 * SOAK)):
         rng = np.random.default_rng([batch, seed])
         spec = random_spec(rng)
         found = contradictions(random_grid(spec, rng), rng)
@@ -267,13 +275,14 @@ def test_two_roots_joined_by_a_line_that_can_only_be_open() -> None:
     assert not contradictions(grid)
 
 
-def test_series_capacitors_let_the_voltage_rise() -> None:
+def test_series_capacitors_are_refused_since_the_voltage_rises_along_them() -> None:
     net = _net(4)
     _ring(net, 0, 1, 2, 3)
     net.line.loc[0, "x_ohm_per_km"] = -2.0
     for b in (1, 2, 3):
         pp.create_load(net, b, 3.0, 1.0)
-    assert not contradictions(read_grid(net))
+    with pytest.raises(InputError, match=r"line 0: x_ohm_per_km is -2; give 0 or more\."):
+        read_grid(net)
 
 
 def test_regulators_in_series_multiply() -> None:
