@@ -2,8 +2,8 @@
 
 from adnflex import errors, networks
 from adnflex.reporting import report
-from adnflex.results import Check, Plan
+from adnflex.results import Check, Plan, versions
 from adnflex.workflows import Progress, reconfigure, validate
 
 __all__ = ["Check", "Plan", "Progress", "errors", "networks", "reconfigure", "report", "validate"]
-__version__ = "0.1.0"
+__version__ = versions()["adnflex"]

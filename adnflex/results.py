@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Plan", "versions"]
 
 _FORMAT = "adnflex-plan-1"
+_VERSION = "0.1.0"
 
 
 def versions() -> dict[str, str]:
@@ -40,7 +41,8 @@ def versions() -> dict[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
+            # adnflex itself may run from a checkout
+            found[name] = _VERSION if name == "adnflex" else "not installed"
     found["python"] = platform.python_version()
     return found
 
@@ -197,6 +199,9 @@ class Plan:
                 text = StringIO(json.dumps(value["table"]))
                 # As written: pandas would make the bus name "01" the number 1.
                 content[key] = pd.read_json(text, orient="split", dtype=False, convert_dates=False)
+        # JSON has no infinity: no incumbent, no bound yet
+        progress = content["progress"].astype({"incumbent": float, "bound": float})
+        content["progress"] = progress.fillna({"incumbent": float("inf"), "bound": float("-inf")})
         content["notes"] = tuple(content["notes"])
         limits = content["vm_limits"]
         content["vm_limits"] = None if limits is None else (float(limits[0]), float(limits[1]))

@@ -104,6 +104,9 @@ def reconfigure(
     """
     started = time.monotonic()
     _check_effort(gap, time_limit, workers)
+    if switchable_lines is not None and not isinstance(switchable_lines, str):
+        switchable_lines = list(switchable_lines)  # it is read twice
+    switchable_switches = list(switchable_switches)
     goal = parse_objective(objective, switching_cost)
     grid = read_grid(
         net, vm_limits=vm_limits, switchable_lines=switchable_lines, switchable_switches=switchable_switches
@@ -284,7 +287,7 @@ def _losses_before(net: pandapowerNet) -> float:
 
 def _limit_notes(grid: Grid, switches: pd.DataFrame) -> list[str]:
     notes = []
-    rated = np.isfinite(grid.i_max_from) | np.isfinite(grid.i_max_to)
+    rated = np.isin(np.arange(grid.m), grid.ratings.branch)
     if not rated.any():
         notes.append("no loading limit: max_loading_percent is not set for any line or transformer.")
     elif not rated.all():

@@ -100,7 +100,9 @@ def compute_bounds(grid: Grid) -> Bounds:
     return Bounds(
         v_min,
         v_top,
-        np.minimum(i_max, _rated(grid, v_max)),
+        np.minimum(
+            i_max, grid.ratings.series_limit(grid.m, np.sqrt(v_max[grid.f]) / grid.ratio, np.sqrt(v_max[grid.t]))
+        ),
         one_p,
         one_q,
         falling,
@@ -162,14 +164,6 @@ def _worst_ratio(grid: Grid, branches: IntArray) -> float:
     """Largest factor by which the ratios of some branches can raise a squared voltage, each passed once."""
     highest = np.prod(np.maximum(grid.ratio[branches], 1 / grid.ratio[branches]))
     return float(highest) ** 2
-
-
-def _rated(grid: Grid, v_max: FloatArray) -> FloatArray:
-    """Series current at the rated terminal current: at most the limit plus the charging of that end."""
-    vm = np.sqrt(v_max)
-    from_end = grid.i_max_from + np.abs(grid.y_from) * vm[grid.f] / grid.ratio
-    to_end = grid.i_max_to + np.abs(grid.y_to) * vm[grid.t]
-    return np.asarray(np.minimum(from_end, to_end), dtype=float)
 
 
 def _ratio_spread(grid: Grid) -> float:

@@ -165,24 +165,23 @@ def _declare_cones(
 
 
 def _declare_current_limits(b: pyo.Block, grid: Grid, bounds: Bounds, at_from: list[Any], at_to: list[Any]) -> None:
-    """Terminal currents are linear in the variables: ``|I + yV|² = l + |y|² v + 2 (g P - b Q)``.
+    """Terminal currents are linear in the variables: ``|s I + y V|² = |s|² l + |y|² v + 2 (g P - b Q)``.
 
     A limit that no admissible flow reaches is left out: ratings such as 99999 kA only spoil the numbers.
     """
     b.current_limit = pyo.ConstraintList()
-    vm = np.sqrt(bounds.v_max)
-    reach_from = bounds.i_max + np.abs(grid.y_from) * vm[grid.f] / grid.ratio
-    reach_to = bounds.i_max + np.abs(grid.y_to) * vm[grid.t]
-    for k in range(grid.m):
-        p_to, q_to = b.p[k] - grid.r[k] * b.l[k], b.q[k] - grid.x[k] * b.l[k]
-        ends = (
-            (grid.i_max_from[k], reach_from[k], grid.y_from[k], at_from[k], b.p[k], b.q[k], 1.0),
-            (grid.i_max_to[k], reach_to[k], grid.y_to[k], at_to[k], p_to, q_to, -1.0),
-        )
-        for limit, reach, y, voltage, p, q, sign in ends:
-            if limit < reach:
-                current = b.l[k] + abs(y) ** 2 * voltage + sign * 2 * (y.real * p - y.imag * q)
-                b.current_limit.add(current <= limit**2)
+    rated, vm = grid.ratings, np.sqrt(bounds.v_max)
+    reach = rated.reach(bounds.i_max, vm[grid.f] / grid.ratio, vm[grid.t])
+    for r in np.flatnonzero(rated.limit < reach).tolist():
+        k, share, y = int(rated.branch[r]), complex(rated.share[r]), complex(rated.y[r])
+        from_end = bool(rated.at_from[r])
+        p = b.p[k] if from_end else b.p[k] - grid.r[k] * b.l[k]
+        q = b.q[k] if from_end else b.q[k] - grid.x[k] * b.l[k]
+        own_p, own_q = share.real * p + share.imag * q, share.real * q - share.imag * p
+        charging = (2 if from_end else -2) * (y.real * own_p - y.imag * own_q)
+        voltage = at_from[k] if from_end else at_to[k]
+        current = abs(share) ** 2 * b.l[k] + abs(y) ** 2 * voltage + charging
+        b.current_limit.add(current <= float(rated.limit[r]) ** 2)
 
 
 def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branches: Sequence[int]) -> None:

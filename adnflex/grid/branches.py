@@ -30,8 +30,6 @@ class BranchRow(NamedTuple):
     y_to: complex
     open_from: complex
     open_to: complex
-    i_max_from: float
-    i_max_to: float
     branch: Branch
 
 
@@ -118,8 +116,6 @@ class _Rows:
             y_from,
             y_to,
             *_open_shunts(self.net, decision, z_all, y_from, y_to),
-            min(m.i_max_from / abs(m.share) for m in members),
-            min(m.i_max_to / abs(m.share) for m in members),
             Branch(members, decision),
         )
 

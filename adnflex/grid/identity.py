@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
+import pandas as pd
 from pandapower import pandapowerNet
 
 __all__ = ["fingerprint"]
 
-# Tables that power flow reads; result tables and cosmetics do not belong to a net's identity.
-_ELECTRICAL = ("bus", "line", "trafo", "switch", "load", "sgen", "gen", "storage", "shunt", "ward", "motor", "ext_grid")
+# Results, costs and cosmetics do not belong to a net's electrical identity.
+_OTHER = {"measurement", "poly_cost", "pwl_cost", "controller", "group", "characteristic"}
 _COSMETIC = {"name", "geo", "zone", "type", "std_type", "description", "controllable", "profile"}
 
 
@@ -26,10 +27,10 @@ def fingerprint(net: pandapowerNet) -> str:
     >>> fingerprint(net) == fingerprint(pn.case33bw())
     False
     """
-    digest = hashlib.sha256()
-    for table in _ELECTRICAL:
+    digest = hashlib.sha256(f"f_hz:{float(net.f_hz):.6g}".encode())
+    for table in sorted(t for t in net if isinstance(net[t], pd.DataFrame)):
         rows = net[table]
-        if not len(rows):
+        if table.startswith(("_", "res_")) or table in _OTHER or not len(rows):
             continue
         columns = sorted(c for c in rows.columns if c not in _COSMETIC)
         digest.update(f"{table}:{columns}".encode())

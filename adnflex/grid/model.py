@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adnflex.grid.ratings import Ratings
+
 __all__ = ["Branch", "Decision", "Grid", "Member"]
 
 FloatArray = NDArray[np.float64]
@@ -134,8 +136,8 @@ class Grid:
         Shunts at both ends of the impedance while the branch is closed [pu].
     open_from, open_to : (m,) complex array
         Shunts left at the from node (behind the ratio) and the to node while it is open [pu].
-    i_max_from, i_max_to : (m,) array
-        Limits of the terminal currents [pu], seen behind the ratio at the from end; inf: none.
+    ratings : Ratings
+        Limits of terminal currents.
     switchable : (m,) array of bool
         Whether the state is a decision.
     closed : (m,) array of bool
@@ -168,8 +170,7 @@ class Grid:
     y_to: ComplexArray
     open_from: ComplexArray
     open_to: ComplexArray
-    i_max_from: FloatArray
-    i_max_to: FloatArray
+    ratings: Ratings
     switchable: BoolArray
     closed: BoolArray
     branches: tuple[Branch, ...]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from pandapower import pandapowerNet
 
-from adnflex.errors import InputError
+from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.branches import branch_rows
 from adnflex.grid.checks import check_vm_limits, require_sound
 from adnflex.grid.identity import fingerprint
@@ -16,6 +16,7 @@ from adnflex.grid.model import Decision, Grid
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
 from adnflex.grid.notes import dead_notes, tap_notes, zip_notes
 from adnflex.grid.ppc import Matrices, matrices
+from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.switching import decisions, is_ideal_switch
 
 __all__ = ["read_grid"]
@@ -114,6 +115,11 @@ def _assemble(
     y = mats.y / s
     element_of = {row: key for key, row in mats.row_of.items()}
     for k in self_loops:
+        if abs(mats.ratio[k] - 1) > 1e-9:
+            raise UnsupportedElement(
+                f"{' '.join(map(str, element_of[k]))}: both ends are one bus (closed couplers) and its voltage ratio "
+                f"is {mats.ratio[k]:.6g}, so it circulates current; open it or a coupler."
+            )
         # between fused buses nothing flows, but the charging stays at the node
         y[mats.f[k]] += (mats.y_from[k] / mats.ratio[k] ** 2 + mats.y_to[k]) / s
         if element_of[k] in by_key:
@@ -137,8 +143,9 @@ def _assemble(
         y=y,
         root_v=root_voltages(net, mats.node_of, n),
         **{name: column(name, np.int64) for name in ("f", "t")},
-        **{name: column(name, float) for name in ("r", "x", "ratio", "i_max_from", "i_max_to")},
+        **{name: column(name, float) for name in ("r", "x", "ratio")},
         **{name: column(name, complex) for name in ("y_from", "y_to", "open_from", "open_to")},
+        ratings=collect_ratings([row.branch for row in rows]),
         switchable=np.array([row.branch.decision is not None for row in rows], dtype=np.bool_),
         closed=np.array([row.branch.decision is None or row.branch.decision.closed for row in rows], dtype=np.bool_),
         branches=tuple(row.branch for row in rows),

@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid
+from adnflex.grid.ratings import Ratings
 from adnflex.grid.topology import Adjacency, Forest
 
 __all__ = ["Flow", "RadialFlow"]
@@ -49,15 +50,20 @@ class Flow:
     current: ComplexArray
     loss: float
 
-    def terminal_currents(self, grid: Grid) -> tuple[FloatArray, FloatArray]:
-        """Magnitudes of the currents at the from end (behind the ratio) and the to end [pu]."""
-        v_from, v_to = self.v[grid.f] / grid.ratio**2, self.v[grid.t]
-        shunt_from = np.where(self.closed, grid.y_from, grid.open_from)
-        shunt_to = np.where(self.closed, grid.y_to, grid.open_to)
-        p_to, q_to = self.p - grid.r * self.l, self.q - grid.x * self.l
-        i_from = self.l + abs(shunt_from) ** 2 * v_from + 2 * (shunt_from.real * self.p - shunt_from.imag * self.q)
-        i_to = self.l + abs(shunt_to) ** 2 * v_to - 2 * (shunt_to.real * p_to - shunt_to.imag * q_to)
-        return np.sqrt(np.maximum(i_from, 0)), np.sqrt(np.maximum(i_to, 0))
+    def currents_at(self, grid: Grid, terminals: Ratings) -> FloatArray:
+        """Magnitudes of the currents at some terminals of closed branches [pu], 0 at open ones."""
+        k, at_from = terminals.branch, terminals.at_from
+        v = np.where(at_from, self.v[grid.f[k]] / grid.ratio[k] ** 2, self.v[grid.t[k]])
+        p = self.p[k] - np.where(at_from, 0.0, grid.r[k] * self.l[k])
+        q = self.q[k] - np.where(at_from, 0.0, grid.x[k] * self.l[k])
+        squared = terminals.squared_current(p, q, self.l[k], v)
+        return np.asarray(np.where(self.closed[k], np.sqrt(np.maximum(squared, 0)), 0.0))
+
+    def loadings(self, grid: Grid) -> FloatArray:
+        """Currents at all rated terminals relative to their limits."""
+        current, limit = self.currents_at(grid, grid.ratings), grid.ratings.limit
+        # a limit of 0 allows no current at all
+        return np.asarray(np.where(current > 0, current / np.maximum(limit, 1e-12), 0.0))
 
 
 class RadialFlow:

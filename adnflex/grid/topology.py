@@ -262,7 +262,7 @@ def chains(grid: Grid) -> list[Chain]:
     >>> import pandapower.networks as pn
     >>> from adnflex.grid import read_grid
     >>> sorted(len(c.branches) for c in chains(read_grid(pn.case33bw())))
-    [2, 2, 3, 3, 3, 4, 4, 4, 8]
+    [2, 2, 3, 3, 3, 3, 4, 4, 8]
     """
     core = _graph(grid, np.ones(grid.m, dtype=bool))
     simple = nx.Graph(core)
@@ -272,9 +272,7 @@ def chains(grid: Grid) -> list[Chain]:
             core.remove_edge(a, b)
     # a block is fed through its entry: what comes in there by a bridge is no withdrawal of a chain's node
     fed_here = {int(v) for block in blocks(grid) if not block.is_bridge for v in block.entry}
-    through = {
-        v for v in core if v != -1 and v not in fed_here and core.degree(v) == 2 and not core.has_edge(v, v)
-    }
+    through = {v for v in core if v != -1 and v not in fed_here and core.degree(v) == 2 and not core.has_edge(v, v)}
     found, seen = [], set()
     for node in sorted(through):
         if node in seen:

@@ -44,8 +44,9 @@ def check_plan(plan: Plan, net: pandapowerNet) -> Check:
     losses = losses_mw(new)
     objective = _objective(plan, new, losses)
     passed = radial and not dark and violations.empty
-    absolute = _without_rounding(objective - plan.bound, objective) if passed else None
-    relative = absolute / abs(objective) if absolute is not None and abs(objective) > 1e-9 else None
+    absolute, relative, notes = _certificate(objective, plan) if passed else (None, None, ())
+    if not ran_before:
+        notes = (*notes, "AC power flow of the net as given does not converge.")
     return Check(
         passed=passed,
         verdict=_verdict(radial, dark, violations, limits),
@@ -63,13 +64,21 @@ def check_plan(plan: Plan, net: pandapowerNet) -> Check:
         deviations=_deviations(plan, new, losses),
         buses=_buses(plan, new, before if ran_before else None, voltage),
         branches=_branches(plan, new, before if ran_before else None),
-        notes=() if ran_before else ("AC power flow of the net as given does not converge.",),
+        notes=notes,
     )
 
 
-def _without_rounding(difference: float, objective: float) -> float:
-    """Drop a negative difference that is rounding; a larger one has to be seen, as it would be a wrong bound."""
-    return max(difference, 0.0) if difference > -1e-6 * max(abs(objective), 1e-6) else difference
+def _certificate(objective: float, plan: Plan) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """How far the plan can be from the best, absolutely and relatively; nothing where the bound is disproved."""
+    difference = objective - plan.bound
+    if difference < -1e-6 * max(abs(objective), 1e-6):
+        note = (
+            f"the plan's bound {plan.bound:.6g} {plan.unit} lies above its AC objective {objective:.6g} {plan.unit}: "
+            "the two disagree, so there is no certificate; please report this."
+        )
+        return None, None, (note,)
+    absolute = max(difference, 0.0)
+    return absolute, absolute / abs(objective) if abs(objective) > 1e-9 else None, ()
 
 
 def _not_converged(plan: Plan, new: pandapowerNet, before: pandapowerNet | None, radial: bool, supplied: bool) -> Check:

@@ -65,12 +65,16 @@ def violations_of(grid: Grid, flow: Flow) -> pd.DataFrame:
             if grid.buses[node]:
                 bus = grid.buses[node][0]
                 rows.append((kind, "bus", bus, float(vm[node]), float(limit[node]), float(excess[node]), "pu"))
-    i_from, i_to = flow.terminal_currents(grid)
-    ratio = np.maximum(i_from / grid.i_max_from, i_to / grid.i_max_to) * flow.closed
-    for k in np.flatnonzero(ratio > 1 + 1e-8):
-        member = grid.branches[k].members[0]
-        percent = 100 * float(ratio[k])
-        rows.append(("loading", member.element, member.index, percent, 100.0, percent - 100, "% of its limit"))
+    loading: dict[tuple[str, int], float] = {}
+    for r, ratio in enumerate(flow.loadings(grid).tolist()):
+        member = grid.branches[grid.ratings.branch[r]].members[grid.ratings.member[r]]
+        key = member.element, member.index
+        loading[key] = max(loading.get(key, 0.0), ratio)
+    for (element, index), ratio in loading.items():
+        if ratio <= 1 + 1e-8:
+            continue
+        percent = 100 * ratio
+        rows.append(("loading", element, index, percent, 100.0, percent - 100, "% of its limit"))
     table = pd.DataFrame(rows, columns=["kind", "element", "index", "value", "limit", "excess", "unit"])
     order = (table["excess"] / table["limit"]).sort_values(ascending=False).index
     return table.loc[order].reset_index(drop=True)

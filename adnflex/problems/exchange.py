@@ -109,11 +109,7 @@ def limit_violation(grid: Grid, flow: Flow) -> float:
     vm = np.sqrt(flow.v)
     low = np.maximum(np.sqrt(grid.v_min) - vm, 0).sum()
     high = np.maximum(vm - np.sqrt(grid.v_max), 0).sum()
-    over = 0.0
-    if np.isfinite(grid.i_max_from).any() or np.isfinite(grid.i_max_to).any():
-        i_from, i_to = flow.terminal_currents(grid)
-        excess = np.maximum(i_from / grid.i_max_from, i_to / grid.i_max_to) - 1
-        over = float(np.maximum(excess[flow.closed], 0).sum())
+    over = np.maximum(flow.loadings(grid) - 1, 0).sum() if len(grid.ratings.limit) else 0.0
     total = float(low + high + over)
     # differences below the accuracy of power flow are no violation
     return total if total > 1e-8 else 0.0

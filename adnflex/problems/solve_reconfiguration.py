@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 Open = frozenset[int]
 
+# Part of the time limit that local search may take before the proof begins.
+_SEARCH_SHARE = 0.25
+
 
 class Progress(NamedTuple):
     """What is known at a moment: seconds, incumbent and bound in the objective's unit, and what happened."""
@@ -140,9 +143,13 @@ def solve_reconfiguration(
     exchange = ExchangeProblem(grid, objective, problem.required)
     best = Incumbent()
     end = report.start + seconds
-    search = Search(exchange.evaluate, exchange.moves, stop=lambda: time.monotonic() > end)
+    # whatever the local search finds, most of the time belongs to the proof
+    pause = report.start + _SEARCH_SHARE * seconds
+    search = Search(exchange.evaluate, exchange.moves, stop=lambda: time.monotonic() > pause)
     name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
-    if not _local_search(grid, problem, search, best, report, seed, seconds):
+    finished = _local_search(grid, problem, search, best, report, seed, seconds)
+    search.stop = lambda: time.monotonic() > end
+    if not finished:
         outcome = Outcome("interrupted", best.state, best.value, -math.inf, 0)
     elif name == "clarabel":
         outcome = _prove(problem, exchange, search, best, report, gap, end, executor, workers)

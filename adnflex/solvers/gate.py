@@ -138,12 +138,12 @@ def pick(wanted: str, *, integers: bool, cones: bool, exact: bool = False) -> st
     >>> pick("clarabel", integers=True, cones=False)
     Traceback (most recent call last):
     ...
-    adnflex.errors.SolverUnavailable: solver 'clarabel' cannot take integers; use one of: highs, scip.
+    adnflex.errors.SolverUnavailable: solver 'clarabel' cannot take integers; use auto or one of: highs, scip.
     """
     needs = {"integers": integers, "cones": cones, "exact": exact}
     able = [n for n, c in SOLVERS.items() if all(getattr(c, k) for k, v in needs.items() if v)]
     ready = [n for n in able if installed(n)]
-    choices = f"use one of: {', '.join(ready) or 'none is installed'}."
+    choices = f"use auto or one of: {', '.join(ready) or 'none is installed'}."
     if wanted == "auto":
         preferred = [n for n in (("clarabel",) if cones and not integers else ()) if n in ready] + ready
         if preferred:

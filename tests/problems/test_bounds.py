@@ -10,6 +10,7 @@ is the worst that bounds can be made of, and that state must stay feasible.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 
@@ -21,6 +22,7 @@ from adnflex.errors import InputError
 from adnflex.formulations.bounds import Bounds, compute_bounds
 from adnflex.formulations.chain_hull import stub_flows, withdrawals
 from adnflex.grid import Grid, read_grid
+from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.sweep import Flow, RadialFlow
 from adnflex.grid.topology import chains
 from adnflex.problems.exchange import limit_violation
@@ -88,17 +90,17 @@ def states(grid: Grid) -> Iterator[np.ndarray]:
 
 def hugged(grid: Grid, flow: Flow, currents: bool) -> Grid:
     """Draw every limit tight around one state; the others stay as wide as they can be."""
-    inf = np.full(grid.m, np.inf)
+    terminals = collect_ratings(grid.branches, rated_only=False)
+    unlimited = np.full(len(terminals.limit), np.inf)
     changes = {
         "v_min": np.where(grid.v_min > 0, flow.v * (1 - 1e-10), grid.v_min),
         "v_max": np.where(np.isfinite(grid.v_max), flow.v * (1 + 1e-10), grid.v_max),
-        "i_max_from": inf,
-        "i_max_to": inf,
+        "ratings": dataclasses.replace(terminals, limit=unlimited),
     }
     if currents:
-        at_from, at_to = flow.terminal_currents(grid)
-        changes["i_max_from"] = np.where(flow.closed, at_from * (1 + 1e-10) + EPS, np.inf)
-        changes["i_max_to"] = np.where(flow.closed, at_to * (1 + 1e-10) + EPS, np.inf)
+        tight = flow.currents_at(grid, terminals) * (1 + 1e-10) + EPS
+        limit = np.where(flow.closed[terminals.branch], tight, np.inf)
+        changes["ratings"] = dataclasses.replace(terminals, limit=limit)
     return grid.replace(**changes)
 
 
