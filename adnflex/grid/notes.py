@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 import pandas as pd
 from pandapower import pandapowerNet
@@ -10,7 +10,7 @@ from pandapower import pandapowerNet
 from adnflex.errors import InputError
 from adnflex.grid.checks import shorten
 
-__all__ = ["dead_notes", "tap_notes", "zip_notes"]
+__all__ = ["coupler_faults", "dead_notes", "tap_notes", "zip_notes"]
 
 
 def tap_notes(net: pandapowerNet) -> list[str]:
@@ -47,6 +47,24 @@ def zip_notes(net: pandapowerNet) -> list[str]:
     return [
         f"bus {shorten(sorted(mixed))}: pandapower power flow applies the average constant-impedance share of the "
         "loads to everything at the bus; the plan does the same, so that both agree."
+    ]
+
+
+def coupler_faults(net: pandapowerNet, couplers: Iterable[int]) -> list[str]:
+    """Refuse couplers as decisions beside voltage-dependent loads.
+
+    Pandapower gives fused buses the voltage dependence of one of them, so that the loads themselves would
+    change with the state of the coupler.
+    """
+    columns = [c for c in ("const_z_p_percent", "const_z_q_percent") if c in net.load.columns]
+    dependent = (net.load[columns].fillna(0.0).to_numpy(dtype=float) != 0).any(axis=1)
+    buses = set(net.load.loc[dependent & net.load["in_service"].to_numpy(dtype=bool), "bus"])
+    return [
+        f"switch {s} cannot be a decision: loads with a constant-impedance share stand at bus "
+        f"{shorten(sorted(near))}, and pandapower mixes the shares of fused buses; leave the switch "
+        "as it is, or make the loads constant power."
+        for s in couplers
+        if (near := buses & {net.switch.at[s, "bus"], net.switch.at[s, "element"]})
     ]
 
 

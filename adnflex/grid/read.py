@@ -14,7 +14,7 @@ from adnflex.grid.checks import check_vm_limits, require_sound
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import Decision, Grid
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
-from adnflex.grid.notes import dead_notes, tap_notes, zip_notes
+from adnflex.grid.notes import coupler_faults, dead_notes, tap_notes, zip_notes
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.switching import decisions, is_ideal_switch
@@ -70,6 +70,9 @@ def read_grid(
     limit_faults = check_vm_limits(net, vm_limits) if need_limits or vm_limits is not None else []
     chosen, choice_faults = decisions(net, switchable_lines, switchable_switches)
     require_sound(net, [*limit_faults, *choice_faults])
+    couplers = [d.index for d in chosen if d.element == "switch" and is_ideal_switch(net, d.index)]
+    if faults := coupler_faults(net, couplers):
+        raise UnsupportedElement(faults)
     study = _closed_copy(net, chosen)
     try:
         mats = matrices(study)

@@ -136,6 +136,8 @@ def test_what_a_caller_adds_to_the_choice_does_not_change_the_present_state(seed
     chosen = (net.switch.et == "b") | ((net.switch.et == "t") & ~net.switch.closed.astype(bool))
     switches = [int(s) for s in net.switch.index[chosen]]
     grid = read_grid(net, vm_limits=WIDE, switchable_switches=switches)
+    if forest(grid, grid.closed) is None:
+        pytest.skip("two transformers feed two sections of one busbar: a loop once their coupler is a branch")
     assert_same(net, grid, grid.closed)
 
 

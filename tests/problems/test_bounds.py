@@ -71,7 +71,8 @@ def random_grid(spec: NetSpec, rng: np.random.Generator) -> Grid:
     net.line.loc[net.line.max_i_ka.isna(), "max_loading_percent"] = np.nan
     real = net.line.index[~net.line.name.isin(["dead", "into a dead bus"])]
     lines = [int(i) for i in real] if rng.random() < 0.4 else with_switch(net)
-    other = net.switch.index[net.switch.et.isin(["b", "t"])]
+    # a coupler beside voltage-dependent loads is refused as a decision
+    other = net.switch.index[net.switch.et.isin(["t"] if spec.zip_loads else ["b", "t"])]
     switches = [int(s) for s in other[rng.random(len(other)) < 0.6]] if rng.random() < 0.5 else []
     return read_grid(net, switchable_lines=lines, switchable_switches=switches)
 

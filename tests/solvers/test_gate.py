@@ -97,7 +97,7 @@ def test_wrong_wishes_are_refused(wanted, message, monkeypatch):
 
 def test_no_solver_that_fits(monkeypatch):
     monkeypatch.setattr(gate, "installed", lambda name: False)
-    with pytest.raises(SolverUnavailable, match="^no installed solver can take integers, cones"):
+    with pytest.raises(SolverUnavailable, match=r"^no installed solver can take integers, cones"):
         pick("auto", integers=True, cones=True)
 
 
