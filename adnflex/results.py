@@ -194,18 +194,28 @@ class Plan:
         if set(content) != fields:
             odd = ", ".join(sorted(fields ^ set(content)))
             raise InputError(f"plan file {path}: lacks or has too much of {odd}; give a file written by Plan.save.")
-        for key, value in content.items():
-            if isinstance(value, dict) and set(value) == {"table"}:
-                text = StringIO(json.dumps(value["table"]))
-                # As written: pandas would make the bus name "01" the number 1.
-                content[key] = pd.read_json(text, orient="split", dtype=False, convert_dates=False)
-        # JSON has no infinity: no incumbent, no bound yet
-        progress = content["progress"].astype({"incumbent": float, "bound": float})
-        content["progress"] = progress.fillna({"incumbent": float("inf"), "bound": float("-inf")})
-        content["notes"] = tuple(content["notes"])
-        limits = content["vm_limits"]
-        content["vm_limits"] = None if limits is None else (float(limits[0]), float(limits[1]))
-        return cls(**content)
+        try:
+            return cls(**_restored(content))
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise InputError(
+                f"plan file {path}: has odd contents ({error}); give a file written by Plan.save."
+            ) from error
+
+
+def _restored(content: dict[str, Any]) -> dict[str, Any]:
+    """Tables, tuples and infinities back from what JSON can hold."""
+    for key, value in content.items():
+        if isinstance(value, dict) and set(value) == {"table"}:
+            text = StringIO(json.dumps(value["table"]))
+            # As written: pandas would make the bus name "01" the number 1.
+            content[key] = pd.read_json(text, orient="split", dtype=False, convert_dates=False)
+    # JSON has no infinity: no incumbent, no bound yet
+    progress = content["progress"].astype({"incumbent": float, "bound": float})
+    content["progress"] = progress.fillna({"incumbent": float("inf"), "bound": float("-inf")})
+    content["notes"] = tuple(content["notes"])
+    limits = content["vm_limits"]
+    content["vm_limits"] = None if limits is None else (float(limits[0]), float(limits[1]))
+    return content
 
 
 @dataclass(frozen=True)

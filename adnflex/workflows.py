@@ -15,11 +15,11 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import Infeasible, InputError
-from adnflex.grid import Grid, read_grid, switch_table
+from adnflex.grid import Grid, apply_switches, read_grid, switch_table
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State, branch_table, bus_table
-from adnflex.powerflow import check_plan, losses_mw, run_ac
-from adnflex.problems.describe import require_reconfigurable, violation_sentence, violations_of
+from adnflex.powerflow import check_plan, losses_mw, measure_limits, run_ac
+from adnflex.problems.describe import require_reconfigurable, violation_sentence
 from adnflex.problems.objective import Objective, parse_objective
 from adnflex.problems.solve_reconfiguration import Answer, Progress, solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
@@ -124,7 +124,7 @@ def reconfigure(
         seed=seed,
     )
     if answer.flow is None:
-        raise _infeasible(grid, answer)
+        raise _infeasible(net, grid, answer, vm_limits)
     options = {
         "objective": goal.weights,
         "vm_limits": vm_limits,
@@ -186,17 +186,20 @@ def _ints(values: Iterable[int] | None) -> list[int] | None:
     return None if values is None else [int(v) for v in values]
 
 
-def _infeasible(grid: Grid, answer: Answer) -> Infeasible:
+def _infeasible(net: pandapowerNet, grid: Grid, answer: Answer, vm_limits: tuple[float, float] | None) -> Infeasible:
+    """Say which limits the least violating topology breaks, measured in AC on the pushed-back net."""
     if answer.least_violating is None:
         p, q = grid.p.sum() * grid.base_mva, grid.q.sum() * grid.base_mva
         return Infeasible(
             f"no radial switch state that was tried has a power flow solution: the loads, {p:.4g} MW and {q:.4g} Mvar "
-            "in all, are more than the lines can carry; check units and scaling.",
+            "in all, may be more than the lines can carry; check units and scaling.",
             None,
             False,
         )
-    table = violations_of(grid, answer.least_violating)
-    return Infeasible(violation_sentence(table, answer.status == "infeasible"), table, answer.status == "infeasible")
+    least = apply_switches(net, switch_table(grid, answer.least_violating.closed.tolist()))
+    table = measure_limits(least, vm_limits)[1] if run_ac(least) else None
+    proven = answer.status == "infeasible"
+    return Infeasible(violation_sentence(table, proven), table, proven)
 
 
 @dataclass(frozen=True)

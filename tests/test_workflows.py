@@ -1,10 +1,11 @@
-"""The verbs keep their promises: the caller's net is only read, the bound never lies, an end in between is an answer."""
+"""The verbs keep their promises: a net is only read, the bound never lies, an end in between is an answer."""
 
 from __future__ import annotations
 
 import copy
 import math
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pandapower as pp
@@ -18,7 +19,7 @@ from adnflex.workflows import Progress
 
 #: Optimum of mv_oberrhein, known from earlier proofs to 1e-4 [MW].
 OBERRHEIN_MW = 0.946632
-OBERRHEIN_LIMITS = (0.9, 1.1)
+OBERRHEIN_LIMITS = (0.95, 1.05)
 CASE33_MW = 0.139551
 
 
@@ -85,9 +86,9 @@ def told(net: pp.pandapowerNet, **options: object) -> tuple[adnflex.Plan, list[P
 
 @pytest.mark.parametrize("objective", ["losses", "switching", "voltage", {"losses": 1.0, "switching": 0.001}])
 def test_progress_only_gets_better(objective):
-    plan, rows = told(pn.case33bw(), objective=objective, workers=1, time_limit=4.0)
+    plan, rows = told(pn.case33bw(), objective=objective, workers=1, time_limit=3.0)
     assert rows
-    for old, new in zip(rows, rows[1:], strict=False):
+    for old, new in pairwise(rows):
         assert new.seconds >= old.seconds
         assert new.bound >= old.bound - 1e-12
         assert new.incumbent <= old.incumbent + 1e-12
@@ -149,6 +150,11 @@ def test_nothing_is_switched_where_nothing_is_violated():
     assert check.losses_mw == pytest.approx(check.losses_before_mw, rel=1e-9)
 
 
+@pytest.fixture(scope="module")
+def present_plan():
+    return adnflex.reconfigure(pn.case33bw(), "switching", vm_limits=(0.8, 1.1), workers=1)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -159,10 +165,9 @@ def test_nothing_is_switched_where_nothing_is_violated():
     ],
     ids=["load", "state", "limit", "new load"],
 )
-def test_a_plan_for_another_net_is_refused(change):
-    plan = adnflex.reconfigure(pn.case33bw(), "switching", vm_limits=(0.8, 1.1), workers=1)
+def test_a_plan_for_another_net_is_refused(present_plan, change):
     other = pn.case33bw()
     change(other)
-    for use in (plan.apply, lambda net: adnflex.validate(plan, net)):
+    for use in (present_plan.apply, lambda net: adnflex.validate(present_plan, net)):
         with pytest.raises(InputError, match=r"is not the one that the plan was made for .*; make a new plan"):
             use(other)

@@ -7,10 +7,9 @@ import pandas as pd
 
 from adnflex.errors import InputError, NotRadial
 from adnflex.grid.model import Grid
-from adnflex.grid.sweep import Flow
 from adnflex.grid.topology import present_loops
 
-__all__ = ["require_reconfigurable", "violation_sentence", "violations_of"]
+__all__ = ["require_reconfigurable", "violation_sentence"]
 
 
 def require_reconfigurable(grid: Grid) -> None:
@@ -56,38 +55,14 @@ def _check_roots(grid: Grid) -> None:
         raise InputError(faults)
 
 
-def violations_of(grid: Grid, flow: Flow) -> pd.DataFrame:
-    """Violated limits of a state, worst first, in the form of `Check.violations`."""
-    vm, low, high = np.sqrt(flow.v), np.sqrt(grid.v_min), np.sqrt(grid.v_max)
-    rows: list[tuple[str, str, int, float, float, float, str]] = []
-    for kind, limit, excess in (("voltage low", low, low - vm), ("voltage high", high, vm - high)):
-        for node in np.flatnonzero(excess > 1e-8):
-            if grid.buses[node]:
-                bus = grid.buses[node][0]
-                rows.append((kind, "bus", bus, float(vm[node]), float(limit[node]), float(excess[node]), "pu"))
-    loading: dict[tuple[str, int], float] = {}
-    for r, ratio in enumerate(flow.loadings(grid).tolist()):
-        member = grid.branches[grid.ratings.branch[r]].members[grid.ratings.member[r]]
-        key = member.element, member.index
-        loading[key] = max(loading.get(key, 0.0), ratio)
-    for (element, index), ratio in loading.items():
-        if ratio <= 1 + 1e-8:
-            continue
-        percent = 100 * ratio
-        rows.append(("loading", element, index, percent, 100.0, percent - 100, "% of its limit"))
-    table = pd.DataFrame(rows, columns=["kind", "element", "index", "value", "limit", "excess", "unit"])
-    order = (table["excess"] / table["limit"]).sort_values(ascending=False).index
-    return table.loc[order].reset_index(drop=True)
-
-
-def violation_sentence(table: pd.DataFrame, proven: bool) -> str:
+def violation_sentence(table: pd.DataFrame | None, proven: bool) -> str:
     """Say which limit is the smallest obstacle, where and by how much."""
     start = (
         "no radial switch state meets every limit (proven)"
         if proven
         else "no radial switch state that meets every limit was found in the time given (not proven)"
     )
-    if table.empty:
+    if table is None or table.empty:
         return f"{start}."
     v = table.iloc[0]
     return (

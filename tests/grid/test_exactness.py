@@ -129,9 +129,8 @@ def test_random_nets_agree_in_present_and_other_states(seed):
 @pytest.mark.parametrize("seed", range(10))
 def test_what_a_caller_adds_to_the_choice_does_not_change_the_present_state(seed):
     """Couplers and transformers as decisions are branches of another kind, the same state of the net."""
-    net = dataclasses.replace(
-        random_spec(seed), transformers=True, trafo_switches=True, couplers=True, switch_style="switches"
-    ).net()
+    kinds = {"transformers": True, "trafo_switches": True, "couplers": True, "zip_loads": False}
+    net = dataclasses.replace(random_spec(seed), **kinds, switch_style="switches").net()
     # of two parallel transformers that are closed, one would have to be opened
     chosen = (net.switch.et == "b") | ((net.switch.et == "t") & ~net.switch.closed.astype(bool))
     switches = [int(s) for s in net.switch.index[chosen]]
