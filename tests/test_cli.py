@@ -305,7 +305,7 @@ def test_no_solver_exits_3(capsys, monkeypatch, error):
 def test_an_unknown_solver_exits_3(capsys):
     told = run(capsys, *RUN, "--solver", "nonesuch")
     assert told.code == cli.EXIT_SOLVER
-    assert told.err.startswith("adnflex: solver 'nonesuch' is unknown; use one of:")
+    assert told.err.startswith("adnflex: solver 'nonesuch' is unknown; use auto or one of:")
 
 
 def test_a_fault_exits_4_and_asks_for_a_report(capsys, monkeypatch):
