@@ -20,7 +20,6 @@ __all__ = [
     "Forest",
     "blocks",
     "chains",
-    "components",
     "forest",
     "must_close",
     "present_loops",
@@ -114,11 +113,6 @@ def _graph(grid: Grid, closed: BoolArray) -> nx.MultiGraph:
     graph.add_nodes_from(merged.tolist())
     graph.add_edges_from((int(merged[grid.f[k]]), int(merged[grid.t[k]]), int(k)) for k in np.flatnonzero(closed))
     return graph
-
-
-def components(grid: Grid, closed: BoolArray) -> list[set[int]]:
-    """Return the connected groups of nodes, all roots counted as node -1."""
-    return [set(c) for c in nx.connected_components(_graph(grid, closed))]
 
 
 def present_loops(grid: Grid, closed: BoolArray) -> list[list[int]]:

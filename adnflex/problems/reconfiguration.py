@@ -62,14 +62,6 @@ class Reconfiguration:
         m, g, form = self.model, self.grid, self.form
         x = np.zeros(len(form.c))
 
-        def put(variable: Any, values: NDArray[np.float64]) -> None:
-            keys = list(variable.keys())
-            if keys:
-                known = [(form._columns().get(id(variable[k])), k) for k in keys]
-                for column, k in known:
-                    if column is not None:
-                        x[column] = values[k]
-
         closed = flow.closed
         seen_f, seen_t = closed * flow.v[g.f] / g.ratio**2, closed * flow.v[g.t]
         down = np.zeros(g.m)
@@ -82,25 +74,25 @@ class Reconfiguration:
                 size[tree.parent[node]] += size[node]
                 down[k] = size[node] if tree.away[node] else -size[node]
                 feeds_t[k] = 1.0 if tree.away[node] else 0.0
-        put(m.z, closed.astype(float))
-        put(m.feeds_to, closed * feeds_t)
+        form.put(x, m.z, closed.astype(float))
+        form.put(x, m.feeds_to, closed * feeds_t)
         if hasattr(m, "phi"):
-            put(m.phi, down / (g.n - len(g.roots)))
-        put(m.v, flow.v)
-        put(m.p, flow.p)
-        put(m.q, flow.q)
-        put(m.l, np.where((g.r == 0) & (g.x == 0), 0.0, flow.l))
-        put(m.w_f, seen_f)
-        put(m.w_t, seen_t)
-        put(m.u, seen_f)
+            form.put(x, m.phi, down / (g.n - len(g.roots)))
+        form.put(x, m.v, flow.v)
+        form.put(x, m.p, flow.p)
+        form.put(x, m.q, flow.q)
+        form.put(x, m.l, np.where((g.r == 0) & (g.x == 0), 0.0, flow.l))
+        form.put(x, m.w_f, seen_f)
+        form.put(x, m.w_t, seen_t)
+        form.put(x, m.u, seen_f)
         whole = self._none_open(closed)
         if hasattr(m, "p0"):
-            put(m.p0, flow.p * whole)
-            put(m.q0, flow.q * whole)
-            put(m.l0, flow.l * whole)
-            put(m.w0, seen_f * whole)
+            form.put(x, m.p0, flow.p * whole)
+            form.put(x, m.q0, flow.q * whole)
+            form.put(x, m.l0, flow.l * whole)
+            form.put(x, m.w0, seen_f * whole)
         if hasattr(m, "off"):
-            put(m.off, np.abs(flow.v - 1))
+            form.put(x, m.off, np.abs(flow.v - 1))
         return x
 
     def _none_open(self, closed: BoolArray) -> NDArray[np.float64]:

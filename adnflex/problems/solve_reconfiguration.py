@@ -290,8 +290,8 @@ def _best_seen(search: Search, most: int) -> list[Open]:
 
 
 def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
-    scored = [(score, sorted(state), state) for state, score in search.seen.items() if score is not None]
-    return exchange.flow(min(scored)[2]) if scored else None
+    seen = _best_seen(search, 1)
+    return exchange.flow(seen[0]) if seen else None
 
 
 def _relaxed_or_none(problem: Reconfiguration, flow: Flow) -> State | None:
@@ -308,10 +308,7 @@ def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
     """
     form = problem.form
     cost = np.zeros(len(form.c))
-    for k, resistance in enumerate(problem.grid.r.tolist()):
-        current = form._columns().get(id(problem.model.l[k]))
-        if current is not None:
-            cost[current] = resistance
+    form.put(cost, problem.model.l, problem.grid.r)
     form = dataclasses.replace(form, c=cost, c0=0.0)
     low, high = form.low.copy(), form.high.copy()
     column = form.columns_of(problem.model.z[int(k)] for k in problem.free)
@@ -319,17 +316,8 @@ def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
     answer = solve_relaxation(form, low, high)
     if answer.status != "optimal":
         return None
-    known = form._columns()
-
-    def values(variable: object, size: int) -> np.ndarray:
-        got = np.zeros(size)
-        for k in variable:  # type: ignore[attr-defined]
-            column_k = known.get(id(variable[k]))  # type: ignore[index]
-            if column_k is not None:
-                got[k] = answer.x[column_k]
-        return got
-
+    x = answer.x
     m, g = problem.model, problem.grid
     # a root next to fixed voltages only is no column of the model
-    v = np.where(np.isnan(g.root_v), values(m.v, g.n), g.root_v)
-    return State(flow.closed, v, values(m.p, g.m), values(m.q, g.m), values(m.l, g.m))
+    v = np.where(np.isnan(g.root_v), form.get(x, m.v, g.n), g.root_v)
+    return State(flow.closed, v, form.get(x, m.p, g.m), form.get(x, m.q, g.m), form.get(x, m.l, g.m))

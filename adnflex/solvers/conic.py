@@ -58,6 +58,23 @@ class ConicForm:
         columns = self._columns()
         return np.array([columns[id(v)] for v in variables], dtype=np.int64)
 
+    def put(self, x: NDArray[np.float64], variable: Any, values: NDArray[np.float64]) -> None:
+        """Write values into the columns of an indexed variable; members that are no column are left out."""
+        columns = self._columns()
+        for k in variable:
+            column = columns.get(id(variable[k]))
+            if column is not None:
+                x[column] = values[k]
+
+    def get(self, x: NDArray[np.float64], variable: Any, size: int) -> NDArray[np.float64]:
+        """Read an indexed variable into an array by its index; 0 for members that are no column."""
+        columns, values = self._columns(), np.zeros(size)
+        for k in variable:
+            column = columns.get(id(variable[k]))
+            if column is not None:
+                values[k] = x[column]
+        return values
+
     def _columns(self) -> dict[int, int]:
         cached: dict[int, int] | None = self.__dict__.get("_column_cache")
         if cached is None:
