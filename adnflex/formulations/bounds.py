@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adnflex.grid.model import BoolArray, FloatArray, Grid, IntArray
 from adnflex.grid.topology import Block, blocks
 
-__all__ = ["Bounds", "compute_bounds"]
+__all__ = ["Bounds", "Ranges", "compute_bounds", "ranges_of"]
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What may vary between operating points, as intervals [pu].
+
+    Attributes
+    ----------
+    p, q : (2, n) array
+        Lowest and highest withdrawal of constant power.
+    g, b : (2, n) array
+        Lowest and highest constant-impedance withdrawal ``g + jb``.
+    root_v : (2, n) array
+        Squared voltages of the roots, NaN elsewhere.
+    ratio : (2, m) array
+        Ratios at the from ends.
+    """
+
+    p: FloatArray
+    q: FloatArray
+    g: FloatArray
+    b: FloatArray
+    root_v: FloatArray
+    ratio: FloatArray
+
+
+def ranges_of(grid: Grid) -> Ranges:
+    """Return the ranges of a single operating point: nothing varies."""
+    return Ranges(*(np.stack([a, a]) for a in (grid.p, grid.q, grid.y.real, grid.y.imag, grid.root_v, grid.ratio)))
 
 
 @dataclass(frozen=True)
@@ -22,6 +51,10 @@ class Bounds:
         Squared voltages (roots fixed; where a node has no limit, a wide one).
     i_max : (m,) array
         Series current.
+    s_max : (m,) array
+        Apparent power into the series impedance at the from end.
+    ratio_min : (m,) array
+        Lowest ratio at the from end.
     one_way_p, one_way_q : (m,) array of bool
         Whether active, reactive power can only flow away from the root through the branch.
     falling : (m,) array of bool
@@ -39,6 +72,8 @@ class Bounds:
     v_min: FloatArray
     v_max: FloatArray
     i_max: FloatArray
+    s_max: FloatArray
+    ratio_min: FloatArray
     one_way_p: BoolArray
     one_way_q: BoolArray
     falling: BoolArray
@@ -52,7 +87,7 @@ class Bounds:
 _WIDE = (0.5**2, 1.5**2)
 
 
-def compute_bounds(grid: Grid) -> Bounds:
+def compute_bounds(grid: Grid, ranges: Ranges | None = None) -> Bounds:
     """Bound voltages, currents and flow directions of all radial states that meet the voltage limits.
 
     A branch of a radial net carries the currents of the nodes below it, so its current is at most the sum of
@@ -64,25 +99,30 @@ def compute_bounds(grid: Grid) -> Bounds:
     ----------
     grid : Grid
         The grid, with its limits.
+    ranges : Ranges, optional
+        What may vary between operating points; by default nothing does.
     """
-    v_min, v_max = _voltage_bounds(grid)
+    vary = ranges_of(grid) if ranges is None else ranges
+    v_min, v_max = _voltage_bounds(grid, vary)
     groups = blocks(grid)
     vm_low, vm_high = np.sqrt(v_min), np.sqrt(v_max)
-    shunt_size = np.abs(grid.y).astype(float)
-    at_from = np.maximum(np.abs(grid.y_from), np.abs(grid.open_from)) / grid.ratio**2
+    shunt_size = np.hypot(np.abs(vary.g).max(axis=0), np.abs(vary.b).max(axis=0))
+    at_from = np.maximum(np.abs(grid.y_from), np.abs(grid.open_from)) / vary.ratio[0] ** 2
     at_to = np.maximum(np.abs(grid.y_to), np.abs(grid.open_to))
     np.add.at(shunt_size, grid.f, at_from)
     np.add.at(shunt_size, grid.t, at_to)
-    node_current = np.hypot(grid.p, grid.q) / vm_low + shunt_size * vm_high
-    only_p = (grid.p >= 0) & (grid.y.real >= 0)
-    capacitive = grid.y.imag > 0
+    power = np.hypot(np.abs(vary.p).max(axis=0), np.abs(vary.q).max(axis=0))
+    node_current = power / vm_low + shunt_size * vm_high
+    only_p = (vary.p[0] >= 0) & (vary.g[0] >= 0)
+    capacitive = vary.b[1] > 0
     for side, y_closed, y_open in ((grid.f, grid.y_from, grid.open_from), (grid.t, grid.y_to, grid.open_to)):
         np.logical_or.at(capacitive, side, (y_closed.imag > 0) | (y_open.imag > 0))
-    only_q = (grid.q >= 0) & ~capacitive
+    only_q = (vary.q[0] >= 0) & ~capacitive
     unit_ratio = np.ones(grid.n, dtype=bool)
-    np.logical_and.at(unit_ratio, grid.f, grid.ratio == 1.0)
-    np.logical_and.at(unit_ratio, grid.t, grid.ratio == 1.0)
-    spread = _ratio_spread(grid)
+    plain = (vary.ratio == 1.0).all(axis=0)
+    np.logical_and.at(unit_ratio, grid.f, plain)
+    np.logical_and.at(unit_ratio, grid.t, plain)
+    spread = _ratio_spread(grid, vary)
     i_max = np.full(grid.m, np.inf)
     one_p, one_q, falling = (np.zeros(grid.m, dtype=bool) for _ in range(3))
     direction = np.zeros(grid.m, dtype=np.int64)
@@ -96,13 +136,14 @@ def compute_bounds(grid: Grid) -> Bounds:
         in_loop[branches] = not block.is_bridge
         direction[branches[np.isin(grid.f[branches], block.entry)]] = 1
         direction[branches[np.isin(grid.t[branches], block.entry)]] = -1
-    v_top = np.minimum(v_max, np.maximum(_highest(grid, groups, v_max), v_min))
+    i_max = np.minimum(i_max, _rated(grid, vary, v_max))
+    v_top = np.minimum(v_max, np.maximum(_highest(grid, vary, groups, v_max), v_min))
     return Bounds(
         v_min,
         v_top,
-        np.minimum(
-            i_max, grid.ratings.series_limit(grid.m, np.sqrt(v_max[grid.f]) / grid.ratio, np.sqrt(v_max[grid.t]))
-        ),
+        i_max,
+        i_max * np.sqrt(v_top[grid.f]) / vary.ratio[0],
+        vary.ratio[0],
         one_p,
         one_q,
         falling,
@@ -113,28 +154,37 @@ def compute_bounds(grid: Grid) -> Bounds:
     )
 
 
-def _voltage_bounds(grid: Grid) -> tuple[FloatArray, FloatArray]:
+def _voltage_bounds(grid: Grid, vary: Ranges) -> tuple[FloatArray, FloatArray]:
     v_min, v_max = grid.v_min.copy(), grid.v_max.copy()
     named = np.array([bool(b) for b in grid.buses])
     v_min[(v_min <= 0) | ~named] = _WIDE[0]
     v_max[~np.isfinite(v_max) | ~named] = _WIDE[1]
     roots = grid.roots
-    v_min[roots] = v_max[roots] = grid.root_v[roots]
+    v_min[roots], v_max[roots] = vary.root_v[0, roots], vary.root_v[1, roots]
     return v_min, v_max
 
 
-def _highest(grid: Grid, groups: list[Block], v_max: FloatArray) -> FloatArray:
+def _rated(grid: Grid, vary: Ranges, v_max: FloatArray) -> FloatArray:
+    """Largest series currents within the ratings, at the most favourable ratio."""
+    rated = grid.ratings
+    stretch = np.where(rated.at_from, vary.ratio[1][rated.branch] / grid.ratio[rated.branch], 1.0)
+    widest = replace(rated, limit=rated.limit * stretch)
+    found = widest.series_limit(grid.m, np.sqrt(v_max[grid.f]) / vary.ratio[0], np.sqrt(v_max[grid.t]))
+    return np.asarray(found)
+
+
+def _highest(grid: Grid, vary: Ranges, groups: list[Block], v_max: FloatArray) -> FloatArray:
     """Highest squared voltage that each node can reach, going down from the roots block by block.
 
     Along a closed branch the voltage rises by at most ``-2 (r P' + x Q')`` with the power ``P' + jQ'`` that
     arrives, which is at least the sum of all net infeed below: ``v_t = v_f - 2 (r P' + x Q') - |z|² l``.
     """
-    low = np.minimum(grid.p + np.minimum(grid.y.real, 0) * v_max, 0) + 1j * 0
-    capacitive = grid.y.imag.copy()
-    np.add.at(capacitive, grid.f, np.maximum(grid.y_from.imag, grid.open_from.imag) / grid.ratio**2)
+    low = np.minimum(vary.p[0] + np.minimum(vary.g[0], 0) * v_max, 0) + 1j * 0
+    capacitive = vary.b[1].copy()
+    np.add.at(capacitive, grid.f, np.maximum(grid.y_from.imag, grid.open_from.imag) / vary.ratio[0] ** 2)
     np.add.at(capacitive, grid.t, np.maximum(grid.y_to.imag, grid.open_to.imag))
-    low += 1j * np.minimum(grid.q - np.maximum(capacitive, 0) * v_max, 0)
-    top = np.where(np.isnan(grid.root_v), 0.0, np.nan_to_num(grid.root_v))
+    low += 1j * np.minimum(vary.q[0] - np.maximum(capacitive, 0) * v_max, 0)
+    top = np.nan_to_num(vary.root_v[1], nan=0.0)
     order = sorted(groups, key=lambda block: -len(block.below))
     for block in order:
         if not len(block.below):
@@ -143,11 +193,11 @@ def _highest(grid: Grid, groups: list[Block], v_max: FloatArray) -> FloatArray:
         inside = np.setdiff1d(np.union1d(grid.f[block.branches], grid.t[block.branches]), block.entry)
         z = (grid.r + 1j * grid.x)[block.branches]
         rise = float(np.sum(-2 * (z.real * infeed.real + np.maximum(z.imag, 0) * infeed.imag)))
-        top[inside] = _behind_entry(grid, block, top) + rise * _worst_ratio(grid, block.branches)
-    return top
+        top[inside] = _behind_entry(grid, vary, block, top) + rise * _worst_ratio(vary, block.branches)
+    return np.asarray(top)
 
 
-def _behind_entry(grid: Grid, block: Block, top: FloatArray) -> float:
+def _behind_entry(grid: Grid, vary: Ranges, block: Block, top: FloatArray) -> float:
     """Highest squared voltage right behind the branches that leave the entry, all further ratios included.
 
     A path from the root enters a block once, so of the branches at the entry it uses one.
@@ -155,23 +205,23 @@ def _behind_entry(grid: Grid, block: Block, top: FloatArray) -> float:
     f, t, k = grid.f[block.branches], grid.t[block.branches], block.branches
     leaving, reverse = np.isin(f, block.entry), np.isin(t, block.entry)
     first = np.concatenate(
-        [top[f[leaving]] / grid.ratio[k[leaving]] ** 2, top[t[reverse]] * grid.ratio[k[reverse]] ** 2]
+        [top[f[leaving]] / vary.ratio[0, k[leaving]] ** 2, top[t[reverse]] * vary.ratio[1, k[reverse]] ** 2]
     )
-    return float(first.max()) * _worst_ratio(grid, k[~(leaving | reverse)])
+    return float(first.max()) * _worst_ratio(vary, k[~(leaving | reverse)])
 
 
-def _worst_ratio(grid: Grid, branches: IntArray) -> float:
+def _worst_ratio(vary: Ranges, branches: IntArray) -> float:
     """Largest factor by which the ratios of some branches can raise a squared voltage, each passed once."""
-    highest = np.prod(np.maximum(grid.ratio[branches], 1 / grid.ratio[branches]))
+    highest = np.prod(np.maximum(vary.ratio[1, branches], 1 / vary.ratio[0, branches]))
     return float(highest) ** 2
 
 
-def _ratio_spread(grid: Grid) -> float:
+def _ratio_spread(grid: Grid, vary: Ranges) -> float:
     """Largest factor by which ratios can raise a current on its way to the root.
 
     Of the branches at the roots a path uses one; of the others it might use all.
     """
     at_root = ~np.isnan(grid.root_v[grid.f]) | ~np.isnan(grid.root_v[grid.t])
-    off = np.maximum(grid.ratio, 1 / grid.ratio)
+    off = np.maximum(vary.ratio[1], 1 / vary.ratio[0])
     first = float(off[at_root].max()) if at_root.any() else 1.0
     return first * float(np.prod(off[~at_root]))

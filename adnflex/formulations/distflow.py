@@ -27,20 +27,35 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.cones import Cone, record_cone
 from adnflex.grid.model import Grid
 
-__all__ = ["declare_direction_cuts", "declare_distflow"]
+__all__ = ["declare_direction_cuts", "declare_distflow", "declare_voltages"]
 
 
-def declare_distflow(block: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int], lossless: bool = False) -> None:
-    """Declare voltages, flows, balances and cones of one operating point.
+def declare_voltages(block: pyo.Block, grid: Grid, bounds: Bounds) -> None:
+    """Declare the squared voltages ``v`` of all nodes, which devices and branch flow share."""
+    block.v = pyo.Var(range(grid.n), bounds=lambda _, j: (bounds.v_min[j], bounds.v_max[j]))
+
+
+def declare_distflow(
+    block: pyo.Block,
+    grid: Grid,
+    bounds: Bounds,
+    free: Sequence[int],
+    lossless: bool = False,
+    more: Attachments | None = None,
+    states: pyo.Block | None = None,
+) -> None:
+    """Declare flows, balances and cones of one operating point.
 
     Parameters
     ----------
     block : pyomo Block
-        Has ``z`` over `free`; gets ``v`` (nodes), ``p``, ``q``, ``l`` (branches), ``w_f``, ``w_t`` (free branches)
+        Has ``v`` (see `declare_voltages`) and ``z`` over `free`; gets ``p``, ``q``, ``l`` (branches), ``w_f``, ``w_t``
+        (free branches)
         and expressions ``loss`` and ``at_from``, ``at_to`` (squared voltage seen by the ends of a branch, 0 where
         it is open).
     grid : Grid
@@ -51,19 +66,25 @@ def declare_distflow(block: pyo.Block, grid: Grid, bounds: Bounds, free: Sequenc
         Branches that may be open.
     lossless : bool
         LinDistFlow: no currents in the balances and the voltage law; `l` stays only where a current is limited.
+    more : Attachments, optional
+        What devices add; roots that they supply get balances too.
+    states : pyomo Block, optional
+        Has ``z``, ``beta_f``, ``beta_t``, where several operating points share them; by default `block`.
     """
+    more = Attachments() if more is None else more
+    states = block if states is None else states
     b = block
     is_free = set(free)
-    m, n = grid.m, grid.n
-    tau2 = grid.ratio**2
-    s_max = bounds.i_max * np.sqrt(bounds.v_max[grid.f]) / grid.ratio
-    b.v = pyo.Var(range(n), bounds=lambda _, j: (bounds.v_min[j], bounds.v_max[j]))
+    m = grid.m
+    tau2, s_max = grid.ratio**2, bounds.s_max
     b.p = pyo.Var(range(m), bounds=lambda _, k: (-s_max[k], s_max[k]))
     b.q = pyo.Var(range(m), bounds=lambda _, k: (-s_max[k], s_max[k]))
     ideal = (grid.r == 0) & (grid.x == 0)
     b.l = pyo.Var(range(m), bounds=lambda _, k: (0, 0 if ideal[k] else bounds.i_max[k] ** 2))
-    _declare_switched_voltages(b, grid, bounds, free)
+    _declare_switched_voltages(b, states, grid, bounds, free)
     at_from = [b.w_f[k] if k in is_free else b.v[int(grid.f[k])] / tau2[k] for k in range(m)]
+    for k, seen in more.behind.items():
+        at_from[k] = seen
     at_to = [b.w_t[k] if k in is_free else b.v[int(grid.t[k])] for k in range(m)]
     b.at_from, b.at_to = (
         pyo.Expression(range(m), rule=lambda _, k: at_from[k]),
@@ -79,13 +100,15 @@ def declare_distflow(block: pyo.Block, grid: Grid, bounds: Bounds, free: Sequenc
             + keep * (grid.r[k] ** 2 + grid.x[k] ** 2) * b.l[k]
         ),
     )
-    _declare_state_bounds(b, grid, free, s_max, bounds)
-    _declare_balances(b, grid, is_free, at_from, at_to, keep)
-    _declare_cones(b, grid, bounds, is_free, ideal, tau2)
-    _declare_current_limits(b, grid, bounds, at_from, at_to)
+    _declare_state_bounds(b, states, free, bounds)
+    _declare_balances(b, grid, is_free, at_from, at_to, keep, more)
+    _declare_cones(b, grid, bounds, is_free, ideal, at_from, more)
+    _declare_current_limits(b, grid, bounds, at_from, at_to, more)
 
 
-def _declare_switched_voltages(b: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int]) -> None:
+def _declare_switched_voltages(
+    b: pyo.Block, states: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int]
+) -> None:
     """``w = z v`` at both ends of every free branch, exactly, by its McCormick rows."""
     tau2 = grid.ratio**2
     b.w_f = pyo.Var(list(free), bounds=lambda _, k: (0, bounds.v_max[grid.f[k]] / tau2[k]))
@@ -93,7 +116,7 @@ def _declare_switched_voltages(b: pyo.Block, grid: Grid, bounds: Bounds, free: S
     b.mccormick = pyo.ConstraintList()
     for k in free:
         for w, node, scale in ((b.w_f[k], int(grid.f[k]), tau2[k]), (b.w_t[k], int(grid.t[k]), 1.0)):
-            low, high, v, z = bounds.v_min[node] / scale, bounds.v_max[node] / scale, b.v[node] / scale, b.z[k]
+            low, high, v, z = bounds.v_min[node] / scale, bounds.v_max[node] / scale, b.v[node] / scale, states.z[k]
             if low == high:
                 b.mccormick.add(w == low * z)
                 continue
@@ -103,19 +126,26 @@ def _declare_switched_voltages(b: pyo.Block, grid: Grid, bounds: Bounds, free: S
             b.mccormick.add(v - w >= low * (1 - z))
 
 
-def _declare_state_bounds(b: pyo.Block, grid: Grid, free: Sequence[int], s_max: np.ndarray, bounds: Bounds) -> None:
+def _declare_state_bounds(b: pyo.Block, states: pyo.Block, free: Sequence[int], bounds: Bounds) -> None:
     """Nothing flows through an open branch."""
+    s_max = bounds.s_max
     b.open_state = pyo.ConstraintList()
     for k in free:
         one_p, one_q = bounds.one_way_p[k], bounds.one_way_q[k]
         for flow, one_way in ((b.p[k], one_p), (b.q[k], one_q)):
-            b.open_state.add(flow <= s_max[k] * (b.beta_f[k] if one_way else b.z[k]))
-            b.open_state.add(flow >= -s_max[k] * (b.beta_t[k] if one_way else b.z[k]))
-        b.open_state.add(b.l[k] <= bounds.i_max[k] ** 2 * b.z[k])
+            b.open_state.add(flow <= s_max[k] * (states.beta_f[k] if one_way else states.z[k]))
+            b.open_state.add(flow >= -s_max[k] * (states.beta_t[k] if one_way else states.z[k]))
+        b.open_state.add(b.l[k] <= bounds.i_max[k] ** 2 * states.z[k])
 
 
 def _declare_balances(
-    b: pyo.Block, grid: Grid, is_free: set[int], at_from: list[Any], at_to: list[Any], keep: float
+    b: pyo.Block,
+    grid: Grid,
+    is_free: set[int],
+    at_from: list[Any],
+    at_to: list[Any],
+    keep: float,
+    more: Attachments,
 ) -> None:
     active: list[list[Any]] = [[] for _ in range(grid.n)]
     reactive: list[list[Any]] = [[] for _ in range(grid.n)]
@@ -128,51 +158,72 @@ def _declare_balances(
         reactive[f].append(-b.q[k])
         lost.append(grid.r[k] * b.l[k])
         ends = (
-            (f, at_from[k], b.v[f] / grid.ratio[k] ** 2, grid.y_from[k], grid.open_from[k]),
+            (
+                f,
+                at_from[k],
+                None if k in more.behind else b.v[f] / grid.ratio[k] ** 2,
+                grid.y_from[k],
+                grid.open_from[k],
+            ),
             (t, at_to[k], b.v[t], grid.y_to[k], grid.open_to[k]),
         )
         for node, seen, full, y_closed, y_open in ends:
-            if k not in is_free:
-                y_open = 0j
-            for y, voltage in ((y_closed, seen), (y_open, full - seen)):
+            parts = [(y_closed, seen), (y_open, full - seen)] if k in is_free else [(y_closed, seen)]
+            for y, voltage in parts:
                 if y.real:
                     active[node].append(-y.real * voltage)
                     lost.append(y.real * voltage)
                 if y.imag:
                     reactive[node].append(y.imag * voltage)
-    is_root = {int(r) for r in grid.roots}
-    inner = [j for j in range(grid.n) if j not in is_root]
-    b.p_balance = pyo.Constraint(
-        inner, rule=lambda _, j: pyo.quicksum(active[j]) - grid.y[j].real * b.v[j] == float(grid.p[j])
-    )
-    b.q_balance = pyo.Constraint(
-        inner, rule=lambda _, j: pyo.quicksum(reactive[j]) + grid.y[j].imag * b.v[j] == float(grid.q[j])
-    )
+    for flows, supplied, withdrawn in ((active, more.supply_p, more.p), (reactive, more.supply_q, more.q)):
+        for j, incoming in supplied.items():
+            flows[j].append(incoming)
+        for j, outgoing in withdrawn.items():
+            flows[j].extend(-part for part in outgoing)
+    for j in range(grid.n):
+        if grid.y[j].real:
+            active[j].append(-float(grid.y[j].real) * b.v[j])
+        if grid.y[j].imag:
+            reactive[j].append(float(grid.y[j].imag) * b.v[j])
+    balanced = [j for j in range(grid.n) if np.isnan(grid.root_v[j]) or j in more.supply_p]
+    b.p_balance = pyo.Constraint(balanced, rule=lambda _, j: pyo.quicksum(active[j]) == float(grid.p[j]))
+    b.q_balance = pyo.Constraint(balanced, rule=lambda _, j: pyo.quicksum(reactive[j]) == float(grid.q[j]))
     b.loss = pyo.Expression(expr=pyo.quicksum(lost))
 
 
 def _declare_cones(
-    b: pyo.Block, grid: Grid, bounds: Bounds, is_free: set[int], ideal: np.ndarray, tau2: np.ndarray
+    b: pyo.Block,
+    grid: Grid,
+    bounds: Bounds,
+    is_free: set[int],
+    ideal: np.ndarray,
+    at_from: list[Any],
+    more: Attachments,
 ) -> None:
-    scaled = [k for k in range(grid.m) if k not in is_free and tau2[k] != 1.0]
-    b.u = pyo.Var(scaled, bounds=lambda _, k: (0, bounds.v_max[grid.f[k]] / tau2[k]))
-    b.behind_ratio = pyo.Constraint(scaled, rule=lambda _, k: b.u[k] == b.v[int(grid.f[k])] / tau2[k])
+    scaled = {k for k in range(grid.m) if k not in is_free and (grid.ratio[k] != 1.0 or k in more.behind)}
+    b.u = pyo.Var(sorted(scaled), bounds=lambda _, k: (0, bounds.v_max[grid.f[k]] / bounds.ratio_min[k] ** 2))
+    b.behind_ratio = pyo.Constraint(sorted(scaled), rule=lambda _, k: b.u[k] == at_from[k])
     for k in range(grid.m):
         if ideal[k]:
             continue
-        w = b.w_f[k] if k in is_free else b.u[k] if tau2[k] != 1.0 else b.v[int(grid.f[k])]
+        w = b.w_f[k] if k in is_free else b.u[k] if k in scaled else b.v[int(grid.f[k])]
         record_cone(b, Cone(b.p[k], b.q[k], b.l[k], w))
 
 
-def _declare_current_limits(b: pyo.Block, grid: Grid, bounds: Bounds, at_from: list[Any], at_to: list[Any]) -> None:
+def _declare_current_limits(
+    b: pyo.Block, grid: Grid, bounds: Bounds, at_from: list[Any], at_to: list[Any], more: Attachments
+) -> None:
     """Terminal currents are linear in the variables: ``|s I + y V|² = |s|² l + |y|² v + 2 (g P - b Q)``.
 
     A limit that no admissible flow reaches is left out: ratings such as 99999 kA only spoil the numbers.
     """
     b.current_limit = pyo.ConstraintList()
     rated, vm = grid.ratings, np.sqrt(bounds.v_max)
-    reach = rated.reach(bounds.i_max, vm[grid.f] / grid.ratio, vm[grid.t])
-    for r in np.flatnonzero(rated.limit < reach).tolist():
+    reach = rated.reach(bounds.i_max, vm[grid.f] / bounds.ratio_min, vm[grid.t])
+    lowest = np.where(
+        rated.at_from, rated.limit * bounds.ratio_min[rated.branch] / grid.ratio[rated.branch], rated.limit
+    )
+    for r in np.flatnonzero(lowest < reach).tolist():
         k, share, y = int(rated.branch[r]), complex(rated.share[r]), complex(rated.y[r])
         from_end = bool(rated.at_from[r])
         p = b.p[k] if from_end else b.p[k] - grid.r[k] * b.l[k]
@@ -181,7 +232,11 @@ def _declare_current_limits(b: pyo.Block, grid: Grid, bounds: Bounds, at_from: l
         charging = (2 if from_end else -2) * (y.real * own_p - y.imag * own_q)
         voltage = at_from[k] if from_end else at_to[k]
         current = abs(share) ** 2 * b.l[k] + abs(y) ** 2 * voltage + charging
-        b.current_limit.add(current <= float(rated.limit[r]) ** 2)
+        limit: Any = float(rated.limit[r]) ** 2
+        if from_end and k in more.squared_ratio:
+            # the terminal current is that behind the ratio divided by the ratio
+            limit = limit / float(grid.ratio[k]) ** 2 * more.squared_ratio[k]
+        b.current_limit.add(current <= limit)
 
 
 def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branches: Sequence[int]) -> None:
@@ -197,7 +252,7 @@ def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branche
         Branches in loops; the others have their direction anyway.
     """
     b = block
-    s_max = bounds.i_max * np.sqrt(bounds.v_max[grid.f]) / grid.ratio
+    s_max = bounds.s_max
     # the power at the to end is bounded by the voltage there, not by that at the from end
     s_to = bounds.i_max * np.sqrt(bounds.v_max[grid.t])
     b.direction = pyo.ConstraintList()

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 
 import pyomo.environ as pyo
 
+from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.distflow import declare_distflow
 from adnflex.grid.model import Grid
@@ -29,12 +30,14 @@ from adnflex.grid.model import Grid
 __all__ = ["declare_lindistflow"]
 
 
-def declare_lindistflow(block: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int]) -> None:
-    """Declare voltages, flows and balances of one operating point without losses.
+def declare_lindistflow(
+    block: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int], more: Attachments | None = None
+) -> None:
+    """Declare flows and balances of one operating point without losses.
 
     Parameters
     ----------
-    block, grid, bounds, free
+    block, grid, bounds, free, more
         As in `adnflex.formulations.distflow.declare_distflow`, whose variables it declares.
     """
-    declare_distflow(block, grid, bounds, free, lossless=True)
+    declare_distflow(block, grid, bounds, free, lossless=True, more=more)

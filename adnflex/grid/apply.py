@@ -12,9 +12,18 @@ from adnflex.errors import InputError
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import Decision, Grid
 
-__all__ = ["apply_switches", "switch_table"]
+__all__ = ["apply_switches", "require_same", "switch_table"]
 
 log = logging.getLogger(__name__)
+
+
+def require_same(net: pandapowerNet, expected: str) -> None:
+    """Refuse a net whose fingerprint is another one than a plan's."""
+    if fingerprint(net) != expected:
+        raise InputError(
+            f"the net (fingerprint {fingerprint(net)}) is not the one that the plan was made for ({expected}): data or "
+            "switch states differ; make a new plan, or give the net as it was."
+        )
 
 
 def switch_table(grid: Grid, closed: pd.Series | list[bool]) -> pd.DataFrame:
@@ -79,11 +88,8 @@ def apply_switches(net: pandapowerNet, switches: pd.DataFrame, expected: str | N
     InputError
         If the net is not the one that the plan was made for.
     """
-    if expected is not None and fingerprint(net) != expected:
-        raise InputError(
-            f"the net (fingerprint {fingerprint(net)}) is not the one that the plan was made for ({expected}): data or "
-            "switch states differ; make a new plan, or give the net as it was."
-        )
+    if expected is not None:
+        require_same(net, expected)
     new = copy.deepcopy(net)
     for row in switches[switches["operated"].astype(bool)].itertuples(index=False):
         after = bool(row.closed_after)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from adnflex.grid.ratings import Ratings
 
-__all__ = ["Branch", "Decision", "Grid", "Member"]
+__all__ = ["Branch", "BranchTaps", "Decision", "Grid", "Member"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -93,13 +93,49 @@ class Decision:
 
 @dataclass(frozen=True)
 class Branch:
-    """The pandapower side of one branch of the grid."""
+    """The pandapower side of one branch of the grid.
+
+    Attributes
+    ----------
+    members : tuple of Member
+        Its elements, several where they are in parallel.
+    decision : Decision or None
+        How it is switched.
+    flipped : bool
+        Whether its from end is the element's to (low-voltage) end.
+    """
 
     members: tuple[Member, ...]
     decision: Decision | None = None
+    flipped: bool = False
 
     def __str__(self) -> str:
         return " + ".join(f"{m.element} {m.index}" for m in self.members)
+
+
+@dataclass(frozen=True)
+class BranchTaps:
+    """The tap positions of a branch: only its ratio, at its from end, depends on them.
+
+    Attributes
+    ----------
+    branch : int
+        Branch of the grid.
+    trafos : tuple of int
+        Pandapower transformers that move together (several where they are in parallel).
+    positions : tuple of tuple of int
+        Position of every transformer, one tuple a step.
+    ratios : (k,) array
+        Ratio at the from end of every step.
+    present : int
+        The step of the net as it is.
+    """
+
+    branch: int
+    trafos: tuple[int, ...]
+    positions: tuple[tuple[int, ...], ...]
+    ratios: FloatArray
+    present: int
 
 
 @dataclass(frozen=True)
@@ -124,6 +160,9 @@ class Grid:
         Whether anything in the net withdraws or injects at the node.
     y : (n,) complex array
         Constant-impedance withdrawal as an admittance ``g + jb`` [pu]: it withdraws ``g v`` and ``-b v``.
+    z_share_p, z_share_q : (n,) array
+        Part of all constant withdrawal at the node that is constant impedance instead (pandapower keeps one share a
+        bus): a further load P adds ``(1 - share) P`` to `p` and ``share P`` to `y`.
     root_v : (n,) array
         Squared set-point voltage of the roots [pu], NaN elsewhere.
     f, t : (m,) array of int
@@ -148,6 +187,8 @@ class Grid:
         What was assumed in reading.
     fingerprint : str
         Hash of the electrical content of the net.
+    taps : tuple of BranchTaps
+        Branches whose ratio is a decision.
     """
 
     base_mva: float
@@ -160,6 +201,8 @@ class Grid:
     q: FloatArray
     has_injection: BoolArray
     y: ComplexArray
+    z_share_p: FloatArray
+    z_share_q: FloatArray
     root_v: FloatArray
     f: IntArray
     t: IntArray
@@ -176,6 +219,7 @@ class Grid:
     branches: tuple[Branch, ...]
     notes: tuple[str, ...]
     fingerprint: str
+    taps: tuple[BranchTaps, ...] = ()
 
     def __post_init__(self) -> None:
         for value in vars(self).values():

@@ -44,6 +44,8 @@ class Matrices:
     p: FloatArray
     q: FloatArray
     y: ComplexArray
+    z_share_p: FloatArray
+    z_share_q: FloatArray
     f: IntArray
     t: IntArray
     r: FloatArray
@@ -87,6 +89,8 @@ def matrices(net: pandapowerNet) -> Matrices:
         p=pd * (1 - zp),
         q=qd * (1 - zq),
         y=shunt + pd * zp - 1j * qd * zq,
+        z_share_p=zp.copy(),
+        z_share_q=zq.copy(),
         f=np.real(branch[:, F_BUS]).astype(np.int64),
         t=np.real(branch[:, T_BUS]).astype(np.int64),
         r=np.real(branch[:, BR_R]).copy(),

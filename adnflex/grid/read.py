@@ -18,6 +18,7 @@ from adnflex.grid.notes import coupler_faults, dead_notes, tap_notes, zip_notes
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.switching import decisions, is_ideal_switch
+from adnflex.grid.taps import with_taps
 
 __all__ = ["read_grid"]
 
@@ -29,6 +30,7 @@ def read_grid(
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     need_limits: bool = True,
+    tap_trafos: Iterable[int] = (),
 ) -> Grid:
     """Read a net into frozen arrays, with the branches that may be switched marked.
 
@@ -42,6 +44,8 @@ def read_grid(
         See `adnflex.grid.switching.decisions`.
     switchable_switches : iterable of int, optional
         Bus-bus and transformer switches that may be operated as well.
+    tap_trafos : iterable of int
+        Transformers whose tap position is a decision (see `Grid.taps`).
     need_limits : bool
         Whether missing voltage limits are a fault (they are, unless only a power flow is wanted).
 
@@ -79,7 +83,9 @@ def read_grid(
     except Exception as error:  # pandapower raises many kinds; the reader needs one sentence
         raise InputError(f"pandapower cannot convert the net: {type(error).__name__}: {error}") from error
     notes = [*tap_notes(net), *zip_notes(net), *dead_notes(net, mats.node_of)]
-    return _assemble(net, mats, chosen, notes, vm_limits)
+    grid = _assemble(net, mats, chosen, notes, vm_limits)
+    tapped = [int(i) for i in tap_trafos]
+    return with_taps(net, study, mats, grid, tapped) if tapped else grid
 
 
 def _closed_copy(net: pandapowerNet, chosen: Sequence[Decision]) -> pandapowerNet:
@@ -144,10 +150,18 @@ def _assemble(
         q=mats.q / s,
         has_injection=has_injection(net, mats.node_of, n),
         y=y,
+        z_share_p=mats.z_share_p,
+        z_share_q=mats.z_share_q,
         root_v=root_voltages(net, mats.node_of, n),
-        **{name: column(name, np.int64) for name in ("f", "t")},
-        **{name: column(name, float) for name in ("r", "x", "ratio")},
-        **{name: column(name, complex) for name in ("y_from", "y_to", "open_from", "open_to")},
+        f=column("f", np.int64),
+        t=column("t", np.int64),
+        r=column("r", float),
+        x=column("x", float),
+        ratio=column("ratio", float),
+        y_from=column("y_from", complex),
+        y_to=column("y_to", complex),
+        open_from=column("open_from", complex),
+        open_to=column("open_to", complex),
         ratings=collect_ratings([row.branch for row in rows]),
         switchable=np.array([row.branch.decision is not None for row in rows], dtype=np.bool_),
         closed=np.array([row.branch.decision is None or row.branch.decision.closed for row in rows], dtype=np.bool_),

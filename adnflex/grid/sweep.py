@@ -59,6 +59,16 @@ class Flow:
         squared = terminals.squared_current(p, q, self.l[k], v)
         return np.asarray(np.where(self.closed[k], np.sqrt(np.maximum(squared, 0)), 0.0))
 
+    def supplied(self, grid: Grid) -> ComplexArray:
+        """Power ``P + jQ`` that has to come in at every node from outside the grid [pu]; 0 but at roots."""
+        on = self.closed
+        leaving = (self.p + 1j * self.q) * on
+        arriving = leaving - (grid.r + 1j * grid.x) * self.l * on
+        total = grid.p + 1j * grid.q + np.conj(grid.shunts(on)) * self.v
+        np.add.at(total, grid.f, leaving)
+        np.subtract.at(total, grid.t, arriving)
+        return np.asarray(total)
+
     def loadings(self, grid: Grid) -> FloatArray:
         """Currents at all rated terminals relative to their limits."""
         current, limit = self.currents_at(grid, grid.ratings), grid.ratings.limit
@@ -77,6 +87,8 @@ class RadialFlow:
         Largest change of a voltage in the last step [pu].
     max_iterations : int
         Steps before a state counts as without solution.
+    adjacency : Adjacency, optional
+        Of a grid with the same branches, to be used again.
 
     Examples
     --------
@@ -88,11 +100,17 @@ class RadialFlow:
     202.677
     """
 
-    def __init__(self, grid: Grid, tolerance: float = 1e-12, max_iterations: int = 200) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        tolerance: float = 1e-12,
+        max_iterations: int = 200,
+        adjacency: Adjacency | None = None,
+    ) -> None:
         self.grid = grid
         self.tolerance = tolerance
         self.max_iterations = max_iterations
-        self.adjacency = Adjacency(grid)
+        self.adjacency = Adjacency(grid) if adjacency is None else adjacency
 
     def solve(self, closed: BoolArray) -> Flow | None:
         """Return the state, or None where it is not radial or power flow has no solution."""

@@ -8,7 +8,7 @@ from pandapower import pandapowerNet
 
 from adnflex.powerflow.structure import root_buses
 
-__all__ = ["LIMIT_COLUMNS", "VIOLATION_COLUMNS", "measure_limits"]
+__all__ = ["LIMIT_COLUMNS", "VIOLATION_COLUMNS", "measure_limits", "voltage_limits"]
 
 VIOLATION_COLUMNS = ["kind", "element", "index", "value", "limit", "excess", "unit"]
 LIMIT_COLUMNS = ["kind", "checked", "element", "index", "value", "limit", "margin", "unit"]
@@ -38,7 +38,7 @@ def measure_limits(
     voltage : pandas.DataFrame
         ``vm_min_pu`` and ``vm_max_pu`` of every bus.
     """
-    voltage = _voltage_limits(net, vm_limits)
+    voltage = voltage_limits(net, vm_limits)
     # no switch moves the set-point of a source; with limits of its own it would hide the worst bus
     vm = net.res_bus["vm_pu"].reindex(net.bus.index).drop(root_buses(net))
     found = [
@@ -59,7 +59,8 @@ def measure_limits(
     return limits, violations.loc[order].reset_index(drop=True), voltage
 
 
-def _voltage_limits(net: pandapowerNet, vm_limits: tuple[float, float] | None) -> pd.DataFrame:
+def voltage_limits(net: pandapowerNet, vm_limits: tuple[float, float] | None) -> pd.DataFrame:
+    """Voltage limits of every bus, ``vm_min_pu`` and ``vm_max_pu`` [pu]; NaN where there is none."""
     if vm_limits is not None:
         low, high = float(vm_limits[0]), float(vm_limits[1])
         return pd.DataFrame({"vm_min_pu": low, "vm_max_pu": high}, index=net.bus.index)

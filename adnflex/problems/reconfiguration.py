@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adnflex.formulations.bounds import Bounds, compute_bounds
 from adnflex.formulations.chain_hull import declare_chain_hull
-from adnflex.formulations.distflow import declare_direction_cuts, declare_distflow
+from adnflex.formulations.distflow import declare_direction_cuts, declare_distflow, declare_voltages
 from adnflex.formulations.radiality import declare_radiality
 from adnflex.grid.model import BoolArray, Grid
 from adnflex.grid.sweep import Flow
@@ -132,6 +132,7 @@ def build_reconfiguration(grid: Grid, objective: Objective, *, strengthen: bool 
         chains=[[k for k in c.branches if not required[k]] for c in paths],
         connection=_needs_connection(grid, bounds),
     )
+    declare_voltages(model, grid, bounds)
     declare_distflow(model, grid, bounds, free.tolist())
     if strengthen:
         declare_chain_hull(model, grid, bounds, paths, free.tolist())

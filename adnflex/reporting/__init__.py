@@ -5,9 +5,9 @@ from adnflex.reporting.layout import drawing_tables
 from adnflex.reporting.network import network_figure
 from adnflex.reporting.profile import voltage_profile_figure
 from adnflex.reporting.progress import progress_figure
-from adnflex.reporting.reconfiguration import report
 from adnflex.reporting.steps import switching_steps
 from adnflex.reporting.tightness import tightness_figure
+from adnflex.reporting.verb import report
 
 __all__ = [
     "drawing_tables",

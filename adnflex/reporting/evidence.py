@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from adnflex.reporting import page, places
+from adnflex.reporting import page, parts, places
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.progress import progress_figure
 from adnflex.reporting.text import dash, number, power
@@ -15,7 +13,8 @@ __all__ = ["details_section", "exactness_section", "limits_section", "progress_s
 
 #: Invented loss below this share of the losses does not matter.
 _WEIGHTLESS = 1e-4
-_TERMS = {
+#: Technical terms of every report; a report of another kind of result may add its own.
+TERMS = {
     "AC power flow": "The full physical calculation of voltages and currents, without any simplification.",
     "Radial": "Every bus is fed over exactly one path; there is no closed loop.",
     "Tie": "A line that is normally open and can take over supply from another feeder.",
@@ -139,19 +138,13 @@ def details_section(plan: Plan) -> Section:
     ]
     if plan.vm_limits is None:
         facts[4][1] = "those in the net"
-    options = [[str(key), places.text(value)] for key, value in plan.options.items()]
-    software = [[name, version] for name, version in plan.versions.items()]
-    blocks = [page.table(["what", "value"], facts)]
-    if options:
-        blocks.append(page.details("Options of the call", page.table(["option", "value"], options)))
-    blocks.append(page.details("Versions of the software", page.table(["software", "version"], software)))
+    blocks = parts.run_tables(facts, plan.options, plan.versions)
     return Section("details", "How it was computed", "", blocks, "Details")
 
 
 def terms_section() -> Section:
     """Technical terms, one line each."""
-    terms = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _TERMS.items())
-    return Section("terms", "Terms", "", [Html(f'<dl class="terms">{terms}</dl>')])
+    return parts.terms_section(TERMS)
 
 
 def _met(check: Check, kind: str, element: str, margin: float) -> str:

@@ -7,7 +7,7 @@ from html import escape
 
 import pandas as pd
 
-from adnflex.reporting.text import bus_label, fixed, percent, power
+from adnflex.reporting.text import bus_label, change, fixed, percent, power
 
 __all__ = ["branch_texts", "bus_texts"]
 
@@ -28,7 +28,7 @@ def bus_texts(buses: pd.DataFrame) -> list[str]:
 def _bus_text(bus: int, name: str, kv: float, load: float, before: float, after: float, low: float, high: float) -> str:
     """Tell one bus."""
     text = f"<b>{escape(bus_label(bus, name))}</b>, {fixed(kv, 1, 'kV')}"
-    text += f"<br>voltage {fixed(before, 4)} → {fixed(after, 4, 'pu')}"
+    text += f"<br>voltage {change(fixed(before, 4, 'pu'), fixed(after, 4, 'pu'))}"
     if not (math.isnan(low) and math.isnan(high)):
         text += f" (limits {fixed(low, 3)} to {fixed(high, 3)})"
     return text + (f"<br>net load {power(load)}" if load else "")

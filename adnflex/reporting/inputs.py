@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,24 @@ from adnflex.reporting.text import branch_label
 from adnflex.results import Check, Plan
 
 __all__ = [
-    "PLACEHOLDER_LOADING", "branch_table", "bus_table", "has_drawing", "has_ratings", "require",
+    "PLACEHOLDER_LOADING", "Drawn", "branch_table", "bus_table", "has_drawing", "has_ratings", "require",
     "require_check", "require_drawing", "span",
 ]  # fmt: skip
 
 #: Ratings that give loadings below this everywhere are placeholders [%].
 PLACEHOLDER_LOADING = 2.0
+
+
+class Drawn(Protocol):
+    """A result that may carry the tables from which a map is drawn."""
+
+    @property
+    def topology(self) -> pd.DataFrame:
+        """One row a branch."""
+
+    @property
+    def coordinates(self) -> pd.DataFrame:
+        """One row a bus."""
 
 
 def require(plan: object, check: object = None) -> None:
@@ -46,7 +59,7 @@ def require_check(check: Check | None, what: str) -> Check:
     return check
 
 
-def has_drawing(plan: Plan) -> bool:
+def has_drawing(plan: Drawn) -> bool:
     """Whether the plan carries the tables that a map needs."""
     return len(plan.topology) > 0 and len(plan.coordinates) > 0
 
@@ -60,7 +73,7 @@ def has_ratings(check: Check | None) -> bool:
     return bool(highest >= PLACEHOLDER_LOADING)
 
 
-def require_drawing(plan: Plan) -> None:
+def require_drawing(plan: Drawn) -> None:
     """Refuse a plan from which no map can be drawn."""
     if not has_drawing(plan):
         raise InputError(

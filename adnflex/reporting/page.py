@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 
 __all__ = [
     "Card", "Html", "Page", "Section", "Verdict", "badge", "bullets", "cards", "details", "figure", "join",
-    "notice", "paragraph", "render", "side_by_side", "table", "toggle",
+    "notice", "paragraph", "render", "side_by_side", "table", "toggle", "variant",
 ]  # fmt: skip
 
 
@@ -70,7 +70,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report."""
+    """A whole report; the menu lets the reader choose which of its `variants` is shown, at first the last."""
 
     title: str
     subtitle: str
@@ -78,6 +78,7 @@ class Page:
     top: Sequence[Html]
     sections: Sequence[Section]
     footer: str = ""
+    variants: Sequence[str] = ()
 
 
 def join(*parts: str) -> Html:
@@ -126,8 +127,10 @@ def cards(items: Sequence[Card]) -> Html:
     )
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[str] = ()) -> Html:
-    """Table; the columns named in `numeric` are aligned to the right.
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[str] = (), total: bool = False
+) -> Html:
+    """Table; the columns named in `numeric` are aligned to the right, a last row that is a total stands out.
 
     Examples
     --------
@@ -136,10 +139,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequen
     """  # noqa: E501
     kinds = [_class("number" if c in numeric else "") for c in columns]
     head = "".join(f'<th scope="col"{k}>{join(c)}</th>' for c, k in zip(columns, kinds, strict=True))
-    body = "".join(
-        "<tr>" + "".join(f"<td{k}>{join(cell)}</td>" for cell, k in zip(row, kinds, strict=True)) + "</tr>"
-        for row in rows
-    )
+    lines = ["".join(f"<td{k}>{join(cell)}</td>" for cell, k in zip(row, kinds, strict=True)) for row in rows]
+    last = len(lines) - 1
+    body = "".join(f"<tr{_class('total' if total and n == last else '')}>{line}</tr>" for n, line in enumerate(lines))
     return Html(f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
 
 
@@ -192,6 +194,11 @@ def toggle(group: str, choices: Sequence[str], label: str) -> Html:
     )
 
 
+def variant(name: str, *blocks: Html) -> Html:
+    """Blocks that belong to one of the page's variants and are shown with it."""
+    return Html(f'<div data-variant="{escape(name)}">{"".join(blocks)}</div>')
+
+
 def render(page: Page) -> str:
     """Write the page as one HTML text that loads nothing from anywhere.
 
@@ -213,7 +220,7 @@ def render(page: Page) -> str:
         f'<header><div class="wide"><h1>{join(page.title)}</h1>'
         f'<p class="subtitle">{join(page.subtitle)}</p></div>'
         f"{_verdict(page.verdict)}</header>\n"
-        f'<nav aria-label="sections"><div class="wide">{links}</div></nav>\n'
+        f'<nav aria-label="sections">{_switch(page.variants)}<div class="wide">{links}</div></nav>\n'
         f'<main class="wide"><div class="top">{"".join(page.top)}</div>{body}</main>\n'
         f'<footer class="wide">{join(page.footer)}</footer>\n'
         "<noscript>The figures need JavaScript; all tables are readable without it.</noscript>\n"
@@ -226,6 +233,19 @@ def _section(section: Section) -> str:
     intro = f'<p class="intro">{join(section.intro)}</p>' if section.intro else ""
     anchor = escape(section.anchor)
     return f'<section id="{anchor}"><h2>{join(section.title)}</h2>{intro}{"".join(section.blocks)}</section>\n'
+
+
+def _switch(variants: Sequence[str]) -> str:
+    """Buttons that choose the variant; none where there is nothing to choose."""
+    if len(variants) < 2:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-show="{escape(v)}" aria-pressed="{"true" if v == variants[-1] else "false"}">'
+        f"{join(v)}</button>"
+        for v in variants
+    )
+    group = f'<div class="toggle" role="group" aria-label="what is shown"><span>Show</span>{buttons}</div>'
+    return f'<div class="wide variants">{group}</div>'
 
 
 _SIGNS = {

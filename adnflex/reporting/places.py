@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from adnflex.reporting.inputs import has_drawing
+from adnflex.reporting.inputs import Drawn, has_drawing
 from adnflex.reporting.text import branch_label, bus_label, dash, fixed, number
-from adnflex.results import Plan
 
 __all__ = ["ends", "place", "text", "values"]
 
@@ -15,7 +14,7 @@ def text(value: object) -> str:
     return text if text and text.lower() != "nan" else dash
 
 
-def place(plan: Plan, element: object, index: object) -> str:
+def place(plan: Drawn, element: object, index: object) -> str:
     """Bus or branch by its label; a dash where there is none."""
     if index is None or index != index or element is None or element != element:
         return dash
@@ -33,7 +32,7 @@ def place(plan: Plan, element: object, index: object) -> str:
     return branch_label(str(element), place, name)
 
 
-def ends(plan: Plan, a: int, b: int) -> str:
+def ends(plan: Drawn, a: int, b: int) -> str:
     """Both buses of a branch."""
     return f"{place(plan, 'bus', a)} – {place(plan, 'bus', b)}" if has_drawing(plan) else f"bus {a} – bus {b}"
 

@@ -11,7 +11,7 @@ from adnflex.reporting import style
 from adnflex.reporting.inputs import require
 from adnflex.results import Check, Plan
 
-__all__ = ["progress_figure"]
+__all__ = ["progress_figure", "progress_lines"]
 
 
 def progress_figure(plan: Plan, check: Check | None = None) -> go.Figure:
@@ -43,7 +43,12 @@ def progress_figure(plan: Plan, check: Check | None = None) -> go.Figure:
     require(plan, check)
     scale, unit = (1e3, "kW") if plan.unit == "MW" else (1.0, plan.unit)
     what = plan.objective_name if plan.objective_name == "losses" else "objective"
-    table = _finite(plan.progress)
+    return progress_lines(plan.progress, what, unit, scale)
+
+
+def progress_lines(progress: pd.DataFrame, what: str, unit: str, scale: float = 1.0) -> go.Figure:
+    """Draw incumbent, bound and gap of a table of progress; `scale` turns its values into `unit`."""
+    table = _finite(progress)
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4])
     fig.update_layout(template=style.figure().layout.template, height=460)
     events = table["event"].astype(str).tolist()

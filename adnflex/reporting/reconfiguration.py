@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adnflex.errors import InputError
-from adnflex.reporting import page
+from adnflex.reporting import page, parts
 from adnflex.reporting.actions import switching_section, violations_section
 from adnflex.reporting.effects import loading_section, loss_section, network_section, voltage_section
 from adnflex.reporting.evidence import (
@@ -27,11 +26,13 @@ from adnflex.results import Check, Plan
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["report"]
+__all__ = ["reconfiguration_report"]
 
 
-def report(plan: Plan, check: Check | None, path: str | Path, net: pandapowerNet | None = None) -> Path:
-    """Write the report of a plan as one HTML file that opens anywhere, without a network connection.
+def reconfiguration_report(
+    plan: Plan, check: Check | None, path: str | Path, net: pandapowerNet | None = None
+) -> Path:
+    """Write the report of a reconfiguration as one HTML file that opens anywhere, without a network connection.
 
     Parameters
     ----------
@@ -59,21 +60,14 @@ def report(plan: Plan, check: Check | None, path: str | Path, net: pandapowerNet
     >>> import tempfile
     >>> from adnflex.reporting._example import example
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report(*example(), path=f"{folder}/report.html").name
+    ...     reconfiguration_report(*example(), path=f"{folder}/report.html").name
     'report.html'
     """
     require(plan, check)
     if net is not None:
         topology, coordinates = drawing_tables(net, plan.switches)
         plan = replace(plan, topology=topology, coordinates=coordinates)
-    target = Path(path)
-    try:
-        target.write_text(page.render(_page(plan, check)), encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"path {target}: cannot be written ({error.strerror}); give a file in a folder that exists."
-        ) from error
-    return target
+    return parts.write(_page(plan, check), path)
 
 
 def _page(plan: Plan, check: Check | None) -> page.Page:
@@ -91,7 +85,7 @@ def _page(plan: Plan, check: Check | None) -> page.Page:
         details_section(plan),
         terms_section(),
     ]
-    top = [page.cards(key_cards(plan, check)), page.notice("What you should know", _unique(notes), "plain")]
+    top = [page.cards(key_cards(plan, check)), page.notice("What you should know", parts.sentences(notes), "plain")]
     if not has_drawing(plan):
         top.append(page.paragraph("The plan carries no map; give report() the net to have one drawn.", "small"))
     return page.Page(
@@ -100,7 +94,7 @@ def _page(plan: Plan, check: Check | None) -> page.Page:
         verdict=verdict(plan, check),
         top=top,
         sections=[s for s in sections if s is not None],
-        footer=_footer(plan),
+        footer=parts.footer(plan.versions, plan.fingerprint),
     )
 
 
@@ -114,15 +108,3 @@ def _subtitle(plan: Plan) -> str:
     counts = f"{len(plan.coordinates)} buses, {len(plan.topology)} branches; " if has_drawing(plan) else ""
     gap = f", gap {share(plan.gap)}" if math.isfinite(plan.gap) else ", no bound known"
     return f"{counts}objective: least {objective_words(plan)}; {ended}{gap}"
-
-
-def _footer(plan: Plan) -> str:
-    """Name what made the plan, and the net that it belongs to."""
-    version = plan.versions.get("adnflex", "")
-    maker = f"adnflex {version}" if version[:1].isdigit() else "adnflex"
-    return f"Made by {maker}. Net fingerprint {plan.fingerprint}."
-
-
-def _unique(notes: list[str]) -> list[str]:
-    """Return the notes without repetition, in their order, as sentences."""
-    return [note[:1].upper() + note[1:] for note in dict.fromkeys(notes)]

@@ -20,6 +20,7 @@ __all__ = [
     "MUTED",
     "OPENED_BY_PLAN",
     "OVER_LIMIT",
+    "PALETTE",
     "VOLTAGE_SCALE",
     "WHITE_EDGE",
     "binned",
@@ -42,6 +43,9 @@ WHITE_EDGE = ", ".join(["0 0 2px white"] * 6)
 BOUND = "#E69F00"
 CLOSED_BY_PLAN = "#007a5a"
 OPENED_BY_PLAN = "#D55E00"
+
+#: For kinds without an order: Okabe and Ito's colours, the palest last.
+PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#5f6b7a", "#F0E442"]
 
 #: Low voltage dark, high voltage light: viridis without its brightest end, which white paper swallows.
 VOLTAGE_SCALE = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39"]
@@ -67,6 +71,8 @@ _TEMPLATE = go.layout.Template(
         "yaxis": _AXIS,
         "hoverlabel": {"bgcolor": "white", "bordercolor": FAINT, "font": {"color": INK}, "align": "left"},
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.01, "xanchor": "left", "x": 0},
+        # As in the texts: a point for decimals, a narrow space for thousands.
+        "separators": ".\u202f",
         "margin": {"l": 56, "r": 16, "t": 40, "b": 48},
     }
 )

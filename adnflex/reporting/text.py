@@ -163,7 +163,7 @@ def branch_label(element: str, index: int, name: object = "") -> str:
     >>> branch_label("trafo", 0, "T1")
     'transformer 0 “T1”'
     """
-    words = {"trafo": "transformer", "trafo3w": "three-winding transformer"}
+    words = {"trafo": "transformer", "trafo3w": "three-winding transformer", "ext_grid": "grid connection"}
     return _label(words.get(str(element), str(element)), index, name)
 
 

@@ -51,16 +51,16 @@ class ConicForm:
 
     def column_of(self, variable: Any) -> int:
         """Column of a Pyomo variable."""
-        return self._columns()[id(variable)]
+        return self.columns()[id(variable)]
 
     def columns_of(self, variables: Any) -> NDArray[np.int64]:
         """Columns of several Pyomo variables."""
-        columns = self._columns()
+        columns = self.columns()
         return np.array([columns[id(v)] for v in variables], dtype=np.int64)
 
     def put(self, x: NDArray[np.float64], variable: Any, values: NDArray[np.float64]) -> None:
         """Write values into the columns of an indexed variable; members that are no column are left out."""
-        columns = self._columns()
+        columns = self.columns()
         for k in variable:
             column = columns.get(id(variable[k]))
             if column is not None:
@@ -68,14 +68,15 @@ class ConicForm:
 
     def get(self, x: NDArray[np.float64], variable: Any, size: int) -> NDArray[np.float64]:
         """Read an indexed variable into an array by its index; 0 for members that are no column."""
-        columns, values = self._columns(), np.zeros(size)
+        columns, values = self.columns(), np.zeros(size)
         for k in variable:
             column = columns.get(id(variable[k]))
             if column is not None:
                 values[k] = x[column]
         return values
 
-    def _columns(self) -> dict[int, int]:
+    def columns(self) -> dict[int, int]:
+        """Column of every variable, by its `id`."""
         cached: dict[int, int] | None = self.__dict__.get("_column_cache")
         if cached is None:
             cached = {id(v): k for k, v in enumerate(self.variables)}

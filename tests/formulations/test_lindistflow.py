@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 import pytest
 
 from adnflex.formulations.bounds import compute_bounds
-from adnflex.formulations.distflow import declare_distflow
+from adnflex.formulations.distflow import declare_distflow, declare_voltages
 from adnflex.formulations.lindistflow import declare_lindistflow
 from adnflex.grid import read_grid
 from adnflex.grid.sweep import RadialFlow
@@ -24,7 +24,9 @@ def grid():
 
 def _solved(grid, declare):
     model = pyo.ConcreteModel()
-    declare(model, grid, compute_bounds(grid), [])
+    bounds = compute_bounds(grid)
+    declare_voltages(model, grid, bounds)
+    declare(model, grid, bounds, [])
     model.objective = pyo.Objective(expr=model.loss)
     solve_model(model)
     return model

@@ -23,6 +23,7 @@
       responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover",
       modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]]
     };
+    box.dataset.drawn = "yes";
     return Plotly.newPlot(box, spec.data, fit(spec.layout), config).then(function () {
       box.on("plotly_relayout", function (change) { follow(box, change); });
     });
@@ -55,20 +56,47 @@
     });
   }
 
-  document.querySelectorAll(".toggle").forEach(function (toggle) {
+  document.querySelectorAll(".toggle[data-group]").forEach(function (toggle) {
     toggle.querySelectorAll("button").forEach(function (button) {
       button.addEventListener("click", function () { choose(toggle, button); });
     });
   });
 
-  // One figure after the other, so that the first screen shows at once.
-  boxes.reduce(function (before, box) { return before.then(function () { return draw(box); }); }, Promise.resolve());
+  // Only what is to be seen is drawn, one figure after the other, so that the first screen shows at once.
+  function drawShown() {
+    boxes.filter(function (box) { return !box.dataset.drawn && !box.closest("[hidden]"); }).reduce(function (before, box) {
+      return before.then(function () { return box.dataset.drawn ? null : draw(box); });
+    }, Promise.resolve());
+  }
+
+  function drawn() { return boxes.filter(function (box) { return box.dataset.drawn && !box.closest("[hidden]"); }); }
+
+  // One variant at a time; a section that has nothing for it goes, and its word in the menu as well.
+  function show(name) {
+    document.querySelectorAll("[data-variant]").forEach(function (part) { part.hidden = part.dataset.variant !== name; });
+    document.querySelectorAll("main section").forEach(function (section) {
+      var parts = Array.prototype.slice.call(section.querySelectorAll("[data-variant]"));
+      section.hidden = parts.length > 0 && parts.every(function (part) { return part.hidden; });
+      document.querySelectorAll('nav a[href="#' + section.id + '"]').forEach(function (link) { link.hidden = section.hidden; });
+    });
+    document.querySelectorAll("[data-show]").forEach(function (button) {
+      button.setAttribute("aria-pressed", String(button.dataset.show === name));
+    });
+    drawn().forEach(function (box) { Plotly.Plots.resize(box); });
+    drawShown();
+  }
+
+  var choices = Array.prototype.slice.call(document.querySelectorAll("[data-show]"));
+  choices.forEach(function (button) {
+    button.addEventListener("click", function () { show(button.dataset.show); });
+  });
+  if (choices.length) { show(choices[choices.length - 1].dataset.show); } else { drawShown(); }
 
   // Paper is narrower than the screen.
   window.addEventListener("beforeprint", function () {
-    boxes.forEach(function (box) { Plotly.relayout(box, { width: 680, autosize: false }); });
+    drawn().forEach(function (box) { Plotly.relayout(box, { width: 680, autosize: false }); });
   });
   window.addEventListener("afterprint", function () {
-    boxes.forEach(function (box) { Plotly.relayout(box, { width: null, autosize: true }); });
+    drawn().forEach(function (box) { Plotly.relayout(box, { width: null, autosize: true }); });
   });
 })();

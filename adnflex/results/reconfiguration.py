@@ -1,15 +1,10 @@
-"""What comes out: a `Plan` (the answer, with its bound) and a `Check` (the AC truth about it).
-
-Both are frozen, made of DataFrames under the caller's pandapower indices, and the plan saves to disk.
-"""
+"""A reconfiguration: the `Plan` (the answer, with its bound) and the `Check` (the AC truth about it)."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import platform
 from dataclasses import dataclass, field
-from importlib import metadata
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,34 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from adnflex.errors import InputError
+from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["Check", "Plan", "versions"]
+__all__ = ["Check", "Plan"]
 
 _FORMAT = "adnflex-plan-1"
-_VERSION = "0.1.0"
-
-
-def versions() -> dict[str, str]:
-    """Versions of everything that an answer depends on.
-
-    Examples
-    --------
-    >>> sorted(versions())[:3]
-    ['adnflex', 'clarabel', 'highspy']
-    """
-    names = ["adnflex", "pandapower", "pyomo", "highspy", "clarabel", "pyscipopt", "numpy", "pandas"]
-    found = {}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            # adnflex itself may run from a checkout
-            found[name] = _VERSION if name == "adnflex" else "not installed"
-    found["python"] = platform.python_version()
-    return found
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The verbs: read, declare, solve, apply, check.  The only place that knows both sides."""
+"""Reconfigure: the radial switch states that minimise an objective."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from adnflex.errors import Infeasible, InputError
 from adnflex.grid import Grid, apply_switches, read_grid, switch_table
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State, branch_table, bus_table
-from adnflex.powerflow import check_plan, losses_mw, measure_limits, run_ac
+from adnflex.powerflow import losses_mw, measure_limits, run_ac
 from adnflex.problems.describe import require_reconfigurable, violation_sentence
 from adnflex.problems.objective import Objective, parse_objective
 from adnflex.problems.solve_reconfiguration import Answer, Progress, solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
-from adnflex.results import Check, Plan
+from adnflex.results import Plan
 
-__all__ = ["Progress", "reconfigure", "validate"]
+__all__ = ["check_effort", "reconfigure", "relative_gap"]
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def reconfigure(
     ([6, 8, 13, 31, 36], 139.551, 'optimal')
     """
     started = time.monotonic()
-    _check_effort(gap, time_limit, workers)
+    check_effort(gap, time_limit, workers)
     if switchable_lines is not None and not isinstance(switchable_lines, str):
         switchable_lines = list(switchable_lines)  # it is read twice
     switchable_switches = list(switchable_switches)
@@ -139,38 +139,8 @@ def reconfigure(
     return _plan(net, grid, goal, answer, answer.flow, vm_limits, options, title, time.monotonic() - started)
 
 
-def validate(plan: Plan, net: pandapowerNet) -> Check:
-    """Push a plan into a copy of the net, run full AC power flow and judge it.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    net : pandapowerNet
-        The net that it was made for; it is not changed.
-
-    Returns
-    -------
-    Check
-        Verdict, certificate, limits, violations, tightness, deviations.
-
-    Raises
-    ------
-    InputError
-        If the net is not the one that the plan was made for.
-
-    Examples
-    --------
-    >>> import pandapower.networks as pn
-    >>> net = pn.case33bw()
-    >>> check = validate(reconfigure(net, workers=1), net)
-    >>> check.passed, check.certificate < 1e-4
-    (True, True)
-    """
-    return check_plan(plan, net)
-
-
-def _check_effort(gap: float, time_limit: float, workers: int | None) -> None:
+def check_effort(gap: float, time_limit: float, workers: int | None = None) -> None:
+    """Refuse a gap, time limit or number of workers that means nothing."""
     faults = []
     if not (math.isfinite(gap) and gap >= 0):
         faults.append(f"gap is {gap}; give a relative gap of 0 or more, e.g. 1e-4.")
@@ -255,7 +225,7 @@ def _plan(
         objective=value,
         bound=answer.bound,
         unit=goal.unit,
-        gap=_gap(value, answer.bound),
+        gap=relative_gap(value, answer.bound),
         status=answer.status,
         switches=switches,
         buses=bus_table(grid, model.state.v),
@@ -274,7 +244,8 @@ def _plan(
     )
 
 
-def _gap(value: float, bound: float) -> float:
+def relative_gap(value: float, bound: float) -> float:
+    """``(value - bound) / |value|``; 0 where both are zero, inf where there is no bound."""
     if not math.isfinite(bound):
         return math.inf
     difference = max(value - bound, 0.0)

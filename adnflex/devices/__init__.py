@@ -1,0 +1,56 @@
+"""Devices of a dispatch: one file a device; `read_devices` is the table of all of them."""
+
+from __future__ import annotations
+
+from adnflex.devices.base import Device, Fault, Frame, Inputs, Place, Schedule
+from adnflex.devices.capacitor_bank import CapacitorBank, read_capacitor_banks
+from adnflex.devices.electric_vehicles import ElectricVehicles, read_electric_vehicles
+from adnflex.devices.flexible_load import FlexibleLoad, read_flexible_loads
+from adnflex.devices.generation import Generation, read_generation
+from adnflex.devices.grid_connection import GridConnection, read_grid_connections
+from adnflex.devices.horizon import Horizon
+from adnflex.devices.storage import Storage, read_storage
+from adnflex.devices.tap_changer import TapChanger, controlled_trafos, read_tap_changers
+from adnflex.grid.model import FloatArray, Grid
+
+__all__ = [
+    "CapacitorBank",
+    "Device",
+    "ElectricVehicles",
+    "Fault",
+    "FlexibleLoad",
+    "Frame",
+    "Generation",
+    "GridConnection",
+    "Horizon",
+    "Inputs",
+    "Place",
+    "Schedule",
+    "Storage",
+    "TapChanger",
+    "controlled_trafos",
+    "read_devices",
+]
+
+
+def read_devices(inputs: Inputs, grid: Grid, v_max: FloatArray) -> list[Device]:
+    """Read every device of a net; a new device is one more line here.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        Tables and series; gets the faults.
+    grid : Grid
+        The grid.
+    v_max : (n,) array
+        Highest squared voltages [pu].
+    """
+    return [
+        *read_grid_connections(inputs),
+        *read_tap_changers(inputs, grid),
+        *read_capacitor_banks(inputs, v_max),
+        *read_generation(inputs),
+        *read_storage(inputs),
+        *read_electric_vehicles(inputs),
+        *read_flexible_loads(inputs),
+    ]

@@ -1,0 +1,246 @@
+"""What every device is to a dispatch: a spec read from the net, its variables, its costs, its results, its audit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+from pandapower import pandapowerNet
+
+from adnflex.devices.horizon import Horizon
+from adnflex.formulations.attachments import Attachments
+
+__all__ = ["Device", "Fault", "Frame", "Inputs", "Place", "Schedule", "scenario_sums"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which element of the net a device is.
+
+    Attributes
+    ----------
+    kind : str
+        ``storage``, ``tap changer`` ...
+    table, index, name : str, int, str
+        The pandapower element.
+    bus, node : int
+        Its bus and the grid's node.
+    """
+
+    kind: str
+    table: str
+    index: int
+    name: str
+    bus: int
+    node: int
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.index}"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a device meets when it declares itself: the time axis, voltages, and where to attach.
+
+    Attributes
+    ----------
+    horizon : Horizon
+        Scenarios and periods.
+    base_mva : float
+        Base power [MVA].
+    voltage : callable
+        Squared voltage variable of (scenario, period, node).
+    v_min, v_max : (n,) array
+        Its bounds [pu].
+    at : dict
+        Attachments of every (scenario, period).
+    modes : set of (int, int)
+        Storage index and period that need a binary charge mode.
+    """
+
+    horizon: Horizon
+    base_mva: float
+    voltage: Callable[[int, int, int], Any]
+    v_min: FloatArray
+    v_max: FloatArray
+    at: dict[tuple[int, int], Attachments]
+    modes: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass
+class Schedule:
+    """What a device does, once it is solved.
+
+    Attributes
+    ----------
+    p_mw, q_mvar : (S, T) array
+        Constant-power withdrawal at its node [MW, Mvar].
+    shunt_mva : (S, T) complex array or 0
+        Withdrawal ``P + jQ`` at 1 pu that varies with the squared voltage [MVA].
+    setpoints : dict of (table, column, index) to (S, T) array
+        What is written into the net.
+    tables : dict of str to dict
+        Columns of the plan's tables: ``{"storage": {("charge_mw", 3): (S, T) array}}``.
+    moves : (T,) array or None
+        1 where a position changes.
+    facts : dict
+        For `DispatchPlan.devices`: ``initial``, ``low``, ``high``, ``max_moves``.
+    """
+
+    p_mw: FloatArray
+    q_mvar: FloatArray
+    setpoints: dict[tuple[str, str, int], FloatArray] = field(default_factory=dict)
+    tables: dict[str, dict[tuple[str, int], FloatArray]] = field(default_factory=dict)
+    moves: FloatArray | None = None
+    facts: dict[str, float] = field(default_factory=dict)
+    shunt_mva: Any = 0.0
+
+
+class Fault(NamedTuple):
+    """A device limit that a schedule breaks."""
+
+    kind: str
+    table: str
+    place: int
+    scenario: int
+    period: int
+    value: float
+    limit: float
+    unit: str
+
+
+class Device(Protocol):
+    """A frozen spec that can declare, price, read back and audit itself."""
+
+    @property
+    def place(self) -> Place:
+        """Which element of the net it is."""
+
+    def reach(self) -> tuple[float, float, float, float]:
+        """Lowest and highest withdrawal of active, then reactive power over the horizon [MW, Mvar]."""
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare variables and limits, and attach the withdrawal."""
+
+    def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
+        """Return cost expressions by item, one a scenario."""
+
+    def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
+        """Read the solved block."""
+
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+        """Check values written into the net (by column, (S, T)) against the device's own limits."""
+
+
+def scenario_sums(frame: Frame, rate: FloatArray | float, power: Callable[[int, int], Any]) -> list[Any]:
+    """Sum ``rate · power · hours`` over the periods of each scenario; `rate` is a number or an (S, T) array."""
+    h = frame.horizon
+    rates = np.broadcast_to(np.asarray(rate, dtype=float), (h.scenarios, h.periods))
+    return [
+        pyo.quicksum(float(rates[s, t]) * h.hours * power(s, t) for t in range(h.periods)) for s in range(h.scenarios)
+    ]
+
+
+@dataclass
+class Inputs:
+    """The net's tables and series as devices read them; faults are collected, not raised.
+
+    Attributes
+    ----------
+    net : pandapowerNet
+        The net; only read.
+    horizon : Horizon
+        The time axis.
+    values : dict of (table, column) to (S, T, E) array
+        Series of all elements, before `scaling`.
+    node_of : dict of int to int
+        Node of every supplied bus.
+    dependent : set of int
+        Nodes with voltage-dependent loads, where pandapower would scale a device's power as well.
+    faults : list of str
+        What is wrong.
+    """
+
+    net: pandapowerNet
+    horizon: Horizon
+    values: dict[tuple[str, str], FloatArray]
+    node_of: dict[int, int]
+    dependent: set[int]
+    faults: list[str] = field(default_factory=list)
+
+    def controllable(self, table: str, kind: str) -> Iterator[tuple[Place, pd.Series]]:
+        """Every element of a table that is in service, supplied and controllable."""
+        rows = self.net[table]
+        if not len(rows) or "controllable" not in rows.columns:
+            return
+        chosen = rows["in_service"].astype(bool) & truth(rows["controllable"])
+        for index, row in rows[chosen].iterrows():
+            node = self.node_of.get(int(row["bus"]))
+            if node is None:
+                continue
+            place = Place(kind, table, int(str(index)), _name(row), int(row["bus"]), node)
+            if node in self.dependent:
+                self.faults.append(
+                    f"{place}: stands at bus {place.bus} with a voltage-dependent load, whose share pandapower applies "
+                    "to everything at the bus; move one of them to a bus of its own or make the load constant power."
+                )
+                continue
+            yield place, row
+
+    def series(self, table: str, column: str, index: int) -> FloatArray:
+        """Values of one element (S, T), `scaling` included where the table has it."""
+        rows = self.net[table]
+        place = int(rows.index.get_loc(index))
+        factor = (
+            float(rows["scaling"].iloc[place]) if "scaling" in rows.columns and column.endswith(("mw", "mvar")) else 1.0
+        )
+        return np.asarray(self.values[table, column][:, :, place] * factor)
+
+    def number(
+        self,
+        place: Place,
+        row: pd.Series,
+        column: str,
+        default: float | None = None,
+        low: float = -math.inf,
+        high: float = math.inf,
+        hint: str = "",
+    ) -> float:
+        """Read a number; a missing one is the default, or a fault where there is none."""
+        raw = row.get(column)
+        value = math.nan if raw is None else float(pd.to_numeric(raw, errors="coerce"))
+        if math.isnan(value):
+            if default is None:
+                more = f" ({hint})" if hint else ""
+                self.faults.append(
+                    f"{place}: {column} is missing, and a dispatched element needs it{more}; set net.{place.table}."
+                    f"{column}, or controllable to False."
+                )
+                return 0.0
+            return default
+        if not low <= value <= high:
+            self.faults.append(f"{place}: {column} is {value:g}; allowed is {low:g} to {high:g}.")
+        return value
+
+    def require(self, good: bool, place: Place, sentence: str) -> None:
+        """Collect a fault."""
+        if not good:
+            self.faults.append(f"{place}: {sentence}")
+
+
+def truth(column: pd.Series) -> pd.Series:
+    """Read a column of flags in which NaN and None mean False."""
+    return column.map(lambda v: bool(v) if v is not None and v == v else False).astype(bool)
+
+
+def _name(row: pd.Series) -> str:
+    name = row.get("name")
+    return "" if name is None or name != name else str(name)

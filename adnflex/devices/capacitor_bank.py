@@ -1,0 +1,148 @@
+"""Switched capacitor bank or reactor: steps of a shunt, varying with the squared voltage as pandapower has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.horizon import Horizon
+from adnflex.devices.moves import MoveRules, audit_moves, move_rules
+from adnflex.formulations.positions import declare_positions, declare_split, picked
+
+__all__ = ["CapacitorBank", "read_capacitor_banks"]
+
+
+@dataclass(frozen=True)
+class CapacitorBank:
+    """A bank of equal steps.
+
+    Attributes
+    ----------
+    place : Place
+        The shunt.
+    steps : (K,) array
+        Steps in service at each position.
+    p_mw, q_mvar : float
+        Withdrawal of one step at 1 pu of its bus (a capacitor's q is negative).
+    constant_q : bool
+        Whether it is the same at any voltage.
+    v_max : float
+        Highest squared voltage at its node [pu].
+    initial : int
+        Position before the horizon.
+    rules : MoveRules
+        Limit and cost of moves.
+    cost_per_mvarh : float
+        Of reactive energy [money/Mvarh].
+    """
+
+    place: Place
+    steps: FloatArray
+    p_mw: float
+    q_mvar: float
+    constant_q: bool
+    v_max: float
+    initial: int
+    rules: MoveRules
+    cost_per_mvarh: float
+
+    def reach(self) -> tuple[float, float, float, float]:
+        """Range of its withdrawal, at the highest voltage."""
+        top = 1.0 if self.constant_q else self.v_max
+        p, q = self.p_mw * self.steps * top, self.q_mvar * self.steps * top
+        return min(p.min(), 0.0), max(p.max(), 0.0), min(q.min(), 0.0), max(q.max(), 0.0)
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare steps and the withdrawal that they cause."""
+        h, count = frame.horizon, len(self.steps)
+        declare_positions(block, h.periods, count, self.initial, self.rules.count, self.rules.limits(h))
+        block.size = pyo.Expression(range(h.scenarios), range(h.periods))
+        node = self.place.node
+        for s, t in h.points:
+            u = [block.u[t, k] for k in range(count)]
+            if self.constant_q:
+                size = pyo.quicksum(n * x for n, x in zip(self.steps.tolist(), u, strict=True))
+            else:
+                low, high = float(frame.v_min[node]), float(frame.v_max[node])
+                size = declare_split(block, (s, t), frame.voltage(s, t, node), low, high, u, self.steps.tolist())
+            block.size[s, t] = size
+            frame.at[s, t].withdraw(
+                node, self.p_mw / frame.base_mva * block.size[s, t], self.q_mvar / frame.base_mva * block.size[s, t]
+            )
+
+    def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
+        """Cost of reactive energy and of moves."""
+        found = self.rules.costs("capacitor moves", block, frame)
+        if self.cost_per_mvarh:
+            found["capacitors"] = scenario_sums(
+                frame, self.cost_per_mvarh * abs(self.q_mvar), lambda s, t: block.size[s, t]
+            )
+        return found
+
+    def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
+        """Read the steps in service."""
+        h = frame.horizon
+        at = np.array(picked(block, h.periods, len(self.steps)))
+        shape = (h.scenarios, h.periods)
+        steps = np.broadcast_to(self.steps[at], shape).astype(float)
+        written = {("shunt", "step", self.place.index): steps}
+        if self.constant_q:
+            written["constant_q", "p_mw", self.place.index] = self.p_mw * steps
+            written["constant_q", "q_mvar", self.place.index] = self.q_mvar * steps
+        before = np.concatenate([[self.initial], at[:-1]])
+        return Schedule(
+            self.p_mw * steps * self.constant_q,
+            self.q_mvar * steps * self.constant_q,
+            written,
+            {"capacitor_steps": {("", self.place.index): steps}},
+            (at != before).astype(float),
+            {
+                "initial": float(self.steps[self.initial]),
+                "low": float(self.steps.min()),
+                "high": float(self.steps.max()),
+                "max_moves": self.rules.most,
+            },
+            0.0 if self.constant_q else complex(self.p_mw, self.q_mvar) * steps,
+        )
+
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+        """Check that steps are in their range and moves within their limit."""
+        return audit_moves(
+            self.place, setpoints("step"), self.steps, float(self.steps[self.initial]), self.rules, horizon
+        )
+
+
+def read_capacitor_banks(inputs: Inputs, v_max: FloatArray) -> list[CapacitorBank]:
+    """Read the controllable shunts."""
+    found = []
+    for place, row in inputs.controllable("shunt", "capacitor bank"):
+        low = inputs.number(place, row, "min_step", 0.0, 0)
+        high = inputs.number(place, row, "max_step", low=0)
+        now = inputs.number(place, row, "step", low=0)
+        if not low <= now <= high or any(v != round(v) for v in (low, high, now)):
+            inputs.faults.append(
+                f"{place}: step {now:g} has to be an integer from min_step {low:g} to max_step {high:g}."
+            )
+            continue
+        constant = bool(row.get("constant_q") or False) and row.get("constant_q") == row.get("constant_q")
+        # pandapower's shunt is rated at its own voltage
+        scale = 1.0 if constant else (float(inputs.net.bus.at[place.bus, "vn_kv"]) / float(row["vn_kv"])) ** 2
+        found.append(
+            CapacitorBank(
+                place,
+                np.arange(round(low), round(high) + 1, dtype=float),
+                float(row["p_mw"]) * scale,
+                float(row["q_mvar"]) * scale,
+                constant,
+                float(v_max[place.node]),
+                round(now) - round(low),
+                move_rules(inputs, place, row),
+                inputs.number(place, row, "cost_per_mvarh", 0.0, 0),
+            )
+        )
+    return found

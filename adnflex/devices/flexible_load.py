@@ -1,0 +1,120 @@
+"""Flexible load: reduced against payment, or shifted within the horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.horizon import Horizon
+from adnflex.devices.inverter import TOLERANCE, exceeding, read
+
+__all__ = ["FlexibleLoad", "read_flexible_loads"]
+
+
+@dataclass(frozen=True)
+class FlexibleLoad:
+    """A load that may vary between limits at the power factor of its profile.
+
+    Attributes
+    ----------
+    place : Place
+        The load.
+    low, high : float
+        Limits [MW].
+    wanted, slope : (S, T) array
+        Its profile [MW], and reactive per active power.
+    scaling : float
+        The table's own factor.
+    keep_energy : bool
+        Whether the energy of the horizon stays as it is.
+    cost_per_mwh : float
+        Of energy not served when it is wanted [money/MWh].
+    """
+
+    place: Place
+    low: float
+    high: float
+    wanted: FloatArray
+    slope: FloatArray
+    scaling: float
+    keep_energy: bool
+    cost_per_mwh: float
+
+    def reach(self) -> tuple[float, float, float, float]:
+        """Range of its withdrawal."""
+        q = np.stack([self.slope * self.low, self.slope * self.high])
+        return self.low, self.high, float(q.min()), float(q.max())
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare withdrawal ``p`` and what is not served, ``cut``."""
+        h, base, points = frame.horizon, frame.base_mva, frame.horizon.points
+        block.p = pyo.Var(points, bounds=(self.low / base, self.high / base))
+        if self.cost_per_mwh:
+            most = max(float(self.wanted.max()) - self.low, 0.0) / base
+            block.cut = pyo.Var(points, bounds=(0, most))
+            block.cutting = pyo.Constraint(
+                points, rule=lambda _, s, t: block.cut[s, t] >= float(self.wanted[s, t]) / base - block.p[s, t]
+            )
+        if self.keep_energy:
+            block.kept = pyo.Constraint(
+                range(h.scenarios),
+                rule=lambda _, s: sum(block.p[s, t] for t in range(h.periods)) == float(self.wanted[s].sum()) / base,
+            )
+        for s, t in points:
+            frame.at[s, t].withdraw(self.place.node, block.p[s, t], float(self.slope[s, t]) * block.p[s, t])
+
+    def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
+        """Payment for energy not served when it is wanted."""
+        if not self.cost_per_mwh:
+            return {}
+        rate = self.cost_per_mwh * frame.base_mva
+        return {"flexible load": scenario_sums(frame, rate, lambda s, t: block.cut[s, t])}
+
+    def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
+        """Withdrawal."""
+        p = np.clip(read(block.p, frame), self.low, self.high)
+        i = self.place.index
+        written = {("load", "p_mw", i): p / self.scaling, ("load", "q_mvar", i): self.slope * p / self.scaling}
+        return Schedule(p, self.slope * p, written, facts={"low": self.low, "high": self.high})
+
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+        """Within its limits, energy kept."""
+        p = setpoints("p_mw") * self.scaling
+        off = np.zeros_like(p)
+        if self.keep_energy:
+            off[:, -1] = np.abs((p - self.wanted).sum(axis=1)) * horizon.hours
+        return [
+            *exceeding("p high", self.place, p, self.high, "MW"),
+            *exceeding("p low", self.place, -p, -self.low, "MW"),
+            *exceeding("energy kept", self.place, off - 1e-4, 0.0, "MWh"),
+        ]
+
+
+def read_flexible_loads(inputs: Inputs) -> list[FlexibleLoad]:
+    """Read the controllable loads that are no electric vehicles."""
+    found = []
+    for place, row in inputs.controllable("load", "flexible load"):
+        if row.get("type") == "ev" or float(row["scaling"]) == 0:
+            continue
+        low = inputs.number(place, row, "min_p_mw", low=0)
+        high = inputs.number(place, row, "max_p_mw", low=0)
+        wanted = inputs.series("load", "p_mw", place.index)
+        q = inputs.series("load", "q_mvar", place.index)
+        slope = np.divide(q, wanted, out=np.zeros_like(q), where=np.abs(wanted) > TOLERANCE)
+        keep = row.get("keep_energy")
+        keep = bool(keep) if keep is not None and keep == keep else False
+        inputs.require(low <= high, place, f"min_p_mw {low:g} is above max_p_mw {high:g}.")
+        mean = float(wanted.mean())
+        inputs.require(
+            not keep or low - TOLERANCE <= mean <= high + TOLERANCE,
+            place,
+            f"keep_energy needs {mean:g} MW on average, outside min_p_mw {low:g} and max_p_mw {high:g}.",
+        )
+        cost = inputs.number(place, row, "cost_per_mwh", 0.0, 0)
+        found.append(FlexibleLoad(place, low, high, wanted, slope, float(row["scaling"]), keep, cost))
+    return found

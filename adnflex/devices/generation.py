@@ -1,0 +1,146 @@
+"""Renewable generation that may be curtailed, and sources of reactive power alone (SVC)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.horizon import Horizon
+from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, read, read_inverter
+
+__all__ = ["Generation", "read_generation"]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A controllable static generator.
+
+    Attributes
+    ----------
+    place : Place
+        The sgen; its kind is ``reactive source`` where it has no active power.
+    low, high, available : (S, T) array
+        Limits of its injection, and what nature offers [MW].
+    inverter : Inverter
+        What its reactive power may do.
+    scaling : float
+        The table's own factor between ``p_mw`` and the injection.
+    cost_per_mwh, cost_per_mvarh : float
+        Of energy fed in, of reactive energy [money].
+    """
+
+    place: Place
+    low: FloatArray
+    high: FloatArray
+    available: FloatArray
+    inverter: Inverter
+    scaling: float
+    cost_per_mwh: float
+    cost_per_mvarh: float
+
+    @property
+    def reactive_only(self) -> bool:
+        """Whether it has no active power at all."""
+        return self.place.kind == "reactive source"
+
+    def reach(self) -> tuple[float, float, float, float]:
+        """Range of its withdrawal."""
+        q_low, q_high = self.inverter.reach()
+        return -float(self.high.max()), -float(self.low.min()), -q_high, -q_low
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare injection ``p``, ``q``."""
+        base, points = frame.base_mva, frame.horizon.points
+        block.p = pyo.Var(points, bounds=lambda _, s, t: (float(self.low[s, t]) / base, float(self.high[s, t]) / base))
+        self.inverter.declare(block, frame)
+        if self.cost_per_mvarh:
+            self.inverter.declare_price(block, frame)
+        for s, t in points:
+            frame.at[s, t].withdraw(self.place.node, -block.p[s, t], -block.q[s, t])
+
+    def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
+        """Cost of energy and of reactive energy."""
+        base = frame.base_mva
+        found = {}
+        if self.cost_per_mwh:
+            found["generation"] = scenario_sums(frame, self.cost_per_mwh * base, lambda s, t: block.p[s, t])
+        if self.cost_per_mvarh:
+            item = "reactive sources"
+            found[item] = scenario_sums(frame, self.cost_per_mvarh * base, lambda s, t: block.q_size[s, t])
+        return found
+
+    def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
+        """Injection."""
+        p = np.clip(read(block.p, frame), self.low, self.high)
+        q = self.inverter.values(block, frame)
+        i, table = self.place.index, self.place.table
+        return Schedule(
+            -p,
+            -q,
+            {(table, "p_mw", i): p / self.scaling, (table, "q_mvar", i): q / self.scaling},
+            {"generation": {("available_mw", i): self.available, ("p_mw", i): p, ("q_mvar", i): q}},
+        )
+
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+        """Within what is available, within the inverter."""
+        p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
+        return [
+            *exceeding("p high", self.place, p, self.high, "MW"),
+            *exceeding("p low", self.place, -p, -self.low, "MW"),
+            *self.inverter.audit(self.place, p, q),
+        ]
+
+
+def read_generation(inputs: Inputs) -> list[Generation]:
+    """Read the controllable sgens."""
+    found = []
+    prices = poly_costs(inputs, "sgen")
+    for place, row in inputs.controllable("sgen", "generation"):
+        scaling = float(row["scaling"])
+        if scaling == 0:
+            continue  # switched off by its own factor
+        available = inputs.series("sgen", "p_mw", place.index)
+        low = inputs.number(place, row, "min_p_mw", hint="0: may be curtailed to nothing")
+        high = inputs.number(place, row, "max_p_mw", math.inf)
+        top = np.minimum(available, high)
+        short = np.argwhere(top < low - TOLERANCE)
+        if len(short):
+            s, t = short[0]
+            inputs.faults.append(
+                f"{place}: min_p_mw is {low:g} but only {top[s, t]:g} MW are available in period {t}; lower min_p_mw."
+            )
+            continue
+        if high <= 0 or (float(row["p_mw"]) == 0 and not available.any()):
+            place = replace(place, kind="reactive source")
+        cost = inputs.number(place, row, "cost_per_mwh", prices.get(place.index, 0.0))
+        price = inputs.number(place, row, "cost_per_mvarh", 0.0, 0)
+        bottom = np.minimum(np.full_like(top, low), top)
+        found.append(Generation(place, bottom, top, available, read_inverter(inputs, place, row), scaling, cost, price))
+    return found
+
+
+def poly_costs(inputs: Inputs, table: str) -> dict[int, float]:
+    """Linear cost of active power [money/MWh] from ``net.poly_cost``; other terms are refused by name."""
+    net = inputs.net
+    costs = net.get("poly_cost")
+    if costs is None or not len(costs):
+        return {}
+    found: dict[int, float] = {}
+    for i, row in costs[costs["et"] == table].iterrows():
+        others = [
+            c for c in row.index if c.startswith(("cp0", "cp2", "cq")) and pd.notna(row[c]) and float(row[c]) != 0
+        ]
+        if others:
+            inputs.faults.append(
+                f"poly_cost {i}: {', '.join(others)} of {table} {row['element']} is not 0; only "
+                "cp1_eur_per_mw is modelled."
+            )
+        found[int(row["element"])] = float(row["cp1_eur_per_mw"])
+    return found

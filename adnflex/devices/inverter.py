@@ -1,0 +1,153 @@
+"""Reactive power of an inverter: its own limits, the circle of its rating, a power factor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place
+from adnflex.formulations.cones import Cone, record_cone
+
+__all__ = ["Inverter", "read_inverter"]
+
+# Slack of an audit [MW, Mvar], above the residual of a conic solver and below what anyone sets.
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Inverter:
+    """What reactive power may do beside an active power.
+
+    Attributes
+    ----------
+    q_min, q_max : float
+        Limits of the injection [Mvar]; NaN both: fixed at `q_fixed`.
+    q_fixed : (S, T) array
+        Injection where it is fixed [Mvar].
+    s_mva : float
+        Rating; NaN: no circle.
+    min_cos_phi : float
+        Least power factor; NaN: none.
+    """
+
+    q_min: float
+    q_max: float
+    q_fixed: FloatArray
+    s_mva: float
+    min_cos_phi: float
+
+    @property
+    def free(self) -> bool:
+        """Whether reactive power is a decision."""
+        return not math.isnan(self.q_min)
+
+    def reach(self) -> tuple[float, float]:
+        """Lowest and highest injection [Mvar]."""
+        if self.free:
+            return self.q_min, self.q_max
+        return float(self.q_fixed.min()), float(self.q_fixed.max())
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare injection ``q`` per (s, t), its limits; the block has ``p``, the active power (either sign)."""
+        h, base = frame.horizon, frame.base_mva
+        points = h.points
+        if not self.free:
+            block.q = pyo.Param(points, initialize={(s, t): float(self.q_fixed[s, t]) / base for s, t in points})
+        else:
+            block.q = pyo.Var(points, bounds=(self.q_min / base, self.q_max / base))
+        if not math.isnan(self.min_cos_phi) and self.free:
+            tan = math.tan(math.acos(self.min_cos_phi))
+            block.factor_up = pyo.Constraint(points, rule=lambda _, s, t: block.q[s, t] <= tan * block.p[s, t])
+            block.factor_down = pyo.Constraint(points, rule=lambda _, s, t: block.q[s, t] >= -tan * block.p[s, t])
+        if not math.isnan(self.s_mva):
+            self._declare_circle(block, points, base)
+
+    def _declare_circle(self, block: pyo.Block, points: list[tuple[int, int]], base: float) -> None:
+        size = self.s_mva / base
+        reach = 0.0
+        if not self.free:
+            reach = float(np.abs(self.q_fixed).max()) / base
+            block.inside = pyo.ConstraintList()
+            for s, t in points:
+                room = math.sqrt(max(size**2 - (float(self.q_fixed[s, t]) / base) ** 2, 0.0))
+                block.inside.add(pyo.inequality(-room, block.p[s, t], room))
+            return
+        reach = math.hypot(self._largest_p(block), max(abs(self.q_min), abs(self.q_max)) / base)
+        if reach <= size:
+            return
+        block.size = pyo.Var(bounds=(size, size), initialize=size)
+        for s, t in points:
+            record_cone(block, Cone(block.p[s, t], block.q[s, t], block.size, block.size))
+
+    @staticmethod
+    def _largest_p(block: pyo.Block) -> float:
+        return float(max(max(abs(x.lb), abs(x.ub)) for x in block.p.values()))
+
+    def declare_price(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare ``q_size >= |q|`` for a price on reactive energy."""
+        points = frame.horizon.points
+        block.q_size = pyo.Var(points, bounds=(0, max(abs(v) for v in self.reach()) / frame.base_mva))
+        block.q_size_up = pyo.Constraint(points, rule=lambda _, s, t: block.q_size[s, t] >= block.q[s, t])
+        block.q_size_down = pyo.Constraint(points, rule=lambda _, s, t: block.q_size[s, t] >= -block.q[s, t])
+
+    def values(self, block: pyo.Block, frame: Frame) -> FloatArray:
+        """Injection of the solved block (S, T) [Mvar]."""
+        return read(block.q, frame)
+
+    def audit(self, place: Place, p: FloatArray, q: FloatArray) -> list[Fault]:
+        """Check injections (S, T) [MW, Mvar]."""
+        checks: list[tuple[str, FloatArray, FloatArray | float, str]] = []
+        if self.free:
+            checks.append(("q low", -q, -self.q_min, "Mvar"))
+            checks.append(("q high", q, self.q_max, "Mvar"))
+            if not math.isnan(self.min_cos_phi):
+                tan = math.tan(math.acos(self.min_cos_phi))
+                checks.append(("power factor", np.abs(q), tan * np.abs(p), "Mvar"))
+        else:
+            checks.append(("q fixed", np.abs(q - self.q_fixed), 0.0, "Mvar"))
+        if not math.isnan(self.s_mva):
+            checks.append(("rating", np.hypot(p, q), self.s_mva, "MVA"))
+        return [f for kind, value, limit, unit in checks for f in exceeding(kind, place, value, limit, unit)]
+
+
+def exceeding(kind: str, place: Place, value: FloatArray, limit: FloatArray | float, unit: str) -> list[Fault]:
+    """List where values (S, T) exceed an upper limit by more than rounding."""
+    top = np.broadcast_to(np.asarray(limit, dtype=float), value.shape)
+    return [
+        Fault(kind, place.table, place.index, int(s), int(t), float(value[s, t]), float(top[s, t]), unit)
+        for s, t in np.argwhere(value > top + TOLERANCE)
+    ]
+
+
+def read(variable: Any, frame: Frame) -> FloatArray:
+    """Values of a variable over (s, t), in MW or Mvar."""
+    h = frame.horizon
+    return np.array(
+        [[float(pyo.value(variable[s, t])) * frame.base_mva for t in range(h.periods)] for s in range(h.scenarios)]
+    )
+
+
+def read_inverter(inputs: Inputs, place: Place, row: pd.Series, sign: float = 1.0) -> Inverter:
+    """Read ``min_q_mvar``, ``max_q_mvar``, ``sn_mva``, ``min_cos_phi``; `sign` -1 where q counts consumption."""
+    ends = [inputs.number(place, row, c, math.nan) for c in ("min_q_mvar", "max_q_mvar")]
+    inputs.require(
+        math.isnan(ends[0]) == math.isnan(ends[1]),
+        place,
+        "only one of min_q_mvar and max_q_mvar is given; give both, or neither for a fixed q_mvar.",
+    )
+    inputs.require(not ends[0] > ends[1], place, f"min_q_mvar {ends[0]:g} is above max_q_mvar {ends[1]:g}.")
+    low, high = sorted(sign * e for e in ends) if not math.isnan(ends[0]) else (math.nan, math.nan)
+    fixed = sign * inputs.series(place.table, "q_mvar", place.index)
+    rating = inputs.number(place, row, "sn_mva", math.nan, 0)
+    if not math.isnan(rating):
+        inputs.require(
+            float(np.abs(fixed).max(initial=0.0)) <= rating + TOLERANCE or not math.isnan(low),
+            place,
+            f"its fixed q_mvar exceeds sn_mva {rating:g}.",
+        )
+    return Inverter(low, high, fixed, rating, inputs.number(place, row, "min_cos_phi", math.nan, 1e-3, 1.0))

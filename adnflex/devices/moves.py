@@ -1,0 +1,81 @@
+"""Limit and cost of changes of position, common to tap changers and capacitor banks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place
+from adnflex.devices.horizon import Horizon
+
+__all__ = ["MoveRules", "audit_moves", "move_rules"]
+
+
+@dataclass(frozen=True)
+class MoveRules:
+    """What moves are allowed.
+
+    Attributes
+    ----------
+    most : float
+        Moves in any 24 h of the horizon; NaN: no limit.
+    cost : float
+        Cost of one move [money].
+    """
+
+    most: float
+    cost: float
+
+    @property
+    def count(self) -> bool:
+        """Whether moves have to be counted at all."""
+        return self.cost > 0 or not math.isnan(self.most)
+
+    def limits(self, horizon: Horizon) -> list[tuple[range, float]]:
+        """Periods, and the largest number of moves in them."""
+        return [] if math.isnan(self.most) else [(day, self.most) for day in horizon.days()]
+
+    def costs(self, item: str, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
+        """Cost expressions, the same in every scenario."""
+        if self.cost <= 0:
+            return {}
+        total = self.cost * pyo.quicksum(block.move[t] for t in range(frame.horizon.periods))
+        return {item: [total] * frame.horizon.scenarios}
+
+
+def move_rules(inputs: Inputs, place: Place, row: pd.Series) -> MoveRules:
+    """Read ``max_moves_per_day`` and ``cost_per_move``."""
+    return MoveRules(
+        inputs.number(place, row, "max_moves_per_day", math.nan, 0),
+        inputs.number(place, row, "cost_per_move", 0.0, 0),
+    )
+
+
+def audit_moves(
+    place: Place, values: FloatArray, allowed: FloatArray, initial: float, rules: MoveRules, horizon: Horizon
+) -> list[Fault]:
+    """Check positions (S, T): allowed ones only, the same in every scenario, moves within the limit."""
+    faults = []
+    for s, t in horizon.points:
+        if not np.any(np.abs(allowed - values[s, t]) < 1e-9):
+            low, high = float(allowed.min()), float(allowed.max())
+            faults.append(
+                Fault(
+                    "position", place.table, place.index, s, t, values[s, t], high if values[s, t] > high else low, ""
+                )
+            )
+        elif values[s, t] != values[0, t]:
+            faults.append(Fault("position differs", place.table, place.index, s, t, values[s, t], values[0, t], ""))
+    if not math.isnan(rules.most):
+        before = np.concatenate([[initial], values[0, :-1]])
+        moved = values[0] != before
+        for day in horizon.days():
+            count = int(moved[day.start : day.stop].sum())
+            if count > rules.most:
+                faults.append(Fault("moves", place.table, place.index, 0, day.stop - 1, count, rules.most, "moves"))
+    return faults

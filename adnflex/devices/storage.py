@@ -1,0 +1,227 @@
+r"""Storage with losses, a charge mode where it is needed, and an inverter.
+
+.. math::
+
+    e_t = (1 - \sigma)^{\Delta t} e_{t-1} + (\eta_c c_t - d_t / \eta_d) \Delta t, \quad
+    0 \le c_t \le C b_t, \quad 0 \le d_t \le D (1 - b_t)
+
+The binary ``b`` is declared only in the periods of ``Frame.modes``.  Elsewhere ``c/C + d/D <= 1`` stands, its
+relaxation; a solution in which no storage does both at once proves that the binary was not needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.horizon import Horizon
+from adnflex.devices.inverter import Inverter, exceeding, read, read_inverter
+
+__all__ = ["Storage", "read_storage", "stored_energy"]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A storage.
+
+    Attributes
+    ----------
+    place : Place
+        The pandapower storage.
+    charge_mw, discharge_mw : float
+        Limits at its terminals.
+    e_min, e_max, e_start, e_end : float
+        Energy limits, before the horizon, at its end [MWh].
+    charging, discharging : float
+        Efficiencies (0 to 1].
+    keep : float
+        Share of the energy left after one hour.
+    inverter : Inverter
+        What its reactive injection may do.
+    scaling : float
+        The table's own factor between ``p_mw`` and the withdrawal.
+    cost_per_mwh : float
+        Of energy charged and of energy discharged [money/MWh].
+    """
+
+    place: Place
+    charge_mw: float
+    discharge_mw: float
+    e_min: float
+    e_max: float
+    e_start: float
+    e_end: float
+    charging: float
+    discharging: float
+    keep: float
+    inverter: Inverter
+    scaling: float
+    cost_per_mwh: float
+
+    def reach(self) -> tuple[float, float, float, float]:
+        """Range of its withdrawal."""
+        q_low, q_high = self.inverter.reach()
+        return -self.discharge_mw, self.charge_mw, -q_high, -q_low
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare charge ``c``, discharge ``d``, energy ``e`` and reactive injection ``q``."""
+        h, base, points = frame.horizon, frame.base_mva, frame.horizon.points
+        most_c, most_d = self.charge_mw / base, self.discharge_mw / base
+        block.c = pyo.Var(points, bounds=(0, most_c))
+        block.d = pyo.Var(points, bounds=(0, most_d))
+        block.e = pyo.Var(points, bounds=(self.e_min / base, self.e_max / base))
+        block.p = pyo.Var(points, bounds=(-most_d, most_c))
+        block.net = pyo.Constraint(points, rule=lambda _, s, t: block.p[s, t] == block.c[s, t] - block.d[s, t])
+        kept = self.keep**h.hours
+        block.energy = pyo.Constraint(
+            points,
+            rule=lambda _, s, t: (
+                block.e[s, t]
+                == kept * (block.e[s, t - 1] if t else self.e_start / base)
+                + (self.charging * block.c[s, t] - block.d[s, t] / self.discharging) * h.hours
+            ),
+        )
+        block.end = pyo.Constraint(range(h.scenarios), rule=lambda _, s: block.e[s, h.periods - 1] == self.e_end / base)
+        self._declare_modes(block, frame, most_c, most_d)
+        self.inverter.declare(block, frame)
+        for s, t in points:
+            frame.at[s, t].withdraw(self.place.node, block.p[s, t], -block.q[s, t])
+
+    def _declare_modes(self, block: pyo.Block, frame: Frame, most_c: float, most_d: float) -> None:
+        with_mode = [t for t in range(frame.horizon.periods) if (self.place.index, t) in frame.modes]
+        block.mode = pyo.Var(with_mode, domain=pyo.Binary)
+        block.exclusive = pyo.ConstraintList()
+        for s, t in frame.horizon.points:
+            if t in block.mode:
+                block.exclusive.add(block.c[s, t] <= most_c * block.mode[t])
+                block.exclusive.add(block.d[s, t] <= most_d * (1 - block.mode[t]))
+            elif most_c > 0 and most_d > 0:
+                block.exclusive.add(block.c[s, t] / most_c + block.d[s, t] / most_d <= 1)
+
+    def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
+        """Cost of energy charged and discharged."""
+        if not self.cost_per_mwh:
+            return {}
+        rate = self.cost_per_mwh * frame.base_mva
+        return {"storage": scenario_sums(frame, rate, lambda s, t: block.c[s, t] + block.d[s, t])}
+
+    def conflicts(self, block: pyo.Block, frame: Frame) -> set[tuple[int, int]]:
+        """Periods in which it charges and discharges, at once or in different scenarios."""
+        c, d = read(block.c, frame), read(block.d, frame)
+        both = np.minimum(c.max(axis=0) / max(self.charge_mw, 1e-9), d.max(axis=0) / max(self.discharge_mw, 1e-9))
+        return {(self.place.index, int(t)) for t in np.flatnonzero(both > 1e-4)}
+
+    def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
+        """Power and stored energy; rounding of the solver is taken out of the power, so that it really runs."""
+        p = read(block.p, frame)
+        c, d = np.clip(p, 0, self.charge_mw), np.clip(-p, 0, self.discharge_mw)
+        q = self.inverter.values(block, frame)
+        e = stored_energy(self, c - d, frame.horizon)
+        i, table = self.place.index, self.place.table
+        return Schedule(
+            c - d,
+            -q,
+            {(table, "p_mw", i): (c - d) / self.scaling, (table, "q_mvar", i): -q / self.scaling},
+            {"storage": {("charge_mw", i): c, ("discharge_mw", i): d, ("q_mvar", i): -q, ("e_mwh", i): e}},
+            facts={"initial": self.e_start, "low": self.e_min, "high": self.e_max},
+        )
+
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+        """Power, energy over the horizon and at its end, inverter."""
+        p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
+        e = stored_energy(self, p, horizon)
+        end = np.zeros_like(e)
+        end[:, -1] = np.abs(e[:, -1] - self.e_end)
+        # as much as rounding of the power can make over the horizon
+        slack = 1e-4 * max(self.e_max, 1e-3)
+        return [
+            *exceeding("charge", self.place, p, self.charge_mw, "MW"),
+            *exceeding("discharge", self.place, -p, self.discharge_mw, "MW"),
+            *exceeding("energy high", self.place, e - slack, self.e_max, "MWh"),
+            *exceeding("energy low", self.place, -e - slack, -self.e_min, "MWh"),
+            *exceeding("energy at the end", self.place, end - slack, 0.0, "MWh"),
+            *self.inverter.audit(self.place, -p, -q),
+        ]
+
+
+def stored_energy(storage: Storage, p_mw: FloatArray, horizon: Horizon) -> FloatArray:
+    """Energy at the end of each period (S, T) [MWh] for a withdrawal that never does both at once."""
+    e = np.empty_like(p_mw)
+    level = np.full(p_mw.shape[0], storage.e_start)
+    for t in range(p_mw.shape[1]):
+        p = p_mw[:, t]
+        gained = np.where(p > 0, storage.charging * p, p / storage.discharging)
+        level = storage.keep**horizon.hours * level + gained * horizon.hours
+        e[:, t] = level
+    return e
+
+
+def read_storage(inputs: Inputs) -> list[Storage]:
+    """Read the controllable storages."""
+    found = []
+    for place, row in inputs.controllable("storage", "storage"):
+        if float(row["scaling"]) == 0:
+            continue
+        spec = _read_one(inputs, place, row)
+        if spec is not None:
+            found.append(spec)
+    return found
+
+
+def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:
+    before = len(inputs.faults)
+    low = inputs.number(place, row, "min_p_mw", high=0, hint="0 or negative: the largest discharge")
+    high = inputs.number(place, row, "max_p_mw", low=0, hint="the largest charge")
+    e_max = inputs.number(place, row, "max_e_mwh", low=0)
+    e_min = inputs.number(place, row, "min_e_mwh", 0.0, 0, e_max)
+    soc = inputs.number(place, row, "soc_percent", low=0, high=100)
+    end = inputs.number(place, row, "terminal_soc_percent", soc, 0, 100)
+    both = inputs.number(place, row, "efficiency_percent", math.nan, 0, 100)
+    hint = "percent of one direction; or efficiency_percent for both"
+    eta = [
+        inputs.number(place, row, f"efficiency_{way}_percent", None if math.isnan(both) else both, 0, 100, hint)
+        for way in ("charge", "discharge")
+    ]
+    for value in dict.fromkeys(eta):
+        inputs.require(
+            not 0 <= value <= 1 or len(inputs.faults) > before,
+            place,
+            f"an efficiency of {value:g} percent looks like a fraction; give {100 * value:g} if that is meant.",
+        )
+    leak = inputs.number(place, row, "self_discharge_percent_per_hour", 0.0, 0, 100)
+    inputs.require(
+        high > 0 or low < 0,
+        place,
+        "max_p_mw and min_p_mw are both 0, so it can do nothing; give its power limits, or set controllable to False.",
+    )
+    for name, value in (("soc_percent", soc), ("terminal_soc_percent", end)):
+        e = value / 100 * e_max
+        inputs.require(
+            e_min - 1e-9 <= e <= e_max + 1e-9,
+            place,
+            f"{name} {value:g} is {e:g} MWh, outside min_e_mwh {e_min:g} and max_e_mwh {e_max:g}.",
+        )
+    inverter = read_inverter(inputs, place, row, sign=-1.0)
+    if len(inputs.faults) > before:
+        return None
+    return Storage(
+        place,
+        high,
+        -low,
+        e_min,
+        e_max,
+        soc / 100 * e_max,
+        end / 100 * e_max,
+        eta[0] / 100,
+        eta[1] / 100,
+        1 - leak / 100,
+        inverter,
+        float(row["scaling"]),
+        inputs.number(place, row, "cost_per_mwh", 0.0, 0),
+    )

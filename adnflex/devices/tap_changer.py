@@ -1,0 +1,180 @@
+"""On-load tap changer, of a transformer or of the grid connection.
+
+At a transformer the squared voltage behind the ratio is ``Σ_k y_k / τ_k²`` with ``y`` split from the voltage of the
+tapped side (see `adnflex.formulations.positions`); at the grid connection the position is the root voltage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule
+from adnflex.devices.horizon import Horizon
+from adnflex.devices.moves import MoveRules, audit_moves, move_rules
+from adnflex.formulations.positions import declare_positions, declare_split, picked
+from adnflex.grid.model import Grid
+
+__all__ = ["TapChanger", "controlled_trafos", "read_tap_changers"]
+
+
+@dataclass(frozen=True)
+class TapChanger:
+    """A tap changer.
+
+    Attributes
+    ----------
+    place : Place
+        The transformer (the first of several in parallel) or external grid.
+    branch : int or None
+        Branch of the grid whose ratio moves; None at the grid connection.
+    elements : tuple of int
+        Pandapower elements that move together.
+    positions : (E, K) array
+        Tap position of each element at each step.
+    factor : (K,) array
+        Squared voltage behind the ratio for 1 pu before it; at the grid connection the squared voltage.
+    initial : int
+        Step before the horizon.
+    rules : MoveRules
+        Limit and cost of moves.
+    """
+
+    place: Place
+    branch: int | None
+    elements: tuple[int, ...]
+    positions: FloatArray
+    factor: FloatArray
+    initial: int
+    rules: MoveRules
+
+    def reach(self) -> tuple[float, float, float, float]:
+        """Return nothing: it withdraws no power."""
+        return 0.0, 0.0, 0.0, 0.0
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare positions and tie voltages to them."""
+        h, count = frame.horizon, len(self.factor)
+        declare_positions(block, h.periods, count, self.initial, self.rules.count, self.rules.limits(h))
+        block.tied = pyo.ConstraintList()
+        for s, t in h.points:
+            u = [block.u[t, k] for k in range(count)]
+            v = frame.voltage(s, t, self.place.node)
+            if self.branch is None:
+                block.tied.add(v == pyo.quicksum(f * x for f, x in zip(self.factor.tolist(), u, strict=True)))
+                continue
+            low, high = float(frame.v_min[self.place.node]), float(frame.v_max[self.place.node])
+            more = frame.at[s, t]
+            more.behind[self.branch] = declare_split(block, (s, t), v, low, high, u, self.factor.tolist())
+            more.squared_ratio[self.branch] = pyo.quicksum(x / f for f, x in zip(self.factor.tolist(), u, strict=True))
+
+    def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
+        """Cost of moves."""
+        return self.rules.costs("tap moves", block, frame)
+
+    def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
+        """Positions and what is written for them."""
+        h = frame.horizon
+        steps = np.array(picked(block, h.periods, len(self.factor)))
+        shape = (h.scenarios, h.periods)
+        written = {}
+        tables = {}
+        for e, element in enumerate(self.elements):
+            taps = np.broadcast_to(self.positions[e, steps], shape).astype(float)
+            written[self.place.table, "tap_pos", element] = taps
+            tables[self.place.table, element] = taps
+            if self.branch is None:
+                written[self.place.table, "vm_pu", element] = np.broadcast_to(np.sqrt(self.factor[steps]), shape)
+        before = np.concatenate([[self.initial], steps[:-1]])
+        first = self.positions[0]
+        return Schedule(
+            np.zeros(shape),
+            np.zeros(shape),
+            written,
+            {"taps": tables},
+            (steps != before).astype(float),
+            {
+                "initial": float(first[self.initial]),
+                "low": float(first.min()),
+                "high": float(first.max()),
+                "max_moves": self.rules.most,
+            },
+        )
+
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+        """Positions within their range, moves within their limit."""
+        taps = setpoints("tap_pos")
+        return audit_moves(
+            self.place, taps, self.positions[0], float(self.positions[0, self.initial]), self.rules, horizon
+        )
+
+
+def controlled_trafos(inputs: Inputs) -> list[int]:
+    """List the transformers whose tap is a decision."""
+    from adnflex.devices.base import truth
+
+    rows = inputs.net.trafo
+    if "controllable" not in rows.columns:
+        return []
+    return [int(i) for i in rows.index[rows["in_service"].astype(bool) & truth(rows["controllable"])]]
+
+
+def read_tap_changers(inputs: Inputs, grid: Grid) -> list[TapChanger]:
+    """Read the tap changers of transformers (see `Grid.taps`) and of grid connections."""
+    return [*_of_trafos(inputs, grid), *_of_connections(inputs)]
+
+
+def _of_trafos(inputs: Inputs, grid: Grid) -> list[TapChanger]:
+    found = []
+    for taps in grid.taps:
+        first = taps.trafos[0]
+        row = inputs.net.trafo.loc[first]
+        node = int(grid.f[taps.branch])
+        bus = int(row["lv_bus"] if grid.branches[taps.branch].flipped else row["hv_bus"])
+        place = Place("tap changer", "trafo", first, str(row.get("name") or ""), bus, node)
+        found.append(
+            TapChanger(
+                place,
+                taps.branch,
+                taps.trafos,
+                np.array(taps.positions, dtype=float).T,
+                1 / taps.ratios**2,
+                taps.present,
+                move_rules(inputs, place, row),
+            )
+        )
+    return found
+
+
+def _of_connections(inputs: Inputs) -> list[TapChanger]:
+    found: list[TapChanger] = []
+    columns = ("tap_pos", "tap_min", "tap_max", "tap_neutral", "tap_step_percent")
+    if not set(columns) <= set(inputs.net.ext_grid.columns):
+        return found
+    for place, row in inputs.controllable("ext_grid", "tap changer"):
+        if all(np.isnan(float(row[c])) for c in columns):
+            continue
+        pos, low, high, neutral, step = (inputs.number(place, row, c) for c in columns)
+        positions = np.arange(round(low), round(high) + 1, dtype=float)
+        vm = 1 + (positions - neutral) * step / 100
+        if not (low <= pos <= high) or pos != round(pos):
+            inputs.faults.append(f"{place}: tap_pos is {pos:g}; it has to be an integer from {low:g} to {high:g}.")
+            continue
+        if vm.min() <= 0:
+            inputs.faults.append(
+                f"{place}: its tap positions reach {vm.min():g} pu; correct tap_step_percent or tap_min."
+            )
+            continue
+        present = round(pos) - round(low)
+        inputs.require(
+            abs(vm[present] - float(row["vm_pu"])) < 1e-6,
+            place,
+            f"vm_pu is {row['vm_pu']:g} but tap_pos {pos:g} means {vm[present]:g}; set both to the same.",
+        )
+        rules = move_rules(inputs, place, row)
+        found.append(TapChanger(place, None, (place.index,), positions[None, :], vm**2, present, rules))
+    return found

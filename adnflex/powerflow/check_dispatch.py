@@ -1,0 +1,262 @@
+"""The verdict on a dispatch: every period pushed back, run in full AC, compared with every claim and limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from adnflex.powerflow.limits import LIMIT_COLUMNS, VIOLATION_COLUMNS
+from adnflex.powerflow.periods import Measured
+from adnflex.results import DispatchCheck, DispatchPlan
+
+__all__ = ["SOURCE_TOLERANCE_MW", "check_dispatch"]
+
+FloatArray = NDArray[np.float64]
+
+# Import of a source beyond its limit that is rounding of the conic solver [MW, Mvar].
+SOURCE_TOLERANCE_MW = 1e-3
+
+
+def check_dispatch(
+    plan: DispatchPlan,
+    measured: Sequence[Measured],
+    faults: pd.DataFrame,
+    source_limits: pd.DataFrame,
+    items: Callable[[pd.DataFrame, FloatArray], pd.DataFrame],
+    voltage_limits: pd.DataFrame,
+    loading_limit: pd.Series,
+) -> DispatchCheck:
+    """Judge a plan by its power flows.
+
+    Parameters
+    ----------
+    plan : DispatchPlan
+        The plan.
+    measured : sequence of Measured
+        Power flow of every period of every scenario.
+    faults : pandas.DataFrame
+        Device limits that the set-points break, in the form of `DispatchCheck.violations`.
+    source_limits : pandas.DataFrame
+        Index (table, index) of the sources; ``min_p_mw``, ``max_p_mw``, ``min_q_mvar``, ``max_q_mvar``.
+    items : callable
+        Costs by scenario and item, given AC imports (index (scenario, period), columns (table, index)) and losses.
+    voltage_limits : pandas.DataFrame
+        Index: bus; ``vm_min_pu``, ``vm_max_pu``.
+    loading_limit : pandas.Series
+        Index (element, index) [%].
+    """
+    periods = _periods(plan, measured)
+    source_limit_rows, source_violations = _sources(measured, source_limits)
+    violations = pd.concat([_violations(measured), source_violations, faults], ignore_index=True)[_VIOLATIONS]
+    counts = violations.groupby(["scenario", "period"]).size()
+    periods["violations"] = counts.reindex(periods.index).fillna(0).astype(int)
+    limits = pd.concat([_limits(measured), source_limit_rows], ignore_index=True)[_LIMITS]
+    structural = _structure(measured)
+    passed = not structural and violations.empty
+    costs, objective = _costs(plan, measured, items)
+    absolute, relative, notes = _certificate(plan, objective) if passed else (None, None, ())
+    vm = _by_period(plan, {(m.scenario, m.period): m.vm_pu for m in measured}, "bus")
+    loading = _by_period(plan, {(m.scenario, m.period): m.loading_percent for m in measured}, None)
+    return DispatchCheck(
+        passed=passed,
+        verdict=structural or _verdict(plan, violations, limits),
+        objective=objective,
+        costs=costs,
+        certificate=relative,
+        certificate_absolute=absolute,
+        periods=periods,
+        violations=violations,
+        limits=limits,
+        vm_pu=vm,
+        loading_percent=loading,
+        loading_limit_percent=loading_limit,
+        vm_min_pu=voltage_limits["vm_min_pu"],
+        vm_max_pu=voltage_limits["vm_max_pu"],
+        deviations=_deviations(plan, periods, vm, loading),
+        notes=notes,
+    )
+
+
+_VIOLATIONS = ["scenario", "period", *VIOLATION_COLUMNS]
+_LIMITS = [*LIMIT_COLUMNS[:2], "scenario", "period", *LIMIT_COLUMNS[2:]]
+
+
+def _structure(measured: Sequence[Measured]) -> str:
+    for m in measured:
+        where = f"in period {m.period}" + (f" of scenario {m.scenario}" if m.scenario else "")
+        if not m.converged:
+            return f"AC power flow does not converge {where}"
+        if not m.radial:
+            return f"a closed path remains {where}: the net is not radial"
+        if m.dark:
+            return f"bus {', '.join(map(str, m.dark[:5]))} would be without supply {where}"
+    return ""
+
+
+def _verdict(plan: DispatchPlan, violations: pd.DataFrame, limits: pd.DataFrame) -> str:
+    if len(violations):
+        share = violations["excess"].abs() / violations["limit"].abs().clip(lower=1e-9)
+        v = violations.loc[share.idxmax()]
+        return (
+            f"{len(violations)} limit{'s' if len(violations) > 1 else ''} violated; worst: {v['kind']} at "
+            f"{v['element']} {v['index']} in period {v['period']}, {v['value']:.5g} {v['unit']} "
+            f"against {v['limit']:.5g} {v['unit']}"
+        )
+    runs = len(plan.periods) * len(plan.scenarios)
+    return (
+        f"all {runs} power flows converged, radial, everything supplied, all {int(limits['checked'].sum())} limits met"
+    )
+
+
+def _periods(plan: DispatchPlan, measured: Sequence[Measured]) -> pd.DataFrame:
+    rows = {}
+    for m in measured:
+        model = plan.of(plan.balance, m.scenario).loc[m.period]
+        tight = plan.of(plan.recovery, m.scenario).loc[m.period]
+        row: dict[str, object] = {
+            "converged": m.converged,
+            "losses_mw": m.losses_mw,
+            "losses_model_mw": model["losses_mw"],
+            "grid_mw": float(m.sources["p_mw"].sum()) if len(m.sources) else np.nan,
+            "grid_model_mw": model["grid_mw"],
+            "grid_mvar": float(m.sources["q_mvar"].sum()) if len(m.sources) else np.nan,
+            "grid_model_mvar": model["grid_mvar"],
+            "cone_gap": tight["gap"],
+            "invented_kw": tight["invented_kw"],
+            "method": tight["method"],
+        }
+        vm = m.vm_pu.dropna()
+        off = (vm - plan.of(plan.vm_pu, m.scenario).loc[m.period]).abs().dropna()
+        for name, series, pick in (("vm_min", vm, "idxmin"), ("vm_max", vm, "idxmax"), ("vm_deviation", off, "idxmax")):
+            place = getattr(series, pick)() if len(series) else -1
+            row[f"{name}_pu"] = float(series[place]) if len(series) else np.nan
+            row[f"{name}_bus"] = int(place)
+        loading = m.loading_percent.dropna()
+        worst = loading.idxmax() if len(loading) else ("", -1)
+        row["loading_percent"] = float(loading[worst]) if len(loading) else np.nan
+        row["loading_element"], row["loading_index"] = worst[0], int(worst[1])
+        rows[m.scenario, m.period] = row
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.index = pd.MultiIndex.from_tuples(list(rows), names=["scenario", "period"])
+    return frame
+
+
+def _violations(measured: Sequence[Measured]) -> pd.DataFrame:
+    parts = [m.violations.assign(scenario=m.scenario, period=m.period) for m in measured if len(m.violations)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_VIOLATIONS)
+
+
+def _limits(measured: Sequence[Measured]) -> pd.DataFrame:
+    """Worst place and hour of every kind of limit."""
+    parts = [m.limits.assign(scenario=m.scenario, period=m.period) for m in measured if len(m.limits)]
+    if not parts:
+        return pd.DataFrame(columns=_LIMITS)
+    every = pd.concat(parts, ignore_index=True)
+    rows = []
+    for _, group in every.groupby(["kind", "element"], sort=False):
+        worst = group.loc[group["margin"].idxmin()].copy()
+        worst["checked"] = int(group["checked"].sum())
+        rows.append(worst)
+    return pd.DataFrame(rows).reset_index(drop=True)
+
+
+def _sources(measured: Sequence[Measured], limits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Import of every source against its limits."""
+    rows: list[dict[str, object]] = []
+    bad: list[dict[str, object]] = []
+    for (table, index), limit in limits.iterrows():
+        for kind, quantity, column, sign, unit in (
+            ("import low", "p_mw", "min_p_mw", -1.0, "MW"),
+            ("import high", "p_mw", "max_p_mw", 1.0, "MW"),
+            ("reactive import low", "q_mvar", "min_q_mvar", -1.0, "Mvar"),
+            ("reactive import high", "q_mvar", "max_q_mvar", 1.0, "Mvar"),
+        ):
+            most = float(limit[column])
+            if not np.isfinite(most):
+                continue
+            found = [
+                (sign * (float(m.sources.at[(table, index), quantity]) - most), m) for m in measured if len(m.sources)
+            ]
+            if not found:
+                continue
+            place = {"element": table, "index": index, "limit": most, "unit": unit, "kind": kind}
+            for excess, m in found:
+                entry = {**place, "scenario": m.scenario, "period": m.period, "value": most + sign * excess}
+                if excess > SOURCE_TOLERANCE_MW:
+                    bad.append({**entry, "excess": excess})
+            excess, m = max(found, key=lambda pair: pair[0])
+            worst = {"scenario": m.scenario, "period": m.period, "value": most + sign * excess, "margin": -excess}
+            rows.append({**place, **worst, "checked": len(found)})
+    return pd.DataFrame(rows, columns=_LIMITS), pd.DataFrame(bad, columns=_VIOLATIONS)
+
+
+def _costs(
+    plan: DispatchPlan, measured: Sequence[Measured], items: Callable[[pd.DataFrame, FloatArray], pd.DataFrame]
+) -> tuple[pd.DataFrame, float]:
+    index = pd.MultiIndex.from_tuples([(m.scenario, m.period) for m in measured], names=["scenario", "period"])
+    if not all(m.converged for m in measured):
+        costs = pd.DataFrame({"cost": np.nan, "model": plan.costs["cost"]})
+        return costs, np.nan
+    imports = pd.DataFrame(
+        [m.sources["p_mw"].to_numpy() for m in measured], index=index, columns=measured[0].sources.index
+    )
+    by_scenario = items(imports, np.array([m.losses_mw for m in measured]))
+    expected = plan.scenarios["probability"].to_numpy() @ by_scenario.to_numpy()
+    costs = pd.DataFrame(
+        {"cost": expected, "model": plan.costs["cost"].reindex(by_scenario.columns)}, index=by_scenario.columns
+    )
+    costs.index.name = "item"
+    return costs, float(expected.sum())
+
+
+def _certificate(plan: DispatchPlan, objective: float) -> tuple[float | None, float | None, tuple[str, ...]]:
+    if plan.options.get("objective", "cost") != "cost":
+        objective = plan.objective
+    difference = objective - plan.bound
+    if difference < -1e-5 * max(abs(objective), 1e-6):
+        note = (
+            f"the bound {plan.bound:.8g} lies above the AC objective {objective:.8g} {plan.currency}: the two "
+            "disagree, so there is no certificate; please report this."
+        )
+        return None, None, (note,)
+    absolute = max(difference, 0.0)
+    return absolute, absolute / abs(objective) if abs(objective) > 1e-9 else None, ()
+
+
+def _by_period(plan: DispatchPlan, parts: dict[tuple[int, int], pd.Series], name: str | None) -> pd.DataFrame:
+    frame = pd.DataFrame(list(parts.values()))
+    frame.index = pd.MultiIndex.from_tuples(list(parts), names=["scenario", "period"])
+    if name is None and len(frame.columns):
+        frame.columns = pd.MultiIndex.from_tuples(list(frame.columns), names=["element", "index"])
+    else:
+        frame.columns.name = name
+    return frame.droplevel("scenario") if len(plan.scenarios) == 1 else frame
+
+
+def _deviations(plan: DispatchPlan, periods: pd.DataFrame, vm: pd.DataFrame, loading: pd.DataFrame) -> pd.DataFrame:
+    """Model against AC, worst place and hour."""
+    rows: list[tuple[object, ...]] = []
+    off = periods["vm_deviation_pu"].dropna()
+    if len(off):
+        s, t = off.idxmax()
+        rows.append(("voltage", float(off.max()), "pu", s, t, "bus", int(periods.at[(s, t), "vm_deviation_bus"])))
+    both = loading.columns.intersection(plan.loading_percent.columns) if len(plan.loading_percent.columns) else None
+    if both is not None and len(both):
+        difference = (
+            (loading[both] - plan.loading_percent[both]).abs().stack(list(range(both.nlevels)), future_stack=True)
+        )
+        if difference.notna().any():
+            where = difference.idxmax()
+            s, t = (0, where[0]) if vm.index.nlevels == 1 else where[:2]
+            rows.append(("loading", float(difference.max()), "%", s, t, where[-2], int(where[-1])))
+    for name, unit in (("losses_mw", "MW"), ("grid_mw", "MW"), ("grid_mvar", "Mvar")):
+        model = periods[name.replace("_mw", "_model_mw").replace("_mvar", "_model_mvar")]
+        difference = (periods[name] - model).abs().dropna()
+        if len(difference):
+            s, t = difference.idxmax()
+            label = {"losses_mw": "losses", "grid_mw": "import", "grid_mvar": "reactive import"}[name]
+            rows.append((label, float(difference.max()), unit, s, t, "net", ""))
+    return pd.DataFrame(rows, columns=["quantity", "max_abs", "unit", "scenario", "period", "element", "index"])

@@ -1,0 +1,131 @@
+"""Full AC power flow of every period and scenario of a dispatch, measured only."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandapower import pandapowerNet
+
+from adnflex.grid.setpoints import PushBack
+from adnflex.powerflow.limits import measure_limits
+from adnflex.powerflow.run import losses_mw, run_ac
+from adnflex.powerflow.structure import is_radial, unsupplied
+from adnflex.results import DispatchPlan
+
+__all__ = ["Measured", "measure_periods"]
+
+FloatArray = NDArray[np.float64]
+Point = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one power flow says.
+
+    Attributes
+    ----------
+    scenario, period : int
+        The point.
+    converged, radial : bool
+        Whether power flow converged, and the net is a forest.
+    dark : tuple of int
+        Buses without supply.
+    vm_pu : pandas.Series
+        Voltages by bus [pu].
+    loading_percent : pandas.Series
+        By (element, index) [%].
+    limits, violations : pandas.DataFrame
+        See `adnflex.powerflow.limits.measure_limits`.
+    losses_mw : float
+        Network losses [MW].
+    sources : pandas.DataFrame
+        Index (table, index); ``p_mw``, ``q_mvar`` of every external grid and slack generator.
+    """
+
+    scenario: int
+    period: int
+    converged: bool
+    radial: bool
+    dark: tuple[int, ...]
+    vm_pu: pd.Series
+    loading_percent: pd.Series
+    limits: pd.DataFrame
+    violations: pd.DataFrame
+    losses_mw: float
+    sources: pd.DataFrame
+
+
+def measure_periods(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> list[Measured]:
+    """Run every period of every scenario.
+
+    Parameters
+    ----------
+    plan : DispatchPlan
+        The plan.
+    net : pandapowerNet
+        The net that it was made for; it is not changed.
+    executor : concurrent.futures.Executor, optional
+        Runs scenarios side by side.
+    """
+    scenarios = [int(s) for s in plan.scenarios.index]
+    work = partial(_one_scenario, plan, net)
+    parts = map(work, scenarios) if executor is None else executor.map(work, scenarios)
+    return [m for part in parts for m in part]
+
+
+def _one_scenario(plan: DispatchPlan, net: pandapowerNet, scenario: int) -> list[Measured]:
+    push = PushBack(plan, net)
+    return [_measure(push.at(t, scenario), plan, scenario, t) for t in plan.periods]
+
+
+def _measure(new: pandapowerNet, plan: DispatchPlan, scenario: int, period: int) -> Measured:
+    converged = run_ac(new)
+    radial = True
+    dark: tuple[int, ...] = ()
+    if len(plan.switches) or period == plan.periods[0]:
+        radial = is_radial(new, plan.switches if len(plan.switches) else _NO_SWITCHES)
+        dark = tuple(unsupplied(new, plan.vm_pu.columns))
+    if not converged:
+        empty = pd.DataFrame()
+        nothing = pd.Series(np.nan, index=new.bus.index)
+        return Measured(
+            scenario, period, False, radial, dark, nothing, pd.Series(dtype=float), empty, empty, np.nan, empty
+        )
+    limits, violations, _ = measure_limits(new, plan.vm_limits)
+    loading = {
+        (element, int(i)): float(x)
+        for element in ("line", "trafo")
+        if len(new[element])
+        for i, x in new[f"res_{element}"]["loading_percent"].items()
+    }
+    return Measured(
+        scenario,
+        period,
+        True,
+        radial,
+        dark,
+        new.res_bus["vm_pu"].copy(),
+        pd.Series(loading, dtype=float),
+        limits,
+        violations,
+        losses_mw(new),
+        _sources(new),
+    )
+
+
+_NO_SWITCHES = pd.DataFrame({"element": [], "index": []})
+
+
+def _sources(new: pandapowerNet) -> pd.DataFrame:
+    parts = {}
+    for table in ("ext_grid", "gen"):
+        for i in new[table].index[new[table]["in_service"].astype(bool)] if len(new[table]) else []:
+            if table == "ext_grid" or bool(new.gen.at[i, "slack"]):
+                row = new[f"res_{table}"].loc[i]
+                parts[table, int(i)] = (float(row["p_mw"]), float(row["q_mvar"]))
+    return pd.DataFrame.from_dict(parts, orient="index", columns=["p_mw", "q_mvar"])

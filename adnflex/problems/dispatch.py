@@ -1,0 +1,288 @@
+"""Dispatch over scenarios and periods as a mixed-integer second-order cone programme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+
+from adnflex.devices import Device, Frame, GridConnection, Horizon, TapChanger
+from adnflex.formulations.attachments import Attachments
+from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
+from adnflex.formulations.distflow import declare_distflow, declare_voltages
+from adnflex.formulations.radiality import declare_radiality
+from adnflex.grid.model import BoolArray, Grid
+from adnflex.grid.operating_points import OperatingPoints
+from adnflex.grid.topology import must_close
+from adnflex.solvers.conic import ConicForm, compile_model
+
+__all__ = ["Costs", "Dispatch", "Topology", "build_dispatch"]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Prices that belong to no device.
+
+    Attributes
+    ----------
+    loss_per_mwh : float
+        Of energy lost in the network [money/MWh].
+    carbon_per_kg : float
+        Of emissions [money/kg].
+    carbon_budget_kg : float or None
+        Largest expected emission [kg].
+    minimise : str
+        ``cost`` or ``carbon``.
+    """
+
+    loss_per_mwh: float = 0.0
+    carbon_per_kg: float = 0.0
+    carbon_budget_kg: float | None = None
+    minimise: str = "cost"
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Which periods share switch states, and what operations cost.
+
+    Attributes
+    ----------
+    spans : tuple of range
+        Periods with the same states, in order; empty: the present states stay.
+    cost : float
+        Of one operation [money].
+    budget : int or None
+        Largest number of operations over the horizon.
+    """
+
+    spans: tuple[range, ...] = ()
+    cost: float = 0.0
+    budget: int | None = None
+
+    def span_of(self, t: int) -> int:
+        """Return the number of the span that a period belongs to."""
+        return next(i for i, span in enumerate(self.spans) if t in span)
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """The model, its conic form and where its variables stand.
+
+    Attributes
+    ----------
+    points : OperatingPoints
+        The grid and what follows its profile.
+    devices : list of Device
+        What is dispatched.
+    frame : Frame
+        Time axis, voltages, attachments.
+    topology : Topology
+        What may be switched when.
+    free : (k,) array of int
+        Branches that may be open.
+    bounds : Bounds
+        Of all points together.
+    model : pyomo ConcreteModel
+        The model; ``at[s, t]`` is a point, ``device[i]`` a device.
+    form : ConicForm
+        Its arrays.
+    costs : Costs
+        Prices that belong to no device.
+    items : dict of str to list
+        Cost expressions by item and scenario.
+    emissions : list
+        Emission expressions by scenario [kg].
+    """
+
+    points: OperatingPoints
+    devices: list[Device]
+    frame: Frame
+    topology: Topology
+    free: NDArray[np.int64]
+    bounds: Bounds
+    model: pyo.ConcreteModel
+    form: ConicForm
+    costs: Costs
+    items: dict[str, list[Any]]
+    emissions: list[Any]
+
+    @property
+    def horizon(self) -> Horizon:
+        """The time axis."""
+        return self.frame.horizon
+
+    def closed_at(self, x: NDArray[np.float64], t: int) -> BoolArray:
+        """States of all branches in a period at a point of the model."""
+        closed = np.asarray(self.points.grid.closed).copy()
+        if self.topology.spans:
+            states = self.model.states[self.topology.span_of(t)]
+            closed[:] = True
+            closed[self.free] = x[self.form.columns_of(states.z[k] for k in self.free)] > 0.5
+        return closed
+
+    def variable(self, name: str, size: int) -> NDArray[np.int64]:
+        """Columns (S, T, size) of an indexed variable of every point; -1 for members that are no column."""
+        h = self.horizon
+        columns = np.full((h.scenarios, h.periods, size), -1, dtype=np.int64)
+        known = self.form.columns()
+        for s, t in h.points:
+            for k, var in getattr(self.model.at[s, t], name).items():
+                columns[s, t, k] = known.get(id(var), -1)
+        return columns
+
+
+def build_dispatch(
+    points: OperatingPoints,
+    horizon: Horizon,
+    devices: Sequence[Device],
+    costs: Costs,
+    topology: Topology,
+    modes: frozenset[tuple[int, int]] = frozenset(),
+) -> Dispatch:
+    """Declare the model: voltages, devices, branch flow at every point, the objective.
+
+    Parameters
+    ----------
+    points : OperatingPoints
+        The grid and what follows its profile.
+    horizon : Horizon
+        The time axis.
+    devices : sequence of Device
+        What is dispatched.
+    costs : Costs
+        Prices that belong to no device.
+    topology : Topology
+        What may be switched when.
+    modes : frozenset of (int, int)
+        Storage index and period with a binary charge mode.
+    """
+    grid = points.grid
+    free = np.flatnonzero(~must_close(grid)) if topology.spans else np.array([], dtype=np.int64)
+    if not topology.spans and not grid.closed.all():
+        # states are given: what is open is no branch, and its charging stays at its ends
+        raise ValueError("open branches need a topology; give a grid of closed branches.")
+    bounds = compute_bounds(grid, _ranges(points, devices))
+    model = pyo.ConcreteModel()
+    model.at = pyo.Block(range(horizon.scenarios), range(horizon.periods))
+    for s, t in horizon.points:
+        declare_voltages(model.at[s, t], grid, bounds)
+    frame = Frame(
+        horizon,
+        grid.base_mva,
+        lambda s, t, node: model.at[s, t].v[node],
+        bounds.v_min,
+        bounds.v_max,
+        {point: Attachments() for point in horizon.points},
+        modes,
+    )
+    model.device = pyo.Block(range(len(devices)))
+    for i, device in enumerate(devices):
+        device.declare(model.device[i], frame)
+    _declare_states(model, grid, bounds, topology, free)
+    for s, t in horizon.points:
+        states = model.states[topology.span_of(t)] if topology.spans else None
+        declare_distflow(model.at[s, t], points.at(s, t), bounds, free.tolist(), more=frame.at[s, t], states=states)
+    items, emissions = _items(model, devices, frame, costs, grid, topology)
+    expected = _expectation(horizon, emissions)
+    total = pyo.quicksum(_expectation(horizon, parts) for parts in items.values())
+    if costs.carbon_budget_kg is not None:
+        model.carbon_budget = pyo.Constraint(expr=expected <= costs.carbon_budget_kg)
+    model.objective = pyo.Objective(expr=total if costs.minimise == "cost" else expected + 1e-6 * total)
+    return Dispatch(
+        points,
+        list(devices),
+        frame,
+        topology,
+        free,
+        bounds,
+        model,
+        compile_model(model),
+        costs,
+        items,
+        emissions,
+    )
+
+
+def _expectation(horizon: Horizon, parts: Sequence[Any]) -> Any:
+    return pyo.quicksum(float(w) * part for w, part in zip(horizon.probabilities, parts, strict=True))
+
+
+def _ranges(points: OperatingPoints, devices: Sequence[Device]) -> Ranges:
+    """Intervals of everything that varies between points."""
+    grid = points.grid
+    p, q, g, b = (
+        np.stack([a.min(axis=(0, 1)), a.max(axis=(0, 1))]) for a in (points.p, points.q, points.y.real, points.y.imag)
+    )
+    root_v, ratio = np.stack([grid.root_v] * 2), np.stack([grid.ratio] * 2)
+    for device in devices:
+        node = device.place.node
+        p_low, p_high, q_low, q_high = device.reach()
+        p[:, node] += np.array([p_low, p_high]) / grid.base_mva
+        q[:, node] += np.array([q_low, q_high]) / grid.base_mva
+        if isinstance(device, TapChanger):
+            if device.branch is None:
+                root_v[:, node] = device.factor.min(), device.factor.max()
+            else:
+                ratios = 1 / np.sqrt(device.factor)
+                ratio[:, device.branch] = ratios.min(), ratios.max()
+    return Ranges(p, q, g, b, root_v, ratio)
+
+
+def _declare_states(
+    model: pyo.ConcreteModel, grid: Grid, bounds: Bounds, topology: Topology, free: NDArray[np.int64]
+) -> None:
+    """Switch states of every span, radial and connected, and the operations between spans."""
+    if not topology.spans:
+        return
+    spans = range(len(topology.spans))
+    model.states = pyo.Block(spans)
+    roots = [int(r) for r in grid.roots]
+    for i in spans:
+        declare_radiality(model.states[i], grid.f, grid.t, roots, grid.n, free.tolist(), bounds.direction)
+    if not topology.cost and topology.budget is None:
+        return
+    model.operated = pyo.Var(spans, free.tolist(), bounds=(0, 1))
+    model.operations = pyo.ConstraintList()
+    for i in spans:
+        for k in free.tolist():
+            before = model.states[i - 1].z[k] if i else float(grid.closed[k])
+            now = model.states[i].z[k]
+            model.operations.add(model.operated[i, k] >= now - before)
+            model.operations.add(model.operated[i, k] >= before - now)
+    if topology.budget is not None:
+        model.operations.add(sum(model.operated.values()) <= topology.budget)
+
+
+def _items(
+    model: pyo.ConcreteModel,
+    devices: Sequence[Device],
+    frame: Frame,
+    costs: Costs,
+    grid: Grid,
+    topology: Topology,
+) -> tuple[dict[str, list[Any]], list[Any]]:
+    """Cost expressions by item and scenario, and emissions by scenario."""
+    h = frame.horizon
+    items: dict[str, list[Any]] = {}
+    emissions: list[Any] = [0.0] * h.scenarios
+    for i, device in enumerate(devices):
+        for item, parts in device.costs(model.device[i], frame).items():
+            old = items.get(item, [0.0] * h.scenarios)
+            items[item] = [a + b for a, b in zip(old, parts, strict=True)]
+        if isinstance(device, GridConnection):
+            more = device.emissions(model.device[i], frame)
+            emissions = [a + b for a, b in zip(emissions, more, strict=True)]
+    if costs.loss_per_mwh:
+        rate = costs.loss_per_mwh * grid.base_mva * h.hours
+        items["losses"] = [
+            rate * pyo.quicksum(model.at[s, t].loss for t in range(h.periods)) for s in range(h.scenarios)
+        ]
+    if costs.carbon_per_kg:
+        items["carbon"] = [costs.carbon_per_kg * part for part in emissions]
+    if topology.spans and topology.cost:
+        items["switching"] = [topology.cost * pyo.quicksum(model.operated.values())] * h.scenarios
+    return items, emissions

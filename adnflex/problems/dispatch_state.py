@@ -1,0 +1,257 @@
+"""What a dispatch does, once its decisions are chosen: exact power flow, costs and limits at every point."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+
+from adnflex.devices import GridConnection, Schedule, TapChanger
+from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.sweep import Flow, RadialFlow
+from adnflex.problems.dispatch import Dispatch
+
+__all__ = ["Excess", "State", "evaluate"]
+
+# Rounding that no limit minds: squared voltage and current relative, import [MW].
+_VM, _LOADING, _IMPORT = 1e-6, 1e-5, 2e-4
+
+
+@dataclass(frozen=True)
+class Excess:
+    """The worst violation of a kind of limit at a point.
+
+    Attributes
+    ----------
+    kind : str
+        ``voltage low``, ``voltage high``, ``loading``, ``import low`` ... or ``no power flow``.
+    s, t : int
+        The point.
+    where : int
+        Node or branch.
+    value, limit : float
+        In the unit of the kind.
+    share : float
+        Violation relative to the limit.
+    """
+
+    kind: str
+    s: int
+    t: int
+    where: int
+    value: float
+    limit: float
+    share: float
+
+
+@dataclass(frozen=True)
+class State:
+    """A dispatch as it runs.
+
+    Attributes
+    ----------
+    x : (N,) array
+        The point of the model.
+    schedules : list of Schedule
+        Of every device.
+    grids : dict
+        Grid of every point with all withdrawals, ratios and root voltages.
+    flows : dict
+        Exact power flow of every point; None where there is none.
+    grid_mw, grid_mvar : (S, T, R) array
+        Import of every root.
+    items : dict of str to (S,) array
+        Costs by item and scenario [money].
+    carbon_kg : (S,) array
+        Emissions.
+    objective : float
+        Expected cost (or emission, where that is minimised).
+    excess : list of Excess
+        Violated limits.
+    """
+
+    x: NDArray[np.float64]
+    schedules: list[Schedule]
+    grids: dict[tuple[int, int], Grid]
+    flows: dict[tuple[int, int], Flow | None]
+    grid_mw: FloatArray
+    grid_mvar: FloatArray
+    items: dict[str, FloatArray]
+    carbon_kg: FloatArray
+    objective: float
+    excess: list[Excess]
+
+    @property
+    def feasible(self) -> bool:
+        """Whether every limit is met."""
+        return not self.excess
+
+    @property
+    def worst(self) -> float:
+        """Largest relative violation."""
+        return max((e.share for e in self.excess), default=0.0)
+
+
+def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
+    """Run the decisions of a model's point through exact radial power flow.
+
+    Parameters
+    ----------
+    dispatch : Dispatch
+        The model.
+    x : (N,) array
+        A point of its conic form; flows and voltages in it are not used.
+    """
+    x = x.copy()
+    x[dispatch.form.integer] = np.round(x[dispatch.form.integer])
+    dispatch.form.load(x)
+    schedules = [d.schedule(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(dispatch.devices)]
+    grids = _grids(dispatch, schedules)
+    closed = {t: dispatch.closed_at(x, t) for t in range(dispatch.horizon.periods)}
+    flows = _flows(grids, closed)
+    grid_mw, grid_mvar = _imports(dispatch, grids, flows)
+    items, carbon = _costs(dispatch, grid_mw, flows)
+    weights = dispatch.horizon.probabilities
+    cost = float(sum(weights @ part for part in items.values()))
+    objective = cost if dispatch.costs.minimise == "cost" else float(weights @ carbon) + 1e-6 * cost
+    excess = _excess(dispatch, grids, flows, grid_mw, grid_mvar, carbon)
+    return State(x, schedules, grids, flows, grid_mw, grid_mvar, items, carbon, objective, excess)
+
+
+def _grids(dispatch: Dispatch, schedules: list[Schedule]) -> dict[tuple[int, int], Grid]:
+    points = dispatch.points
+    base = points.grid
+    p, q, y = points.p.copy(), points.q.copy(), points.y.copy()
+    shape = p.shape[:2]
+    ratio = np.broadcast_to(base.ratio, (*shape, base.m)).copy()
+    root_v = np.broadcast_to(base.root_v, (*shape, base.n)).copy()
+    for i, (device, plan) in enumerate(zip(dispatch.devices, schedules, strict=True)):
+        if isinstance(device, GridConnection):
+            continue
+        node = device.place.node
+        p[:, :, node] += plan.p_mw / base.base_mva
+        q[:, :, node] += plan.q_mvar / base.base_mva
+        # a withdrawal P + jQ at 1 pu is the admittance P - jQ
+        y[:, :, node] += np.conj(plan.shunt_mva) / base.base_mva
+        if isinstance(device, TapChanger):
+            step = _steps(dispatch, i, device)
+            if device.branch is None:
+                root_v[:, :, node] = device.factor[step]
+            else:
+                ratio[:, :, device.branch] = 1 / np.sqrt(device.factor[step])
+    return {
+        (s, t): base.replace(
+            p=p[s, t].copy(), q=q[s, t].copy(), y=y[s, t].copy(), ratio=ratio[s, t].copy(), root_v=root_v[s, t].copy()
+        )
+        for s, t in dispatch.horizon.points
+    }
+
+
+def _steps(dispatch: Dispatch, i: int, device: TapChanger) -> NDArray[np.int64]:
+    from adnflex.formulations.positions import picked
+
+    return np.array(picked(dispatch.model.device[i], dispatch.horizon.periods, len(device.factor)))
+
+
+def _flows(grids: dict[tuple[int, int], Grid], closed: dict[int, BoolArray]) -> dict[tuple[int, int], Flow | None]:
+    adjacency = None
+    flows: dict[tuple[int, int], Flow | None] = {}
+    for (s, t), grid in grids.items():
+        solver = RadialFlow(grid, adjacency=adjacency)
+        adjacency = solver.adjacency
+        flows[s, t] = solver.solve(closed[t])
+    return flows
+
+
+def _imports(
+    dispatch: Dispatch, grids: dict[tuple[int, int], Grid], flows: dict[tuple[int, int], Flow | None]
+) -> tuple[FloatArray, FloatArray]:
+    h = dispatch.horizon
+    roots = [d.place.node for d in dispatch.devices if isinstance(d, GridConnection)]
+    found = np.full((h.scenarios, h.periods, len(roots)), np.nan, dtype=complex)
+    for (s, t), flow in flows.items():
+        if flow is not None:
+            found[s, t] = flow.supplied(grids[s, t])[roots] * dispatch.points.grid.base_mva
+    return found.real, found.imag
+
+
+def _costs(
+    dispatch: Dispatch, grid_mw: FloatArray, flows: dict[tuple[int, int], Flow | None]
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Items as the model has them, those of the network by exact power flow."""
+    h, base = dispatch.horizon, dispatch.points.grid.base_mva
+    items = {item: np.array([float(pyo.value(e)) for e in parts]) for item, parts in dispatch.items.items()}
+    connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
+    carbon = np.zeros(h.scenarios)
+    items["purchase"] = np.zeros(h.scenarios)
+    for k, d in enumerate(connections):
+        items["purchase"] = items["purchase"] + d.bill(grid_mw[:, :, k], h.hours)
+        carbon = carbon + (d.carbon * grid_mw[:, :, k]).sum(axis=1) * h.hours
+    if "carbon" in items:
+        items["carbon"] = dispatch.costs.carbon_per_kg * carbon
+    if "losses" in items:
+        loss = np.full((h.scenarios, h.periods), np.nan)
+        for (s, t), flow in flows.items():
+            loss[s, t] = np.nan if flow is None else flow.loss * base
+        items["losses"] = dispatch.costs.loss_per_mwh * loss.sum(axis=1) * h.hours
+    return items, carbon
+
+
+def _excess(
+    dispatch: Dispatch,
+    grids: dict[tuple[int, int], Grid],
+    flows: dict[tuple[int, int], Flow | None],
+    grid_mw: FloatArray,
+    grid_mvar: FloatArray,
+    carbon: FloatArray,
+) -> list[Excess]:
+    grid = dispatch.points.grid
+    named = np.array([bool(b) for b in grid.buses]) & np.isnan(grid.root_v)
+    found: list[Excess] = []
+    for (s, t), flow in flows.items():
+        if flow is None:
+            found.append(Excess("no power flow", s, t, -1, math.nan, math.nan, math.inf))
+            continue
+        vm = np.sqrt(flow.v)
+        for kind, over, bound in (
+            ("voltage low", np.sqrt(grid.v_min) - vm, np.sqrt(grid.v_min)),
+            ("voltage high", vm - np.sqrt(grid.v_max), np.sqrt(grid.v_max)),
+        ):
+            over = np.where(named, over, -np.inf)
+            j = int(np.argmax(over))
+            if over[j] > _VM:
+                found.append(Excess(kind, s, t, j, float(vm[j]), float(bound[j]), float(over[j] / bound[j])))
+        found += _overload(grids[s, t], grid, flow, s, t)
+    connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
+    for k, d in enumerate(connections):
+        for kind, value, limit, sign in (
+            ("import low", grid_mw[:, :, k], d.p_min, -1.0),
+            ("import high", grid_mw[:, :, k], d.p_max, 1.0),
+            ("reactive import low", grid_mvar[:, :, k], d.q_min, -1.0),
+            ("reactive import high", grid_mvar[:, :, k], d.q_max, 1.0),
+        ):
+            beyond = sign * (value - limit)
+            for s, t in np.argwhere(beyond > _IMPORT):
+                share = float(beyond[s, t]) / max(abs(limit), grid.base_mva)
+                found.append(Excess(kind, int(s), int(t), d.place.node, float(value[s, t]), limit, share))
+    budget = dispatch.costs.carbon_budget_kg
+    expected = float(dispatch.horizon.probabilities @ carbon)
+    if budget is not None and expected > budget + 1e-4 * max(1.0, abs(budget)):
+        found.append(Excess("carbon", 0, 0, -1, expected, budget, (expected - budget) / max(abs(budget), 1.0)))
+    return found
+
+
+def _overload(now: Grid, base: Grid, flow: Flow, s: int, t: int) -> list[Excess]:
+    rated = now.ratings
+    if not len(rated.limit):
+        return []
+    # ratings at a tapped end are kept behind the ratio of the net as it is
+    stretch = np.where(rated.at_from, now.ratio[rated.branch] / base.ratio[rated.branch], 1.0)
+    loading = flow.currents_at(now, rated) / np.maximum(rated.limit * stretch, 1e-12)
+    r = int(np.argmax(loading))
+    if loading[r] <= 1 + _LOADING:
+        return []
+    return [Excess("loading", s, t, int(rated.branch[r]), float(100 * loading[r]), 100.0, float(loading[r] - 1))]

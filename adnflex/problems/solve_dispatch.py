@@ -1,0 +1,180 @@
+"""Solve a dispatch: relaxation and integers first, exact power flow next, recovery where they disagree."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adnflex.algorithms.recovery import Recovered
+from adnflex.devices import Device, Horizon, Storage
+from adnflex.grid.model import FloatArray
+from adnflex.grid.operating_points import OperatingPoints
+from adnflex.problems.dispatch import Costs, Dispatch, Topology, build_dispatch
+from adnflex.problems.dispatch_state import State, evaluate
+from adnflex.problems.recover_dispatch import network_cones, recover_dispatch
+from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.solvers.gate import Solved, solve_model
+
+__all__ = ["DispatchAnswer", "solve_dispatch"]
+
+log = logging.getLogger(__name__)
+
+# Relaxation and exact power flow count as equal up to this relative difference of the objective.
+_SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class DispatchAnswer:
+    """What solving gave.
+
+    Attributes
+    ----------
+    status : str
+        ``optimal``, ``gap``, ``infeasible``, ``not recovered``, ``time_limit`` or ``interrupted``.
+    dispatch : Dispatch
+        The model as it was last built.
+    state : State or None
+        The dispatch as it runs; where no limit-abiding one was found, the least violating one.
+    relaxed : (N,) array or None
+        The point of the plain relaxation with the same integers.
+    bound : float
+        Proven lower bound of the objective.
+    gap_of, invented_kw : (S, T, m) array
+        Tightness of the plain relaxation.
+    method : str
+        What recovered; empty where nothing had to.
+    progress : list of Progress
+        How incumbent and bound went.
+    solver : str
+        What did it.
+    """
+
+    status: str
+    dispatch: Dispatch
+    state: State | None
+    relaxed: NDArray[np.float64] | None
+    bound: float
+    gap_of: FloatArray
+    invented_kw: FloatArray
+    method: str
+    progress: list[Progress]
+    solver: str
+
+
+class _Clock:
+    """Seconds, progress and the caller's ear."""
+
+    def __init__(self, seconds: float, tell: Callable[[Progress], None] | None) -> None:
+        self.begin, self.seconds, self.tell = time.monotonic(), seconds, tell
+        self.progress: list[Progress] = []
+
+    @property
+    def left(self) -> float:
+        return max(self.begin + self.seconds - time.monotonic(), 1.0)
+
+    def report(self, incumbent: float, bound: float, event: str) -> None:
+        entry = Progress(time.monotonic() - self.begin, incumbent, bound, event)
+        self.progress.append(entry)
+        if self.tell is not None:
+            self.tell(entry)
+
+
+def solve_dispatch(
+    points: OperatingPoints,
+    horizon: Horizon,
+    devices: Sequence[Device],
+    costs: Costs,
+    topology: Topology,
+    *,
+    gap: float = 1e-3,
+    seconds: float = 300.0,
+    solver: str = "auto",
+    exact: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> DispatchAnswer:
+    """Solve a dispatch and make it hold in exact power flow.
+
+    Parameters
+    ----------
+    points, horizon, devices, costs, topology
+        See `adnflex.problems.dispatch.build_dispatch`.
+    gap, seconds : float
+        Relative gap and time limit [s].
+    solver : str
+        See `adnflex.solvers.gate.SOLVERS`.
+    exact : bool
+        The exact equations by spatial branch and bound (SCIP, Gurobi) instead of the relaxation.
+    progress : callable, optional
+        Told incumbent, bound and seconds.
+    """
+    clock = _Clock(seconds, progress)
+    clock.report(math.inf, -math.inf, "building")
+    dispatch, solved = _with_modes(points, horizon, devices, costs, topology, gap, solver, exact, clock)
+    empty = np.zeros((horizon.scenarios, horizon.periods, points.grid.m))
+    if solved.x is None:
+        status = solved.status if solved.status != "optimal" else "infeasible"
+        return DispatchAnswer(
+            status, dispatch, None, None, solved.bound, empty, empty, "", clock.progress, solved.solver
+        )
+    gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
+    state = evaluate(dispatch, solved.x)
+    method, status = "", solved.status
+
+    def enough(value: float) -> bool:
+        return value <= solved.bound + max(gap, _SAME) * max(abs(value), 1e-9)
+
+    if not (state.feasible and enough(state.objective)):
+        clock.report(state.objective if state.feasible else math.inf, solved.bound, "recovery")
+        found: Recovered[State] = recover_dispatch(dispatch, solved.x, enough, clock.left)
+        if found.answer is not None and (not state.feasible or found.answer.objective < state.objective):
+            state, method = found.answer, found.method
+        if not state.feasible:
+            status = "not recovered"
+        elif not enough(state.objective) and status == "optimal":
+            status = "gap"
+    clock.report(state.objective if state.feasible else math.inf, solved.bound, "exact power flow")
+    return DispatchAnswer(
+        status, dispatch, state, solved.x, solved.bound, gaps, invented, method, clock.progress, solved.solver
+    )
+
+
+def _with_modes(
+    points: OperatingPoints,
+    horizon: Horizon,
+    devices: Sequence[Device],
+    costs: Costs,
+    topology: Topology,
+    gap: float,
+    solver: str,
+    exact: bool,
+    clock: _Clock,
+) -> tuple[Dispatch, Solved]:
+    """Solve without charge modes, then with those that the solution shows to be needed."""
+    modes: frozenset[tuple[int, int]] = frozenset()
+    while True:
+        dispatch = build_dispatch(points, horizon, devices, costs, topology, modes)
+        solved = solve_model(
+            dispatch.model,
+            solver,
+            exact=exact,
+            gap=gap,
+            seconds=clock.left,
+            report=clock.report,
+        )
+        if solved.x is None or solved.status == "interrupted":
+            return dispatch, solved
+        dispatch.form.load(solved.x)
+        needed: set[tuple[int, int]] = set()
+        for i, device in enumerate(devices):
+            if isinstance(device, Storage):
+                needed |= device.conflicts(dispatch.model.device[i], dispatch.frame)
+        if needed <= modes:
+            return dispatch, solved
+        log.info("%d charge modes are needed", len(needed))
+        modes = modes | needed

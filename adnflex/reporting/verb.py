@@ -1,0 +1,59 @@
+"""The public verb `adnflex.report`: one name for the report of every kind of result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adnflex.reporting.dispatch import dispatch_report
+from adnflex.reporting.reconfiguration import reconfiguration_report
+from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
+
+__all__ = ["report"]
+
+
+def report(
+    plan: Plan | DispatchPlan | Sequence[DispatchPlan],
+    check: Check | DispatchCheck | Sequence[DispatchCheck | None] | None,
+    path: str | Path,
+    net: pandapowerNet | None = None,
+) -> Path:
+    """Write the report of a plan as one HTML file that opens anywhere, without a network connection.
+
+    Parameters
+    ----------
+    plan : Plan, DispatchPlan or sequence of DispatchPlan
+        The plan: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the first.
+    check : Check, DispatchCheck, sequence of DispatchCheck, or None
+        Its AC check, or their checks in the same order. None reports what was not validated, and the first line
+        says so.
+    path : str or pathlib.Path
+        File to write; an existing one is replaced.
+    net : pandapowerNet, optional
+        The net before the plan. Only needed for the maps of a plan that carries no drawing tables.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        If `plan` or `check` is something else, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from adnflex.reporting._example import example
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report(*example(), path=f"{folder}/report.html").name
+    'report.html'
+    """
+    if isinstance(plan, DispatchPlan) or (isinstance(plan, Sequence) and not isinstance(plan, str | bytes)):
+        return dispatch_report(plan, check, path, net)  # type: ignore[arg-type]
+    return reconfiguration_report(plan, check, path, net)  # type: ignore[arg-type]

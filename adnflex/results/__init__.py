@@ -1,0 +1,10 @@
+"""What comes out: plans (answers, with their bound) and checks (the AC truth about them).
+
+All are frozen, made of DataFrames under the caller's pandapower indices, and plans save to disk.
+"""
+
+from adnflex.results.dispatch import DispatchCheck, DispatchPlan
+from adnflex.results.reconfiguration import Check, Plan
+from adnflex.results.versions import versions
+
+__all__ = ["Check", "DispatchCheck", "DispatchPlan", "Plan", "versions"]

@@ -1,0 +1,330 @@
+"""A day of dispatch: the `DispatchPlan` (every set-point, with its bound) and the `DispatchCheck` (the AC truth)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from adnflex.errors import InputError
+from adnflex.results.tables import frame_of, json_of
+from adnflex.results.versions import versions
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
+
+__all__ = ["DispatchCheck", "DispatchPlan"]
+
+_FORMAT = "adnflex-dispatch-1"
+
+
+@dataclass(frozen=True)
+class DispatchPlan:
+    """Set-points of every device in every period, and of every scenario where there are several.
+
+    Tables *by period* have the index ``period`` (0-based row of the time index) and, where the plan has several
+    scenarios, the index ``(scenario, period)``; `of` returns one scenario of any of them, indexed by period.
+
+    Attributes
+    ----------
+    net_name : str
+        Name of the net.
+    objective, bound : float
+        Expected cost of the horizon as the model has it, and the proven lower bound [currency].
+    gap : float
+        ``(objective - bound) / |objective|``.
+    status : str
+        ``optimal`` (the gap asked for is reached), ``gap`` (ended above it, e.g. because the relaxation is loose),
+        ``time_limit`` or ``interrupted``.
+    currency : str
+        Unit of money, e.g. ``EUR``.
+    hours_per_period : float
+        Length of a period [h].
+    start_hour : float
+        Clock hour at which the first period begins [h].
+    scenarios : pandas.DataFrame
+        Index ``scenario``; ``probability``.
+    costs : pandas.DataFrame
+        Index ``item`` (``purchase``, ``losses``, ``carbon``, ``generation`` ...); ``cost`` (expected) [currency]. The
+        rows add up to `objective`.
+    scenario_costs : pandas.DataFrame
+        Index ``scenario``, columns the same items [currency].
+    energy : pandas.DataFrame
+        Index ``quantity`` (``imported``, ``exported``, ``losses``, ``load``, ``available``, ``used``, ``curtailed``);
+        ``mwh`` (expected). And ``carbon`` in `carbon_kg`.
+    carbon_kg : float
+        Expected emissions of the imported energy [kg].
+    balance : pandas.DataFrame
+        By period; ``grid_mw``, ``grid_mvar`` (import positive), ``load_mw`` (all rigid and flexible load without
+        electric vehicles), ``ev_mw``, ``must_take_mw`` (uncontrollable generation), ``available_mw``, ``used_mw``
+        (controllable generation), ``charge_mw``, ``discharge_mw``, ``losses_mw``, ``price`` [currency/MWh].
+    setpoints : pandas.DataFrame
+        By period; columns ``(table, column, index)``: every value that is written into the net before a power flow,
+        e.g. ``("sgen", "p_mw", 3)``, ``("trafo", "tap_pos", 0)``, ``("shunt", "step", 1)``.
+    inputs : pandas.DataFrame
+        By period; columns ``(table, column, index)``: the series that the plan was made for (what is available, what is
+        wanted, prices), in the net's own units before `scaling`.
+    taps : pandas.DataFrame
+        Index ``period``; columns ``(table, index)``, table ``trafo`` or ``ext_grid``: tap positions.
+    capacitor_steps : pandas.DataFrame
+        Index ``period``; columns: shunt indices; steps in service.
+    storage : pandas.DataFrame
+        By period; columns ``(quantity, index)`` with ``charge_mw``, ``discharge_mw``, ``q_mvar``, ``e_mwh`` (at the end
+        of the period).
+    ev : pandas.DataFrame
+        By period; columns ``(quantity, index)`` with ``before_mw``, ``after_mw``, ``block_mw`` (the transferable block
+        where it now stands), ``block_before_mw``, ``reduced_mw``.
+    generation : pandas.DataFrame
+        By period; columns ``(quantity, index)`` of controllable sgens: ``available_mw``, ``p_mw``, ``q_mvar``.
+    switches : pandas.DataFrame
+        One row a switchable branch and block of periods, as `Plan.switches` with ``first_period``; empty where the
+        topology is given.
+    devices : pandas.DataFrame
+        One row a device that was dispatched: ``kind`` (``tap changer``, ``capacitor bank``, ``storage``, ``electric
+        vehicles``, ``generation``, ``reactive source``, ``flexible load``), ``table``, ``index``, ``name``, ``bus``,
+        and for those that move ``moves``, ``max_moves`` (a day; NaN: no limit), ``initial``, ``low``, ``high``.
+    vm_pu : pandas.DataFrame
+        By period; columns: pandapower buses; the model's voltages [pu].
+    loading_percent : pandas.DataFrame
+        By period; columns ``(element, index)``; the model's loading of lines and transformers [%].
+    cone_gap : pandas.DataFrame
+        By period; columns ``(element, index)``; relative slack of the cone in the plain relaxation.
+    recovery : pandas.DataFrame
+        By period; ``gap`` (largest cone gap of the plain relaxation), ``invented_kw`` (loss it invents), ``method``
+        (``none needed``, ``priced loss``, ``LinDistFlow cap``, ``sequential``, ``exact``): whose values are shown.
+    value_of_stochastic_solution, value_of_perfect_information : float or None
+        Where they were asked for [currency].
+    wait_and_see, expected_value_cost : float or None
+        The costs that the two are made of [currency].
+    progress : pandas.DataFrame
+        ``seconds``, ``incumbent``, ``bound``, ``event``.
+    solver, seconds, options, vm_limits, fingerprint, notes, versions, topology, coordinates
+        As in `adnflex.Plan`.
+    """
+
+    net_name: str
+    objective: float
+    bound: float
+    gap: float
+    status: str
+    currency: str
+    hours_per_period: float
+    start_hour: float
+    scenarios: pd.DataFrame
+    costs: pd.DataFrame
+    scenario_costs: pd.DataFrame
+    energy: pd.DataFrame
+    carbon_kg: float
+    balance: pd.DataFrame
+    setpoints: pd.DataFrame
+    taps: pd.DataFrame
+    capacitor_steps: pd.DataFrame
+    storage: pd.DataFrame
+    ev: pd.DataFrame
+    generation: pd.DataFrame
+    switches: pd.DataFrame
+    devices: pd.DataFrame
+    vm_pu: pd.DataFrame
+    loading_percent: pd.DataFrame
+    cone_gap: pd.DataFrame
+    recovery: pd.DataFrame
+    progress: pd.DataFrame
+    solver: str
+    seconds: float
+    options: dict[str, Any]
+    vm_limits: tuple[float, float] | None
+    fingerprint: str
+    value_of_stochastic_solution: float | None = None
+    value_of_perfect_information: float | None = None
+    wait_and_see: float | None = None
+    expected_value_cost: float | None = None
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=versions)
+    inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    topology: pd.DataFrame = field(default_factory=pd.DataFrame)
+    coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def periods(self) -> list[int]:
+        """The periods, in order."""
+        return [int(t) for t in self.of(self.balance).index]
+
+    @property
+    def tight(self) -> bool:
+        """Whether the plain relaxation was exact in every period, so that nothing had to be recovered."""
+        return bool((self.recovery["method"] == "none needed").all())
+
+    def of(self, table: pd.DataFrame, scenario: int | None = None) -> pd.DataFrame:
+        """Return one scenario of a table by period (the first one by default).
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            One of the plan's or the check's tables by period.
+        scenario : int, optional
+            Its number, as in `scenarios`.
+        """
+        if table.index.nlevels == 1:
+            return table
+        chosen = self.scenarios.index[0] if scenario is None else scenario
+        return table.xs(chosen, level="scenario")
+
+    def apply(self, net: pandapowerNet, period: int, scenario: int | None = None) -> pandapowerNet:
+        """Return a copy of `net` as it stands in one period of the plan; `net` itself is untouched.
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            The net that the plan was made for.
+        period : int
+            One of `periods`.
+        scenario : int, optional
+            One of `scenarios`; the first by default.
+
+        Raises
+        ------
+        InputError
+            If the net is another one, or the plan has no such period.
+        """
+        from adnflex.grid.setpoints import apply_setpoints
+
+        return apply_setpoints(self, net, period, scenario)
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        money = self.currency
+        lines = [
+            f"{self.net_name}: {self.status}, cost {self.objective:,.2f} {money}, bound {self.bound:,.2f} {money}, gap "
+            f"{self.gap:.4%}, {len(self.periods)} periods of {self.hours_per_period:g} h"
+            + (f", {len(self.scenarios)} scenarios" if len(self.scenarios) > 1 else "")
+            + f", {self.seconds:.1f} s",
+            "costs: " + ", ".join(f"{i} {c:,.2f}" for i, c in self.costs["cost"].items() if abs(c) > 5e-3),
+            f"imported {self.energy.at['imported', 'mwh']:.4g} MWh, carbon {self.carbon_kg:,.1f} kg",
+        ]
+        moved = self.devices[self.devices["moves"].fillna(0) > 0] if len(self.devices) else self.devices
+        if len(moved):
+            lines.append("moves: " + ", ".join(f"{r.kind} {r.table} {r.index_}: {int(r.moves)}" for r in _named(moved)))
+        if not self.tight:
+            used = self.recovery["method"].value_counts()
+            lines.append(
+                "recovered periods: " + ", ".join(f"{n} by {m}" for m, n in used.items() if m != "none needed")
+            )
+        lines.extend(f"note: {n}" for n in self.notes)
+        return "\n".join(lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the plan as JSON."""
+        content: dict[str, Any] = {"format": _FORMAT}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            content[item.name] = json_of(value) if isinstance(value, pd.DataFrame) else value
+        Path(path).write_text(json.dumps(content), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> DispatchPlan:
+        """Read a plan written by `save`.
+
+        Raises
+        ------
+        InputError
+            If the file is not a saved dispatch.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise InputError(f"plan file {path}: cannot be read ({error}); give a file written by save.") from error
+        if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
+            raise InputError(f"plan file {path}: is not a plan of format {_FORMAT}; give a file written by save.")
+        fields = {item.name for item in dataclasses.fields(cls)}
+        if set(content) != fields:
+            odd = ", ".join(sorted(fields ^ set(content)))
+            raise InputError(f"plan file {path}: lacks or has too much of {odd}; give a file written by save.")
+        try:
+            for key, value in content.items():
+                if isinstance(value, dict) and "table" in value:
+                    content[key] = frame_of(value)
+            content["notes"] = tuple(content["notes"])
+            if content["vm_limits"] is not None:
+                content["vm_limits"] = tuple(float(v) for v in content["vm_limits"])
+            for key in ("bound", "objective", "gap"):
+                content[key] = math.nan if content[key] is None else float(content[key])
+            return cls(**content)
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise InputError(f"plan file {path}: has odd contents ({error}); give a file written by save.") from error
+
+
+def _named(devices: pd.DataFrame) -> Any:
+    return devices.rename(columns={"index": "index_"}).itertuples(index=False)
+
+
+@dataclass(frozen=True)
+class DispatchCheck:
+    """What full AC power flow, period by period, says about a dispatch.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether every period of every scenario converged and every limit of net and devices is met.
+    verdict : str
+        One sentence for the reader.
+    objective : float
+        Expected cost with the import and the losses that AC power flow gives [currency].
+    costs : pandas.DataFrame
+        Index ``item``; ``cost`` (AC, expected) and ``model`` [currency].
+    certificate, certificate_absolute : float or None
+        ``(objective - bound) / |objective|`` and ``objective - bound`` [currency]; None unless `passed`.
+    periods : pandas.DataFrame
+        Index ``(scenario, period)``, always both; ``converged``, ``vm_min_pu``, ``vm_min_bus``, ``vm_max_pu``,
+        ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_mw``, ``losses_model_mw``,
+        ``grid_mw``, ``grid_model_mw``, ``grid_mvar``, ``grid_model_mvar``, ``vm_deviation_pu``, ``vm_deviation_bus``,
+        ``cone_gap``, ``invented_kw``, ``method``, ``violations`` (count).
+    violations : pandas.DataFrame
+        ``scenario``, ``period``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``.
+    limits : pandas.DataFrame
+        One row a kind of limit: ``kind``, ``checked`` (count), ``scenario``, ``period``, ``element``, ``index`` (worst
+        place), ``value``, ``limit``, ``margin`` (negative: violated), ``unit``.
+    vm_pu, loading_percent : pandas.DataFrame
+        AC voltages [pu] and loadings [%], as the plan's tables of these names.
+    loading_limit_percent : pandas.Series
+        Index ``(element, index)``; NaN: none.
+    vm_min_pu, vm_max_pu : pandas.Series
+        Voltage limits by bus [pu].
+    deviations : pandas.DataFrame
+        Model against AC: ``quantity``, ``max_abs``, ``unit``, ``scenario``, ``period``, ``element``, ``index``.
+    notes : tuple of str
+        What the reader has to know.
+    """
+
+    passed: bool
+    verdict: str
+    objective: float
+    costs: pd.DataFrame
+    certificate: float | None
+    certificate_absolute: float | None
+    periods: pd.DataFrame
+    violations: pd.DataFrame
+    limits: pd.DataFrame
+    vm_pu: pd.DataFrame
+    loading_percent: pd.DataFrame
+    loading_limit_percent: pd.Series
+    vm_min_pu: pd.Series
+    vm_max_pu: pd.Series
+    deviations: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
+        if self.certificate is not None:
+            lines.append(f"certificate: at most {self.certificate:.4%} from the best possible")
+        lines.extend(
+            f"{row.kind}: worst in period {row.period} at {row.element} {row.where} = {row.value:.5g} {row.unit}, "
+            f"limit {row.limit:.5g}"
+            for row in self.limits.rename(columns={"index": "where"}).itertuples(index=False)
+        )
+        return "\n".join(lines)

@@ -1,0 +1,32 @@
+"""Scenarios: charging of electric vehicles, wind and sun, and fewer scenarios that say nearly the same.
+
+Arrays in, arrays out; the random generator is an argument, so that a seed fixes everything.
+"""
+
+from adnflex.scenarios.arma import arma_scenarios
+from adnflex.scenarios.electric_vehicles import (
+    Distribution,
+    FleetSample,
+    LogNormal,
+    WrappedNormal,
+    charging_load,
+    sample_fleet,
+    sample_vehicles,
+)
+from adnflex.scenarios.reduction import Method, Reduction, reduce_scenarios
+from adnflex.scenarios.scenario_set import ScenarioSet
+
+__all__ = [
+    "Distribution",
+    "FleetSample",
+    "LogNormal",
+    "Method",
+    "Reduction",
+    "ScenarioSet",
+    "WrappedNormal",
+    "arma_scenarios",
+    "charging_load",
+    "reduce_scenarios",
+    "sample_fleet",
+    "sample_vehicles",
+]

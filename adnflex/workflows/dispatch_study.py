@@ -1,0 +1,211 @@
+"""The reading half of a dispatch: arguments and tables to horizon, grid and devices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.devices import Device, Horizon, Inputs, controlled_trafos, read_devices
+from adnflex.errors import InputError, NotRadial
+from adnflex.grid import Grid, read_grid
+from adnflex.grid.model import FloatArray
+from adnflex.grid.operating_points import OperatingPoints, operating_points
+from adnflex.grid.profiles import Profiles, Series, read_series
+from adnflex.grid.topology import present_loops
+from adnflex.problems.dispatch import Topology
+from adnflex.scenarios import ScenarioSet
+
+__all__ = ["Study", "input_table", "read_study", "settings", "spans_of"]
+
+# Keyword arguments that a net may carry in net.dispatch, with their defaults.
+_DEFAULTS: dict[str, Any] = {
+    "currency": "EUR",
+    "hours_per_period": None,
+    "start_hour": 0.0,
+    "loss_cost_per_mwh": 0.0,
+    "carbon_price_per_kg": 0.0,
+    "carbon_budget_kg": None,
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is dispatched, on what, when.
+
+    Attributes
+    ----------
+    horizon : Horizon
+        Scenarios and periods.
+    series : Series
+        Values of all elements, of the deterministic case.
+    values : dict of (table, column) to (S, T, E) array
+        The same for every scenario.
+    grid : Grid
+        The grid.
+    devices : list of Device
+        The devices.
+    points : OperatingPoints
+        What follows its profile.
+    """
+
+    horizon: Horizon
+    series: Series
+    values: dict[tuple[str, str], FloatArray]
+    grid: Grid
+    devices: list[Device]
+    points: OperatingPoints
+
+    @property
+    def controlled(self) -> set[tuple[str, int]]:
+        """Elements whose power is a decision."""
+        return {(d.place.table, d.place.index) for d in self.devices if d.place.table in _POWER}
+
+
+_POWER = ("load", "sgen", "storage", "shunt")
+
+
+def settings(net: pandapowerNet, given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the caller, else of ``net.dispatch``, else defaults."""
+    shipped = net.get("dispatch")
+    shipped = shipped if isinstance(shipped, dict) else {}
+    unknown = sorted(set(shipped) - set(_DEFAULTS) - {"published", "notes"})
+    if unknown:
+        raise InputError(f"net.dispatch: {', '.join(unknown)} unknown; known are {', '.join(_DEFAULTS)}.")
+    found = {**_DEFAULTS, **{k: v for k, v in shipped.items() if k in _DEFAULTS}}
+    found.update({k: v for k, v in given.items() if v is not None})
+    faults = []
+    for name, low in (("loss_cost_per_mwh", 0.0), ("carbon_price_per_kg", 0.0), ("start_hour", 0.0)):
+        if not (isinstance(found[name], int | float) and math.isfinite(found[name]) and found[name] >= low):
+            faults.append(f"{name} is {found[name]!r}; give a number of {low:g} or more.")
+    budget = found["carbon_budget_kg"]
+    if budget is not None and not math.isfinite(float(budget)):
+        faults.append(f"carbon_budget_kg is {budget!r}; give kilograms, or None for no budget.")
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def read_study(
+    net: pandapowerNet,
+    *,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    scenarios: ScenarioSet | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float = 0.0,
+    vm_limits: tuple[float, float] | None = None,
+    topology: bool = False,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+) -> Study:
+    """Read a net for a dispatch; all faults at once."""
+    series = read_series(net, profiles, periods)
+    hours = hours_per_period if hours_per_period is not None else series.step_hours
+    if hours is None:
+        if len(series) > 1:
+            raise InputError(
+                "hours_per_period is not given and the profiles have no time column; say how long a period is, e.g. "
+                "1.0 or 0.25."
+            )
+        hours = 1.0
+    if not (math.isfinite(hours) and hours > 0):
+        raise InputError(f"hours_per_period is {hours}; give hours above 0.")
+    values, probabilities = _scenario_values(net, series, scenarios)
+    horizon = Horizon(len(series), float(hours), float(start_hour), probabilities)
+    inputs = Inputs(net, horizon, values, {}, set())
+    grid = read_grid(
+        net,
+        vm_limits=vm_limits,
+        switchable_lines=switchable_lines if topology else [],
+        switchable_switches=switchable_switches if topology else (),
+        tap_trafos=controlled_trafos(inputs),
+    )
+    if not topology:
+        _require_radial(grid)
+    inputs.node_of = grid.node_of
+    inputs.dependent = {int(j) for j in np.flatnonzero((grid.z_share_p != 0) | (grid.z_share_q != 0))}
+    devices = read_devices(inputs, grid, np.minimum(grid.v_max, 1.5**2))
+    if inputs.faults:
+        raise InputError(inputs.faults)
+    controlled = {(d.place.table, d.place.index) for d in devices if d.place.table in _POWER}
+    points = operating_points(net, grid, values, controlled)
+    return Study(horizon, series, values, grid, devices, points)
+
+
+def _require_radial(grid: Grid) -> None:
+    found = [
+        f"a closed path: {' - '.join(str(grid.branches[k]) for k in loop)}; open one of its elements, or let the "
+        "dispatch choose (switching='day')."
+        for loop in present_loops(grid, np.ones(grid.m, dtype=bool))
+    ]
+    if found:
+        raise NotRadial(found)
+
+
+def _scenario_values(
+    net: pandapowerNet, series: Series, scenarios: ScenarioSet | None
+) -> tuple[dict[tuple[str, str], FloatArray], FloatArray]:
+    if scenarios is None:
+        return {key: array[None] for key, array in series.values.items()}, np.ones(1)
+    faults = []
+    count, rows = len(scenarios.probabilities), list(series.periods)
+    values = {key: np.repeat(array[None], count, axis=0) for key, array in series.values.items()}
+    for key, array in scenarios.profiles.items():
+        if key not in values:
+            faults.append(f"scenarios: {key} is no column that may vary; known are {', '.join(map(str, values))}.")
+            continue
+        table = net[key[0]]
+        unknown = [e for e in scenarios.elements[key] if e not in table.index]
+        if unknown:
+            faults.append(f"scenarios {key}: {unknown} are no index of net.{key[0]}.")
+            continue
+        if array.shape[1] == len(rows):
+            part = array
+        elif array.shape[1] > max(rows):
+            part = array[:, rows]
+        else:
+            faults.append(f"scenarios {key}: have {array.shape[1]} periods, the horizon {len(rows)}; give as many.")
+            continue
+        places = [int(table.index.get_loc(e)) for e in scenarios.elements[key]]
+        values[key][:, :, places] = part
+    if faults:
+        raise InputError(faults)
+    return values, np.asarray(scenarios.probabilities, dtype=float)
+
+
+def spans_of(horizon: Horizon, switching: str | float, cost: float, budget: int | None) -> Topology:
+    """Turn ``switching`` into the periods that share switch states."""
+    if switching == "fixed":
+        return Topology()
+    if switching == "day":
+        return Topology((range(horizon.periods),), cost, budget)
+    if isinstance(switching, str) or not (math.isfinite(switching) and switching >= horizon.hours):
+        raise InputError(
+            f"switching is {switching!r}; give 'fixed', 'day', or the hours of a block of the same states (at least "
+            f"one period, {horizon.hours:g} h)."
+        )
+    length = max(1, round(switching / horizon.hours))
+    spans = [range(a, min(a + length, horizon.periods)) for a in range(0, horizon.periods, length)]
+    return Topology(tuple(spans), cost, budget)
+
+
+def input_table(net: pandapowerNet, study: Study, index: pd.Index) -> pd.DataFrame:
+    """Tabulate the series that vary or belong to a device, by (scenario, period)."""
+    columns: dict[tuple[str, str, int], FloatArray] = {}
+    devices = {(d.place.table, d.place.index) for d in study.devices}
+    for (table, column), array in study.values.items():
+        for place, element in enumerate(net[table].index):
+            part = array[:, :, place]
+            if np.isnan(part).all():
+                continue
+            if np.ptp(part) > 0 or (table, int(element)) in devices:
+                columns[table, column, int(element)] = part.reshape(-1)
+    frame = pd.DataFrame(columns, index=index)
+    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["table", "column", "index"])
+    return frame
