@@ -3,20 +3,33 @@
 from adnflex import errors, networks, scenarios
 from adnflex.reporting import report
 from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan, versions
-from adnflex.workflows import Progress, dispatch, reconfigure, validate
+from adnflex.workflows import (
+    Pareto,
+    Progress,
+    dispatch,
+    out_of_sample,
+    pareto,
+    reconfigure,
+    validate,
+    value_of_information,
+)
 
 __all__ = [
     "Check",
     "DispatchCheck",
     "DispatchPlan",
+    "Pareto",
     "Plan",
     "Progress",
     "dispatch",
     "errors",
     "networks",
+    "out_of_sample",
+    "pareto",
     "reconfigure",
     "report",
     "scenarios",
     "validate",
+    "value_of_information",
 ]
 __version__ = versions()["adnflex"]

@@ -122,6 +122,7 @@ def study(net: pandapowerNet, name: str) -> pandapowerNet:
         meant = f" Did you mean {' or '.join(close)}?" if close else ""
         raise InputError(f"net.studies has no study '{name}'.{meant} The studies are: {', '.join(known)}.")
     result = copy.deepcopy(net)
+    result["study"] = str(name)
     findings = []
     for position, row in zip(rows.index, rows[list(_STUDY_COLUMNS)].itertuples(index=False, name=None), strict=True):
         try:

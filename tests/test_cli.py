@@ -20,6 +20,8 @@ import pytest
 import adnflex
 from adnflex import cli
 from adnflex.cli import main
+from adnflex.cli.interruption import Interruption
+from adnflex.cli.terminal import ProgressLine
 from adnflex.errors import Infeasible, SolverError, SolverUnavailable
 
 RUN = ["reconfigure", "case33bw", "--workers", "1"]
@@ -88,15 +90,18 @@ def test_networks_lists_names_and_forms(capsys):
         assert word in told.out
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["reconfigure", "--help"], ["validate", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["reconfigure", "--help"], ["dispatch", "--help"], ["validate", "--help"]]
+)
 def test_help_and_version(capsys, words):
     told = run(capsys, *words)
     assert told.code == cli.EXIT_OK
     assert "adnflex" in told.out
 
 
-def test_help_names_every_exit_code(capsys):
-    text = run(capsys, "reconfigure", "--help").out
+@pytest.mark.parametrize("command", ["reconfigure", "dispatch", "validate"])
+def test_help_names_every_exit_code(capsys, command):
+    text = run(capsys, command, "--help").out
     codes = [
         cli.EXIT_OK,
         cli.EXIT_FAILED,
@@ -350,7 +355,7 @@ def test_an_interrupted_search_without_plan_exits_130(capsys, monkeypatch):
 
 
 def test_ctrl_c_in_the_proof_waits_for_the_next_report():
-    with cli._Interruption() as interruption:
+    with Interruption() as interruption:
         interruption.heard(adnflex.Progress(0.1, 1.0, 0.5, "perturbed search"))
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
@@ -426,7 +431,7 @@ ROWS = [
 
 def test_progress_rewrites_one_line_on_a_terminal():
     stream = Terminal()
-    shown = cli._ProgressLine("MW", stream)
+    shown = ProgressLine("MW", stream)
     for row in ROWS:
         shown(row)
     shown.close()
@@ -438,7 +443,7 @@ def test_progress_rewrites_one_line_on_a_terminal():
 
 def test_progress_elsewhere_is_a_line_now_and_then_and_the_last_one():
     stream = io.StringIO()
-    shown = cli._ProgressLine("operations", stream, every=60)
+    shown = ProgressLine("operations", stream, every=60)
     for row in ROWS:
         shown(row)
     shown.close()

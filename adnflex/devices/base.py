@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from pandapower import pandapowerNet
 from adnflex.devices.horizon import Horizon
 from adnflex.formulations.attachments import Attachments
 
-__all__ = ["Device", "Fault", "Frame", "Inputs", "Place", "Schedule", "scenario_sums"]
+__all__ = ["Device", "Fault", "Frame", "Inputs", "NoDecisions", "Place", "Schedule", "scenario_sums"]
 
 FloatArray = NDArray[np.float64]
 
@@ -136,8 +136,25 @@ class Device(Protocol):
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
         """Read the solved block."""
 
+    def decisions(self, block: pyo.Block, frame: Frame) -> dict[str, float]:
+        """Return what was decided for all scenarios, by name."""
+
+    def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
+        """Fix a declared block to such decisions."""
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Check values written into the net (by column, (S, T)) against the device's own limits."""
+
+
+class NoDecisions:
+    """For devices that decide everything anew in every scenario."""
+
+    def decisions(self, block: pyo.Block, frame: Frame) -> dict[str, float]:
+        """Return nothing."""
+        return {}
+
+    def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
+        """Leave everything free."""
 
 
 def scenario_sums(frame: Frame, rate: FloatArray | float, power: Callable[[int, int], Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyomo.environ as pyo
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
-from adnflex.formulations.positions import declare_positions, declare_split, picked
+from adnflex.formulations.positions import declare_positions, declare_split, picked, pin_positions, positions_of
 
 __all__ = ["CapacitorBank", "read_capacitor_banks"]
 
@@ -109,6 +109,14 @@ class CapacitorBank:
             },
             0.0 if self.constant_q else complex(self.p_mw, self.q_mvar) * steps,
         )
+
+    def decisions(self, block: pyo.Block, frame: Frame) -> dict[str, float]:
+        """Return the position of every period."""
+        return positions_of(block, frame.horizon.periods, len(self.steps))
+
+    def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
+        """Fix the position of every period that is named."""
+        pin_positions(block, len(self.steps), decisions)
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Check that steps are in their range and moves within their limit."""

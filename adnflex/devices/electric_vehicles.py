@@ -8,7 +8,7 @@ a least and a largest time, and there are at most N.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ import pyomo.environ as pyo
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule
 from adnflex.devices.horizon import Horizon, parse_windows
 from adnflex.devices.inverter import TOLERANCE
+from adnflex.formulations.positions import pin
 
 __all__ = ["ElectricVehicles", "read_electric_vehicles"]
 
@@ -172,6 +173,22 @@ class ElectricVehicles:
                 }
             },
         )
+
+    def decisions(self, block: pyo.Block, frame: Frame) -> dict[str, float]:
+        """Return the start of every block and every reduction."""
+        starts = {f"start:{d}": float(k) for (d, k), v in block.start.items() if pyo.value(v) > 0.5}
+        return {**starts, **{f"cut:{t}": float(round(pyo.value(v))) for t, v in block.cut.items()}}
+
+    def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
+        """Fix the starts and reductions that are named."""
+        for name, value in decisions.items():
+            kind, _, number = name.partition(":")
+            if kind == "cut":
+                pin(block.cut[int(number)], value)
+            else:
+                for d, k in block.start:
+                    if d == int(number):
+                        pin(block.start[d, k], float(k == round(value)))
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Check that an allowed start and allowed reductions explain the withdrawal in every scenario."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, exceeding, read
 
@@ -17,7 +17,7 @@ __all__ = ["FlexibleLoad", "read_flexible_loads"]
 
 
 @dataclass(frozen=True)
-class FlexibleLoad:
+class FlexibleLoad(NoDecisions):
     """A load that may vary between limits at the power factor of its profile.
 
     Attributes

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, read, read_inverter
 
@@ -19,7 +19,7 @@ __all__ = ["Generation", "read_generation"]
 
 
 @dataclass(frozen=True)
-class Generation:
+class Generation(NoDecisions):
     """A controllable static generator.
 
     Attributes

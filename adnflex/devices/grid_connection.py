@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Schedule, scenario_sums
 from adnflex.devices.generation import poly_costs
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import read
@@ -20,7 +20,7 @@ __all__ = ["GridConnection", "read_grid_connections"]
 
 
 @dataclass(frozen=True)
-class GridConnection:
+class GridConnection(NoDecisions):
     """A root of the network.
 
     Attributes

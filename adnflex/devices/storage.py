@@ -12,7 +12,7 @@ relaxation; a solution in which no storage does both at once proves that the bin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,12 @@ import pyomo.environ as pyo
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import Inverter, exceeding, read, read_inverter
+from adnflex.formulations.positions import pin
 
 __all__ = ["Storage", "read_storage", "stored_energy"]
+
+# Power below which a storage does nothing [MW].
+_IDLE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,19 @@ class Storage:
             {"storage": {("charge_mw", i): c, ("discharge_mw", i): d, ("q_mvar", i): -q, ("e_mwh", i): e}},
             facts={"initial": self.e_start, "low": self.e_min, "high": self.e_max},
         )
+
+    def decisions(self, block: pyo.Block, frame: Frame) -> dict[str, float]:
+        """Return the mode of every period in which it does something: 1 charge, 0 discharge."""
+        c, d = read(block.c, frame).max(axis=0), read(block.d, frame).max(axis=0)
+        used = np.flatnonzero(np.maximum(c, d) > _IDLE)
+        return {f"mode:{t}": float(c[t] >= d[t]) for t in used.tolist()}
+
+    def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
+        """Rule out the other mode in the periods that are named."""
+        for name, value in decisions.items():
+            t = int(name.removeprefix("mode:"))
+            for s in range(frame.horizon.scenarios):
+                pin((block.d if value > 0.5 else block.c)[s, t], 0.0)
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Power, energy over the horizon and at its end, inverter."""

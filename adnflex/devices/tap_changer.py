@@ -6,7 +6,7 @@ tapped side (see `adnflex.formulations.positions`); at the grid connection the p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyomo.environ as pyo
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
-from adnflex.formulations.positions import declare_positions, declare_split, picked
+from adnflex.formulations.positions import declare_positions, declare_split, picked, pin_positions, positions_of
 from adnflex.grid.model import Grid
 
 __all__ = ["TapChanger", "controlled_trafos", "read_tap_changers"]
@@ -104,6 +104,14 @@ class TapChanger:
                 "max_moves": self.rules.most,
             },
         )
+
+    def decisions(self, block: pyo.Block, frame: Frame) -> dict[str, float]:
+        """Return the position of every period."""
+        return positions_of(block, frame.horizon.periods, len(self.factor))
+
+    def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
+        """Fix the position of every period that is named."""
+        pin_positions(block, len(self.factor), decisions)
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Positions within their range, moves within their limit."""

@@ -12,12 +12,12 @@ A product of a position and a squared voltage is split exactly: ``v = Σ y_k`` w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyomo.environ as pyo
 
-__all__ = ["declare_positions", "declare_split", "picked"]
+__all__ = ["declare_positions", "declare_split", "picked", "pin", "pin_positions", "positions_of"]
 
 
 def declare_positions(
@@ -99,3 +99,22 @@ def declare_split(
 def picked(block: pyo.Block, periods: int, count: int) -> list[int]:
     """Positions of a solved block, by period."""
     return [max(range(count), key=lambda k: pyo.value(block.u[t, k])) for t in range(periods)]
+
+
+def pin(variable: Any, value: float) -> None:
+    """Leave a variable only one value; unlike a fixed one it stays a column of the model."""
+    variable.setlb(value)
+    variable.setub(value)
+
+
+def positions_of(block: pyo.Block, periods: int, count: int) -> dict[str, float]:
+    """Positions of a solved block by name, ``position:t``."""
+    return {f"position:{t}": float(k) for t, k in enumerate(picked(block, periods, count))}
+
+
+def pin_positions(block: pyo.Block, count: int, decisions: Mapping[str, float]) -> None:
+    """Fix the positions that are named."""
+    for name, value in decisions.items():
+        t = int(name.removeprefix("position:"))
+        for k in range(count):
+            pin(block.u[t, k], float(k == round(value)))

@@ -50,10 +50,10 @@ def check_dispatch(
     """
     periods = _periods(plan, measured)
     source_limit_rows, source_violations = _sources(measured, source_limits)
-    violations = pd.concat([_violations(measured), source_violations, faults], ignore_index=True)[_VIOLATIONS]
+    violations = _stacked([_violations(measured), source_violations, faults], _VIOLATIONS)
     counts = violations.groupby(["scenario", "period"]).size()
     periods["violations"] = counts.reindex(periods.index).fillna(0).astype(int)
-    limits = pd.concat([_limits(measured), source_limit_rows], ignore_index=True)[_LIMITS]
+    limits = _stacked([_limits(measured), source_limit_rows], _LIMITS)
     structural = _structure(measured)
     passed = not structural and violations.empty
     costs, objective = _costs(plan, measured, items)
@@ -82,6 +82,12 @@ def check_dispatch(
 
 _VIOLATIONS = ["scenario", "period", *VIOLATION_COLUMNS]
 _LIMITS = [*LIMIT_COLUMNS[:2], "scenario", "period", *LIMIT_COLUMNS[2:]]
+
+
+def _stacked(parts: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Put tables one below the other; pandas minds empty ones."""
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True)[columns] if filled else pd.DataFrame(columns=columns)
 
 
 def _structure(measured: Sequence[Measured]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,14 @@ from adnflex.devices import Device, Frame, GridConnection, Horizon, TapChanger
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
 from adnflex.formulations.distflow import declare_distflow, declare_voltages
+from adnflex.formulations.positions import pin
 from adnflex.formulations.radiality import declare_radiality
 from adnflex.grid.model import BoolArray, Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.topology import must_close
 from adnflex.solvers.conic import ConicForm, compile_model
 
-__all__ = ["Costs", "Dispatch", "Topology", "build_dispatch"]
+__all__ = ["Costs", "Dispatch", "Pins", "Topology", "build_dispatch"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,22 @@ class Topology:
     def span_of(self, t: int) -> int:
         """Return the number of the span that a period belongs to."""
         return next(i for i, span in enumerate(self.spans) if t in span)
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Decisions that are taken already.
+
+    Attributes
+    ----------
+    devices : dict of (table, index) to dict
+        Decisions of devices by name (see `Device.decisions`).
+    closed : tuple of (m,) array
+        Branch states of every span; empty: free.
+    """
+
+    devices: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
+    closed: tuple[BoolArray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +159,7 @@ def build_dispatch(
     costs: Costs,
     topology: Topology,
     modes: frozenset[tuple[int, int]] = frozenset(),
+    pins: Pins | None = None,
 ) -> Dispatch:
     """Declare the model: voltages, devices, branch flow at every point, the objective.
 
@@ -159,6 +177,8 @@ def build_dispatch(
         What may be switched when.
     modes : frozenset of (int, int)
         Storage index and period with a binary charge mode.
+    pins : Pins, optional
+        Decisions that are taken already.
     """
     grid = points.grid
     free = np.flatnonzero(~must_close(grid)) if topology.spans else np.array([], dtype=np.int64)
@@ -182,7 +202,12 @@ def build_dispatch(
     model.device = pyo.Block(range(len(devices)))
     for i, device in enumerate(devices):
         device.declare(model.device[i], frame)
+        if pins is not None:
+            device.pin(model.device[i], frame, pins.devices.get((device.place.table, device.place.index), {}))
     _declare_states(model, grid, bounds, topology, free)
+    for i, closed in enumerate(pins.closed if pins is not None and topology.spans else ()):
+        for k in free.tolist():
+            pin(model.states[i].z[k], float(closed[k]))
     for s, t in horizon.points:
         states = model.states[topology.span_of(t)] if topology.spans else None
         declare_distflow(model.at[s, t], points.at(s, t), bounds, free.tolist(), more=frame.at[s, t], states=states)

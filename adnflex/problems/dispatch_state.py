@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyomo.environ as pyo
@@ -14,7 +14,7 @@ from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.sweep import Flow, RadialFlow
 from adnflex.problems.dispatch import Dispatch
 
-__all__ = ["Excess", "State", "evaluate"]
+__all__ = ["Excess", "State", "evaluate", "excess_of"]
 
 # Rounding that no limit minds: squared voltage and current relative, import [MW].
 _VM, _LOADING, _IMPORT = 1e-6, 1e-5, 2e-4
@@ -117,8 +117,8 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     weights = dispatch.horizon.probabilities
     cost = float(sum(weights @ part for part in items.values()))
     objective = cost if dispatch.costs.minimise == "cost" else float(weights @ carbon) + 1e-6 * cost
-    excess = _excess(dispatch, grids, flows, grid_mw, grid_mvar, carbon)
-    return State(x, schedules, grids, flows, grid_mw, grid_mvar, items, carbon, objective, excess)
+    state = State(x, schedules, grids, flows, grid_mw, grid_mvar, items, carbon, objective, [])
+    return replace(state, excess=excess_of(dispatch, state))
 
 
 def _grids(dispatch: Dispatch, schedules: list[Schedule]) -> dict[tuple[int, int], Grid]:
@@ -200,18 +200,20 @@ def _costs(
     return items, carbon
 
 
-def _excess(
-    dispatch: Dispatch,
-    grids: dict[tuple[int, int], Grid],
-    flows: dict[tuple[int, int], Flow | None],
-    grid_mw: FloatArray,
-    grid_mvar: FloatArray,
-    carbon: FloatArray,
-) -> list[Excess]:
+def excess_of(dispatch: Dispatch, state: State) -> list[Excess]:
+    """Return the limits of a dispatch that a state breaks, the worst of each kind at each point.
+
+    Parameters
+    ----------
+    dispatch : Dispatch
+        Its grid, sources and budget are the limits.
+    state : State
+        The state.
+    """
     grid = dispatch.points.grid
     named = np.array([bool(b) for b in grid.buses]) & np.isnan(grid.root_v)
     found: list[Excess] = []
-    for (s, t), flow in flows.items():
+    for (s, t), flow in state.flows.items():
         if flow is None:
             found.append(Excess("no power flow", s, t, -1, math.nan, math.nan, math.inf))
             continue
@@ -224,28 +226,28 @@ def _excess(
             j = int(np.argmax(over))
             if over[j] > _VM:
                 found.append(Excess(kind, s, t, j, float(vm[j]), float(bound[j]), float(over[j] / bound[j])))
-        found += _overload(grids[s, t], grid, flow, s, t)
+        found += _overload(state.grids[s, t], grid, flow, s, t)
     connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
     for k, d in enumerate(connections):
         for kind, value, limit, sign in (
-            ("import low", grid_mw[:, :, k], d.p_min, -1.0),
-            ("import high", grid_mw[:, :, k], d.p_max, 1.0),
-            ("reactive import low", grid_mvar[:, :, k], d.q_min, -1.0),
-            ("reactive import high", grid_mvar[:, :, k], d.q_max, 1.0),
+            ("import low", state.grid_mw[:, :, k], d.p_min, -1.0),
+            ("import high", state.grid_mw[:, :, k], d.p_max, 1.0),
+            ("reactive import low", state.grid_mvar[:, :, k], d.q_min, -1.0),
+            ("reactive import high", state.grid_mvar[:, :, k], d.q_max, 1.0),
         ):
             beyond = sign * (value - limit)
             for s, t in np.argwhere(beyond > _IMPORT):
                 share = float(beyond[s, t]) / max(abs(limit), grid.base_mva)
                 found.append(Excess(kind, int(s), int(t), d.place.node, float(value[s, t]), limit, share))
     budget = dispatch.costs.carbon_budget_kg
-    expected = float(dispatch.horizon.probabilities @ carbon)
+    expected = float(dispatch.horizon.probabilities @ state.carbon_kg)
     if budget is not None and expected > budget + 1e-4 * max(1.0, abs(budget)):
         found.append(Excess("carbon", 0, 0, -1, expected, budget, (expected - budget) / max(abs(budget), 1.0)))
     return found
 
 
 def _overload(now: Grid, base: Grid, flow: Flow, s: int, t: int) -> list[Excess]:
-    rated = now.ratings
+    rated = base.ratings
     if not len(rated.limit):
         return []
     # ratings at a tapped end are kept behind the ratio of the net as it is

@@ -1,8 +1,8 @@
 """Dispatch where the cone is not tight: decisions fixed, set-points moved until exact power flow agrees.
 
-The ways, cheapest first: loss priced once more; the upper voltage limit also on the LinDistFlow voltage; sequential
-tightening; the exact equations by spatial branch and bound, where the model is small.  The bound of the plain
-relaxation stays valid throughout.
+The ways: loss priced once more; sequential tightening, from the best so far; where nothing held yet, the upper
+voltage limit also on the LinDistFlow voltage; the exact equations by spatial branch and bound, where the model is
+small.  The bound of the plain relaxation stays valid throughout.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def recover_dispatch(
     low[form.integer] = high[form.integer] = np.round(relaxed[form.integer])
     ways: list[tuple[str, Callable[[State | None], Iterator[State]]]] = [
         ("priced loss", partial(_priced, dispatch, cones, low, high)),
-        ("LinDistFlow cap", partial(_capped, dispatch, cones, relaxed)),
         ("sequential", partial(_sequential, dispatch, cones, low, high, relaxed)),
+        ("LinDistFlow cap", partial(_capped, dispatch, cones, relaxed)),
     ]
     if len(cones.cone) <= _SMALL:
         ways.append(("exact", partial(_exact, dispatch, seconds)))
@@ -146,8 +146,8 @@ def _capped(dispatch: Dispatch, cones: NetworkCones, relaxed: FloatArray, best: 
     """Bound the LinDistFlow voltage, which no loss can lower, by the upper limit too."""
     model, form = dispatch.model, dispatch.form
     h, grid = dispatch.horizon, dispatch.points.grid
-    if dispatch.topology.spans or grid.taps:
-        return  # its voltages would need the chosen states and ratios as constants
+    if best is not None or dispatch.topology.spans or grid.taps:
+        return  # an inner approximation; with taps or switches it would need the chosen ones as constants
     import pyomo.environ as pyo
 
     form.load(relaxed)

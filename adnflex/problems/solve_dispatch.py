@@ -15,8 +15,9 @@ from adnflex.algorithms.recovery import Recovered
 from adnflex.devices import Device, Horizon, Storage
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
-from adnflex.problems.dispatch import Costs, Dispatch, Topology, build_dispatch
-from adnflex.problems.dispatch_state import State, evaluate
+from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.problems.dispatch_state import Excess, State, evaluate
+from adnflex.problems.explain_dispatch import least_violation
 from adnflex.problems.recover_dispatch import network_cones, recover_dispatch
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.solvers.gate import Solved, solve_model
@@ -49,6 +50,8 @@ class DispatchAnswer:
         Tightness of the plain relaxation.
     method : str
         What recovered; empty where nothing had to.
+    excess : list of Excess
+        Where nothing meets every limit: what the least violating dispatch breaks, worst first.
     progress : list of Progress
         How incumbent and bound went.
     solver : str
@@ -63,6 +66,7 @@ class DispatchAnswer:
     gap_of: FloatArray
     invented_kw: FloatArray
     method: str
+    excess: list[Excess]
     progress: list[Progress]
     solver: str
 
@@ -96,6 +100,7 @@ def solve_dispatch(
     seconds: float = 300.0,
     solver: str = "auto",
     exact: bool = False,
+    pins: Pins | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> DispatchAnswer:
     """Solve a dispatch and make it hold in exact power flow.
@@ -110,17 +115,23 @@ def solve_dispatch(
         See `adnflex.solvers.gate.SOLVERS`.
     exact : bool
         The exact equations by spatial branch and bound (SCIP, Gurobi) instead of the relaxation.
+    pins : Pins, optional
+        Decisions that are taken already.
     progress : callable, optional
         Told incumbent, bound and seconds.
     """
     clock = _Clock(seconds, progress)
     clock.report(math.inf, -math.inf, "building")
-    dispatch, solved = _with_modes(points, horizon, devices, costs, topology, gap, solver, exact, clock)
+    dispatch, solved = _with_modes(points, horizon, devices, costs, topology, pins, gap, solver, exact, clock)
     empty = np.zeros((horizon.scenarios, horizon.periods, points.grid.m))
     if solved.x is None:
         status = solved.status if solved.status != "optimal" else "infeasible"
+        excess: list[Excess] = []
+        if status == "infeasible":
+            clock.report(math.inf, math.inf, "infeasible; looking for the reason")
+            excess = least_violation(points, horizon, devices, costs, topology, pins, clock.left) or []
         return DispatchAnswer(
-            status, dispatch, None, None, solved.bound, empty, empty, "", clock.progress, solved.solver
+            status, dispatch, None, None, solved.bound, empty, empty, "", excess, clock.progress, solved.solver
         )
     gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
     state = evaluate(dispatch, solved.x)
@@ -139,8 +150,9 @@ def solve_dispatch(
         elif not enough(state.objective) and status == "optimal":
             status = "gap"
     clock.report(state.objective if state.feasible else math.inf, solved.bound, "exact power flow")
+    excess = sorted(state.excess, key=lambda e: -e.share)
     return DispatchAnswer(
-        status, dispatch, state, solved.x, solved.bound, gaps, invented, method, clock.progress, solved.solver
+        status, dispatch, state, solved.x, solved.bound, gaps, invented, method, excess, clock.progress, solved.solver
     )
 
 
@@ -150,6 +162,7 @@ def _with_modes(
     devices: Sequence[Device],
     costs: Costs,
     topology: Topology,
+    pins: Pins | None,
     gap: float,
     solver: str,
     exact: bool,
@@ -158,7 +171,7 @@ def _with_modes(
     """Solve without charge modes, then with those that the solution shows to be needed."""
     modes: frozenset[tuple[int, int]] = frozenset()
     while True:
-        dispatch = build_dispatch(points, horizon, devices, costs, topology, modes)
+        dispatch = build_dispatch(points, horizon, devices, costs, topology, modes, pins)
         solved = solve_model(
             dispatch.model,
             solver,

@@ -46,7 +46,7 @@ def branch_texts(buses: pd.DataFrame, branches: pd.DataFrame) -> list[str]:
         ends = f"{bus_label(a, names[a])} – {bus_label(b, names[b])}"
         text = f"<b>{escape(label)}</b><br>{escape(ends)}<br>{_state(before, after)}"
         if not (math.isnan(was) and math.isnan(now)):
-            text += f"<br>loading {percent(was)} → {percent(now)}"
+            text += f"<br>loading {change(percent(was), percent(now))}"
         if after and not math.isnan(loss):
             text += f"<br>losses after {power(loss)}"
         texts.append(text + (f"<br>{fixed(km, 2, 'km')}" if km > 0 else ""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
@@ -12,6 +14,9 @@ from adnflex.reporting.inputs import require
 from adnflex.results import Check, Plan
 
 __all__ = ["progress_figure", "progress_lines"]
+
+#: The axis of values shows at least this part of them.
+_LEAST_VIEW = 2e-3
 
 
 def progress_figure(plan: Plan, check: Check | None = None) -> go.Figure:
@@ -76,9 +81,30 @@ def progress_lines(progress: pd.DataFrame, what: str, unit: str, scale: float = 
     )  # fmt: skip
     fig.update_xaxes(rangemode="tozero")
     fig.update_xaxes(title_text="time [s]", row=2, col=1)
-    fig.update_yaxes(title_text=f"{what} [{unit}]" if unit else what, row=1, col=1)
-    fig.update_yaxes(title_text="gap [%]", type="log", exponentformat="none", dtick=1, row=2, col=1)
+    title = f"{what} [{unit}]" if unit else what
+    view = _view(table[["incumbent", "bound"]].to_numpy() * scale)
+    fig.update_yaxes(title_text=title, range=view, exponentformat="none", row=1, col=1)
+    fig.update_yaxes(title_text="gap [%]", type="log", dtick=1, row=2, col=1)
+    known = gap[gap > 0]
+    if len(known):
+        # Whole powers of ten: with less in view there would be no tick at all.
+        low, high = np.floor(np.log10(known.min())), np.ceil(np.log10(known.max()))
+        plain = "none" if low >= -4 else "power"
+        fig.update_yaxes(
+            range=[low - 0.1, max(high, low + 1) + 0.1], dtick=max(1, (high - low) // 4), exponentformat=plain,
+            row=2, col=1,
+        )  # fmt: skip
     return fig
+
+
+def _view(values: np.ndarray[Any, Any]) -> list[float] | None:
+    """Range of values that hardly differ: else the axis would show their last digits; None where they do."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return None
+    low, high = float(known.min()), float(known.max())
+    least = _LEAST_VIEW * max(abs(low), abs(high))
+    return [(low + high - least) / 2, (low + high + least) / 2] if 0 <= high - low < least else None
 
 
 def _finite(progress: pd.DataFrame) -> pd.DataFrame:

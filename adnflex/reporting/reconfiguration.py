@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["reconfiguration_report"]
 
 
-def reconfiguration_report(
-    plan: Plan, check: Check | None, path: str | Path, net: pandapowerNet | None = None
-) -> Path:
+def reconfiguration_report(plan: Plan, check: Check | None, path: str | Path, net: pandapowerNet | None = None) -> Path:
     """Write the report of a reconfiguration as one HTML file that opens anywhere, without a network connection.
 
     Parameters

@@ -81,6 +81,9 @@ class DispatchPlan:
         where it now stands), ``block_before_mw``, ``reduced_mw``.
     generation : pandas.DataFrame
         By period; columns ``(quantity, index)`` of controllable sgens: ``available_mw``, ``p_mw``, ``q_mvar``.
+    decisions : pandas.DataFrame
+        What is decided for all scenarios: ``table``, ``index``, ``name`` (``position:t``, ``start:day``, ``cut:t``,
+        ``mode:t``; t counts from 0), ``value``. `adnflex.dispatch` with ``follow=`` keeps them.
     switches : pandas.DataFrame
         One row a switchable branch and block of periods, as `Plan.switches` with ``first_period``; empty where the
         topology is given.
@@ -146,6 +149,7 @@ class DispatchPlan:
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=versions)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
 

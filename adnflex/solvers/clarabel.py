@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import clarabel
@@ -12,7 +12,7 @@ from scipy import sparse
 
 from adnflex.solvers.conic import ConicForm
 
-__all__ = ["ConicAnswer", "solve_relaxation"]
+__all__ = ["ConicAnswer", "least_violating", "solve_relaxation"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,57 @@ def solve_relaxation(
     safe = _safe_bound(cost / scale, a, b, np.array(answer.z), low / unit, high / unit) * scale + form.c0
     status = "optimal" if name in ("Solved", "AlmostSolved") else name
     return ConicAnswer(status, x, form.objective(x), safe)
+
+
+def least_violating(form: ConicForm, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return where an infeasible problem comes nearest to its cones: ``p² + q² <= (l + s) w`` with the least sum of s.
+
+    The tangents at ``(p, q, l + s, w)`` are what an outer approximation needs to know of these bounds (Fletcher and
+    Leyffer 1994, doi:10.1007/BF01581153).
+
+    Parameters
+    ----------
+    form : ConicForm
+        The problem.
+    low, high : (n,) array
+        Its variable bounds, integers fixed.
+
+    Returns
+    -------
+    (n,) array or None
+        The point, with ``l + s`` in the place of ``l``; None where even the linear part has none.
+    """
+    n, k = len(form.c), len(form.cones)
+    l = form.cones[:, 2]  # noqa: E741
+    one, rows = np.ones(k), np.arange(k)
+    # two more columns a cone, s and l + s
+    link = sparse.csr_matrix(
+        (np.concatenate([one, one, -one]), (np.tile(rows, 3), np.concatenate([l, n + rows, n + k + rows]))),
+        shape=(k, n + 2 * k),
+    )
+    old = sparse.hstack([form.a, sparse.csr_matrix((form.a.shape[0], 2 * k))], format="csr")
+    cones = form.cones.copy()
+    cones[:, 2] = n + k + rows
+    reach = np.where(np.isfinite(high[l]), np.maximum(high[l], 1e-6), 1.0)
+    zero, top = np.zeros(k), np.full(k, np.inf)
+    wide = replace(
+        form,
+        c=np.concatenate([np.zeros(n), 1 / reach, zero]),
+        c0=0.0,
+        a=sparse.vstack([old, link], format="csr"),
+        row_low=np.concatenate([form.row_low, zero]),
+        row_high=np.concatenate([form.row_high, zero]),
+        low=np.concatenate([low, zero, zero]),
+        high=np.concatenate([high, top, top]),
+        integer=np.zeros(n + 2 * k, dtype=bool),
+        cones=cones,
+    )
+    answer = solve_relaxation(wide)
+    if answer.status != "optimal":
+        return None
+    x = answer.x[:n].copy()
+    x[l] = answer.x[n + k :]
+    return x
 
 
 # Ends after which the dual point is worth evaluating: its bound is safe whatever the status.

@@ -154,7 +154,8 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
         row_high=np.where(kinds >= 0, rhs, np.inf),
         low=np.array(low),
         high=np.array(high),
-        integer=np.array([not v.is_continuous() for v in variables], dtype=bool),
+        # one that has a single value left is nothing to decide
+        integer=np.array([not v.is_continuous() for v in variables], dtype=bool) & (np.array(low) < np.array(high)),
         cones=np.array([[columns[id(v)] for v in cone] for cone in cones], dtype=np.int64).reshape(-1, 4),
         variables=variables,
     )

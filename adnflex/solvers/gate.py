@@ -17,7 +17,7 @@ from scipy import sparse
 from adnflex.algorithms.outer_approximation import Master, Settled, outer_approximation
 from adnflex.errors import SolverError, SolverUnavailable
 from adnflex.formulations.cones import materialise
-from adnflex.solvers.clarabel import solve_relaxation
+from adnflex.solvers.clarabel import least_violating, solve_relaxation
 from adnflex.solvers.conic import ConicForm, compile_model
 from adnflex.solvers.highs import LinearSolver
 
@@ -277,14 +277,18 @@ def _by_highs(
         return Master(answer.x, max(answer.bound, first.bound), answer.status == "infeasible")
 
     def settle(x: NDArray[np.float64]) -> Settled:
+        nonlocal best
         low, high = form.low.copy(), form.high.copy()
         low[form.integer] = high[form.integer] = np.round(x[form.integer])
         answer = solve_relaxation(form, low, high)
         if answer.status == "infeasible":
-            _cut(linear, form, [x])
+            nearest = least_violating(form, low, high)
+            _cut(linear, form, [x] if nearest is None else [x, nearest])
             linear.exclude(np.round(x))
             return Settled(math.inf, None)
         _cut(linear, form, [x, answer.x] if answer.status == "optimal" else [x])
+        if answer.status == "optimal" and (best is None or answer.objective < form.objective(best)):
+            best = answer.x
         return Settled(answer.objective, answer.x) if answer.status == "optimal" else Settled(math.inf, None)
 
     status, point, value, bound = outer_approximation(

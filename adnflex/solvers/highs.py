@@ -109,7 +109,8 @@ class LinearSolver:
             Told the bound as it rises; returning True interrupts.
         """
         h = self.highs
-        h.setOptionValue("time_limit", float(h.getRunTime()) + max(time_limit, 0.05))
+        # HiGHS counts it anew in every run
+        h.setOptionValue("time_limit", max(time_limit, 0.05))
         h.setOptionValue("mip_rel_gap", float(gap))
         h.setOptionValue("mip_abs_gap", 0.0)
         h.setOptionValue("mip_heuristic_effort", 0.05 if heuristics else 0.0)

@@ -2,7 +2,18 @@
 
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.workflows.dispatch import dispatch
+from adnflex.workflows.information import out_of_sample, value_of_information
+from adnflex.workflows.pareto import Pareto, pareto
 from adnflex.workflows.reconfigure import reconfigure
 from adnflex.workflows.validate import validate
 
-__all__ = ["Progress", "dispatch", "reconfigure", "validate"]
+__all__ = [
+    "Pareto",
+    "Progress",
+    "dispatch",
+    "out_of_sample",
+    "pareto",
+    "reconfigure",
+    "validate",
+    "value_of_information",
+]

@@ -19,7 +19,7 @@ from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import DispatchPlan
 from adnflex.scenarios import ScenarioSet
-from adnflex.workflows.dispatch_study import Study, input_table, read_study, settings, spans_of
+from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
 from adnflex.workflows.reconfigure import check_effort, relative_gap
 
@@ -44,8 +44,8 @@ def dispatch(
     switchable_switches: Iterable[int] = (),
     switching_cost: float = 0.0,
     max_operations: int | None = None,
+    follow: DispatchPlan | None = None,
     exact: bool = False,
-    value_of_information: bool = False,
     gap: float = 1e-3,
     time_limit: float = 300.0,
     solver: str = "auto",
@@ -86,10 +86,11 @@ def dispatch(
         Cost of one operation [money].
     max_operations : int, optional
         Largest number of operations over the horizon.
+    follow : DispatchPlan, optional
+        A plan whose taps, steps, blocks, reductions, charge modes and switch states are kept; everything else is
+        decided anew (new forecast, other scenarios).
     exact : bool
         Solve the exact branch flow equations by spatial branch and bound (small models) instead of the relaxation.
-    value_of_information : bool
-        With scenarios: also the value of the stochastic solution and the expected value of perfect information.
     gap, time_limit : float
         Relative gap and time limit [s].
     solver : str
@@ -159,6 +160,7 @@ def dispatch(
         seconds=time_limit,
         solver=solver,
         exact=exact,
+        pins=None if follow is None else pins_of(follow, study, topology),
         progress=progress,
     )
     if answer.state is None or not answer.state.feasible:
@@ -175,6 +177,8 @@ def dispatch(
         "time_limit": time_limit,
         "solver": solver,
     }
+    if isinstance(net.get("study"), str):
+        options["study"] = net["study"]
     shipped = net.get("dispatch")
     if isinstance(shipped, dict) and "published" in shipped:
         options["published"] = shipped["published"]
@@ -231,25 +235,55 @@ def _notes(answer: DispatchAnswer) -> list[str]:
 
 
 def _infeasible(study: Study, answer: DispatchAnswer) -> Infeasible:
-    if answer.state is None:
-        if answer.status == "infeasible":
-            return Infeasible("no set-points meet every limit, not even in the relaxation (proven).", None, True)
-        return Infeasible(f"no set-points were found in the time given ({answer.status}, not proven).", None, False)
-    worst = max(answer.state.excess, key=lambda e: e.share)
-    return Infeasible(
-        "the relaxation has an answer, but none was found that holds in exact power flow (not proven that there is "
-        f"none); the nearest one breaks {len(answer.state.excess)} limits, worst {_where(study, worst)}.",
-        None,
-        False,
-    )
+    """Say what stands in the way, and where."""
+    table = _excess_table(study, answer.excess)
+    least = ""
+    if answer.excess:
+        least = (
+            f"; the least violating dispatch found breaks {len(table)} limit{'s' if len(table) > 1 else ''}, worst "
+            f"{_where(study, answer.excess[0])}; relax that limit or add a measure there"
+        )
+    if answer.state is not None:
+        text = "the relaxation has an answer, but none was found that holds in exact power flow (not proven)"
+    elif answer.status == "infeasible":
+        text = "no set-points meet every limit (proven)"
+        least = least or "; the limits of the devices contradict each other, or loads exceed what the lines can carry"
+    else:
+        text = f"no set-points were found in the time given ({answer.status}, not proven)"
+    return Infeasible(f"{text}{least}.", table if len(table) else None, answer.status == "infeasible")
+
+
+def _excess_table(study: Study, excess: list[Excess]) -> pd.DataFrame:
+    rows = []
+    for e in excess:
+        element, index = _place(study, e)
+        row = {"scenario": e.s, "period": study.series.periods[e.t], "kind": e.kind, "element": element, "index": index}
+        rows.append(
+            {**row, "value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": _unit(e.kind)}
+        )
+    columns = ["scenario", "period", "kind", "element", "index", "value", "limit", "excess", "unit"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _place(study: Study, e: Excess) -> tuple[str, int]:
+    if e.where < 0:
+        return "net", -1
+    if e.kind == "loading":
+        member = study.grid.branches[e.where].members[0]
+        return member.element, member.index
+    return "bus", study.grid.buses[e.where][0]
+
+
+def _unit(kind: str) -> str:
+    if kind.startswith("voltage"):
+        return "pu"
+    return {"loading": "%", "carbon": "kg"}.get(kind, "Mvar" if kind.startswith("reactive") else "MW")
 
 
 def _where(study: Study, e: Excess) -> str:
-    grid = study.grid
     period = study.series.periods[e.t]
     if e.kind == "no power flow":
         return f"period {period}: power flow has no solution"
-    if e.kind == "carbon":
-        return f"carbon budget: {e.value:.6g} against {e.limit:.6g} kg"
-    place = str(grid.branches[e.where]) if e.kind == "loading" else grid.bus_name(e.where)
-    return f"{e.kind} at {place} in period {period}: {e.value:.5g} against {e.limit:.5g}"
+    element, index = _place(study, e)
+    place = "the carbon budget" if e.kind == "carbon" else f"{e.kind} at {element} {index} in period {period}"
+    return f"{place}: {e.value:.5g} against {e.limit:.5g} {_unit(e.kind)}"

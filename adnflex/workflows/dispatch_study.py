@@ -18,10 +18,11 @@ from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints, operating_points
 from adnflex.grid.profiles import Profiles, Series, read_series
 from adnflex.grid.topology import present_loops
-from adnflex.problems.dispatch import Topology
+from adnflex.problems.dispatch import Pins, Topology
+from adnflex.results import DispatchPlan
 from adnflex.scenarios import ScenarioSet
 
-__all__ = ["Study", "input_table", "read_study", "settings", "spans_of"]
+__all__ = ["Study", "input_table", "pins_of", "read_study", "settings", "spans_of"]
 
 # Keyword arguments that a net may carry in net.dispatch, with their defaults.
 _DEFAULTS: dict[str, Any] = {
@@ -193,6 +194,35 @@ def spans_of(horizon: Horizon, switching: str | float, cost: float, budget: int 
     length = max(1, round(switching / horizon.hours))
     spans = [range(a, min(a + length, horizon.periods)) for a in range(0, horizon.periods, length)]
     return Topology(tuple(spans), cost, budget)
+
+
+def pins_of(plan: DispatchPlan, study: Study, topology: Topology) -> Pins:
+    """Turn a plan's decisions into pins for another dispatch of the same horizon.
+
+    Raises
+    ------
+    InputError
+        If the horizons differ.
+    """
+    if len(plan.periods) != study.horizon.periods or plan.hours_per_period != study.horizon.hours:
+        raise InputError(
+            f"follow: the plan has {len(plan.periods)} periods of {plan.hours_per_period:g} h, the dispatch "
+            f"{study.horizon.periods} of {study.horizon.hours:g} h; give the same horizon."
+        )
+    devices: dict[tuple[str, int], dict[str, float]] = {}
+    for row in plan.decisions.rename(columns={"index": "element"}).itertuples(index=False):
+        devices.setdefault((str(row.table), int(row.element)), {})[str(row.name)] = float(row.value)
+    closed = []
+    for span in topology.spans:
+        states = study.grid.closed.copy()
+        firsts = plan.switches["first_period"]
+        rows = plan.switches[firsts == max(f for f in firsts if f <= study.series.periods[span.start])]
+        after = {(e, int(i)): bool(c) for e, i, c in rows[["element", "index", "closed_after"]].itertuples(index=False)}
+        for k, branch in enumerate(study.grid.branches):
+            if branch.decision is not None:
+                states[k] = after.get((branch.decision.element, branch.decision.index), states[k])
+        closed.append(states)
+    return Pins(devices, tuple(closed))
 
 
 def input_table(net: pandapowerNet, study: Study, index: pd.Index) -> pd.DataFrame:

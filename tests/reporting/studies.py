@@ -112,9 +112,7 @@ def _plan(net, before, after, switches, topology, coordinates) -> Plan:
         branches=table.assign(closed=closed, cone_gap=gap, cone_loss_mw=gap * table.loss_mw),
         losses_mw=losses,
         losses_before_mw=losses_before,
-        progress=pd.DataFrame(
-            {"seconds": seconds, "incumbent": incumbent, "bound": bound, "event": "improved"}
-        ),
+        progress=pd.DataFrame({"seconds": seconds, "incumbent": incumbent, "bound": bound, "event": "improved"}),
         solver="HiGHS with outer approximation",
         seconds=12.4,
         options={"objective": "losses", "time_limit": 60, "gap": 1e-4},
@@ -200,9 +198,7 @@ def oberrhein_plan(net) -> list[int]:
     graph.add_edges_from(
         (a, b, {"line": i}) for i, a, b in net.line[["from_bus", "to_bus"]].itertuples() if i not in opened
     )
-    graph.add_edges_from(
-        (a, b, {"line": -1}) for a, b in net.trafo[["hv_bus", "lv_bus"]].itertuples(index=False)
-    )
+    graph.add_edges_from((a, b, {"line": -1}) for a, b in net.trafo[["hv_bus", "lv_bus"]].itertuples(index=False))
     graph.add_edge(*net.ext_grid.bus, line=-1)
     for tie in sorted(opened)[:4]:
         a, b = net.line.loc[tie, ["from_bus", "to_bus"]]

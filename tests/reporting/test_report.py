@@ -6,12 +6,10 @@ import json
 import math
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pandapower.networks as pn
 import pandas as pd
 import pytest
-from plotly.offline import get_plotlyjs
 
 from adnflex.errors import InputError
 from adnflex.reporting import report
@@ -19,60 +17,17 @@ from adnflex.reporting.evidence import exactness_section
 from adnflex.reporting.summary import verdict
 from adnflex.results import Check, Plan
 
+from .reader import LIBRARY, Reader, opened
 from .studies import bare
-
-LIBRARY = get_plotlyjs()
-
-
-class Reader(HTMLParser):
-    """Collects addresses, texts outside scripts, and the figures' data."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-        self.words: list[str] = []
-        self.ids: list[str] = []
-        self.tags: list[str] = []
-        self.data: list[str] = []
-        self.within = ""
-        self.kind = ""
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        self.tags.append(tag)
-        self.addresses += [attributes[a] for a in ("src", "href", "action", "poster") if a in attributes]
-        self.ids += [attributes["id"]] if "id" in attributes else []
-        if tag in ("script", "style"):
-            self.within, self.kind = tag, attributes.get("type", "")
-
-    def handle_endtag(self, tag):
-        if tag == self.within:
-            self.within = self.kind = ""
-
-    def handle_data(self, data):
-        if not self.within:
-            self.words.append(data)
-        elif self.kind == "application/json":
-            self.data.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).replace("\u202f", " ").split())
 
 
 def read(plan, check, folder, **options) -> tuple[Reader, str]:
-    source = report(plan, check, folder / "report.html", **options).read_text(encoding="utf-8")
-    reader = Reader()
-    # The library of five megabytes says nothing about the report.
-    reader.feed(source.replace(LIBRARY, ""))
-    return reader, source
+    return opened(report(plan, check, folder / "report.html", **options))
 
 
 def test_report_is_complete_and_self_contained(oberrhein, tmp_path):
     plan, check = oberrhein
-    reader, source = read(
-        plan, replace(check, passed=True, certificate=8e-5, certificate_absolute=1e-4), tmp_path
-    )
+    reader, source = read(plan, replace(check, passed=True, certificate=8e-5, certificate_absolute=1e-4), tmp_path)
     assert all(address.startswith("#") for address in reader.addresses)
     assert {a[1:] for a in reader.addresses} <= set(reader.ids)
     assert len(reader.ids) == len(set(reader.ids))
@@ -178,9 +133,7 @@ def broken(check: Check) -> Check:
         certificate=None,
         certificate_absolute=None,
         buses=check.buses.assign(**unknown),
-        branches=check.branches.assign(
-            loading_before_percent=math.nan, loading_percent=math.nan, loss_mw=math.nan
-        ),
+        branches=check.branches.assign(loading_before_percent=math.nan, loading_percent=math.nan, loss_mw=math.nan),
         limits=check.limits.assign(value=math.nan, margin=math.nan, index=math.nan),
     )
 
@@ -200,9 +153,7 @@ def test_unknown_numbers_are_dashes(case33, tmp_path):
 
 
 def test_tables_without_columns_do_no_harm(case33, tmp_path):
-    empty = dict.fromkeys(
-        ("violations", "limits", "relaxation", "deviations", "buses", "branches"), pd.DataFrame()
-    )
+    empty = dict.fromkeys(("violations", "limits", "relaxation", "deviations", "buses", "branches"), pd.DataFrame())
     reader, _ = read(case33[0], replace(broken(case33[1]), **empty), tmp_path)
     assert "FAILED" in reader.text
 

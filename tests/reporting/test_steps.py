@@ -15,8 +15,7 @@ def graph_of(plan, state):
     graph = nx.MultiGraph()
     graph.add_nodes_from(plan.coordinates.index)
     graph.add_edges_from(
-        (r.from_bus, r.to_bus, (r.element, r.place))
-        for r in rows.rename(columns={"index": "place"}).itertuples()
+        (r.from_bus, r.to_bus, (r.element, r.place)) for r in rows.rename(columns={"index": "place"}).itertuples()
     )
     return graph
 
@@ -27,9 +26,7 @@ def test_nobody_loses_supply_and_never_more_than_one_loop(case, request):
     steps = switching_steps(plan).rename(columns={"index": "place"})
     graph = graph_of(plan, "closed_before")
     # All supplies hang on one source, as the grid above them does.
-    graph.add_edges_from(
-        ("source", r, "root") for r in plan.coordinates.index[plan.coordinates["kind"] == "root"]
-    )
+    graph.add_edges_from(("source", r, "root") for r in plan.coordinates.index[plan.coordinates["kind"] == "root"])
     edges = graph.number_of_edges()
     for row in steps.itertuples():
         key = (row.element, row.place)

@@ -60,7 +60,7 @@ def example(
     >>> plan, check = example()
     >>> check.passed, len(plan.periods), plan.currency
     (True, 24, 'EUR')
-    >>> abs(plan.costs["cost"].sum() - plan.objective) < 1e-9
+    >>> bool(abs(plan.costs["cost"].sum() - plan.objective) < 1e-9)
     True
     """
     day = _Day(periods, hours, buses, scenarios, load_mw, vm_limits)

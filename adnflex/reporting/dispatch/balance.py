@@ -79,7 +79,7 @@ def balance_figure(plan: DispatchPlan, check: DispatchCheck | None = None) -> go
             row=2, col=1,
         )  # fmt: skip
     # Two panels rather than two scales on one: the eye would read meaning into where they cross.
-    fig.update_yaxes(title_text=f"price<br>[{plan.currency}/MWh]", rangemode="tozero", nticks=4, row=2, col=1)
+    fig.update_yaxes(title_text=f"price<br>[{plan.currency}/MWh]", rangemode="tozero", nticks=6, row=2, col=1)
     fig.update_yaxes(title_text="power [MW]", zeroline=True, zerolinecolor=style.INK, row=1, col=1)
     axis = clock.axis()
     title = axis.pop("title_text")

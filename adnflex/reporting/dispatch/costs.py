@@ -13,7 +13,7 @@ from adnflex.reporting import style
 from adnflex.reporting.dispatch.inputs import Checks, Plans, Study, studies
 from adnflex.reporting.text import dash, fixed, percent
 
-__all__ = ["cost_figure", "cost_table", "energy", "item_colours", "money", "relative"]
+__all__ = ["cost_figure", "cost_table", "energy", "item_colours", "mass", "money", "relative"]
 
 _ROW = 38
 #: Items without weight in the sum would only be a line in the key.
@@ -52,6 +52,17 @@ def energy(mwh: float) -> str:
     return fixed(mwh, 3 if abs(mwh) < 1 else 2 if abs(mwh) < 1e3 else 0, "MWh")
 
 
+def mass(kg: float) -> str:
+    r"""Write emissions, no finer than can matter.
+
+    Examples
+    --------
+    >>> mass(6823.5), mass(12.34)
+    ('6\u202f824\u202fkg CO₂', '12.3\u202fkg CO₂')
+    """
+    return fixed(kg, 1 if abs(kg) < 1e3 else 0, "kg CO₂")
+
+
 def relative(value: float, reference: float) -> str:
     r"""Change against a reference in percent, with its sign.
 
@@ -73,7 +84,7 @@ def cost_table(plans: Plans, checks: Checks = None) -> pd.DataFrame:
     --------
     >>> from adnflex.reporting.dispatch._example import example
     >>> plan, check = example()
-    >>> abs(cost_table(plan, check).sum().iloc[0] - check.objective) < 1e-6
+    >>> bool(abs(cost_table(plan, check).sum().iloc[0] - check.objective) < 1e-6)
     True
     """
     return _costs(studies(plans, checks))

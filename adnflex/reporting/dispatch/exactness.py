@@ -17,7 +17,7 @@ __all__ = ["TIGHT_GAP", "exactness_figure", "worst_recovery"]
 
 #: Relative gap up to which a period counts as exact in `DispatchPlan.recovery`.
 TIGHT_GAP = 1e-4
-_FLOOR = 1e-10
+_FLOOR, _WATT = 1e-10, 1e-3
 _SIGNS = {
     NO_RECOVERY: ("circle", style.AFTER), "priced loss": ("square", "#E69F00"),
     "LinDistFlow cap": ("diamond", "#CC79A7"), "sequential": ("triangle-up", "#D55E00"), "exact": ("star", "#009E73"),
@@ -118,7 +118,9 @@ def _finish(fig: go.Figure, clock: Clock, table: pd.DataFrame) -> None:
     dtick = max(1, round((view[1] - view[0]) / 5))
     power = {"type": "log", "range": view, "dtick": dtick, "exponentformat": "power", "tickfont_size": 11}
     fig.update_yaxes(title_text="cone gap [–]", row=1, col=1, **power)
-    fig.update_yaxes(title_text="invented<br>loss [kW]", rangemode="tozero", exponentformat="power", row=2, col=1)
+    # A watt always is in view, so that what is nothing looks like nothing.
+    top = 1.1 * max(float(table["invented_kw"].max()), _WATT)
+    fig.update_yaxes(title_text="invented<br>loss [kW]", range=[0, top], exponentformat="power", row=2, col=1)
     axis = clock.axis()
     title = axis.pop("title_text")
     fig.update_xaxes(**axis)

@@ -75,7 +75,7 @@ def fan_figure(plan: DispatchPlan, check: DispatchCheck | None) -> go.Figure:
     for number, probability in share.items():
         line = {"color": style.pale(style.AFTER, 0.2 + 0.5 * probability / most), "width": 1.3, "shape": "hv"}
         text = f"scenario {number} ({percent(100 * probability)})"
-        first = number == share.index[0]
+        first = bool(number == share.index[0])
         low, high = envelope(plan, check, number)
         balance = plan.of(plan.balance, number)
         found = ((1, low, "pu"), (1, high, "pu"), (2, balance["grid_mw"], "MW"), (3, balance["used_mw"], "MW"))

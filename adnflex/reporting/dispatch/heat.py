@@ -31,6 +31,7 @@ _FORGIVEN, _FORGIVEN_PERCENT = 1e-6, 1e-3
 #: Where no limit is known, colours end here [pu].
 _NO_LIMITS = (0.9, 1.1)
 _MOST_BRANCHES = 25
+_MOST_CROSSES = 2000
 _GAP_FLOOR = 1e-8
 
 #: Low blue, middle nearly white, high orange; beyond the limits a dark tone that occurs nowhere else.
@@ -299,7 +300,7 @@ def _heat(
         )
     )  # fmt: skip
     if rows.marked.any():
-        which = np.argwhere(rows.marked)
+        which = _worst(rows)
         fig.add_trace(
             go.Scatter(
                 x=[clock.texts[t] for _, t in which], y=[labels[r] for r, _ in which], mode="markers", name=mark,
@@ -312,7 +313,15 @@ def _heat(
     axis = clock.category_axis()
     # As an annotation: plotly puts the title of an axis of categories over the cells where the page is narrow.
     fig.add_annotation(
-        text=axis.pop("title_text"), x=0.5, xref="paper", y=0, yref="paper", yanchor="top", yshift=-22, showarrow=False
+        text=axis.pop("title_text"),
+        x=0.5,
+        xref="paper",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-24,
+        showarrow=False,
+        font={"size": 15},
     )
     fig.update_xaxes(**axis, showgrid=False)
     fig.update_yaxes(
@@ -321,6 +330,13 @@ def _heat(
     )  # fmt: skip
     fig.update_layout(margin={"t": 74, "l": 64})
     return fig
+
+
+def _worst(rows: _Rows) -> npt.NDArray[np.int64]:
+    """Pick the marked cells, by row and column; of very many only the worst: browsers draw each cross on its own."""
+    cells = np.argwhere(rows.marked)
+    beyond = np.abs(rows.shade[rows.marked])
+    return cells[np.sort(np.argsort(-beyond, kind="stable")[:_MOST_CROSSES])]
 
 
 def _with_ends(inner: list[str], span: float, below: str, above: str) -> list[list[Any]]:

@@ -36,7 +36,12 @@ Checks = DispatchCheck | None | Sequence[DispatchCheck | None]
 
 #: Word in `DispatchPlan.recovery` for a period where the plain relaxation was exact.
 NO_RECOVERY = "none needed"
-_WORDS = {"sgen": "generator", "shunt": "capacitor bank", "ext_grid": "grid connection"}
+_WORDS = {
+    "reactive source": "reactive source",
+    "sgen": "generator",
+    "shunt": "capacitor bank",
+    "ext_grid": "grid connection",
+}
 
 
 @dataclass(frozen=True)
@@ -108,9 +113,7 @@ def require(plan: object, check: object = None) -> None:
     if not isinstance(plan, DispatchPlan):
         findings.append(f"plan: is a {type(plan).__name__}; give an adnflex.DispatchPlan, e.g. from DispatchPlan.load.")
     if check is not None and not isinstance(check, DispatchCheck):
-        findings.append(
-            f"check: is a {type(check).__name__}; give the adnflex.DispatchCheck of the plan, or None."
-        )
+        findings.append(f"check: is a {type(check).__name__}; give the adnflex.DispatchCheck of the plan, or None.")
     if findings:
         raise InputError(findings)
 
@@ -156,11 +159,13 @@ def _is_sequence(value: object) -> bool:
 
 
 def _names(plans: Sequence[DispatchPlan]) -> list[str]:
-    """One name a plan, no two alike."""
+    """One name a plan, no two alike: that of the study, else of the net, else a number."""
     told = [str(p.options["study"]) if p.options.get("study") is not None else "" for p in plans]
     names = [f"study {t}" if t.isdigit() else t or p.net_name for t, p in zip(told, plans, strict=True)]
-    unique = len(set(names)) == len(names) and all(names)
-    return names if unique else [f"{n or 'study'} ({k})" for k, n in enumerate(names, start=1)]
+    if len(set(names)) == len(names) and all(names):
+        return names
+    # Studies of one net bear its name; that says nothing.
+    return [f"{n} ({k})" if t else f"study {k}" for k, (t, n) in enumerate(zip(told, names, strict=True), start=1)]
 
 
 # Scenarios ----------------------------------------------------------------------------------------------------
@@ -238,8 +243,8 @@ def device_label(plan: DispatchPlan, table: str, index: int) -> str:
     ('storage 0 “battery”', 'generator 7')
     """
     rows = devices_of(plan, table)
-    name = rows["name"].get(index, "")
-    return branch_label(_WORDS.get(table, table), int(index), name)
+    name, kind = (rows[column].get(index, "") for column in ("name", "kind"))
+    return branch_label(_WORDS.get(str(kind), _WORDS.get(table, table)), int(index), name)
 
 
 def place(plan: DispatchPlan, element: object, index: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from plotly import graph_objects as go
 
 from adnflex.reporting import page
@@ -27,6 +29,10 @@ __all__ = [
     "balance_section", "exactness_section", "loading_section", "map_section", "positions_section",
     "progress_section", "reactive_section", "scenario_section", "storage_section", "vehicle_section", "voltage_section",
 ]  # fmt: skip
+
+
+#: Voltages this near to their limit are at it [pu].
+_ROUNDING = 1e-6
 
 
 def _figure(study: Study, fig: go.Figure, word: str, title: str = "") -> Html:
@@ -149,6 +155,13 @@ def scenario_section(study: Study) -> Section | None:
     return Section("scenarios", "Scenarios", intro, blocks, "Scenarios")
 
 
+def _room(margin: float) -> str:
+    """Say how near a voltage is to its limit; what is within rounding is at it."""
+    if abs(margin) <= _ROUNDING:
+        return "it is at it"
+    return f"{fixed(abs(margin), 4, 'pu')} {'inside' if margin > 0 else 'BEYOND'} it"
+
+
 def _values(study: Study) -> list[Html]:
     """Tell what planning with scenarios is worth, and what knowing the future would be."""
     plan = study.plan
@@ -222,7 +235,7 @@ def map_section(study: Study) -> Section | None:
     period, scenario, margin = worst_period(study.plan, study.check)
     fig = map_figure(study.plan, study.check, period, scenario)
     of = f", scenario {scenario}" if len(study.plan.scenarios) > 1 else ""
-    room = f" ({fixed(abs(margin), 4, 'pu')} {'inside' if margin >= 0 else 'BEYOND'} it)" if margin == margin else ""
+    room = f" ({_room(margin)})" if math.isfinite(margin) else ""
     intro = (
         f"{study.clock.text(period)}{of}, when a voltage is nearest to its limit{room}. Point at a bus or at the "
         "middle of a branch for its numbers."

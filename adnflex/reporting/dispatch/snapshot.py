@@ -81,6 +81,17 @@ def map_figure(
     return fig
 
 
+def _topology(plan: DispatchPlan, period: int) -> pd.DataFrame:
+    """Branches as they stand in a period; what is switched between blocks is no change within it."""
+    closed = plan.topology["closed_after"].astype(bool)
+    if {"element", "index", "closed_after", "first_period"} <= set(plan.switches.columns):
+        begun = plan.switches[plan.switches["first_period"] <= period].sort_values("first_period", kind="stable")
+        now = begun.drop_duplicates(["element", "index"], keep="last").set_index(["element", "index"])["closed_after"]
+        found = now.reindex(pd.MultiIndex.from_frame(plan.topology[["element", "index"]])).set_axis(closed.index)
+        closed = found.where(found.notna(), closed).astype(bool)
+    return plan.topology.assign(closed_before=closed, closed_after=closed)
+
+
 def _state(plan: DispatchPlan, check: DispatchCheck | None, period: int, scenario: int) -> tuple[Plan, Check]:
     """One period as the plan and the check of a reconfiguration that operates nothing."""
     source = plan if check is None else check
@@ -98,8 +109,7 @@ def _state(plan: DispatchPlan, check: DispatchCheck | None, period: int, scenari
         }
     )  # fmt: skip
     empty = pd.DataFrame()
-    # What was switched for the horizon is no change between before and after within this period.
-    topology = plan.topology.assign(closed_before=plan.topology["closed_after"])
+    topology = _topology(plan, period)
     one = Plan(
         net_name=plan.net_name, objective_name="", weights={}, objective=math.nan, bound=math.nan, unit="",
         gap=math.nan, status="", switches=empty, buses=buses[["vm_pu"]], branches=branches, losses_mw=math.nan,

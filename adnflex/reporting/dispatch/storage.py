@@ -84,7 +84,7 @@ def _energy(clock: Clock, values: pd.Series, initial: float, label: str, line: d
     """Energy is told at the end of each period and goes on in straight lines between."""
     told = ["before the horizon", *(f"after {text}" for text in clock.texts)]
     return go.Scatter(
-        x=clock.edges, y=[initial, *values.astype(float)], mode="lines", name=escape(label), legendgroup=label,
+        x=clock.edges, y=[initial, *values.astype(float)], mode="lines", name=escape(label), legendgroup=escape(label),
         line=line, customdata=told,
         hovertemplate=f"<b>{escape(label)}</b><br>%{{customdata}}: %{{y:.4g}} MWh<extra></extra>",
     )  # fmt: skip
@@ -108,7 +108,7 @@ def _limits(fig: go.Figure, clock: Clock, facts: pd.DataFrame) -> None:
 def _power(clock: Clock, values: pd.Series, label: str, tint: str) -> go.Bar:
     return go.Bar(
         x=clock.middles, y=values.to_numpy(dtype=float), width=clock.step * (0.86 if len(values) <= 48 else 1.0),
-        name=escape(label), legendgroup=label, showlegend=False, marker={"color": tint, "line": {"width": 0}},
+        name=escape(label), legendgroup=escape(label), showlegend=False, marker={"color": tint, "line": {"width": 0}},
         customdata=clock.texts,
         hovertemplate=f"<b>{escape(label)}</b><br>%{{customdata}}: %{{y:.4g}} MW<extra></extra>",
     )  # fmt: skip

@@ -7,17 +7,19 @@ import math
 import pandas as pd
 
 from adnflex.reporting.dispatch.clock import Clock
-from adnflex.reporting.dispatch.costs import energy, money, relative
+from adnflex.reporting.dispatch.costs import energy, mass, money, relative
 from adnflex.reporting.dispatch.exactness import worst_recovery
 from adnflex.reporting.dispatch.heat import has_loadings
 from adnflex.reporting.dispatch.inputs import NO_RECOVERY, Study, place
 from adnflex.reporting.page import Card, Verdict
 from adnflex.reporting.text import dash, fixed, number, percent, rounded_up, share
 
-__all__ = ["certificate_words", "key_cards", "recovered_words", "spread_percent", "verdict"]
+__all__ = ["certificate_words", "distance", "key_cards", "recovered_words", "spread_percent", "verdict"]
 
 #: Differences of this size are rounding, not findings.
 _EXACT = 1e-9
+#: Below this, `share` only says "less than".
+_TINY = 1e-6
 #: A dispatch cheaper than its bound by more than this shows that the bound is not one.
 _DISAGREE = 1e-4
 
@@ -65,7 +67,7 @@ def _certificates(found: list[Study]) -> str:
     """Certificates of several studies in one sentence, and what is to be said of those that have none."""
     plain = [s for s in found if _certificate_of(s) >= -_DISAGREE]
     rest = [f"{s.name}: {certificate_words(s)}" for s in found if s not in plain]
-    told = [f"{s.name} at most {share(rounded_up(max(_certificate_of(s), 0.0)))}" for s in plain]
+    told = [f"{s.name} {distance(_certificate_of(s))}" for s in plain]
     words = [f"Certificate, as distance from the best possible cost: {', '.join(told)}."] if told else []
     return " ".join([*words, *rest])
 
@@ -109,9 +111,11 @@ def certificate_words(study: Study) -> str:
         )
     if check.certificate <= _EXACT:
         return f"Certificate: this is the best possible; no admissible schedule costs less than {_cost(study)}."
+    # Of an income nothing is saved.
+    of = f"save more than {_room(study)} of these" if study.cost > 0 else f"be better by more than {_room(study)} than"
     return (
-        f"Certificate: at most {share(rounded_up(check.certificate))} from the best possible cost. "
-        f"No admissible schedule can save more than {_room(study)} of these {_cost(study)}."
+        f"Certificate: {distance(check.certificate)} from the best possible cost. "
+        f"No admissible schedule can {of} {_cost(study)}."
     )
 
 
@@ -123,6 +127,18 @@ def _room(study: Study) -> str:
     """Difference of costs that is an upper limit, and so is rounded up."""
     value = study.check.certificate_absolute if study.check is not None else None
     return number(None if value is None else rounded_up(value), study.plan.currency, 2)
+
+
+def distance(certificate: float, sign: str = "at most") -> str:
+    r"""Distance from the best possible, rounded up, with the word or sign that it is an upper limit.
+
+    Examples
+    --------
+    >>> distance(5.03e-4), distance(2e-9), distance(-1e-12, "≤")
+    ('at most 0.051\u202f%', 'less than 0.0001\u202f%', '≤ 0\u202f%')
+    """
+    value = rounded_up(max(certificate, 0.0))
+    return share(value) if 0 < value < _TINY else f"{sign} {share(value)}"
 
 
 def recovered_words(study: Study) -> str:
@@ -169,7 +185,7 @@ def key_cards(study: Study, first: Study | None = None) -> list[Card]:
     days = len(plan.periods) * plan.hours_per_period
     cards = [
         Card(f"Cost of {days:g} h", _cost(study), f"{many}{source}{_against(study.cost, first, 'cost')}"),
-        Card("Carbon", number(plan.carbon_kg, "kg CO₂", 5), carbon),
+        Card("Carbon", mass(plan.carbon_kg), carbon),
         Card("Imported", energy(study.mwh("imported")), f"{energy(study.mwh('exported'))} exported"),
         *_curtailed(study),
         _certificate(study),
@@ -210,7 +226,7 @@ def _certificate(study: Study) -> Card:
         return Card(label, dash, "bound and AC power flow disagree")
     if check.certificate <= _EXACT:
         return Card(label, fixed(0, 0, "%"), "proven best, within rounding")
-    return Card(label, f"≤ {share(rounded_up(check.certificate))}", f"at most {_room(study)}, proven")
+    return Card(label, distance(check.certificate, "≤"), f"at most {_room(study)}, proven")
 
 
 def _status(study: Study) -> str:

@@ -9,12 +9,12 @@ import pandas as pd
 
 from adnflex.reporting import page, parts, places
 from adnflex.reporting.dispatch.clock import Clock
-from adnflex.reporting.dispatch.costs import cost_figure, energy, money, relative
+from adnflex.reporting.dispatch.costs import cost_figure, energy, mass, money, relative
 from adnflex.reporting.dispatch.inputs import Study, place
-from adnflex.reporting.dispatch.summary import spread_percent
+from adnflex.reporting.dispatch.summary import distance, spread_percent
 from adnflex.reporting.evidence import TERMS
 from adnflex.reporting.page import Html, Section
-from adnflex.reporting.text import branch_label, dash, fixed, number, percent, rounded_up, share
+from adnflex.reporting.text import branch_label, dash, fixed, number, percent, share
 
 __all__ = [
     "comparison_tables", "cost_section", "details_section", "deviation_table", "limits_section", "published_table",
@@ -63,14 +63,21 @@ def _one_study(study: Study) -> Html:
     model = plan.costs["cost"].astype(float).reindex(costs.index)
     both = not study.costs_are_model
     rows = [
-        [str(item), money(cost, unit, total), percent(100 * cost / total) if total else dash,
+        [str(item), money(cost, unit, total), percent(100 * cost / total) if total > 0 else dash,
          *([money(model[item], unit, total)] if both else [])]
         for item, cost in costs.items()
     ]  # fmt: skip
-    rows.append(["total", money(total, unit, total), percent(100.0), *([money(plan.objective, unit)] if both else [])])
+    rows.append(
+        [
+            "total",
+            money(total, unit, total),
+            percent(100.0) if total > 0 else dash,
+            *([money(plan.objective, unit)] if both else []),
+        ]
+    )
     columns = ["item", "cost", "share", *(["in the model"] if both else [])]
     carbon = [
-        ["carbon of the import", number(plan.carbon_kg, "kg CO₂", 5)],
+        ["carbon of the import", mass(plan.carbon_kg)],
         *([str(k), energy(float(v))] for k, v in plan.energy["mwh"].items()),
     ]
     return page.side_by_side(
@@ -90,7 +97,7 @@ def comparison_tables(found: list[Study]) -> list[Html]:
     first = found[0]
     facts = [
         ["cost against the first", *(relative(s.cost, first.cost) if s is not first else dash for s in found)],
-        ["carbon", *(number(s.plan.carbon_kg, "kg CO₂", 5) for s in found)],
+        ["carbon", *(mass(s.plan.carbon_kg) for s in found)],
         ["carbon against the first",
          *(relative(s.plan.carbon_kg, first.plan.carbon_kg) if s is not first else dash for s in found)],
         *([what, *(energy(s.mwh(what)) for s in found)] for what in ("imported", "exported", "losses", "curtailed")),
@@ -113,7 +120,7 @@ def _certificate(study: Study) -> str:
     check = study.check
     if check is None or not check.passed or check.certificate is None:
         return dash
-    return f"≤ {share(rounded_up(max(check.certificate, 0.0)))}"
+    return distance(check.certificate, "≤")
 
 
 def published_table(found: list[Study]) -> list[Html]:
@@ -235,7 +242,7 @@ def limits_section(study: Study) -> Section:
     rows = [
         [row.kind, page.badge("violated", "bad") if row.kind in violated else page.badge("met", "good"),
          place(plan, row.element, row.place), _when(clock, row.period, row.scenario if several else None),
-         *places.values(row.unit, row.value, row.limit, row.margin), fixed(row.checked, 0)]
+         *_values(row.unit, row.value, row.limit, row.margin), fixed(row.checked, 0)]
         for row in check.limits.rename(columns={"index": "place"}).itertuples(index=False)
     ]  # fmt: skip
     failed = check.periods.index[~check.periods["converged"].astype(bool)]
@@ -247,6 +254,12 @@ def limits_section(study: Study) -> Section:
     intro = "Checked in AC power flow, period by period, with the schedule's set-points; margin is what is left."
     bar = Html(f'<div class="bar">{badge}</div>')
     return Section("limits", "Limits", intro, [bar, page.table(columns, rows, columns[4:])])
+
+
+def _values(unit: str, *values: float) -> list[str]:
+    """Values with their unit; powers below a watt are what solvers leave of zero."""
+    noise = 1e-6 if unit in {"MW", "Mvar", "MWh"} else 0.0
+    return places.values(unit, *(0.0 if abs(v) < noise else v for v in values))
 
 
 def deviation_table(study: Study) -> list[Html]:

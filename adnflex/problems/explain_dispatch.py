@@ -1,0 +1,119 @@
+"""Why a dispatch is infeasible: the same model with network limits that may be broken, as little as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.devices import Device, GridConnection, Horizon
+from adnflex.errors import SolverError
+from adnflex.grid.operating_points import OperatingPoints
+from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.problems.dispatch_state import Excess, evaluate, excess_of
+from adnflex.solvers.conic import compile_model
+from adnflex.solvers.gate import solve_model
+
+__all__ = ["least_violation"]
+
+# Voltages that even the elastic model keeps [pu].
+_WIDE = (0.6, 1.4)
+
+# A reason is wanted soon, and to a few percent.
+_SECONDS = 20.0
+_ENOUGH = 0.02
+
+
+def least_violation(
+    points: OperatingPoints,
+    horizon: Horizon,
+    devices: Sequence[Device],
+    costs: Costs,
+    topology: Topology,
+    pins: Pins | None,
+    seconds: float,
+) -> list[Excess] | None:
+    """Return the limits that the least violating dispatch breaks in exact power flow, worst first.
+
+    Voltage limits, current limits and limits of the import are soft, devices stay as they are.
+
+    Parameters
+    ----------
+    points, horizon, devices, costs, topology, pins
+        See `adnflex.problems.solve_dispatch.solve_dispatch`.
+    seconds : float
+        Time limit [s].
+
+    Returns
+    -------
+    list of Excess or None
+        None where no dispatch was found even so: the devices' own limits contradict each other.
+    """
+    soft = _soft(points, horizon, devices, topology, pins)
+    try:
+        solved = solve_model(soft.model, gap=0.1, seconds=min(seconds, _SECONDS))
+    except SolverError:
+        return None
+    if solved.x is None:
+        return None
+    state = evaluate(soft, solved.x)
+    given = replace(soft, points=points, devices=list(devices), costs=costs)
+    found = excess_of(given, state)
+    return sorted(found, key=lambda e: -e.share)
+
+
+def _soft(
+    points: OperatingPoints, horizon: Horizon, devices: Sequence[Device], topology: Topology, pins: Pins | None
+) -> Dispatch:
+    grid = points.grid
+    wide = grid.replace(
+        v_min=np.full(grid.n, _WIDE[0] ** 2),
+        v_max=np.full(grid.n, _WIDE[1] ** 2),
+        ratings=replace(grid.ratings, limit=np.full(len(grid.ratings.limit), np.inf)),
+    )
+    free = [
+        replace(d, p_min=-np.inf, p_max=np.inf, q_min=-np.inf, q_max=np.inf) if isinstance(d, GridConnection) else d
+        for d in devices
+    ]
+    dispatch = build_dispatch(replace(points, grid=wide), horizon, free, Costs(), topology, pins=pins)
+    _soften(dispatch, points, devices)
+    return replace(dispatch, form=compile_model(dispatch.model))
+
+
+def _soften(dispatch: Dispatch, points: OperatingPoints, devices: Sequence[Device]) -> None:
+    """Minimise what goes beyond the limits, relative to them, and a little loss."""
+    model, grid, h = dispatch.model, points.grid, dispatch.horizon
+    model.beyond = pyo.VarList(domain=pyo.NonNegativeReals)
+    model.soft = pyo.ConstraintList()
+    terms = []
+
+    def soft(value: object, limit: float, upper: bool, unit: float) -> None:
+        if not np.isfinite(limit):
+            return
+        slack = model.beyond.add()
+        model.soft.add(value - limit <= slack if upper else limit - value <= slack)  # type: ignore[operator]
+        terms.append(slack / unit)
+
+    named = [j for j in range(grid.n) if grid.buses[j] and np.isnan(grid.root_v[j])]
+    tightest = np.full(grid.m, np.inf)
+    # ratings that nothing can reach (99999 kA) would only spoil the numbers
+    rated = grid.ratings
+    np.minimum.at(tightest, rated.branch, rated.limit / np.abs(rated.share))
+    for s, t in h.points:
+        b = model.at[s, t]
+        for j in named:
+            soft(b.v[j], float(grid.v_max[j]), True, 1.0)
+            soft(b.v[j], float(grid.v_min[j]) if grid.v_min[j] > 0 else np.inf, False, 1.0)
+        for k in np.flatnonzero(tightest < dispatch.bounds.i_max).tolist():
+            soft(b.l[k], float(tightest[k]) ** 2, True, max(float(tightest[k]) ** 2, 1e-6))
+    for i, d in enumerate(devices):
+        if isinstance(d, GridConnection):
+            for s, t in h.points:
+                own = model.device[i]
+                for x, low, high in ((own.p[s, t], d.p_min, d.p_max), (own.q[s, t], d.q_min, d.q_max)):
+                    soft(x, high / grid.base_mva, True, 1.0)
+                    soft(x, low / grid.base_mva, False, 1.0)
+    loss = pyo.quicksum(model.at[s, t].loss for s, t in h.points)
+    model.objective.set_value(pyo.quicksum(terms) + 1e-2 * loss + _ENOUGH)

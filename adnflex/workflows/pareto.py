@@ -1,0 +1,84 @@
+"""Cost against carbon: the cheapest plan, the cleanest one, and plans under budgets between."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.errors import InputError
+from adnflex.results import DispatchPlan
+from adnflex.workflows.dispatch import dispatch
+
+__all__ = ["Pareto", "pareto"]
+
+
+class Pareto(NamedTuple):
+    """A sweep of cost against carbon.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a plan, from cheapest to cleanest: ``budget_kg``, ``carbon_kg``, ``cost``, ``bound``, ``gap``,
+        ``imported_mwh``.
+    plans : tuple of DispatchPlan
+        The plans.
+    """
+
+    table: pd.DataFrame
+    plans: tuple[DispatchPlan, ...]
+
+
+def pareto(net: pandapowerNet, points: int = 6, **options: Any) -> Pareto:
+    """Sweep the carbon budget between the cheapest and the cleanest dispatch.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    points : int
+        Number of plans, at least 2.
+    **options
+        Further arguments of `adnflex.dispatch`, without ``objective`` and ``carbon_budget_kg``.
+
+    Returns
+    -------
+    Pareto
+        Each plan costs least among all within its budget, up to its gap.
+
+    Raises
+    ------
+    InputError
+        If `points` is below 2 or an option belongs to the sweep itself.
+
+    Examples
+    --------
+    >>> from adnflex import networks
+    >>> sweep = pareto(networks.load("ieee33_dispatch"), points=2, periods=range(8, 12))
+    >>> bool(sweep.table["carbon_kg"].is_monotonic_decreasing)
+    True
+    """
+    if points < 2:
+        raise InputError(f"points is {points}; give 2 or more.")
+    if own := {"objective", "carbon_budget_kg"} & set(options):
+        raise InputError(f"pareto sets {', '.join(sorted(own))} itself; leave it out.")
+    cheapest = dispatch(net, **options)
+    cleanest = dispatch(net, objective="carbon", **options)
+    budgets = np.linspace(cheapest.carbon_kg, cleanest.carbon_kg, points)
+    # at the clean end a little room, or rounding decides whether there is an answer
+    room = 1e-4 * max(abs(cleanest.carbon_kg), 1e-3 * abs(cheapest.carbon_kg), 1e-3)
+    plans = [cheapest, *(dispatch(net, carbon_budget_kg=float(b) + room, **options) for b in budgets[1:])]
+    rows = [
+        {
+            "budget_kg": p.options["carbon_budget_kg"],
+            "carbon_kg": p.carbon_kg,
+            "cost": p.objective,
+            "bound": p.bound,
+            "gap": p.gap,
+            "imported_mwh": float(p.energy.at["imported", "mwh"]),
+        }
+        for p in plans
+    ]
+    return Pareto(pd.DataFrame(rows), tuple(plans))
