@@ -129,7 +129,15 @@ def test_ieee33_dispatch_is_what_its_script_builds(dispatch_net):
     for table in ("bus", "load", "sgen", "storage", "shunt", "ext_grid", "line"):
         assert dispatch_net[table].dtypes.to_dict() == built[table].dtypes.to_dict()
     assert type(dispatch_net.dispatch) is dict
-    assert dispatch_net.dispatch == {
+    assert dispatch_net.dispatch["published"] == built.dispatch["published"]
+    published = {study: dict(figures) for study, figures in dispatch_net.dispatch["published"].items()}
+    assert all("doi:10.3389/fenrg.2023.1259445" in figures.pop("source") for figures in published.values())
+    assert published == {
+        "1": {"voltage_spread_percent": 4.24},
+        "2": {"voltage_spread_percent": 2.34},
+        "3": {"cost_change_percent": -47.9, "carbon_change_percent": -75.2, "voltage_spread_percent": 1.79},
+    }
+    assert {k: v for k, v in dispatch_net.dispatch.items() if k != "published"} == {
         "currency": "CNY",
         "hours_per_period": 1.0,
         "start_hour": 0.0,
@@ -245,7 +253,9 @@ def test_ieee33_dispatch_studies(dispatch_net):
         assert state(f"1{suffix}") == (off + [False] * 3, off, [False] * 2, *load)
         assert state(f"2{suffix}") == (on + [False] * 3, off, [False] * 2, *load)
         assert state(f"3{suffix}") == (on + [True] * 3, on, [True] * 2, *load)
-    assert nets_equal(networks.study(dispatch_net, "3"), dispatch_net)
+    third = networks.study(dispatch_net, "3")
+    assert third.pop("study") == "3"
+    assert nets_equal(third, dispatch_net)
 
 
 def run_day(net):

@@ -38,7 +38,7 @@ def fresh(script: str | Path, job: Mapping[str, Any], limit: float) -> Record:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answer.json"
         command = [sys.executable, str(script), "--job", json.dumps(dict(job)), "--answer", str(file)]
-        busy = _busy_cores()
+        busy = busy_cores()
         # a session of its own, so that worker processes end with it
         process = subprocess.Popen(command, start_new_session=True)
         try:
@@ -65,7 +65,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _busy_cores(interval: float = 1.0) -> float | None:
+def busy_cores(interval: float = 1.0) -> float | None:
     """How many cores something else keeps busy, measured over a moment; None where it cannot be told."""
     stat = Path("/proc/stat")
     if not stat.is_file():
@@ -82,15 +82,15 @@ def _busy_cores(interval: float = 1.0) -> float | None:
 
 def answer(file: str, record: Mapping[str, Any]) -> None:
     """Hand a record back to `fresh`."""
-    Path(file).write_text(json.dumps(_plain(record)), encoding="utf-8")
+    Path(file).write_text(json.dumps(plain(record)), encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Numbers of numpy as Python's; what is not finite as text, which JSON can hold."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
 
 
 def number(value: Any) -> float:
-    """Read a number that `_plain` may have made text; NaN where there is none."""
+    """Read a number that `plain` may have made text; NaN where there is none."""
     return math.nan if value is None else float(value)
 
 
@@ -109,7 +109,7 @@ def number(value: Any) -> float:
 def save(folder: Path, key: str, record: Mapping[str, Any]) -> None:
     """Keep one case's record."""
     folder.mkdir(exist_ok=True)
-    text = json.dumps(_plain(record), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(plain(record), indent=1, ensure_ascii=False) + "\n"
     (folder / f"{key}.json").write_text(text, encoding="utf-8")
 
 
@@ -145,11 +145,12 @@ def nodes(solver: str) -> int | None:
 # --- the command line -----------------------------------------------------------------------------
 
 
-def parser(doc: str | None, cases: Iterable[str], time_limit: float) -> argparse.ArgumentParser:
-    """Return the arguments that every study has."""
+def parser(doc: str | None, cases: Iterable[str], time_limit: float | None) -> argparse.ArgumentParser:
+    """Return the arguments that every study has; without a time limit where each case has its own."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one or more of {', '.join(cases)}; by default all")
-    parser.add_argument("--time-limit", type=float, default=time_limit, help="seconds for each solve")
+    if time_limit is not None:
+        parser.add_argument("--time-limit", type=float, default=time_limit, help="seconds for each solve")
     parser.add_argument("--page", action="store_true", help="only write the page")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     parser.add_argument("--answer", help=argparse.SUPPRESS)

@@ -16,9 +16,12 @@ from pandapower import pandapowerNet
 from adnflex.devices.horizon import Horizon
 from adnflex.formulations.attachments import Attachments
 
-__all__ = ["Device", "Fault", "Frame", "Inputs", "NoDecisions", "Place", "Schedule", "scenario_sums"]
+__all__ = ["Device", "Fault", "Frame", "Inputs", "NoDecisions", "Place", "Reach", "Schedule", "scenario_sums"]
 
 FloatArray = NDArray[np.float64]
+
+
+Reach = tuple[FloatArray | float, FloatArray | float, FloatArray | float, FloatArray | float]
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,8 @@ class Device(Protocol):
     def place(self) -> Place:
         """Which element of the net it is."""
 
-    def reach(self) -> tuple[float, float, float, float]:
-        """Lowest and highest withdrawal of active, then reactive power over the horizon [MW, Mvar]."""
+    def reach(self) -> Reach:
+        """Lowest and highest withdrawal of active, then of reactive power [MW, Mvar], numbers or (S, T) arrays."""
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare variables and limits, and attach the withdrawal."""

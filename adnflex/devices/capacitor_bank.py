@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
 from adnflex.formulations.positions import declare_positions, declare_split, picked, pin_positions, positions_of
@@ -51,7 +51,7 @@ class CapacitorBank:
     rules: MoveRules
     cost_per_mvarh: float
 
-    def reach(self) -> tuple[float, float, float, float]:
+    def reach(self) -> Reach:
         """Range of its withdrawal, at the highest voltage."""
         top = 1.0 if self.constant_q else self.v_max
         p, q = self.p_mw * self.steps * top, self.q_mvar * self.steps * top

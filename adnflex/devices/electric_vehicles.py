@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
 from adnflex.devices.horizon import Horizon, parse_windows
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.formulations.positions import pin
@@ -67,7 +67,7 @@ class ElectricVehicles:
     runs: tuple[int, int, float]
     cut_cost: float
 
-    def reach(self) -> tuple[float, float, float, float]:
+    def reach(self) -> Reach:
         """Range of its withdrawal: nothing, to all of it with the largest block on top."""
         block = self.share * max((float(self.p[:, b.start : b.stop].max()) for b in self.blocks), default=0.0)
         reactive = float(np.abs(self.q).max())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, exceeding, read
 
@@ -45,7 +45,7 @@ class FlexibleLoad(NoDecisions):
     keep_energy: bool
     cost_per_mwh: float
 
-    def reach(self) -> tuple[float, float, float, float]:
+    def reach(self) -> Reach:
         """Range of its withdrawal."""
         q = np.stack([self.slope * self.low, self.slope * self.high])
         return self.low, self.high, float(q.min()), float(q.max())

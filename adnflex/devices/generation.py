@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, read, read_inverter
 
@@ -50,10 +50,10 @@ class Generation(NoDecisions):
         """Whether it has no active power at all."""
         return self.place.kind == "reactive source"
 
-    def reach(self) -> tuple[float, float, float, float]:
+    def reach(self) -> Reach:
         """Range of its withdrawal."""
         q_low, q_high = self.inverter.reach()
-        return -float(self.high.max()), -float(self.low.min()), -q_high, -q_low
+        return -self.high, -self.low, -q_high, -q_low
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare injection ``p``, ``q``."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.generation import poly_costs
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import read
@@ -49,7 +49,7 @@ class GridConnection(NoDecisions):
         """Whether selling pays less than buying costs."""
         return bool(np.any(self.sell_price < self.price - 1e-9))
 
-    def reach(self) -> tuple[float, float, float, float]:
+    def reach(self) -> Reach:
         """Return nothing: it is the root."""
         return 0.0, 0.0, 0.0, 0.0
 

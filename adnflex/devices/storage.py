@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import Inverter, exceeding, read, read_inverter
 from adnflex.formulations.positions import pin
@@ -68,7 +68,7 @@ class Storage:
     scaling: float
     cost_per_mwh: float
 
-    def reach(self) -> tuple[float, float, float, float]:
+    def reach(self) -> Reach:
         """Range of its withdrawal."""
         q_low, q_high = self.inverter.reach()
         return -self.discharge_mw, self.charge_mw, -q_high, -q_low

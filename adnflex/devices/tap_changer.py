@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Schedule
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
 from adnflex.formulations.positions import declare_positions, declare_split, picked, pin_positions, positions_of
@@ -52,7 +52,7 @@ class TapChanger:
     initial: int
     rules: MoveRules
 
-    def reach(self) -> tuple[float, float, float, float]:
+    def reach(self) -> Reach:
         """Return nothing: it withdraws no power."""
         return 0.0, 0.0, 0.0, 0.0
 

@@ -16,7 +16,8 @@ from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
 from adnflex.formulations.distflow import declare_distflow, declare_voltages
 from adnflex.formulations.positions import pin
 from adnflex.formulations.radiality import declare_radiality
-from adnflex.grid.model import BoolArray, Grid
+from adnflex.formulations.secants import declare_secants, flow_intervals
+from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.topology import must_close
 from adnflex.solvers.conic import ConicForm, compile_model
@@ -160,6 +161,7 @@ def build_dispatch(
     topology: Topology,
     modes: frozenset[tuple[int, int]] = frozenset(),
     pins: Pins | None = None,
+    secants: bool = False,
 ) -> Dispatch:
     """Declare the model: voltages, devices, branch flow at every point, the objective.
 
@@ -179,13 +181,17 @@ def build_dispatch(
         Storage index and period with a binary charge mode.
     pins : Pins, optional
         Decisions that are taken already.
+    secants : bool
+        Also bound the squared currents from above (see `adnflex.formulations.secants`); only where switch states are
+        given.
     """
     grid = points.grid
     free = np.flatnonzero(~must_close(grid)) if topology.spans else np.array([], dtype=np.int64)
     if not topology.spans and not grid.closed.all():
         # states are given: what is open is no branch, and its charging stays at its ends
         raise ValueError("open branches need a topology; give a grid of closed branches.")
-    bounds = compute_bounds(grid, _ranges(points, devices))
+    ranges = _ranges(points, devices)
+    bounds = compute_bounds(grid, ranges)
     model = pyo.ConcreteModel()
     model.at = pyo.Block(range(horizon.scenarios), range(horizon.periods))
     for s, t in horizon.points:
@@ -211,6 +217,8 @@ def build_dispatch(
     for s, t in horizon.points:
         states = model.states[topology.span_of(t)] if topology.spans else None
         declare_distflow(model.at[s, t], points.at(s, t), bounds, free.tolist(), more=frame.at[s, t], states=states)
+    if secants and not topology.spans:
+        _declare_upper_sides(model, points, devices, bounds, ranges.ratio)
     items, emissions = _items(model, devices, frame, costs, grid, topology)
     expected = _expectation(horizon, emissions)
     total = pyo.quicksum(_expectation(horizon, parts) for parts in items.values())
@@ -246,8 +254,8 @@ def _ranges(points: OperatingPoints, devices: Sequence[Device]) -> Ranges:
     for device in devices:
         node = device.place.node
         p_low, p_high, q_low, q_high = device.reach()
-        p[:, node] += np.array([p_low, p_high]) / grid.base_mva
-        q[:, node] += np.array([q_low, q_high]) / grid.base_mva
+        p[:, node] += np.array([np.min(p_low), np.max(p_high)]) / grid.base_mva
+        q[:, node] += np.array([np.min(q_low), np.max(q_high)]) / grid.base_mva
         if isinstance(device, TapChanger):
             if device.branch is None:
                 root_v[:, node] = device.factor.min(), device.factor.max()
@@ -255,6 +263,23 @@ def _ranges(points: OperatingPoints, devices: Sequence[Device]) -> Ranges:
                 ratios = 1 / np.sqrt(device.factor)
                 ratio[:, device.branch] = ratios.min(), ratios.max()
     return Ranges(p, q, g, b, root_v, ratio)
+
+
+def _declare_upper_sides(
+    model: pyo.ConcreteModel, points: OperatingPoints, devices: Sequence[Device], bounds: Bounds, ratio: FloatArray
+) -> None:
+    """Declare secants at every point, over what the devices can do there."""
+    grid = points.grid
+    p, q, g, b = (np.stack([a, a]) for a in (points.p, points.q, points.y.real, points.y.imag))
+    for device in devices:
+        for side, part in zip((p[0], p[1], q[0], q[1]), device.reach(), strict=True):
+            side[:, :, device.place.node] += np.asarray(part) / grid.base_mva
+    flows = flow_intervals(grid, bounds, ratio, p, q, g, b)
+    if flows is None:
+        return
+    curved = np.flatnonzero((grid.r != 0) | (grid.x != 0))
+    for s, t in np.ndindex(points.p.shape[:2]):
+        declare_secants(model.at[s, t], grid, flows, s, t, curved)
 
 
 def _declare_states(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered
 from adnflex.devices import Device, Horizon, Storage
+from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
@@ -25,6 +26,8 @@ from adnflex.solvers.gate import Solved, solve_model
 __all__ = ["DispatchAnswer", "solve_dispatch"]
 
 log = logging.getLogger(__name__)
+
+Modes = frozenset[tuple[int, int]]
 
 # Relaxation and exact power flow count as equal up to this relative difference of the objective.
 _SAME = 1e-6
@@ -122,10 +125,10 @@ def solve_dispatch(
     """
     clock = _Clock(seconds, progress)
     clock.report(math.inf, -math.inf, "building")
-    dispatch, solved = _with_modes(points, horizon, devices, costs, topology, pins, gap, solver, exact, clock)
-    empty = np.zeros((horizon.scenarios, horizon.periods, points.grid.m))
-    if solved.x is None:
-        status = solved.status if solved.status != "optimal" else "infeasible"
+    dispatch, solved, modes = _with_modes(points, horizon, devices, costs, topology, pins, gap, solver, exact, clock)
+
+    def refuse(status: str) -> DispatchAnswer:
+        empty = np.zeros((horizon.scenarios, horizon.periods, points.grid.m))
         excess: list[Excess] = []
         if status == "infeasible":
             clock.report(math.inf, math.inf, "infeasible; looking for the reason")
@@ -133,27 +136,61 @@ def solve_dispatch(
         return DispatchAnswer(
             status, dispatch, None, None, solved.bound, empty, empty, "", excess, clock.progress, solved.solver
         )
+
+    if solved.x is None:
+        return refuse(solved.status if solved.status != "optimal" else "infeasible")
     gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
     state = evaluate(dispatch, solved.x)
-    method, status = "", solved.status
+    method, status, bound = "", solved.status, solved.bound
+    relaxed = solved.x
 
     def enough(value: float) -> bool:
-        return value <= solved.bound + max(gap, _SAME) * max(abs(value), 1e-9)
+        return value <= bound + max(gap, _SAME) * max(abs(value), 1e-9)
 
-    if not (state.feasible and enough(state.objective)):
-        clock.report(state.objective if state.feasible else math.inf, solved.bound, "recovery")
-        found: Recovered[State] = recover_dispatch(dispatch, solved.x, enough, clock.left)
+    if not (state.feasible and enough(state.objective)) and status != "interrupted":
+        clock.report(state.objective if state.feasible else math.inf, bound, "recovery")
+        if not (topology.spans or exact):
+            dispatch, relaxed, bound = _with_secants(dispatch, solved, relaxed, modes, pins, gap, solver, clock)
+        if math.isinf(bound) and not state.feasible:
+            return refuse("infeasible")
+        found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, clock.left)
         if found.answer is not None and (not state.feasible or found.answer.objective < state.objective):
             state, method = found.answer, found.method
         if not state.feasible:
             status = "not recovered"
         elif not enough(state.objective) and status == "optimal":
             status = "gap"
-    clock.report(state.objective if state.feasible else math.inf, solved.bound, "exact power flow")
+    clock.report(state.objective if state.feasible else math.inf, bound, "exact power flow")
     excess = sorted(state.excess, key=lambda e: -e.share)
     return DispatchAnswer(
-        status, dispatch, state, solved.x, solved.bound, gaps, invented, method, excess, clock.progress, solved.solver
+        status, dispatch, state, solved.x, bound, gaps, invented, method, excess, clock.progress, solved.solver
     )
+
+
+def _with_secants(
+    dispatch: Dispatch,
+    solved: Solved,
+    relaxed: FloatArray,
+    modes: Modes,
+    pins: Pins | None,
+    gap: float,
+    solver: str,
+    clock: _Clock,
+) -> tuple[Dispatch, FloatArray, float]:
+    """Solve again with squared currents bounded from above: a better bound and a point nearer to the truth.
+
+    The bound is inf where no AC state meets every limit.
+    """
+    points, horizon, devices, costs = dispatch.points, dispatch.horizon, dispatch.devices, dispatch.costs
+    better = build_dispatch(points, horizon, devices, costs, dispatch.topology, modes, pins, secants=True)
+    try:
+        again = solve_model(better.model, solver, gap=gap, seconds=clock.left, report=clock.report)
+    except SolverError as error:
+        log.info("secants: %s", error)
+        return dispatch, relaxed, solved.bound
+    if again.x is None:
+        return dispatch, relaxed, math.inf if again.status == "infeasible" else max(solved.bound, again.bound)
+    return better, again.x, max(solved.bound, again.bound)
 
 
 def _with_modes(
@@ -167,9 +204,9 @@ def _with_modes(
     solver: str,
     exact: bool,
     clock: _Clock,
-) -> tuple[Dispatch, Solved]:
+) -> tuple[Dispatch, Solved, Modes]:
     """Solve without charge modes, then with those that the solution shows to be needed."""
-    modes: frozenset[tuple[int, int]] = frozenset()
+    modes: Modes = frozenset()
     while True:
         dispatch = build_dispatch(points, horizon, devices, costs, topology, modes, pins)
         solved = solve_model(
@@ -181,13 +218,13 @@ def _with_modes(
             report=clock.report,
         )
         if solved.x is None or solved.status == "interrupted":
-            return dispatch, solved
+            return dispatch, solved, modes
         dispatch.form.load(solved.x)
         needed: set[tuple[int, int]] = set()
         for i, device in enumerate(devices):
             if isinstance(device, Storage):
                 needed |= device.conflicts(dispatch.model.device[i], dispatch.frame)
         if needed <= modes:
-            return dispatch, solved
+            return dispatch, solved, modes
         log.info("%d charge modes are needed", len(needed))
         modes = modes | needed

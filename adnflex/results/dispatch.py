@@ -35,7 +35,8 @@ class DispatchPlan:
     net_name : str
         Name of the net.
     objective, bound : float
-        Expected cost of the horizon as the model has it, and the proven lower bound [currency].
+        Expected cost of the horizon as the model has it, and the proven lower bound [currency]; with
+        ``objective="carbon"`` both are emissions [kg].
     gap : float
         ``(objective - bound) / |objective|``.
     status : str
@@ -74,8 +75,8 @@ class DispatchPlan:
     capacitor_steps : pandas.DataFrame
         Index ``period``; columns: shunt indices; steps in service.
     storage : pandas.DataFrame
-        By period; columns ``(quantity, index)`` with ``charge_mw``, ``discharge_mw``, ``q_mvar``, ``e_mwh`` (at the end
-        of the period).
+        By period; columns ``(quantity, index)`` with ``charge_mw``, ``discharge_mw``, ``q_mvar`` (drawn is positive),
+        ``e_mwh`` (at the end of the period).
     ev : pandas.DataFrame
         By period; columns ``(quantity, index)`` with ``before_mw``, ``after_mw``, ``block_mw`` (the transferable block
         where it now stands), ``block_before_mw``, ``reduced_mw``.
@@ -90,7 +91,8 @@ class DispatchPlan:
     devices : pandas.DataFrame
         One row a device that was dispatched: ``kind`` (``tap changer``, ``capacitor bank``, ``storage``, ``electric
         vehicles``, ``generation``, ``reactive source``, ``flexible load``), ``table``, ``index``, ``name``, ``bus``,
-        and for those that move ``moves``, ``max_moves`` (a day; NaN: no limit), ``initial``, ``low``, ``high``.
+        and for those that move ``moves``, ``max_moves`` (a day; NaN: no limit), ``initial``, ``low``, ``high``
+        (positions, steps; of a storage MWh).
     vm_pu : pandas.DataFrame
         By period; columns: pandapower buses; the model's voltages [pu].
     loading_percent : pandas.DataFrame
@@ -99,7 +101,8 @@ class DispatchPlan:
         By period; columns ``(element, index)``; relative slack of the cone in the plain relaxation.
     recovery : pandas.DataFrame
         By period; ``gap`` (largest cone gap of the plain relaxation), ``invented_kw`` (loss it invents), ``method``
-        (``none needed``, ``priced loss``, ``LinDistFlow cap``, ``sequential``, ``exact``): whose values are shown.
+        (``none needed``, ``priced loss``, ``sequential``, ``LinDistFlow cap``, ``exact``; ``exact power flow`` where
+        the plain relaxation is loose but its set-points hold as they are): whose values are shown.
     value_of_stochastic_solution, value_of_perfect_information : float or None
         Where they were asked for [currency].
     wait_and_see, expected_value_cost : float or None
@@ -201,10 +204,11 @@ class DispatchPlan:
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""
-        money = self.currency
+        carbon = self.options.get("objective") == "carbon"
+        what, money = ("emission", "kg") if carbon else ("cost", self.currency)
         lines = [
-            f"{self.net_name}: {self.status}, cost {self.objective:,.2f} {money}, bound {self.bound:,.2f} {money}, gap "
-            f"{self.gap:.4%}, {len(self.periods)} periods of {self.hours_per_period:g} h"
+            f"{self.net_name}: {self.status}, {what} {self.objective:,.2f} {money}, bound {self.bound:,.2f} {money}, "
+            f"gap {self.gap:.4%}, {len(self.periods)} periods of {self.hours_per_period:g} h"
             + (f", {len(self.scenarios)} scenarios" if len(self.scenarios) > 1 else "")
             + f", {self.seconds:.1f} s",
             "costs: " + ", ".join(f"{i} {c:,.2f}" for i, c in self.costs["cost"].items() if abs(c) > 5e-3),

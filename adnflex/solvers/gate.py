@@ -272,8 +272,25 @@ def _by_highs(
     _cut(linear, form, [*([first.x] if first.status == "optimal" else []), *points])
     best = start
 
+    stopped = False
+
+    def listening() -> Callable[[float], bool]:
+        last = time.monotonic()
+
+        def heard(found: float) -> bool:
+            nonlocal last
+            if time.monotonic() - last > _TELL_EVERY:
+                last = time.monotonic()
+                value = math.inf if best is None else form.objective(best)
+                report(value, min(max(found, first.bound), value), "outer approximation")
+            return False
+
+        return heard
+
     def master(left: float) -> Master:
-        answer = linear.solve(left, gap / 2, best)
+        nonlocal stopped
+        answer = linear.solve(left, gap / 2, best, on_bound=listening())
+        stopped = stopped or answer.status == "interrupted"
         return Master(answer.x, max(answer.bound, first.bound), answer.status == "infeasible")
 
     def settle(x: NDArray[np.float64]) -> Settled:
@@ -299,9 +316,14 @@ def _by_highs(
         value=form.objective(start) if start is not None else math.inf,
         point=start,
         report=report,
+        stop=lambda: stopped,
     )
     residual = form.residual(point) if point is not None else 0.0
     return Solved(status, point, value, bound, residual, "outer approximation (HiGHS, Clarabel)")
+
+
+# Seconds between reports while HiGHS branches.
+_TELL_EVERY = 0.5
 
 
 def _cut(linear: LinearSolver, form: ConicForm, points: Sequence[NDArray[np.float64]]) -> None:

@@ -122,8 +122,13 @@ class LinearSolver:
 
         def heard(event: object) -> None:
             nonlocal stopped
-            data = event.data_out  # type: ignore[attr-defined]
-            if on_bound is not None and on_bound(float(data.mip_dual_bound) * self.scale):
+            # an exception must not fly through the solver's own code
+            try:
+                data = event.data_out  # type: ignore[attr-defined]
+                ends = on_bound is not None and on_bound(float(data.mip_dual_bound) * self.scale)
+            except KeyboardInterrupt:
+                ends = True
+            if ends or stopped:
                 stopped = True
                 event.data_in.user_interrupt = True  # type: ignore[attr-defined]
 

@@ -116,7 +116,7 @@ def dispatch(
     --------
     >>> from adnflex import networks
     >>> plan = dispatch(networks.study(networks.load("ieee33_dispatch"), "2"))
-    >>> round(plan.objective), plan.status, round(plan.energy.at["imported", "mwh"], 2)
+    >>> round(plan.objective), plan.status, round(float(plan.energy.at["imported", "mwh"]), 2)
     (13760, 'optimal', 13.44)
     """
     started = time.monotonic()
@@ -124,6 +124,13 @@ def dispatch(
     if objective not in ("cost", "carbon"):
         raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
     switchable_switches = list(switchable_switches)
+    if switching == "fixed" and (
+        max_operations is not None or switching_cost or switchable_switches or switchable_lines
+    ):
+        raise InputError(
+            "max_operations, switching_cost and switchable elements mean nothing while switching is 'fixed'; give "
+            "switching='day' or the hours of a block."
+        )
     given = {
         "hours_per_period": hours_per_period,
         "start_hour": start_hour,
@@ -229,7 +236,7 @@ def _notes(answer: DispatchAnswer) -> list[str]:
         invented = float(answer.invented_kw.sum())
         notes.append(
             f"the cone relaxation invents {invented:.4g} kW of loss in all; the set-points come from recovery "
-            f"({answer.method}) and hold in exact power flow, the bound is that of the plain relaxation."
+            f"({answer.method}) and hold in exact power flow, the bound stays that of the relaxation."
         )
     return notes
 

@@ -56,7 +56,7 @@ def pareto(net: pandapowerNet, points: int = 6, **options: Any) -> Pareto:
     Examples
     --------
     >>> from adnflex import networks
-    >>> sweep = pareto(networks.load("ieee33_dispatch"), points=2, periods=range(8, 12))
+    >>> sweep = pareto(networks.load("ieee33_dispatch"), points=2, periods=range(17, 19))
     >>> bool(sweep.table["carbon_kg"].is_monotonic_decreasing)
     True
     """
@@ -68,7 +68,7 @@ def pareto(net: pandapowerNet, points: int = 6, **options: Any) -> Pareto:
     cleanest = dispatch(net, objective="carbon", **options)
     budgets = np.linspace(cheapest.carbon_kg, cleanest.carbon_kg, points)
     # at the clean end a little room, or rounding decides whether there is an answer
-    room = 1e-4 * max(abs(cleanest.carbon_kg), 1e-3 * abs(cheapest.carbon_kg), 1e-3)
+    room = max(1e-4 * abs(cleanest.carbon_kg), 1e-6 * abs(cheapest.carbon_kg), 0.01)
     plans = [cheapest, *(dispatch(net, carbon_budget_kg=float(b) + room, **options) for b in budgets[1:])]
     rows = [
         {

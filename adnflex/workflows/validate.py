@@ -98,7 +98,7 @@ def _study_of(plan: DispatchPlan, net: pandapowerNet) -> Study:
     return read_study(
         net,
         profiles=static,
-        scenarios=ScenarioSet(plan.scenarios["probability"].to_numpy(), profiles, elements),
+        scenarios=ScenarioSet(plan.scenarios["probability"].to_numpy(), profiles, elements) if profiles else None,
         hours_per_period=plan.hours_per_period,
         start_hour=plan.start_hour,
         vm_limits=plan.vm_limits,

@@ -1,0 +1,125 @@
+"""Several studies of a net side by side, as text for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import adnflex
+from adnflex.reporting.dispatch.inputs import Study, studies
+from adnflex.reporting.dispatch.summary import spread_percent
+
+__all__ = ["Outcome", "comparison_table"]
+
+_NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a study.
+
+    Attributes
+    ----------
+    name : str
+        The study.
+    plan, check : DispatchPlan, DispatchCheck or None
+        Its plan and the AC check; None where nothing meets every limit.
+    """
+
+    name: str
+    plan: adnflex.DispatchPlan | None = None
+    check: adnflex.DispatchCheck | None = None
+
+
+def comparison_table(outcomes: Sequence[Outcome]) -> str:
+    """Costs by item, carbon, import and voltages of studies, with changes against the first that has a plan.
+
+    Where a plan carries published figures, they stand in the row below ours.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        At least one with a plan.
+    """
+    solved = [o for o in outcomes if o.plan is not None]
+    named = studies([o.plan for o in solved if o.plan is not None], [o.check for o in solved])
+    found = {o.name: s for o, s in zip(solved, named, strict=True)}
+    first, first_name = named[0], solved[0].name
+    rows: list[tuple[str, list[str]]] = [("AC check", [_verdict(o) for o in outcomes])]
+
+    def add(title: str, key: str, value: Callable[[Study], str]) -> None:
+        """Add a row of ours, and one of published figures where there are any."""
+        rows.append((title, [value(found[o.name]) if o.name in found else _NOTHING for o in outcomes]))
+        theirs = [_published(o).get(key) for o in outcomes] if key else []
+        if any(x is not None for x in theirs):
+            rows.append(("  published", [_figure(x, key) for x in theirs]))
+
+    currency = first.plan.currency
+    add(f"cost [{currency}]", "cost", lambda s: f"{s.cost:,.2f}")
+    for item in dict.fromkeys(str(i) for s in named for i in s.costs.index):
+        if any(abs(float(s.costs.get(item, 0.0))) > 5e-3 for s in named):
+            add(f"  {item}", "", partial(_item, item))
+    against = f"against study {first_name}"
+    add(f"  {against}", "cost_change_percent", lambda s: _change(s.cost, first.cost, s is first))
+    add("carbon [kg]", "carbon_kg", lambda s: f"{s.plan.carbon_kg:,.1f}")
+    add(
+        f"  {against}",
+        "carbon_change_percent",
+        lambda s: _change(s.plan.carbon_kg, first.plan.carbon_kg, s is first),
+    )
+    add("imported [MWh]", "imported_mwh", lambda s: f"{s.mwh('imported'):.2f}")
+    add("peak-valley voltage", "voltage_spread_percent", lambda s: f"{spread_percent(s):.2f} %")
+    add("certificate", "", _certificate)
+    add("recovered periods", "", lambda s: str(int((s.plan.recovery["method"] != "none needed").sum())))
+    add("seconds", "", lambda s: f"{s.plan.seconds:.1f}")
+    sources = dict.fromkeys(str(_published(o)["source"]) for o in outcomes if "source" in _published(o))
+    return "\n".join([_layout([f"study {o.name}" for o in outcomes], rows), *(f"published: {s}" for s in sources)])
+
+
+def _layout(names: Sequence[str], rows: Sequence[tuple[str, list[str]]]) -> str:
+    left = max(len(title) for title, _ in rows)
+    widths = [max(len(name), *(len(cells[k]) for _, cells in rows)) for k, name in enumerate(names)]
+    lines = [("", list(names)), *rows]
+    return "\n".join(
+        "  ".join([title.ljust(left), *(cell.rjust(w) for cell, w in zip(cells, widths, strict=True))])
+        for title, cells in lines
+    )
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.check is None:
+        return "infeasible"
+    return "passed" if outcome.check.passed else "FAILED"
+
+
+def _item(item: str, study: Study) -> str:
+    return f"{float(study.costs[item]):,.2f}" if item in study.costs.index else _NOTHING
+
+
+def _change(value: float, reference: float, itself: bool) -> str:
+    return _NOTHING if itself or not reference else f"{100 * (value - reference) / abs(reference):+.1f} %"
+
+
+def _certificate(study: Study) -> str:
+    known = None if study.check is None else study.check.certificate
+    return _NOTHING if known is None else f"{100 * known:.4f} %"
+
+
+def _published(outcome: Outcome) -> Mapping[str, object]:
+    """Find the published figures of a study: a mapping of quantities, or one of studies each with such a mapping."""
+    found = None if outcome.plan is None else outcome.plan.options.get("published")
+    if not isinstance(found, Mapping):
+        return {}
+    if not any(isinstance(part, Mapping) for part in found.values()):
+        return found
+    mine = found.get(outcome.name, {})
+    return mine if isinstance(mine, Mapping) else {}
+
+
+def _figure(value: object, key: str) -> str:
+    if not isinstance(value, int | float):
+        return _NOTHING if value is None else str(value)
+    if key.endswith("_change_percent"):
+        return f"{value:+.1f} %"
+    return f"{value:,.2f}" + (" %" if key.endswith("_percent") else "")

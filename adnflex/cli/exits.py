@@ -1,0 +1,54 @@
+"""Exit codes, and which error means which."""
+
+from __future__ import annotations
+
+from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, SolverUnavailable, ValidationFailed
+
+__all__ = [
+    "EXIT_CODES",
+    "EXIT_FAILED",
+    "EXIT_FAULT",
+    "EXIT_INPUT",
+    "EXIT_INTERRUPTED",
+    "EXIT_OK",
+    "EXIT_SOLVER",
+    "exit_code",
+]
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_INPUT = 2
+EXIT_SOLVER = 3
+EXIT_FAULT = 4
+EXIT_INTERRUPTED = 130
+
+# The first class that fits counts.
+_EXIT_OF: tuple[tuple[type[AdnflexError], int], ...] = (
+    (InputError, EXIT_INPUT),
+    (SolverUnavailable, EXIT_SOLVER),
+    (SolverError, EXIT_SOLVER),
+    (Infeasible, EXIT_FAILED),
+    (ValidationFailed, EXIT_FAILED),
+    (AdnflexError, EXIT_INPUT),
+)
+
+EXIT_CODES = """\
+exit codes:
+  0    the plan passed its AC check (also a plan that Ctrl-C or the time limit cut short)
+  1    nothing meets every limit, or the AC check failed (of several studies: of any)
+  2    the input is wrong: net, profiles, plan, option or output path
+  3    no installed solver fits, or the solver gave no answer that can be proven
+  4    a fault of adnflex itself; please report it
+  130  interrupted before there was any plan (of several studies: before each had one)
+"""
+
+
+def exit_code(error: AdnflexError) -> int:
+    """Exit code of an error.
+
+    Examples
+    --------
+    >>> exit_code(SolverUnavailable("gurobi is not installed.")), exit_code(InputError("no such net."))
+    (3, 2)
+    """
+    return next(code for kind, code in _EXIT_OF if isinstance(error, kind))

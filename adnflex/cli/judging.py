@@ -1,0 +1,78 @@
+"""Check a plan in AC power flow, write what was asked for, print the summary: the end of every command."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from pandapower import pandapowerNet
+
+import adnflex
+from adnflex.cli.exits import EXIT_FAILED, EXIT_OK
+from adnflex.cli.files import save_net, write
+from adnflex.cli.terminal import say
+
+__all__ = ["judge", "say_interrupted"]
+
+
+def say_interrupted(plan: adnflex.Plan | adnflex.DispatchPlan, label: str = "") -> None:
+    """Say how good the plan of an interrupted search is."""
+    if plan.status == "interrupted":
+        known = math.isfinite(plan.gap)
+        how = f"at most {plan.gap:.2%} from the best possible" if known else "with no bound proven yet"
+        say(f"{label}interrupted; this is the best plan so far, {how}.")
+
+
+def judge(
+    plan: adnflex.Plan | adnflex.DispatchPlan,
+    net: pandapowerNet,
+    *,
+    report: Path | None,
+    quiet: bool,
+    written: list[Path],
+    net_out: Path | None = None,
+    changed: Callable[[], pandapowerNet] | None = None,
+) -> int:
+    """Judge one plan.
+
+    Parameters
+    ----------
+    plan : Plan or DispatchPlan
+        The plan.
+    net : pandapowerNet
+        The net that it was made for.
+    report, net_out : Path or None
+        Where to write.
+    quiet : bool
+        Print errors only.
+    written : list of Path
+        What has been written before.
+    changed : callable, optional
+        Makes the net for `net_out`; it is written only if the check passes.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    check = adnflex.validate(plan, net)
+    if net_out is not None and changed is not None:
+        if check.passed:
+            make = changed
+            write("--net", net_out, lambda path: save_net(make(), path))
+            written.append(net_out)
+        else:
+            say(f"{net_out} is not written: the plan failed its AC check.")
+    if report is not None:
+        write("--report", report, lambda path: adnflex.report(plan, check, path, net=net))
+        written.append(report)
+    if not quiet:
+        print(plan.summary())
+        print(check.summary())
+        if written:
+            print(f"written: {', '.join(map(str, written))}")
+    if not check.passed:
+        say(f"AC check failed: {check.verdict}.")
+        return EXIT_FAILED
+    return EXIT_OK

@@ -1,0 +1,103 @@
+"""The program: its commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import adnflex
+from adnflex.cli import dispatch, networks, reconfigure, validate
+from adnflex.cli.exits import EXIT_CODES, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, exit_code
+from adnflex.cli.interruption import Interruption
+from adnflex.cli.terminal import hush, say
+from adnflex.errors import AdnflexError, Infeasible
+
+__all__ = ["main"]
+
+_EXAMPLES = """\
+examples:
+  adnflex reconfigure case33bw --report report.html
+  adnflex reconfigure mv_oberrhein --vm-limits 0.95 1.05 --plan plan.json --net new.json
+  adnflex dispatch ieee33_dispatch --report dispatch.html
+  adnflex dispatch ieee33_dispatch --study 1,2,3 --report studies.html
+  adnflex validate plan.json mv_oberrhein --report report.html
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Words after the program's name; by default those of this process.
+
+    Returns
+    -------
+    int
+        Exit code: 0 passed, 1 infeasible or AC check failed, 2 wrong input, 3 no solver, 4 a fault of
+        adnflex, 130 interrupted before there was a plan.
+
+    Examples
+    --------
+    >>> main(["reconfigure", "case33bw", "--workers", "1", "--quiet"])
+    0
+    """
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as end:  # argparse has printed help, version or what is wrong
+        return end.code if isinstance(end.code, int) else EXIT_OK
+    with Interruption() as interruption:
+        return _guarded(args, interruption)
+
+
+def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
+    """Run a command; every error becomes one message and an exit code."""
+    run: Callable[[argparse.Namespace, Interruption], int] = args.run
+    try:
+        with contextlib.nullcontext() if args.debug else hush():
+            code = run(args, interruption)
+            sys.stdout.flush()
+            return code
+    except KeyboardInterrupt:
+        say("interrupted; stopped at once.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, e.g. `adnflex networks | head`
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except AdnflexError as error:
+        if args.debug:
+            traceback.print_exc()
+        if interruption.asked and isinstance(error, Infeasible) and not error.proven:
+            say("interrupted before any plan was found; nothing was written.")
+            return EXIT_INTERRUPTED
+        say(str(error))
+        return exit_code(error)
+    except Exception as error:
+        if args.debug:
+            traceback.print_exc()
+        more = "" if args.debug else "; --debug shows where"
+        say(f"internal fault: {type(error).__name__}: {error}")
+        say(f"please report it with this command and the net{more}.")
+        return EXIT_FAULT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="adnflex",
+        description=(
+            "Optimise active distribution networks held in pandapower,\nand prove the answer by full AC power flow."
+        ),
+        epilog=f"{_EXAMPLES}\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"adnflex {adnflex.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (reconfigure, dispatch, validate, networks):
+        command.add(commands)
+    return parser
