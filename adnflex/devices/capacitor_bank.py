@@ -11,6 +11,7 @@ import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
+from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
 from adnflex.formulations.positions import declare_positions, declare_split, picked, pin_positions, positions_of
 
@@ -118,11 +119,22 @@ class CapacitorBank:
         """Fix the position of every period that is named."""
         pin_positions(block, len(self.steps), decisions)
 
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Price reactive energy and moves."""
+        steps = setpoints("step")
+        size = steps if self.constant_q else steps * v2
+        energy = self.cost_per_mvarh * abs(self.q_mvar) * size.sum(axis=1) * horizon.hours
+        return {"capacitors": energy, "capacitor moves": self.rules.bill(steps, float(self.steps[self.initial]))}
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Check that steps are in their range and moves within their limit."""
-        return audit_moves(
-            self.place, setpoints("step"), self.steps, float(self.steps[self.initial]), self.rules, horizon
-        )
+        steps = setpoints("step")
+        faults = audit_moves(self.place, steps, self.steps, float(self.steps[self.initial]), self.rules, horizon)
+        if self.constant_q:
+            for column, one in (("p_mw", self.p_mw), ("q_mvar", self.q_mvar)):
+                off = np.abs(setpoints(f"constant_q:{column}") - one * steps)
+                faults += exceeding(f"{column} of its step", self.place, off, 0.0, "MW" if column == "p_mw" else "Mvar")
+        return faults
 
 
 def read_capacitor_banks(inputs: Inputs, v_max: FloatArray) -> list[CapacitorBank]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
 from adnflex.devices.horizon import Horizon, parse_windows
@@ -190,25 +191,40 @@ class ElectricVehicles:
                     if d == int(number):
                         pin(block.start[d, k], float(k == round(value)))
 
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Price blocks that moved and energy not delivered, as far as the withdrawal tells."""
+        starts, cut, _ = self._explained(setpoints("p_mw") * self.scaling)
+        moved = np.zeros(self.p.shape[0])
+        for d, k in enumerate(starts):
+            if k != self.blocks[d].start:
+                moved += [self._energy(s, d, horizon) for s in range(self.p.shape[0])]
+        lost = self.cut * self.p[:, cut].sum(axis=1) * horizon.hours
+        return {"EV transfer": self.block_cost * moved, "EV reduction": self.cut_cost * lost}
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Check that an allowed start and allowed reductions explain the withdrawal in every scenario."""
         p = setpoints("p_mw") * self.scaling
+        _, cut, off = self._explained(p)
+        faults = [
+            Fault("EV load", "load", self.place.index, int(s), int(t), float(p[s, t]), float(p[s, t] - off[s, t]), "MW")
+            for s, t in np.argwhere(np.abs(off) > TOLERANCE)
+        ]
+        return [*faults, *self._audit_runs(cut)]
+
+    def _explained(self, p: FloatArray) -> tuple[list[int], NDArray[np.bool_], FloatArray]:
+        """Find the starts and reductions that a withdrawal comes from, and what they leave unexplained."""
         rest = p - self.p
+        starts = []
         for d in range(len(self.blocks)):
             moves = [self._moved(d, k) for k in self.starts[d]]
-            best = moves[int(np.argmin([self._misfit(rest - m) for m in moves]))]
-            rest = rest - best
-        faults = []
-        cut = np.zeros(p.shape[1], dtype=bool)
-        for t in range(p.shape[1]):
-            taken = self.cut * self.p[:, t] if t in self.cut_periods else np.zeros(p.shape[0])
-            cut[t] = bool(taken.max(initial=0.0) > TOLERANCE and np.all(np.abs(rest[:, t] + taken) <= TOLERANCE))
-            off = rest[:, t] + taken * cut[t]
-            for s in np.flatnonzero(np.abs(off) > TOLERANCE):
-                faults.append(
-                    Fault("EV load", "load", self.place.index, int(s), t, float(p[s, t]), float(p[s, t] - off[s]), "MW")
-                )
-        return [*faults, *self._audit_runs(cut)]
+            best = int(np.argmin([self._misfit(rest - m) for m in moves]))
+            starts.append(self.starts[d][best])
+            rest = rest - moves[best]
+        cut = np.zeros(p.shape[1], dtype=np.bool_)
+        for t in self.cut_periods:
+            taken = self.cut * self.p[:, t]
+            cut[t] = bool(taken.max() > TOLERANCE and np.all(np.abs(rest[:, t] + taken) <= TOLERANCE))
+        return starts, cut, rest + self.cut * self.p * cut
 
     def _moved(self, d: int, k: int) -> FloatArray:
         """Change of the load by moving a block to a slot."""

@@ -82,6 +82,11 @@ class FlexibleLoad(NoDecisions):
         written = {("load", "p_mw", i): p / self.scaling, ("load", "q_mvar", i): self.slope * p / self.scaling}
         return Schedule(p, self.slope * p, written, facts={"low": self.low, "high": self.high})
 
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Price energy not served when it is wanted."""
+        cut = np.maximum(self.wanted - setpoints("p_mw") * self.scaling, 0.0)
+        return {"flexible load": self.cost_per_mwh * cut.sum(axis=1) * horizon.hours}
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Within its limits, energy kept."""
         p = setpoints("p_mw") * self.scaling

@@ -88,6 +88,14 @@ class Generation(NoDecisions):
             {"generation": {("available_mw", i): self.available, ("p_mw", i): p, ("q_mvar", i): q}},
         )
 
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Price energy and reactive energy."""
+        p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
+        return {
+            "generation": self.cost_per_mwh * p.sum(axis=1) * horizon.hours,
+            "reactive sources": self.cost_per_mvarh * np.abs(q).sum(axis=1) * horizon.hours,
+        }
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Within what is available, within the inverter."""
         p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling

@@ -80,7 +80,7 @@ class GridConnection(NoDecisions):
         """Emissions by scenario [kg]."""
         return scenario_sums(frame, self.carbon * frame.base_mva, lambda s, t: block.p[s, t])
 
-    def bill(self, p_mw: FloatArray, hours: float) -> FloatArray:
+    def purchase(self, p_mw: FloatArray, hours: float) -> FloatArray:
         """Cost of an import (S, T) by scenario [money]."""
         rate = np.where(p_mw > 0, self.price, self.sell_price) if self.two_prices else self.price
         return np.asarray((rate * p_mw).sum(axis=1) * hours)
@@ -88,6 +88,10 @@ class GridConnection(NoDecisions):
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
         """Import; nothing is written, as power flow decides it."""
         return Schedule(-read(block.p, frame), -read(block.q, frame))
+
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Return nothing: the import is known after power flow only (see `purchase`)."""
+        return {}
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Nothing to check before power flow."""

@@ -65,7 +65,8 @@ class Horizon:
         >>> Horizon(24, 1.0, 0.0, np.ones(1)).within([(18, 21)])
         [18, 19, 20]
         """
-        return [t for t in range(self.periods) if any(self._inside(t, a, b) for a, b in windows)]
+        joined = _joined(windows)
+        return [t for t in range(self.periods) if any(self._inside(t, a, b) for a, b in joined)]
 
     def clock(self, t: int) -> float:
         """Clock hour at which a period begins, 0 to 24."""
@@ -74,7 +75,26 @@ class Horizon:
     def _inside(self, t: int, begin: float, end: float) -> bool:
         first = self.clock(t)
         span = (end - begin) % 24 or 24.0
+        if span >= 24:
+            return True
         return (first - begin) % 24 + self.hours <= span + 1e-9
+
+
+def _joined(windows: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Put windows together of which one begins where another ends, over midnight too."""
+    rest = [(a % 24, (b - a) % 24 or 24.0) for a, b in windows]
+    merged = True
+    while merged:
+        merged = False
+        for i, (a, span) in enumerate(rest):
+            for j, (b, more) in enumerate(rest):
+                if i != j and abs((a + span - b + 12) % 24 - 12) < 1e-9 and span + more <= 24 + 1e-9:
+                    rest = [w for k, w in enumerate(rest) if k not in (i, j)] + [(a, span + more)]
+                    merged = True
+                    break
+            if merged:
+                break
+    return [(a, a + span) for a, span in rest]
 
 
 def parse_windows(text: object) -> list[tuple[float, float]] | None:

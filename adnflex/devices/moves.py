@@ -40,12 +40,21 @@ class MoveRules:
         """Periods, and the largest number of moves in them."""
         return [] if math.isnan(self.most) else [(day, self.most) for day in horizon.days()]
 
+    def bill(self, values: FloatArray, initial: float) -> FloatArray:
+        """Price the moves of positions (S, T), by scenario."""
+        return np.full(values.shape[0], self.cost * float(_moved(values, initial).sum()))
+
     def costs(self, item: str, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Cost expressions, the same in every scenario."""
         if self.cost <= 0:
             return {}
         total = self.cost * pyo.quicksum(block.move[t] for t in range(frame.horizon.periods))
         return {item: [total] * frame.horizon.scenarios}
+
+
+def _moved(values: FloatArray, initial: float) -> FloatArray:
+    """Whether the position (S, T) changes, by the first scenario."""
+    return np.asarray(values[0] != np.concatenate([[initial], values[0, :-1]]))
 
 
 def move_rules(inputs: Inputs, place: Place, row: pd.Series) -> MoveRules:
@@ -72,8 +81,7 @@ def audit_moves(
         elif values[s, t] != values[0, t]:
             faults.append(Fault("position differs", place.table, place.index, s, t, values[s, t], values[0, t], ""))
     if not math.isnan(rules.most):
-        before = np.concatenate([[initial], values[0, :-1]])
-        moved = values[0] != before
+        moved = _moved(values, initial)
         for day in horizon.days():
             count = int(moved[day.start : day.stop].sum())
             if count > rules.most:

@@ -149,6 +149,11 @@ class Storage:
             for s in range(frame.horizon.scenarios):
                 pin((block.d if value > 0.5 else block.c)[s, t], 0.0)
 
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Price energy charged and discharged."""
+        p = setpoints("p_mw") * self.scaling
+        return {"storage": self.cost_per_mwh * np.abs(p).sum(axis=1) * horizon.hours}
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Power, energy over the horizon and at its end, inverter."""
         p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
@@ -207,15 +212,16 @@ def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:
     ]
     for value in dict.fromkeys(eta):
         inputs.require(
-            not 0 <= value <= 1 or len(inputs.faults) > before,
+            not 0 < value <= 1,
             place,
             f"an efficiency of {value:g} percent looks like a fraction; give {100 * value:g} if that is meant.",
         )
     leak = inputs.number(place, row, "self_discharge_percent_per_hour", 0.0, 0, 100)
     inputs.require(
-        high > 0 or low < 0,
+        high > 0 or soc / 100 * e_max > e_min + 1e-9,
         place,
-        "max_p_mw and min_p_mw are both 0, so it can do nothing; give its power limits, or set controllable to False.",
+        f"max_p_mw is 0 and soc_percent {soc:g} leaves nothing above min_e_mwh, so it can do nothing; give its power "
+        "limits and its charge, or set controllable to False.",
     )
     for name, value in (("soc_percent", soc), ("terminal_soc_percent", end)):
         e = value / 100 * e_max

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
 from adnflex.devices.horizon import Horizon
+from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
-from adnflex.formulations.positions import declare_positions, declare_split, picked, pin_positions, positions_of
+from adnflex.formulations.positions import declare_positions, declare_split, picked, pin, pin_positions, positions_of
 from adnflex.grid.model import Grid
 
 __all__ = ["TapChanger", "controlled_trafos", "read_tap_changers"]
@@ -38,6 +40,8 @@ class TapChanger:
         Tap position of each element at each step.
     factor : (K,) array
         Squared voltage behind the ratio for 1 pu before it; at the grid connection the squared voltage.
+    allowed : (K,) array of bool
+        Steps that its own bus's limits admit (at the grid connection), else all.
     initial : int
         Step before the horizon.
     rules : MoveRules
@@ -49,6 +53,7 @@ class TapChanger:
     elements: tuple[int, ...]
     positions: FloatArray
     factor: FloatArray
+    allowed: NDArray[np.bool_]
     initial: int
     rules: MoveRules
 
@@ -60,6 +65,9 @@ class TapChanger:
         """Declare positions and tie voltages to them."""
         h, count = frame.horizon, len(self.factor)
         declare_positions(block, h.periods, count, self.initial, self.rules.count, self.rules.limits(h))
+        for t, k in block.u:
+            if not self.allowed[k]:
+                pin(block.u[t, k], 0.0)
         block.tied = pyo.ConstraintList()
         for s, t in h.points:
             u = [block.u[t, k] for k in range(count)]
@@ -113,12 +121,21 @@ class TapChanger:
         """Fix the position of every period that is named."""
         pin_positions(block, len(self.factor), decisions)
 
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Price the moves."""
+        before = float(self.positions[0, self.initial])
+        return {"tap moves": self.rules.bill(setpoints("tap_pos"), before)}
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Positions within their range, moves within their limit."""
-        taps = setpoints("tap_pos")
-        return audit_moves(
-            self.place, taps, self.positions[0], float(self.positions[0, self.initial]), self.rules, horizon
-        )
+        taps, first = setpoints("tap_pos"), self.positions[0]
+        faults = audit_moves(self.place, taps, first[self.allowed], float(first[self.initial]), self.rules, horizon)
+        if self.branch is None:
+            of_position = np.sqrt(np.interp(taps, first, self.factor))
+            faults += exceeding(
+                "voltage of its position", self.place, np.abs(setpoints("vm_pu") - of_position), 0.0, "pu"
+            )
+        return faults
 
 
 def controlled_trafos(inputs: Inputs) -> list[int]:
@@ -133,7 +150,7 @@ def controlled_trafos(inputs: Inputs) -> list[int]:
 
 def read_tap_changers(inputs: Inputs, grid: Grid) -> list[TapChanger]:
     """Read the tap changers of transformers (see `Grid.taps`) and of grid connections."""
-    return [*_of_trafos(inputs, grid), *_of_connections(inputs)]
+    return [*_of_trafos(inputs, grid), *_of_connections(inputs, grid)]
 
 
 def _of_trafos(inputs: Inputs, grid: Grid) -> list[TapChanger]:
@@ -151,6 +168,7 @@ def _of_trafos(inputs: Inputs, grid: Grid) -> list[TapChanger]:
                 taps.trafos,
                 np.array(taps.positions, dtype=float).T,
                 1 / taps.ratios**2,
+                np.ones(len(taps.ratios), dtype=np.bool_),
                 taps.present,
                 move_rules(inputs, place, row),
             )
@@ -158,7 +176,7 @@ def _of_trafos(inputs: Inputs, grid: Grid) -> list[TapChanger]:
     return found
 
 
-def _of_connections(inputs: Inputs) -> list[TapChanger]:
+def _of_connections(inputs: Inputs, grid: Grid) -> list[TapChanger]:
     found: list[TapChanger] = []
     columns = ("tap_pos", "tap_min", "tap_max", "tap_neutral", "tap_step_percent")
     if not set(columns) <= set(inputs.net.ext_grid.columns):
@@ -177,12 +195,18 @@ def _of_connections(inputs: Inputs) -> list[TapChanger]:
                 f"{place}: its tap positions reach {vm.min():g} pu; correct tap_step_percent or tap_min."
             )
             continue
+        within = (vm**2 >= grid.v_min[place.node] - 1e-9) & (vm**2 <= grid.v_max[place.node] + 1e-9)
         present = round(pos) - round(low)
         inputs.require(
             abs(vm[present] - float(row["vm_pu"])) < 1e-6,
             place,
             f"vm_pu is {row['vm_pu']:g} but tap_pos {pos:g} means {vm[present]:g}; set both to the same.",
         )
+        if not within.any():
+            inputs.faults.append(
+                f"{place}: no tap position from {vm.min():g} to {vm.max():g} pu lies within the voltage limits of bus "
+                f"{place.bus}; widen one of them."
+            )
         rules = move_rules(inputs, place, row)
-        found.append(TapChanger(place, None, (place.index,), positions[None, :], vm**2, present, rules))
+        found.append(TapChanger(place, None, (place.index,), positions[None, :], vm**2, within, present, rules))
     return found

@@ -146,11 +146,28 @@ def _relative(net: pandapowerNet, faults: list[str]) -> tuple[Found, int, float 
             used[key] = len(frames[key])
             _require_numbers(parts, rows.index[picked], table, column, faults)
         found[table, column] = (picked, np.column_stack(parts) if parts else np.zeros((0, 0)))
+    faults += _unknown_tariffs(net, frames)
     if len(set(used.values())) > 1:
         faults.append(f"net.profiles have different lengths: {used}; give all of them the same periods.")
     length = max(used.values(), default=1)
     steps = [_step(frames[key]) for key in used]
     return found, length, next((s for s in steps if s is not None), None)
+
+
+def _unknown_tariffs(net: pandapowerNet, frames: dict[str, pd.DataFrame]) -> list[str]:
+    """External grids that name a profile of which nothing is there."""
+    if "profile" not in net.ext_grid.columns:
+        return []
+    known = frames["ext_grid"].columns if "ext_grid" in frames else []
+    return [
+        f"ext_grid {i}: no column of its profile '{name}' (such as '{name}_price') is in net.profiles['ext_grid']; "
+        "add it or correct ext_grid.profile."
+        for i, name in net.ext_grid["profile"].items()
+        if isinstance(name, str) and name and not any(f"{name}{end}" in known for end in _TARIFF)
+    ]
+
+
+_TARIFF = ("_price", "_sell_price", "_co2")
 
 
 def _absolute(net: pandapowerNet, profiles: Profiles, faults: list[str]) -> tuple[Found, int, float | None]:

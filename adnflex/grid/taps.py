@@ -101,6 +101,10 @@ def _positions(net: pandapowerNet, members: tuple[int, ...]) -> list[tuple[int, 
             continue
         if float(np.nan_to_num(row.get("tap_step_degree", 0.0))) != 0.0:
             faults.append(f"trafo {i}: tap_step_degree is {row['tap_step_degree']:g}; only ratio taps are dispatched.")
+        if row.get("tap_side") not in ("hv", "lv"):
+            faults.append(
+                f"trafo {i}: tap_side is {row.get('tap_side')!r}; a dispatched tap changer needs 'hv' or 'lv'."
+            )
         values = {c: row.get(c, np.nan) for c in ("tap_pos", "tap_min", "tap_max", "tap_neutral", "tap_step_percent")}
         missing = [c for c, v in values.items() if v is None or not np.isfinite(float(v))]
         if missing:

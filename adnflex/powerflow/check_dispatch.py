@@ -12,12 +12,12 @@ from adnflex.powerflow.limits import LIMIT_COLUMNS, VIOLATION_COLUMNS
 from adnflex.powerflow.periods import Measured
 from adnflex.results import DispatchCheck, DispatchPlan
 
-__all__ = ["SOURCE_TOLERANCE_MW", "check_dispatch"]
+__all__ = ["check_dispatch"]
 
 FloatArray = NDArray[np.float64]
 
-# Import of a source beyond its limit that is rounding of the conic solver [MW, Mvar].
-SOURCE_TOLERANCE_MW = 1e-3
+# Import beyond its limit that is rounding of the conic solver, relative to the largest power in the plan.
+_SOURCE_TOLERANCE = 1e-5
 
 
 def check_dispatch(
@@ -25,7 +25,7 @@ def check_dispatch(
     measured: Sequence[Measured],
     faults: pd.DataFrame,
     source_limits: pd.DataFrame,
-    items: Callable[[pd.DataFrame, FloatArray], pd.DataFrame],
+    items: Callable[[pd.DataFrame, FloatArray], tuple[pd.DataFrame, FloatArray]],
     voltage_limits: pd.DataFrame,
     loading_limit: pd.Series,
 ) -> DispatchCheck:
@@ -42,22 +42,25 @@ def check_dispatch(
     source_limits : pandas.DataFrame
         Index (table, index) of the sources; ``min_p_mw``, ``max_p_mw``, ``min_q_mvar``, ``max_q_mvar``.
     items : callable
-        Costs by scenario and item, given AC imports (index (scenario, period), columns (table, index)) and losses.
+        Costs by scenario and item, and emissions by scenario [kg], given AC imports (index (scenario, period), columns
+        (table, index)) and losses.
     voltage_limits : pandas.DataFrame
         Index: bus; ``vm_min_pu``, ``vm_max_pu``.
     loading_limit : pandas.Series
         Index (element, index) [%].
     """
     periods = _periods(plan, measured)
-    source_limit_rows, source_violations = _sources(measured, source_limits)
+    largest = float(plan.balance.drop(columns="price").abs().to_numpy().max())
+    source_limit_rows, source_violations = _sources(measured, source_limits, _SOURCE_TOLERANCE * largest)
     violations = _stacked([_violations(measured), source_violations, faults], _VIOLATIONS)
     counts = violations.groupby(["scenario", "period"]).size()
     periods["violations"] = counts.reindex(periods.index).fillna(0).astype(int)
     limits = _stacked([_limits(measured), source_limit_rows], _LIMITS)
     structural = _structure(measured)
     passed = not structural and violations.empty
-    costs, objective = _costs(plan, measured, items)
-    absolute, relative, notes = _certificate(plan, objective) if passed else (None, None, ())
+    costs, objective, carbon = _costs(plan, measured, items)
+    minimised = objective if plan.options.get("objective", "cost") == "cost" else carbon + 1e-6 * objective
+    absolute, relative, notes = _certificate(plan, minimised) if passed else (None, None, ())
     vm = _by_period(plan, {(m.scenario, m.period): m.vm_pu for m in measured}, "bus")
     loading = _by_period(plan, {(m.scenario, m.period): m.loading_percent for m in measured}, None)
     return DispatchCheck(
@@ -169,7 +172,7 @@ def _limits(measured: Sequence[Measured]) -> pd.DataFrame:
     return pd.DataFrame(rows).reset_index(drop=True)
 
 
-def _sources(measured: Sequence[Measured], limits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _sources(measured: Sequence[Measured], limits: pd.DataFrame, tolerance: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Import of every source against its limits."""
     rows: list[dict[str, object]] = []
     bad: list[dict[str, object]] = []
@@ -191,7 +194,7 @@ def _sources(measured: Sequence[Measured], limits: pd.DataFrame) -> tuple[pd.Dat
             place = {"element": table, "index": index, "limit": most, "unit": unit, "kind": kind}
             for excess, m in found:
                 entry = {**place, "scenario": m.scenario, "period": m.period, "value": most + sign * excess}
-                if excess > SOURCE_TOLERANCE_MW:
+                if excess > tolerance:
                     bad.append({**entry, "excess": excess})
             excess, m = max(found, key=lambda pair: pair[0])
             worst = {"scenario": m.scenario, "period": m.period, "value": most + sign * excess, "margin": -excess}
@@ -200,27 +203,28 @@ def _sources(measured: Sequence[Measured], limits: pd.DataFrame) -> tuple[pd.Dat
 
 
 def _costs(
-    plan: DispatchPlan, measured: Sequence[Measured], items: Callable[[pd.DataFrame, FloatArray], pd.DataFrame]
-) -> tuple[pd.DataFrame, float]:
+    plan: DispatchPlan,
+    measured: Sequence[Measured],
+    items: Callable[[pd.DataFrame, FloatArray], tuple[pd.DataFrame, FloatArray]],
+) -> tuple[pd.DataFrame, float, float]:
     index = pd.MultiIndex.from_tuples([(m.scenario, m.period) for m in measured], names=["scenario", "period"])
     if not all(m.converged for m in measured):
         costs = pd.DataFrame({"cost": np.nan, "model": plan.costs["cost"]})
-        return costs, np.nan
+        return costs, np.nan, np.nan
     imports = pd.DataFrame(
         [m.sources["p_mw"].to_numpy() for m in measured], index=index, columns=measured[0].sources.index
     )
-    by_scenario = items(imports, np.array([m.losses_mw for m in measured]))
-    expected = plan.scenarios["probability"].to_numpy() @ by_scenario.to_numpy()
+    by_scenario, carbon = items(imports, np.array([m.losses_mw for m in measured]))
+    weights = plan.scenarios["probability"].to_numpy()
+    expected = weights @ by_scenario.to_numpy()
     costs = pd.DataFrame(
         {"cost": expected, "model": plan.costs["cost"].reindex(by_scenario.columns)}, index=by_scenario.columns
     )
     costs.index.name = "item"
-    return costs, float(expected.sum())
+    return costs, float(expected.sum()), float(weights @ carbon)
 
 
 def _certificate(plan: DispatchPlan, objective: float) -> tuple[float | None, float | None, tuple[str, ...]]:
-    if plan.options.get("objective", "cost") != "cost":
-        objective = plan.objective
     difference = objective - plan.bound
     if difference < -1e-5 * max(abs(objective), 1e-6):
         note = (

@@ -257,10 +257,11 @@ def _ranges(points: OperatingPoints, devices: Sequence[Device]) -> Ranges:
         p[:, node] += np.array([np.min(p_low), np.max(p_high)]) / grid.base_mva
         q[:, node] += np.array([np.min(q_low), np.max(q_high)]) / grid.base_mva
         if isinstance(device, TapChanger):
+            factor = device.factor[device.allowed]
             if device.branch is None:
-                root_v[:, node] = device.factor.min(), device.factor.max()
+                root_v[:, node] = factor.min(), factor.max()
             else:
-                ratios = 1 / np.sqrt(device.factor)
+                ratios = 1 / np.sqrt(factor)
                 ratio[:, device.branch] = ratios.min(), ratios.max()
     return Ranges(p, q, g, b, root_v, ratio)
 

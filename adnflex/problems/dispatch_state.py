@@ -16,8 +16,8 @@ from adnflex.problems.dispatch import Dispatch
 
 __all__ = ["Excess", "State", "evaluate", "excess_of"]
 
-# Rounding that no limit minds: squared voltage and current relative, import [MW].
-_VM, _LOADING, _IMPORT = 1e-6, 1e-5, 2e-4
+# Rounding that no limit minds: voltage [pu], loading and import relative (the latter to the base power).
+_VM, _LOADING, _IMPORT = 5e-7, 1e-5, 2e-6
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _costs(
     carbon = np.zeros(h.scenarios)
     items["purchase"] = np.zeros(h.scenarios)
     for k, d in enumerate(connections):
-        items["purchase"] = items["purchase"] + d.bill(grid_mw[:, :, k], h.hours)
+        items["purchase"] = items["purchase"] + d.purchase(grid_mw[:, :, k], h.hours)
         carbon = carbon + (d.carbon * grid_mw[:, :, k]).sum(axis=1) * h.hours
     if "carbon" in items:
         items["carbon"] = dispatch.costs.carbon_per_kg * carbon
@@ -236,7 +236,7 @@ def excess_of(dispatch: Dispatch, state: State) -> list[Excess]:
             ("reactive import high", state.grid_mvar[:, :, k], d.q_max, 1.0),
         ):
             beyond = sign * (value - limit)
-            for s, t in np.argwhere(beyond > _IMPORT):
+            for s, t in np.argwhere(beyond > _IMPORT * grid.base_mva):
                 share = float(beyond[s, t]) / max(abs(limit), grid.base_mva)
                 found.append(Excess(kind, int(s), int(t), d.place.node, float(value[s, t]), limit, share))
     budget = dispatch.costs.carbon_budget_kg

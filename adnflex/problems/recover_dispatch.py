@@ -1,8 +1,8 @@
 """Dispatch where the cone is not tight: decisions fixed, set-points moved until exact power flow agrees.
 
-The ways: loss priced once more; sequential tightening, from the best so far; where nothing held yet, the upper
-voltage limit also on the LinDistFlow voltage; the exact equations by spatial branch and bound, where the model is
-small.  The bound of the plain relaxation stays valid throughout.
+The ways: where only rounding is in the way, a margin of its size; loss priced once more; sequential tightening, from
+the best so far; where nothing held yet, the upper voltage limit also on the LinDistFlow voltage; the exact equations by
+spatial branch and bound, where the model is small.  The bound of the relaxation stays valid throughout.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from adnflex.formulations.bounds import compute_bounds
 from adnflex.formulations.distflow import declare_voltages
 from adnflex.formulations.lindistflow import declare_lindistflow
 from adnflex.problems.dispatch import Dispatch
-from adnflex.problems.dispatch_state import State, evaluate
+from adnflex.problems.dispatch_state import Excess, State, evaluate
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import solve_model
@@ -118,6 +118,7 @@ def recover_dispatch(
     low, high = form.low.copy(), form.high.copy()
     low[form.integer] = high[form.integer] = np.round(relaxed[form.integer])
     ways: list[tuple[str, Callable[[State | None], Iterator[State]]]] = [
+        ("margin", partial(_margin, dispatch, low, high, relaxed)),
         ("priced loss", partial(_priced, dispatch, cones, low, high)),
         ("sequential", partial(_sequential, dispatch, cones, low, high, relaxed)),
         ("LinDistFlow cap", partial(_capped, dispatch, cones, relaxed)),
@@ -125,6 +126,51 @@ def recover_dispatch(
     if len(cones.cone) <= _SMALL:
         ways.append(("exact", partial(_exact, dispatch, seconds)))
     return recover(ways, lambda s: s.feasible, lambda s: s.objective, enough, seconds)
+
+
+# Violations up to this share of a limit come from the solver's rounding, not from the cone.
+_ROUNDING = 2e-4
+
+
+def _margin(
+    dispatch: Dispatch, low: FloatArray, high: FloatArray, relaxed: FloatArray, best: State | None
+) -> Iterator[State]:
+    """Tighten voltage and import limits by as much as exact power flow exceeds them."""
+    low, high = low.copy(), high.copy()
+    state, columns = evaluate(dispatch, relaxed), dispatch.form.columns()
+    for _ in range(4):
+        yield state
+        if state.feasible or state.worst > _ROUNDING:
+            return
+        for e in state.excess:
+            variable = _limited(dispatch, e)
+            column = -1 if variable is None else columns.get(id(variable), -1)
+            if column < 0:
+                continue
+            over = abs(e.value**2 - e.limit**2) if e.kind.startswith("voltage") else _beyond(dispatch, e)
+            if e.kind.endswith("low"):
+                low[column] += 2 * over
+            else:
+                high[column] -= 2 * over
+        answer = solve_relaxation(dispatch.form, low, high)
+        if answer.status != "optimal":
+            return
+        state = evaluate(dispatch, answer.x)
+
+
+def _beyond(dispatch: Dispatch, e: Excess) -> float:
+    return abs(e.value - e.limit) / dispatch.points.grid.base_mva
+
+
+def _limited(dispatch: Dispatch, e: Excess) -> Any:
+    """Return the variable whose bound a limit is; None where it is a row."""
+    if e.kind.startswith("voltage"):
+        return dispatch.model.at[e.s, e.t].v[e.where]
+    for i, d in enumerate(dispatch.devices):
+        if isinstance(d, GridConnection) and d.place.node == e.where and "import" in e.kind:
+            block = dispatch.model.device[i]
+            return (block.q if e.kind.startswith("reactive") else block.p)[e.s, e.t]
+    return None
 
 
 def _priced(

@@ -6,9 +6,10 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered
@@ -21,6 +22,7 @@ from adnflex.problems.dispatch_state import Excess, State, evaluate
 from adnflex.problems.explain_dispatch import least_violation
 from adnflex.problems.recover_dispatch import network_cones, recover_dispatch
 from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import Solved, solve_model
 
 __all__ = ["DispatchAnswer", "solve_dispatch"]
@@ -84,6 +86,10 @@ class _Clock:
     @property
     def left(self) -> float:
         return max(self.begin + self.seconds - time.monotonic(), 1.0)
+
+    @property
+    def spent(self) -> bool:
+        return time.monotonic() > self.begin + self.seconds
 
     def report(self, incumbent: float, bound: float, event: str) -> None:
         entry = Progress(time.monotonic() - self.begin, incumbent, bound, event)
@@ -149,11 +155,13 @@ def solve_dispatch(
 
     if not (state.feasible and enough(state.objective)) and status != "interrupted":
         clock.report(state.objective if state.feasible else math.inf, bound, "recovery")
-        if not (topology.spans or exact):
+        if not topology.spans:
             dispatch, relaxed, bound = _with_secants(dispatch, solved, relaxed, modes, pins, gap, solver, clock)
         if math.isinf(bound) and not state.feasible:
             return refuse("infeasible")
         found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, clock.left)
+        if found.answer is None and not state.feasible:
+            found = _next_best(dispatch, relaxed, gap, solver, enough, clock)
         if found.answer is not None and (not state.feasible or found.answer.objective < state.objective):
             state, method = found.answer, found.method
         if not state.feasible:
@@ -165,6 +173,44 @@ def solve_dispatch(
     return DispatchAnswer(
         status, dispatch, state, solved.x, bound, gaps, invented, method, excess, clock.progress, solved.solver
     )
+
+
+# How many other decisions are tried where those of the relaxation do not hold in power flow.
+_OTHERS = 8
+
+
+def _next_best(
+    dispatch: Dispatch,
+    relaxed: FloatArray,
+    gap: float,
+    solver: str,
+    enough: Callable[[float], bool],
+    clock: _Clock,
+) -> Recovered[State]:
+    """Exclude decisions that nothing could recover, and try the next best ones."""
+    model, form = dispatch.model, dispatch.form
+    found: Recovered[State] = Recovered(None, "", ())
+    binaries = np.flatnonzero(form.integer)
+    if not len(binaries):
+        return found
+    chosen = [form.variables[k] for k in binaries]
+    model.excluded = pyo.ConstraintList()
+    values = np.round(relaxed[binaries])
+    for _ in range(_OTHERS):
+        if clock.spent:
+            break
+        ones = [v for v, x in zip(chosen, values, strict=True) if x > 0.5]
+        zeros = [v for v, x in zip(chosen, values, strict=True) if x <= 0.5]
+        model.excluded.add(sum(1 - v for v in ones) + sum(zeros) >= 1)
+        solved = solve_model(model, solver, gap=max(gap, 1e-3), seconds=clock.left, report=clock.report)
+        if solved.x is None:
+            break
+        again = replace(dispatch, form=compile_model(model))
+        values = np.round(solved.x[again.form.columns_of(chosen)])
+        found = recover_dispatch(again, solved.x, enough, clock.left)
+        if found.answer is not None:
+            break
+    return found
 
 
 def _with_secants(
@@ -217,6 +263,11 @@ def _with_modes(
             seconds=clock.left,
             report=clock.report,
         )
+        if exact and solved.x is None and solved.status == "infeasible":
+            # spatial branch and bound was seen to call feasible models infeasible: only the relaxation may say so
+            log.warning("the solver of the exact equations found nothing; the relaxation decides")
+            exact = False
+            continue
         if solved.x is None or solved.status == "interrupted":
             return dispatch, solved, modes
         dispatch.form.load(solved.x)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import overload
 
 import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.devices import Device, GridConnection
+from adnflex.devices import Device, GridConnection, TapChanger
 from adnflex.errors import InputError
 from adnflex.grid.apply import require_same
 from adnflex.grid.model import FloatArray
@@ -67,13 +69,17 @@ def validate(plan: Plan | DispatchPlan, net: pandapowerNet, executor: Executor |
     study = _study_of(plan, net)
     connections = [d for d in study.devices if isinstance(d, GridConnection)]
 
-    def items(imports: pd.DataFrame, losses: FloatArray) -> pd.DataFrame:
-        return _ac_costs(plan, connections, imports, losses)
+    measured = measure_periods(plan, net, executor)
+    written = _written(plan, net, study)
+
+    def items(imports: pd.DataFrame, losses: FloatArray) -> tuple[pd.DataFrame, FloatArray]:
+        vm = np.array([m.vm_pu.reindex([d.place.bus for d in study.devices]).to_numpy() for m in measured])
+        return _ac_costs(plan, study, written, vm, imports, losses)
 
     return check_dispatch(
         plan,
-        measure_periods(plan, net, executor),
-        _device_faults(plan, net, study),
+        measured,
+        _faults(plan, net, study, written),
         _source_limits(connections),
         items,
         voltage_limits(net, plan.vm_limits),
@@ -115,27 +121,83 @@ def _bus_switches(rows: pd.DataFrame) -> list[int]:
     return sorted(found)
 
 
-def _device_faults(plan: DispatchPlan, net: pandapowerNet, study: Study) -> pd.DataFrame:
+Written = Callable[[Device, str], FloatArray]
+
+
+def _written(plan: DispatchPlan, net: pandapowerNet, study: Study) -> Written:
+    """Values (S, T) that the plan writes for a device, or the net's own where it writes none."""
+    shape = (study.horizon.scenarios, study.horizon.periods)
+
+    def value(device: Device, column: str) -> FloatArray:
+        table, place = device.place.table, device.place.index
+        if column.startswith("constant_q:"):
+            table, column = "constant_q", column.removeprefix("constant_q:")
+        key = (table, column, place)
+        if key in plan.setpoints.columns:
+            return np.asarray(plan.setpoints[key].to_numpy(dtype=float).reshape(shape))
+        if table == "constant_q":
+            return np.zeros(shape)
+        return np.full(shape, float(net[table].at[place, column]))
+
+    return value
+
+
+_FAULTS = ["scenario", "period", "kind", "element", "index", "value", "limit", "excess", "unit"]
+
+
+def _faults(plan: DispatchPlan, net: pandapowerNet, study: Study, written: Written) -> pd.DataFrame:
     """Limits of devices that the set-points break, and set-points that are not what the profiles say."""
     rows = []
-    shape = (study.horizon.scenarios, study.horizon.periods)
-    written = {key: plan.setpoints[key].to_numpy(dtype=float).reshape(shape) for key in plan.setpoints.columns}
     for device in study.devices:
-        for fault in device.audit(lambda column, d=device: _value(written, net, d, column, shape), study.horizon):  # type: ignore[misc]
+        for fault in device.audit(partial(written, device), study.horizon):
             period = plan.periods[fault.period]
             entry = {**fault._asdict(), "element": fault.table, "index": fault.place, "period": period}
             rows.append({**entry, "excess": abs(fault.value - fault.limit)})
-    columns = ["scenario", "period", "kind", "element", "index", "value", "limit", "excess", "unit"]
-    return pd.DataFrame(rows, columns=columns)
+    for device in study.devices:
+        if isinstance(device, TapChanger):
+            rows += _apart(plan, device)
+    return pd.DataFrame([*rows, *_unserved(plan, net, study)], columns=_FAULTS)
 
 
-def _value(
-    written: dict[tuple[str, str, int], FloatArray], net: pandapowerNet, d: Device, column: str, shape: tuple[int, int]
-) -> FloatArray:
-    key = (d.place.table, column, d.place.index)
-    if key in written:
-        return written[key]
-    return np.full(shape, float(net[d.place.table].at[d.place.index, column]))
+def _apart(plan: DispatchPlan, device: TapChanger) -> list[dict[str, object]]:
+    """List transformers in parallel that do not move together."""
+    rows: list[dict[str, object]] = []
+    steps = device.positions - device.positions[0]
+    for e, element in enumerate(device.elements[1:], start=1):
+        keys = [(device.place.table, "tap_pos", i) for i in (device.elements[0], element)]
+        first, other = (plan.setpoints[key].to_numpy(dtype=float) for key in keys)
+        for row in np.flatnonzero(other - first != steps[e, 0]).tolist():
+            s, t = divmod(row, len(plan.periods))
+            place = {"scenario": s, "period": plan.periods[t], "element": "trafo", "index": element}
+            value, limit = float(other[row]), float(first[row] + steps[e, 0])
+            numbers = {"value": value, "limit": limit, "excess": abs(value - limit)}
+            rows.append({**place, **numbers, "kind": "tap apart from its parallel", "unit": ""})
+    return rows
+
+
+def _unserved(plan: DispatchPlan, net: pandapowerNet, study: Study) -> list[dict[str, object]]:
+    """List elements that are no decision and yet do not follow their series."""
+    rows: list[dict[str, object]] = []
+    controlled = study.controlled
+    for (table, column), array in study.values.items():
+        if table == "ext_grid":
+            continue
+        unit = "MW" if column == "p_mw" else "Mvar"
+        for place, index in enumerate(net[table].index):
+            if (table, int(index)) in controlled or not net[table]["in_service"].iloc[place]:
+                continue
+            wanted = array[:, :, place]
+            key = (table, column, int(index))
+            if key in plan.setpoints.columns:
+                given = plan.setpoints[key].to_numpy(dtype=float).reshape(wanted.shape)
+            else:
+                given = np.full(wanted.shape, float(net[table][column].iloc[place]))
+            off = np.abs(given - wanted)
+            for s, t in np.argwhere(off > 1e-9):
+                numbers = {"value": float(given[s, t]), "limit": float(wanted[s, t]), "excess": float(off[s, t])}
+                where = {"scenario": int(s), "period": plan.periods[int(t)], "element": table, "index": int(index)}
+                rows.append({**where, **numbers, "kind": f"{column} of its profile", "unit": unit})
+    return rows
 
 
 def _source_limits(connections: list[GridConnection]) -> pd.DataFrame:
@@ -154,20 +216,41 @@ def _loading_limits(net: pandapowerNet) -> pd.Series:
 
 
 def _ac_costs(
-    plan: DispatchPlan, connections: list[GridConnection], imports: pd.DataFrame, losses: FloatArray
-) -> pd.DataFrame:
-    """Items of the plan, with purchase, carbon and losses as AC power flow has them."""
+    plan: DispatchPlan, study: Study, written: Written, vm: FloatArray, imports: pd.DataFrame, losses: FloatArray
+) -> tuple[pd.DataFrame, FloatArray]:
+    """Price what is written and what power flow gives, without a look at the plan's own costs."""
     shape = (len(plan.scenarios), len(plan.periods))
     hours = plan.hours_per_period
-    items = plan.scenario_costs.copy()
-    items["purchase"] = 0.0
+    items: dict[str, FloatArray] = {}
+
+    def add(item: str, cost: FloatArray) -> None:
+        items[item] = items.get(item, np.zeros(shape[0])) + cost
+
     carbon = np.zeros(shape[0])
-    for d in connections:
-        p = imports[(d.place.table, d.place.index)].to_numpy().reshape(shape)
-        items["purchase"] += d.bill(p, hours)
-        carbon += (d.carbon * p).sum(axis=1) * hours
-    if "carbon" in items.columns:
-        items["carbon"] = float(plan.options["carbon_price_per_kg"]) * carbon
-    if "losses" in items.columns:
-        items["losses"] = float(plan.options["loss_cost_per_mwh"]) * losses.reshape(shape).sum(axis=1) * hours
-    return items
+    for k, d in enumerate(study.devices):
+        for item, cost in d.bill(partial(written, d), study.horizon, (vm[:, k] ** 2).reshape(shape)).items():
+            add(item, cost)
+        if isinstance(d, GridConnection):
+            p = imports[(d.place.table, d.place.index)].to_numpy().reshape(shape)
+            add("purchase", d.purchase(p, hours))
+            carbon = carbon + (d.carbon * p).sum(axis=1) * hours
+    add("carbon", float(plan.options["carbon_price_per_kg"]) * carbon)
+    add("losses", float(plan.options["loss_cost_per_mwh"]) * losses.reshape(shape).sum(axis=1) * hours)
+    add("switching", np.full(shape[0], float(plan.options["switching_cost"]) * _operations(plan)))
+    known = [i for i in plan.scenario_costs.columns if i in items]
+    more = [i for i in items if i not in known and np.any(items[i] != 0)]
+    table = pd.DataFrame({i: items[i] for i in [*known, *more]}, index=plan.scenarios.index)
+    return table, carbon
+
+
+def _operations(plan: DispatchPlan) -> int:
+    """Switching operations over the horizon, counted from block to block."""
+    if not len(plan.switches):
+        return 0
+    count = 0
+    last = None
+    for _, rows in plan.switches.groupby("first_period", sort=True):
+        before = rows["closed_before"].astype(bool).to_numpy() if last is None else last
+        last = rows["closed_after"].astype(bool).to_numpy()
+        count += int((before != last).sum())
+    return count
