@@ -187,13 +187,19 @@ def _next_best(
     enough: Callable[[float], bool],
     clock: _Clock,
 ) -> Recovered[State]:
-    """Exclude decisions that nothing could recover, and try the next best ones."""
+    """Take decisions for which the cones have less to invent, then exclude what nothing could recover, one by one."""
     model, form = dispatch.model, dispatch.form
     found: Recovered[State] = Recovered(None, "", ())
     binaries = np.flatnonzero(form.integer)
     if not len(binaries):
         return found
     chosen = [form.variables[k] for k in binaries]
+    clock.report(math.inf, -math.inf, "recovery: other decisions")
+    priced = _priced_decisions(dispatch, gap, solver, clock)
+    if priced is not None:
+        found = recover_dispatch(dispatch, priced, enough, clock.left)
+        if found.answer is not None:
+            return found
     model.excluded = pyo.ConstraintList()
     values = np.round(relaxed[binaries])
     for _ in range(_OTHERS):
@@ -211,6 +217,26 @@ def _next_best(
         if found.answer is not None:
             break
     return found
+
+
+def _priced_decisions(dispatch: Dispatch, gap: float, solver: str, clock: _Clock) -> FloatArray | None:
+    """Solve with a price on what the cones may invent, decisions free."""
+    model, form, cones = dispatch.model, dispatch.form, network_cones(dispatch)
+    plain = model.objective.expr
+    current = [form.variables[k] for k in form.cones[cones.cone, 2]]
+    extra = pyo.quicksum(_INVENTED * float(w) * v for w, v in zip(cones.price, current, strict=True))
+    model.objective.set_value(plain + extra)
+    try:
+        solved = solve_model(model, solver, gap=gap, seconds=clock.left, report=lambda *_: None)
+    finally:
+        model.objective.set_value(plain)
+    if solved.x is None:
+        return None
+    return np.array([float(v.value) for v in form.variables])
+
+
+# How many times over a loss is priced when decisions are taken that leave the cones nothing to invent.
+_INVENTED = 10.0
 
 
 def _with_secants(
@@ -239,6 +265,35 @@ def _with_secants(
     return better, again.x, max(solved.bound, again.bound)
 
 
+# Share of the time after which a search without any answer is given an easy one to start from.
+_PATIENCE = 0.25
+
+
+def _solve(dispatch: Dispatch, solver: str, exact: bool, gap: float, clock: _Clock) -> Solved:
+    """Solve the model; where nothing is found for long, start again from positions that never change."""
+    model = dispatch.model
+    positions = [block.u for block in model.device.values() if hasattr(block, "u")]
+    if exact or not positions:
+        return solve_model(model, solver, exact=exact, gap=gap, seconds=clock.left, report=clock.report)
+    first = solve_model(model, solver, gap=gap, seconds=_PATIENCE * clock.left, report=clock.report)
+    if first.status != "time_limit":
+        return first
+    if first.x is None:
+        clock.report(math.inf, first.bound, "looking for positions that never change")
+        model.steady = pyo.ConstraintList()
+        for u in positions:
+            for t, k in u:
+                if t:
+                    model.steady.add(u[t, k] == u[0, k])
+        easy = solve_model(model, solver, gap=1e-2, seconds=_PATIENCE * clock.left, report=lambda *_: None)
+        start = None if easy.x is None else np.array([float(v.value) for v in dispatch.form.variables])
+        model.del_component(model.steady)
+    else:
+        start = first.x
+    again = solve_model(model, solver, gap=gap, seconds=clock.left, start=start, report=clock.report)
+    return replace(again, bound=max(first.bound, again.bound))
+
+
 def _with_modes(
     points: OperatingPoints,
     horizon: Horizon,
@@ -255,14 +310,7 @@ def _with_modes(
     modes: Modes = frozenset()
     while True:
         dispatch = build_dispatch(points, horizon, devices, costs, topology, modes, pins)
-        solved = solve_model(
-            dispatch.model,
-            solver,
-            exact=exact,
-            gap=gap,
-            seconds=clock.left,
-            report=clock.report,
-        )
+        solved = _solve(dispatch, solver, exact, gap, clock)
         if exact and solved.x is None and solved.status == "infeasible":
             # spatial branch and bound was seen to call feasible models infeasible: only the relaxation may say so
             log.warning("the solver of the exact equations found nothing; the relaxation decides")
