@@ -50,6 +50,8 @@ def check_dispatch(
         Index (element, index) [%].
     """
     periods = _periods(plan, measured)
+    costs, objective, carbon = _costs(plan, measured, items)
+    faults = _stacked([faults, _over_budget(plan, carbon)], _VIOLATIONS)
     largest = float(plan.balance.drop(columns="price").abs().to_numpy().max())
     source_limit_rows, source_violations = _sources(measured, source_limits, _SOURCE_TOLERANCE * largest)
     violations = _stacked([_violations(measured), source_violations, faults], _VIOLATIONS)
@@ -58,7 +60,6 @@ def check_dispatch(
     limits = _stacked([_limits(measured), source_limit_rows], _LIMITS)
     structural = _structure(measured)
     passed = not structural and violations.empty
-    costs, objective, carbon = _costs(plan, measured, items)
     minimised = objective if plan.options.get("objective", "cost") == "cost" else carbon + 1e-6 * objective
     absolute, relative, notes = _certificate(plan, minimised) if passed else (None, None, ())
     vm = _by_period(plan, {(m.scenario, m.period): m.vm_pu for m in measured}, "bus")
@@ -222,6 +223,16 @@ def _costs(
     )
     costs.index.name = "item"
     return costs, float(expected.sum()), float(weights @ carbon)
+
+
+def _over_budget(plan: DispatchPlan, carbon: float) -> pd.DataFrame:
+    """Compare the expected emission of power flow with the plan's budget."""
+    budget = plan.options.get("carbon_budget_kg")
+    if budget is None or not carbon > float(budget) + max(1e-5 * abs(float(budget)), 1e-2):
+        return pd.DataFrame(columns=_VIOLATIONS)
+    most = float(budget)
+    row = (-1, plan.periods[-1], "carbon budget", "net", -1, carbon, most, carbon - most, "kg")
+    return pd.DataFrame([row], columns=_VIOLATIONS)
 
 
 def _certificate(plan: DispatchPlan, objective: float) -> tuple[float | None, float | None, tuple[str, ...]]:

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
-from adnflex.devices import Device, GridConnection, Horizon
+from adnflex.devices import CapacitorBank, Device, ElectricVehicles, GridConnection, Horizon, TapChanger
 from adnflex.errors import SolverError
+from adnflex.formulations.positions import pin
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
 from adnflex.problems.dispatch_state import Excess, evaluate, excess_of
@@ -37,7 +39,7 @@ def least_violation(
 ) -> list[Excess] | None:
     """Return the limits that the least violating dispatch breaks in exact power flow, worst first.
 
-    Voltage limits, current limits and limits of the import are soft, devices stay as they are.
+    Voltage limits, current limits, limits of the import and a carbon budget are soft, devices stay as they are.
 
     Parameters
     ----------
@@ -51,21 +53,34 @@ def least_violation(
     list of Excess or None
         None where no dispatch was found even so: the devices' own limits contradict each other.
     """
-    soft = _soft(points, horizon, devices, topology, pins)
-    try:
-        solved = solve_model(soft.model, gap=0.1, seconds=min(seconds, _SECONDS))
-    except SolverError:
+    soft = _soft(points, horizon, devices, costs, topology, pins)
+    solved = _solved(soft, min(seconds, _SECONDS))
+    if solved is None:
+        # nothing in time: what the continuous devices can do while the discrete ones stay as they are
+        soft = _at_rest(soft)
+        solved = _solved(soft, _SECONDS)
+    if solved is None:
         return None
-    if solved.x is None:
-        return None
-    state = evaluate(soft, solved.x)
+    state = evaluate(soft, solved)
     given = replace(soft, points=points, devices=list(devices), costs=costs)
     found = excess_of(given, state)
     return sorted(found, key=lambda e: -e.share)
 
 
+def _solved(soft: Dispatch, seconds: float) -> NDArray[np.float64] | None:
+    try:
+        return solve_model(soft.model, gap=0.1, seconds=seconds).x
+    except SolverError:
+        return None
+
+
 def _soft(
-    points: OperatingPoints, horizon: Horizon, devices: Sequence[Device], topology: Topology, pins: Pins | None
+    points: OperatingPoints,
+    horizon: Horizon,
+    devices: Sequence[Device],
+    costs: Costs,
+    topology: Topology,
+    pins: Pins | None,
 ) -> Dispatch:
     grid = points.grid
     wide = grid.replace(
@@ -78,11 +93,28 @@ def _soft(
         for d in devices
     ]
     dispatch = build_dispatch(replace(points, grid=wide), horizon, free, Costs(), topology, pins=pins)
-    _soften(dispatch, points, devices)
+    _soften(dispatch, points, devices, costs.carbon_budget_kg)
     return replace(dispatch, form=compile_model(dispatch.model))
 
 
-def _soften(dispatch: Dispatch, points: OperatingPoints, devices: Sequence[Device]) -> None:
+def _at_rest(dispatch: Dispatch) -> Dispatch:
+    """Pin every discrete decision to what it is before the horizon."""
+    periods = range(dispatch.horizon.periods)
+    for i, device in enumerate(dispatch.devices):
+        rest: dict[str, float] = {}
+        if isinstance(device, TapChanger | CapacitorBank):
+            rest = {f"position:{t}": float(device.initial) for t in periods}
+        elif isinstance(device, ElectricVehicles):
+            rest = {f"start:{d}": float(block.start) for d, block in enumerate(device.blocks)}
+            rest |= {f"cut:{t}": 0.0 for t in device.cut_periods}
+        device.pin(dispatch.model.device[i], dispatch.frame, rest)
+    for states in dispatch.model.states.values() if dispatch.topology.spans else ():
+        for k in dispatch.free.tolist():
+            pin(states.z[k], float(dispatch.points.grid.closed[k]))
+    return replace(dispatch, form=compile_model(dispatch.model))
+
+
+def _soften(dispatch: Dispatch, points: OperatingPoints, devices: Sequence[Device], budget: float | None) -> None:
     """Minimise what goes beyond the limits, relative to them, and a little loss."""
     model, grid, h = dispatch.model, points.grid, dispatch.horizon
     model.beyond = pyo.VarList(domain=pyo.NonNegativeReals)
@@ -115,5 +147,9 @@ def _soften(dispatch: Dispatch, points: OperatingPoints, devices: Sequence[Devic
                 for x, low, high in ((own.p[s, t], d.p_min, d.p_max), (own.q[s, t], d.q_min, d.q_max)):
                     soft(x, high / grid.base_mva, True, 1.0)
                     soft(x, low / grid.base_mva, False, 1.0)
+    if budget is not None:
+        kg = pyo.quicksum(float(w) * e for w, e in zip(h.probabilities, dispatch.emissions, strict=True))
+        size = max(abs(budget), 1.0)
+        soft(kg / size, budget / size, True, 1.0)
     loss = pyo.quicksum(model.at[s, t].loss for s, t in h.points)
     model.objective.set_value(pyo.quicksum(terms) + 1e-2 * loss + _ENOUGH)

@@ -254,7 +254,10 @@ def _infeasible(study: Study, answer: DispatchAnswer) -> Infeasible:
         text = "the relaxation has an answer, but none was found that holds in exact power flow (not proven)"
     elif answer.status == "infeasible":
         text = "no set-points meet every limit (proven)"
-        least = least or "; the limits of the devices contradict each other, or loads exceed what the lines can carry"
+        least = least or (
+            "; which one is in the way was not found in the time given: limits of the devices may contradict each "
+            "other, or loads exceed what the lines can carry"
+        )
     else:
         text = f"no set-points were found in the time given ({answer.status}, not proven)"
     return Infeasible(f"{text}{least}.", table if len(table) else None, answer.status == "infeasible")

@@ -226,15 +226,17 @@ def pins_of(plan: DispatchPlan, study: Study, topology: Topology) -> Pins:
 
 
 def input_table(net: pandapowerNet, study: Study, index: pd.Index) -> pd.DataFrame:
-    """Tabulate the series that vary or belong to a device, by (scenario, period)."""
+    """Tabulate the series that differ from the net or belong to a device, by (scenario, period)."""
     columns: dict[tuple[str, str, int], FloatArray] = {}
     devices = {(d.place.table, d.place.index) for d in study.devices}
     for (table, column), array in study.values.items():
-        for place, element in enumerate(net[table].index):
+        rows = net[table]
+        for place, element in enumerate(rows.index):
             part = array[:, :, place]
             if np.isnan(part).all():
                 continue
-            if np.ptp(part) > 0 or (table, int(element)) in devices:
+            given = rows[column].iloc[place] if column in rows.columns else np.nan
+            if np.any(part != given) or (table, int(element)) in devices:
                 columns[table, column, int(element)] = part.reshape(-1)
     frame = pd.DataFrame(columns, index=index)
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["table", "column", "index"])

@@ -51,6 +51,11 @@ def value_of_information(
     """
     if len(plan.scenarios) != scenarios.count:
         raise InputError(f"scenarios: are {scenarios.count}, the plan has {len(plan.scenarios)}; give the same set.")
+    if options.get("carbon_budget_kg") is not None:
+        raise InputError(
+            "carbon_budget_kg bounds the expected emission, which a single scenario knows nothing of; value it by "
+            "carbon_price_per_kg instead."
+        )
     single = partial(_single, net, scenarios, options)
     run = map if executor is None else executor.map
     alone = np.array(list(run(single, range(scenarios.count))))

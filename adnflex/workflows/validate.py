@@ -156,6 +156,10 @@ def _faults(plan: DispatchPlan, net: pandapowerNet, study: Study, written: Writt
     for device in study.devices:
         if isinstance(device, TapChanger):
             rows += _apart(plan, device)
+    most, count = plan.options.get("max_operations"), _operations(plan)
+    if most is not None and count > int(most):
+        place = {"scenario": 0, "period": plan.periods[-1], "element": "net", "index": -1, "kind": "operations"}
+        rows.append({**place, "value": count, "limit": int(most), "excess": count - int(most), "unit": "operations"})
     return pd.DataFrame([*rows, *_unserved(plan, net, study)], columns=_FAULTS)
 
 
