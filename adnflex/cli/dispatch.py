@@ -95,7 +95,7 @@ def _add_horizon(group: argparse._ArgumentGroup) -> None:
         "--start-hour",
         type=number(0),
         metavar="H",
-        help="clock hour at which the first period begins; default: the net's",
+        help="clock hour at which the first row of the profiles begins; default: the net's",
     )
     group.add_argument(
         "--study",

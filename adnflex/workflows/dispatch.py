@@ -67,7 +67,7 @@ def dispatch(
     hours_per_period : float, optional
         Length of a period [h]; by default ``net.dispatch`` or the profiles' own step.
     start_hour : float, optional
-        Clock hour at which the horizon begins [h].
+        Clock hour at which the first row of the profiles begins [h].
     loss_cost_per_mwh : float, optional
         Cost of network losses beside their purchase [money/MWh].
     carbon_price_per_kg : float, optional

@@ -118,7 +118,8 @@ def read_study(
     if not (math.isfinite(hours) and hours > 0):
         raise InputError(f"hours_per_period is {hours}; give hours above 0.")
     values, probabilities = _scenario_values(net, series, scenarios)
-    horizon = Horizon(len(series), float(hours), float(start_hour), probabilities)
+    begin = (start_hour + series.periods[0] * hours) % 24
+    horizon = Horizon(len(series), float(hours), float(begin), probabilities)
     inputs = Inputs(net, horizon, values, {}, set())
     grid = read_grid(
         net,

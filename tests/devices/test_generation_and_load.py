@@ -145,11 +145,11 @@ def test_interruptions_keep_their_length_and_number():
 
 
 def test_a_slice_of_the_day_is_read_at_its_own_hours():
-    """`start_hour` says where the horizon, not the profile, begins: asked for, since it is easily got wrong."""
+    """Chosen periods keep the clock hours of their rows."""
     net, _ = vehicles(0.0)
     buy = np.full(24, 50.0)
     buy[16] = buy[17] = 5.0
-    plan = adnflex.dispatch(net, profiles=prices(buy), periods=range(12, 24), hours_per_period=1.0, start_hour=12.0)
+    plan = adnflex.dispatch(net, profiles=prices(buy), periods=range(12, 24), hours_per_period=1.0)
     after = plan.setpoints["load", "p_mw", 1].to_numpy(dtype=float)
     np.testing.assert_allclose(after[[4, 5]], 1.5, atol=1e-6)
     np.testing.assert_allclose(after[[6, 7]], 0.5, atol=1e-6)

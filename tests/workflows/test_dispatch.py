@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import os
 
 import numpy as np
@@ -205,17 +204,28 @@ def test_a_stochastic_dispatch_between_wait_and_see_and_a_fixed_decision():
     assert plan.bound <= plan.objective
 
 
-@pytest.mark.skipif(
-    "value_of_information" not in inspect.signature(adnflex.dispatch).parameters, reason="has left the interface"
-)
 def test_the_values_of_information_have_their_signs():
-    net = stochastic_case()
-    plan = adnflex.dispatch(net, scenarios=windy([0.3, 1.3], [0.5, 0.5]), value_of_information=True, gap=1e-3)
+    net, several = stochastic_case(), windy([0.3, 1.3], [0.5, 0.5])
+    plan = adnflex.dispatch(net, scenarios=several, gap=1e-3)
+    plan = adnflex.value_of_information(plan, net, several, gap=1e-3)
     slack = 3e-3 * abs(plan.objective)
     assert plan.wait_and_see <= plan.objective + slack
     assert plan.expected_value_cost >= plan.objective - slack
     assert plan.value_of_perfect_information == pytest.approx(plan.objective - plan.wait_and_see, abs=1e-6)
     assert plan.value_of_stochastic_solution == pytest.approx(plan.expected_value_cost - plan.objective, abs=1e-6)
+
+
+def test_out_of_sample_keeps_what_was_decided():
+    net, several = stochastic_case(), windy([0.3, 1.3], [0.5, 0.5])
+    plan = adnflex.dispatch(net, scenarios=several, gap=1e-3)
+    fresh = adnflex.out_of_sample(plan, net, windy([0.5, 0.9], [0.5, 0.5]), gap=1e-3)
+    assert fresh["passed"].all()
+    again = adnflex.dispatch(net, scenarios=windy([0.5], [1.0]), follow=plan, gap=1e-3)
+    pd.testing.assert_frame_equal(again.taps, plan.taps)
+    pd.testing.assert_frame_equal(again.capacitor_steps, plan.capacitor_steps)
+    assert fresh.at[0, "cost"] == pytest.approx(again.objective, rel=1e-4)
+    free = adnflex.dispatch(net, scenarios=windy([0.5], [1.0]), gap=1e-3)
+    assert free.bound <= again.objective * (1 + 1e-6)
 
 
 def test_equal_scenarios_cost_what_one_costs():
@@ -235,3 +245,12 @@ def test_a_tap_at_the_root_keeps_to_the_limits_of_its_bus():
     net.bus.loc[0, "max_vm_pu"] = 1.03
     plan = adnflex.dispatch(net)
     assert adnflex.validate(plan, net).vm_pu[0].max() <= 1.03 + 1e-6
+
+
+def test_chosen_periods_keep_their_clock_hours():
+    """The evening alone: vehicles may be reduced at 21 h, which is the fourth period of it."""
+    net = adnflex.networks.load("ieee33_dispatch")
+    plan = adnflex.dispatch(net, periods=range(18, 24), gap=1e-2)
+    assert plan.start_hour == 18.0
+    assert set(plan.decisions.loc[plan.decisions["name"].str.startswith("cut"), "name"]) == {"cut:3"}
+    assert adnflex.validate(plan, net).passed
