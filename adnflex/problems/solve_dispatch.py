@@ -265,6 +265,18 @@ def _with_secants(
     return better, again.x, max(solved.bound, again.bound)
 
 
+# Charge modes that are declared at once where scenarios have to agree on them.
+_MODES_AT_ONCE = 200
+
+
+def _first_modes(horizon: Horizon, devices: Sequence[Device]) -> Modes:
+    """Charge modes to begin with: none for one scenario, where they are rarely needed; all for several, if few."""
+    storages = [d.place.index for d in devices if isinstance(d, Storage)]
+    if horizon.scenarios == 1 or len(storages) * horizon.periods > _MODES_AT_ONCE:
+        return frozenset()
+    return frozenset((i, t) for i in storages for t in range(horizon.periods))
+
+
 # Share of the time after which a search without any answer is given an easy one to start from.
 _PATIENCE = 0.25
 
@@ -307,7 +319,7 @@ def _with_modes(
     clock: _Clock,
 ) -> tuple[Dispatch, Solved, Modes]:
     """Solve without charge modes, then with those that the solution shows to be needed."""
-    modes: Modes = frozenset()
+    modes = _first_modes(horizon, devices)
     while True:
         dispatch = build_dispatch(points, horizon, devices, costs, topology, modes, pins)
         solved = _solve(dispatch, solver, exact, gap, clock)

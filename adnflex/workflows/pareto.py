@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.errors import InputError
+from adnflex.errors import Infeasible, InputError
 from adnflex.results import DispatchPlan
 from adnflex.workflows.dispatch import dispatch
 
@@ -46,7 +47,8 @@ def pareto(net: pandapowerNet, points: int = 6, **options: Any) -> Pareto:
     Returns
     -------
     Pareto
-        Each plan costs least among all within its budget, up to its gap.
+        Each plan costs least among all within its budget, up to its gap. Where nothing is found within the time limit,
+        the discrete decisions of the cleanest plan are kept, and the bound is that of the budget before.
 
     Raises
     ------
@@ -69,7 +71,9 @@ def pareto(net: pandapowerNet, points: int = 6, **options: Any) -> Pareto:
     budgets = np.linspace(cheapest.carbon_kg, cleanest.carbon_kg, points)
     # at the clean end a little room, or rounding decides whether there is an answer
     room = max(1e-4 * abs(cleanest.carbon_kg), 1e-6 * abs(cheapest.carbon_kg), 0.01)
-    plans = [cheapest, *(dispatch(net, carbon_budget_kg=float(b) + room, **options) for b in budgets[1:])]
+    plans = [cheapest]
+    for budget in budgets[1:]:
+        plans.append(_within(net, float(budget) + room, plans[-1], cleanest, options))
     rows = [
         {
             "budget_kg": p.options["carbon_budget_kg"],
@@ -82,3 +86,18 @@ def pareto(net: pandapowerNet, points: int = 6, **options: Any) -> Pareto:
         for p in plans
     ]
     return Pareto(pd.DataFrame(rows), tuple(plans))
+
+
+def _within(
+    net: pandapowerNet, budget: float, before: DispatchPlan, cleanest: DispatchPlan, options: dict[str, Any]
+) -> DispatchPlan:
+    """Return the cheapest plan within a budget; if none is found in time, what the cleanest plan's decisions allow."""
+    try:
+        return dispatch(net, carbon_budget_kg=budget, **options)
+    except Infeasible as error:
+        if error.proven:
+            raise
+    kept = dispatch(net, carbon_budget_kg=budget, follow=cleanest, **options)
+    # a tighter budget cannot cost less than a wider one
+    gap = max(kept.objective - before.bound, 0.0) / max(abs(kept.objective), 1e-12)
+    return replace(kept, bound=before.bound, gap=gap, status="time_limit")
