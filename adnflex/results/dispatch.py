@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from adnflex.errors import InputError
+from adnflex.results.files import read_plan
 from adnflex.results.tables import frame_of, json_of
 from adnflex.results.versions import versions
 
@@ -242,28 +242,21 @@ class DispatchPlan:
         InputError
             If the file is not a saved dispatch.
         """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise InputError(f"plan file {path}: cannot be read ({error}); give a file written by save.") from error
-        if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
-            raise InputError(f"plan file {path}: is not a plan of format {_FORMAT}; give a file written by save.")
         fields = {item.name for item in dataclasses.fields(cls)}
-        if set(content) != fields:
-            odd = ", ".join(sorted(fields ^ set(content)))
-            raise InputError(f"plan file {path}: lacks or has too much of {odd}; give a file written by save.")
-        try:
-            for key, value in content.items():
-                if isinstance(value, dict) and "table" in value:
-                    content[key] = frame_of(value)
-            content["notes"] = tuple(content["notes"])
-            if content["vm_limits"] is not None:
-                content["vm_limits"] = tuple(float(v) for v in content["vm_limits"])
-            for key in ("bound", "objective", "gap"):
-                content[key] = math.nan if content[key] is None else float(content[key])
-            return cls(**content)
-        except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise InputError(f"plan file {path}: has odd contents ({error}); give a file written by save.") from error
+        return read_plan(path, _FORMAT, fields, lambda content: cls(**_restored(content)), "DispatchPlan.save")
+
+
+def _restored(content: dict[str, Any]) -> dict[str, Any]:
+    """Bring tables, tuples and numbers back from what JSON can hold."""
+    for key, value in content.items():
+        if isinstance(value, dict) and "table" in value:
+            content[key] = frame_of(value)
+    content["notes"] = tuple(content["notes"])
+    if content["vm_limits"] is not None:
+        content["vm_limits"] = tuple(float(v) for v in content["vm_limits"])
+    for key in ("bound", "objective", "gap"):
+        content[key] = math.nan if content[key] is None else float(content[key])
+    return content
 
 
 def _named(devices: pd.DataFrame) -> Any:

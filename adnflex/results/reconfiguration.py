@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from adnflex.errors import InputError
+from adnflex.results.files import read_plan
 from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
@@ -157,24 +157,8 @@ class Plan:
         InputError
             If the file is not a saved plan.
         """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise InputError(
-                f"plan file {path}: cannot be read ({error}); give a file written by Plan.save."
-            ) from error
-        if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
-            raise InputError(f"plan file {path}: is not a plan of format {_FORMAT}; give a file written by Plan.save.")
         fields = {item.name for item in dataclasses.fields(cls)}
-        if set(content) != fields:
-            odd = ", ".join(sorted(fields ^ set(content)))
-            raise InputError(f"plan file {path}: lacks or has too much of {odd}; give a file written by Plan.save.")
-        try:
-            return cls(**_restored(content))
-        except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise InputError(
-                f"plan file {path}: has odd contents ({error}); give a file written by Plan.save."
-            ) from error
+        return read_plan(path, _FORMAT, fields, lambda content: cls(**_restored(content)), "Plan.save")
 
 
 def _restored(content: dict[str, Any]) -> dict[str, Any]:
