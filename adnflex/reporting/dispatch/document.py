@@ -107,7 +107,12 @@ def _page(found: list[Study]) -> page.Page:
 
 
 def _title(found: list[Study]) -> str:
-    names = list(dict.fromkeys(s.plan.net_name or "an unnamed net" for s in found))
+    # the command line names a study after its net, "net, study 1"
+    told = [f", study {s.plan.options.get('study', '')}" for s in found]
+    names = dict.fromkeys(
+        s.plan.net_name.removesuffix(t if len(found) > 1 else "") or "an unnamed net"
+        for s, t in zip(found, told, strict=True)
+    )
     what = f"{len(found)} dispatch studies of" if len(found) > 1 else "Dispatch of"
     return f"{what} {', '.join(names)}"
 
