@@ -45,11 +45,6 @@ class Generation(NoDecisions):
     cost_per_mwh: float
     cost_per_mvarh: float
 
-    @property
-    def reactive_only(self) -> bool:
-        """Whether it has no active power at all."""
-        return self.place.kind == "reactive source"
-
     def reach(self) -> Reach:
         """Range of its withdrawal."""
         q_low, q_high = self.inverter.reach()

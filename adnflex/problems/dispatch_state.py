@@ -57,6 +57,10 @@ class State:
         The point of the model.
     schedules : list of Schedule
         Of every device.
+    decisions : list of dict
+        Of every device, what is decided for all scenarios (see `Device.decisions`).
+    closed : dict of int to (m,) array of bool
+        Branch states of every period.
     grids : dict
         Grid of every point with all withdrawals, ratios and root voltages.
     flows : dict
@@ -75,6 +79,8 @@ class State:
 
     x: NDArray[np.float64]
     schedules: list[Schedule]
+    decisions: list[dict[str, float]]
+    closed: dict[int, BoolArray]
     grids: dict[tuple[int, int], Grid]
     flows: dict[tuple[int, int], Flow | None]
     grid_mw: FloatArray
@@ -109,6 +115,7 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     x[dispatch.form.integer] = np.round(x[dispatch.form.integer])
     dispatch.form.load(x)
     schedules = [d.schedule(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(dispatch.devices)]
+    decisions = [d.decisions(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(dispatch.devices)]
     grids = _grids(dispatch, schedules)
     closed = {t: dispatch.closed_at(x, t) for t in range(dispatch.horizon.periods)}
     flows = _flows(grids, closed)
@@ -117,7 +124,7 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     weights = dispatch.horizon.probabilities
     cost = float(sum(weights @ part for part in items.values()))
     objective = cost if dispatch.costs.minimise == "cost" else float(weights @ carbon) + 1e-6 * cost
-    state = State(x, schedules, grids, flows, grid_mw, grid_mvar, items, carbon, objective, [])
+    state = State(x, schedules, decisions, closed, grids, flows, grid_mw, grid_mvar, items, carbon, objective, [])
     return replace(state, excess=excess_of(dispatch, state))
 
 

@@ -157,8 +157,11 @@ def solve_dispatch(
         clock.report(state.objective if state.feasible else math.inf, bound, "recovery")
         if not topology.spans:
             dispatch, relaxed, bound = _with_secants(dispatch, solved, relaxed, modes, pins, gap, solver, clock)
-        if math.isinf(bound) and not state.feasible:
-            return refuse("infeasible")
+        if bound == math.inf:
+            # no AC state meets every limit, unless rounding lets the one at hand pass
+            if not state.feasible:
+                return refuse("infeasible")
+            bound = solved.bound
         found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, clock.left)
         if found.answer is None and not state.feasible:
             found = _next_best(dispatch, relaxed, gap, solver, enough, clock)

@@ -65,7 +65,7 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         "ev": _merged(state, "ev", index),
         "generation": _merged(state, "generation", index),
         "switches": _switches(study, answer, state),
-        "decisions": _decisions(study, answer, state),
+        "decisions": _decisions(study, state),
         "devices": _devices(study, state),
         **_network(net, study, answer, state, index),
         "recovery": _recovery(answer, index),
@@ -219,17 +219,19 @@ def _switches(study: Study, answer: DispatchAnswer, state: State) -> pd.DataFram
     spans = answer.dispatch.topology.spans
     parts = []
     for span in spans:
-        closed = answer.dispatch.closed_at(state.x, span.start)
-        parts.append(switch_table(study.grid, closed.tolist()).assign(first_period=study.series.periods[span.start]))
+        parts.append(
+            switch_table(study.grid, state.closed[span.start].tolist()).assign(
+                first_period=study.series.periods[span.start]
+            )
+        )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["first_period"])
 
 
-def _decisions(study: Study, answer: DispatchAnswer, state: State) -> pd.DataFrame:
-    answer.dispatch.form.load(state.x)
+def _decisions(study: Study, state: State) -> pd.DataFrame:
     rows = [
         (d.place.table, d.place.index, name, value)
-        for i, d in enumerate(study.devices)
-        for name, value in d.decisions(answer.dispatch.model.device[i], answer.dispatch.frame).items()
+        for d, taken in zip(study.devices, state.decisions, strict=True)
+        for name, value in taken.items()
     ]
     return pd.DataFrame(rows, columns=["table", "index", "name", "value"])
 

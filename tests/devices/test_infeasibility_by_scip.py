@@ -42,3 +42,14 @@ def test_only_the_lowest_position_draws_enough_reactive_power(turned, exact):
     plan = adnflex.dispatch(net, exact=exact)
     assert plan.taps["ext_grid", 0].tolist() == [-2]
     assert plan.objective == pytest.approx(100 * state.res_ext_grid.p_mw[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_the_decisions_are_those_of_the_answer_that_was_recovered(exact):
+    """Recovery solves other models than the first one; what is kept for `follow=` belongs to the answer."""
+    net = feeder(True)
+    plan = adnflex.dispatch(net, exact=exact)
+    positions = plan.decisions.set_index("name")["value"]
+    assert positions["position:0"] - 2 == plan.taps["ext_grid", 0].iloc[0]
+    again = adnflex.dispatch(net, follow=plan)
+    assert again.objective == pytest.approx(plan.objective, rel=1e-6)
