@@ -2,11 +2,21 @@
 
 from adnflex import errors, networks, scenarios
 from adnflex.reporting import report
-from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan, versions
+from adnflex.results import (
+    Check,
+    Disaggregation,
+    DispatchCheck,
+    DispatchPlan,
+    Flexibility,
+    FlexibilityCheck,
+    Plan,
+    versions,
+)
 from adnflex.workflows import (
     Pareto,
     Progress,
     dispatch,
+    flexibility,
     out_of_sample,
     pareto,
     reconfigure,
@@ -16,13 +26,17 @@ from adnflex.workflows import (
 
 __all__ = [
     "Check",
+    "Disaggregation",
     "DispatchCheck",
     "DispatchPlan",
+    "Flexibility",
+    "FlexibilityCheck",
     "Pareto",
     "Plan",
     "Progress",
     "dispatch",
     "errors",
+    "flexibility",
     "networks",
     "out_of_sample",
     "pareto",

@@ -289,6 +289,131 @@ def test_ieee33_dispatch_stress_needs_the_devices(dispatch_net):
     assert run_day(networks.study(dispatch_net, "2-stressed")).lowest.min() == pytest.approx(0.9296, abs=5e-5)
 
 
+# --- park33_flexibility ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def park_net():
+    return networks.load("park33_flexibility")
+
+
+def test_park33_flexibility_is_what_its_script_builds(park_net):
+    built = script_of("park33_flexibility").build()
+    assert nets_equal(park_net, built)
+    assert list(park_net.profiles) == ["load", "renewables"]
+    for key, table in built.profiles.items():
+        pd.testing.assert_frame_equal(park_net.profiles[key], table)
+    pd.testing.assert_frame_equal(park_net.studies, built.studies)
+    assert [type(value) for value in park_net.studies.value] == [type(value) for value in built.studies.value]
+    for table in ("bus", "load", "sgen", "storage", "ext_grid", "line"):
+        assert park_net[table].dtypes.to_dict() == built[table].dtypes.to_dict()
+    assert park_net.dispatch == built.dispatch
+
+
+def test_park33_flexibility_published_figures(park_net):
+    published = {name: dict(figures) for name, figures in park_net.dispatch["published"].items()}
+    assert all("doi:10.3390/pr13103202" in figures.pop("source") for figures in published.values())
+    assert published == {
+        "2 periods": {
+            "flexibility_change_percent": 28.0,
+            "opened_lines": ["L8", "L9", "L28"],
+            "closed_lines": ["L34", "L35", "L37"],
+            "least_losses_improve": False,
+        },
+        "24 periods": {"flexibility_change_percent": 16.0},
+        "24 periods without q": {"flexibility_change_percent": 7.0},
+    }
+    rest = {key: value for key, value in park_net.dispatch.items() if key != "published"}
+    assert rest == {"hours_per_period": 1.0, "start_hour": 0.0}
+
+
+def test_park33_flexibility_feeder(park_net):
+    case = pn.case33bw()
+    columns = ["from_bus", "to_bus", "length_km", "r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "in_service"]
+    pd.testing.assert_frame_equal(park_net.line[columns], case.line[columns])
+    columns = ["bus", "p_mw", "q_mvar", "scaling", "in_service"]
+    pd.testing.assert_frame_equal(park_net.load[columns], case.load[columns])
+    assert park_net.load[["p_mw", "q_mvar"]].sum().tolist() == pytest.approx([3.715, 2.3])
+    assert_columns(park_net.load, {"profile": "feeder", "controllable": False})
+    assert (park_net.sn_mva, set(park_net.bus.vn_kv)) == (10, {12.66})
+    assert (set(park_net.bus.min_vm_pu), set(park_net.bus.max_vm_pu)) == ({0.95}, {1.03})
+    assert (len(park_net.ext_grid), park_net.ext_grid.bus[0], park_net.ext_grid.vm_pu[0]) == (1, 0, 1.0)
+    # case33bw itself would let nothing be fed back.
+    assert park_net.ext_grid[["min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar"]].isna().all(axis=None)
+    assert len(park_net.poly_cost) == 0
+
+
+def test_park33_flexibility_capacities(park_net):
+    assert park_net.line.name.tolist() == [f"L{k}" for k in range(1, 38)]
+    mva = park_net.line.max_i_ka * np.sqrt(3) * 12.66
+    expected = dict.fromkeys(range(1, 38), 2.0)
+    expected |= {1: 6.0, 2: 5.0, 3: 4.0, 4: 4.0, 5: 4.0, 8: 0.7, 9: 0.7, 28: 0.7, 33: 1.0, 35: 3.0, 36: 1.0}
+    expected |= dict.fromkeys((18, 19, 20, 21), 4.0) | dict.fromkeys((22, 23, 24), 3.0)
+    expected |= dict.fromkeys((29, 30, 31, 32), 1.5)
+    assert mva.tolist() == pytest.approx(list(expected.values()))
+    assert mva.sum() == pytest.approx(91.1)
+    assert set(park_net.line.max_loading_percent) == {100}
+
+
+def test_park33_flexibility_devices(park_net):
+    net = park_net
+    assert (len(net.sgen), len(net.storage), len(net.load), len(net.shunt), len(net.gen)) == (10, 6, 32, 0, 0)
+    sun = {
+        "bus": [3, 5, 10, 14, 14, 17, 17, 28, 32, 32], "type": "PV", "profile": "PV", "p_mw": 0.4, "q_mvar": 0.0,
+        "sn_mva": 0.4, "scaling": 1.0, "controllable": True, "in_service": True, "min_p_mw": 0.0, "max_p_mw": 0.4,
+        "min_q_mvar": -0.4, "max_q_mvar": 0.4, "cost_per_mwh": 0.0, "cost_per_mvarh": 0.0,
+    }  # fmt: skip
+    assert_columns(net.sgen, sun)
+    assert net.sgen.name.is_unique
+    storages = {
+        "bus": [3, 5, 14, 17, 28, 32], "controllable": True, "in_service": True, "p_mw": 0.0, "min_p_mw": -0.2,
+        "max_p_mw": 0.2, "min_q_mvar": 0.0, "max_q_mvar": 0.0, "min_e_mwh": 0.15, "max_e_mwh": 0.8,
+        "soc_percent": 37.5, "efficiency_charge_percent": 90.0, "efficiency_discharge_percent": 90.0,
+        "self_discharge_percent_per_hour": 0.0, "cost_per_mwh": 0.0,
+    }  # fmt: skip
+    assert_columns(net.storage, storages)
+    assert (net.storage.soc_percent / 100 * net.storage.max_e_mwh).tolist() == pytest.approx([0.3] * 6)
+
+
+def test_park33_flexibility_curves(park_net):
+    # The load at its peak is half of the nominal one: twice the curve is a whole day with a peak of 1.
+    load, sun = park_net.profiles["load"], park_net.profiles["renewables"]
+    shape = [0.42, 0.4, 0.38, 0.37, 0.38, 0.42, 0.5, 0.6, 0.68, 0.72, 0.75, 0.76,
+             0.74, 0.72, 0.7, 0.71, 0.75, 0.83, 0.92, 1, 0.97, 0.85, 0.68, 0.52]  # fmt: skip
+    assert (2 * load.feeder_pload).tolist() == pytest.approx(shape)
+    assert load.feeder_qload.tolist() == load.feeder_pload.tolist()
+    assert (load.feeder_pload.sum(), load.feeder_pload.idxmax()) == (pytest.approx(7.885), 19)
+    day = [0.03, 0.12, 0.28, 0.48, 0.68, 0.84, 0.95, 1, 0.97, 0.86, 0.7, 0.5, 0.28, 0.1, 0.02]
+    assert sun.PV.tolist() == [0] * 5 + day + [0] * 4
+    assert (sun.PV.sum(), sun.PV.idxmax()) == (pytest.approx(7.81), 12)
+
+
+def test_park33_flexibility_studies(park_net):
+    def opened(name):
+        net = networks.study(park_net, name)
+        return net.line.name[~net.line.in_service].tolist()
+
+    assert park_net.studies.study.unique().tolist() == ["present", "least-losses", "paper", "without-q"]
+    assert opened("present") == opened("without-q") == ["L33", "L34", "L35", "L36", "L37"]
+    assert opened("least-losses") == ["L7", "L9", "L14", "L32", "L37"]
+    assert opened("paper") == ["L8", "L9", "L28", "L33", "L36"]
+    # Lines and sun do not touch each other, so that one study may be written into another.
+    both = networks.study(networks.study(park_net, "paper"), "without-q")
+    assert_columns(both.sgen, {"min_q_mvar": 0.0, "max_q_mvar": 0.0, "max_p_mw": 0.4, "sn_mva": 0.4})
+    assert both.line.in_service.tolist() == networks.study(park_net, "paper").line.in_service.tolist()
+
+
+@pytest.mark.parametrize(("study", "kw"), [("present", 202.677), ("least-losses", 139.551), ("paper", None)])
+def test_park33_flexibility_topologies_are_radial_and_supplied(park_net, study, kw):
+    net = networks.study(park_net, study)
+    assert len(pp.topology.create_nxgraph(net).edges) == 32
+    # The losses without devices at nominal load are those that are published for case33bw.
+    net.sgen["in_service"] = net.storage["in_service"] = False
+    lost = loss_kw(net)
+    assert not net.res_bus.vm_pu.isna().any()
+    assert kw is None or lost == pytest.approx(kw, abs=5e-3)
+
+
 # --- studies --------------------------------------------------------------------------------------
 
 

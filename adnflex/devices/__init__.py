@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from adnflex.devices.base import Device, Fault, Frame, Inputs, Place, Schedule
+from adnflex.devices.base import Device, Fault, Frame, Inputs, Offering, Place, Schedule
 from adnflex.devices.capacitor_bank import CapacitorBank, read_capacitor_banks
 from adnflex.devices.electric_vehicles import ElectricVehicles, read_electric_vehicles
+from adnflex.devices.fleet import Fleet, read_fleets
 from adnflex.devices.flexible_load import FlexibleLoad, read_flexible_loads
 from adnflex.devices.generation import Generation, read_generation
 from adnflex.devices.grid_connection import GridConnection, read_grid_connections
@@ -18,12 +19,14 @@ __all__ = [
     "Device",
     "ElectricVehicles",
     "Fault",
+    "Fleet",
     "FlexibleLoad",
     "Frame",
     "Generation",
     "GridConnection",
     "Horizon",
     "Inputs",
+    "Offering",
     "Place",
     "Schedule",
     "Storage",
@@ -52,5 +55,6 @@ def read_devices(inputs: Inputs, grid: Grid, v_max: FloatArray) -> list[Device]:
         *read_generation(inputs),
         *read_storage(inputs),
         *read_electric_vehicles(inputs),
+        *read_fleets(inputs),
         *read_flexible_loads(inputs),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,21 @@ from pandapower import pandapowerNet
 from adnflex.devices.horizon import Horizon
 from adnflex.formulations.attachments import Attachments
 
-__all__ = ["Device", "Fault", "Frame", "Inputs", "NoDecisions", "Place", "Reach", "Schedule", "scenario_sums"]
+if TYPE_CHECKING:
+    from adnflex.devices.resource import Resource
+
+__all__ = [
+    "Device",
+    "Fault",
+    "Frame",
+    "Inputs",
+    "NoDecisions",
+    "Offering",
+    "Place",
+    "Reach",
+    "Schedule",
+    "scenario_sums",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -152,6 +166,17 @@ class Device(Protocol):
         """Check values written into the net (by column, (S, T)) against the device's own limits."""
 
 
+class Offering(Protocol):
+    """A device whose power may vary continuously, so that it can take part in a box of trajectories."""
+
+    @property
+    def place(self) -> Place:
+        """Which element of the net it is."""
+
+    def resource(self, horizon: Horizon, sides: int) -> Resource:
+        """Return its limits as inequalities; circles as polygons of so many sides."""
+
+
 class NoDecisions:
     """For devices that decide everything anew in every scenario."""
 
@@ -190,6 +215,8 @@ class Inputs:
         Nodes with voltage-dependent loads, where pandapower would scale a device's power as well.
     faults : list of str
         What is wrong.
+    rows : tuple of int
+        Row of the time index of every period; empty: counted from 0.
     """
 
     net: pandapowerNet
@@ -198,6 +225,7 @@ class Inputs:
     node_of: dict[int, int]
     dependent: set[int]
     faults: list[str] = field(default_factory=list)
+    rows: tuple[int, ...] = ()
 
     def controllable(self, table: str, kind: str) -> Iterator[tuple[Place, pd.Series]]:
         """Every element of a table that is in service, supplied and controllable."""

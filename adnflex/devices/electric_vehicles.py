@@ -18,6 +18,7 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
+from adnflex.devices.fleet import vehicles_of
 from adnflex.devices.horizon import Horizon, parse_windows
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.formulations.positions import pin
@@ -274,10 +275,11 @@ class _Chosen:
 
 
 def read_electric_vehicles(inputs: Inputs) -> list[ElectricVehicles]:
-    """Read the controllable loads of type ``ev``."""
+    """Read the controllable loads of type ``ev`` whose vehicles are not in ``net.ev`` (see `Fleet`)."""
     found = []
+    known = set(vehicles_of(inputs)["load"])
     for place, row in inputs.controllable("load", "electric vehicles"):
-        if row.get("type") == "ev" and float(row["scaling"]) != 0:
+        if row.get("type") == "ev" and place.index not in known and float(row["scaling"]) != 0:
             before = len(inputs.faults)
             spec = _read_one(inputs, place, row)
             if len(inputs.faults) == before:

@@ -12,6 +12,7 @@ import pyomo.environ as pyo
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, exceeding, read
+from adnflex.devices.resource import Accumulator, Resource
 
 __all__ = ["FlexibleLoad", "read_flexible_loads"]
 
@@ -67,6 +68,38 @@ class FlexibleLoad(NoDecisions):
             )
         for s, t in points:
             frame.at[s, t].withdraw(self.place.node, block.p[s, t], float(self.slope[s, t]) * block.p[s, t])
+
+    def resource(self, horizon: Horizon, sides: int) -> Resource:
+        """Withdrawal between its limits at the power factor of its profile; its energy where that is kept."""
+        ones = np.ones((horizon.periods, 1))
+        energy = float(self.wanted[0].sum()) * horizon.hours
+        at_end = np.where(np.arange(horizon.periods) == horizon.periods - 1, 0.0, np.inf)
+        kept = (
+            Accumulator("energy kept, high", -energy, 1.0, ones * horizon.hours, at_end),
+            Accumulator("energy kept, low", energy, 1.0, -ones * horizon.hours, at_end),
+        )
+        i, slope = self.place.index, self.slope[0][:, None]
+        nothing = np.zeros(horizon.periods)
+        return Resource(
+            self.place,
+            ("p",),
+            self.low * ones,
+            self.high * ones,
+            ones,
+            slope,
+            nothing,
+            nothing,
+            np.clip(self.wanted[0], self.low, self.high)[:, None],
+            np.zeros((0, 1)),
+            np.zeros((horizon.periods, 0)),
+            kept if self.keep_energy else (),
+            {
+                ("load", "p_mw", i): (ones / self.scaling, nothing),
+                ("load", "q_mvar", i): (slope / self.scaling, nothing),
+            },
+            np.zeros(1),
+            self.scaling,
+        )
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Payment for energy not served when it is wanted."""

@@ -13,7 +13,8 @@ import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
-from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, read, read_inverter
+from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, inverter_resource, read, read_inverter
+from adnflex.devices.resource import Resource
 
 __all__ = ["Generation", "read_generation"]
 
@@ -59,6 +60,18 @@ class Generation(NoDecisions):
             self.inverter.declare_price(block, frame)
         for s, t in points:
             frame.at[s, t].withdraw(self.place.node, -block.p[s, t], -block.q[s, t])
+
+    def resource(self, horizon: Horizon, sides: int) -> Resource:
+        """Injection between its limits, and reactive power within the inverter."""
+        low, high = self.low[0], self.high[0]
+        columns = self.inverter.columns(low, high, sides)
+        return inverter_resource(
+            self.place,
+            (("p",), low[:, None], high[:, None], np.array([[1.0]]), self.high[0][:, None]),
+            columns,
+            consumer=False,
+            scaling=self.scaling,
+        )
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Cost of energy and of reactive energy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,43 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place
+from adnflex.devices.resource import EFFORT, Accumulator, Resource, polygon
 from adnflex.formulations.cones import Cone, record_cone
 
-__all__ = ["Inverter", "read_inverter"]
+__all__ = ["Inverter", "InverterColumns", "inverter_resource", "read_inverter"]
 
 # Slack of an audit [MW, Mvar], above the residual of a conic solver and below what anyone sets.
 TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class InverterColumns:
+    """Reactive power for a `Resource`: 0 or 2 columns beside the active power.
+
+    Attributes
+    ----------
+    count : int
+        2 where it is a decision (``q_up - q_down``), else 0.
+    fixed : (T,) array
+        Injection that is always there [Mvar].
+    ends : (2,) array
+        Lowest and highest injection of the decision [Mvar].
+    rows, limits : list
+        Rows over (active power, columns), and their limits by period.
+    """
+
+    count: int
+    fixed: FloatArray
+    ends: FloatArray
+    rows: list[list[float]]
+    limits: list[FloatArray]
+
+    def bounds(self, periods: int) -> tuple[FloatArray, FloatArray]:
+        """Bounds (T, count) of the columns; an injection that must not be zero moves the bound of one of them."""
+        low, high = self.ends
+        bottom = np.array([max(low, 0.0), max(-high, 0.0)])[: self.count]
+        top = np.array([max(high, 0.0), max(-low, 0.0)])[: self.count]
+        return np.tile(bottom, (periods, 1)), np.tile(top, (periods, 1))
 
 
 @dataclass(frozen=True)
@@ -99,6 +131,35 @@ class Inverter:
         """Injection of the solved block (S, T) [Mvar]."""
         return read(block.q, frame)
 
+    def columns(self, p_low: FloatArray, p_high: FloatArray, sides: int) -> InverterColumns:
+        """Reactive injection as two columns beside the active one, with rows ``(p, q_up, q_down)``.
+
+        Parameters
+        ----------
+        p_low, p_high : (T,) array
+            Range of the active power [MW].
+        sides : int
+            Sides of the polygon inscribed in the circle of the rating.
+        """
+        fixed = self.q_fixed[0]
+        rows: list[list[float]] = []
+        limits: list[FloatArray] = []
+        if not math.isnan(self.s_mva) and not self.free:
+            room = np.sqrt(np.maximum(self.s_mva**2 - fixed**2, 0.0))
+            rows, limits = [[1.0], [-1.0]], [room, room]
+        if not self.free:
+            return InverterColumns(0, fixed, np.zeros(2), rows, limits)
+        widest = max(float(np.abs(p_low).max()), float(np.abs(p_high).max()))
+        if not math.isnan(self.s_mva) and math.hypot(widest, max(abs(self.q_min), abs(self.q_max))) > self.s_mva:
+            for (a, b), limit in zip(*polygon(self.s_mva, sides), strict=True):
+                rows.append([a, b, -b])
+                limits.append(np.full(len(fixed), limit))
+        if not math.isnan(self.min_cos_phi):
+            tan = math.tan(math.acos(self.min_cos_phi))
+            rows += [[-tan, 1.0, -1.0], [-tan, -1.0, 1.0]]
+            limits += [np.zeros(len(fixed))] * 2
+        return InverterColumns(2, np.zeros(len(fixed)), np.array([self.q_min, self.q_max]), rows, limits)
+
     def audit(self, place: Place, p: FloatArray, q: FloatArray) -> list[Fault]:
         """Check injections (S, T) [MW, Mvar]."""
         checks: list[tuple[str, FloatArray, FloatArray | float, str]] = []
@@ -113,6 +174,76 @@ class Inverter:
         if not math.isnan(self.s_mva):
             checks.append(("rating", np.hypot(p, q), self.s_mva, "MVA"))
         return [f for kind, value, limit, unit in checks for f in exceeding(kind, place, value, limit, unit)]
+
+
+ActiveColumns = tuple[tuple[str, ...], FloatArray, FloatArray, FloatArray, FloatArray]
+
+
+def inverter_resource(
+    place: Place,
+    active: ActiveColumns,
+    reactive: InverterColumns,
+    consumer: bool,
+    scaling: float,
+    rows: FloatArray | None = None,
+    accumulators: Sequence[Accumulator] = (),
+) -> Resource:
+    """Put active columns and the reactive columns of an inverter together.
+
+    Parameters
+    ----------
+    place : Place
+        The device.
+    active : tuple
+        Names, lower and upper bounds (T, k), what each column adds to the active power (1, k), values (T, k) if
+        nothing is asked for.
+    reactive : InverterColumns
+        Its rows are over (active power, reactive columns).
+    consumer : bool
+        Whether the active columns and the element's table count withdrawal (storages) or injection (generators);
+        reactive columns are injection.
+    scaling : float
+        The table's own factor.
+    rows : (R, k) array, optional
+        Rows over the active columns with the limit 0.
+    accumulators : sequence of Accumulator
+        Over the active columns.
+    """
+    names, low, high, adds, idle = active
+    periods, count, more = len(low), low.shape[1], reactive.count
+    q_low, q_high = reactive.bounds(periods)
+    p = np.hstack([np.tile(adds, (periods, 1)), np.zeros((periods, more))])
+    q = np.hstack([np.zeros((periods, count)), np.tile(np.array([[1.0, -1.0]])[:, :more], (periods, 1))])
+    own = [] if rows is None else [np.concatenate([row, np.zeros(more)]) for row in rows]
+    limits = [np.zeros(periods) for _ in own]
+    for row, limit in zip(reactive.rows, reactive.limits, strict=True):
+        own.append(np.concatenate([row[0] * adds[0], np.array(row[1:])]))
+        limits.append(limit)
+    widened = [
+        Accumulator(a.kind, a.start, a.keep, np.hstack([a.part, np.zeros((periods, more))]), a.limit)
+        for a in accumulators
+    ]
+    i, table = place.index, place.table
+    nothing = np.zeros(periods)
+    sign = 1.0 if consumer else -1.0
+    own_q = -sign / scaling
+    return Resource(
+        place,
+        (*names, *("q_up", "q_down")[:more]),
+        np.hstack([low, q_low]),
+        np.hstack([high, q_high]),
+        sign * p,
+        -q,
+        nothing,
+        -reactive.fixed,
+        np.hstack([idle, q_low]),
+        np.array(own).reshape(len(own), count + more),
+        np.array(limits).reshape(len(own), periods).T,
+        tuple(widened),
+        {(table, "p_mw", i): (p / scaling, nothing), (table, "q_mvar", i): (own_q * q, own_q * reactive.fixed)},
+        np.concatenate([np.zeros(count), np.full(more, EFFORT)]),
+        sign * scaling,
+    )
 
 
 def exceeding(kind: str, place: Place, value: FloatArray, limit: FloatArray | float, unit: str) -> list[Fault]:

@@ -21,7 +21,8 @@ import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.horizon import Horizon
-from adnflex.devices.inverter import Inverter, exceeding, read, read_inverter
+from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read, read_inverter
+from adnflex.devices.resource import Accumulator, Resource
 from adnflex.formulations.positions import pin
 
 __all__ = ["Storage", "read_storage", "stored_energy"]
@@ -107,6 +108,35 @@ class Storage:
                 block.exclusive.add(block.d[s, t] <= most_d * (1 - block.mode[t]))
             elif most_c > 0 and most_d > 0:
                 block.exclusive.add(block.c[s, t] / most_c + block.d[s, t] / most_d <= 1)
+
+    def resource(self, horizon: Horizon, sides: int) -> Resource:
+        r"""Net power ``p`` and an under-estimate ``gain`` of the energy that it stores; no mode is needed.
+
+        ``gain <= eta_c p`` and ``gain <= p / eta_d`` under-estimate the stored power for the lower limit, ``eta_c p``
+        over-estimates it for the upper one: every point can be run without charging and discharging at once.
+        No energy at the end is asked for but the lower limit, as holding the upper end all day fills the storage.
+        """
+        periods, hours = horizon.periods, horizon.hours
+        ones = np.ones(periods)
+        low = np.column_stack([-self.discharge_mw * ones, -self.discharge_mw / self.discharging * ones])
+        high = np.column_stack([self.charge_mw * ones, self.charging * self.charge_mw * ones])
+        rows = np.array([[-self.charging, 1.0], [-1.0 / self.discharging, 1.0]])
+        kept = self.keep**hours
+        stored = np.tile([self.charging * hours, 0.0], (periods, 1))
+        left = np.tile([0.0, -hours], (periods, 1))
+        columns = self.inverter.columns(low[:, 0], high[:, 0], sides)
+        return inverter_resource(
+            self.place,
+            (("p", "gain"), low, high, np.array([[1.0, 0.0]]), np.zeros((periods, 2))),
+            columns,
+            consumer=True,
+            scaling=self.scaling,
+            rows=rows,
+            accumulators=(
+                Accumulator("energy high", self.e_start, kept, stored, self.e_max * ones),
+                Accumulator("energy low", -self.e_start, kept, left, -self.e_min * ones),
+            ),
+        )
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Cost of energy charged and discharged."""

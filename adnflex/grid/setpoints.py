@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandapower as pp
@@ -14,8 +15,9 @@ from adnflex.grid.apply import apply_switches, require_same
 
 if TYPE_CHECKING:
     from adnflex.results.dispatch import DispatchPlan
+    from adnflex.results.flexibility import Flexibility
 
-__all__ = ["PushBack", "apply_setpoints"]
+__all__ = ["Follow", "PushBack", "apply_setpoints"]
 
 
 def apply_setpoints(plan: DispatchPlan, net: pandapowerNet, period: int, scenario: int | None = None) -> pandapowerNet:
@@ -89,13 +91,39 @@ class PushBack:
             self.new[table]["in_service"] = state[table]["in_service"]
 
     def _write(self, values: pd.Series) -> None:
-        columns: dict[tuple[str, str], tuple[list[int], list[float]]] = {}
-        for (table, column, index), value in values.items():
-            constant_q = table == "constant_q"
-            where = "sgen" if constant_q else str(table)
-            indices, numbers = columns.setdefault((where, str(column)), ([], []))
-            indices.append(self._stand_in[int(index)] if constant_q else int(index))
-            numbers.append(-float(value) if constant_q else float(value))
-        for (table, column), (indices, numbers) in columns.items():
-            integral = self.new[table][column].dtype.kind in "iu"
-            self.new[table].loc[indices, column] = [round(v) for v in numbers] if integral else numbers
+        _write_values(self.new, values, self._stand_in)
+
+
+def _write_values(net: pandapowerNet, values: pd.Series, stand_in: Mapping[int, int]) -> None:
+    """Write set-points by (table, column, index); `stand_in` is the sgen of every bank of constant reactive power."""
+    columns: dict[tuple[str, str], tuple[list[int], list[float]]] = {}
+    for (table, column, index), value in values.items():
+        constant_q = table == "constant_q"
+        where = "sgen" if constant_q else str(table)
+        indices, numbers = columns.setdefault((where, str(column)), ([], []))
+        indices.append(stand_in[int(index)] if constant_q else int(index))
+        numbers.append(-float(value) if constant_q else float(value))
+    for (table, column), (indices, numbers) in columns.items():
+        integral = net[table][column].dtype.kind in "iu"
+        net[table].loc[indices, column] = [round(v) for v in numbers] if integral else numbers
+
+
+class Follow:
+    """One private copy of a net with the switch states of a flexibility, into which set-points are written.
+
+    Parameters
+    ----------
+    flex : Flexibility
+        The flexibility.
+    net : pandapowerNet
+        The net that it was made for; it is not changed.
+    """
+
+    def __init__(self, flex: Flexibility, net: pandapowerNet) -> None:
+        require_same(net, flex.fingerprint)
+        self.new = apply_switches(net, flex.switches) if len(flex.switches) else copy.deepcopy(net)
+
+    def write(self, values: pd.Series) -> pandapowerNet:
+        """Write set-points and return the net (the same object every time)."""
+        _write_values(self.new, values, {})
+        return self.new

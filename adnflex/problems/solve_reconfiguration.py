@@ -49,7 +49,7 @@ class Progress(NamedTuple):
         """Relative gap; inf while there is no incumbent or no bound."""
         if not (math.isfinite(self.incumbent) and math.isfinite(self.bound)):
             return math.inf
-        return max(self.incumbent - self.bound, 0.0) / max(abs(self.incumbent), 1e-12)
+        return abs(self.incumbent - self.bound) / max(abs(self.incumbent), 1e-12)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,18 @@ All are frozen, made of DataFrames under the caller's pandapower indices, and pl
 """
 
 from adnflex.results.dispatch import DispatchCheck, DispatchPlan
+from adnflex.results.flexibility import Box, Disaggregation, Flexibility, FlexibilityCheck
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.versions import versions
 
-__all__ = ["Check", "DispatchCheck", "DispatchPlan", "Plan", "versions"]
+__all__ = [
+    "Box",
+    "Check",
+    "Disaggregation",
+    "DispatchCheck",
+    "DispatchPlan",
+    "Flexibility",
+    "FlexibilityCheck",
+    "Plan",
+    "versions",
+]

@@ -85,6 +85,18 @@ class LinearSolver:
         row = sparse.csr_matrix((np.where(one, -1.0, 1.0), (np.zeros(len(k), int), k)), shape=(1, len(x)))
         self.add_rows(row, np.array([1.0 - one.sum()]), np.array([np.inf]))
 
+    def set_bounds(self, columns: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+        """Change the bounds of some columns; the next solve begins from the last basis."""
+        self.highs.changeColsBounds(len(columns), columns.astype(np.int32), low, high)
+
+    def row_prices(self) -> NDArray[np.float64]:
+        """Change of the objective per unit of every row's limit, of the last linear solve."""
+        return np.array(self.highs.getSolution().row_dual) * self.scale
+
+    def reduced_costs(self) -> NDArray[np.float64]:
+        """Change of the objective per unit of every column, of the last linear solve."""
+        return np.array(self.highs.getSolution().col_dual) * self.scale
+
     def solve(
         self,
         time_limit: float,

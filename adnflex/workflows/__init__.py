@@ -2,6 +2,7 @@
 
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.workflows.dispatch import dispatch
+from adnflex.workflows.flexibility import flexibility
 from adnflex.workflows.information import out_of_sample, value_of_information
 from adnflex.workflows.pareto import Pareto, pareto
 from adnflex.workflows.reconfigure import reconfigure
@@ -11,6 +12,7 @@ __all__ = [
     "Pareto",
     "Progress",
     "dispatch",
+    "flexibility",
     "out_of_sample",
     "pareto",
     "reconfigure",

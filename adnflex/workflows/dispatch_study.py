@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from adnflex.problems.dispatch import Pins, Topology
 from adnflex.results import DispatchPlan
 from adnflex.scenarios import ScenarioSet
 
-__all__ = ["Study", "input_table", "pins_of", "read_study", "settings", "spans_of"]
+__all__ = ["Study", "input_table", "pins_of", "read_again", "read_study", "settings", "spans_of"]
 
 # Keyword arguments that a net may carry in net.dispatch, with their defaults.
 _DEFAULTS: dict[str, Any] = {
@@ -104,8 +104,9 @@ def read_study(
     topology: bool = False,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    rows: Sequence[int] = (),
 ) -> Study:
-    """Read a net for a dispatch; all faults at once."""
+    """Read a net for a dispatch; all faults at once.  `rows` names the rows of the time index, if not the periods."""
     series = read_series(net, profiles, periods)
     hours = hours_per_period if hours_per_period is not None else series.step_hours
     if hours is None:
@@ -120,7 +121,7 @@ def read_study(
     values, probabilities = _scenario_values(net, series, scenarios)
     begin = (start_hour + series.periods[0] * hours) % 24
     horizon = Horizon(len(series), float(hours), float(begin), probabilities)
-    inputs = Inputs(net, horizon, values, {}, set())
+    inputs = Inputs(net, horizon, values, {}, set(), rows=tuple(rows) or tuple(series.periods))
     grid = read_grid(
         net,
         vm_limits=vm_limits,
@@ -179,6 +180,66 @@ def _scenario_values(
     if faults:
         raise InputError(faults)
     return values, np.asarray(scenarios.probabilities, dtype=float)
+
+
+def read_again(
+    net: pandapowerNet,
+    inputs: pd.DataFrame,
+    probabilities: FloatArray,
+    rows: Sequence[int],
+    *,
+    hours_per_period: float,
+    start_hour: float,
+    vm_limits: tuple[float, float] | None,
+    switches: pd.DataFrame,
+) -> Study:
+    """Read the devices once more, with the series that a plan was made for.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    inputs : pandas.DataFrame
+        What `input_table` made, by period or (scenario, period).
+    probabilities : (S,) array
+        Of the scenarios.
+    rows : sequence of int
+        Rows of the time index of the T periods.
+    hours_per_period, start_hour, vm_limits
+        As in `read_study`.
+    switches : pandas.DataFrame
+        Switch table of the plan, empty where switch states were fixed.
+    """
+    periods, count = len(rows), len(probabilities)
+    profiles: dict[tuple[str, str], FloatArray] = {}
+    elements: dict[tuple[str, str], tuple[int, ...]] = {}
+    if len(inputs.columns):
+        for (table, column), part in inputs.T.groupby(level=["table", "column"], sort=False):
+            profiles[table, column] = part.to_numpy(dtype=float).T.reshape(count, periods, -1)
+            elements[table, column] = tuple(int(i) for i in part.index.get_level_values("index"))
+    static = {("load", "p_mw"): pd.DataFrame(index=range(periods))}
+    topology = bool(len(switches))
+    lines = switches.loc[switches["element"] == "line", "index"] if topology else []
+    others = switches.loc[switches["element"] != "line"] if topology else None
+    return read_study(
+        net,
+        profiles=static,
+        scenarios=ScenarioSet(probabilities, profiles, elements) if profiles else None,
+        hours_per_period=hours_per_period,
+        start_hour=start_hour,
+        vm_limits=vm_limits,
+        topology=topology,
+        switchable_lines=sorted({int(i) for i in lines}),
+        switchable_switches=[] if others is None else _bus_switches(others),
+        rows=rows,
+    )
+
+
+def _bus_switches(rows: pd.DataFrame) -> list[int]:
+    found = set(rows.loc[rows["element"] == "switch", "index"].astype(int))
+    for used in rows.loc[rows["element"] == "trafo", "switches"]:
+        found.update(int(s) for s in used)
+    return sorted(found)
 
 
 def spans_of(horizon: Horizon, switching: str | float, cost: float, budget: int | None) -> Topology:

@@ -19,9 +19,9 @@ from adnflex.powerflow import check_plan
 from adnflex.powerflow.check_dispatch import check_dispatch
 from adnflex.powerflow.limits import voltage_limits
 from adnflex.powerflow.periods import measure_periods
-from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan
-from adnflex.scenarios import ScenarioSet
-from adnflex.workflows.dispatch_study import Study, read_study
+from adnflex.results import Check, DispatchCheck, DispatchPlan, Flexibility, FlexibilityCheck, Plan
+from adnflex.workflows.dispatch_study import Study, read_again
+from adnflex.workflows.validate_flexibility import validate_flexibility
 
 __all__ = ["validate"]
 
@@ -30,21 +30,46 @@ __all__ = ["validate"]
 def validate(plan: Plan, net: pandapowerNet, executor: Executor | None = None) -> Check: ...
 @overload
 def validate(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> DispatchCheck: ...
-def validate(plan: Plan | DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> Check | DispatchCheck:
+@overload
+def validate(
+    plan: Flexibility,
+    net: pandapowerNet,
+    executor: Executor | None = None,
+    *,
+    trajectories: int = 1000,
+    levels: int | None = 20,
+    seed: int = 0,
+) -> FlexibilityCheck: ...
+def validate(
+    plan: Plan | DispatchPlan | Flexibility,
+    net: pandapowerNet,
+    executor: Executor | None = None,
+    *,
+    trajectories: int = 1000,
+    levels: int | None = 20,
+    seed: int = 0,
+) -> Check | DispatchCheck | FlexibilityCheck:
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
     Parameters
     ----------
-    plan : Plan or DispatchPlan
-        The plan.
+    plan : Plan, DispatchPlan or Flexibility
+        The plan, or the box of a flexibility.
     net : pandapowerNet
         The net that it was made for; it is not changed.
     executor : concurrent.futures.Executor, optional
-        Runs the scenarios of a dispatch side by side.
+        Runs the scenarios of a dispatch, or the periods of a box, side by side.
+    trajectories : int
+        Of a box: random trajectories and vertices to follow.
+    levels : int or None
+        Of a box: different values of every period (each is one power flow), which the trajectories combine, as a
+        period's dispatch depends on its own value alone; None: every trajectory has values of its own.
+    seed : int
+        Of the trajectories.
 
     Returns
     -------
-    Check or DispatchCheck
+    Check, DispatchCheck or FlexibilityCheck
         Verdict, certificate, limits, violations, tightness, deviations.
 
     Raises
@@ -63,10 +88,21 @@ def validate(plan: Plan | DispatchPlan, net: pandapowerNet, executor: Executor |
     """
     if isinstance(plan, Plan):
         return check_plan(plan, net)
+    if isinstance(plan, Flexibility):
+        return validate_flexibility(plan, net, executor, trajectories, levels, seed)
     if not isinstance(plan, DispatchPlan):
-        raise InputError(f"plan is a {type(plan).__name__}; give what reconfigure or dispatch returned.")
+        raise InputError(f"plan is a {type(plan).__name__}; give what reconfigure, dispatch or flexibility returned.")
     require_same(net, plan.fingerprint)
-    study = _study_of(plan, net)
+    study = read_again(
+        net,
+        plan.inputs,
+        plan.scenarios["probability"].to_numpy(),
+        plan.periods,
+        hours_per_period=plan.hours_per_period,
+        start_hour=plan.start_hour,
+        vm_limits=plan.vm_limits,
+        switches=plan.switches,
+    )
     connections = [d for d in study.devices if isinstance(d, GridConnection)]
 
     measured = measure_periods(plan, net, executor)
@@ -85,40 +121,6 @@ def validate(plan: Plan | DispatchPlan, net: pandapowerNet, executor: Executor |
         voltage_limits(net, plan.vm_limits),
         _loading_limits(net),
     )
-
-
-def _study_of(plan: DispatchPlan, net: pandapowerNet) -> Study:
-    """Read the devices once more, with the series that the plan was made for."""
-    periods = len(plan.periods)
-    count = len(plan.scenarios)
-    profiles: dict[tuple[str, str], FloatArray] = {}
-    elements: dict[tuple[str, str], tuple[int, ...]] = {}
-    if len(plan.inputs.columns):
-        for (table, column), part in plan.inputs.T.groupby(level=["table", "column"], sort=False):
-            profiles[table, column] = part.to_numpy(dtype=float).T.reshape(count, periods, -1)
-            elements[table, column] = tuple(int(i) for i in part.index.get_level_values("index"))
-    static = {("load", "p_mw"): pd.DataFrame(index=range(periods))}
-    topology = bool(len(plan.switches))
-    lines = plan.switches.loc[plan.switches["element"] == "line", "index"] if topology else []
-    switches = plan.switches.loc[plan.switches["element"] != "line"] if topology else None
-    return read_study(
-        net,
-        profiles=static,
-        scenarios=ScenarioSet(plan.scenarios["probability"].to_numpy(), profiles, elements) if profiles else None,
-        hours_per_period=plan.hours_per_period,
-        start_hour=plan.start_hour,
-        vm_limits=plan.vm_limits,
-        topology=topology,
-        switchable_lines=sorted({int(i) for i in lines}),
-        switchable_switches=[] if switches is None else _bus_switches(switches),
-    )
-
-
-def _bus_switches(rows: pd.DataFrame) -> list[int]:
-    found = set(rows.loc[rows["element"] == "switch", "index"].astype(int))
-    for used in rows.loc[rows["element"] == "trafo", "switches"]:
-        found.update(int(s) for s in used)
-    return sorted(found)
 
 
 Written = Callable[[Device, str], FloatArray]

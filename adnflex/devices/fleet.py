@@ -1,0 +1,274 @@
+r"""A fleet whose vehicles are known: arrival, departure, need, and what the battery can take besides.
+
+.. math::
+
+    0 \le p_{v,t} \le P_v \; (a_v \le t < d_v), \qquad R_v \le \sum_t p_{v,t} \Delta t \le X_v
+
+Every vehicle keeps its own limits: the sum of their envelopes would admit trajectories that no split can follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule
+from adnflex.devices.horizon import Horizon
+from adnflex.devices.inverter import TOLERANCE
+from adnflex.devices.resource import Accumulator, Resource
+
+__all__ = ["Fleet", "read_fleets", "vehicles_of"]
+
+_COLUMNS = ("load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh", "p_max_mw")
+
+
+@dataclass(frozen=True)
+class Fleet(NoDecisions):
+    """The vehicles at one load.
+
+    Attributes
+    ----------
+    place : Place
+        The load.
+    names : tuple of str
+        The vehicles, k of them.
+    present : (T, k) array of bool
+        When each may charge.
+    p_max : (k,) array
+        Largest power of each [MW].
+    need, most : (k,) array
+        Energy that each must and may take by its departure [MWh].
+    wanted, q : (T,) array
+        What the fleet draws if left alone: every vehicle as soon as possible up to its need [MW]; reactive withdrawal
+        of the profile [Mvar].
+    scaling : float
+        The table's own factor.
+    """
+
+    place: Place
+    names: tuple[str, ...]
+    present: NDArray[np.bool_]
+    p_max: FloatArray
+    need: FloatArray
+    most: FloatArray
+    wanted: FloatArray
+    q: FloatArray
+    scaling: float
+
+    def reach(self) -> Reach:
+        """Range of its withdrawal."""
+        top = (self.present * self.p_max).sum(axis=1)[None]
+        return np.zeros_like(top), top, float(self.q.min()), float(self.q.max())
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare the power ``p`` of every vehicle while it is there, and its energy."""
+        h, base = frame.horizon, frame.base_mva
+        when = [np.flatnonzero(self.present[:, v]).tolist() for v in range(len(self.names))]
+        keys = [(s, t, v) for s in range(h.scenarios) for v, periods in enumerate(when) for t in periods]
+        block.p = pyo.Var(keys, bounds=lambda _, s, t, v: (0, float(self.p_max[v]) / base))
+
+        def charged(_: Any, s: int, v: int) -> Any:
+            total = sum(block.p[s, t, v] for t in when[v]) * h.hours
+            return pyo.inequality(float(self.need[v]) / base, total, float(self.most[v]) / base)
+
+        block.charged = pyo.Constraint(range(h.scenarios), [v for v, w in enumerate(when) if w], rule=charged)
+        for s, t in h.points:
+            total = pyo.quicksum(block.p[s, t, v] for v in np.flatnonzero(self.present[t]).tolist())
+            frame.at[s, t].withdraw(self.place.node, total, float(self.q[t]) / base)
+
+    def resource(self, horizon: Horizon, sides: int) -> Resource:
+        """Power of every vehicle between nothing and its largest, need and capacity as levels."""
+        periods, count = self.present.shape
+        ones = np.ones((periods, count))
+        accumulators = []
+        for v in range(count):
+            part = np.zeros((periods, count))
+            part[:, v] = horizon.hours
+            leaves = int(np.flatnonzero(self.present[:, v]).max(initial=-1))
+            at_end = np.where(np.arange(periods) == leaves, 0.0, np.inf)
+            if self.need[v] > 0:
+                accumulators.append(Accumulator("need", float(self.need[v]), 1.0, -part, at_end))
+            if self.most[v] < self.p_max[v] * horizon.hours * self.present[:, v].sum():
+                accumulators.append(Accumulator("battery full", -float(self.most[v]), 1.0, part, at_end))
+        i, nothing = self.place.index, np.zeros(periods)
+        return Resource(
+            self.place,
+            self.names,
+            np.zeros((periods, count)),
+            self.present * self.p_max,
+            ones,
+            np.zeros((periods, count)),
+            nothing,
+            self.q,
+            self._as_soon_as_possible(horizon),
+            np.zeros((0, count)),
+            np.zeros((periods, 0)),
+            tuple(accumulators),
+            {
+                ("load", "p_mw", i): (ones / self.scaling, nothing),
+                ("load", "q_mvar", i): (np.zeros((periods, count)), self.q / self.scaling),
+            },
+            np.zeros(count),
+            self.scaling,
+        )
+
+    def _as_soon_as_possible(self, horizon: Horizon) -> FloatArray:
+        return as_soon_as_possible(self.present * self.p_max, self.need, horizon.hours)
+
+    def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
+        """Nothing: when a vehicle charges within its stay costs nobody anything."""
+        return {}
+
+    def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
+        """Withdrawal of the fleet, before and after."""
+        h = frame.horizon
+        p = np.zeros((h.scenarios, h.periods))
+        for (s, t, _), variable in block.p.items():
+            p[s, t] += max(float(pyo.value(variable)), 0.0) * frame.base_mva
+        q, before = (np.broadcast_to(x, p.shape).copy() for x in (self.q, self.wanted))
+        i, none = self.place.index, np.zeros_like(p)
+        return Schedule(
+            p,
+            q,
+            {("load", "p_mw", i): p / self.scaling, ("load", "q_mvar", i): q / self.scaling},
+            {
+                "ev": {
+                    ("before_mw", i): before,
+                    ("after_mw", i): p,
+                    ("block_before_mw", i): none,
+                    ("block_mw", i): none,
+                    ("reduced_mw", i): none,
+                }
+            },
+        )
+
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+        """Return nothing, as `costs`."""
+        return {}
+
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+        """Check that the withdrawal can be split to the vehicles."""
+        p = setpoints("p_mw") * self.scaling
+        faults = []
+        for s in range(len(p)):
+            short, t = self.shortage(p[s], horizon.hours)
+            if short > TOLERANCE:
+                value, limit = float(p[s, t]), float(p[s, t]) - short
+                faults.append(Fault("split to vehicles", "load", self.place.index, s, t, value, limit, "MW"))
+        return faults
+
+    def shortage(self, p: FloatArray, hours: float) -> tuple[float, int]:
+        """Largest power that no split of a withdrawal (T,) to the vehicles explains [MW], and its period."""
+        periods, count = self.present.shape
+        cells = np.argwhere(self.present)
+        size = len(cells) + 2 * periods
+        balance = np.zeros((periods, size))
+        energy = np.zeros((count, size))
+        for column, (t, v) in enumerate(cells):
+            balance[t, column], energy[v, column] = 1.0, hours
+        balance[:, len(cells) : len(cells) + periods] = np.eye(periods)
+        balance[:, len(cells) + periods :] = -np.eye(periods)
+        bounds = [(0.0, float(self.p_max[v])) for _, v in cells] + [(0.0, None)] * (2 * periods)
+        cost = np.concatenate([np.zeros(len(cells)), np.ones(2 * periods)])
+        found = linprog(
+            cost,
+            A_ub=np.vstack([energy, -energy]),
+            b_ub=np.concatenate([self.most, -self.need]) + TOLERANCE * hours,
+            A_eq=balance,
+            b_eq=p,
+            bounds=bounds,
+        )
+        if found.x is None:
+            return float("inf"), 0
+        off = found.x[len(cells) :].reshape(2, periods).max(axis=0)
+        return float(off.max()), int(off.argmax())
+
+
+def as_soon_as_possible(p_max: FloatArray, energy: FloatArray, hours: float) -> FloatArray:
+    """Power (T, k) of vehicles that charge from their arrival on until they have `energy` (k,) [MW].
+
+    Examples
+    --------
+    >>> as_soon_as_possible(np.array([[0.0], [6.0], [6.0], [6.0]]), np.array([9.0]), 1.0).ravel().tolist()
+    [0.0, 6.0, 3.0, 0.0]
+    """
+    before = np.vstack([np.zeros((1, p_max.shape[1])), np.cumsum(p_max, axis=0)[:-1]]) * hours
+    return np.asarray(np.clip((energy - before) / hours, 0.0, p_max))
+
+
+def vehicles_of(inputs: Inputs) -> pd.DataFrame:
+    """Return the table ``net.ev``, empty where there is none; a malformed one is a fault."""
+    table = inputs.net.get("ev")
+    if table is None or not len(table):
+        return pd.DataFrame(columns=list(_COLUMNS))
+    missing = [c for c in _COLUMNS if c not in table.columns]
+    if missing:
+        fault = f"net.ev: {', '.join(missing)} missing; it needs {', '.join(_COLUMNS)}."
+        inputs.faults.extend([] if fault in inputs.faults else [fault])
+        return pd.DataFrame(columns=list(_COLUMNS))
+    return table
+
+
+def read_fleets(inputs: Inputs) -> list[Fleet]:
+    """Read the controllable loads of type ``ev`` that have vehicles in ``net.ev``."""
+    table = vehicles_of(inputs)
+    unknown = sorted(set(table["load"]) - set(inputs.net.load.index))
+    if unknown:
+        inputs.faults.append(f"net.ev: load {unknown} is no index of net.load; correct the column load.")
+    found = []
+    for place, row in inputs.controllable("load", "vehicles"):
+        mine = table[table["load"] == place.index]
+        if row.get("type") != "ev" or not len(mine) or float(row["scaling"]) == 0:
+            continue
+        inputs.require(
+            not float(row.get("transferable_share") or 0) > 0 and not float(row.get("reducible_share") or 0) > 0,
+            place,
+            "has vehicles in net.ev and a transferable_share or reducible_share; give one description of the fleet.",
+        )
+        fleet = _read_one(inputs, place, row, mine)
+        if fleet is not None:
+            found.append(fleet)
+    return found
+
+
+def _read_one(inputs: Inputs, place: Place, row: pd.Series, mine: pd.DataFrame) -> Fleet | None:
+    h = inputs.horizon
+    before = len(inputs.faults)
+    present = np.zeros((h.periods, len(mine)), dtype=np.bool_)
+    numbers = mine[list(_COLUMNS[2:])].to_numpy(dtype=float)
+    rows = np.array(inputs.rows or range(h.periods))
+    for k, (name, (arrival, departure, need, most, p_max)) in enumerate(zip(mine["vehicle"], numbers, strict=True)):
+        who = f"net.ev load {place.index} vehicle {name}"
+        if not np.isfinite([arrival, departure, need, most, p_max]).all():
+            inputs.faults.append(f"{who}: a number is missing; fill in {', '.join(_COLUMNS[2:])}.")
+            continue
+        if not 0 <= arrival < departure:
+            inputs.faults.append(
+                f"{who}: arrival {arrival:g} and departure {departure:g}; give periods with 0 <= arrival < departure "
+                "(it may charge from arrival to departure - 1)."
+            )
+            continue
+        there = (rows >= arrival) & (rows < departure)
+        reach = p_max * 1e3 * h.hours * there.sum()
+        if not 0 <= need <= most or p_max < 0:
+            inputs.faults.append(f"{who}: need_kwh {need:g}, max_kwh {most:g}, p_max_mw {p_max:g}; 0 <= need <= max.")
+        elif need > reach * (1 + 1e-9):
+            inputs.faults.append(
+                f"{who}: need_kwh {need:g} cannot be met, as {p_max * 1e3:g} kW in the {there.sum()} periods "
+                f"of its stay give {reach:g} kWh; lower the need or lengthen the stay."
+            )
+        present[:, k] = there
+    if len(inputs.faults) > before:
+        return None
+    need, most, p_max = numbers[:, 2] / 1e3, numbers[:, 3] / 1e3, numbers[:, 4]
+    wanted = as_soon_as_possible(present * p_max, need, h.hours).sum(axis=1)
+    q = inputs.series("load", "q_mvar", place.index)[0]
+    names = tuple(str(v) for v in mine["vehicle"])
+    return Fleet(place, names, present, p_max, need, most, wanted, q, float(row["scaling"]))

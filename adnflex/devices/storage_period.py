@@ -1,0 +1,64 @@
+"""A storage in one period alone: the power range that its present energy allows, nothing asked of the energy after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import pyomo.environ as pyo
+
+from adnflex.devices.base import Fault, FloatArray, Frame
+from adnflex.devices.horizon import Horizon
+from adnflex.devices.storage import Storage
+
+__all__ = ["PeriodStorage", "of_one_period"]
+
+# What belongs to a whole horizon and is not asked of one period.
+_OF_A_DAY = "energy at the end"
+
+
+class PeriodStorage(Storage):
+    """A storage whose energy is free at the end of its only period; `of_one_period` makes it.
+
+    Its power limits are those that the energy at the start allows.  With them ``p = c - d`` covers exactly the powers
+    that run without charging and discharging at once, so no charge mode is needed.
+    """
+
+    def declare(self, block: pyo.Block, frame: Frame) -> None:
+        """Declare as a storage does, without the energy at the end."""
+        super().declare(block, frame)
+        block.end.deactivate()
+
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+        """Power, energy and inverter."""
+        return [fault for fault in super().audit(setpoints, horizon) if fault.kind != _OF_A_DAY]
+
+
+def of_one_period(storage: Storage, hours: float) -> PeriodStorage:
+    """Restrict the power of a storage to what its energy allows for so many hours.
+
+    Parameters
+    ----------
+    storage : Storage
+        The storage, with its energy at the start.
+    hours : float
+        Length of the period [h].
+
+    Examples
+    --------
+    >>> from adnflex.devices.base import Place
+    >>> from adnflex.devices.inverter import Inverter
+    >>> import numpy as np
+    >>> inverter = Inverter(0.0, 0.0, np.zeros((1, 1)), np.nan, np.nan)
+    >>> place = Place("storage", "storage", 0, "", 1, 1)
+    >>> full = Storage(place, 2.0, 2.0, 0.5, 4.0, 4.0, 4.0, 0.9, 0.9, 1.0, inverter, 1.0, 0.0)
+    >>> one = of_one_period(full, 2.0)
+    >>> one.charge_mw, round(one.discharge_mw, 3)
+    (0.0, 1.575)
+    """
+    left = storage.keep**hours * storage.e_start
+    room, stock = max(storage.e_max - left, 0.0), max(left - storage.e_min, 0.0)
+    values = {item.name: getattr(storage, item.name) for item in fields(storage)}
+    values["charge_mw"] = min(storage.charge_mw, room / (storage.charging * hours))
+    values["discharge_mw"] = min(storage.discharge_mw, stock * storage.discharging / hours)
+    return PeriodStorage(**values)

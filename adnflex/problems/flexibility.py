@@ -1,0 +1,480 @@
+r"""The largest box of trajectories at the coupling point that the devices can follow within the network.
+
+.. math::
+
+    \max_{lo, up} \sum_t w_t (up_t - lo_t) \Delta t
+    \quad \text{such that every } p \in \prod_t [lo_t, up_t] \text{ can be followed}
+
+A *copy* is a dispatch of the whole horizon for one vertex of the box.  Three linear programs share one assembly:
+
+* *outer*: some vertices, each with a copy of its own.  Vertices left out make it larger: a bound from above.
+* *separable*: one copy for ``lo``, one for ``up``, and energy limits on the worst mix of both.  What a period does
+  then depends on its own value alone (no knowledge of later hours): a bound from below that a controller can keep.
+* the master problem of column and constraint generation: the outer program with the vertices found so far.
+
+Energy limits on the worst mix: a level ``L_t = k L_{t-1} + a x_t`` takes the larger of the parts of both copies,
+``u_t >= a x^lo_t``, ``u_t >= a x^up_t``, ``L_t = k L_{t-1} + u_t``; as every mix of both dispatches lies between
+them, no trajectory exceeds it.
+
+References
+----------
+Zeng and Zhao, Operations Research Letters 41(5), 2013, doi:10.1016/j.orl.2013.05.003.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from adnflex.devices.resource import Accumulator, Resource, polygon
+from adnflex.formulations.radial import Operating, TreeMap
+from adnflex.grid.model import FloatArray, Grid
+from adnflex.solvers.conic import ConicForm
+
+__all__ = ["BoxProblem", "Layout", "PeriodRows", "Program", "build_program"]
+
+
+@dataclass(frozen=True)
+class PeriodRows:
+    """Limits within one period for one side: ``a @ x <= rhs``; rows that can never bind are left out.
+
+    Attributes
+    ----------
+    a : (r, k) array
+        Over the columns of all resources.
+    rhs : (r,) array
+        Right-hand sides [MW, Mvar, MVA, pu squared].
+    kind : (r,) array of int
+        0 device, 1 voltage low, 2 voltage high, 3 loading.
+    where : (r,) array of int
+        Resource, node or branch.
+    """
+
+    a: FloatArray
+    rhs: FloatArray
+    kind: NDArray[np.int64]
+    where: NDArray[np.int64]
+
+
+DEVICE, VOLTAGE_LOW, VOLTAGE_HIGH, LOADING = range(4)
+
+
+@dataclass(frozen=True)
+class BoxProblem:
+    """What a box is computed for.
+
+    Attributes
+    ----------
+    grid : Grid
+        The grid.
+    tree : TreeMap
+        Slopes of its radial state, for the nodes of the resources.
+    resources : list of Resource
+        The devices, their columns side by side.
+    operating : tuple of two lists of Operating
+        Constants by side (0 lower end, 1 upper end) and period.
+    hours : float
+        Length of a period [h].
+    weights : (T,) array
+        Worth of a MWh in every period.
+    base : (T,) array
+        Import if nothing is asked for [MW].
+    direction : str
+        ``both``, ``up`` (the lower end is the base), ``down`` or ``symmetric``.
+    required : (2, T) array
+        Width below and above the base that there has to be [MW]; -inf: none.
+    sides : int
+        Sides of the polygons.
+    margin_v : (2, T, n) array
+        What voltages keep from their limits, squared [pu].
+    margin_s : (2, T, m) array
+        Share of the rating that is kept free.
+    near : two (2, T, k) arrays, optional
+        Tighter bounds of the columns by side.
+    limits : (2, 2) array
+        Lowest and highest import, active then reactive [MW, Mvar].
+    """
+
+    grid: Grid
+    tree: TreeMap
+    resources: list[Resource]
+    operating: tuple[list[Operating], list[Operating]]
+    hours: float
+    weights: FloatArray
+    base: FloatArray
+    direction: str
+    required: FloatArray
+    sides: int
+    margin_v: FloatArray = field(default_factory=lambda: np.zeros((2, 1, 1)))
+    margin_s: FloatArray = field(default_factory=lambda: np.zeros((2, 1, 1)))
+    near: tuple[FloatArray, FloatArray] | None = None
+    limits: FloatArray = field(default_factory=lambda: np.array([[-np.inf, np.inf]] * 2))
+
+    @property
+    def periods(self) -> int:
+        """Number of periods T."""
+        return len(self.weights)
+
+    def with_operating(self, lower: list[Operating], upper: list[Operating]) -> BoxProblem:
+        """Return the same problem around other states."""
+        return replace(self, operating=(lower, upper))
+
+    def widths(self) -> list[int]:
+        """Columns of every resource."""
+        return [len(r.names) for r in self.resources]
+
+    def split(self, x: FloatArray) -> list[FloatArray]:
+        """Cut columns (..., k) into those of every resource."""
+        return list(np.split(x, np.cumsum(self.widths())[:-1], axis=-1))
+
+    def injection_maps(self, t: int) -> tuple[FloatArray, FloatArray]:
+        """Withdrawal at the tree's nodes per unit of every column in a period, (d, k) twice [MW, Mvar]."""
+        place = {int(node): i for i, node in enumerate(self.tree.nodes)}
+        at_p = np.zeros((len(place), sum(self.widths())))
+        at_q = np.zeros_like(at_p)
+        offset = 0
+        for r in self.resources:
+            columns = slice(offset, offset + len(r.names))
+            at_p[place[r.place.node], columns], at_q[place[r.place.node], columns] = r.p[t], r.q[t]
+            offset += len(r.names)
+        return at_p, at_q
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds (T, k) of all columns."""
+        return np.hstack([r.low for r in self.resources]), np.hstack([r.high for r in self.resources])
+
+    def withdrawal(self, x: FloatArray, t: int) -> tuple[FloatArray, FloatArray]:
+        """Withdrawal (d,), (d,) at the tree's nodes for columns (k,) of a period [pu], constants left out."""
+        at_p, at_q = self.injection_maps(t)
+        return at_p @ x / self.grid.base_mva, at_q @ x / self.grid.base_mva
+
+    def rows(self, side: int, t: int) -> PeriodRows:
+        """Limits of one side in a period."""
+        own, own_rhs, own_where = _device_rows(self, t)
+        net, net_rhs, net_kind, net_where = _network_rows(self, side, t)
+        low, high = self.bounds()
+        return _pruned(
+            np.vstack([own, net]),
+            np.concatenate([own_rhs, net_rhs]),
+            np.concatenate([np.full(len(own), DEVICE), net_kind]),
+            np.concatenate([own_where, net_where]),
+            low[t],
+            high[t],
+        )
+
+
+def _device_rows(problem: BoxProblem, t: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+    width = sum(problem.widths())
+    a = np.zeros((sum(len(r.rows) for r in problem.resources), width))
+    rhs, where = np.zeros(len(a)), np.zeros(len(a), dtype=np.int64)
+    row = column = 0
+    for i, r in enumerate(problem.resources):
+        rows, count = len(r.rows), len(r.names)
+        a[row : row + rows, column : column + count] = r.rows
+        rhs[row : row + rows], where[row : row + rows] = r.limits[t], i
+        row, column = row + rows, column + count
+    return a, rhs, where
+
+
+def _network_rows(
+    problem: BoxProblem, side: int, t: int
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+    grid, tree, now = problem.grid, problem.tree, problem.operating[side][t]
+    base = grid.base_mva
+    at_p, at_q = problem.injection_maps(t)
+    free = np.isnan(grid.root_v)
+    v = (tree.v_p @ at_p + tree.v_q @ at_q) / base
+    keep_v = _of(problem.margin_v, side, t)
+    low = np.flatnonzero(free & (grid.v_min > 0))
+    high = np.flatnonzero(free & np.isfinite(grid.v_max))
+    limited = np.flatnonzero(np.isfinite(now.radius) & tree.closed)
+    normals, rhs = polygon(1.0, problem.sides)
+    flow_p, flow_q = tree.flow[limited] @ at_p, tree.flow[limited] @ at_q
+    radius = now.radius[limited] * base * (1 - _of(problem.margin_s, side, t)[limited % problem.margin_s.shape[2]])
+    ring = normals[:, 0, None, None] * flow_p + normals[:, 1, None, None] * flow_q
+    fixed = (normals[:, 0, None] * now.p[limited] + normals[:, 1, None] * now.q[limited]) * base
+    a = np.vstack([-v[low], v[high], ring.reshape(-1, v.shape[1])])
+    right = np.concatenate(
+        [
+            (now.v - grid.v_min - keep_v)[low],
+            (grid.v_max - now.v - keep_v)[high],
+            (rhs[:, None] * radius - fixed).reshape(-1),
+        ]
+    )
+    kind = np.repeat([VOLTAGE_LOW, VOLTAGE_HIGH, LOADING], [len(low), len(high), len(limited) * problem.sides])
+    return a, right, kind.astype(np.int64), np.concatenate([low, high, np.tile(limited, problem.sides)])
+
+
+def _of(margin: FloatArray, side: int, t: int) -> FloatArray:
+    return np.asarray(margin[side % len(margin), t % margin.shape[1]])
+
+
+def _pruned(
+    a: FloatArray,
+    rhs: FloatArray,
+    kind: NDArray[np.int64],
+    where: NDArray[np.int64],
+    low: FloatArray,
+    high: FloatArray,
+) -> PeriodRows:
+    """Drop rows that no point within the bounds reaches."""
+    most = np.maximum(a, 0) @ high + np.minimum(a, 0) @ low
+    used = most > rhs + 1e-12
+    return PeriodRows(a[used], rhs[used], kind[used], where[used])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the columns of a program stand.
+
+    Attributes
+    ----------
+    copies, periods, width : int
+        Copies, periods, columns of all resources.
+    lower, upper : (T,) array of int
+        Columns of the box.
+    """
+
+    copies: int
+    periods: int
+    width: int
+
+    @property
+    def lower(self) -> NDArray[np.int64]:
+        """Columns of the lower end."""
+        return self.copies * self.periods * self.width + np.arange(self.periods)
+
+    @property
+    def upper(self) -> NDArray[np.int64]:
+        """Columns of the upper end."""
+        return self.lower + self.periods
+
+    def at(self, copy: int, t: int) -> int:
+        """First column of a copy in a period."""
+        return (copy * self.periods + t) * self.width
+
+    def dispatch(self, x: FloatArray, copy: int) -> FloatArray:
+        """Columns (T, width) of a copy."""
+        first = self.at(copy, 0)
+        return np.asarray(x[first : first + self.periods * self.width]).reshape(self.periods, self.width)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A linear program, its layout, and what its rows are.
+
+    Attributes
+    ----------
+    form : ConicForm
+        The program; a minimisation.
+    layout : Layout
+        Where its columns stand.
+    label : (r, 4) array of int
+        Of every row: kind (see `PeriodRows`; 4 energy, 5 the box, 6 reactive import), place (resource, node,
+        branch), period, side.
+    """
+
+    form: ConicForm
+    layout: Layout
+    label: NDArray[np.int64]
+
+
+ENERGY, OTHER, IMPORT = 4, 5, 6
+
+
+class _Rows:
+    """Rows of a sparse matrix, collected block by block."""
+
+    def __init__(self) -> None:
+        self.i: list[NDArray[np.int64]] = []
+        self.j: list[NDArray[np.int64]] = []
+        self.value: list[FloatArray] = []
+        self.low: list[FloatArray] = []
+        self.high: list[FloatArray] = []
+        self.label: list[NDArray[np.int64]] = []
+        self.count = 0
+
+    def add(
+        self,
+        blocks: Sequence[tuple[FloatArray, NDArray[np.int64]]],
+        low: FloatArray,
+        high: FloatArray,
+        label: NDArray[np.int64],
+    ) -> None:
+        """Add rows; every block is a dense (r, c) array and the columns (c,) that it stands in."""
+        for a, columns in blocks:
+            i, j = np.nonzero(a)
+            self.i.append(i + self.count)
+            self.j.append(columns[j])
+            self.value.append(a[i, j])
+        self.low.append(low)
+        self.high.append(high)
+        self.label.append(label)
+        self.count += len(high)
+
+
+def build_program(
+    problem: BoxProblem, copies: Sequence[FloatArray], separable: bool = False, effort: bool = True
+) -> Program:
+    """Assemble a program.
+
+    Parameters
+    ----------
+    problem : BoxProblem
+        The problem.
+    copies : sequence of (T,) arrays of 0 and 1
+        Vertices of the box that have a copy.
+    separable : bool
+        Energy limits on the worst mix of all copies instead of one after another.
+    effort : bool
+        Whether the small prices that avoid idle reactive power are part of the objective (not in a bound).
+    """
+    periods, width = problem.periods, sum(problem.widths())
+    layout = Layout(len(copies), periods, width)
+    rows = _Rows()
+    cache: dict[tuple[int, int], PeriodRows] = {}
+    for c, vertex in enumerate(copies):
+        for t in range(periods):
+            side = int(vertex[t] > 0.5)
+            if (side, t) not in cache:
+                cache[side, t] = problem.rows(side, t)
+            here = cache[side, t]
+            label = np.column_stack([here.kind, here.where, np.full(len(here.rhs), t), np.full(len(here.rhs), side)])
+            columns = layout.at(c, t) + np.arange(width)
+            rows.add([(here.a, columns)], np.full(len(here.rhs), -np.inf), here.rhs, label)
+            _couple(problem, rows, layout, columns, t, side)
+    more_low, more_high = _box(problem, rows, layout)
+    level_low, level_high = _levels(problem, rows, layout, separable)
+    cost = np.zeros(2 * periods + len(level_low) + len(copies) * periods * width)
+    worth = problem.weights * problem.hours
+    cost[layout.lower], cost[layout.upper] = worth, -worth
+    if effort:
+        price = np.concatenate([r.effort for r in problem.resources]) * problem.hours
+        for c in range(len(copies)):
+            for t in range(periods):
+                first = layout.at(c, t)
+                cost[first : first + width] = price * max(float(problem.weights.max()), 1e-12)
+    size = len(cost)
+    matrix = sparse.csr_matrix(
+        (np.concatenate(rows.value), (np.concatenate(rows.i), np.concatenate(rows.j))), shape=(rows.count, size)
+    )
+    form = ConicForm(
+        cost,
+        0.0,
+        matrix,
+        np.concatenate(rows.low),
+        np.concatenate(rows.high),
+        np.concatenate([*_copied(problem, copies, 0), more_low, level_low]),
+        np.concatenate([*_copied(problem, copies, 1), more_high, level_high]),
+        np.zeros(size, dtype=bool),
+        np.zeros((0, 4), dtype=np.int64),
+        [],
+    )
+    return Program(form, layout, np.vstack(rows.label))
+
+
+def _copied(problem: BoxProblem, copies: Sequence[FloatArray], which: int) -> list[FloatArray]:
+    """Lower (0) or upper (1) bounds of the columns of all copies."""
+    if problem.near is None:
+        return [problem.bounds()[which].reshape(-1)] * len(copies)
+    periods = np.arange(problem.periods)
+    return [problem.near[which][(vertex > 0.5).astype(int), periods].reshape(-1) for vertex in copies]
+
+
+def _couple(problem: BoxProblem, rows: _Rows, layout: Layout, columns: NDArray[np.int64], t: int, side: int) -> None:
+    """Let the import of a copy be the end of the box that its vertex names."""
+    at_p, at_q = problem.injection_maps(t)
+    end = (layout.upper if side else layout.lower)[t : t + 1]
+    fixed = -problem.operating[side][t].import_p * problem.grid.base_mva
+    row = (problem.tree.imports @ at_p)[None]
+    value = np.array([fixed])
+    rows.add([(row, columns), (np.array([[-1.0]]), end)], value, value, np.array([[OTHER, 0, t, side]]))
+    least, most = problem.limits[1] - problem.operating[side][t].import_q * problem.grid.base_mva
+    if np.isfinite([least, most]).any():
+        reactive = (problem.tree.imports @ at_q)[None]
+        ends = np.array([least]), np.array([most])
+        rows.add([(reactive, columns)], *ends, np.array([[IMPORT, 0, t, side]]))
+
+
+def _box(problem: BoxProblem, rows: _Rows, layout: Layout) -> tuple[FloatArray, FloatArray]:
+    """Bounds of the ends (lower, then upper), and what is asked of them."""
+    periods = problem.periods
+    ends = _reach(problem)
+    # one end may lie beyond what a single dispatch reaches only by rounding
+    least, most = problem.limits[0]
+    low, high = np.tile(np.maximum(ends[0] - 1e-6, least), 2), np.tile(np.minimum(ends[1] + 1e-6, most), 2)
+    label = np.column_stack([np.full(periods, OTHER), np.zeros(periods), np.arange(periods), np.zeros(periods)])
+    one = np.eye(periods)
+    nothing = np.zeros(periods)
+    rows.add([(one, layout.upper), (-one, layout.lower)], nothing, np.full(periods, np.inf), label.astype(np.int64))
+    base, (down, up) = problem.base, problem.required
+    high[:periods] = np.minimum(high[:periods], np.where(np.isfinite(down), base - down, np.inf))
+    low[periods:] = np.maximum(low[periods:], np.where(np.isfinite(up), base + up, -np.inf))
+    if problem.direction == "up":
+        low[:periods] = high[:periods] = base
+    elif problem.direction == "down":
+        low[periods:] = high[periods:] = base
+    elif problem.direction == "symmetric":
+        rows.add([(one, layout.upper), (one, layout.lower)], 2 * base, 2 * base, label.astype(np.int64))
+    return low, high
+
+
+def _reach(problem: BoxProblem) -> tuple[FloatArray, FloatArray]:
+    """Import if every device gave and took what it can, without any network [MW]."""
+    low, high = problem.bounds()
+    found = np.zeros((2, problem.periods))
+    for t in range(problem.periods):
+        weight = problem.tree.imports @ problem.injection_maps(t)[0]
+        fixed = sorted(problem.operating[s][t].import_p * problem.grid.base_mva for s in range(2))
+        found[0, t] = fixed[0] + np.maximum(weight, 0) @ low[t] + np.minimum(weight, 0) @ high[t]
+        found[1, t] = fixed[1] + np.maximum(weight, 0) @ high[t] + np.minimum(weight, 0) @ low[t]
+    return found[0], found[1]
+
+
+def _levels(problem: BoxProblem, rows: _Rows, layout: Layout, separable: bool) -> tuple[FloatArray, FloatArray]:
+    """Energy limits: columns of levels, behind those of the box; one level a copy, or one for the worst mix."""
+    first = int(layout.upper[-1]) + 1
+    groups = [list(range(layout.copies))] if separable else [[c] for c in range(layout.copies)]
+    low: list[FloatArray] = []
+    high: list[FloatArray] = []
+    offset = 0
+    for i, r in enumerate(problem.resources):
+        columns = offset + np.arange(len(r.names))
+        for level in r.accumulators:
+            for group in groups:
+                _level(problem, rows, layout, group, (i, level, columns), first)
+                low.append(np.full(problem.periods, -np.inf))
+                high.append(level.limit)
+                first += problem.periods
+        offset += len(r.names)
+    return (np.concatenate(low), np.concatenate(high)) if low else (np.zeros(0), np.zeros(0))
+
+
+def _level(
+    problem: BoxProblem,
+    rows: _Rows,
+    layout: Layout,
+    group: list[int],
+    what: tuple[int, Accumulator, NDArray[np.int64]],
+    first: int,
+) -> None:
+    """``L_t - k L_{t-1} - a x_t >= 0`` for every copy of a group (the start moves to the right-hand side)."""
+    resource, level, columns = what
+    periods = problem.periods
+    chain = np.eye(periods) - level.keep * np.eye(periods, k=-1)
+    used = np.flatnonzero(np.any(level.part != 0, axis=0))
+    start = np.zeros(periods)
+    start[0] = level.keep * level.start
+    label = np.column_stack(
+        [np.full(periods, ENERGY), np.full(periods, resource), np.arange(periods), np.full(periods, group[0])]
+    ).astype(np.int64)
+    for c in group:
+        blocks = [(chain, first + np.arange(periods))]
+        for j in used:
+            at = np.array([layout.at(c, t) for t in range(periods)]) + columns[j]
+            blocks.append((np.diag(-level.part[:, j]), at))
+        rows.add(blocks, start, np.full(periods, np.inf), label)

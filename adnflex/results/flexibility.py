@@ -1,0 +1,480 @@
+"""Flexibility at the point of common coupling: the box that is promised, its bound, its dispatch rule, its AC check."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from adnflex.errors import InputError
+from adnflex.results.files import read_plan
+from adnflex.results.tables import frame_of, json_of
+from adnflex.results.versions import versions
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
+
+__all__ = ["Box", "Disaggregation", "Flexibility", "FlexibilityCheck"]
+
+_FORMAT = "adnflex-flexibility-1"
+
+# A trajectory may leave the box by this much, which is rounding [MW].
+_ROUNDING = 1e-7
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of trajectories in the linear model, with the bound on the best of its kind.
+
+    Attributes
+    ----------
+    kind : str
+        ``separable`` (every hour is followed without knowledge of later ones) or ``foresighted`` (the whole
+        trajectory is known before the first hour).
+    limits : pandas.DataFrame
+        Index: period; ``lower_mw``, ``upper_mw`` [MW], import positive.
+    total_mwh : float
+        Sum of the widths times the hours [MWh].
+    bound_mwh : float
+        No box of this kind in the linear model is larger [MWh].
+    status : str
+        ``optimal`` or ``time_limit``.
+    iterations : int
+        Rounds of column and constraint generation; 0 where two linear programs settled it.
+    """
+
+    kind: str
+    limits: pd.DataFrame
+    total_mwh: float
+    bound_mwh: float
+    status: str
+    iterations: int = 0
+
+
+@dataclass(frozen=True)
+class Disaggregation:
+    """A dispatch of every device that follows a trajectory.
+
+    Attributes
+    ----------
+    trajectory_mw : pandas.Series
+        Index: period; the import asked for [MW].
+    share : pandas.Series
+        Index: period; 0 is the dispatch of the lower end, 1 that of the upper end.
+    setpoints : pandas.DataFrame
+        Index: period; columns ``(table, column, index)``: values to be written into the net.
+    energy_mwh : pandas.DataFrame
+        Index: period; columns: storage; energy at the end of the period [MWh].
+    """
+
+    trajectory_mw: pd.Series
+    share: pd.Series
+    setpoints: pd.DataFrame
+    energy_mwh: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Flexibility:
+    """The box of active power that a network promises at its point of common coupling.
+
+    Every trajectory with ``lower_mw[t] <= p[t] <= upper_mw[t]`` can be followed hour by hour, without knowledge of
+    later hours, and every state on the way was run in AC power flow on the grid's own equations.
+
+    Attributes
+    ----------
+    net_name : str
+        Name of the net.
+    pcc : str
+        The coupling point, e.g. ``ext_grid 0``; import (into the network) counts positive.
+    hours_per_period, start_hour : float
+        Length of a period, clock hour at which period 0 begins [h].
+    box : pandas.DataFrame
+        Index: period; ``lower_mw``, ``upper_mw``, ``base_mw`` (import if nothing is asked for) [MW].
+    objective : float
+        Weighted size of the causal box of the linear model [MWh, or money where weights are prices].
+    bound : float
+        No box of the linear model is worth more, causal or not, and in no topology that may be chosen.
+    gap : float
+        ``(bound - objective) / |objective|``.
+    bound_kind : str
+        What the bound is, in words.
+    corrected_bound : float
+        In the linear model corrected by the AC states of both ends, no box of this topology is worth more.
+    status : str
+        ``optimal``, ``time_limit`` or ``interrupted``.
+    separable, foresighted : Box
+        Boxes of the linear model before the AC tightening.
+    binding : pandas.DataFrame
+        Limits that hold the box back: ``period``, ``side`` (``lower`` or ``upper``), ``kind`` (``voltage low``,
+        ``voltage high``, ``loading``, ``energy``), ``element``, ``index``, ``value``, ``limit``, ``unit`` and
+        ``worth_mwh`` (what the box gains per unit of the limit, per pu, per 100 % of the rating, per MWh).
+    setpoints_lower, setpoints_upper : pandas.DataFrame
+        Index: period; columns ``(table, column, index)``: the dispatch of both ends.
+    energy : pandas.DataFrame
+        Index: period; columns ``(storage, name)`` with the names ``low_mwh`` and ``high_mwh`` (what trajectories can
+        reach), ``min_mwh`` and ``max_mwh`` (its limits).
+    ac : pandas.DataFrame
+        Index ``(period, share)``, share from 0 (lower end) to 1: ``import_mw``, ``import_mvar``, ``losses_mw``,
+        ``vm_min_pu``, ``vm_min_bus``, ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``,
+        ``loading_index`` of the AC state.
+    rounds : pandas.DataFrame
+        One row a round of AC tightening: ``total_mwh``, ``voltage_excess_pu``, ``loading_excess_percent``,
+        ``import_error_kw``.
+    progress : pandas.DataFrame
+        ``seconds``, ``box_mwh``, ``bound_mwh``, ``event``.
+    switches : pandas.DataFrame
+        As in `Plan.switches`; empty where the topology was not a decision.
+    comparison : pandas.DataFrame
+        Index ``topology`` (``present``, ``least losses``, ``flexibility``); ``open`` (text), ``operations``,
+        ``total_mwh`` (AC-proven), ``change_percent``, ``linear_mwh``, ``linear_without_q_mwh``, ``bound_mwh``,
+        ``losses_kw``. Empty where nothing was compared.
+    bands : pandas.DataFrame
+        Index: period; columns ``(topology, lower_mw)`` and ``(topology, upper_mw)`` of the comparison.
+    relieved : pandas.DataFrame
+        Limits that held the present topology back and no longer do: the columns of `binding`, and ``after`` (value of
+        the same quantity now).
+    options : dict
+        The caller's arguments.
+    vm_limits : tuple of float or None
+        Voltage limits given by the caller [pu].
+    storages : pandas.DataFrame
+        Index: storage; ``start_mwh``, ``charging``, ``discharging``, ``keep`` (share left after one period),
+        ``scaling``.
+    inputs : pandas.DataFrame
+        The series used, by period (see `DispatchPlan.inputs`).
+    topology, coordinates : pandas.DataFrame
+        For drawing (see `Plan`).
+    """
+
+    net_name: str
+    pcc: str
+    hours_per_period: float
+    start_hour: float
+    box: pd.DataFrame
+    objective: float
+    bound: float
+    gap: float
+    bound_kind: str
+    corrected_bound: float
+    status: str
+    separable: Box
+    foresighted: Box
+    binding: pd.DataFrame
+    setpoints_lower: pd.DataFrame
+    setpoints_upper: pd.DataFrame
+    energy: pd.DataFrame
+    ac: pd.DataFrame
+    rounds: pd.DataFrame
+    progress: pd.DataFrame
+    switches: pd.DataFrame
+    comparison: pd.DataFrame
+    bands: pd.DataFrame
+    relieved: pd.DataFrame
+    solver: str
+    seconds: float
+    options: dict[str, Any]
+    vm_limits: tuple[float, float] | None
+    fingerprint: str
+    storages: pd.DataFrame
+    inputs: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=versions)
+    topology: pd.DataFrame = field(default_factory=pd.DataFrame)
+    coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def lower_mw(self) -> pd.Series:
+        """Lower end by period [MW]."""
+        return self.box["lower_mw"]
+
+    @property
+    def upper_mw(self) -> pd.Series:
+        """Upper end by period [MW]."""
+        return self.box["upper_mw"]
+
+    @property
+    def total_mwh(self) -> float:
+        """Sum of the widths times the hours [MWh]."""
+        return float((self.upper_mw - self.lower_mw).sum() * self.hours_per_period)
+
+    @property
+    def tightening_mwh(self) -> float:
+        """What the AC proof cost against the box of the linear model [MWh]."""
+        return self.separable.total_mwh - self.total_mwh
+
+    @property
+    def open_lines(self) -> list[int]:
+        """Pandapower indices of the lines that are open, where the topology was a decision."""
+        if not len(self.switches):
+            return []
+        rows = self.switches[(self.switches["element"] == "line") & ~self.switches["closed_after"].astype(bool)]
+        return sorted(int(i) for i in rows["index"])
+
+    @property
+    def operations(self) -> int:
+        """Number of branches whose state changes."""
+        return int(self.switches["operated"].sum()) if len(self.switches) else 0
+
+    def disaggregate(self, trajectory_mw: ArrayLike) -> Disaggregation:
+        """Dispatch every device so that the import follows a trajectory inside the box.
+
+        Hour by hour: what a period does depends on that period's value alone.
+
+        Parameters
+        ----------
+        trajectory_mw : (T,) array_like
+            Import of every period [MW].
+
+        Raises
+        ------
+        InputError
+            If it has another length or leaves the box; names the period, the value and the limits.
+        """
+        wanted = self._inside(np.asarray(trajectory_mw, dtype=float))
+        shares = np.array([self.shares_of(t, np.array([p]))[0] for t, p in zip(self.box.index, wanted, strict=True)])
+        index = self.box.index
+        low, high = self.setpoints_lower.to_numpy(), self.setpoints_upper.to_numpy()
+        setpoints = pd.DataFrame(low + shares[:, None] * (high - low), index, self.setpoints_lower.columns)
+        return Disaggregation(
+            pd.Series(wanted, index, name="import_mw"),
+            pd.Series(shares, index, name="share"),
+            setpoints,
+            self.stored_energy(setpoints),
+        )
+
+    def shares_of(self, period: int, imports_mw: np.ndarray) -> np.ndarray:
+        """Shares (K,) between both ends at which a period imports given values (K,) [MW]; 0 or 1 beyond the ends.
+
+        Parameters
+        ----------
+        period : int
+            The period.
+        imports_mw : (K,) array
+            Values.
+        """
+        return np.array([_share(self.ac.loc[period, "import_mw"], p) for p in imports_mw.tolist()])
+
+    def import_at(self, period: int, shares: np.ndarray) -> np.ndarray:
+        """Import (K,) of a period at shares (K,) between both ends [MW]."""
+        from scipy.interpolate import PchipInterpolator
+
+        curve = self.ac.loc[period, "import_mw"]
+        return np.asarray(PchipInterpolator(curve.index.to_numpy(dtype=float), curve.to_numpy())(shares))
+
+    def _inside(self, wanted: np.ndarray) -> np.ndarray:
+        if wanted.shape != (len(self.box),):
+            raise InputError(
+                f"trajectory_mw has the shape {wanted.shape}; give one value for each of the {len(self.box)} periods."
+            )
+        low, high = self.lower_mw.to_numpy(), self.upper_mw.to_numpy()
+        bad = np.flatnonzero(~((wanted >= low - _ROUNDING) & (wanted <= high + _ROUNDING)))
+        if len(bad):
+            raise InputError(
+                [
+                    f"period {self.box.index[k]}: {wanted[k]:.6g} MW lies outside the box, {low[k]:.6g} to "
+                    f"{high[k]:.6g} MW; stay inside it, or compute another box (weights, required_mw)."
+                    for k in bad.tolist()
+                ]
+            )
+        return np.asarray(np.clip(wanted, low, high))
+
+    def stored_energy(self, setpoints: pd.DataFrame) -> pd.DataFrame:
+        """Energy of every storage at the end of each period for given set-points [MWh].
+
+        Parameters
+        ----------
+        setpoints : pandas.DataFrame
+            As `setpoints_lower`.
+        """
+        found = {}
+        for row in self.storages.itertuples():
+            power = setpoints[("storage", "p_mw", int(row.Index))].to_numpy(dtype=float) * row.scaling
+            found[int(row.Index)] = _levels(power, row, self.hours_per_period)
+        return pd.DataFrame(found, index=setpoints.index, columns=pd.Index(list(found), name="storage"))
+
+    def enlarged(self, share: float) -> Flexibility:
+        """Return the same answer with a box that is wider by a share, each end by half of it; to be refuted.
+
+        Its dispatch rule still reaches the old box only; `validate` looks for a dispatch of what is beyond.
+        """
+        more = (self.upper_mw - self.lower_mw) * share / 2
+        box = self.box.assign(lower_mw=self.lower_mw - more, upper_mw=self.upper_mw + more)
+        return dataclasses.replace(self, box=box, notes=(*self.notes, f"box enlarged by {share:.1%}"))
+
+    def apply(self, net: pandapowerNet, period: int, import_mw: float | None = None) -> pandapowerNet:
+        """Return a copy of `net` with switch states and the set-points that draw `import_mw` in one period.
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            The net that it was made for.
+        period : int
+            One of the periods of `box`.
+        import_mw : float, optional
+            A value inside the box; by default the middle.
+
+        Raises
+        ------
+        InputError
+            If the net is another one, there is no such period, or the value lies outside the box.
+        """
+        from adnflex.grid.setpoints import Follow
+
+        if period not in self.box.index:
+            raise InputError(f"period {period} is not in the box; its periods are {list(self.box.index)}.")
+        trajectory = (self.lower_mw + self.upper_mw) / 2
+        if import_mw is not None:
+            trajectory[period] = import_mw
+        return Follow(self, net).write(self.disaggregate(trajectory).setpoints.loc[period])
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        low, high = self.lower_mw, self.upper_mw
+        lines = [
+            f"{self.net_name}: flexibility at {self.pcc} {self.total_mwh:.4f} MWh in {len(self.box)} periods of "
+            f"{self.hours_per_period:g} h, {low.min():.3f} to {high.max():.3f} MW; {self.status}, bound "
+            f"{self.bound:.4f}, gap {self.gap:.4%}, {self.seconds:.1f} s",
+            f"linear model {self.separable.total_mwh:.4f} MWh hour by hour, {self.foresighted.total_mwh:.4f} MWh "
+            f"with foresight; the AC proof costs {self.tightening_mwh:.4f} MWh",
+        ]
+        if len(self.switches):
+            closed = self.switches["closed_after"].astype(bool)
+            opened = [f"{e} {i}" for e, i in self.switches.loc[~closed, ["element", "index"]].itertuples(index=False)]
+            lines.append(f"open: {', '.join(opened) or 'none'} ({self.operations} switching operations)")
+        if len(self.comparison):
+            lines.extend(
+                f"{row.Index}: {row.total_mwh:.4f} MWh ({row.change_percent:+.2f} %), open {row.open}"
+                for row in self.comparison.itertuples()
+            )
+        lines.extend(f"note: {n}" for n in self.notes)
+        return "\n".join(lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the answer as JSON."""
+        content: dict[str, Any] = {"format": _FORMAT}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Box):
+                value = {**vars(value), "limits": json_of(value.limits)}
+            content[item.name] = json_of(value) if isinstance(value, pd.DataFrame) else value
+        Path(path).write_text(json.dumps(content), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Flexibility:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            If the file is no saved flexibility.
+        """
+        fields = {item.name for item in dataclasses.fields(cls)}
+        return read_plan(path, _FORMAT, fields, lambda content: cls(**_restored(content)), "Flexibility.save")
+
+
+def _restored(content: dict[str, Any]) -> dict[str, Any]:
+    """Bring tables, boxes and tuples back from what JSON can hold."""
+    for key in ("separable", "foresighted"):
+        content[key] = Box(**{**content[key], "limits": frame_of(content[key]["limits"])})
+    for key, value in content.items():
+        if isinstance(value, dict) and "table" in value:
+            content[key] = frame_of(value)
+    content["notes"] = tuple(content["notes"])
+    if content["vm_limits"] is not None:
+        content["vm_limits"] = tuple(float(v) for v in content["vm_limits"])
+    for key in ("bound", "objective", "gap", "corrected_bound"):
+        content[key] = math.nan if content[key] is None else float(content[key])
+    return content
+
+
+def _share(curve: pd.Series, wanted: float) -> float:
+    """Share between both ends at which the import is `wanted`; the curve rises with the share."""
+    from scipy.interpolate import PchipInterpolator
+    from scipy.optimize import brentq
+
+    shares, imports = curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)
+    if wanted <= imports[0] or imports[-1] - imports[0] < _ROUNDING:
+        return 0.0
+    if wanted >= imports[-1]:
+        return 1.0
+    smooth = PchipInterpolator(shares, imports - wanted)
+    return float(brentq(smooth, 0.0, 1.0, xtol=1e-12))
+
+
+def _levels(power: np.ndarray, row: Any, hours: float) -> np.ndarray:
+    """Energy of one storage after each period, without charging and discharging at once."""
+    level, found = float(row.start_mwh), []
+    for p in power.tolist():
+        level = row.keep * level + (row.charging * p if p > 0 else p / row.discharging) * hours
+        found.append(level)
+    return np.array(found)
+
+
+@dataclass(frozen=True)
+class FlexibilityCheck:
+    """What full AC power flow says about a box.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether every trajectory tried was followed within every limit.
+    verdict : str
+        One sentence for the reader.
+    trajectories, vertices, states : int
+        Random trajectories tried, vertices of the box tried, and power flows run.
+    seed : int
+        Of the random trajectories.
+    certificate, certificate_absolute : float or None
+        ``(corrected_bound - worth) / worth`` of the AC box, and the difference; None unless `passed`.
+    worst_error_kw : float
+        Largest difference between a trajectory and the import that power flow gives [kW].
+    ac : pandas.DataFrame
+        One row a power flow: ``period``, ``share``, ``wanted_mw``, ``import_mw``, ``vm_min_pu``, ``vm_min_bus``,
+        ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_mw``.
+    limits : pandas.DataFrame
+        One row a kind of limit, as in `DispatchCheck.limits` (without scenario; ``trajectory`` instead where the
+        limit belongs to a whole trajectory).
+    violations : pandas.DataFrame
+        ``trajectory``, ``period``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``.
+    examples : pandas.DataFrame
+        Index: period; columns ``(trajectory, name)`` with the names ``wanted_mw``, ``import_mw`` of some trajectories.
+    example_setpoints : pandas.DataFrame
+        Index ``(trajectory, period)``; columns ``(table, column, index)``: the dispatch of these examples.
+    notes : tuple of str
+        What the reader has to know.
+    """
+
+    passed: bool
+    verdict: str
+    trajectories: int
+    vertices: int
+    states: int
+    seed: int
+    certificate: float | None
+    certificate_absolute: float | None
+    worst_error_kw: float
+    ac: pd.DataFrame
+    limits: pd.DataFrame
+    violations: pd.DataFrame
+    examples: pd.DataFrame
+    example_setpoints: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
+        if self.certificate is not None:
+            lines.append(f"certificate: at most {self.certificate:.4%} below the largest box of the linear model")
+        lines.extend(
+            f"{row.kind}: worst in period {row.period} at {row.element} {row.where} = {row.value:.5g} {row.unit}, "
+            f"limit {row.limit:.5g}"
+            for row in self.limits.rename(columns={"index": "where"}).itertuples(index=False)
+        )
+        return "\n".join(lines)

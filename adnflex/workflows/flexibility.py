@@ -1,0 +1,334 @@
+"""Flexibility: the box of active power that a network can promise at its coupling point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pandapower import pandapowerNet
+
+from adnflex.errors import Infeasible, InputError
+from adnflex.grid import switch_table
+from adnflex.grid.model import BoolArray
+from adnflex.grid.profiles import Profiles
+from adnflex.grid.topology import Adjacency
+from adnflex.problems.explain_flexibility import Broken, least_violation
+from adnflex.problems.flexibility import BoxProblem
+from adnflex.problems.flexibility_states import Network
+from adnflex.problems.solve_flexibility import BoxAnswer, Clock, LinearBoxes, linear_boxes, prove_states
+from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.results.flexibility import Flexibility
+from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study
+from adnflex.workflows.flexibility_tables import flexibility_tables
+from adnflex.workflows.reconfigure import check_effort
+
+__all__ = ["Solved", "flexibility", "solve_state"]
+
+# Shares between both ends at which every period is run in exact power flow.
+_SHARES = np.linspace(0.0, 1.0, 11)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A box of one radial state, linear and proven.
+
+    Attributes
+    ----------
+    network : Network
+        The exact model.
+    problem : BoxProblem
+        The linear model.
+    boxes : LinearBoxes
+        Its boxes.
+    answer : BoxAnswer
+        The box whose states hold.
+    """
+
+    network: Network
+    problem: BoxProblem
+    boxes: LinearBoxes
+    answer: BoxAnswer
+
+
+def flexibility(
+    net: pandapowerNet,
+    *,
+    pcc: tuple[str, int] | None = None,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    vm_limits: tuple[float, float] | None = None,
+    weights: ArrayLike | None = None,
+    direction: str = "both",
+    required_mw: tuple[ArrayLike, ArrayLike] | None = None,
+    base_mw: ArrayLike | None = None,
+    reactive_power: bool = True,
+    final_energy: str | float = "free",
+    tie_break: str = "none",
+    sides: int = 16,
+    time_limit: float = 60.0,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    name: str | None = None,
+) -> Flexibility:
+    """Find how much active power a network can promise at its coupling point, period by period.
+
+    Every import between ``lower_mw`` and ``upper_mw``, in every order over the periods, can be followed by the devices
+    within all limits of the network, hour by hour and without knowledge of later hours; every state on the way was run
+    in exact AC power flow.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net, its devices in its own tables (see the page "Devices"); it is only read.
+    pcc : (str, int), optional
+        The coupling point: ``("ext_grid", 0)``, ``("trafo", 0)`` or ``("line", 0)``; by default the only source.
+    profiles, periods, hours_per_period, start_hour, vm_limits, name
+        As in `adnflex.dispatch`.
+    weights : array_like, optional
+        Worth of a MWh of width in every period (prices, for example); by default 1.
+    direction : str
+        ``both``, ``up`` (the lower end is the base schedule), ``down`` or ``symmetric`` around it.
+    required_mw : (array_like, array_like), optional
+        Widths below and above the base schedule that there have to be [MW].
+    base_mw : array_like, optional
+        The base schedule [MW]; by default the import if nothing is asked of any device.
+    reactive_power : bool
+        Whether inverters may use reactive power.
+    final_energy : str or float
+        Least energy of storages at the end: ``free`` (their lower limit), ``initial``, or percent of ``max_e_mwh``.
+    tie_break : str
+        ``none``, or ``even``: of all largest boxes the one whose narrowest period is widest.
+    sides : int
+        Sides of the polygons that stand for ratings (16 loses up to 1.9 % of a rating, 64 up to 0.12 %).
+    time_limit : float
+        Time limit [s].
+    seed : int
+        Seed of the search for bad vertices.
+    progress : callable, optional
+        Told the best box, the bound and seconds.
+
+    Returns
+    -------
+    Flexibility
+        The box, its bound, its dispatch rule, what holds it back.
+
+    Raises
+    ------
+    InputError
+        If the net or an argument is wrong; all faults at once.
+    Infeasible
+        If no dispatch meets every limit, or not what is required; names the limit, the period and by how much.
+
+    Examples
+    --------
+    >>> from adnflex import networks
+    >>> flex = flexibility(networks.load("park33_flexibility"), periods=[10, 14])
+    >>> round(flex.separable.total_mwh, 3), round(flex.total_mwh, 2), flex.status
+    (7.758, 7.79, 'optimal')
+    """
+    clock = Clock(time_limit, progress)
+    check_effort(1e-4, time_limit)
+    if tie_break not in ("none", "even"):
+        raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
+    wishes = Wishes(pcc, vm_limits, weights, direction, required_mw, base_mw, reactive_power, final_energy, sides)
+    study = read_flexibility_study(
+        net, wishes, profiles=profiles, periods=periods, hours_per_period=hours_per_period, start_hour=start_hour
+    )
+    closed = study.study.grid.closed
+    solved = solve_state(study, closed, clock, seed, tie_break == "even")
+    options = asked(wishes, tie_break, time_limit, seed)
+    return flexibility_of(net, study, solved, clock, options, name)
+
+
+def asked(wishes: Wishes, tie_break: str, time_limit: float, seed: int, **more: Any) -> dict[str, Any]:
+    """Return the caller's arguments as they are kept in the result."""
+
+    def plain(value: Any) -> Any:
+        return None if value is None else np.asarray(value, dtype=float).tolist()
+
+    return {
+        "pcc": None if wishes.pcc is None else [str(wishes.pcc[0]), int(wishes.pcc[1])],
+        "weights": plain(wishes.weights),
+        "direction": wishes.direction,
+        "required_mw": None if wishes.required_mw is None else [plain(w) for w in wishes.required_mw],
+        "base_mw": plain(wishes.base_mw),
+        "reactive_power": wishes.reactive_power,
+        "final_energy": wishes.final_energy,
+        "tie_break": tie_break,
+        "sides": wishes.sides,
+        "time_limit": time_limit,
+        "seed": seed,
+        **more,
+    }
+
+
+def solve_state(
+    study: FlexibilityStudy,
+    closed: BoolArray,
+    clock: Clock,
+    seed: int = 0,
+    even: bool = False,
+    adjacency: Adjacency | None = None,
+) -> Solved:
+    """Solve for the box of one radial state.
+
+    Parameters
+    ----------
+    study : FlexibilityStudy
+        What is asked.
+    closed : (m,) array of bool
+        The state.
+    clock : Clock
+        Time limit and progress.
+    seed : int
+        Of the search for bad vertices.
+    even : bool
+        Whether ties are broken evenly.
+    adjacency : Adjacency, optional
+        Of the grid.
+
+    Raises
+    ------
+    Infeasible
+        If there is no box.
+    """
+    network = study.network(closed, adjacency)
+    problem = study.problem(network, study.base(network))
+    _require_base(problem)
+    boxes = linear_boxes(problem, clock, seed, even)
+    if boxes is None or boxes.separable.x_lower is None:
+        raise _infeasible(study, problem, network, clock)
+    answer = prove_states(problem, network, boxes.separable, clock, _SHARES, even)
+    if answer is None:
+        raise Infeasible(
+            "the linear model has a box, but none was found whose states hold in exact power flow; widen the voltage "
+            "limits or ratings a little, or give more time_limit.",
+            None,
+            False,
+        )
+    return Solved(network, problem, boxes, answer)
+
+
+def _require_base(problem: BoxProblem) -> None:
+    if problem.direction == "both" and not np.isfinite(problem.required).any():
+        return
+    missing = np.flatnonzero(np.isnan(problem.base))
+    if len(missing):
+        raise InputError(
+            f"base_mw: power flow has no solution in period {int(missing[0])} if nothing is asked of the devices; give "
+            "base_mw, or direction='both'."
+        )
+
+
+def _infeasible(study: FlexibilityStudy, problem: BoxProblem, network: Network, clock: Clock) -> Infeasible:
+    """Say which limit is in the way, when, and by how much."""
+    broken = least_violation(problem, network, clock.left)
+    if broken:
+        first = _sentence(study, broken[0])
+        more = f" and {len(broken) - 1} more limits" if len(broken) > 1 else ""
+        return Infeasible(
+            "no dispatch of the devices meets every limit (proven in the linear model); the least violating one "
+            f"breaks {first}{more}; relax that limit or add a measure there.",
+            None,
+            True,
+        )
+    if problem.direction != "both" or np.isfinite(problem.required).any():
+        return Infeasible(_too_much(study, problem, clock), None, True)
+    return Infeasible(
+        "no box exists: limits of the devices contradict each other (stored energy, energy kept, needs of vehicles); "
+        "check their energies over the periods chosen.",
+        None,
+        True,
+    )
+
+
+def _sentence(study: FlexibilityStudy, broken: Broken) -> str:
+    grid, period = study.study.grid, study.periods[broken.t]
+    if broken.kind == "loading":
+        branch = grid.branches[broken.where]
+        return f"the rating of {branch} in period {period} by {100 * broken.excess:.3g} % of it"
+    return f"{broken.kind} at {grid.bus_name(broken.where)} in period {period} by {broken.excess:.4g} pu"
+
+
+def _too_much(study: FlexibilityStudy, problem: BoxProblem, clock: Clock) -> str:
+    """Say how much of what is asked around the base schedule can be had."""
+    from dataclasses import replace
+
+    free = replace(problem, direction="both", required=np.full((2, problem.periods), -math.inf))
+    boxes = linear_boxes(free, clock)
+    if boxes is None:
+        return "no dispatch of the devices meets every limit."
+    ends = boxes.foresighted
+    down, up = problem.required
+    short = np.concatenate(
+        [
+            np.maximum(ends.lower - (problem.base - np.maximum(down, 0)), 0),
+            np.maximum(problem.base + np.maximum(up, 0) - ends.upper, 0),
+        ]
+    )
+    worst = int(short.argmax())
+    t = worst % problem.periods
+    have = f"{ends.lower[t]:.5g} to {ends.upper[t]:.5g} MW"
+    if short[worst] <= 1e-9:
+        return (
+            "the widths asked for around the base schedule cannot be held in all periods together, as stored energy "
+            "does not suffice; ask for less in some periods (required_mw), or give weights instead."
+        )
+    return (
+        f"in period {study.periods[t]} the import can be promised from {have} only, which is {short[worst]:.4g} MW "
+        f"short of what is asked around the base of {problem.base[t]:.5g} MW; ask for less (required_mw, "
+        "direction) or give another base_mw."
+    )
+
+
+def flexibility_of(
+    net: pandapowerNet,
+    study: FlexibilityStudy,
+    solved: Solved,
+    clock: Clock,
+    options: dict[str, Any],
+    name: str | None,
+    **more: Any,
+) -> Flexibility:
+    """Put a solved box into a result.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The caller's net.
+    study, solved, clock
+        What was asked, what came out, the clock of the work.
+    options : dict
+        The caller's arguments.
+    name : str or None
+        Name of the net.
+    **more
+        Fields of `Flexibility` that differ from those of a fixed topology.
+    """
+    shipped = net.get("dispatch")
+    if isinstance(shipped, dict) and "published" in shipped:
+        options = {**options, "published": shipped["published"]}
+    tables = flexibility_tables(net, study, solved.network, solved.problem, solved.boxes, solved.answer, clock)
+    fields: dict[str, Any] = {
+        "net_name": name or (net.get("name") or "") or "net",
+        "pcc": study.coupling.name,
+        "hours_per_period": study.study.horizon.hours,
+        "start_hour": study.study.horizon.start_hour,
+        "switches": switch_table(study.study.grid, solved.network.closed.tolist()).iloc[:0],
+        "solver": "HiGHS",
+        "options": options,
+        "vm_limits": None
+        if study.wishes.vm_limits is None
+        else (float(study.wishes.vm_limits[0]), float(study.wishes.vm_limits[1])),
+        "fingerprint": study.coupling.fingerprint,
+        **tables,
+        **more,
+    }
+    fields["seconds"] = clock.now
+    return Flexibility(**fields)

@@ -1,0 +1,341 @@
+"""The reading half of a flexibility study: arguments and tables to network, devices and the problem of a box."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from pandapower import pandapowerNet
+
+from adnflex.devices import (
+    CapacitorBank,
+    ElectricVehicles,
+    Fleet,
+    FlexibleLoad,
+    Generation,
+    GridConnection,
+    Storage,
+    TapChanger,
+)
+from adnflex.devices.resource import Accumulator, Resource
+from adnflex.errors import InputError
+from adnflex.formulations.radial import TreeMap
+from adnflex.grid.coupling import Coupling, coupling_of
+from adnflex.grid.model import BoolArray, FloatArray
+from adnflex.grid.operating_points import operating_points
+from adnflex.grid.profiles import Profiles
+from adnflex.grid.topology import Adjacency
+from adnflex.problems.flexibility import BoxProblem
+from adnflex.problems.flexibility_states import Network
+from adnflex.workflows.dispatch_study import Study, read_study, settings
+
+__all__ = ["DIRECTIONS", "FlexibilityStudy", "Wishes", "read_flexibility_study", "study_of"]
+
+# Devices with a `resource`.
+_OFFERING = (Generation, Storage, FlexibleLoad, Fleet)
+
+DIRECTIONS = ("both", "up", "down", "symmetric")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a caller asks of a box, beside the net; see `adnflex.flexibility`.
+
+    Attributes
+    ----------
+    pcc : tuple or None
+        Coupling point.
+    vm_limits : tuple or None
+        Voltage limits [pu].
+    weights : array_like or None
+        Worth of a MWh by period.
+    direction : str
+        One of `DIRECTIONS`.
+    required_mw : tuple or None
+        Least width below and above the base.
+    base_mw : array_like or None
+        Base schedule.
+    reactive_power : bool
+        Whether inverters may use it.
+    final_energy : str or float
+        ``free``, ``initial`` or percent of ``max_e_mwh``.
+    sides : int
+        Sides of the polygons.
+    """
+
+    pcc: tuple[str, int] | None = None
+    vm_limits: tuple[float, float] | None = None
+    weights: ArrayLike | None = None
+    direction: str = "both"
+    required_mw: tuple[ArrayLike, ArrayLike] | None = None
+    base_mw: ArrayLike | None = None
+    reactive_power: bool = True
+    final_energy: str | float = "free"
+    sides: int = 16
+
+
+@dataclass(frozen=True)
+class FlexibilityStudy:
+    """What a box is computed for, whatever the switch states.
+
+    Attributes
+    ----------
+    coupling : Coupling
+        The coupling point and the net behind it.
+    study : Study
+        Horizon, series, grid, devices.
+    resources : list of Resource
+        Devices that take part.
+    wishes : Wishes
+        What the caller asks.
+    connection : GridConnection
+        Limits of the import.
+    notes : tuple of str
+        What the reader has to know.
+    """
+
+    coupling: Coupling
+    study: Study
+    resources: list[Resource]
+    wishes: Wishes
+    connection: GridConnection
+    notes: tuple[str, ...]
+
+    @property
+    def periods(self) -> list[int]:
+        """Rows of the time index."""
+        return [int(t) for t in self.study.series.periods]
+
+    def network(self, closed: BoolArray, adjacency: Adjacency | None = None) -> Network:
+        """Return the exact model of one radial state."""
+        grid = self.study.grid
+        return Network(
+            grid,
+            self.study.points,
+            self.resources,
+            closed,
+            self.connection.place.node,
+            Adjacency(grid) if adjacency is None else adjacency,
+        )
+
+    def problem(self, network: Network, base: FloatArray) -> BoxProblem:
+        """Return the linear model of one radial state.
+
+        Parameters
+        ----------
+        network : Network
+            The state.
+        base : (T,) array
+            Import if nothing is asked for [MW].
+        """
+        tree: TreeMap = network.tree()
+        horizon = self.study.horizon
+        operating = [network.lossless(tree, t) for t in range(horizon.periods)]
+        shape = (2, horizon.periods)
+        required = np.full(shape, -math.inf)
+        if self.wishes.required_mw is not None:
+            required = np.stack([_series(w, horizon.periods, "required_mw") for w in self.wishes.required_mw])
+        return BoxProblem(
+            network.grid,
+            tree,
+            self.resources,
+            (operating, operating),
+            horizon.hours,
+            self.weights,
+            base,
+            self.wishes.direction,
+            required,
+            self.wishes.sides,
+            limits=np.array(
+                [
+                    [self.connection.p_min, self.connection.p_max],
+                    [self.connection.q_min, self.connection.q_max],
+                ]
+            ),
+        )
+
+    @property
+    def weights(self) -> FloatArray:
+        """Worth of a MWh in every period."""
+        periods = self.study.horizon.periods
+        return np.ones(periods) if self.wishes.weights is None else _series(self.wishes.weights, periods, "weights")
+
+    def base(self, network: Network) -> FloatArray:
+        """Import if nothing is asked for, by exact power flow unless the caller gives it [MW]."""
+        periods = self.study.horizon.periods
+        if self.wishes.base_mw is not None:
+            return _series(self.wishes.base_mw, periods, "base_mw")
+        found = np.full(periods, math.nan)
+        for t in range(periods):
+            grid, flow = network.solve(t, [r.idle[t] for r in self.resources])
+            if flow is not None:
+                found[t] = network.import_mw(grid, flow).real
+        return found
+
+
+def _series(values: ArrayLike, periods: int, name: str) -> FloatArray:
+    array = np.asarray(values, dtype=float)
+    if array.ndim == 0:
+        array = np.full(periods, float(array))
+    if array.shape != (periods,):
+        raise InputError(f"{name} has the shape {array.shape}; give one number, or one for each of {periods} periods.")
+    if np.isnan(array).any():
+        raise InputError(f"{name} is NaN in period {int(np.flatnonzero(np.isnan(array))[0])}; give a number.")
+    return array
+
+
+def read_flexibility_study(
+    net: pandapowerNet,
+    wishes: Wishes,
+    *,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    topology: bool = False,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+) -> FlexibilityStudy:
+    """Read a net for a box; all faults at once."""
+    _check(wishes)
+    facts = settings(net, {"hours_per_period": hours_per_period, "start_hour": start_hour})
+    coupling = coupling_of(net, wishes.pcc)
+    study = read_study(
+        coupling.net,
+        profiles=profiles,
+        periods=periods,
+        hours_per_period=facts["hours_per_period"],
+        start_hour=float(facts["start_hour"]),
+        vm_limits=wishes.vm_limits,
+        topology=topology,
+        switchable_lines=switchable_lines,
+        switchable_switches=switchable_switches,
+    )
+    found = study_of(study, coupling, wishes)
+    # lengths are checked before any work is done
+    _ = found.weights
+    for name in ("base_mw", "required_mw"):
+        given = getattr(wishes, name)
+        for part in () if given is None else (given if name == "required_mw" else (given,)):
+            _series(part, study.horizon.periods, name)
+    return found
+
+
+def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStudy:
+    """Pick what takes part in a box from a net that was read.
+
+    Parameters
+    ----------
+    study : Study
+        The net as read.
+    coupling : Coupling
+        Its coupling point.
+    wishes : Wishes
+        What the caller asks.
+
+    Raises
+    ------
+    InputError
+        If no device can vary its power.
+    """
+    connection = _connection(study, coupling)
+    resources = [_resource(d, study, wishes) for d in study.devices if isinstance(d, _OFFERING)]
+    if not resources:
+        raise InputError(
+            "no device can vary its power: set controllable to True on sgens, storages, loads or vehicles (docs: "
+            "devices), with the limits that they need."
+        )
+    taking_part = {(r.place.table, r.place.index) for r in resources}
+    points = operating_points(coupling.net, study.grid, study.values, taking_part)
+    notes = (*coupling.notes, *_notes(study))
+    return FlexibilityStudy(coupling, replace(study, points=points), resources, wishes, connection, notes)
+
+
+def _check(wishes: Wishes) -> None:
+    faults = []
+    if wishes.direction not in DIRECTIONS:
+        faults.append(f"direction is {wishes.direction!r}; give one of {', '.join(DIRECTIONS)}.")
+    if not (isinstance(wishes.sides, int) and wishes.sides >= 8 and wishes.sides % 4 == 0):
+        faults.append(f"sides is {wishes.sides!r}; give a multiple of 4 from 8 on, e.g. 16 or 64.")
+    end = wishes.final_energy
+    if not (end in ("free", "initial") or (isinstance(end, int | float) and 0 <= end <= 100)):
+        faults.append(f"final_energy is {end!r}; give 'free', 'initial' or percent of max_e_mwh (0 to 100).")
+    if wishes.required_mw is not None and len(tuple(wishes.required_mw)) != 2:
+        faults.append("required_mw: give two widths, (below the base, above the base) [MW].")
+    if wishes.weights is not None and not np.all(np.asarray(wishes.weights, dtype=float) >= 0):
+        faults.append("weights: give numbers of 0 or more.")
+    if faults:
+        raise InputError(faults)
+
+
+def _connection(study: Study, coupling: Coupling) -> GridConnection:
+    for d in study.devices:
+        if isinstance(d, GridConnection) and (d.place.table, d.place.index) == coupling.source:
+            return d
+    table, index = coupling.source
+    raise InputError(f"pcc: {table} {index} is no source of the net; give one that is in service.")
+
+
+def _resource(device: Any, study: Study, wishes: Wishes) -> Resource:
+    if not wishes.reactive_power and isinstance(device, Generation | Storage):
+        still = replace(device.inverter, q_min=math.nan, q_max=math.nan)
+        device = replace(device, inverter=still)
+    resource: Resource = device.resource(study.horizon, wishes.sides)
+    if isinstance(device, Storage) and wishes.final_energy != "free":
+        end = wishes.final_energy
+        least = device.e_start if end == "initial" else float(end) / 100 * device.e_max
+        if least > device.e_max + 1e-9:
+            raise InputError(f"{device.place}: final_energy {least:g} MWh is above max_e_mwh {device.e_max:g}.")
+        resource = replace(
+            resource, accumulators=tuple(_ending(a, max(least, device.e_min)) for a in resource.accumulators)
+        )
+    return resource
+
+
+def _ending(level: Accumulator, least: float) -> Accumulator:
+    """Ask for some energy at the end of the horizon."""
+    if level.kind != "energy low":
+        return level
+    limit = level.limit.copy()
+    limit[-1] = -least
+    return replace(level, limit=limit)
+
+
+def _notes(study: Study) -> list[str]:
+    notes = []
+    for d in study.devices:
+        if isinstance(d, TapChanger | CapacitorBank):
+            what = "tap_pos" if isinstance(d, TapChanger) else "step"
+            notes.append(f"{d.place} keeps its present {what}; it is no part of the box.")
+        elif isinstance(d, ElectricVehicles):
+            notes.append(f"{d.place}: vehicles draw what their profile says, as net.ev does not list them one by one.")
+    return notes
+
+
+def fixed_setpoints(found: FlexibilityStudy) -> dict[tuple[str, str, int], FloatArray]:
+    """Values (T,) of everything that follows a profile and differs from the net."""
+    study, net = found.study, found.coupling.net
+    taking_part = {(r.place.table, r.place.index) for r in found.resources}
+    columns: dict[tuple[str, str, int], FloatArray] = {}
+    for (table, column), array in study.values.items():
+        if table == "ext_grid":
+            continue
+        rows = net[table]
+        for place, i in enumerate(rows.index):
+            part = array[0, :, place]
+            varies = not np.allclose(part, rows[column].iloc[place], rtol=0, atol=0, equal_nan=True)
+            if varies and rows["in_service"].iloc[place] and (table, int(i)) not in taking_part:
+                columns[table, column, int(i)] = part
+    return columns
+
+
+def setpoint_table(columns: Mapping[tuple[str, str, int], FloatArray], periods: Sequence[int]) -> pd.DataFrame:
+    """Put values (T,) side by side, by period."""
+    frame = pd.DataFrame(dict(enumerate(columns.values())), index=pd.Index(periods, name="period"))
+    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["table", "column", "index"])
+    return frame
