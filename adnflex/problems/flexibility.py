@@ -29,13 +29,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.linalg import block_diag
 
 from adnflex.devices.resource import Accumulator, Resource, polygon
 from adnflex.formulations.radial import Operating, TreeMap
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.solvers.conic import ConicForm
 
-__all__ = ["BoxProblem", "Layout", "PeriodRows", "Program", "build_program"]
+__all__ = ["BoxProblem", "Columns", "Layout", "PeriodRows", "Program", "build_program"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,61 @@ DEVICE, VOLTAGE_LOW, VOLTAGE_HIGH, LOADING = range(4)
 
 
 @dataclass(frozen=True)
+class Columns:
+    """The columns of all resources side by side, k of them a period; the same for every topology.
+
+    Attributes
+    ----------
+    nodes : (d,) array of int
+        Nodes of the resources.
+    place : (k,) array of int
+        Position among `nodes` of every column.
+    p, q : (T, k) array
+        Withdrawal per unit [MW, Mvar].
+    low, high : (T, k) array
+        Bounds.
+    rows, limits, owner : (R, k), (T, R), (R,) array
+        Rows within a period, ``rows @ x_t <= limits[t]``, and whose they are.
+    effort : (k,) array
+        Small prices.
+    widths : tuple of int
+        Columns of every resource.
+    """
+
+    nodes: NDArray[np.int64]
+    place: NDArray[np.int64]
+    p: FloatArray
+    q: FloatArray
+    low: FloatArray
+    high: FloatArray
+    rows: FloatArray
+    limits: FloatArray
+    owner: NDArray[np.int64]
+    effort: FloatArray
+    widths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, resources: Sequence[Resource]) -> Columns:
+        """Put resources side by side."""
+        nodes = np.array(sorted({r.place.node for r in resources}), dtype=np.int64)
+        widths = tuple(len(r.names) for r in resources)
+        place = np.repeat(np.searchsorted(nodes, [r.place.node for r in resources]), widths)
+        return cls(
+            nodes,
+            place,
+            np.hstack([r.p for r in resources]),
+            np.hstack([r.q for r in resources]),
+            np.hstack([r.low for r in resources]),
+            np.hstack([r.high for r in resources]),
+            block_diag(*(r.rows for r in resources)),
+            np.hstack([r.limits for r in resources]),
+            np.repeat(np.arange(len(resources)), [len(r.rows) for r in resources]),
+            np.concatenate([r.effort for r in resources]),
+            widths,
+        )
+
+
+@dataclass(frozen=True)
 class BoxProblem:
     """What a box is computed for.
 
@@ -74,8 +130,10 @@ class BoxProblem:
     tree : TreeMap
         Slopes of its radial state, for the nodes of the resources.
     resources : list of Resource
-        The devices, their columns side by side.
-    operating : tuple of two lists of Operating
+        The devices.
+    columns : Columns
+        Their columns.
+    operating : two sequences of Operating
         Constants by side (0 lower end, 1 upper end) and period.
     hours : float
         Length of a period [h].
@@ -102,7 +160,8 @@ class BoxProblem:
     grid: Grid
     tree: TreeMap
     resources: list[Resource]
-    operating: tuple[list[Operating], list[Operating]]
+    columns: Columns
+    operating: tuple[Sequence[Operating], Sequence[Operating]]
     hours: float
     weights: FloatArray
     base: FloatArray
@@ -119,65 +178,46 @@ class BoxProblem:
         """Number of periods T."""
         return len(self.weights)
 
-    def with_operating(self, lower: list[Operating], upper: list[Operating]) -> BoxProblem:
+    def with_operating(self, lower: Sequence[Operating], upper: Sequence[Operating]) -> BoxProblem:
         """Return the same problem around other states."""
         return replace(self, operating=(lower, upper))
 
-    def widths(self) -> list[int]:
-        """Columns of every resource."""
-        return [len(r.names) for r in self.resources]
-
     def split(self, x: FloatArray) -> list[FloatArray]:
         """Cut columns (..., k) into those of every resource."""
-        return list(np.split(x, np.cumsum(self.widths())[:-1], axis=-1))
-
-    def injection_maps(self, t: int) -> tuple[FloatArray, FloatArray]:
-        """Withdrawal at the tree's nodes per unit of every column in a period, (d, k) twice [MW, Mvar]."""
-        place = {int(node): i for i, node in enumerate(self.tree.nodes)}
-        at_p = np.zeros((len(place), sum(self.widths())))
-        at_q = np.zeros_like(at_p)
-        offset = 0
-        for r in self.resources:
-            columns = slice(offset, offset + len(r.names))
-            at_p[place[r.place.node], columns], at_q[place[r.place.node], columns] = r.p[t], r.q[t]
-            offset += len(r.names)
-        return at_p, at_q
+        return list(np.split(x, np.cumsum(self.columns.widths)[:-1], axis=-1))
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Bounds (T, k) of all columns."""
-        return np.hstack([r.low for r in self.resources]), np.hstack([r.high for r in self.resources])
+        return self.columns.low, self.columns.high
+
+    def imports(self, t: int) -> FloatArray:
+        """Import at the coupling point per unit of every column (k,) [MW]."""
+        return np.asarray(self.tree.imports[self.columns.place] * self.columns.p[t])
 
     def withdrawal(self, x: FloatArray, t: int) -> tuple[FloatArray, FloatArray]:
         """Withdrawal (d,), (d,) at the tree's nodes for columns (k,) of a period [pu], constants left out."""
-        at_p, at_q = self.injection_maps(t)
-        return at_p @ x / self.grid.base_mva, at_q @ x / self.grid.base_mva
+        c, found = self.columns, np.zeros((2, len(self.columns.nodes)))
+        np.add.at(found[0], c.place, c.p[t] * x)
+        np.add.at(found[1], c.place, c.q[t] * x)
+        return found[0] / self.grid.base_mva, found[1] / self.grid.base_mva
 
     def rows(self, side: int, t: int) -> PeriodRows:
         """Limits of one side in a period."""
-        own, own_rhs, own_where = _device_rows(self, t)
         net, net_rhs, net_kind, net_where = _network_rows(self, side, t)
-        low, high = self.bounds()
+        c = self.columns
         return _pruned(
-            np.vstack([own, net]),
-            np.concatenate([own_rhs, net_rhs]),
-            np.concatenate([np.full(len(own), DEVICE), net_kind]),
-            np.concatenate([own_where, net_where]),
-            low[t],
-            high[t],
+            np.vstack([c.rows, net]),
+            np.concatenate([c.limits[t], net_rhs]),
+            np.concatenate([np.full(len(c.rows), DEVICE), net_kind]),
+            np.concatenate([c.owner, net_where]),
+            c.low[t],
+            c.high[t],
         )
 
-
-def _device_rows(problem: BoxProblem, t: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-    width = sum(problem.widths())
-    a = np.zeros((sum(len(r.rows) for r in problem.resources), width))
-    rhs, where = np.zeros(len(a)), np.zeros(len(a), dtype=np.int64)
-    row = column = 0
-    for i, r in enumerate(problem.resources):
-        rows, count = len(r.rows), len(r.names)
-        a[row : row + rows, column : column + count] = r.rows
-        rhs[row : row + rows], where[row : row + rows] = r.limits[t], i
-        row, column = row + rows, column + count
-    return a, rhs, where
+    def device_rows(self, t: int) -> PeriodRows:
+        """Limits of the devices alone in a period."""
+        c = self.columns
+        return _pruned(c.rows, c.limits[t], np.full(len(c.rows), DEVICE), c.owner, c.low[t], c.high[t])
 
 
 def _network_rows(
@@ -185,15 +225,16 @@ def _network_rows(
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64]]:
     grid, tree, now = problem.grid, problem.tree, problem.operating[side][t]
     base = grid.base_mva
-    at_p, at_q = problem.injection_maps(t)
+    c = problem.columns
     free = np.isnan(grid.root_v)
-    v = (tree.v_p @ at_p + tree.v_q @ at_q) / base
+    v = (tree.v_p[:, c.place] * c.p[t] + tree.v_q[:, c.place] * c.q[t]) / base
     keep_v = _of(problem.margin_v, side, t)
     low = np.flatnonzero(free & (grid.v_min > 0))
     high = np.flatnonzero(free & np.isfinite(grid.v_max))
     limited = np.flatnonzero(np.isfinite(now.radius) & tree.closed)
     normals, rhs = polygon(1.0, problem.sides)
-    flow_p, flow_q = tree.flow[limited] @ at_p, tree.flow[limited] @ at_q
+    flow = tree.flow[limited][:, c.place]
+    flow_p, flow_q = flow * c.p[t], flow * c.q[t]
     radius = now.radius[limited] * base * (1 - _of(problem.margin_s, side, t)[limited % problem.margin_s.shape[2]])
     ring = normals[:, 0, None, None] * flow_p + normals[:, 1, None, None] * flow_q
     fixed = (normals[:, 0, None] * now.p[limited] + normals[:, 1, None] * now.q[limited]) * base
@@ -333,7 +374,7 @@ def build_program(
     effort : bool
         Whether the small prices that avoid idle reactive power are part of the objective (not in a bound).
     """
-    periods, width = problem.periods, sum(problem.widths())
+    periods, width = problem.periods, len(problem.columns.place)
     layout = Layout(len(copies), periods, width)
     rows = _Rows()
     cache: dict[tuple[int, int], PeriodRows] = {}
@@ -353,7 +394,7 @@ def build_program(
     worth = problem.weights * problem.hours
     cost[layout.lower], cost[layout.upper] = worth, -worth
     if effort:
-        price = np.concatenate([r.effort for r in problem.resources]) * problem.hours
+        price = problem.columns.effort * problem.hours
         for c in range(len(copies)):
             for t in range(periods):
                 first = layout.at(c, t)
@@ -387,15 +428,14 @@ def _copied(problem: BoxProblem, copies: Sequence[FloatArray], which: int) -> li
 
 def _couple(problem: BoxProblem, rows: _Rows, layout: Layout, columns: NDArray[np.int64], t: int, side: int) -> None:
     """Let the import of a copy be the end of the box that its vertex names."""
-    at_p, at_q = problem.injection_maps(t)
     end = (layout.upper if side else layout.lower)[t : t + 1]
     fixed = -problem.operating[side][t].import_p * problem.grid.base_mva
-    row = (problem.tree.imports @ at_p)[None]
+    row = problem.imports(t)[None]
     value = np.array([fixed])
     rows.add([(row, columns), (np.array([[-1.0]]), end)], value, value, np.array([[OTHER, 0, t, side]]))
     least, most = problem.limits[1] - problem.operating[side][t].import_q * problem.grid.base_mva
     if np.isfinite([least, most]).any():
-        reactive = (problem.tree.imports @ at_q)[None]
+        reactive = (problem.tree.imports[problem.columns.place] * problem.columns.q[t])[None]
         ends = np.array([least]), np.array([most])
         rows.add([(reactive, columns)], *ends, np.array([[IMPORT, 0, t, side]]))
 
@@ -428,7 +468,7 @@ def _reach(problem: BoxProblem) -> tuple[FloatArray, FloatArray]:
     low, high = problem.bounds()
     found = np.zeros((2, problem.periods))
     for t in range(problem.periods):
-        weight = problem.tree.imports @ problem.injection_maps(t)[0]
+        weight = problem.imports(t)
         fixed = sorted(problem.operating[s][t].import_p * problem.grid.base_mva for s in range(2))
         found[0, t] = fixed[0] + np.maximum(weight, 0) @ low[t] + np.minimum(weight, 0) @ high[t]
         found[1, t] = fixed[1] + np.maximum(weight, 0) @ high[t] + np.minimum(weight, 0) @ low[t]

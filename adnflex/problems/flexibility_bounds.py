@@ -16,7 +16,7 @@ import highspy
 import numpy as np
 
 from adnflex.grid.model import FloatArray
-from adnflex.problems.flexibility import DEVICE, BoxProblem, PeriodRows, build_program
+from adnflex.problems.flexibility import BoxProblem, PeriodRows, build_program
 from adnflex.problems.solve_flexibility import solved
 
 __all__ = ["PeriodBounds"]
@@ -34,7 +34,7 @@ class PeriodBounds:
     """
 
     def __init__(self, problem: BoxProblem, seconds: float) -> None:
-        periods, width = problem.periods, sum(problem.widths())
+        periods, width = problem.periods, len(problem.columns.place)
         self.price = np.zeros((2, periods, width))
         self.constant = 0.0
         self._prices(problem, seconds)
@@ -66,9 +66,7 @@ class PeriodBounds:
 
     def _prices(self, problem: BoxProblem, seconds: float) -> None:
         """Read the prices of the energy limits off the outer program, and put each where it acts."""
-        program = build_program(
-            problem, [np.zeros(problem.periods), np.ones(problem.periods)], effort=False
-        )
+        program = build_program(problem, [np.zeros(problem.periods), np.ones(problem.periods)], effort=False)
         found = solved(program, seconds)
         if found is None:
             return
@@ -84,21 +82,19 @@ class PeriodBounds:
                     ahead = np.append(own[1:], 0.0)
                     tight = np.where(np.isfinite(level.limit), level.limit, 0.0)
                     # as a maximisation: what the limit itself is worth, less what was there at the start
-                    self.constant += float((own - level.keep * ahead) @ tight) - level.keep * level.start * float(own[0])
+                    self.constant += float((own - level.keep * ahead) @ tight) - level.keep * level.start * float(
+                        own[0]
+                    )
                     row += problem.periods
             offset += len(r.names)
 
     def _period(self, problem: BoxProblem, t: int, network: bool = True) -> float:
         """Return g_t: the two ends of a period, each as far out as its prices let it."""
-        at_p, _ = problem.injection_maps(t)
         worth = problem.weights[t] * problem.hours
         fixed = problem.operating[0][t].import_p * problem.grid.base_mva
-        rows = problem.rows(0, t)
-        if not network:
-            own = rows.kind == DEVICE
-            rows = PeriodRows(rows.a[own], rows.rhs[own], rows.kind[own], rows.where[own])
+        rows = problem.rows(0, t) if network else problem.device_rows(t)
         solver = _SmallProgram(rows, *(b[t] for b in problem.bounds()))
-        reach = worth * (problem.tree.imports @ at_p)
+        reach = worth * problem.imports(t)
         total = 0.0
         for side, sign in ((0, -1.0), (1, 1.0)):
             held = (problem.direction == "up" and side == 0) or (problem.direction == "down" and side == 1)

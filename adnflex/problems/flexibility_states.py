@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.sweep import Flow, RadialFlow
 from adnflex.grid.topology import Adjacency
+from adnflex.problems.flexibility import Columns
 
 __all__ = ["Excess", "Network", "Sampled", "sample"]
 
@@ -35,6 +36,10 @@ class Network:
         The coupling point.
     adjacency : Adjacency
         Of the grid.
+    columns : Columns
+        The devices' columns.
+    still : dict of int to Grid
+        Grids of the periods without the devices' columns, filled as they are needed; the same for every state.
     """
 
     grid: Grid
@@ -43,11 +48,12 @@ class Network:
     closed: BoolArray
     root: int
     adjacency: Adjacency
+    columns: Columns
+    still: dict[int, Grid] = field(default_factory=dict)
 
     def tree(self) -> TreeMap:
         """Slopes for the nodes of the devices."""
-        nodes = np.array(sorted({r.place.node for r in self.resources}), dtype=np.int64)
-        return TreeMap(self.grid, self.closed, nodes, self.root, self.adjacency)
+        return TreeMap(self.grid, self.closed, self.columns.nodes, self.root, self.adjacency)
 
     def grid_at(self, t: int, x: list[FloatArray] | None = None) -> Grid:
         """Grid of a period with everything withdrawn that the devices' columns (k,) say; None: constants only."""
@@ -60,7 +66,9 @@ class Network:
 
     def lossless(self, tree: TreeMap, t: int) -> Operating:
         """Return the constants of LinDistFlow in a period."""
-        grid = self.grid_at(t)
+        if t not in self.still:
+            self.still[t] = self.grid_at(t)
+        grid = self.still[t]
         return tree.lossless(grid.p, grid.q, grid.shunts(self.closed))
 
     def written(self, t: int, setpoints: pd.Series) -> Grid:

@@ -68,6 +68,10 @@ class Clock:
         """Whether the time is over."""
         return self.now > self.seconds
 
+    def grant(self, seconds: float) -> None:
+        """Make sure that so much time is left, for what an answer cannot do without."""
+        self.seconds = max(self.seconds, self.now + seconds)
+
     def report(self, box: float, bound: float, event: str) -> None:
         """Note the best proven box, the bound, and what happened."""
         row = Progress(self.now, box, bound, event)

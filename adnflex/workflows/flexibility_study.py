@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,13 @@ from adnflex.devices import (
 )
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.errors import InputError
-from adnflex.formulations.radial import TreeMap
+from adnflex.formulations.radial import Operating, TreeMap
 from adnflex.grid.coupling import Coupling, coupling_of
-from adnflex.grid.model import BoolArray, FloatArray
+from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.operating_points import operating_points
 from adnflex.grid.profiles import Profiles
 from adnflex.grid.topology import Adjacency
-from adnflex.problems.flexibility import BoxProblem
+from adnflex.problems.flexibility import BoxProblem, Columns
 from adnflex.problems.flexibility_states import Network
 from adnflex.workflows.dispatch_study import Study, read_study, settings
 
@@ -97,6 +98,10 @@ class FlexibilityStudy:
         Limits of the import.
     notes : tuple of str
         What the reader has to know.
+    columns : Columns
+        Columns of the resources.
+    still : dict of int to Grid
+        See `Network.still`.
     """
 
     coupling: Coupling
@@ -105,6 +110,8 @@ class FlexibilityStudy:
     wishes: Wishes
     connection: GridConnection
     notes: tuple[str, ...]
+    columns: Columns
+    still: dict[int, Grid] = field(default_factory=dict)
 
     @property
     def periods(self) -> list[int]:
@@ -121,6 +128,8 @@ class FlexibilityStudy:
             closed,
             self.connection.place.node,
             Adjacency(grid) if adjacency is None else adjacency,
+            self.columns,
+            self.still,
         )
 
     def problem(self, network: Network, base: FloatArray) -> BoxProblem:
@@ -135,7 +144,7 @@ class FlexibilityStudy:
         """
         tree: TreeMap = network.tree()
         horizon = self.study.horizon
-        operating = [network.lossless(tree, t) for t in range(horizon.periods)]
+        operating = _Lossless(network, tree, horizon.periods)
         shape = (2, horizon.periods)
         required = np.full(shape, -math.inf)
         if self.wishes.required_mw is not None:
@@ -144,6 +153,7 @@ class FlexibilityStudy:
             network.grid,
             tree,
             self.resources,
+            network.columns,
             (operating, operating),
             horizon.hours,
             self.weights,
@@ -176,6 +186,23 @@ class FlexibilityStudy:
             if flow is not None:
                 found[t] = network.import_mw(grid, flow).real
         return found
+
+
+class _Lossless(Sequence[Operating]):
+    """Constants of LinDistFlow by period, made when they are asked for: most topologies are judged by one period."""
+
+    def __init__(self, network: Network, tree: TreeMap, periods: int) -> None:
+        self._make = partial(network.lossless, tree)
+        self._known: dict[int, Operating] = {}
+        self._periods = periods
+
+    def __len__(self) -> int:
+        return self._periods
+
+    def __getitem__(self, t: Any) -> Any:
+        if t not in self._known:
+            self._known[t] = self._make(t)
+        return self._known[t]
 
 
 def _series(values: ArrayLike, periods: int, name: str) -> FloatArray:
@@ -253,7 +280,9 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
     taking_part = {(r.place.table, r.place.index) for r in resources}
     points = operating_points(coupling.net, study.grid, study.values, taking_part)
     notes = (*coupling.notes, *_notes(study))
-    return FlexibilityStudy(coupling, replace(study, points=points), resources, wishes, connection, notes)
+    return FlexibilityStudy(
+        coupling, replace(study, points=points), resources, wishes, connection, notes, Columns.of(resources)
+    )
 
 
 def _check(wishes: Wishes) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,30 @@ from adnflex.problems.describe import require_reconfigurable, violation_sentence
 from adnflex.problems.objective import Objective, parse_objective
 from adnflex.problems.solve_reconfiguration import Answer, Progress, solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
-from adnflex.results import Plan
+from adnflex.results import Flexibility, Plan
 
 __all__ = ["check_effort", "reconfigure", "relative_gap"]
 
 log = logging.getLogger(__name__)
 
 
+@overload
+def reconfigure(
+    net: pandapowerNet,
+    objective: Literal["flexibility"],
+    *,
+    vm_limits: tuple[float, float] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    progress: Callable[[Progress], None] | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    name: str | None = None,
+    **box: Any,
+) -> Flexibility: ...
+@overload
 def reconfigure(
     net: pandapowerNet,
     objective: str | Mapping[str, float] = "losses",
@@ -46,7 +64,25 @@ def reconfigure(
     workers: int | None = None,
     seed: int = 0,
     name: str | None = None,
-) -> Plan:
+) -> Plan: ...
+def reconfigure(
+    net: pandapowerNet,
+    objective: str | Mapping[str, float] = "losses",
+    *,
+    vm_limits: tuple[float, float] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    switching_cost: float = 0.0,
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    solver: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    name: str | None = None,
+    **box: Any,
+) -> Plan | Flexibility:
     """Find the radial switch states of a net that minimise an objective, with a proven gap.
 
     Parameters
@@ -55,7 +91,8 @@ def reconfigure(
         The net; it is only read.
     objective : str or mapping
         ``losses`` (default), ``switching`` (fewest operations that remove all violations), ``voltage`` (least mean
-        deviation from 1 pu) or weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
+        deviation from 1 pu), ``flexibility`` (the largest box at the coupling point, see `adnflex.flexibility`) or
+        weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
     vm_limits : (float, float), optional
         Voltage limits of all buses [pu]; by default ``bus.min_vm_pu`` and ``bus.max_vm_pu``.
     switchable_lines : iterable of int or ``"all"``, optional
@@ -82,11 +119,14 @@ def reconfigure(
         Seed of the local search.
     name : str, optional
         Name of the net in the report; by default ``net.name``.
+    **box
+        With ``flexibility`` only: the arguments of `adnflex.flexibility`, and ``max_operations``, ``compare``
+        (``{name: open lines}`` to be put beside), ``search_time``.
 
     Returns
     -------
-    Plan
-        Switch states, model values, bound and gap.
+    Plan or Flexibility
+        Switch states, model values, bound and gap; a `Flexibility` with ``flexibility``.
 
     Raises
     ------
@@ -102,6 +142,25 @@ def reconfigure(
     >>> plan.open_lines, round(plan.objective * 1e3, 3), plan.status
     ([6, 8, 13, 31, 36], 139.551, 'optimal')
     """
+    if objective == "flexibility":
+        return _for_flexibility(
+            net,
+            {"switching_cost": switching_cost, "executor": executor, "solver": solver},
+            {
+                "vm_limits": vm_limits,
+                "switchable_lines": switchable_lines,
+                "switchable_switches": switchable_switches,
+                "gap": gap,
+                "time_limit": time_limit,
+                "progress": progress,
+                "workers": workers,
+                "seed": seed,
+                "name": name,
+                **box,
+            },
+        )
+    if box:
+        raise InputError(f"{', '.join(box)}: belong to objective='flexibility'; leave them out.")
     started = time.monotonic()
     check_effort(gap, time_limit, workers)
     if switchable_lines is not None and not isinstance(switchable_lines, str):
@@ -137,6 +196,24 @@ def reconfigure(
     }
     title = name or (net.get("name") or "") or "net"
     return _plan(net, grid, goal, answer, answer.flow, vm_limits, options, title, time.monotonic() - started)
+
+
+def _for_flexibility(net: pandapowerNet, unused: dict[str, Any], given: dict[str, Any]) -> Flexibility:
+    """Hand over to the search for the largest box; name what it does not know."""
+    from adnflex.workflows.flexible_topology import reconfigure_for_flexibility
+
+    known = set(inspect.signature(reconfigure_for_flexibility).parameters)
+    faults = [f"{k} is no argument of objective='flexibility'." for k in given if k not in known]
+    defaults = {"switching_cost": 0.0, "executor": None, "solver": "auto"}
+    faults += [
+        f"{k}: objective='flexibility' does not use it; leave it out"
+        + (" (max_operations limits the operations)." if k == "switching_cost" else ".")
+        for k, value in unused.items()
+        if value != defaults[k]
+    ]
+    if faults:
+        raise InputError(faults)
+    return reconfigure_for_flexibility(net, **given)
 
 
 def check_effort(gap: float, time_limit: float, workers: int | None = None) -> None:

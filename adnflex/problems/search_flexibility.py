@@ -1,0 +1,355 @@
+"""Switch states that enlarge the box: branch exchange, then a bound over every tree."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from adnflex.algorithms.branch_exchange import Move, Open, Score, Search, branch_exchange, perturbed_search
+from adnflex.algorithms.spanning_trees import count_spanning_trees, spanning_trees
+from adnflex.algorithms.workers import worker_pool
+from adnflex.grid.model import BoolArray, Grid
+from adnflex.grid.topology import Adjacency, Forest
+from adnflex.problems.exchange import loop_of
+from adnflex.problems.flexibility import BoxProblem
+from adnflex.problems.flexibility_bounds import PeriodBounds
+from adnflex.problems.flexibility_states import Network
+from adnflex.problems.solve_flexibility import Clock, outer_box, separable_box
+
+__all__ = ["Found", "TopologySearch", "closed_of", "least_loss_state"]
+
+# Trees that a worker looks at before it is heard again.
+_CHUNK = 200
+
+# More trees than this are not listed: a bound takes milliseconds.
+_MOST_TREES = 2e6
+
+# Share of the time after which the proof over all trees gives up, so that the AC runs have theirs.
+_PROOF_SHARE = 0.85
+
+
+def closed_of(grid: Grid, state: Open) -> BoolArray:
+    """States of all branches, from the open ones."""
+    closed = np.ones(grid.m, dtype=bool)
+    closed[list(state)] = False
+    return closed
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search over topologies leaves.
+
+    Attributes
+    ----------
+    states : list of frozenset of int
+        Open branches of the best topologies, best first.
+    values : list of float
+        Worth of their boxes in the linear model.
+    bound : float
+        No topology is worth more.
+    kind : str
+        How the bound was proven.
+    looked_at : int
+        Topologies whose box was computed.
+    """
+
+    states: list[Open]
+    values: list[float]
+    bound: float
+    kind: str
+    looked_at: int
+
+
+@dataclass
+class TopologySearch:
+    """Search over the radial states of a grid.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid.
+    required : (m,) array of bool
+        Branches that stay closed.
+    problem_of : callable
+        Maps a radial state to its linear problem.
+    clock : Clock
+        Time limit and progress.
+    max_operations : int or None
+        Largest number of branches whose state changes.
+    gap : float
+        Relative gap at which to stop.
+    seed : int
+        Of the perturbations.
+    """
+
+    grid: Grid
+    required: BoolArray
+    problem_of: Callable[[BoolArray], BoxProblem]
+    clock: Clock
+    max_operations: int | None = None
+    gap: float = 1e-4
+    seed: int = 0
+    best: tuple[Open, float] | None = None
+    bounds: PeriodBounds | None = None
+    looked_at: int = 0
+    values: dict[Open, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.adjacency = Adjacency(self.grid)
+        self.present = frozenset(np.flatnonzero(~self.grid.closed).tolist())
+
+    # -- local search --------------------------------------------------------------------------------------
+
+    def run(self, starts: Iterable[Open], seconds: float, workers: int | None = None) -> Found:
+        """Search from some states, then prove.
+
+        Parameters
+        ----------
+        starts : iterable of frozenset of int
+            Open branches of the states to begin with.
+        seconds : float
+            Time for the local search [s].
+        workers : int, optional
+            Processes for the proof.
+        """
+        search = Search(self._evaluate, self._moves, lambda: self.clock.now > seconds)
+        for state in dict.fromkeys(starts):
+            if self._allowed(state) and not search.stop():
+                branch_exchange(search, state, batch=40)
+        if self.best is None:
+            return Found([], [], math.inf, "", self.looked_at)
+        self._tell("branch exchange")
+        if not self._proven(self._networkless()):
+            top = self.best[0], Score(0.0, -self.best[1])
+            effort = min(0.25 * seconds, max(seconds - self.clock.now, 0.0))
+            perturbed_search(search, top, effort, np.random.default_rng(self.seed))
+            self._tell("perturbed search")
+        bound, kind = self._prove(workers)
+        ranked = sorted(self.values, key=lambda s: -self.values[s])
+        return Found(ranked, [self.values[s] for s in ranked], bound, kind, self.looked_at)
+
+    def _tell(self, event: str) -> None:
+        value = -math.inf if self.best is None else self.best[1]
+        self.clock.report(value, self._networkless(), event)
+
+    def _networkless(self) -> float:
+        return math.inf if self.bounds is None else self.bounds.networkless
+
+    def _proven(self, bound: float) -> bool:
+        return self.best is not None and bound - self.best[1] <= self.gap * abs(self.best[1])
+
+    def _allowed(self, state: Open) -> bool:
+        return self.max_operations is None or len(state ^ self.present) <= self.max_operations
+
+    def _evaluate(self, state: Open) -> Score | None:
+        """Worth of a state; one that cannot beat the best is scored by its bound, which is no better either."""
+        closed = closed_of(self.grid, state)
+        if self.adjacency.forest(closed) is None:
+            return None
+        problem = self.problem_of(closed)
+        if self.bounds is not None and self.best is not None:
+            most = self.bounds.bound(problem, self.best[1])
+            if most <= self.best[1]:
+                return None if most == -math.inf else Score(0.0, -most)
+        self.looked_at += 1
+        box = separable_box(problem, self.clock.left)
+        if box is None:
+            return None
+        self.values[state] = box.worth
+        if self.best is None or box.worth > self.best[1]:
+            self.best = state, box.worth
+            # prices of the best topology give the closest bounds
+            self.bounds = PeriodBounds(problem, self.clock.left)
+            self._tell("better topology")
+        return Score(0.0, -box.worth)
+
+    def _moves(self, state: Open) -> Iterator[Move]:
+        tree: Forest | None = self.adjacency.forest(closed_of(self.grid, state))
+        if tree is None:
+            return
+        for tie in sorted(state):
+            if not self.grid.switchable[tie]:
+                continue
+            loop, _ = loop_of(self.grid, tree, tie)
+            for distance, branch in enumerate(loop.tolist()):
+                new = (state - {tie}) | {branch}
+                if self.grid.switchable[branch] and not self.required[branch] and self._allowed(new):
+                    yield Move(float(distance), tie, branch)
+
+    # -- proof ---------------------------------------------------------------------------------------------
+
+    def _prove(self, workers: int | None) -> tuple[float, str]:
+        """Bound every topology: by the devices alone, or tree by tree where there are not too many."""
+        bound = self._networkless()
+        kind = "no topology offers more than the devices would without a network"
+        if self._proven(bound) or self.best is None or self.bounds is None:
+            return bound, kind
+        edges = self._edges()
+        count = count_spanning_trees(self.grid.n, edges)
+        if count > _MOST_TREES:
+            return bound, kind
+        try:
+            finished = self._enumerate(edges, count, workers)
+        except KeyboardInterrupt:
+            finished = None
+        if finished is None:
+            return bound, kind
+        return finished, f"all {round(count):,} radial topologies, by Lagrangian bounds period by period"
+
+    def _edges(self) -> list[tuple[int, int]]:
+        """Branches between nodes, all roots being one."""
+        roots = {int(r) for r in self.grid.roots}
+        first = min(roots)
+        return [
+            (first if int(a) in roots else int(a), first if int(b) in roots else int(b))
+            for a, b in zip(self.grid.f, self.grid.t, strict=True)
+        ]
+
+    def _enumerate(self, edges: list[tuple[int, int]], count: float, workers: int | None) -> float | None:
+        """Bound tree after tree; what is not refuted is solved. None where time ran out."""
+        assert self.best is not None
+        assert self.bounds is not None
+        merged = _renumbered(self.grid, edges)
+        trees = spanning_trees(*merged, np.flatnonzero(self.required).tolist())
+        allowed = (frozenset(t) for t in trees)
+        chunks = _chunks((s for s in allowed if self._allowed(s)), _CHUNK)
+        # what is below this cannot matter
+        cutoff = self.best[1] * (1 + self.gap / 2)
+        job = partial(_bound_chunk, self.grid, self.problem_of, self.bounds, cutoff)
+        seen, worst = 0, self.best[1]
+        with worker_pool(job, None, workers) as pool:
+            if pool.executor is None:
+                results: Iterator[list[tuple[Open, float]]] = map(job, chunks)
+            else:
+                results = _ordered(pool.executor, pool.call, chunks, 2 * pool.count)
+            for left in results:
+                seen += _CHUNK
+                for state, _ in left:
+                    worst = max(worst, self._settle(state))
+                if self.clock.now > _PROOF_SHARE * self.clock.seconds:
+                    return None
+                if seen % (10 * _CHUNK) == 0:
+                    self.clock.report(
+                        self.best[1], self._networkless(), f"{min(seen, count):,.0f} of {count:,.0f} trees"
+                    )
+        # trees that were refuted are worth at most the cut-off
+        return max(worst, self.best[1], cutoff)
+
+    def _settle(self, state: Open) -> float:
+        """Return what a topology can be worth at most, by its own outer program; keep its causal box."""
+        problem = self.problem_of(closed_of(self.grid, state))
+        box = separable_box(problem, self.clock.left)
+        outer = outer_box(problem, [np.zeros(problem.periods), np.ones(problem.periods)], self.clock.left)
+        self.looked_at += 1
+        if box is not None:
+            self.values[state] = box.worth
+            if self.best is None or box.worth > self.best[1]:
+                self.best = state, box.worth
+        return -math.inf if outer is None else outer.worth
+
+
+def _renumbered(grid: Grid, edges: list[tuple[int, int]]) -> tuple[int, list[tuple[int, int]]]:
+    """Nodes from 0 on without gaps."""
+    names = {node: k for k, node in enumerate(sorted({v for e in edges for v in e}))}
+    return len(names), [(names[a], names[b]) for a, b in edges]
+
+
+def _chunks(states: Iterator[Open], size: int) -> Iterator[list[Open]]:
+    while chunk := list(itertools.islice(states, size)):
+        yield chunk
+
+
+def _bound_chunk(
+    grid: Grid,
+    problem_of: Callable[[BoolArray], BoxProblem],
+    bounds: PeriodBounds,
+    enough: float,
+    chunk: list[Open],
+) -> list[tuple[Open, float]]:
+    """States of a chunk that the bounds do not refute."""
+    found = []
+    for state in chunk:
+        most = bounds.bound(problem_of(closed_of(grid, state)), enough)
+        if most > enough:
+            found.append((state, most))
+    return found
+
+
+def _ordered(
+    executor: object, call: object, chunks: Iterator[list[Open]], ahead: int
+) -> Iterator[list[tuple[Open, float]]]:
+    """Keep some chunks in work and yield results in order."""
+    from collections import deque
+
+    waiting = deque(executor.submit(call, c) for c in itertools.islice(chunks, ahead))  # type: ignore[attr-defined]
+    while waiting:
+        yield waiting.popleft().result()
+        for chunk in itertools.islice(chunks, 1):
+            waiting.append(executor.submit(call, chunk))  # type: ignore[attr-defined]
+
+
+def least_loss_state(
+    network_of: Callable[[BoolArray], Network],
+    grid: Grid,
+    required: BoolArray,
+    starts: Iterable[Open],
+    clock: Clock,
+    seconds: float,
+    devices: bool = True,
+) -> Open | None:
+    """Return the topology of least energy lost if nothing is asked of the devices, by branch exchange.
+
+    Parameters
+    ----------
+    network_of : callable
+        Maps a radial state to its exact model.
+    grid : Grid
+        The grid.
+    required : (m,) array of bool
+        Branches that stay closed.
+    starts : iterable of frozenset of int
+        States to begin with.
+    clock : Clock
+        Time limit.
+    seconds : float
+        Clock time at which to end [s].
+    devices : bool
+        Whether the devices do what they would do anyway; else they are taken out, as a study of the loads alone does.
+    """
+    adjacency = Adjacency(grid)
+
+    def lost(state: Open) -> Score | None:
+        closed = closed_of(grid, state)
+        if adjacency.forest(closed) is None:
+            return None
+        network = network_of(closed)
+        periods = network.points.p.shape[1]
+        total = 0.0
+        # two dozen periods say enough of a longer horizon
+        for t in np.unique(np.linspace(0, periods - 1, 24).round().astype(int)).tolist():
+            x = [r.idle[t] for r in network.resources]
+            flow = network.solve(t, x)[1] if devices else network.flow_of(network.grid_at(t))
+            if flow is None:
+                return None
+            total += flow.loss
+        return Score(0.0, total)
+
+    def moves(state: Open) -> Iterator[Move]:
+        tree = adjacency.forest(closed_of(grid, state))
+        if tree is None:
+            return
+        for tie in sorted(state):
+            if grid.switchable[tie]:
+                loop, _ = loop_of(grid, tree, tie)
+                for distance, branch in enumerate(loop.tolist()):
+                    if grid.switchable[branch] and not required[branch]:
+                        yield Move(float(distance), tie, branch)
+
+    search = Search(lost, moves, lambda: clock.now > seconds)
+    found = [r for s in dict.fromkeys(starts) if (r := branch_exchange(search, s, batch=6)) is not None]
+    return min(found, key=lambda r: r[1])[0] if found else None

@@ -1,0 +1,380 @@
+"""Reconfigure for flexibility: the switch states that make the box at the coupling point largest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from pandapower import pandapowerNet
+
+from adnflex.errors import Infeasible, InputError
+from adnflex.grid import Grid, switch_table
+from adnflex.grid.model import BoolArray
+from adnflex.grid.profiles import Profiles
+from adnflex.grid.topology import Adjacency, must_close
+from adnflex.problems.describe import require_reconfigurable
+from adnflex.problems.exchange import meshed_start
+from adnflex.problems.explain_flexibility import binding_limits
+from adnflex.problems.flexibility import BoxProblem
+from adnflex.problems.search_flexibility import Found, TopologySearch, closed_of, least_loss_state
+from adnflex.problems.solve_flexibility import Clock, separable_box
+from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.results.flexibility import Flexibility
+from adnflex.workflows.flexibility import Solved, asked, flexibility_of, solve_state
+from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study, study_of
+from adnflex.workflows.flexibility_tables import relieved_table
+from adnflex.workflows.reconfigure import check_effort
+
+__all__ = ["reconfigure_for_flexibility"]
+
+Open = frozenset[int]
+
+# Topologies whose boxes are run in exact power flow, best of the linear model first.
+_CANDIDATES = 3
+
+# Time for the AC runs, whatever the search took [s].
+_AC_SECONDS = 20.0
+
+# Share of the best box within which the runners-up may overtake it by AC.
+_CLOSE = 0.01
+
+
+@dataclass(frozen=True)
+class ProblemOf:
+    """Maps a radial state to its linear problem; sent to worker processes."""
+
+    study: FlexibilityStudy
+    adjacency: Adjacency
+
+    def __call__(self, closed: BoolArray) -> BoxProblem:
+        """Return the problem of a state; a base that is needed follows the state."""
+        network = self.study.network(closed, self.adjacency)
+        periods = self.study.study.horizon.periods
+        asks = self.study.wishes.direction != "both" or self.study.wishes.required_mw is not None
+        base = self.study.base(network) if asks else np.full(periods, math.nan)
+        return self.study.problem(network, base)
+
+
+def reconfigure_for_flexibility(
+    net: pandapowerNet,
+    *,
+    pcc: tuple[str, int] | None = None,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    vm_limits: tuple[float, float] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    max_operations: int | None = None,
+    weights: ArrayLike | None = None,
+    direction: str = "both",
+    required_mw: tuple[ArrayLike, ArrayLike] | None = None,
+    base_mw: ArrayLike | None = None,
+    reactive_power: bool = True,
+    final_energy: str | float = "free",
+    tie_break: str = "none",
+    sides: int = 16,
+    compare: Mapping[str, Iterable[int]] | None = None,
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    search_time: float | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    name: str | None = None,
+) -> Flexibility:
+    """Find the radial switch states whose box at the coupling point is largest.
+
+    Called by `adnflex.reconfigure` with ``objective="flexibility"``.
+
+    Parameters
+    ----------
+    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, weights, direction, required_mw, base_mw,
+    reactive_power, final_energy, tie_break, sides, seed, progress, name
+        As in `adnflex.flexibility`.
+    switchable_lines, switchable_switches
+        As in `adnflex.reconfigure`.
+    max_operations : int, optional
+        Largest number of branches whose state changes.
+    compare : mapping, optional
+        Topologies to be compared beside the present one and that of least losses: name and open lines.
+    gap : float
+        Relative gap at which to stop.
+    time_limit : float
+        Time limit, proof included [s].
+    search_time : float, optional
+        Time for the local search [s]; by default a fifth of the time limit, 40 s at most.
+    workers : int, optional
+        Processes for the proof.
+
+    Raises
+    ------
+    InputError
+        If the net or an argument is wrong; all faults at once.
+    Infeasible
+        If no radial state has a box.
+    """
+    clock = Clock(time_limit, progress)
+    check_effort(gap, time_limit, workers)
+    if tie_break not in ("none", "even"):
+        raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
+    if max_operations is not None and max_operations < 0:
+        raise InputError(f"max_operations is {max_operations}; give 0 or more, or None for no limit.")
+    wishes = Wishes(pcc, vm_limits, weights, direction, required_mw, base_mw, reactive_power, final_energy, sides)
+    study = read_flexibility_study(
+        net,
+        wishes,
+        profiles=profiles,
+        periods=periods,
+        hours_per_period=hours_per_period,
+        start_hour=start_hour,
+        topology=True,
+        switchable_lines=switchable_lines,
+        switchable_switches=switchable_switches,
+    )
+    grid = study.study.grid
+    require_reconfigurable(grid)
+    adjacency = Adjacency(grid)
+    others = _others(study, adjacency, compare, clock)
+    found = _search(study, adjacency, others, max_operations, gap, search_time, workers, seed, clock)
+    clock.grant(_AC_SECONDS)
+    boxes = {state: _solved_or_none(study, adjacency, state, clock) for state in others.values()}
+    solved, state = _proven(study, adjacency, found, boxes, max_operations, clock, seed, tie_break == "even")
+    options = asked(
+        wishes,
+        tie_break,
+        time_limit,
+        seed,
+        objective="flexibility",
+        max_operations=max_operations,
+        gap=gap,
+    )
+    best = flexibility_of(net, study, solved, clock, options, name)
+    compared = {title: (other, solved if other == state else boxes[other]) for title, other in others.items()}
+    return _compared(study, adjacency, best, compared, (state, solved), found, clock)
+
+
+def _others(
+    study: FlexibilityStudy, adjacency: Adjacency, compare: Mapping[str, Iterable[int]] | None, clock: Clock
+) -> dict[str, Open]:
+    """Topologies to compare with: the present one where it is radial, that of least losses, the caller's own."""
+    grid = study.study.grid
+    present = frozenset(np.flatnonzero(~grid.closed).tolist())
+    required = must_close(grid)
+    starts = [s for s in (present, meshed_start(grid, required)) if adjacency.forest(closed_of(grid, s)) is not None]
+    found = {"present": present} if adjacency.forest(grid.closed) is not None else {}
+    for title, devices in (("least losses", True), ("least losses of the loads alone", False)):
+        end = clock.now + 0.05 * clock.seconds
+        network_of = partial(study.network, adjacency=adjacency)
+        least = least_loss_state(network_of, grid, required, starts, clock, end, devices)
+        if least is not None:
+            found[title] = least
+    line_of = {
+        b.decision.index: k
+        for k, b in enumerate(grid.branches)
+        if b.decision is not None and b.decision.element == "line"
+    }
+    faults = []
+    for title, lines in (compare or {}).items():
+        wanted = [int(i) for i in lines]
+        unknown = [i for i in wanted if i not in line_of]
+        state = frozenset(line_of[i] for i in wanted if i in line_of)
+        if unknown:
+            faults.append(f"compare {title!r}: line {unknown} cannot be switched; see switchable_lines.")
+        elif adjacency.forest(closed_of(grid, state)) is None:
+            faults.append(f"compare {title!r}: with the lines {wanted} open the network is not radial and supplied.")
+        found[title] = state
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def _search(
+    study: FlexibilityStudy,
+    adjacency: Adjacency,
+    others: Mapping[str, Open],
+    max_operations: int | None,
+    gap: float,
+    search_time: float | None,
+    workers: int | None,
+    seed: int,
+    clock: Clock,
+) -> Found:
+    grid = study.study.grid
+    required = must_close(grid)
+    search = TopologySearch(grid, required, ProblemOf(study, adjacency), clock, max_operations, gap, seed)
+    seconds = min(0.2 * clock.seconds, 40.0) if search_time is None else search_time
+    return search.run([*others.values(), meshed_start(grid, required)], clock.now + seconds, workers)
+
+
+def _proven(
+    study: FlexibilityStudy,
+    adjacency: Adjacency,
+    found: Found,
+    boxes: Mapping[Open, Solved | None],
+    max_operations: int | None,
+    clock: Clock,
+    seed: int,
+    even: bool,
+) -> tuple[Solved, Open]:
+    """Run the best topologies in exact power flow; the largest box that holds wins, be it one compared with."""
+    grid = study.study.grid
+    present = frozenset(np.flatnonzero(~grid.closed).tolist())
+    best: tuple[Solved, Open] | None = None
+    failure: Infeasible | None = None
+    for state, box in boxes.items():
+        allowed = max_operations is None or len(state ^ present) <= max_operations
+        if box is not None and allowed and not even and (best is None or _size(box) > _size(best[0])):
+            best = box, state
+    for rank, (state, value) in enumerate(zip(found.states, found.values, strict=True)):
+        near = value >= found.values[0] - _CLOSE * abs(found.values[0])
+        if best is not None and (rank >= _CANDIDATES or not near or (clock.spent and rank > 0)):
+            break
+        if state in boxes and not even:
+            continue
+        try:
+            solved = solve_state(study, closed_of(grid, state), clock, seed, even, adjacency)
+        except Infeasible as error:
+            failure = failure or error
+            continue
+        if best is None or _size(solved) > _size(best[0]):
+            best = solved, state
+    if best is None:
+        raise failure or _nowhere(study, adjacency, clock, seed)
+    return best
+
+
+def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Clock, seed: int) -> Infeasible:
+    """Say what stands in the way, in the present topology if it is radial."""
+    grid = study.study.grid
+    state = frozenset(np.flatnonzero(~grid.closed).tolist())
+    if adjacency.forest(grid.closed) is None:
+        state = meshed_start(grid, must_close(grid))
+    try:
+        solve_state(study, closed_of(grid, state), clock, seed, False, adjacency)
+    except Infeasible as error:
+        return Infeasible(f"no radial switch state that was tried has a box; in one of them: {error}", None, False)
+    return Infeasible("no radial switch state that was tried has a box; give more time_limit.", None, False)
+
+
+def _size(solved: Solved) -> float:
+    return float(solved.problem.weights @ (solved.answer.upper - solved.answer.lower))
+
+
+def _compared(
+    study: FlexibilityStudy,
+    adjacency: Adjacency,
+    best: Flexibility,
+    others: Mapping[str, tuple[Open, Solved | None]],
+    chosen: tuple[Open, Solved],
+    found: Found,
+    clock: Clock,
+) -> Flexibility:
+    """Put the other topologies beside the best one, and say which limits it relieves."""
+    grid = study.study.grid
+    state, solved = chosen
+    boxes: dict[str, tuple[Open, Solved | None]] = {**others, "flexibility": chosen}
+    without_q = _without_reactive_power(study)
+    rows = {}
+    for title, (where, box) in boxes.items():
+        rows[title] = _row(study, without_q, adjacency, where, box, clock)
+    comparison = pd.DataFrame.from_dict(rows, orient="index")
+    comparison.index.name = "topology"
+    first = comparison["total_mwh"].iloc[0]
+    comparison.insert(3, "change_percent", 100 * (comparison["total_mwh"] / first - 1) if first > 0 else math.nan)
+    bands = {
+        (title, side): getattr(box.answer, side.removesuffix("_mw"))
+        for title, (_, box) in boxes.items()
+        if box is not None
+        for side in ("lower_mw", "upper_mw")
+    }
+    frame = pd.DataFrame(dict(enumerate(bands.values())), index=best.box.index)
+    frame.columns = pd.MultiIndex.from_tuples(list(bands), names=["topology", "end"])
+    before = next((box for title, (_, box) in boxes.items() if title == "present" and box is not None), None)
+    relieved = best.relieved
+    if before is not None:
+        held = [binding_limits(s.answer.problem, s.answer, clock.left) for s in (before, solved)]
+        relieved = relieved_table(study, held[0], held[1], solved.answer)
+    bound = max(found.bound, best.objective) if math.isfinite(found.bound) else math.inf
+    gap = (bound - best.objective) / max(abs(best.objective), 1e-12)
+    settled = gap <= float(best.options["gap"]) + 1e-9
+    progress = pd.DataFrame(
+        [(r.seconds, r.incumbent, r.bound, r.event) for r in clock.rows], columns=best.progress.columns
+    )
+    return replace(
+        best,
+        switches=switch_table(grid, closed_of(grid, state).tolist()),
+        comparison=comparison,
+        bands=frame,
+        relieved=relieved,
+        bound=bound,
+        gap=gap,
+        bound_kind=found.kind,
+        status="optimal" if settled else "time_limit",
+        progress=progress,
+        seconds=clock.now,
+        solver=f"HiGHS, branch exchange over {found.looked_at} boxes",
+        topology=_drawn(best, grid, state),
+    )
+
+
+def _solved_or_none(study: FlexibilityStudy, adjacency: Adjacency, state: Open, clock: Clock) -> Solved | None:
+    try:
+        return solve_state(study, closed_of(study.study.grid, state), Clock(max(clock.left, 5.0)), 0, False, adjacency)
+    except Infeasible:
+        return None
+
+
+def _without_reactive_power(study: FlexibilityStudy) -> FlexibilityStudy:
+    return study_of(study.study, study.coupling, replace(study.wishes, reactive_power=False))
+
+
+def _row(
+    study: FlexibilityStudy,
+    without_q: FlexibilityStudy,
+    adjacency: Adjacency,
+    state: Open,
+    box: Solved | None,
+    clock: Clock,
+) -> dict[str, object]:
+    grid = study.study.grid
+    closed = closed_of(grid, state)
+    still = separable_box(ProblemOf(without_q, adjacency)(closed), clock.left)
+    network = study.network(closed, adjacency)
+    hours = study.study.horizon.hours
+    lost = 0.0
+    for t in range(study.study.horizon.periods):
+        _, flow = network.solve(t, [r.idle[t] for r in study.resources])
+        lost += math.nan if flow is None else flow.loss * grid.base_mva * hours
+
+    def total(lower: Sequence[float] | np.ndarray, upper: Sequence[float] | np.ndarray) -> float:
+        return float((np.asarray(upper) - np.asarray(lower)).sum() * hours)
+
+    return {
+        "open": ", ".join(str(grid.branches[k]) for k in sorted(state)) or "none",
+        "operations": int(np.sum(closed != grid.closed)),
+        "total_mwh": math.nan if box is None else total(box.answer.lower, box.answer.upper),
+        "linear_mwh": math.nan if box is None else total(box.boxes.separable.lower, box.boxes.separable.upper),
+        "linear_without_q_mwh": math.nan if still is None else total(still.lower, still.upper),
+        "bound_mwh": math.nan if box is None else box.boxes.bound,
+        "losses_kw": 1e3 * lost / (hours * study.study.horizon.periods),
+    }
+
+
+def _drawn(best: Flexibility, grid: Grid, state: Open) -> pd.DataFrame:
+    """Tell the drawing which branches are open after switching."""
+    table = best.topology.copy()
+    if not len(table):
+        return table
+    for k, branch in enumerate(grid.branches):
+        if branch.decision is None:
+            continue
+        here = (table["element"] == branch.decision.element) & (table["index"] == branch.decision.index)
+        table.loc[here, ["closed_after", "switchable"]] = [k not in state, True]
+    return table
