@@ -15,11 +15,12 @@ import adnflex
 from adnflex.cli.comparison import Outcome, comparison_table
 from adnflex.cli.exits import EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from adnflex.cli.files import require_writable, write
+from adnflex.cli.horizon import add_horizon
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.judging import judge, say_interrupted
-from adnflex.cli.profiles import profile_word, read_profiles
+from adnflex.cli.profiles import read_profiles
 from adnflex.cli.terminal import ProgressLine, say
-from adnflex.cli.words import NET_FORMS, add_outputs, add_switchable, count, number, periods, studies, switching
+from adnflex.cli.words import NET_FORMS, add_outputs, add_switchable, count, number, switching
 from adnflex.errors import Infeasible, InputError
 from adnflex.grid.profiles import Profiles, read_series
 from adnflex.sources import open_net
@@ -49,7 +50,10 @@ def add(commands: Any) -> None:
     )
     command.set_defaults(run=run)
     command.add_argument("net", metavar="NET", help="a file or a name, see below")
-    _add_horizon(command.add_argument_group("when"))
+    add_horizon(
+        command.add_argument_group("when"),
+        "studies of net.studies to run one after another and to compare, e.g. 1,2,3",
+    )
     _add_objective(command.add_argument_group("what to optimise"))
     _add_topology(command.add_argument_group("what may be switched"))
     _add_effort(command.add_argument_group("how long and with what"))
@@ -69,40 +73,6 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--net-period", type=count(0), metavar="T", help="the period of --net; default: the first of the plan"
-    )
-
-
-def _add_horizon(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--profiles",
-        type=profile_word,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="TABLE.COLUMN=FILE",
-        help="absolute values from CSV or JSON files, e.g. load.p_mw=p.csv; default: the profiles of the net",
-    )
-    group.add_argument(
-        "--periods",
-        type=periods,
-        metavar="A:B",
-        help="rows of the profiles, B not included, or a list such as 0,6-9; default: all",
-    )
-    group.add_argument(
-        "--hours-per-period", type=number(above=0), metavar="H", help="length of a period; default: that of the net"
-    )
-    group.add_argument(
-        "--start-hour",
-        type=number(0),
-        metavar="H",
-        help="clock hour at which the first row of the profiles begins; default: the net's",
-    )
-    group.add_argument(
-        "--study",
-        type=studies,
-        default=[],
-        metavar="NAMES",
-        help="studies of net.studies to run one after another and to compare, e.g. 1,2,3",
     )
 
 

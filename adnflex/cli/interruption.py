@@ -14,9 +14,20 @@ import adnflex
 __all__ = ["Interruption"]
 
 # While the proof runs, Ctrl-C waits for the next report, where no node of the search is half done.
-_PROOF = ("perturbed search", "node", "outer approximation")
+_PROOF = ("perturbed search", "node", "outer approximation", "better topology", "branch exchange of boxes")
 # How reports begin at which nothing would catch an interrupt, or nothing is left to interrupt.
-_LATE = ("building", "recovery", "exact power flow", "optimal", "infeasible", "time_limit", "interrupted")
+_LATE = (
+    "AC round",
+    "outer box",
+    "causal box",
+    "building",
+    "recovery",
+    "exact power flow",
+    "optimal",
+    "infeasible",
+    "time_limit",
+    "interrupted",
+)
 _FINISHING = b"\nadnflex: finishing with the best plan so far; press Ctrl-C again to stop at once.\n"
 
 

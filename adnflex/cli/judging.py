@@ -16,7 +16,7 @@ from adnflex.cli.terminal import say
 __all__ = ["judge", "say_interrupted"]
 
 
-def say_interrupted(plan: adnflex.Plan | adnflex.DispatchPlan, label: str = "") -> None:
+def say_interrupted(plan: adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibility, label: str = "") -> None:
     """Say how good the plan of an interrupted search is."""
     if plan.status == "interrupted":
         known = math.isfinite(plan.gap)
@@ -25,7 +25,7 @@ def say_interrupted(plan: adnflex.Plan | adnflex.DispatchPlan, label: str = "") 
 
 
 def judge(
-    plan: adnflex.Plan | adnflex.DispatchPlan,
+    plan: adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibility,
     net: pandapowerNet,
     *,
     report: Path | None,
@@ -38,7 +38,7 @@ def judge(
 
     Parameters
     ----------
-    plan : Plan or DispatchPlan
+    plan : Plan, DispatchPlan or Flexibility
         The plan.
     net : pandapowerNet
         The net that it was made for.

@@ -159,6 +159,34 @@ def switching(text: str) -> str | float:
     return hours
 
 
+def element(text: str) -> tuple[str, int]:
+    """Read an element of the net.
+
+    Examples
+    --------
+    >>> element("trafo:3")
+    ('trafo', 3)
+    """
+    table, _, index = text.partition(":")
+    if not table or not index.strip().isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is no element; give e.g. ext_grid:0 or trafo:3")
+    return table.strip(), int(index)
+
+
+def topology(text: str) -> tuple[str, list[int]]:
+    """Read a named topology by its open lines.
+
+    Examples
+    --------
+    >>> topology("mine=7,8,27-28")
+    ('mine', [7, 8, 27, 28])
+    """
+    name, equals, rest = text.partition("=")
+    if not equals or not name.strip():
+        raise argparse.ArgumentTypeError(f"'{text}' names no topology; give e.g. mine=7,8,27,32,35")
+    return name.strip(), indices(rest)
+
+
 def number(least: float = -math.inf, above: float = -math.inf) -> Callable[[str], float]:
     """Make a reader of finite numbers of at least `least` and more than `above`."""
 

@@ -94,9 +94,9 @@ class Fleet(NoDecisions):
             leaves = int(np.flatnonzero(self.present[:, v]).max(initial=-1))
             at_end = np.where(np.arange(periods) == leaves, 0.0, np.inf)
             if self.need[v] > 0:
-                accumulators.append(Accumulator("need", float(self.need[v]), 1.0, -part, at_end))
+                accumulators.append(Accumulator("need", float(self.need[v]), 1.0, (-part,), at_end))
             if self.most[v] < self.p_max[v] * horizon.hours * self.present[:, v].sum():
-                accumulators.append(Accumulator("battery full", -float(self.most[v]), 1.0, part, at_end))
+                accumulators.append(Accumulator("battery full", -float(self.most[v]), 1.0, (part,), at_end))
         i, nothing = self.place.index, np.zeros(periods)
         return Resource(
             self.place,

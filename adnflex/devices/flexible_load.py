@@ -75,8 +75,8 @@ class FlexibleLoad(NoDecisions):
         energy = float(self.wanted[0].sum()) * horizon.hours
         at_end = np.where(np.arange(horizon.periods) == horizon.periods - 1, 0.0, np.inf)
         kept = (
-            Accumulator("energy kept, high", -energy, 1.0, ones * horizon.hours, at_end),
-            Accumulator("energy kept, low", energy, 1.0, -ones * horizon.hours, at_end),
+            Accumulator("energy kept, high", -energy, 1.0, (ones * horizon.hours,), at_end),
+            Accumulator("energy kept, low", energy, 1.0, (-ones * horizon.hours,), at_end),
         )
         i, slope = self.place.index, self.slope[0][:, None]
         nothing = np.zeros(horizon.periods)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -185,7 +185,6 @@ def inverter_resource(
     reactive: InverterColumns,
     consumer: bool,
     scaling: float,
-    rows: FloatArray | None = None,
     accumulators: Sequence[Accumulator] = (),
 ) -> Resource:
     """Put active columns and the reactive columns of an inverter together.
@@ -204,8 +203,6 @@ def inverter_resource(
         reactive columns are injection.
     scaling : float
         The table's own factor.
-    rows : (R, k) array, optional
-        Rows over the active columns with the limit 0.
     accumulators : sequence of Accumulator
         Over the active columns.
     """
@@ -214,14 +211,9 @@ def inverter_resource(
     q_low, q_high = reactive.bounds(periods)
     p = np.hstack([np.tile(adds, (periods, 1)), np.zeros((periods, more))])
     q = np.hstack([np.zeros((periods, count)), np.tile(np.array([[1.0, -1.0]])[:, :more], (periods, 1))])
-    own = [] if rows is None else [np.concatenate([row, np.zeros(more)]) for row in rows]
-    limits = [np.zeros(periods) for _ in own]
-    for row, limit in zip(reactive.rows, reactive.limits, strict=True):
-        own.append(np.concatenate([row[0] * adds[0], np.array(row[1:])]))
-        limits.append(limit)
+    own = [np.concatenate([row[0] * adds[0], np.array(row[1:])]) for row in reactive.rows]
     widened = [
-        Accumulator(a.kind, a.start, a.keep, np.hstack([a.part, np.zeros((periods, more))]), a.limit)
-        for a in accumulators
+        replace(a, parts=tuple(np.hstack([part, np.zeros((periods, more))]) for part in a.parts)) for a in accumulators
     ]
     i, table = place.index, place.table
     nothing = np.zeros(periods)
@@ -238,7 +230,7 @@ def inverter_resource(
         -reactive.fixed,
         np.hstack([idle, q_low]),
         np.array(own).reshape(len(own), count + more),
-        np.array(limits).reshape(len(own), periods).T,
+        np.array(reactive.limits).reshape(len(own), periods).T,
         tuple(widened),
         {(table, "p_mw", i): (p / scaling, nothing), (table, "q_mvar", i): (own_q * q, own_q * reactive.fixed)},
         np.concatenate([np.zeros(count), np.full(more, EFFORT)]),

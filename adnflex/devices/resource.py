@@ -27,7 +27,7 @@ EFFORT = 1e-4
 class Accumulator:
     r"""A level that must not rise above a limit.
 
-    .. math:: L_t = k L_{t-1} + a_t^T x_t, \qquad L_t \le \bar L_t
+    .. math:: L_t = k L_{t-1} + \max_i a_{i,t}^T x_t, \qquad L_t \le \bar L_t
 
     Attributes
     ----------
@@ -37,8 +37,8 @@ class Accumulator:
         Level before the first period [MWh].
     keep : float
         Share of the level left after one period.
-    part : (T, k) array
-        What a unit of every column adds [MWh].
+    parts : tuple of (T, k) array
+        What a unit of every column adds; the largest of several sums counts [MWh].
     limit : (T,) array
         Largest level; inf where there is none [MWh].
     """
@@ -46,7 +46,7 @@ class Accumulator:
     kind: str
     start: float
     keep: float
-    part: FloatArray
+    parts: tuple[FloatArray, ...]
     limit: FloatArray
 
 

@@ -110,31 +110,26 @@ class Storage:
                 block.exclusive.add(block.c[s, t] / most_c + block.d[s, t] / most_d <= 1)
 
     def resource(self, horizon: Horizon, sides: int) -> Resource:
-        r"""Net power ``p`` and an under-estimate ``gain`` of the energy that it stores; no mode is needed.
+        r"""Net power ``p``; what it stores lies between two estimates, so that no charge mode is needed.
 
-        ``gain <= eta_c p`` and ``gain <= p / eta_d`` under-estimate the stored power for the lower limit, ``eta_c p``
-        over-estimates it for the upper one: every point can be run without charging and discharging at once.
+        The energy gained is ``min(eta_c p, p / eta_d)``.  The lower limit takes that itself, a concave function, the
+        upper one its over-estimate ``eta_c p``: every point can be run without charging and discharging at once.
         No energy at the end is asked for but the lower limit, as holding the upper end all day fills the storage.
         """
         periods, hours = horizon.periods, horizon.hours
-        ones = np.ones(periods)
-        low = np.column_stack([-self.discharge_mw * ones, -self.discharge_mw / self.discharging * ones])
-        high = np.column_stack([self.charge_mw * ones, self.charging * self.charge_mw * ones])
-        rows = np.array([[-self.charging, 1.0], [-1.0 / self.discharging, 1.0]])
+        one = np.ones((periods, 1))
         kept = self.keep**hours
-        stored = np.tile([self.charging * hours, 0.0], (periods, 1))
-        left = np.tile([0.0, -hours], (periods, 1))
-        columns = self.inverter.columns(low[:, 0], high[:, 0], sides)
+        stored, drawn = self.charging * hours * one, hours / self.discharging * one
+        columns = self.inverter.columns(np.full(periods, -self.discharge_mw), np.full(periods, self.charge_mw), sides)
         return inverter_resource(
             self.place,
-            (("p", "gain"), low, high, np.array([[1.0, 0.0]]), np.zeros((periods, 2))),
+            (("p",), -self.discharge_mw * one, self.charge_mw * one, np.array([[1.0]]), np.zeros((periods, 1))),
             columns,
             consumer=True,
             scaling=self.scaling,
-            rows=rows,
             accumulators=(
-                Accumulator("energy high", self.e_start, kept, stored, self.e_max * ones),
-                Accumulator("energy low", -self.e_start, kept, left, -self.e_min * ones),
+                Accumulator("energy high", self.e_start, kept, (stored,), np.full(periods, self.e_max)),
+                Accumulator("energy low", -self.e_start, kept, (-stored, -drawn), np.full(periods, -self.e_min)),
             ),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from numbers import Integral
 
 import networkx as nx
 import numpy as np
@@ -64,7 +65,8 @@ def coupling_of(net: pandapowerNet, pcc: tuple[str, int] | None) -> Coupling:
             names = ", ".join(f"{t} {i}" for t, i in sources) or "none"
             raise InputError(f"pcc is not given and the net has {len(sources)} sources ({names}); name one of them.")
         return Coupling(f"{sources[0][0]} {sources[0][1]}", net, sources[0], fingerprint(net))
-    if not (isinstance(pcc, tuple | list) and len(pcc) == 2 and pcc[0] in ("ext_grid", "gen", "trafo", "line")):
+    known = ("ext_grid", "gen", "trafo", "line")
+    if not (isinstance(pcc, tuple | list) and len(pcc) == 2 and pcc[0] in known and isinstance(pcc[1], Integral)):
         raise InputError(f"pcc is {pcc!r}; give ('ext_grid', 0), ('trafo', 0) or ('line', 0).")
     table, index = str(pcc[0]), int(pcc[1])
     if index not in net[table].index:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility import (
     LOADING,
@@ -16,8 +17,9 @@ from adnflex.problems.flexibility import (
     Program,
     build_program,
 )
+from adnflex.problems.flexibility_rows import solve_box, solved
 from adnflex.problems.flexibility_states import Network
-from adnflex.problems.solve_flexibility import BoxAnswer, solved
+from adnflex.problems.solve_flexibility import BoxAnswer
 
 __all__ = ["Binding", "binding_limits", "least_violation"]
 
@@ -56,14 +58,14 @@ class Binding:
 
 def binding_limits(problem: BoxProblem, answer: BoxAnswer, seconds: float) -> list[Binding]:
     """Prices of the limits in the linear model around the states of an answer, the dearest first."""
-    program = build_program(
-        problem, [np.zeros(problem.periods), np.ones(problem.periods)], separable=True, effort=False
-    )
-    found = solved(program, seconds)
+    ends = [np.zeros(problem.periods), np.ones(problem.periods)]
+    try:
+        found = solve_box(problem, ends, seconds, separable=True, effort=False, start=answer.ends.solved)
+    except SolverError:
+        return []
     if found is None:
         return []
-    x, solver = found
-    price = -solver.row_prices()
+    program, x, price = found.program, found.x, -found.row_prices
     total: dict[tuple[int, int, int, int], float] = {}
     for row in np.flatnonzero(price > 1e-9):
         kind, where, t, side = (int(v) for v in program.label[row])
@@ -73,7 +75,7 @@ def binding_limits(problem: BoxProblem, answer: BoxAnswer, seconds: float) -> li
             key = (kind, where, t, side)
             total[key] = total.get(key, 0.0) + float(price[row]) * _unit(problem, kind, where, t, side, scale)
     limits = [_network(problem, answer, key, worth) for key, worth in total.items() if worth > _WORTHLESS]
-    limits += _energies(problem, program, x, -solver.reduced_costs())
+    limits += _energies(problem, program, x, -found.reduced_costs)
     return sorted(limits, key=lambda b: -b.worth)
 
 
@@ -169,9 +171,9 @@ def least_violation(problem: BoxProblem, network: Network, seconds: float) -> li
         return []
     broken = []
     worst: dict[tuple[int, int, int], float] = {}
-    for k in np.flatnonzero(found[0][size:] > 1e-7):
+    for k in np.flatnonzero(found.x[size:] > 1e-7):
         kind, where, t, _ = (int(v) for v in label[soft[k]])
-        amount = float(found[0][size + k])
+        amount = float(found.x[size + k])
         if kind == LOADING:
             amount /= float(network.grid.base_mva * problem.operating[0][t].radius[where])
         else:

@@ -23,7 +23,7 @@ Zeng and Zhao, Operations Research Letters 41(5), 2013, doi:10.1016/j.orl.2013.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -53,12 +53,19 @@ class PeriodRows:
         0 device, 1 voltage low, 2 voltage high, 3 loading.
     where : (r,) array of int
         Resource, node or branch.
+    number : (r,) array of int
+        Position among all rows of the period; the same for every operating point of a topology.
     """
 
     a: FloatArray
     rhs: FloatArray
     kind: NDArray[np.int64]
     where: NDArray[np.int64]
+    number: NDArray[np.int64]
+
+    def only(self, chosen: NDArray[np.bool_]) -> PeriodRows:
+        """Keep some rows."""
+        return PeriodRows(self.a[chosen], self.rhs[chosen], self.kind[chosen], self.where[chosen], self.number[chosen])
 
 
 DEVICE, VOLTAGE_LOW, VOLTAGE_HIGH, LOADING = range(4)
@@ -155,6 +162,10 @@ class BoxProblem:
         Tighter bounds of the columns by side.
     limits : (2, 2) array
         Lowest and highest import, active then reactive [MW, Mvar].
+    alike : bool
+        Whether base and constant import are the same in every topology.
+    active : dict of (int, int) to set of int
+        Numbers of the network rows that mattered so far, by side and period; grows as programs are solved.
     """
 
     grid: Grid
@@ -172,6 +183,8 @@ class BoxProblem:
     margin_s: FloatArray = field(default_factory=lambda: np.zeros((2, 1, 1)))
     near: tuple[FloatArray, FloatArray] | None = None
     limits: FloatArray = field(default_factory=lambda: np.array([[-np.inf, np.inf]] * 2))
+    active: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    alike: bool = True
 
     @property
     def periods(self) -> int:
@@ -264,8 +277,7 @@ def _pruned(
 ) -> PeriodRows:
     """Drop rows that no point within the bounds reaches."""
     most = np.maximum(a, 0) @ high + np.minimum(a, 0) @ low
-    used = most > rhs + 1e-12
-    return PeriodRows(a[used], rhs[used], kind[used], where[used])
+    return PeriodRows(a, rhs, kind, where, np.arange(len(rhs))).only(most > rhs + 1e-12)
 
 
 @dataclass(frozen=True)
@@ -317,11 +329,15 @@ class Program:
     label : (r, 4) array of int
         Of every row: kind (see `PeriodRows`; 4 energy, 5 the box, 6 reactive import), place (resource, node,
         branch), period, side.
+    key : (r, 2) array of int
+        What a row is in every program of the same copies: place of copy and period, number within the period; rows
+        outside the periods are counted with the place -1.
     """
 
     form: ConicForm
     layout: Layout
     label: NDArray[np.int64]
+    key: NDArray[np.int64]
 
 
 ENERGY, OTHER, IMPORT = 4, 5, 6
@@ -337,6 +353,8 @@ class _Rows:
         self.low: list[FloatArray] = []
         self.high: list[FloatArray] = []
         self.label: list[NDArray[np.int64]] = []
+        self.key: list[NDArray[np.int64]] = []
+        self.others = 0
         self.count = 0
 
     def add(
@@ -345,6 +363,7 @@ class _Rows:
         low: FloatArray,
         high: FloatArray,
         label: NDArray[np.int64],
+        key: tuple[int, NDArray[np.int64]] | None = None,
     ) -> None:
         """Add rows; every block is a dense (r, c) array and the columns (c,) that it stands in."""
         for a, columns in blocks:
@@ -355,11 +374,19 @@ class _Rows:
         self.low.append(low)
         self.high.append(high)
         self.label.append(label)
+        if key is None:
+            key = -1, np.arange(self.others, self.others + len(high))
+            self.others += len(high)
+        self.key.append(np.column_stack([np.full(len(high), key[0]), key[1]]))
         self.count += len(high)
 
 
 def build_program(
-    problem: BoxProblem, copies: Sequence[FloatArray], separable: bool = False, effort: bool = True
+    problem: BoxProblem,
+    copies: Sequence[FloatArray],
+    separable: bool = False,
+    effort: bool = True,
+    rows_of: Callable[[int, int], PeriodRows] | None = None,
 ) -> Program:
     """Assemble a program.
 
@@ -373,7 +400,10 @@ def build_program(
         Energy limits on the worst mix of all copies instead of one after another.
     effort : bool
         Whether the small prices that avoid idle reactive power are part of the objective (not in a bound).
+    rows_of : callable, optional
+        Rows of a side and period to be used; by default all.
     """
+    given = problem.rows if rows_of is None else rows_of
     periods, width = problem.periods, len(problem.columns.place)
     layout = Layout(len(copies), periods, width)
     rows = _Rows()
@@ -382,11 +412,12 @@ def build_program(
         for t in range(periods):
             side = int(vertex[t] > 0.5)
             if (side, t) not in cache:
-                cache[side, t] = problem.rows(side, t)
+                cache[side, t] = given(side, t)
             here = cache[side, t]
             label = np.column_stack([here.kind, here.where, np.full(len(here.rhs), t), np.full(len(here.rhs), side)])
             columns = layout.at(c, t) + np.arange(width)
-            rows.add([(here.a, columns)], np.full(len(here.rhs), -np.inf), here.rhs, label)
+            low = np.full(len(here.rhs), -np.inf)
+            rows.add([(here.a, columns)], low, here.rhs, label, (c * periods + t, here.number))
             _couple(problem, rows, layout, columns, t, side)
     more_low, more_high = _box(problem, rows, layout)
     level_low, level_high = _levels(problem, rows, layout, separable)
@@ -415,7 +446,7 @@ def build_program(
         np.zeros((0, 4), dtype=np.int64),
         [],
     )
-    return Program(form, layout, np.vstack(rows.label))
+    return Program(form, layout, np.vstack(rows.label), np.vstack(rows.key))
 
 
 def _copied(problem: BoxProblem, copies: Sequence[FloatArray], which: int) -> list[FloatArray]:
@@ -502,19 +533,19 @@ def _level(
     what: tuple[int, Accumulator, NDArray[np.int64]],
     first: int,
 ) -> None:
-    """``L_t - k L_{t-1} - a x_t >= 0`` for every copy of a group (the start moves to the right-hand side)."""
+    """``L_t - k L_{t-1} - a x_t >= 0`` for every part and copy of a group (the start moves to the other side)."""
     resource, level, columns = what
     periods = problem.periods
     chain = np.eye(periods) - level.keep * np.eye(periods, k=-1)
-    used = np.flatnonzero(np.any(level.part != 0, axis=0))
     start = np.zeros(periods)
     start[0] = level.keep * level.start
     label = np.column_stack(
         [np.full(periods, ENERGY), np.full(periods, resource), np.arange(periods), np.full(periods, group[0])]
     ).astype(np.int64)
     for c in group:
-        blocks = [(chain, first + np.arange(periods))]
-        for j in used:
-            at = np.array([layout.at(c, t) for t in range(periods)]) + columns[j]
-            blocks.append((np.diag(-level.part[:, j]), at))
-        rows.add(blocks, start, np.full(periods, np.inf), label)
+        for part in level.parts:
+            blocks = [(chain, first + np.arange(periods))]
+            for j in np.flatnonzero(np.any(part != 0, axis=0)):
+                at = np.array([layout.at(c, t) for t in range(periods)]) + columns[j]
+                blocks.append((np.diag(-part[:, j]), at))
+            rows.add(blocks, start, np.full(periods, np.inf), label)

@@ -12,12 +12,14 @@ topologies are refuted by the one or two periods in which they are narrow.
 
 from __future__ import annotations
 
+import math
+
 import highspy
 import numpy as np
 
 from adnflex.grid.model import FloatArray
-from adnflex.problems.flexibility import BoxProblem, PeriodRows, build_program
-from adnflex.problems.solve_flexibility import solved
+from adnflex.problems.flexibility import ENERGY, BoxProblem, PeriodRows
+from adnflex.problems.flexibility_rows import solve_box
 
 __all__ = ["PeriodBounds"]
 
@@ -37,16 +39,22 @@ class PeriodBounds:
         periods, width = problem.periods, len(problem.columns.place)
         self.price = np.zeros((2, periods, width))
         self.constant = 0.0
+        self.alike = problem.alike
         self._prices(problem, seconds)
-        # g_t of the devices alone, and of the topology itself
-        self.free = np.array([self._period(problem, t, network=False) for t in range(periods)])
-        self.own = np.array([self._period(problem, t) for t in range(periods)])
-        self.order = np.argsort(self.own - self.free)
+        # g_t of the devices alone, and of the topology itself, by period and side
+        self.free, self.own = np.zeros((2, periods, 2))
+        for t in range(periods):
+            for found, rows in ((self.free, problem.device_rows(t)), (self.own, problem.rows(0, t))):
+                solver = _SmallProgram(rows, *(b[t] for b in problem.bounds()))
+                found[t] = [self._side(problem, t, side, solver) for side in range(2)]
+        narrow = np.argsort((self.own - self.free).reshape(-1))
+        # the ends in which the topology of the prices is held back most are likely to refute another one
+        self.order = [(int(k) // 2, int(k) % 2) for k in narrow]
 
     @property
     def networkless(self) -> float:
-        """Bound of every topology."""
-        return self.constant + float(self.free.sum())
+        """Bound of every topology; inf where what is imported anyway depends on the topology."""
+        return math.inf if not self.alike else self.constant + float(self.free.sum())
 
     def bound(self, problem: BoxProblem, enough: float = -np.inf) -> float:
         """Bound of a topology; it is not looked at further once it is at most `enough`.
@@ -56,60 +64,64 @@ class PeriodBounds:
         float
             -inf where a period has no dispatch at all.
         """
-        total = self.networkless
-        for t in self.order.tolist():
-            total += self._period(problem, t) - self.free[t]
-            self.last = t
-            if total <= enough:
+        total = self.constant + float(self.free.sum())
+        solvers: dict[int, _SmallProgram] = {}
+        for t, side in self.order:
+            if t not in solvers:
+                solvers[t] = _SmallProgram(problem.rows(0, t), *(b[t] for b in problem.bounds()))
+            total += self._side(problem, t, side, solvers[t]) - self.free[t, side]
+            if self.alike and total <= enough:
                 break
         return total
 
     def _prices(self, problem: BoxProblem, seconds: float) -> None:
         """Read the prices of the energy limits off the outer program, and put each where it acts."""
-        program = build_program(problem, [np.zeros(problem.periods), np.ones(problem.periods)], effort=False)
-        found = solved(program, seconds)
+        found = solve_box(problem, [np.zeros(problem.periods), np.ones(problem.periods)], seconds, effort=False)
         if found is None:
             return
-        prices = found[1].row_prices()
-        first = int(np.flatnonzero(program.label[:, 0] == 4)[0]) if np.any(program.label[:, 0] == 4) else 0
+        energy = found.program.label[:, 0] == ENERGY
+        prices, first = found.row_prices[energy], 0
         offset, row = 0, first
         for r in problem.resources:
             columns = slice(offset, offset + len(r.names))
             for level in r.accumulators:
                 for side in range(2):
-                    own = _admissible(prices[row : row + problem.periods], level.keep, level.limit)
-                    self.price[side, :, columns] += own[:, None] * level.part
-                    ahead = np.append(own[1:], 0.0)
+                    count = len(level.parts)
+                    own = prices[row : row + count * problem.periods].reshape(count, problem.periods)
+                    own = _admissible(own, level.keep, level.limit)
+                    for price, part in zip(own, level.parts, strict=True):
+                        self.price[side, :, columns] += price[:, None] * part
+                    total = own.sum(axis=0)
                     tight = np.where(np.isfinite(level.limit), level.limit, 0.0)
                     # as a maximisation: what the limit itself is worth, less what was there at the start
-                    self.constant += float((own - level.keep * ahead) @ tight) - level.keep * level.start * float(
-                        own[0]
-                    )
-                    row += problem.periods
+                    self.constant += float((total - level.keep * np.append(total[1:], 0.0)) @ tight)
+                    self.constant -= level.keep * level.start * float(total[0])
+                    row += count * problem.periods
             offset += len(r.names)
 
-    def _period(self, problem: BoxProblem, t: int, network: bool = True) -> float:
-        """Return g_t: the two ends of a period, each as far out as its prices let it."""
+    def _side(self, problem: BoxProblem, t: int, side: int, solver: _SmallProgram) -> float:
+        """Return how far out the prices let an end of a period be: its part of g_t."""
         worth = problem.weights[t] * problem.hours
         fixed = problem.operating[0][t].import_p * problem.grid.base_mva
-        rows = problem.rows(0, t) if network else problem.device_rows(t)
-        solver = _SmallProgram(rows, *(b[t] for b in problem.bounds()))
+        sign = 1.0 if side else -1.0
+        held = problem.direction == ("down" if side else "up")
         reach = worth * problem.imports(t)
-        total = 0.0
-        for side, sign in ((0, -1.0), (1, 1.0)):
-            held = (problem.direction == "up" and side == 0) or (problem.direction == "down" and side == 1)
-            value = solver.maximise((0.0 if held else sign) * reach - self.price[side, t])
-            total += value + sign * worth * (float(problem.base[t]) if held else fixed)
-        return total
+        value = solver.maximise((0.0 if held else sign) * reach - self.price[side, t])
+        return float(value + sign * worth * (problem.base[t] if held else fixed))
 
 
 def _admissible(prices: FloatArray, keep: float, limit: FloatArray) -> FloatArray:
-    """Nearest prices that give a finite bound: a level without limit has none of its own."""
+    """Nearest prices (parts, T) that give a finite bound: a level without limit has none of its own."""
     own = np.maximum(prices, 0.0)
     ahead = 0.0
-    for t in range(len(own) - 1, -1, -1):
-        own[t] = max(own[t], keep * ahead) if np.isfinite(limit[t]) else keep * ahead
-        ahead = float(own[t])
+    for t in range(own.shape[1] - 1, -1, -1):
+        total = float(own[:, t].sum())
+        wanted = max(total, keep * ahead) if np.isfinite(limit[t]) else keep * ahead
+        if total > 0:
+            own[:, t] *= wanted / total
+        else:
+            own[0, t] = wanted
+        ahead = wanted
     return own
 
 

@@ -56,6 +56,8 @@ class Found:
         How the bound was proven.
     looked_at : int
         Topologies whose box was computed.
+    interrupted : bool
+        Whether Ctrl-C ended the search or the proof.
     """
 
     states: list[Open]
@@ -63,6 +65,7 @@ class Found:
     bound: float
     kind: str
     looked_at: int
+    interrupted: bool = False
 
 
 @dataclass
@@ -97,6 +100,7 @@ class TopologySearch:
     best: tuple[Open, float] | None = None
     bounds: PeriodBounds | None = None
     looked_at: int = 0
+    interrupted: bool = False
     values: dict[Open, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,21 +121,31 @@ class TopologySearch:
         workers : int, optional
             Processes for the proof.
         """
+        try:
+            self._local(starts, seconds)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        if self.best is None:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            return Found([], [], math.inf, "", self.looked_at)
+        bound, kind = self._prove(workers)
+        ranked = sorted(self.values, key=lambda s: -self.values[s])
+        return Found(ranked, [self.values[s] for s in ranked], bound, kind, self.looked_at, self.interrupted)
+
+    def _local(self, starts: Iterable[Open], seconds: float) -> None:
         search = Search(self._evaluate, self._moves, lambda: self.clock.now > seconds)
         for state in dict.fromkeys(starts):
             if self._allowed(state) and not search.stop():
                 branch_exchange(search, state, batch=40)
         if self.best is None:
-            return Found([], [], math.inf, "", self.looked_at)
-        self._tell("branch exchange")
+            return
+        self._tell("branch exchange of boxes")
         if not self._proven(self._networkless()):
             top = self.best[0], Score(0.0, -self.best[1])
-            effort = min(0.25 * seconds, max(seconds - self.clock.now, 0.0))
+            effort = min(0.25 * self.clock.seconds, max(seconds - self.clock.now, 0.0))
             perturbed_search(search, top, effort, np.random.default_rng(self.seed))
             self._tell("perturbed search")
-        bound, kind = self._prove(workers)
-        ranked = sorted(self.values, key=lambda s: -self.values[s])
-        return Found(ranked, [self.values[s] for s in ranked], bound, kind, self.looked_at)
 
     def _tell(self, event: str) -> None:
         value = -math.inf if self.best is None else self.best[1]
@@ -187,7 +201,7 @@ class TopologySearch:
         """Bound every topology: by the devices alone, or tree by tree where there are not too many."""
         bound = self._networkless()
         kind = "no topology offers more than the devices would without a network"
-        if self._proven(bound) or self.best is None or self.bounds is None:
+        if self._proven(bound) or self.interrupted or self.best is None or self.bounds is None:
             return bound, kind
         edges = self._edges()
         count = count_spanning_trees(self.grid.n, edges)
@@ -196,7 +210,7 @@ class TopologySearch:
         try:
             finished = self._enumerate(edges, count, workers)
         except KeyboardInterrupt:
-            finished = None
+            self.interrupted, finished = True, None
         if finished is None:
             return bound, kind
         return finished, f"all {round(count):,} radial topologies, by Lagrangian bounds period by period"

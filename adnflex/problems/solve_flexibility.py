@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy import sparse
 
 from adnflex.algorithms.column_constraint import Generated, generate
 from adnflex.errors import SolverError
 from adnflex.formulations.radial import Operating
 from adnflex.grid.model import FloatArray
-from adnflex.problems.flexibility import BoxProblem, Program, build_program
+from adnflex.problems.flexibility import BoxProblem, build_program
+from adnflex.problems.flexibility_rows import Solved, solve_box
 from adnflex.problems.flexibility_states import Network, Sampled, sample
 from adnflex.problems.flexibility_vertices import Follower
 from adnflex.problems.solve_reconfiguration import Progress
@@ -25,11 +27,14 @@ __all__ = ["BoxAnswer", "Clock", "Ends", "LinearBoxes", "linear_boxes", "prove_s
 _FOLLOWED = 1e-6
 
 # Boxes that differ by less are the same, relative.
-_SAME = 1e-6
+_SAME = 1e-5
 
 # Rounds of the AC correction: free ones, which meet AC fast where the dispatches settle, then ones in which the
 # dispatches may move less and less.
 _FREE_ROUNDS, _ROUNDS = 7, 18
+
+# A round that gains less is the last, relative.
+_SETTLED = 1e-5
 
 # The model has met AC where both ends differ by less [MW].
 _MET = 1e-5
@@ -68,10 +73,6 @@ class Clock:
         """Whether the time is over."""
         return self.now > self.seconds
 
-    def grant(self, seconds: float) -> None:
-        """Make sure that so much time is left, for what an answer cannot do without."""
-        self.seconds = max(self.seconds, self.now + seconds)
-
     def report(self, box: float, bound: float, event: str) -> None:
         """Note the best proven box, the bound, and what happened."""
         row = Progress(self.now, box, bound, event)
@@ -92,6 +93,8 @@ class Ends:
         Weighted size.
     x_lower, x_upper : (T, k) array or None
         Columns of all devices.
+    solved : Solved or None
+        The program's answer.
     """
 
     lower: FloatArray
@@ -99,6 +102,7 @@ class Ends:
     worth: float
     x_lower: FloatArray | None = None
     x_upper: FloatArray | None = None
+    solved: Solved | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ class LinearBoxes:
         Master problems of column and constraint generation.
     settled : bool
         Whether the box with foresight is proven to hold and largest.
+    outer : Solved or None
+        Answer of the outer program.
     """
 
     separable: Ends
@@ -124,17 +130,7 @@ class LinearBoxes:
     bound: float
     iterations: int
     settled: bool
-
-
-def solved(program: Program, seconds: float) -> tuple[FloatArray, LinearSolver] | None:
-    """Solve a linear program; None where it is infeasible."""
-    solver = LinearSolver(program.form)
-    answer = solver.solve(seconds)
-    if answer.status == "infeasible" or (answer.x is None and answer.status != "time_limit"):
-        return None
-    if answer.x is None or answer.status != "optimal":
-        raise SolverError(f"a linear program of the box ended with '{answer.status}'; give more time_limit.")
-    return answer.x, solver
+    outer: Solved | None = None
 
 
 def _vertices(problem: BoxProblem) -> list[FloatArray]:
@@ -146,8 +142,10 @@ def worth(problem: BoxProblem, lower: FloatArray, upper: FloatArray) -> float:
     return float(problem.weights @ (upper - lower) * problem.hours)
 
 
-def separable_box(problem: BoxProblem, seconds: float, even: bool = False) -> Ends | None:
-    """Return the largest causal box; None where there is none.
+def separable_box(problem: BoxProblem, seconds: float, even: bool = False, start: Solved | None = None) -> Ends | None:
+    """Return the largest box that mixing two dispatches hour by hour follows; None where there is none.
+
+    A policy that looks back, but not ahead, may promise a little more (docs: theory).
 
     Parameters
     ----------
@@ -157,24 +155,21 @@ def separable_box(problem: BoxProblem, seconds: float, even: bool = False) -> En
         Time limit [s].
     even : bool
         Of all largest boxes, the one whose narrowest period is widest.
+    start : Solved, optional
+        Answer around other states, to begin with.
     """
-    program = build_program(problem, _vertices(problem), separable=True)
-    found = solved(program, seconds)
+    found = solve_box(problem, _vertices(problem), seconds, separable=True, start=start)
     if found is None:
         return None
-    x = found[0]
-    if even:
-        x = _evened(problem, program, x, seconds)
-    lay = program.layout
+    x = _evened(problem, found, seconds) if even else found.x
+    lay = found.program.layout
     lower, upper = x[lay.lower], x[lay.upper]
-    return Ends(lower, upper, worth(problem, lower, upper), lay.dispatch(x, 0), lay.dispatch(x, 1))
+    return Ends(lower, upper, worth(problem, lower, upper), lay.dispatch(x, 0), lay.dispatch(x, 1), found)
 
 
-def _evened(problem: BoxProblem, program: Program, x: FloatArray, seconds: float) -> FloatArray:
+def _evened(problem: BoxProblem, found: Solved, seconds: float) -> FloatArray:
     """Keep the objective and make the narrowest period as wide as possible."""
-    from scipy import sparse
-
-    form, lay = program.form, program.layout
+    form, lay, x = build_program(problem, _vertices(problem), separable=True).form, found.program.layout, found.x
     size = form.a.shape[1]
     periods = problem.periods
     here = np.arange(periods)
@@ -202,15 +197,16 @@ def _evened(problem: BoxProblem, program: Program, x: FloatArray, seconds: float
     return x if answer.x is None else answer.x[:size]
 
 
-def outer_box(problem: BoxProblem, vertices: Sequence[FloatArray], seconds: float) -> Ends | None:
+def outer_box(
+    problem: BoxProblem, vertices: Sequence[FloatArray], seconds: float, start: Solved | None = None
+) -> Ends | None:
     """Return the largest box that holds at some vertices: a bound from above; None where there is none."""
-    program = build_program(problem, vertices, effort=False)
-    found = solved(program, seconds)
+    found = solve_box(problem, vertices, seconds, effort=False, start=start)
     if found is None:
         return None
-    lay = program.layout
-    lower, upper = found[0][lay.lower], found[0][lay.upper]
-    return Ends(lower, upper, worth(problem, lower, upper))
+    lay = found.program.layout
+    lower, upper = found.x[lay.lower], found.x[lay.upper]
+    return Ends(lower, upper, worth(problem, lower, upper), solved=found)
 
 
 def linear_boxes(problem: BoxProblem, clock: Clock, seed: int = 0, even: bool = False) -> LinearBoxes | None:
@@ -229,12 +225,16 @@ def linear_boxes(problem: BoxProblem, clock: Clock, seed: int = 0, even: bool = 
         inner = Ends(outer.lower * math.nan, outer.upper * math.nan, -math.inf)
     clock.report(inner.worth, outer.worth, "causal box")
     if outer.worth - inner.worth <= _SAME * max(abs(outer.worth), 1e-9):
-        return LinearBoxes(inner, inner, max(outer.worth, inner.worth), 0, True)
-    found = _foresighted(problem, clock, seed, inner.worth)
+        return LinearBoxes(inner, inner, max(outer.worth, inner.worth), 0, True, outer.solved)
+    try:
+        found = _foresighted(problem, clock, seed, inner.worth)
+    except SolverError:
+        # out of time in a linear program: what is proven stays proven
+        return LinearBoxes(inner, inner, outer.worth, 0, False, outer.solved)
     box = found.box
     if not found.holds and inner.worth > -math.inf:
         box = _between(problem, inner, found.box, clock)
-    return LinearBoxes(inner, box, found.bound, found.iterations, found.holds)
+    return LinearBoxes(inner, box, found.bound, found.iterations, found.holds, outer.solved)
 
 
 def _foresighted(problem: BoxProblem, clock: Clock, seed: int, proven: float) -> Generated[Ends]:
@@ -356,7 +356,7 @@ def prove_states(
         value = worth(problem, answer.lower, answer.upper) if answer.holds else -math.inf
         clock.report(value if best is None else max(value, _worth_of(problem, best)), math.nan, f"AC round {k + 1}")
         if answer.holds and (best is None or value > _worth_of(problem, best)):
-            settled = damped and best is not None and value < _worth_of(problem, best) * (1 + 1e-5)
+            settled = best is not None and value < _worth_of(problem, best) + _SETTLED * abs(value)
             best = answer
             if settled or off < _MET:
                 break
@@ -373,7 +373,7 @@ def prove_states(
             margin_s=margin_s.copy(),
             near=_near(problem, ends, 0.5 ** (damped + 1)) if damped else None,
         )
-        new = separable_box(problem, clock.left, even)
+        new = separable_box(problem, clock.left, even, ends.solved)
         if new is None:
             return best
         ends = new

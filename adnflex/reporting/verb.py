@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adnflex.reporting.dispatch import dispatch_report
+from adnflex.reporting.flexibility import flexibility_report, is_flexibility
 from adnflex.reporting.reconfiguration import reconfiguration_report
 from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan
+from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.results.region import Region, RegionCheck
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -17,8 +20,13 @@ __all__ = ["report"]
 
 
 def report(
-    plan: Plan | DispatchPlan | Sequence[DispatchPlan],
-    check: Check | DispatchCheck | Sequence[DispatchCheck | None] | None,
+    plan: Plan | DispatchPlan | Flexibility | Sequence[DispatchPlan] | Sequence[Flexibility | Region],
+    check: Check
+    | DispatchCheck
+    | FlexibilityCheck
+    | Sequence[DispatchCheck | None]
+    | Sequence[FlexibilityCheck | RegionCheck | None]
+    | None,
     path: str | Path,
     net: pandapowerNet | None = None,
 ) -> Path:
@@ -26,11 +34,13 @@ def report(
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan or sequence of DispatchPlan
-        The plan: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the first.
-    check : Check, DispatchCheck, sequence of DispatchCheck, or None
-        Its AC check, or their checks in the same order. None reports what was not validated, and the first line
-        says so.
+    plan : Plan, DispatchPlan, Flexibility, or sequence
+        The plan: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the first;
+        or the flexibility at the point of common coupling, alone or after that of the present topology, with its
+        regions of active and reactive power where there are any.
+    check : Check, DispatchCheck, FlexibilityCheck, sequence, or None
+        Its AC check, or their checks in the same order; of flexibility before and after, the check of the latter
+        is enough. None reports what was not validated, and the first line says so.
     path : str or pathlib.Path
         File to write; an existing one is replaced.
     net : pandapowerNet, optional
@@ -54,6 +64,8 @@ def report(
     ...     report(*example(), path=f"{folder}/report.html").name
     'report.html'
     """
+    if is_flexibility(plan):
+        return flexibility_report(plan, check, path, net)  # type: ignore[arg-type]
     if isinstance(plan, DispatchPlan) or (isinstance(plan, Sequence) and not isinstance(plan, str | bytes)):
         return dispatch_report(plan, check, path, net)  # type: ignore[arg-type]
     return reconfiguration_report(plan, check, path, net)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ All are frozen, made of DataFrames under the caller's pandapower indices, and pl
 from adnflex.results.dispatch import DispatchCheck, DispatchPlan
 from adnflex.results.flexibility import Box, Disaggregation, Flexibility, FlexibilityCheck
 from adnflex.results.reconfiguration import Check, Plan
+from adnflex.results.region import Region, RegionCheck
 from adnflex.results.versions import versions
 
 __all__ = [
@@ -17,5 +18,7 @@ __all__ = [
     "Flexibility",
     "FlexibilityCheck",
     "Plan",
+    "Region",
+    "RegionCheck",
     "versions",
 ]

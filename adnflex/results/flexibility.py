@@ -36,14 +36,14 @@ class Box:
     Attributes
     ----------
     kind : str
-        ``separable`` (every hour is followed without knowledge of later ones) or ``foresighted`` (the whole
-        trajectory is known before the first hour).
+        ``separable`` (every hour mixes two dispatches by its own value, without knowledge of later ones) or
+        ``foresighted`` (the whole trajectory is known before the first hour).
     limits : pandas.DataFrame
         Index: period; ``lower_mw``, ``upper_mw`` [MW], import positive.
     total_mwh : float
         Sum of the widths times the hours [MWh].
     bound_mwh : float
-        No box of this kind in the linear model is larger [MWh].
+        No box of this kind in the linear model is worth more [MWh, weighted where there are weights].
     status : str
         ``optimal`` or ``time_limit``.
     iterations : int
@@ -94,11 +94,11 @@ class Flexibility:
     pcc : str
         The coupling point, e.g. ``ext_grid 0``; import (into the network) counts positive.
     hours_per_period, start_hour : float
-        Length of a period, clock hour at which period 0 begins [h].
+        Length of a period, clock hour at which row 0 of the time index begins [h].
     box : pandas.DataFrame
         Index: period; ``lower_mw``, ``upper_mw``, ``base_mw`` (import if nothing is asked for) [MW].
     objective : float
-        Weighted size of the causal box of the linear model [MWh, or money where weights are prices].
+        Weighted size of the separable box of the linear model [MWh, or money where weights are prices].
     bound : float
         No box of the linear model is worth more, causal or not, and in no topology that may be chosen.
     gap : float
@@ -149,6 +149,9 @@ class Flexibility:
         ``scaling``.
     inputs : pandas.DataFrame
         The series used, by period (see `DispatchPlan.inputs`).
+    positions : pandas.DataFrame
+        Taps and steps chosen for the whole horizon: ``table``, ``column``, ``index``, ``before``, ``after``; empty
+        where they were not searched.
     topology, coordinates : pandas.DataFrame
         For drawing (see `Plan`).
     """
@@ -188,6 +191,7 @@ class Flexibility:
     versions: dict[str, str] = field(default_factory=versions)
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    positions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def lower_mw(self) -> pd.Series:
@@ -334,6 +338,12 @@ class Flexibility:
             trajectory[period] = import_mw
         return Follow(self, net).write(self.disaggregate(trajectory).setpoints.loc[period])
 
+    def switched(self, net: pandapowerNet) -> pandapowerNet:
+        """Return a copy of `net` with the switch states, its set-points as they were; `net` itself is untouched."""
+        from adnflex.grid import apply_switches
+
+        return apply_switches(net, self.switches, self.fingerprint)
+
     def summary(self) -> str:
         """Return a few lines for the terminal."""
         low, high = self.lower_mw, self.upper_mw
@@ -348,6 +358,10 @@ class Flexibility:
             closed = self.switches["closed_after"].astype(bool)
             opened = [f"{e} {i}" for e, i in self.switches.loc[~closed, ["element", "index"]].itertuples(index=False)]
             lines.append(f"open: {', '.join(opened) or 'none'} ({self.operations} switching operations)")
+        if len(self.positions):
+            moved = self.positions[self.positions["before"] != self.positions["after"]]
+            words = [f"{r.table} {r.index_} {r.column} {r.after:g}" for r in _named(moved)]
+            lines.append(f"positions: {', '.join(words) or 'as they are'}")
         if len(self.comparison):
             lines.extend(
                 f"{row.Index}: {row.total_mwh:.4f} MWh ({row.change_percent:+.2f} %), open {row.open}"
@@ -377,6 +391,10 @@ class Flexibility:
         """
         fields = {item.name for item in dataclasses.fields(cls)}
         return read_plan(path, _FORMAT, fields, lambda content: cls(**_restored(content)), "Flexibility.save")
+
+
+def _named(rows: pd.DataFrame) -> Any:
+    return rows.rename(columns={"index": "index_"}).itertuples(index=False)
 
 
 def _restored(content: dict[str, Any]) -> dict[str, Any]:
@@ -471,7 +489,9 @@ class FlexibilityCheck:
         """Return a few lines for the terminal."""
         lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
         if self.certificate is not None:
-            lines.append(f"certificate: at most {self.certificate:.4%} below the largest box of the linear model")
+            lines.append(
+                f"certificate: at most {self.certificate:.4%} below the largest box of this topology (linear around AC)"
+            )
         lines.extend(
             f"{row.kind}: worst in period {row.period} at {row.element} {row.where} = {row.value:.5g} {row.unit}, "
             f"limit {row.limit:.5g}"

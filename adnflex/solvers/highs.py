@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
@@ -84,6 +85,33 @@ class LinearSolver:
         one = x[k] > 0.5
         row = sparse.csr_matrix((np.where(one, -1.0, 1.0), (np.zeros(len(k), int), k)), shape=(1, len(x)))
         self.add_rows(row, np.array([1.0 - one.sum()]), np.array([np.inf]))
+
+    def basis(self) -> Any:
+        """Return the basis of the last linear solve."""
+        return self.highs.getBasis()
+
+    def begin_with(self, basis: Any, rows: NDArray[np.int64]) -> None:
+        """Begin with the basis of another program of the same columns.
+
+        Parameters
+        ----------
+        basis : HighsBasis
+            That basis.
+        rows : (m,) array of int
+            For every row here its row there, -1 where it is new.
+        """
+        new = highspy.HighsBasis()
+        new.col_status = list(basis.col_status)
+        there = list(basis.row_status)
+        free = highspy.HighsBasisStatus.kBasic
+        new.row_status = [there[k] if k >= 0 else free for k in rows.tolist()]
+        new.valid = True
+        # one that is not square is repaired or refused by the solver, which then starts anew
+        self.highs.setBasis(new)
+
+    def use(self, method: str) -> None:
+        """Choose how linear programs are solved: ``choose``, ``simplex`` or ``ipm`` (with crossover to a vertex)."""
+        self.highs.setOptionValue("solver", method)
 
     def set_bounds(self, columns: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
         """Change the bounds of some columns; the next solve begins from the last basis."""

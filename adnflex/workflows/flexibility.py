@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
 from adnflex.errors import Infeasible, InputError
 from adnflex.grid import switch_table
-from adnflex.grid.model import BoolArray
+from adnflex.grid.identity import fingerprint
+from adnflex.grid.model import BoolArray, FloatArray
 from adnflex.grid.profiles import Profiles
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.explain_flexibility import Broken, least_violation
 from adnflex.problems.flexibility import BoxProblem
 from adnflex.problems.flexibility_states import Network
-from adnflex.problems.solve_flexibility import BoxAnswer, Clock, LinearBoxes, linear_boxes, prove_states
+from adnflex.problems.solve_flexibility import BoxAnswer, Clock, LinearBoxes, linear_boxes, prove_states, separable_box
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.results.flexibility import Flexibility
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study
 from adnflex.workflows.flexibility_tables import flexibility_tables
+from adnflex.workflows.flexible_positions import position_table, search_positions, with_positions
 from adnflex.workflows.reconfigure import check_effort
 
 __all__ = ["Solved", "flexibility", "solve_state"]
@@ -71,6 +75,7 @@ def flexibility(
     final_energy: str | float = "free",
     tie_break: str = "none",
     sides: int = 16,
+    positions: str = "fixed",
     time_limit: float = 60.0,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
@@ -106,6 +111,9 @@ def flexibility(
         ``none``, or ``even``: of all largest boxes the one whose narrowest period is widest.
     sides : int
         Sides of the polygons that stand for ratings (16 loses up to 1.9 % of a rating, 64 up to 0.12 %).
+    positions : str
+        ``fixed``: tap changers and capacitor banks stay as they are; ``search``: those that are ``controllable`` are
+        moved step by step, for the whole horizon, while that enlarges the box of the linear model.
     time_limit : float
         Time limit [s].
     seed : int
@@ -130,20 +138,59 @@ def flexibility(
     >>> from adnflex import networks
     >>> flex = flexibility(networks.load("park33_flexibility"), periods=[10, 14])
     >>> round(flex.separable.total_mwh, 3), round(flex.total_mwh, 2), flex.status
-    (7.758, 7.79, 'optimal')
+    (7.758, 7.88, 'optimal')
     """
     clock = Clock(time_limit, progress)
     check_effort(1e-4, time_limit)
     if tie_break not in ("none", "even"):
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
+    if positions not in ("fixed", "search"):
+        raise InputError(f"positions is {positions!r}; give 'fixed' or 'search'.")
     wishes = Wishes(pcc, vm_limits, weights, direction, required_mw, base_mw, reactive_power, final_energy, sides)
-    study = read_flexibility_study(
-        net, wishes, profiles=profiles, periods=periods, hours_per_period=hours_per_period, start_hour=start_hour
+    read = partial(
+        read_flexibility_study,
+        wishes=wishes,
+        profiles=profiles,
+        periods=None if periods is None else list(periods),
+        hours_per_period=hours_per_period,
+        start_hour=start_hour,
     )
-    closed = study.study.grid.closed
-    solved = solve_state(study, closed, clock, seed, tie_break == "even")
-    options = asked(wishes, tie_break, time_limit, seed)
-    return flexibility_of(net, study, solved, clock, options, name)
+    study = read(net)
+    options = asked(wishes, tie_break, time_limit, seed, positions=positions)
+    if positions == "fixed":
+        solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even")
+        return flexibility_of(net, study, solved, clock, options, name)
+
+    def value_of(trial: pandapowerNet) -> float:
+        if clock.spent:
+            return -math.inf
+        there = read(trial)
+        box = separable_box(there.problem(there.network(there.study.grid.closed)), clock.left)
+        clock.report(-math.inf if box is None else box.worth, math.nan, "positions")
+        return -math.inf if box is None else box.worth
+
+    written, looked_at = search_positions(net, study.study.devices, value_of)
+    moved = with_positions(net, written)
+    study = read(moved)
+    solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even")
+    found = flexibility_of(net, study, solved, clock, options, name)
+    ends = [_with_columns(table, written) for table in (found.setpoints_lower, found.setpoints_upper)]
+    note = f"positions of taps and banks: {looked_at} combinations looked at, one step at a time; no bound over all."
+    return replace(
+        found,
+        positions=position_table(net, written),
+        setpoints_lower=ends[0],
+        setpoints_upper=ends[1],
+        fingerprint=fingerprint(net),
+        notes=(*found.notes, note),
+    )
+
+
+def _with_columns(table: pd.DataFrame, written: Mapping[tuple[str, str, int], float]) -> pd.DataFrame:
+    """Put constant set-points beside those of the devices."""
+    more = pd.DataFrame({k: np.full(len(table), v) for k, v in enumerate(written.values())}, index=table.index)
+    more.columns = pd.MultiIndex.from_tuples(list(written), names=table.columns.names)
+    return pd.concat([table, more], axis=1)
 
 
 def asked(wishes: Wishes, tie_break: str, time_limit: float, seed: int, **more: Any) -> dict[str, Any]:
@@ -199,11 +246,14 @@ def solve_state(
         If there is no box.
     """
     network = study.network(closed, adjacency)
-    problem = study.problem(network, study.base(network))
-    _require_base(problem)
+    base = study.base(network)
+    _require_base(study, base)
+    problem = study.problem(network)
     boxes = linear_boxes(problem, clock, seed, even)
     if boxes is None or boxes.separable.x_lower is None:
         raise _infeasible(study, problem, network, clock)
+    # from here on the base is that of AC power flow
+    problem = replace(problem, base=base)
     answer = prove_states(problem, network, boxes.separable, clock, _SHARES, even)
     if answer is None:
         raise Infeasible(
@@ -215,14 +265,12 @@ def solve_state(
     return Solved(network, problem, boxes, answer)
 
 
-def _require_base(problem: BoxProblem) -> None:
-    if problem.direction == "both" and not np.isfinite(problem.required).any():
-        return
-    missing = np.flatnonzero(np.isnan(problem.base))
-    if len(missing):
+def _require_base(study: FlexibilityStudy, base: FloatArray) -> None:
+    if study.asks and np.isnan(base).any():
+        period = study.periods[int(np.flatnonzero(np.isnan(base))[0])]
         raise InputError(
-            f"base_mw: power flow has no solution in period {int(missing[0])} if nothing is asked of the devices; give "
-            "base_mw, or direction='both'."
+            f"base_mw: power flow has no solution in period {period} if nothing is asked of the devices; give base_mw, "
+            "or direction='both'."
         )
 
 
@@ -258,8 +306,6 @@ def _sentence(study: FlexibilityStudy, broken: Broken) -> str:
 
 def _too_much(study: FlexibilityStudy, problem: BoxProblem, clock: Clock) -> str:
     """Say how much of what is asked around the base schedule can be had."""
-    from dataclasses import replace
-
     free = replace(problem, direction="both", required=np.full((2, problem.periods), -math.inf))
     boxes = linear_boxes(free, clock)
     if boxes is None:
@@ -319,7 +365,7 @@ def flexibility_of(
         "net_name": name or (net.get("name") or "") or "net",
         "pcc": study.coupling.name,
         "hours_per_period": study.study.horizon.hours,
-        "start_hour": study.study.horizon.start_hour,
+        "start_hour": (study.study.horizon.start_hour - study.periods[0] * study.study.horizon.hours) % 24,
         "switches": switch_table(study.study.grid, solved.network.closed.tolist()).iloc[:0],
         "solver": "HiGHS",
         "options": options,

@@ -132,20 +132,27 @@ class FlexibilityStudy:
             self.still,
         )
 
-    def problem(self, network: Network, base: FloatArray) -> BoxProblem:
+    @property
+    def asks(self) -> bool:
+        """Whether the box has to lie in some way around the base schedule."""
+        return self.wishes.direction != "both" or self.wishes.required_mw is not None
+
+    def problem(self, network: Network, base: FloatArray | None = None) -> BoxProblem:
         """Return the linear model of one radial state.
 
         Parameters
         ----------
         network : Network
             The state.
-        base : (T,) array
-            Import if nothing is asked for [MW].
+        base : (T,) array, optional
+            Import if nothing is asked for [MW]; by default that of the model itself, which has no losses.
         """
         tree: TreeMap = network.tree()
         horizon = self.study.horizon
         operating = _Lossless(network, tree, horizon.periods)
         shape = (2, horizon.periods)
+        if base is None:
+            base = self._lossless_base(network, operating)
         required = np.full(shape, -math.inf)
         if self.wishes.required_mw is not None:
             required = np.stack([_series(w, horizon.periods, "required_mw") for w in self.wishes.required_mw])
@@ -167,7 +174,23 @@ class FlexibilityStudy:
                     [self.connection.q_min, self.connection.q_max],
                 ]
             ),
+            alike=len(network.grid.roots) == 1 and not (self.asks and self.wishes.base_mw is not None),
         )
+
+    def _lossless_base(self, network: Network, operating: Sequence[Operating]) -> FloatArray:
+        """Import without losses if nothing is asked for; a base of the caller's less the losses of that state [MW]."""
+        c, periods = self.columns, self.study.horizon.periods
+        if not self.asks:
+            return np.full(periods, math.nan)
+        mine = network.tree().imports[c.place]
+        idle = np.hstack([r.idle for r in self.resources])
+        found = np.array(
+            [operating[t].import_p * network.grid.base_mva + (mine * c.p[t]) @ idle[t] for t in range(periods)]
+        )
+        if self.wishes.base_mw is None:
+            return np.asarray(found)
+        lost = replace(self, wishes=replace(self.wishes, base_mw=None)).base(network) - found
+        return np.asarray(_series(self.wishes.base_mw, periods, "base_mw") - np.nan_to_num(lost))
 
     @property
     def weights(self) -> FloatArray:
@@ -205,14 +228,22 @@ class _Lossless(Sequence[Operating]):
         return self._known[t]
 
 
+def _numbers(values: ArrayLike, name: str) -> FloatArray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is {values!r}; give one number, or one for each period.") from error
+
+
 def _series(values: ArrayLike, periods: int, name: str) -> FloatArray:
-    array = np.asarray(values, dtype=float)
+    array = _numbers(values, name)
     if array.ndim == 0:
         array = np.full(periods, float(array))
     if array.shape != (periods,):
         raise InputError(f"{name} has the shape {array.shape}; give one number, or one for each of {periods} periods.")
-    if np.isnan(array).any():
-        raise InputError(f"{name} is NaN in period {int(np.flatnonzero(np.isnan(array))[0])}; give a number.")
+    odd = np.flatnonzero(~np.isfinite(array))
+    if len(odd):
+        raise InputError(f"{name} is {array[odd[0]]} in period {int(odd[0])}; give a finite number.")
     return array
 
 
@@ -292,11 +323,13 @@ def _check(wishes: Wishes) -> None:
     if not (isinstance(wishes.sides, int) and wishes.sides >= 8 and wishes.sides % 4 == 0):
         faults.append(f"sides is {wishes.sides!r}; give a multiple of 4 from 8 on, e.g. 16 or 64.")
     end = wishes.final_energy
-    if not (end in ("free", "initial") or (isinstance(end, int | float) and 0 <= end <= 100)):
+    number = isinstance(end, int | float) and not isinstance(end, bool)
+    if not (end in ("free", "initial") or (number and 0 <= float(end) <= 100)):
         faults.append(f"final_energy is {end!r}; give 'free', 'initial' or percent of max_e_mwh (0 to 100).")
-    if wishes.required_mw is not None and len(tuple(wishes.required_mw)) != 2:
-        faults.append("required_mw: give two widths, (below the base, above the base) [MW].")
-    if wishes.weights is not None and not np.all(np.asarray(wishes.weights, dtype=float) >= 0):
+    pair = wishes.required_mw
+    if pair is not None and not (isinstance(pair, tuple | list) and len(pair) == 2):
+        faults.append(f"required_mw is {pair!r}; give two widths, (below the base, above the base) [MW].")
+    if wishes.weights is not None and not np.all(_numbers(wishes.weights, "weights") >= 0):
         faults.append("weights: give numbers of 0 or more.")
     if faults:
         raise InputError(faults)
@@ -340,10 +373,16 @@ def _notes(study: Study) -> list[str]:
     for d in study.devices:
         if isinstance(d, TapChanger | CapacitorBank):
             what = "tap_pos" if isinstance(d, TapChanger) else "step"
-            notes.append(f"{d.place} keeps its present {what}; it is no part of the box.")
+            notes.append(f"{d.place} keeps one {what} over the horizon, {_position(d):g}.")
         elif isinstance(d, ElectricVehicles):
             notes.append(f"{d.place}: vehicles draw what their profile says, as net.ev does not list them one by one.")
     return notes
+
+
+def _position(device: TapChanger | CapacitorBank) -> float:
+    if isinstance(device, TapChanger):
+        return float(device.positions[0, device.initial])
+    return float(device.steps[device.initial])
 
 
 def fixed_setpoints(found: FlexibilityStudy) -> dict[tuple[str, str, int], FloatArray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Storage
+from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.problems.explain_flexibility import Binding, binding_limits, measured
 from adnflex.problems.flexibility import LOADING, VOLTAGE_HIGH, VOLTAGE_LOW, BoxProblem
@@ -24,6 +26,9 @@ __all__ = ["binding_table", "flexibility_tables", "relieved_table"]
 _BINDING = ["period", "side", "kind", "element", "index", "value", "limit", "unit", "worth_mwh"]
 _KINDS = {"voltage low": VOLTAGE_LOW, "voltage high": VOLTAGE_HIGH, "loading": LOADING}
 _SIDES = ("lower", "upper")
+
+# Time that the last two linear programs have, whatever came before [s].
+_LEAST_SECONDS = 20.0
 
 
 def flexibility_tables(
@@ -57,12 +62,12 @@ def flexibility_tables(
     index = pd.Index(study.periods, name="period")
     lower, upper = _trimmed(problem, answer)
     box = pd.DataFrame({"lower_mw": lower, "upper_mw": upper, "base_mw": problem.base}, index=index)
-    corrected = outer_box(answer.problem, [np.zeros(problem.periods), np.ones(problem.periods)], clock.left)
+    corrected = _corrected_bound(answer, boxes, max(clock.left, _LEAST_SECONDS))
     setpoints = [_setpoints(study, problem, x, index) for x in (answer.ends.x_lower, answer.ends.x_upper)]
     topology, coordinates = drawing_tables(net, None)
     value = worth(problem, lower, upper)
     # the corrected model is that of these states: what rounding leaves between both is no gap
-    bound = value if corrected is None else max(corrected.worth, value)
+    bound = max(corrected, value)
     settled = boxes.settled and not clock.spent
     return {
         "box": box,
@@ -76,7 +81,7 @@ def flexibility_tables(
         "foresighted": _box(
             "foresighted", boxes.foresighted, boxes.bound, boxes.settled, boxes.iterations, problem, index
         ),
-        "binding": binding_table(study, binding_limits(answer.problem, answer, clock.left)),
+        "binding": binding_table(study, binding_limits(answer.problem, answer, max(clock.left, _LEAST_SECONDS))),
         "setpoints_lower": setpoints[0],
         "setpoints_upper": setpoints[1],
         "energy": _energy(study, problem, answer, index),
@@ -95,6 +100,16 @@ def flexibility_tables(
         "topology": topology,
         "coordinates": coordinates,
     }
+
+
+def _corrected_bound(answer: BoxAnswer, boxes: LinearBoxes, seconds: float) -> float:
+    """Return what no box around the states of an answer exceeds; inf where time did not suffice."""
+    ends = [np.zeros(answer.problem.periods), np.ones(answer.problem.periods)]
+    try:
+        found = outer_box(answer.problem, ends, seconds, boxes.outer)
+    except SolverError:
+        return math.inf
+    return -math.inf if found is None else found.worth
 
 
 def _trimmed(problem: BoxProblem, answer: BoxAnswer) -> tuple[FloatArray, FloatArray]:

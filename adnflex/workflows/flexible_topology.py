@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
 from adnflex.errors import Infeasible, InputError
-from adnflex.grid import Grid, switch_table
+from adnflex.grid import switch_table
 from adnflex.grid.model import BoolArray
 from adnflex.grid.profiles import Profiles
 from adnflex.grid.topology import Adjacency, must_close
@@ -24,6 +24,7 @@ from adnflex.problems.flexibility import BoxProblem
 from adnflex.problems.search_flexibility import Found, TopologySearch, closed_of, least_loss_state
 from adnflex.problems.solve_flexibility import Clock, separable_box
 from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.reporting.layout import drawing_tables
 from adnflex.results.flexibility import Flexibility
 from adnflex.workflows.flexibility import Solved, asked, flexibility_of, solve_state
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study, study_of
@@ -37,8 +38,8 @@ Open = frozenset[int]
 # Topologies whose boxes are run in exact power flow, best of the linear model first.
 _CANDIDATES = 3
 
-# Time for the AC runs, whatever the search took [s].
-_AC_SECONDS = 20.0
+# Time for the AC runs of a topology, whatever the search took [s].
+_AC_SECONDS = 10.0
 
 # Share of the best box within which the runners-up may overtake it by AC.
 _CLOSE = 0.01
@@ -52,12 +53,8 @@ class ProblemOf:
     adjacency: Adjacency
 
     def __call__(self, closed: BoolArray) -> BoxProblem:
-        """Return the problem of a state; a base that is needed follows the state."""
-        network = self.study.network(closed, self.adjacency)
-        periods = self.study.study.horizon.periods
-        asks = self.study.wishes.direction != "both" or self.study.wishes.required_mw is not None
-        base = self.study.base(network) if asks else np.full(periods, math.nan)
-        return self.study.problem(network, base)
+        """Return the problem of a state."""
+        return self.study.problem(self.study.network(closed, self.adjacency))
 
 
 def reconfigure_for_flexibility(
@@ -143,7 +140,6 @@ def reconfigure_for_flexibility(
     adjacency = Adjacency(grid)
     others = _others(study, adjacency, compare, clock)
     found = _search(study, adjacency, others, max_operations, gap, search_time, workers, seed, clock)
-    clock.grant(_AC_SECONDS)
     boxes = {state: _solved_or_none(study, adjacency, state, clock) for state in others.values()}
     solved, state = _proven(study, adjacency, found, boxes, max_operations, clock, seed, tie_break == "even")
     options = asked(
@@ -234,12 +230,12 @@ def _proven(
             best = box, state
     for rank, (state, value) in enumerate(zip(found.states, found.values, strict=True)):
         near = value >= found.values[0] - _CLOSE * abs(found.values[0])
-        if best is not None and (rank >= _CANDIDATES or not near or (clock.spent and rank > 0)):
+        if best is not None and (rank >= _CANDIDATES or not near):
             break
         if state in boxes and not even:
             continue
         try:
-            solved = solve_state(study, closed_of(grid, state), clock, seed, even, adjacency)
+            solved = solve_state(study, closed_of(grid, state), _ac_clock(clock), seed, even, adjacency)
         except Infeasible as error:
             failure = failure or error
             continue
@@ -261,6 +257,11 @@ def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Clock, seed: 
     except Infeasible as error:
         return Infeasible(f"no radial switch state that was tried has a box; in one of them: {error}", None, False)
     return Infeasible("no radial switch state that was tried has a box; give more time_limit.", None, False)
+
+
+def _ac_clock(clock: Clock) -> Clock:
+    """Return a clock of its own for one topology; an answer cannot do without."""
+    return Clock(max(clock.left, _AC_SECONDS))
 
 
 def _size(solved: Solved) -> float:
@@ -307,26 +308,29 @@ def _compared(
     progress = pd.DataFrame(
         [(r.seconds, r.incumbent, r.bound, r.event) for r in clock.rows], columns=best.progress.columns
     )
+    switches = switch_table(grid, closed_of(grid, state).tolist())
+    topology, coordinates = drawing_tables(study.coupling.net, switches)
     return replace(
         best,
-        switches=switch_table(grid, closed_of(grid, state).tolist()),
+        switches=switches,
         comparison=comparison,
         bands=frame,
         relieved=relieved,
         bound=bound,
         gap=gap,
         bound_kind=found.kind,
-        status="optimal" if settled else "time_limit",
+        status="optimal" if settled else "interrupted" if found.interrupted else "time_limit",
         progress=progress,
         seconds=clock.now,
         solver=f"HiGHS, branch exchange over {found.looked_at} boxes",
-        topology=_drawn(best, grid, state),
+        topology=topology,
+        coordinates=coordinates,
     )
 
 
 def _solved_or_none(study: FlexibilityStudy, adjacency: Adjacency, state: Open, clock: Clock) -> Solved | None:
     try:
-        return solve_state(study, closed_of(study.study.grid, state), Clock(max(clock.left, 5.0)), 0, False, adjacency)
+        return solve_state(study, closed_of(study.study.grid, state), _ac_clock(clock), 0, False, adjacency)
     except Infeasible:
         return None
 
@@ -365,16 +369,3 @@ def _row(
         "bound_mwh": math.nan if box is None else box.boxes.bound,
         "losses_kw": 1e3 * lost / (hours * study.study.horizon.periods),
     }
-
-
-def _drawn(best: Flexibility, grid: Grid, state: Open) -> pd.DataFrame:
-    """Tell the drawing which branches are open after switching."""
-    table = best.topology.copy()
-    if not len(table):
-        return table
-    for k, branch in enumerate(grid.branches):
-        if branch.decision is None:
-            continue
-        here = (table["element"] == branch.decision.element) & (table["index"] == branch.decision.index)
-        table.loc[here, ["closed_after", "switchable"]] = [k not in state, True]
-    return table

@@ -219,10 +219,10 @@ def _for_flexibility(net: pandapowerNet, unused: dict[str, Any], given: dict[str
 def check_effort(gap: float, time_limit: float, workers: int | None = None) -> None:
     """Refuse a gap, time limit or number of workers that means nothing."""
     faults = []
-    if not (math.isfinite(gap) and gap >= 0):
-        faults.append(f"gap is {gap}; give a relative gap of 0 or more, e.g. 1e-4.")
-    if not time_limit > 0:
-        faults.append(f"time_limit is {time_limit}; give seconds above 0.")
+    if not (isinstance(gap, int | float) and math.isfinite(gap) and gap >= 0):
+        faults.append(f"gap is {gap!r}; give a relative gap of 0 or more, e.g. 1e-4.")
+    if not (isinstance(time_limit, int | float) and time_limit > 0):
+        faults.append(f"time_limit is {time_limit!r}; give seconds above 0.")
     if workers is not None and workers < 1:
         faults.append(f"workers is {workers}; give 1 or more, or None for one a core.")
     if faults:

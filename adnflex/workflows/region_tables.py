@@ -20,9 +20,6 @@ from adnflex.workflows.dispatch_study import Study
 
 __all__ = ["PeriodTables", "audit_of", "joined", "period_tables", "source_limits"]
 
-# Import of a vertex and of its state in pandapower may differ by this [MVA of 1 MVA base].
-_SAME = 1e-6
-
 
 @dataclass(frozen=True)
 class PeriodTables:

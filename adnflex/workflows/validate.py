@@ -19,8 +19,9 @@ from adnflex.powerflow import check_plan
 from adnflex.powerflow.check_dispatch import check_dispatch
 from adnflex.powerflow.limits import voltage_limits
 from adnflex.powerflow.periods import measure_periods
-from adnflex.results import Check, DispatchCheck, DispatchPlan, Flexibility, FlexibilityCheck, Plan
+from adnflex.results import Check, DispatchCheck, DispatchPlan, Flexibility, FlexibilityCheck, Plan, Region, RegionCheck
 from adnflex.workflows.dispatch_study import Study, read_again
+from adnflex.workflows.region import validate_region
 from adnflex.workflows.validate_flexibility import validate_flexibility
 
 __all__ = ["validate"]
@@ -30,6 +31,8 @@ __all__ = ["validate"]
 def validate(plan: Plan, net: pandapowerNet, executor: Executor | None = None) -> Check: ...
 @overload
 def validate(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> DispatchCheck: ...
+@overload
+def validate(plan: Region, net: pandapowerNet, executor: Executor | None = None) -> RegionCheck: ...
 @overload
 def validate(
     plan: Flexibility,
@@ -41,20 +44,20 @@ def validate(
     seed: int = 0,
 ) -> FlexibilityCheck: ...
 def validate(
-    plan: Plan | DispatchPlan | Flexibility,
+    plan: Plan | DispatchPlan | Flexibility | Region,
     net: pandapowerNet,
     executor: Executor | None = None,
     *,
     trajectories: int = 1000,
     levels: int | None = 20,
     seed: int = 0,
-) -> Check | DispatchCheck | FlexibilityCheck:
+) -> Check | DispatchCheck | FlexibilityCheck | RegionCheck:
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan or Flexibility
-        The plan, or the box of a flexibility.
+    plan : Plan, DispatchPlan, Flexibility or Region
+        The plan, the box of a flexibility, or a P-Q region.
     net : pandapowerNet
         The net that it was made for; it is not changed.
     executor : concurrent.futures.Executor, optional
@@ -69,7 +72,7 @@ def validate(
 
     Returns
     -------
-    Check, DispatchCheck or FlexibilityCheck
+    Check, DispatchCheck, FlexibilityCheck or RegionCheck
         Verdict, certificate, limits, violations, tightness, deviations.
 
     Raises
@@ -88,6 +91,8 @@ def validate(
     """
     if isinstance(plan, Plan):
         return check_plan(plan, net)
+    if isinstance(plan, Region):
+        return validate_region(plan, net)
     if isinstance(plan, Flexibility):
         return validate_flexibility(plan, net, executor, trajectories, levels, seed)
     if not isinstance(plan, DispatchPlan):

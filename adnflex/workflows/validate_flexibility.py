@@ -25,6 +25,7 @@ from adnflex.problems.flexibility_vertices import missing_at_ends
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
 from adnflex.workflows.dispatch_study import Study, read_again
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, study_of
+from adnflex.workflows.flexible_positions import with_positions
 
 __all__ = ["validate_flexibility"]
 
@@ -73,6 +74,9 @@ def validate_flexibility(
     if trajectories < 2 or (levels is not None and levels < 2):
         raise InputError(f"trajectories is {trajectories} and levels {levels}; give 2 or more.")
     require_same(net, flex.fingerprint)
+    if len(flex.positions):
+        rows = flex.positions.rename(columns={"index": "place"}).itertuples(index=False)
+        net = with_positions(net, {(r.table, r.column, int(r.place)): float(r.after) for r in rows})
     pcc = flex.options.get("pcc")
     coupling = coupling_of(net, None if pcc is None else (str(pcc[0]), int(pcc[1])))
     study = _study(flex, coupling)
@@ -121,7 +125,7 @@ def _study(flex: Flexibility, coupling: Coupling) -> Study:
         np.ones(1),
         [int(t) for t in flex.box.index],
         hours_per_period=flex.hours_per_period,
-        start_hour=flex.start_hour,
+        start_hour=flex.start_hour + float(flex.box.index[0]) * flex.hours_per_period,
         vm_limits=flex.vm_limits,
         switches=flex.switches,
     )

@@ -1,0 +1,206 @@
+"""Topologies side by side: what the present one, that of least losses and the best one promise."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+from plotly import graph_objects as go
+
+from adnflex.errors import InputError
+from adnflex.reporting import page, places, style
+from adnflex.reporting.flexibility.inputs import require
+from adnflex.reporting.page import Html
+from adnflex.reporting.text import dash, fixed, number
+from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+
+__all__ = ["comparison_figure", "comparison_table", "published_table"]
+
+_BARS = (
+    ("linear_without_q_mwh", "linear model, without reactive power", style.FAINT, ""),
+    ("linear_mwh", "linear model, with reactive power", "#56B4E9", ""),
+    ("total_mwh", "proven in AC", style.AFTER, ""),
+)
+_WORDS = {
+    "total_mwh": "promised [MWh]",
+    "change_percent": "against the present topology [%]",
+    "change_without_q_percent": "the same without reactive power [%]",
+    "linear_mwh": "linear model [MWh]",
+    "linear_without_q_mwh": "linear model without reactive power [MWh]",
+    "flexibility_change_percent": "against the present topology [%]",
+    "opened_lines": "opened",
+    "closed_lines": "closed",
+    "losses_kw": "losses [kW]",
+    "open": "open",
+    "operations": "switching operations",
+}
+
+
+def comparison_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
+    """Size of the box [MWh] of every topology that was compared: with and without reactive power, and proven in AC.
+
+    Parameters
+    ----------
+    flex : Flexibility
+        The box, with its comparison.
+    check : FlexibilityCheck or None
+        Not needed; taken so that all figures are called alike.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Grouped bars, and the bound of each topology as a mark.
+
+    Raises
+    ------
+    InputError
+        If an argument is none of these, or nothing was compared.
+
+    Examples
+    --------
+    >>> from adnflex.reporting.flexibility._example import example
+    >>> len(comparison_figure(example()[1]).data)
+    4
+    """
+    require(flex, check)
+    table = flex.comparison
+    if table.empty:
+        raise InputError("plan: comparison is empty, so there is nothing to draw; no topologies were compared.")
+    fig = style.figure(400, barmode="group", hovermode="closest", bargap=0.28, bargroupgap=0.06)
+    names = [str(n) for n in table.index]
+    for column, name, tint, _ in _BARS:
+        values = _column(table, column)
+        if not values.notna().any():
+            continue
+        fig.add_trace(
+            go.Bar(
+                x=names, y=values.to_numpy(), name=name, marker={"color": tint, "line": {"width": 0}},
+                text=[fixed(v, 1) if v == v else "" for v in values], textposition="outside", cliponaxis=False,
+                hovertext=[f"<b>{n}</b><br>{name}: {fixed(v, 3, 'MWh')}" for n, v in zip(names, values, strict=True)],
+                hoverinfo="text",
+            )
+        )  # fmt: skip
+    bound = _column(table, "bound_mwh")
+    if bound.notna().any():
+        fig.add_trace(
+            go.Scatter(
+                x=names, y=bound.to_numpy(), mode="markers", name="bound", hoverinfo="text",
+                marker={"symbol": "line-ew", "size": 46, "line": {"color": style.BOUND, "width": 3}},
+                hovertext=[f"<b>{n}</b><br>no box is larger than {fixed(v, 3, 'MWh')}"
+                           for n, v in zip(names, bound, strict=True)],
+            )
+        )  # fmt: skip
+    fig.update_yaxes(title_text="size of the box [MWh]", rangemode="tozero")
+    fig.update_layout(margin={"t": 70})
+    return fig
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    """Column as numbers; NaN where there is none."""
+    return table[name].astype(float) if name in table else pd.Series(math.nan, index=table.index, dtype=float)
+
+
+def comparison_table(flex: Flexibility) -> Html:
+    """Every topology with its open branches and numbers."""
+    table = flex.comparison
+    columns = ["topology", "open", "operations", "promised", "against present", "linear model", "without reactive",
+               "gain without it", "bound", "losses"]  # fmt: skip
+    plain = _column(table, "linear_without_q_mwh")
+    base = plain.get("present", math.nan)
+    rows = []
+    for name, row in table.iterrows():
+        change = float(row.get("change_percent", math.nan))
+        without = 100 * (plain[name] / base - 1) if base and base == base else math.nan
+        rows.append(
+            [
+                page.join(Html("<strong>"), str(name), Html("</strong>")) if name == "flexibility" else str(name),
+                places.text(row.get("open")),
+                fixed(row.get("operations"), 0),
+                fixed(row.get("total_mwh"), 2, "MWh"),
+                dash if name == "present" else signed(change),
+                fixed(row.get("linear_mwh"), 2, "MWh"),
+                fixed(plain[name], 2, "MWh"),
+                dash if name == "present" else signed(without),
+                fixed(row.get("bound_mwh"), 2, "MWh"),
+                number(row.get("losses_kw"), "kW"),
+            ]
+        )
+    return page.table(columns, rows, columns[2:])
+
+
+def signed(percent: float) -> str:
+    r"""Change in percent with its sign.
+
+    Examples
+    --------
+    >>> signed(15.35), signed(-8.2), signed(float("nan"))
+    ('+15.3\u202f%', '−8.2\u202f%', '–')
+    """
+    text = fixed(percent, 1, "%")
+    return f"+{text}" if percent > 0 and any(d in text for d in "123456789") else text
+
+
+def published_table(flex: Flexibility) -> list[Html]:
+    """Show our figures beside published ones, where ``options["published"]`` gives some.
+
+    They are a mapping of quantities (of the topology ``flexibility``), or one of topologies or of horizons (e.g. ``24
+    periods`` and ``24 periods without q``; other horizons are left out), each with such a mapping; ``source`` says
+    where they stand.
+    """
+    published = flex.options.get("published")
+    if not isinstance(published, Mapping):
+        return []
+    nested = {str(k): v for k, v in published.items() if isinstance(v, Mapping) and _concerns(flex, str(k))}
+    flat = {str(k): v for k, v in published.items() if not isinstance(v, Mapping)}
+    sources = [str(m["source"]) for m in (flat, *nested.values()) if "source" in m]
+    flat.pop("source", None)
+    rows = []
+    for case, values in {**({"flexibility": flat} if flat else {}), **nested}.items():
+        for key, value in values.items():
+            if key != "source":
+                rows.append([case, _WORDS.get(str(key), str(key)), _text(_ours(flex, case, str(key))), _text(value)])
+    if not rows:
+        return []
+    table = page.table(["case", "quantity", "ours", "published"], rows, ["ours", "published"])
+    note = [page.paragraph(f"Published: {'; '.join(dict.fromkeys(sources))}.", "small")] if sources else []
+    return [Html("<h3>Beside published figures</h3>"), table, *note]
+
+
+def _concerns(flex: Flexibility, case: str) -> bool:
+    """Whether a case is about this horizon; a case that names none is."""
+    horizon = re.match(r"(\d+) periods?", case)
+    return horizon is None or int(horizon[1]) == len(flex.box)
+
+
+def _ours(flex: Flexibility, case: str, key: str) -> object:
+    """Our value of a published quantity; None where we have none of that name."""
+    table = flex.comparison
+    if key in {"opened_lines", "closed_lines"}:
+        return _switched(flex, key == "closed_lines")
+    key = key.removeprefix("flexibility_")
+    if key == "change_percent" and case.endswith("without q"):
+        key = "change_without_q_percent"
+    topology = "flexibility" if re.match(r"\d+ period", case) else case
+    if topology not in table.index:
+        return flex.total_mwh if key == "total_mwh" else None
+    if key == "change_without_q_percent":
+        plain = _column(table, "linear_without_q_mwh")
+        return 100 * (plain[topology] / plain.get("present", math.nan) - 1)
+    return table.at[topology, key] if key in table else None
+
+
+def _switched(flex: Flexibility, closed: bool) -> list[str] | None:
+    """Names of what is opened or closed, their numbers where they have none."""
+    if not len(flex.switches):
+        return None
+    rows = flex.switches[flex.switches["operated"].astype(bool)]
+    rows = rows[rows["closed_after"].astype(bool) == closed]
+    return [str(n) if n else f"{e} {i}" for e, i, n in rows[["element", "index", "name"]].itertuples(index=False)]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value) or dash
+    return number(float(value), digits=4) if isinstance(value, int | float) else places.text(value)

@@ -1,0 +1,326 @@
+"""Verdict, certificate and key figures of a box, in plain words."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from adnflex.reporting import places
+from adnflex.reporting.flexibility.compare import signed
+from adnflex.reporting.flexibility.holding import SIDES, counted, limit_label
+from adnflex.reporting.flexibility.inputs import Study, is_weighted, limit_groups, place
+from adnflex.reporting.page import Card, Verdict
+from adnflex.reporting.text import dash, fixed, number, percent, rounded_up, share
+
+__all__ = ["certificate_words", "key_cards", "rounded_down", "size", "verdict", "worst_violation"]
+
+#: Differences of this size are rounding, not findings.
+_EXACT = 1e-9
+#: A box larger than its bound by more than this shows that the bound is not one.
+_DISAGREE = 1e-4
+_TINY = 1e-6
+
+
+def verdict(study: Study) -> Verdict:
+    """Banner of the report.
+
+    Examples
+    --------
+    >>> from adnflex.reporting.flexibility._example import example
+    >>> from adnflex.reporting.flexibility.inputs import collected
+    >>> verdict(collected(*example()[1:])).headline.replace(chr(0x202f), " ")
+    'Proven in AC: 44.37 MWh of flexibility can be promised'
+    """
+    flex, check = study.flex, study.check
+    amount = size(rounded_down(flex.total_mwh))
+    if check is None:
+        sentence = (
+            f"The box of {size(flex.total_mwh)} has not been run against full AC power flow on random trajectories; "
+            "do not promise it before it has."
+        )
+        return Verdict("open", "Not validated", sentence, certificate_words(study))
+    sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
+    if check.passed:
+        headline = f"Proven in AC: {amount} of flexibility can be promised"
+        # The check's own sentence may tell the numbers already.
+        told = "" if str(check.states) in sentence else f"{_proof_words(study)} "
+        remark = told + certificate_words(study)
+        return Verdict("pass", headline, sentence, remark)
+    worst = worst_violation(study)
+    told = f"Worst: {worst}. {sentence}" if worst else sentence
+    return Verdict("fail", "FAILED: do not promise this box", told, certificate_words(study))
+
+
+def rounded_down(value: float, digits: int = 4) -> float:
+    """Round towards zero to so many significant digits: a promise must not be rounded up.
+
+    Examples
+    --------
+    >>> rounded_down(44.3779), rounded_down(0.0)
+    (44.37, 0.0)
+    """
+    if not value or not math.isfinite(value):
+        return value
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    # Half a millionth of the last digit is the noise of the scaling itself.
+    return math.copysign(float(f"{math.floor(abs(value) * 10.0**decimals + 1e-6)}e{-decimals}"), value)
+
+
+def size(mwh: float) -> str:
+    r"""Size of a box.
+
+    Examples
+    --------
+    >>> size(35.3182)
+    '35.32\u202fMWh'
+    """
+    return number(mwh, "MWh", 4)
+
+
+def _proof_words(study: Study) -> str:
+    """Say how much was run."""
+    check = study.check
+    assert check is not None
+    return (
+        f"Run in full AC power flow: {fixed(check.trajectories, 0)} random trajectories and {fixed(check.vertices, 0)} "
+        f"vertices of the box, {fixed(check.states, 0)} power flows; import within "
+        f"{number(_kw(check.worst_error_kw), 'kW', 2)} of what was asked for."
+    )
+
+
+def _kw(value: float) -> float:
+    """Errors below a milliwatt are rounding."""
+    return 0.0 if abs(value) < _TINY else value
+
+
+def certificate_words(study: Study) -> str:
+    """Say how far the box can be from the largest, or why that is not known.
+
+    Examples
+    --------
+    >>> from adnflex.reporting.flexibility._example import example
+    >>> from adnflex.reporting.flexibility.inputs import collected
+    >>> certificate_words(collected(example()[1]))[:15]
+    'No certificate:'
+    """
+    flex, check = study.flex, study.check
+    if check is None:
+        return "No certificate: it exists only for a box that passes the AC check."
+    if not check.passed:
+        return "No certificate: it exists only for a box that passes the AC check."
+    if check.certificate is None or not math.isfinite(check.certificate):
+        return "No certificate: no bound was proven, so nothing is known about larger boxes."
+    if check.certificate < -_DISAGREE:
+        return f"No certificate: the box is {share(-check.certificate)} larger than its bound, so the two disagree."
+    worth = "worth more" if is_weighted(flex) else "larger"
+    of = "in the linear model corrected by the AC states, no box of this topology is"
+    if check.certificate <= _EXACT:
+        return f"Certificate: {of} {worth}."
+    more = check.certificate_absolute
+    # Less than a tenth of a kilowatt-hour is said well enough in percent.
+    known = more is not None and math.isfinite(more) and more >= 1e-4 and not is_weighted(flex)
+    absolute = f" ({number(rounded_up(more), 'MWh', 2)})" if known and more is not None else ""
+    return f"Certificate: {of} {worth} by more than {_up(check.certificate)}{absolute}."
+
+
+def _up(certificate: float) -> str:
+    # Below this, `share` only says "less than"; what is told here is an upper limit in any case.
+    return share(max(rounded_up(max(certificate, 0.0)), _TINY)) if certificate > _EXACT else fixed(0, 0, "%")
+
+
+def worst_violation(study: Study) -> str:
+    """Tell the worst violation with place, hour, value and limit; empty where there is none.
+
+    Examples
+    --------
+    >>> from adnflex.reporting.flexibility._example import example
+    >>> from adnflex.reporting.flexibility.inputs import collected
+    >>> flex, best, check = example(vm_limits=(0.98, 1.05))
+    >>> worst_violation(collected(best, check)).partition(",")[0]
+    'voltage low at bus 5 “Church”'
+    """
+    check = study.check
+    if check is None or check.violations.empty:
+        return ""
+    table = check.violations
+    row = table.loc[worst_order(table)[0]]
+    value, limit, excess = places.values(str(row["unit"]), row["value"], row["limit"], row["excess"])
+    where = place(study.flex, row["element"], row["index"])
+    at = f" at {where}" if where != dash else ""
+    when = "" if row["period"] != row["period"] else f", {study.clock.text(row['period'])}"
+    return f"{row['kind']}{at}{when}: {value}, limit {limit} ({excess} beyond it)"
+
+
+def worst_order(table: pd.DataFrame) -> list[object]:
+    """Order violations by their excess relative to the limit, the worst first."""
+    relative = (table["excess"].astype(float) / table["limit"].astype(float).abs().clip(lower=1e-9)).abs()
+    return list(relative.sort_values(ascending=False, kind="stable").index)
+
+
+# Key figures ------------------------------------------------------------------------------------------------
+
+
+def key_cards(study: Study) -> list[Card]:
+    """Return the key figures: energy, power, what the switching changes, proof, certificate, what holds back.
+
+    Examples
+    --------
+    >>> from adnflex.reporting.flexibility._example import example
+    >>> from adnflex.reporting.flexibility.inputs import collected
+    >>> flex, best, check = example()
+    >>> [card.label for card in key_cards(collected([flex, best], check))][:3]
+    ['Promised over 24 h', 'Power that can be moved', 'What the switching changes']
+    """
+    flex = study.flex
+    hours = len(flex.box) * flex.hours_per_period
+    proven = "proven in AC" if study.passed else "NOT proven"
+    promised = Card(
+        f"{'Promised' if study.passed else 'Box'} over {hours:g} h",
+        size(rounded_down(flex.total_mwh)),
+        f"sum of the widths times the hours, {proven}",
+    )
+    cards = [promised, _power(study), *_switching(study), _proof(study), _certificate(study), _holds(study),
+             *_relieved(study), *_directions(study), _tightening(study), *_extremes(study)]  # fmt: skip
+    return cards
+
+
+def _power(study: Study) -> Card:
+    """Narrowest and widest period."""
+    width = (study.flex.upper_mw - study.flex.lower_mw).astype(float)
+    low, high = width.idxmin(), width.idxmax()
+    value = f"{fixed(width[low], 2)} to {fixed(width[high], 2, 'MW')}"
+    clock = study.clock
+    below = f"narrowest {clock.text(low)}, widest {clock.text(high)}; {fixed(width.mean(), 2, 'MW')} on average"
+    return Card("Power that can be moved", value, below)
+
+
+def _directions(study: Study) -> list[Card]:
+    """How far above and below the base schedule."""
+    box = study.flex.box.astype(float)
+    if "base_mw" not in box or not box["base_mw"].notna().all():
+        return []
+    up, down = (s.clip(lower=0.0) for s in (box["upper_mw"] - box["base_mw"], box["base_mw"] - box["lower_mw"]))
+    hours = study.flex.hours_per_period
+    value = f"+{fixed(up.max(), 2)} / −{fixed(down.max(), 2, 'MW')}"
+    mwh = f"+{fixed(up.sum() * hours, 1)} / −{fixed(down.sum() * hours, 1, 'MWh')}"
+    below = f"at most, against the base schedule; over all hours {mwh}"
+    return [Card("More / less import", value, below)]
+
+
+def _switching(study: Study) -> list[Card]:
+    """Tell what the switching changes; nothing where the topology was no decision."""
+    flex = study.flex
+    if not len(flex.switches) and study.before is None:
+        return []
+    gain = study.gain_percent
+    what = _operations(study)
+    before = f" against {size(study.before_mwh)}" if math.isfinite(gain) else ""
+    label = "What the switching changes" if len(flex.switches) else "Against the first box"
+    return [Card(label, signed(gain), f"{what}{before}".strip())]
+
+
+def _operations(study: Study) -> str:
+    """Which branches are opened and closed."""
+    table = study.flex.switches
+    if not len(table):
+        return ""
+    moved = table[table["operated"].astype(bool)]
+    if moved.empty:
+        return "nothing is switched,"
+    words = []
+    for closed, verb in ((False, "open"), (True, "close")):
+        rows = moved[moved["closed_after"].astype(bool) == closed]
+        if len(rows):
+            words.append(
+                f"{verb} {', '.join(f'{e} {i}' for e, i in rows[['element', 'index']].itertuples(index=False))}"
+            )
+    return "; ".join(words) + ","
+
+
+def _proof(study: Study) -> Card:
+    check = study.check
+    if check is None:
+        return Card("AC proof", "not validated", "run validate() on the box first")
+    value = f"{'passed' if check.passed else 'FAILED'}, {fixed(check.states, 0)} power flows"
+    below = f"{fixed(check.trajectories, 0)} random trajectories, {fixed(check.vertices, 0)} vertices; error ≤ "
+    return Card("AC proof", value, below + number(rounded_up(_kw(check.worst_error_kw)), "kW", 2))
+
+
+def _certificate(study: Study) -> Card:
+    label, check = "From the largest possible", study.check
+    if check is None or not check.passed:
+        return Card(label, dash, "no certificate without a passed check")
+    if check.certificate is None or not math.isfinite(check.certificate):
+        return Card(label, dash, "no bound was proven")
+    if check.certificate < -_DISAGREE:
+        return Card(label, dash, "bound and box disagree")
+    if check.certificate <= _EXACT:
+        return Card(label, fixed(0, 0, "%"), "proven largest, within rounding")
+    return Card(label, f"≤ {_up(check.certificate)}", "of this topology, proven; " + _gap_words(study))
+
+
+def _gap_words(study: Study) -> str:
+    """Say how far the box of the linear model is from its bound."""
+    gap = study.flex.gap
+    if not math.isfinite(gap):
+        return "no bound in the linear model"
+    return f"linear model ≤ {_up(gap)} ({study.flex.bound_kind})"
+
+
+def _holds(study: Study) -> Card:
+    """Tell what holds the box back most."""
+    groups = limit_groups(study.flex.binding)
+    if not groups:
+        return Card("Holds it back", "no limit of the network", "only what the devices can do")
+    first = groups[0]
+    ends = " and ".join(SIDES[s][2] for s in ("upper", "lower") if getattr(first, s))
+    more = f"; {len(groups) - 1} more" if len(groups) > 1 else ""
+    below = f"{ends}, in {len(first.periods)} of {counted(len(study.flex.box), 'period')}{more}"
+    return Card("Holds it back most", limit_label(study.flex, first), below)
+
+
+def _relieved(study: Study) -> list[Card]:
+    """Tell what held the present topology back and no longer does."""
+    groups = limit_groups(study.flex.relieved)
+    if not groups:
+        return []
+    others = len(groups) - 1
+    many = f"; {others} more limit{'s' if others > 1 else ''}" if others else ""
+    below = f"held it back in {counted(len(groups[0].periods), 'period')}{many}"
+    return [Card("No longer holds it back", limit_label(study.flex, groups[0]), below)]
+
+
+def _tightening(study: Study) -> Card:
+    """Tell what the AC proof cost; losses may also make the true box larger than that of the linear model."""
+    flex = study.flex
+    cost, linear = flex.tightening_mwh, flex.separable.total_mwh
+    part = percent(100 * abs(cost) / linear, 2) if linear > 0 else dash
+    if cost < 0:
+        return Card(
+            "AC box against the linear one", f"+{size(-cost)}", f"{part} larger: the linear model knows no losses"
+        )
+    return Card("Price of the AC proof", size(cost), f"{part} of the box of the linear model")
+
+
+def _extremes(study: Study) -> list[Card]:
+    """Lowest and highest voltage and highest loading of all AC states."""
+    source = study.flex.ac if study.check is None or study.check.ac.empty else study.check.ac
+    if source.empty:
+        return []
+    table = source.reset_index() if "period" not in source else source
+    found = []
+    for label, column, element, index, pick in (
+        ("Lowest voltage", "vm_min_pu", "", "vm_min_bus", np.nanargmin),
+        ("Highest voltage", "vm_max_pu", "", "vm_max_bus", np.nanargmax),
+        ("Highest loading", "loading_percent", "loading_element", "loading_index", np.nanargmax),
+    ):
+        values = table[column].to_numpy(dtype=float) if column in table else np.array([])
+        if not np.isfinite(values).any():
+            continue
+        row = table.iloc[int(pick(values))]
+        where = place(study.flex, row[element] if element else "bus", row.get(index))
+        value = fixed(row[column], 4, "pu") if not element else percent(float(row[column]))
+        found.append(Card(label, value, f"{where}, {study.clock.text(row['period'])}, of all AC states"))
+    return found

@@ -1,0 +1,106 @@
+"""Tap and bank positions that enlarge a box: one set for the whole horizon, by coordinate search."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.devices import CapacitorBank, TapChanger
+
+__all__ = ["position_table", "search_positions", "with_positions"]
+
+Key = tuple[str, str, int]
+Written = dict[Key, float]
+
+_COLUMNS = ["table", "column", "index", "before", "after"]
+
+
+def search_positions(
+    net: pandapowerNet, devices: Sequence[Any], value_of: Callable[[pandapowerNet], float]
+) -> tuple[Written, int]:
+    """Move one tap changer or bank by one step while that helps.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is not changed.
+    devices : sequence of Device
+        Its devices; the discrete ones are moved.
+    value_of : callable
+        Worth of a net as it stands; -inf where it has no box.
+
+    Returns
+    -------
+    dict, int
+        What is written into the net, and how many nets were looked at.
+    """
+    movable = [d for d in devices if isinstance(d, TapChanger | CapacitorBank)]
+    steps = [d.initial for d in movable]
+    known: dict[tuple[int, ...], float] = {}
+
+    def value(chosen: list[int]) -> float:
+        key = tuple(chosen)
+        if key not in known:
+            known[key] = value_of(with_positions(net, _written(movable, chosen)))
+        return known[key]
+
+    best = value(steps)
+    improved = True
+    while improved:
+        improved = False
+        for k, device in enumerate(movable):
+            for way in (-1, 1):
+                while True:
+                    trial = [*steps[:k], steps[k] + way, *steps[k + 1 :]]
+                    if not 0 <= trial[k] < _count(device) or not _allowed(device, trial[k]):
+                        break
+                    found = value(trial)
+                    if not found > best + 1e-6 * max(abs(best), 1e-9) or found == -math.inf:
+                        break
+                    steps, best, improved = trial, found, True
+    return _written(movable, steps), len(known)
+
+
+def _count(device: TapChanger | CapacitorBank) -> int:
+    return len(device.factor) if isinstance(device, TapChanger) else len(device.steps)
+
+
+def _allowed(device: TapChanger | CapacitorBank, step: int) -> bool:
+    return bool(device.allowed[step]) if isinstance(device, TapChanger) else True
+
+
+def _written(devices: Sequence[TapChanger | CapacitorBank], steps: Sequence[int]) -> Written:
+    """Translate steps of discrete devices to the net's own tables."""
+    found: Written = {}
+    for d, k in zip(devices, steps, strict=True):
+        if isinstance(d, CapacitorBank):
+            found["shunt", "step", d.place.index] = float(d.steps[k])
+            continue
+        for e, element in enumerate(d.elements):
+            found[d.place.table, "tap_pos", element] = float(d.positions[e, k])
+            if d.branch is None:
+                found[d.place.table, "vm_pu", element] = float(np.sqrt(d.factor[k]))
+    return found
+
+
+def with_positions(net: pandapowerNet, written: Written) -> pandapowerNet:
+    """Return a net with positions written in; tables that change are copies, the rest is shared."""
+    new = copy.copy(net)
+    for table in {key[0] for key in written}:
+        new[table] = net[table].copy()
+    for (table, column, index), value in written.items():
+        integral = new[table][column].dtype.kind in "iu"
+        new[table].loc[index, column] = round(value) if integral else value
+    return new
+
+
+def position_table(net: pandapowerNet, written: Written) -> pd.DataFrame:
+    """Tabulate positions before and after."""
+    rows = [(t, c, i, float(net[t].at[i, c]), value) for (t, c, i), value in written.items()]
+    return pd.DataFrame(rows, columns=_COLUMNS)

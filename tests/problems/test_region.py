@@ -1,0 +1,161 @@
+"""Parts of the P-Q region: geometry, half-planes, power flow of one tree, the fan of set-points."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandapower.networks as pn
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adnflex.algorithms.polygons import area, contains, cut, hull, intersection, union_area
+from adnflex.devices import GridConnection
+from adnflex.grid import read_grid
+from adnflex.grid.sweep import RadialFlow
+from adnflex.grid.tree_flow import TreeFlow
+from adnflex.problems.region import at_positions, build_region, positions_to_choose, solve_support, without_prices
+from adnflex.problems.region_corners import Support, farthest, tighter_support
+from adnflex.problems.solve_region import Effort, solve_region
+from adnflex.workflows.dispatch_study import read_study
+from tests.region_nets import cigre, feeder, random_injections, sampled
+
+# --- geometry -------------------------------------------------------------------------------------
+
+
+def star(rng: np.random.Generator, count: int) -> np.ndarray:
+    """A simple polygon, not convex."""
+    angle = np.sort(rng.uniform(0, 2 * np.pi, count))
+    return rng.uniform(-1, 1, 2) + rng.uniform(0.3, 1.5, count)[:, None] * np.column_stack(
+        [np.cos(angle), np.sin(angle)]
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**16), count=st.integers(1, 4))
+def test_union_area_against_counting(seed, count):
+    rng = np.random.default_rng(seed)
+    polygons = [star(rng, int(rng.integers(3, 12))) for _ in range(count)]
+    points = rng.uniform(-3, 3, (40_000, 2))
+    inside = np.any([contains(p, points) for p in polygons], axis=0)
+    assert union_area(polygons) == pytest.approx(36 * inside.mean(), abs=5 * 36 * 0.5 / math.sqrt(len(points)))
+
+
+def test_union_of_overlapping_and_equal_polygons():
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
+    assert union_area([square, square]) == pytest.approx(1.0)
+    assert union_area([square, square + np.array([0.5, 0.0])]) == pytest.approx(1.5)
+    assert union_area([]) == 0
+    assert union_area([square, square[:2]]) == 1.0
+    # far from the origin the digits stay
+    assert union_area([square + 1e4, square + 1e4 + 0.5]) == pytest.approx(1.75, abs=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**16))
+def test_intersection_of_tangents_holds_the_hull(seed):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(30, 2))
+    angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    normals = np.column_stack([np.cos(angle), np.sin(angle)])
+    outer = intersection(normals, (points @ normals.T).max(axis=0), 100.0)
+    assert contains(outer, points, 1e-9).all()
+    assert area(points[hull(points)]) <= area(outer) + 1e-9
+    assert not contains(outer, [[50.0, 50.0]])[0]
+
+
+def test_cut_to_nothing():
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
+    assert len(cut(square, (1.0, 0.0), -1.0)) == 0
+    assert len(hull(np.array([[1.0, 2.0]]))) == 1
+
+
+# --- power flow of one tree -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("net", [pn.case33bw(), cigre(), feeder()], ids=["case33bw", "cigre", "feeder"])
+def test_tree_flow_equals_the_sweep(net):
+    grid = read_grid(net, switchable_lines=[])
+    tree, rng = TreeFlow(grid), np.random.default_rng(0)
+    for _ in range(3):
+        p, q = (a * rng.uniform(0.5, 1.2, grid.n) for a in (grid.p, grid.q))
+        now = grid.replace(p=p.copy(), q=q.copy())
+        wanted, found = RadialFlow(now).solve(grid.closed), tree.solve(p, q)
+        np.testing.assert_allclose(found.v, wanted.v, atol=1e-12)
+        np.testing.assert_allclose(
+            found.currents_at(grid, grid.ratings), wanted.currents_at(now, grid.ratings), atol=1e-12
+        )
+        root = int(grid.roots[0])
+        assert tree.supplied(found, p, q, root) == pytest.approx(complex(wanted.supplied(now)[root]), abs=1e-11)
+        assert found.loss == pytest.approx(wanted.loss, abs=1e-12)
+
+
+def test_tree_flow_without_solution():
+    grid = read_grid(pn.case33bw(), switchable_lines=[])
+    assert TreeFlow(grid).solve(100 * grid.p, 100 * grid.q) is None
+
+
+# --- half-planes and corners ----------------------------------------------------------------------
+
+
+def opened(net):
+    study = read_study(net)
+    devices = [without_prices(d) for d in study.devices]
+    return study, devices, next(d for d in devices if isinstance(d, GridConnection))
+
+
+def test_half_planes_hold_every_sample_before_and_after_tightening():
+    net = feeder(tap=False, bank=False)
+    study, devices, pcc = opened(net)
+    support = Support(build_region(study.points, study.horizon, devices, pcc))
+    places = sampled(net, random_injections(net, 300, np.random.default_rng(1)))
+    improved = 0
+    for angle in np.linspace(0, 2 * np.pi, 6, endpoint=False):
+        normal = np.array([math.cos(angle), math.sin(angle)])
+        corner = support.corner(normal, 60.0)
+        better = tighter_support(support.model, corner, 10.0)
+        assert (places @ normal).max() <= better + 1e-7
+        assert corner.value <= better + 1e-7 <= corner.support + 2e-7
+        assert corner.reached.feasible
+        improved += better < corner.support - 1e-4
+    assert improved
+
+
+def test_support_over_relaxed_positions_is_no_smaller():
+    study, devices, pcc = opened(feeder())
+    normal = np.array([0.0, -1.0])
+    free = solve_support(build_region(study.points, study.horizon, devices, pcc), normal)
+    choices = positions_to_choose(devices)
+    assert [steps[0] for steps in choices] == [2, 1]
+    for chosen in ((0, 0), (2, 1), (4, 2)):
+        fixed = build_region(study.points, study.horizon, at_positions(devices, chosen), pcc)
+        assert free.bound <= solve_support(fixed, normal).objective + 1e-7
+
+
+def test_positions_that_may_not_move():
+    net = feeder()
+    net.trafo["max_moves_per_day"] = 0
+    net.shunt["max_moves_per_day"] = 1
+    _, devices, _ = opened(net)
+    assert positions_to_choose(devices) == [[2], [1, 0, 2]]
+
+
+def test_bisection_ends_on_a_limit():
+    net = feeder(tap=False, bank=False)
+    study, devices, pcc = opened(net)
+    support = Support(build_region(study.points, study.horizon, devices, pcc))
+    inside = support.corner(np.array([1.0, 0.0]), 60.0).reached
+    target = support.corner(np.array([-1.0, -1.0]) / math.sqrt(2), 60.0).relaxed
+    beyond = inside.setting.towards(target, 1.6)
+    found = farthest(support.flow, inside, beyond)
+    assert found.feasible
+    assert abs(found.margin) < 1e-6
+
+
+def test_time_limit_is_told():
+    study, devices, pcc = opened(cigre())
+    answer = solve_region(study.points, study.horizon, devices, pcc, Effort(directions=16, seconds=0.02))
+    assert len(answer.normals) < 16
+    assert answer.status == "time_limit"
+    assert answer.inner_area > 0
