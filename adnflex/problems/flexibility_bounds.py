@@ -18,8 +18,8 @@ import highspy
 import numpy as np
 
 from adnflex.grid.model import FloatArray
-from adnflex.problems.flexibility import ENERGY, BoxProblem, PeriodRows
-from adnflex.problems.flexibility_rows import solve_box
+from adnflex.problems.flexibility import ENERGY, BoxProblem, PeriodRows, build_program
+from adnflex.problems.flexibility_rows import solve_box, solved
 
 __all__ = ["PeriodBounds"]
 
@@ -33,14 +33,17 @@ class PeriodBounds:
         The linear model of the topology that the prices come from.
     seconds : float
         Time limit [s].
+    devices_only : float, optional
+        What the devices are worth without a network, if it is known.
     """
 
-    def __init__(self, problem: BoxProblem, seconds: float) -> None:
+    def __init__(self, problem: BoxProblem, seconds: float, devices_only: float | None = None) -> None:
         periods, width = problem.periods, len(problem.columns.place)
         self.price = np.zeros((2, periods, width))
         self.constant = 0.0
         self.alike = problem.alike
         self._prices(problem, seconds)
+        self.devices_only = _devices_only(problem, seconds) if devices_only is None else devices_only
         # g_t of the devices alone, and of the topology itself, by period and side
         self.free, self.own = np.zeros((2, periods, 2))
         for t in range(periods):
@@ -54,7 +57,9 @@ class PeriodBounds:
     @property
     def networkless(self) -> float:
         """Bound of every topology; inf where what is imported anyway depends on the topology."""
-        return math.inf if not self.alike else self.constant + float(self.free.sum())
+        if not self.alike:
+            return math.inf
+        return min(self.constant + float(self.free.sum()), self.devices_only)
 
     def bound(self, problem: BoxProblem, enough: float = -np.inf) -> float:
         """Bound of a topology; it is not looked at further once it is at most `enough`.
@@ -108,6 +113,13 @@ class PeriodBounds:
         reach = worth * problem.imports(t)
         value = solver.maximise((0.0 if held else sign) * reach - self.price[side, t])
         return float(value + sign * worth * (problem.base[t] if held else fixed))
+
+
+def _devices_only(problem: BoxProblem, seconds: float) -> float:
+    """Worth of the box that the devices would have without a network."""
+    ends = [np.zeros(problem.periods), np.ones(problem.periods)]
+    found = solved(build_program(problem, ends, effort=False, rows_of=lambda side, t: problem.device_rows(t)), seconds)
+    return math.inf if found is None else -found.program.form.objective(found.x)
 
 
 def _admissible(prices: FloatArray, keep: float, limit: FloatArray) -> FloatArray:

@@ -178,7 +178,8 @@ class TopologySearch:
         if self.best is None or box.worth > self.best[1]:
             self.best = state, box.worth
             # prices of the best topology give the closest bounds
-            self.bounds = PeriodBounds(problem, self.clock.left)
+            before = None if self.bounds is None else self.bounds.devices_only
+            self.bounds = PeriodBounds(problem, self.clock.left, before)
             self._tell("better topology")
         return Score(0.0, -box.worth)
 
