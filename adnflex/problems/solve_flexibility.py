@@ -358,8 +358,11 @@ def prove_states(
         if answer.holds and (best is None or value > _worth_of(problem, best)):
             settled = best is not None and value < _worth_of(problem, best) + _SETTLED * abs(value)
             best = answer
-            if settled or off < _MET:
+            if settled:
                 break
+        if answer.holds and off < _MET:
+            # model and AC agree: further rounds would repeat this one
+            break
         if best is not None and clock.spent:
             break
         if not answer.sampled.solved:

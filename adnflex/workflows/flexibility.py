@@ -287,7 +287,7 @@ def _infeasible(study: FlexibilityStudy, problem: BoxProblem, network: Network, 
             True,
         )
     if problem.direction != "both" or np.isfinite(problem.required).any():
-        return Infeasible(_too_much(study, problem, clock), None, True)
+        return Infeasible(_too_much(study, problem, study.base(network), clock), None, True)
     return Infeasible(
         "no box exists: limits of the devices contradict each other (stored energy, energy kept, needs of vehicles); "
         "check their energies over the periods chosen.",
@@ -304,7 +304,7 @@ def _sentence(study: FlexibilityStudy, broken: Broken) -> str:
     return f"{broken.kind} at {grid.bus_name(broken.where)} in period {period} by {broken.excess:.4g} pu"
 
 
-def _too_much(study: FlexibilityStudy, problem: BoxProblem, clock: Clock) -> str:
+def _too_much(study: FlexibilityStudy, problem: BoxProblem, base: FloatArray, clock: Clock) -> str:
     """Say how much of what is asked around the base schedule can be had."""
     free = replace(problem, direction="both", required=np.full((2, problem.periods), -math.inf))
     boxes = linear_boxes(free, clock)
@@ -328,7 +328,7 @@ def _too_much(study: FlexibilityStudy, problem: BoxProblem, clock: Clock) -> str
         )
     return (
         f"in period {study.periods[t]} the import can be promised from {have} only, which is {short[worst]:.4g} MW "
-        f"short of what is asked around the base of {problem.base[t]:.5g} MW; ask for less (required_mw, "
+        f"short of what is asked around the base of {base[t]:.5g} MW; ask for less (required_mw, "
         "direction) or give another base_mw."
     )
 
