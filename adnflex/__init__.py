@@ -1,8 +1,9 @@
 """Optimise active distribution networks held in pandapower, and prove the answer by full AC power flow."""
 
-from adnflex import errors, networks, scenarios
+from adnflex import errors, networks, rolling, scenarios
 from adnflex.reporting import report
-from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan, versions
+from adnflex.results import Check, Comparison, DispatchCheck, DispatchPlan, Plan, RollingCheck, RollingRun, versions
+from adnflex.rolling import RollingCase, RollingScheduler, compare_policies, schedule_rolling
 from adnflex.workflows import (
     Pareto,
     Progress,
@@ -16,11 +17,17 @@ from adnflex.workflows import (
 
 __all__ = [
     "Check",
+    "Comparison",
     "DispatchCheck",
     "DispatchPlan",
     "Pareto",
     "Plan",
     "Progress",
+    "RollingCase",
+    "RollingCheck",
+    "RollingRun",
+    "RollingScheduler",
+    "compare_policies",
     "dispatch",
     "errors",
     "networks",
@@ -28,7 +35,9 @@ __all__ = [
     "pareto",
     "reconfigure",
     "report",
+    "rolling",
     "scenarios",
+    "schedule_rolling",
     "validate",
     "value_of_information",
 ]

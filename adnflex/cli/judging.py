@@ -25,7 +25,7 @@ def say_interrupted(plan: adnflex.Plan | adnflex.DispatchPlan, label: str = "") 
 
 
 def judge(
-    plan: adnflex.Plan | adnflex.DispatchPlan,
+    plan: adnflex.Plan | adnflex.DispatchPlan | adnflex.RollingRun,
     net: pandapowerNet,
     *,
     report: Path | None,
@@ -38,7 +38,7 @@ def judge(
 
     Parameters
     ----------
-    plan : Plan or DispatchPlan
+    plan : Plan, DispatchPlan or RollingRun
         The plan.
     net : pandapowerNet
         The net that it was made for.

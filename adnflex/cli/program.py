@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 
 import adnflex
-from adnflex.cli import dispatch, networks, reconfigure, validate
+from adnflex.cli import dispatch, networks, reconfigure, roll, validate
 from adnflex.cli.exits import EXIT_CODES, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, exit_code
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import hush, say
@@ -24,6 +24,7 @@ examples:
   adnflex reconfigure mv_oberrhein --vm-limits 0.95 1.05 --plan plan.json --net new.json
   adnflex dispatch ieee33_dispatch --report dispatch.html
   adnflex dispatch ieee33_dispatch --study 1,2,3 --report studies.html
+  adnflex roll rolling33 --days 30 --report rolling.html
   adnflex validate plan.json mv_oberrhein --report report.html
 """
 
@@ -98,6 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adnflex {adnflex.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (reconfigure, dispatch, validate, networks):
+    for command in (reconfigure, dispatch, roll, validate, networks):
         command.add(commands)
     return parser

@@ -1,4 +1,4 @@
-"""``adnflex validate``: repeat the AC check of a saved plan of either kind."""
+"""``adnflex validate``: repeat the AC check of a saved plan of any kind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=run)
-    command.add_argument("plan", metavar="PLAN", help="a file that adnflex reconfigure or dispatch --plan wrote")
+    command.add_argument("plan", metavar="PLAN", help="a file that --plan of another command wrote")
     command.add_argument("net", metavar="NET", help="the net that the plan was made for, before the plan")
     add_outputs(command)
 
@@ -48,8 +48,8 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     return judge(plan, net, report=args.report, quiet=args.quiet, written=[])
 
 
-def load_plan(path: str) -> adnflex.Plan | adnflex.DispatchPlan:
-    """Load a plan of either kind; the file says which it is."""
+def load_plan(path: str) -> adnflex.Plan | adnflex.DispatchPlan | adnflex.RollingRun:
+    """Load a plan of any kind; the file says which it is."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -58,6 +58,8 @@ def load_plan(path: str) -> adnflex.Plan | adnflex.DispatchPlan:
     try:
         if kind.startswith("adnflex-dispatch"):
             return adnflex.DispatchPlan.load(path)
+        if kind.startswith("adnflex-rolling"):
+            return adnflex.RollingRun.load(path)
         return adnflex.Plan.load(path)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from adnflex.reporting.dispatch import dispatch_report
 from adnflex.reporting.reconfiguration import reconfiguration_report
+from adnflex.reporting.rolling import is_rolling, rolling_report
 from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan
+from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -17,8 +19,8 @@ __all__ = ["report"]
 
 
 def report(
-    plan: Plan | DispatchPlan | Sequence[DispatchPlan],
-    check: Check | DispatchCheck | Sequence[DispatchCheck | None] | None,
+    plan: Plan | DispatchPlan | RollingRun | Comparison | Sequence[DispatchPlan] | Sequence[RollingRun | Comparison],
+    check: Check | DispatchCheck | RollingCheck | Sequence[DispatchCheck | None] | Sequence[RollingCheck | None] | None,
     path: str | Path,
     net: pandapowerNet | None = None,
 ) -> Path:
@@ -26,15 +28,17 @@ def report(
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan or sequence of DispatchPlan
-        The plan: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the first.
-    check : Check, DispatchCheck, sequence of DispatchCheck, or None
-        Its AC check, or their checks in the same order. None reports what was not validated, and the first line
-        says so.
+    plan : Plan, DispatchPlan, RollingRun, Comparison, or sequence
+        The plan: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the first;
+        or the day of a rolling schedule, policies over common days, or one of each.
+    check : Check, DispatchCheck, RollingCheck, sequence, or None
+        Its AC check, or their checks in the same order; a comparison of policies has none. None reports what was not
+        validated, and the first line says so.
     path : str or pathlib.Path
         File to write; an existing one is replaced.
     net : pandapowerNet, optional
-        The net before the plan. Only needed for the maps of a plan that carries no drawing tables.
+        The net before the plan. Only needed for the maps of a plan that carries no drawing tables, and of a rolling
+        schedule for names and for what is published of its case.
 
     Returns
     -------
@@ -54,6 +58,8 @@ def report(
     ...     report(*example(), path=f"{folder}/report.html").name
     'report.html'
     """
+    if is_rolling(plan):
+        return rolling_report(plan, check, path, net)  # type: ignore[arg-type]
     if isinstance(plan, DispatchPlan) or (isinstance(plan, Sequence) and not isinstance(plan, str | bytes)):
         return dispatch_report(plan, check, path, net)  # type: ignore[arg-type]
     return reconfiguration_report(plan, check, path, net)  # type: ignore[arg-type]

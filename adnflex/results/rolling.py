@@ -19,9 +19,10 @@ from adnflex.results.files import read_plan
 from adnflex.results.tables import frame_of, json_of
 from adnflex.results.versions import versions
 
-__all__ = ["ITEMS", "Comparison", "RollingRun"]
+__all__ = ["ITEMS", "Comparison", "RollingCheck", "RollingRun"]
 
 _RUN_FORMAT, _COMPARISON_FORMAT = "adnflex-rolling-run-1", "adnflex-rolling-comparison-1"
+_CHECK_FORMAT = "adnflex-rolling-check-1"
 
 
 @functools.cache
@@ -106,6 +107,10 @@ class RollingRun(_Saved):
         By hour; what else the second stage says.
     decision_seconds : pandas.DataFrame
         By hour; ``active`` and ``reactive`` [s].
+    generation : pandas.DataFrame
+        By hour; columns: sgens; available sun and wind [MW].
+    inputs : dict
+        What a check has to know: the net's fingerprint, prices [currency/kWh], limits of exchange and storages.
     options, versions, notes
         As in `adnflex.DispatchPlan`.
     """
@@ -130,6 +135,8 @@ class RollingRun(_Saved):
     options: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=_versions)
+    generation: pd.DataFrame = field(default_factory=pd.DataFrame)
+    inputs: dict[str, Any] = field(default_factory=dict)
 
     _form = _RUN_FORMAT
 
@@ -173,6 +180,106 @@ class RollingRun(_Saved):
         """
         run: RollingRun = cls._read(path)
         return run
+
+
+@dataclass(frozen=True)
+class RollingCheck(_Saved):
+    """The AC truth about a `RollingRun`.
+
+    Every hour is run as it really comes: a fresh draw of load, sun and wind that no stage has seen. *Without* is the
+    same hour with the reactive power of the net as given.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether power flow converges, every limit is met in it, the set-points keep the limits of the devices, and the
+        costs are those of the set-points.
+    verdict : str
+        The same in a sentence.
+    converged : bool
+        Whether all power flows converged.
+    hours : pandas.DataFrame
+        By hour; ``loss_mw``, ``vm_min_pu``, ``vm_max_pu``, ``deviation_pu`` (mean of ``|V - 1|`` over the buses),
+        ``violating_buses``, ``import_mw`` (at the sources), each also with ``_without`` before its unit or behind.
+    vm_pu, vm_without_pu : pandas.DataFrame
+        By hour; columns: buses [pu].
+    limits : pandas.DataFrame
+        One row a kind of limit with its worst place: ``kind``, ``checked``, ``hour``, ``element``, ``index``,
+        ``value``, ``limit``, ``margin``, ``unit``.
+    violations : pandas.DataFrame
+        Every violated limit: ``hour``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``.
+    faults : pandas.DataFrame
+        Limits of devices and of the settlement that the set-points break, columns as `violations`.
+    deviations : pandas.DataFrame
+        Second stage against AC in the expected hour: ``quantity``, ``max_abs``, ``unit``, ``hour``, ``element``,
+        ``index``; empty without a second stage.
+    costs : pandas.DataFrame
+        Index ``item``; ``cost`` of the run, ``recomputed`` from the set-points, ``difference`` [currency].
+    options, versions, notes
+        As in `adnflex.DispatchPlan`.
+    """
+
+    passed: bool
+    verdict: str
+    converged: bool
+    hours: pd.DataFrame
+    vm_pu: pd.DataFrame
+    vm_without_pu: pd.DataFrame
+    limits: pd.DataFrame
+    violations: pd.DataFrame
+    faults: pd.DataFrame
+    deviations: pd.DataFrame
+    costs: pd.DataFrame
+    options: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=_versions)
+
+    _form = _CHECK_FORMAT
+
+    @property
+    def violating_bus_hours(self) -> int:
+        """Number of hours, over all buses, that are outside the voltage limits."""
+        return int(self.hours["violating_buses"].sum())
+
+    @property
+    def violating_bus_hours_without(self) -> int:
+        """The same without the second stage."""
+        return int(self.hours["violating_buses_without"].sum())
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        h = self.hours
+        lines = [f"{'passed' if self.passed else 'FAILED'}: {self.verdict}"]
+        for label, tail in (("with reactive power", ""), ("without", "_without")):
+            count = int(h[f"violating_buses{tail}"].sum())
+            lines.append(
+                f"{label}: losses {1e3 * h[f'loss{tail}_mw'].sum():,.0f} kWh, mean |V - 1| "
+                f"{h[f'deviation{tail}_pu'].mean():.4f} pu, voltages {h[f'vm_min{tail}_pu'].min():.4f} to "
+                f"{h[f'vm_max{tail}_pu'].max():.4f} pu, {count} bus-hours outside limits"
+            )
+        for _, row in self.limits.iterrows():
+            lines.append(
+                f"{row['kind']}: worst {row['value']:.5g} {row['unit']} against {row['limit']:.5g} at {row['element']} "
+                f"{row['index']} in hour {row['hour']}"
+            )
+        for _, row in self.deviations.iterrows():
+            lines.append(f"model against AC: {row['quantity']} {row['max_abs']:.2g} {row['unit']} at most")
+        off = float(self.costs["difference"].abs().max())
+        lines.append(f"costs recomputed from the set-points: off by {off:.2g} at most")
+        lines.extend(f"note: {note}" for note in self.notes)
+        return "\n".join(lines)
+
+    @classmethod
+    def load(cls, path: str | Path) -> RollingCheck:
+        """Read a check written by `save`.
+
+        Raises
+        ------
+        InputError
+            If the file is not a saved check.
+        """
+        check: RollingCheck = cls._read(path)
+        return check
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from adnflex.rolling.case import RollingCase
 from adnflex.rolling.compare import compare_policies
 from adnflex.rolling.days import Day, draw_day
 from adnflex.rolling.decisions import Decision
+from adnflex.rolling.feeder import WithinFeeder, exchange_limits
 from adnflex.rolling.observations import Observation
 from adnflex.rolling.policies import Action, Policy, State
+from adnflex.rolling.reactive import ScenarioReactive
 from adnflex.rolling.renewables import Forecast, LatentWeather, Renewables
 from adnflex.rolling.scheduler import RollingScheduler
 from adnflex.rolling.seams import ActiveDecision, ReactiveAnswer, ReactiveStage
@@ -34,9 +36,12 @@ __all__ = [
     "Renewables",
     "RollingCase",
     "RollingScheduler",
+    "ScenarioReactive",
     "State",
+    "WithinFeeder",
     "compare_policies",
     "draw_day",
+    "exchange_limits",
     "run_of",
     "schedule_rolling",
     "simulate_day",

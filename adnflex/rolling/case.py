@@ -205,7 +205,7 @@ class RollingCase:
         ev_price_per_mwh: ArrayLike | None = None,
         ev_subsidy_per_vehicle: float | None = None,
         stored_value_per_mwh: float | None = None,
-        exchange_limit_mw: ArrayLike | None = None,
+        exchange_limit_mw: ArrayLike | str | None = None,
         tariff: str | None = None,
         weather: str | None = None,
         currency: str | None = None,
@@ -232,7 +232,8 @@ class RollingCase:
         stored_value_per_mwh : float, optional
             Value of what is stored at the end of the day [money/MWh].
         exchange_limit_mw : float or array_like of (n,) or (H, n), optional
-            Largest import and export of a node [MW]; 0: no exchange.
+            Largest import and export of a node [MW]; 0: no exchange. ``"feeder"``: what the feeder carries beside the
+            load, at most what ``net.rolling`` has (see `adnflex.rolling.exchange_limits`).
         tariff, weather : str, optional
             One of those in ``net.rolling``.
         currency : str, optional
@@ -269,14 +270,18 @@ class RollingCase:
             facts, hours, tariff, buy_price_per_mwh, ev_price_per_mwh, ev_subsidy_per_vehicle, stored_value_per_mwh,
             findings,
         )  # fmt: skip
-        exchange = _exchange(setting(facts, "exchange_limit_mw", exchange_limit_mw, 0.0), hours, len(buses), findings)
+        by_feeder = isinstance(exchange_limit_mw, str) and exchange_limit_mw == "feeder"
+        limit = setting(
+            facts, "exchange_limit_mw", None if by_feeder else exchange_limit_mw, np.inf if by_feeder else 0.0
+        )
+        exchange = _exchange(limit, hours, len(buses), findings)
         source = renewables or weather_of(facts, weather, sun, rated, hours, index, findings)
         fleets = {int(k): node_of[int(bus)] for k, bus in loads["bus"].items()}
         days = parking_laws(net, facts, arrivals, loads, hours, findings)
         if findings:
             raise InputError(findings)
         assert source is not None
-        return cls(
+        case = cls(
             name=name or str(net.get("name") or "net"),
             net=net,
             buses=buses,
@@ -290,6 +295,11 @@ class RollingCase:
             currency=str(setting(facts, "currency", currency, "EUR")),
             library_days=library_days,
         )
+        if not by_feeder:
+            return case
+        from adnflex.rolling.feeder import exchange_limits  # it needs the case itself
+
+        return dataclasses.replace(case, exchange_kw=exchange_limits(case))
 
 
 def _law(value: Any) -> Any:
@@ -307,7 +317,10 @@ def _law(value: Any) -> Any:
 
 def _exchange(limit: Any, hours: int, nodes: int, findings: list[str]) -> Floats:
     """Exchange limit of each hour and node [kW]."""
-    values = np.asarray(limit, dtype=float)
+    try:
+        values = np.asarray(limit, dtype=float)
+    except (TypeError, ValueError):
+        values = np.array([-1.0])
     if values.shape not in ((), (nodes,), (hours, nodes)) or not (values >= 0).all():
         findings.append(
             f"exchange_limit_mw is {limit}; give a number of 0 or more [MW], one for each of the {nodes} nodes (buses "

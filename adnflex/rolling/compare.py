@@ -19,6 +19,7 @@ from adnflex.results.rolling import ITEMS, Comparison, RollingRun
 from adnflex.rolling.case import RollingCase
 from adnflex.rolling.naming import policy_of
 from adnflex.rolling.policies import Policy
+from adnflex.rolling.reactive import reactive_of
 from adnflex.rolling.seams import ReactiveStage
 from adnflex.rolling.simulate import schedule_rolling
 
@@ -41,7 +42,7 @@ def compare_policies(
     days: int = 30,
     seed: int = 1,
     simulations: int = 30,
-    reactive: ReactiveStage | None = None,
+    reactive: str | ReactiveStage | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
     store: str | Path | None = None,
@@ -62,8 +63,8 @@ def compare_policies(
         Seed of the days and of the futures.
     simulations : int
         Futures M that a rollout looks at.
-    reactive : callable, optional
-        Second stage.
+    reactive : {"scenarios", "mean"}, callable or None
+        Second stage, as for `adnflex.schedule_rolling`; costs do not depend on it, so that there is none by default.
     executor : concurrent.futures.Executor, optional
         Where the days are simulated; by default processes on this machine.
     workers : int, optional
@@ -95,8 +96,9 @@ def compare_policies(
     """
     names = _checked(case, policies, days, simulations, options)
     objects = {p.name: p for p in policies if not isinstance(p, str)}
-    job = partial(_one_day, case, objects, seed, simulations, reactive, options)
-    mark = _mark(case, seed, simulations, options, reactive)
+    stage = reactive_of(case, reactive)
+    job = partial(_one_day, case, objects, seed, simulations, stage, options)
+    mark = _mark(case, seed, simulations, options, stage)
     done = _read(Path(store), mark) if store is not None else {}
     # day by day, so that after an interrupt the days that are there are common ones
     tasks = [_Task(name, day) for day in range(days) for name in names if _Task(name, day) not in done]

@@ -7,6 +7,7 @@ from typing import Any
 
 from adnflex.errors import InputError
 from adnflex.rolling.case import RollingCase
+from adnflex.rolling.feeder import WithinFeeder
 from adnflex.rolling.mpc import Mpc, PerfectForesight
 from adnflex.rolling.policies import BASES, BasePolicy, Policy
 from adnflex.rolling.rollout import Rollout
@@ -14,7 +15,17 @@ from adnflex.rolling.rollout import Rollout
 __all__ = ["policy_of"]
 
 _CANDIDATES, _MORE = ("match", "full"), ("plans", "mpc")
-_EXAMPLES = ("own", "pool", "rollout", "rollout:own/match", "rollout:pool/full+plans+mpc", "mpc:mean", "mpc:5", "floor")
+_EXAMPLES = (
+    "own",
+    "pool",
+    "rollout",
+    "rollout:own/match",
+    "rollout:pool/full+plans+mpc",
+    "mpc:mean",
+    "mpc:5",
+    "floor",
+    "feeder:rollout",
+)
 
 
 def policy_of(
@@ -32,7 +43,8 @@ def policy_of(
     ----------
     name : str
         ``own``, ``pool``; ``rollout:<base>/<candidates>`` with candidates ``match`` or ``full``, and ``+plans``
-        or ``+mpc`` behind (``rollout`` alone is ``rollout:pool/match``); ``mpc:mean``, ``mpc:<scenarios>``; ``floor``.
+        or ``+mpc`` behind (``rollout`` alone is ``rollout:pool/match``); ``mpc:mean``, ``mpc:<scenarios>``; ``floor``;
+        ``feeder:<policy>``, see `adnflex.rolling.WithinFeeder`.
     case : RollingCase
         The case.
     simulations, future, common, sweeps
@@ -58,6 +70,12 @@ def policy_of(
         findings.append(f"future is {future!r}; give 'sample' or 'mean'.")
     if findings:
         raise InputError(findings)
+    if isinstance(name, str) and name.startswith("feeder:"):
+        inner = name.removeprefix("feeder:")
+        if inner == "floor":
+            raise InputError("policy 'feeder:floor': the floor is planned at once for the day; give another policy.")
+        same: dict[str, Any] = {"simulations": simulations, "future": future, "common": common, "sweeps": sweeps}
+        return WithinFeeder(case, policy_of(inner, case, **same))
     kind, _, rest = str(name).partition(":")
     if name in BASES:
         return BasePolicy(name, case)

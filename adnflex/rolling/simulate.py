@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from adnflex.grid.identity import fingerprint
 from adnflex.results.rolling import ITEMS, RollingRun
 from adnflex.rolling.case import RollingCase
 from adnflex.rolling.days import Day, draw_day
 from adnflex.rolling.decisions import Decision
 from adnflex.rolling.observations import Observation
 from adnflex.rolling.policies import Policy
+from adnflex.rolling.reactive import reactive_of
 from adnflex.rolling.scheduler import RollingScheduler
 from adnflex.rolling.seams import ReactiveStage
 from adnflex.rolling.vehicles import can, must
@@ -29,7 +31,8 @@ def schedule_rolling(
     simulations: int = 30,
     seed: int = 1,
     day: int = 0,
-    reactive: ReactiveStage | None = None,
+    reactive: str | ReactiveStage | None = "auto",
+    scenarios: int = 20,
     **options: Any,
 ) -> RollingRun:
     """Simulate a day of a rolling schedule.
@@ -48,8 +51,12 @@ def schedule_rolling(
         Seed of the day and of the futures.
     day : int
         Which of the seed's days.
-    reactive : callable, optional
-        Second stage, called after each hour's decision.
+    reactive : {"auto", "scenarios", "mean"}, callable or None
+        Second stage, called after each hour's decision: reactive power over scenarios of the hour, or for the expected
+        hour (see `adnflex.rolling.ScenarioReactive`). ``auto``: ``scenarios`` where the net has sites of reactive
+        power. It does not change what the first stage decides, nor the costs.
+    scenarios : int
+        Number of its scenarios.
     **options
         Further options of a rollout: ``future`` (``sample`` or ``mean``), ``common`` (random numbers), ``sweeps``.
 
@@ -67,7 +74,8 @@ def schedule_rolling(
     >>> bool(run.vehicles["unmet_kwh"].max() < 1e-6)
     True
     """
-    control = RollingScheduler(case, policy, simulations=simulations, seed=seed, day=day, reactive=reactive, **options)
+    stage = reactive_of(case, reactive, scenarios)
+    control = RollingScheduler(case, policy, simulations=simulations, seed=seed, day=day, reactive=stage, **options)
     simulate_day(control, draw_day(case, seed, day))
     return run_of(control)
 
@@ -141,6 +149,8 @@ def run_of(control: RollingScheduler) -> RollingRun:
     costs = bill(case, history)
     stored = history[-1].after_kwh - case.storages.low if history else np.zeros(0)
     unmet = sum(d.unmet_kwh for d in history)
+    generators = case.generators.index.tolist()
+    generation = np.array([d.generation_mw for d in history]).reshape(len(history), len(generators))
     return RollingRun(
         case_name=case.name,
         policy=control.policy.name,
@@ -164,7 +174,26 @@ def run_of(control: RollingScheduler) -> RollingRun:
         ),
         options={k: v for k, v in control.settings.items() if k != "seed"},
         notes=(f"{unmet:.4g} kWh that vehicles need could not be met; see the log.",) if unmet > 1e-6 else (),
+        generation=pd.DataFrame(generation, index=hours, columns=pd.Index(generators, name="sgen")),
+        inputs=_inputs(case),
     )
+
+
+def _inputs(case: RollingCase) -> dict[str, Any]:
+    """Collect what a check has to know of a case."""
+    s, g, prices = case.storages, case.generators, case.prices
+    return {
+        "fingerprint": fingerprint(case.net),
+        "buy_per_kwh": prices.buy.tolist(),
+        "ev_per_kwh": prices.ev.tolist(),
+        "subsidy": prices.subsidy,
+        "exchange_kw": case.exchange_kw.tolist(),
+        "storages": {
+            name: getattr(s, name).tolist()
+            for name in ("index", "low", "high", "start", "charge", "discharge", "charging", "discharging")
+        },
+        "generators": {"index": g.index.tolist(), "sun": g.sun.tolist(), "cost": g.cost.tolist()},
+    }
 
 
 def _by_load(control: RollingScheduler, hours: pd.Index) -> pd.DataFrame:

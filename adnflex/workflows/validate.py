@@ -19,7 +19,8 @@ from adnflex.powerflow import check_plan
 from adnflex.powerflow.check_dispatch import check_dispatch
 from adnflex.powerflow.limits import voltage_limits
 from adnflex.powerflow.periods import measure_periods
-from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan
+from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan, RollingCheck, RollingRun
+from adnflex.rolling.check import check_run
 from adnflex.scenarios import ScenarioSet
 from adnflex.workflows.dispatch_study import Study, read_study
 
@@ -30,13 +31,17 @@ __all__ = ["validate"]
 def validate(plan: Plan, net: pandapowerNet, executor: Executor | None = None) -> Check: ...
 @overload
 def validate(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> DispatchCheck: ...
-def validate(plan: Plan | DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> Check | DispatchCheck:
+@overload
+def validate(plan: RollingRun, net: pandapowerNet, executor: Executor | None = None) -> RollingCheck: ...
+def validate(
+    plan: Plan | DispatchPlan | RollingRun, net: pandapowerNet, executor: Executor | None = None
+) -> Check | DispatchCheck | RollingCheck:
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
     Parameters
     ----------
-    plan : Plan or DispatchPlan
-        The plan.
+    plan : Plan, DispatchPlan or RollingRun
+        The plan, or the day of a rolling schedule.
     net : pandapowerNet
         The net that it was made for; it is not changed.
     executor : concurrent.futures.Executor, optional
@@ -44,7 +49,7 @@ def validate(plan: Plan | DispatchPlan, net: pandapowerNet, executor: Executor |
 
     Returns
     -------
-    Check or DispatchCheck
+    Check, DispatchCheck or RollingCheck
         Verdict, certificate, limits, violations, tightness, deviations.
 
     Raises
@@ -63,8 +68,12 @@ def validate(plan: Plan | DispatchPlan, net: pandapowerNet, executor: Executor |
     """
     if isinstance(plan, Plan):
         return check_plan(plan, net)
+    if isinstance(plan, RollingRun):
+        return check_run(plan, net)
     if not isinstance(plan, DispatchPlan):
-        raise InputError(f"plan is a {type(plan).__name__}; give what reconfigure or dispatch returned.")
+        raise InputError(
+            f"plan is a {type(plan).__name__}; give what reconfigure, dispatch or schedule_rolling returned."
+        )
     require_same(net, plan.fingerprint)
     study = _study_of(plan, net)
     connections = [d for d in study.devices if isinstance(d, GridConnection)]

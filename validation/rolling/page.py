@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import common
+import second
 
 Row = Mapping[str, Any]
 
@@ -77,6 +78,8 @@ def faults(part: str, record: common.Record) -> list[str]:
     """What a record lacks of what the page promises."""
     if "error" in record:
         return [record["error"]]
+    if part in second.PARTS:
+        return second.faults(part, record)
     groups = record["cases"].items() if "cases" in record else [("", record)]
     found = []
     for name, group in groups:
@@ -139,7 +142,7 @@ def page(records: Mapping[str, common.Record]) -> str:
     """Write the page."""
     found = {part: faults(part, record) for part, record in records.items()}
     parts = [
-        "# The rolling schedule: active power\n",
+        "# The rolling schedule\n",
         common.verdict({part: f for part, f in found.items() if f}) + "\n",
         _INTRODUCTION,
     ]
@@ -270,4 +273,5 @@ _SECTIONS = {
     "tariff": _tariff_section,
     "stored": _stored_section,
     "ties": _ties_section,
+    **second.SECTIONS,
 }

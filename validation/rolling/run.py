@@ -1,4 +1,4 @@
-"""Run the study of the rolling schedule's active power and write the page about it.
+"""Run the study of the rolling schedule and write the page about it.
 
     python validation/rolling/run.py                  # every part
     python validation/rolling/run.py flat weather     # these
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import common
 import page
+import second
 
 RESULTS = Path(__file__).with_name("results.json")
 SEED = 1
@@ -136,6 +137,7 @@ PARTS: dict[str, tuple[Callable[[], common.Record], float]] = {
     "tariff": (tariff, 1800),
     "stored": (stored, 1800),
     "ties": (ties, 1800),
+    **second.PARTS,
 }
 
 
