@@ -1,9 +1,10 @@
 """Optimise active distribution networks held in pandapower, and prove the answer by full AC power flow."""
 
-from adnflex import errors, networks, scenarios
+from adnflex import errors, networks, rolling, scenarios
 from adnflex.reporting import report
 from adnflex.results import (
     Check,
+    Comparison,
     Disaggregation,
     DispatchCheck,
     DispatchPlan,
@@ -12,8 +13,11 @@ from adnflex.results import (
     Plan,
     Region,
     RegionCheck,
+    RollingCheck,
+    RollingRun,
     versions,
 )
+from adnflex.rolling import RollingCase, RollingScheduler, compare_policies, schedule_rolling
 from adnflex.workflows import (
     Pareto,
     Progress,
@@ -29,6 +33,7 @@ from adnflex.workflows import (
 
 __all__ = [
     "Check",
+    "Comparison",
     "Disaggregation",
     "DispatchCheck",
     "DispatchPlan",
@@ -39,6 +44,11 @@ __all__ = [
     "Progress",
     "Region",
     "RegionCheck",
+    "RollingCase",
+    "RollingCheck",
+    "RollingRun",
+    "RollingScheduler",
+    "compare_policies",
     "dispatch",
     "errors",
     "flexibility",
@@ -48,7 +58,9 @@ __all__ = [
     "pq_region",
     "reconfigure",
     "report",
+    "rolling",
     "scenarios",
+    "schedule_rolling",
     "validate",
     "value_of_information",
 ]

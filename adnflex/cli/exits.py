@@ -39,7 +39,7 @@ exit codes:
   2    the input is wrong: net, profiles, plan, option or output path
   3    no installed solver fits, or the solver gave no answer that can be proven
   4    a fault of adnflex itself; please report it
-  130  interrupted before there was any plan (of several studies: before each had one)
+  130  interrupted before there was any plan (of several studies: before each had one; of days: before one was common)
 """
 
 

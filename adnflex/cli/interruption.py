@@ -19,7 +19,7 @@ _PROOF = ("perturbed search", "node", "outer approximation", "better topology", 
 _LATE = (
     "AC round",
     "outer box",
-    "causal box",
+    "separable box",
     "building",
     "recovery",
     "exact power flow",

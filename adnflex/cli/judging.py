@@ -25,7 +25,7 @@ def say_interrupted(plan: adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibil
 
 
 def judge(
-    plan: adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibility,
+    plan: adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibility | adnflex.RollingRun,
     net: pandapowerNet,
     *,
     report: Path | None,
@@ -38,7 +38,7 @@ def judge(
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan or Flexibility
+    plan : Plan, DispatchPlan, Flexibility or RollingRun
         The plan.
     net : pandapowerNet
         The net that it was made for.

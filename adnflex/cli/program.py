@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 
 import adnflex
-from adnflex.cli import dispatch, flexibility, networks, reconfigure, validate
+from adnflex.cli import dispatch, flexibility, networks, reconfigure, roll, validate
 from adnflex.cli.exits import EXIT_CODES, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, exit_code
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import hush, say
@@ -25,6 +25,7 @@ examples:
   adnflex dispatch ieee33_dispatch --report dispatch.html
   adnflex dispatch ieee33_dispatch --study 1,2,3 --report studies.html
   adnflex flexibility park33_flexibility --reconfigure --report flexibility.html
+  adnflex roll rolling33 --days 30 --report rolling.html
   adnflex validate plan.json mv_oberrhein --report report.html
 """
 
@@ -99,6 +100,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adnflex {adnflex.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (reconfigure, dispatch, flexibility, validate, networks):
+    for command in (reconfigure, dispatch, flexibility, roll, validate, networks):
         command.add(commands)
     return parser

@@ -15,7 +15,7 @@ from typing import TextIO
 
 import adnflex
 
-__all__ = ["ProgressLine", "columns", "hush", "say"]
+__all__ = ["DaysLine", "ProgressLine", "columns", "hush", "say"]
 
 
 def say(message: str) -> None:
@@ -70,7 +70,10 @@ class ProgressLine:
 
     def __call__(self, row: adnflex.Progress) -> None:
         """Show a row."""
-        text = self.line(row)
+        self.show(self.line(row))
+
+    def show(self, text: str) -> None:
+        """Show a line in place of the one before."""
         if self.rewrites:
             width = shutil.get_terminal_size().columns - 1
             self.stream.write(f"\r{text[:width]}\x1b[K")
@@ -105,3 +108,32 @@ class ProgressLine:
         if self.kept:
             print("" if self.rewrites else self.kept, file=self.stream, flush=True)
             self.kept = ""
+
+
+class DaysLine(ProgressLine):
+    """Shows how many days are simulated and how long the rest may take.
+
+    Examples
+    --------
+    >>> import io
+    >>> line = DaysLine(io.StringIO())
+    >>> line.days(30, 90, 12.0), line.days(90, 90, 36.0)
+    ('  12.0 s  30 of 90 days of policies simulated, about 24 s left', '  36.0 s  90 of 90 days of policies simulated')
+    """
+
+    def __init__(self, stream: TextIO, every: float = 2.0) -> None:
+        super().__init__("", stream, every)
+        self.began = time.monotonic()
+        self.first: int | None = None
+
+    def count(self, done: int, wanted: int) -> None:
+        """Show that so many days of policies are finished."""
+        if self.first is None:  # the rest was there before, from an earlier run
+            self.first = done - 1
+        self.show(self.days(done, wanted, time.monotonic() - self.began))
+
+    def days(self, done: int, wanted: int, seconds: float) -> str:
+        """Return the line as text."""
+        mine = done - (self.first or 0)
+        left = f", about {seconds * (wanted - done) / mine:.0f} s left" if done < wanted and mine > 0 else ""
+        return f"{seconds:6.1f} s  {done} of {wanted} days of policies simulated{left}"

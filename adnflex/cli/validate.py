@@ -32,9 +32,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=run)
-    command.add_argument(
-        "plan", metavar="PLAN", help="a file that --plan of adnflex reconfigure, dispatch or flexibility wrote"
-    )
+    command.add_argument("plan", metavar="PLAN", help="a file that --plan of another command wrote")
     command.add_argument("net", metavar="NET", help="the net that the plan was made for, before the plan")
     add_outputs(command)
 
@@ -50,7 +48,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     return judge(plan, net, report=args.report, quiet=args.quiet, written=[])
 
 
-def load_plan(path: str) -> adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibility:
+def load_plan(path: str) -> adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibility | adnflex.RollingRun:
     """Load a plan of any kind; the file says which it is."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -62,6 +60,8 @@ def load_plan(path: str) -> adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexib
             return adnflex.DispatchPlan.load(path)
         if kind.startswith("adnflex-flexibility"):
             return adnflex.Flexibility.load(path)
+        if kind.startswith("adnflex-rolling"):
+            return adnflex.RollingRun.load(path)
         return adnflex.Plan.load(path)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -204,33 +204,30 @@ class TopologySearch:
         kind = "no topology offers more than the devices would without a network"
         if self._proven(bound) or self.interrupted or self.best is None or self.bounds is None:
             return bound, kind
-        edges = self._edges()
-        count = count_spanning_trees(self.grid.n, edges)
+        size, edges = self._merged()
+        count = count_spanning_trees(size, edges)
         if count > _MOST_TREES:
             return bound, kind
         try:
-            finished = self._enumerate(edges, count, workers)
+            finished = self._enumerate(size, edges, count, workers)
         except KeyboardInterrupt:
             self.interrupted, finished = True, None
         if finished is None:
             return bound, kind
         return finished, f"all {round(count):,} radial topologies, by Lagrangian bounds period by period"
 
-    def _edges(self) -> list[tuple[int, int]]:
-        """Branches between nodes, all roots being one."""
-        roots = {int(r) for r in self.grid.roots}
-        first = min(roots)
-        return [
-            (first if int(a) in roots else int(a), first if int(b) in roots else int(b))
-            for a, b in zip(self.grid.f, self.grid.t, strict=True)
-        ]
+    def _merged(self) -> tuple[int, list[tuple[int, int]]]:
+        """Return the graph of the branches, all roots being one node: its size and edges."""
+        group = np.where(np.isnan(self.grid.root_v), np.arange(self.grid.n), self.grid.roots[0])
+        names, place = np.unique(group, return_inverse=True)
+        ends = zip(place[self.grid.f].tolist(), place[self.grid.t].tolist(), strict=True)
+        return len(names), list(ends)
 
-    def _enumerate(self, edges: list[tuple[int, int]], count: float, workers: int | None) -> float | None:
+    def _enumerate(self, size: int, edges: list[tuple[int, int]], count: float, workers: int | None) -> float | None:
         """Bound tree after tree; what is not refuted is solved. None where time ran out."""
         assert self.best is not None
         assert self.bounds is not None
-        merged = _renumbered(self.grid, edges)
-        trees = spanning_trees(*merged, np.flatnonzero(self.required).tolist())
+        trees = spanning_trees(size, edges, np.flatnonzero(self.required).tolist())
         allowed = (frozenset(t) for t in trees)
         chunks = _chunks((s for s in allowed if self._allowed(s)), _CHUNK)
         # what is below this cannot matter
@@ -256,7 +253,7 @@ class TopologySearch:
         return max(worst, self.best[1], cutoff)
 
     def _settle(self, state: Open) -> float:
-        """Return what a topology can be worth at most, by its own outer program; keep its causal box."""
+        """Return what a topology can be worth at most, by its own outer program; keep its separable box."""
         problem = self.problem_of(closed_of(self.grid, state))
         box = separable_box(problem, self.clock.left)
         outer = outer_box(problem, [np.zeros(problem.periods), np.ones(problem.periods)], self.clock.left)
@@ -266,12 +263,6 @@ class TopologySearch:
             if self.best is None or box.worth > self.best[1]:
                 self.best = state, box.worth
         return -math.inf if outer is None else outer.worth
-
-
-def _renumbered(grid: Grid, edges: list[tuple[int, int]]) -> tuple[int, list[tuple[int, int]]]:
-    """Nodes from 0 on without gaps."""
-    names = {node: k for k, node in enumerate(sorted({v for e in edges for v in e}))}
-    return len(names), [(names[a], names[b]) for a, b in edges]
 
 
 def _chunks(states: Iterator[Open], size: int) -> Iterator[list[Open]]:

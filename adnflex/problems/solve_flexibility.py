@@ -112,7 +112,7 @@ class LinearBoxes:
     Attributes
     ----------
     separable, foresighted : Ends
-        The causal box, the box with foresight.
+        The box followed hour by hour, the box with foresight.
     bound : float
         No box is worth more.
     foresighted_bound : float
@@ -212,7 +212,7 @@ def outer_box(
 def linear_boxes(problem: BoxProblem, clock: Clock, seed: int = 0, even: bool = False) -> LinearBoxes | None:
     """Return both boxes of the linear model with the bound; None where no dispatch holds at all.
 
-    Two linear programs come first; where they meet, the causal box is the largest of all and no subproblem is
+    Two linear programs come first; where they meet, the separable box is the largest of all and no subproblem is
     needed.  Where they do not, column and constraint generation settles the box with foresight.
     """
     outer = outer_box(problem, _vertices(problem), clock.left)
@@ -223,7 +223,7 @@ def linear_boxes(problem: BoxProblem, clock: Clock, seed: int = 0, even: bool = 
     if inner is None:
         # one dispatch holds at each end, but no mix of both keeps the energy limits
         inner = Ends(outer.lower * math.nan, outer.upper * math.nan, -math.inf)
-    clock.report(inner.worth, outer.worth, "causal box")
+    clock.report(inner.worth, outer.worth, "separable box")
     if outer.worth - inner.worth <= _SAME * max(abs(outer.worth), 1e-9):
         return LinearBoxes(inner, inner, max(outer.worth, inner.worth), 0, True, outer.solved)
     try:

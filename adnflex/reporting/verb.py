@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from adnflex.reporting.dispatch import dispatch_report
 from adnflex.reporting.flexibility import flexibility_report, is_flexibility
 from adnflex.reporting.reconfiguration import reconfiguration_report
+from adnflex.reporting.rolling import is_rolling, rolling_report
 from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
 from adnflex.results.region import Region, RegionCheck
+from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -20,12 +22,21 @@ __all__ = ["report"]
 
 
 def report(
-    plan: Plan | DispatchPlan | Flexibility | Sequence[DispatchPlan] | Sequence[Flexibility | Region],
+    plan: Plan
+    | DispatchPlan
+    | Flexibility
+    | RollingRun
+    | Comparison
+    | Sequence[DispatchPlan]
+    | Sequence[Flexibility | Region]
+    | Sequence[RollingRun | Comparison],
     check: Check
     | DispatchCheck
     | FlexibilityCheck
+    | RollingCheck
     | Sequence[DispatchCheck | None]
     | Sequence[FlexibilityCheck | RegionCheck | None]
+    | Sequence[RollingCheck | None]
     | None,
     path: str | Path,
     net: pandapowerNet | None = None,
@@ -34,17 +45,19 @@ def report(
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan, Flexibility, or sequence
+    plan : Plan, DispatchPlan, Flexibility, RollingRun, Comparison, or sequence
         The plan: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the first;
-        or the flexibility at the point of common coupling, alone or after that of the present topology, with its
-        regions of active and reactive power where there are any.
-    check : Check, DispatchCheck, FlexibilityCheck, sequence, or None
+        the flexibility at the point of common coupling, alone or after that of the present topology, with its regions
+        of active and reactive power where there are any; the day of a rolling schedule, policies over common days, or
+        one of each.
+    check : Check, DispatchCheck, FlexibilityCheck, RollingCheck, sequence, or None
         Its AC check, or their checks in the same order; of flexibility before and after, the check of the latter
-        is enough. None reports what was not validated, and the first line says so.
+        is enough; a comparison of policies has none. None reports what was not validated, and the first line says so.
     path : str or pathlib.Path
         File to write; an existing one is replaced.
     net : pandapowerNet, optional
-        The net before the plan. Only needed for the maps of a plan that carries no drawing tables.
+        The net before the plan. Only needed for the maps of a plan that carries no drawing tables, and of a rolling
+        schedule for names and for what is published of its case.
 
     Returns
     -------
@@ -66,6 +79,8 @@ def report(
     """
     if is_flexibility(plan):
         return flexibility_report(plan, check, path, net)  # type: ignore[arg-type]
+    if is_rolling(plan):
+        return rolling_report(plan, check, path, net)  # type: ignore[arg-type]
     if isinstance(plan, DispatchPlan) or (isinstance(plan, Sequence) and not isinstance(plan, str | bytes)):
         return dispatch_report(plan, check, path, net)  # type: ignore[arg-type]
     return reconfiguration_report(plan, check, path, net)  # type: ignore[arg-type]

@@ -7,11 +7,13 @@ from adnflex.results.dispatch import DispatchCheck, DispatchPlan
 from adnflex.results.flexibility import Box, Disaggregation, Flexibility, FlexibilityCheck
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.region import Region, RegionCheck
+from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
 from adnflex.results.versions import versions
 
 __all__ = [
     "Box",
     "Check",
+    "Comparison",
     "Disaggregation",
     "DispatchCheck",
     "DispatchPlan",
@@ -20,5 +22,7 @@ __all__ = [
     "Plan",
     "Region",
     "RegionCheck",
+    "RollingCheck",
+    "RollingRun",
     "versions",
 ]

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from adnflex.solvers.conic import ConicForm
 
-__all__ = ["ConicAnswer", "least_violating", "solve_relaxation"]
+__all__ = ["ConicAnswer", "column_units", "least_violating", "solve_relaxation", "standard_form"]
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def solve_relaxation(
     """
     low = form.low if low is None else low
     high = form.high if high is None else high
-    unit = _column_units(form)
-    a, b, cones = _standard_form(form, low / unit, high / unit, unit)
+    unit = column_units(form)
+    a, b, cones = standard_form(form, low / unit, high / unit, unit)
     cost = form.c * unit
     scale = max(float(np.abs(cost).max(initial=0.0)), 1e-12)
     # without refinement a solve takes half the time; the bound is safe either way
@@ -165,7 +165,7 @@ def _run(
     return clarabel.DefaultSolver(sparse.csc_matrix((n, n)), cost, a, b, cones, settings).solve()
 
 
-def _column_units(form: ConicForm) -> NDArray[np.float64]:
+def column_units(form: ConicForm) -> NDArray[np.float64]:
     """Units in which all variables are of order one and every cone keeps its form.
 
     A cone ``p² + q² <= l w`` is unchanged where the units of p and q are the root of those of l times w; in a
@@ -201,7 +201,7 @@ def _safe_bound(
     return float(-b @ z + residual[~free] @ at_box[~free])
 
 
-def _standard_form(
+def standard_form(
     form: ConicForm, low: NDArray[np.float64], high: NDArray[np.float64], unit: NDArray[np.float64]
 ) -> tuple[sparse.csc_matrix, NDArray[np.float64], list[object]]:
     """Stack equations, inequalities, bounds and cones as ``A x + s = b``, ``s`` in a product of cones.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class ConicForm:
         Columns of p, q, l, w in ``p² + q² <= l w``.
     variables : list
         The Pyomo variables, in column order.
+    rows : list
+        The Pyomo constraint behind each row; empty where the rows are others than those of a model.
     """
 
     c: NDArray[np.float64]
@@ -48,6 +50,7 @@ class ConicForm:
     integer: NDArray[np.bool_]
     cones: NDArray[np.int64]
     variables: list[Any]
+    rows: list[Any] = field(default_factory=list)
 
     def column_of(self, variable: Any) -> int:
         """Column of a Pyomo variable."""
@@ -158,4 +161,5 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
         integer=np.array([not v.is_continuous() for v in variables], dtype=bool) & (np.array(low) < np.array(high)),
         cones=np.array([[columns[id(v)] for v in cone] for cone in cones], dtype=np.int64).reshape(-1, 4),
         variables=variables,
+        rows=[r.constraint for r in compiled.rows],
     )

@@ -19,7 +19,19 @@ from adnflex.powerflow import check_plan
 from adnflex.powerflow.check_dispatch import check_dispatch
 from adnflex.powerflow.limits import voltage_limits
 from adnflex.powerflow.periods import measure_periods
-from adnflex.results import Check, DispatchCheck, DispatchPlan, Flexibility, FlexibilityCheck, Plan, Region, RegionCheck
+from adnflex.results import (
+    Check,
+    DispatchCheck,
+    DispatchPlan,
+    Flexibility,
+    FlexibilityCheck,
+    Plan,
+    Region,
+    RegionCheck,
+    RollingCheck,
+    RollingRun,
+)
+from adnflex.rolling.check import check_run
 from adnflex.workflows.dispatch_study import Study, read_again
 from adnflex.workflows.region import validate_region
 from adnflex.workflows.validate_flexibility import validate_flexibility
@@ -34,6 +46,8 @@ def validate(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None =
 @overload
 def validate(plan: Region, net: pandapowerNet, executor: Executor | None = None) -> RegionCheck: ...
 @overload
+def validate(plan: RollingRun, net: pandapowerNet, executor: Executor | None = None) -> RollingCheck: ...
+@overload
 def validate(
     plan: Flexibility,
     net: pandapowerNet,
@@ -44,20 +58,20 @@ def validate(
     seed: int = 0,
 ) -> FlexibilityCheck: ...
 def validate(
-    plan: Plan | DispatchPlan | Flexibility | Region,
+    plan: Plan | DispatchPlan | Flexibility | Region | RollingRun,
     net: pandapowerNet,
     executor: Executor | None = None,
     *,
     trajectories: int = 1000,
     levels: int | None = 20,
     seed: int = 0,
-) -> Check | DispatchCheck | FlexibilityCheck | RegionCheck:
+) -> Check | DispatchCheck | FlexibilityCheck | RegionCheck | RollingCheck:
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan, Flexibility or Region
-        The plan, the box of a flexibility, or a P-Q region.
+    plan : Plan, DispatchPlan, Flexibility, Region or RollingRun
+        The plan, the box of a flexibility, a P-Q region, or the day of a rolling schedule.
     net : pandapowerNet
         The net that it was made for; it is not changed.
     executor : concurrent.futures.Executor, optional
@@ -72,7 +86,7 @@ def validate(
 
     Returns
     -------
-    Check, DispatchCheck, FlexibilityCheck or RegionCheck
+    Check, DispatchCheck, FlexibilityCheck, RegionCheck or RollingCheck
         Verdict, certificate, limits, violations, tightness, deviations.
 
     Raises
@@ -95,8 +109,13 @@ def validate(
         return validate_region(plan, net)
     if isinstance(plan, Flexibility):
         return validate_flexibility(plan, net, executor, trajectories, levels, seed)
+    if isinstance(plan, RollingRun):
+        return check_run(plan, net)
     if not isinstance(plan, DispatchPlan):
-        raise InputError(f"plan is a {type(plan).__name__}; give what reconfigure, dispatch or flexibility returned.")
+        raise InputError(
+            f"plan is a {type(plan).__name__}; give what reconfigure, dispatch, flexibility, pq_region or "
+            "schedule_rolling returned."
+        )
     require_same(net, plan.fingerprint)
     study = read_again(
         net,

@@ -7,7 +7,7 @@ import pyomo.environ as pyo
 import pytest
 
 from adnflex.formulations.cones import Cone, record_cone
-from adnflex.solvers.clarabel import _column_units, _run, _safe_bound, _standard_form, solve_relaxation
+from adnflex.solvers.clarabel import _run, _safe_bound, column_units, solve_relaxation, standard_form
 from adnflex.solvers.conic import ConicForm, compile_model
 
 OPTIMUM = 25.0
@@ -26,9 +26,9 @@ def feeder(cap: float = 40.0, demand: float = 3.0) -> ConicForm:
 
 
 def dual_problem(form: ConicForm):
-    unit = _column_units(form)
+    unit = column_units(form)
     low, high = form.low / unit, form.high / unit
-    a, b, cones = _standard_form(form, low, high, unit)
+    a, b, cones = standard_form(form, low, high, unit)
     cost = form.c * unit
     answer = _run(cost, a, b, cones, True, 10.0)
     return cost, a, b, np.array(answer.z), low, high

@@ -1,0 +1,453 @@
+r"""Reactive power over scenarios, as a second-order cone programme that is built once and solved every hour.
+
+With scenarios :math:`s`, branch flow as in `adnflex.formulations.distflow`, sites :math:`i`:
+
+.. math::
+
+    \min\; \frac1S \sum_{s,h} \Bigl[ w_l \sum_k r_k l_{skh} + \sum_b \varphi_b(v_{sbh}) + w_l^+ \sum_k o_{skh} \Bigr]
+    + w_m \sum_{i,h} |q_{ih} - q_{i,h-1}|, \qquad
+    \varphi_b(v) = w_d |v - 1| + w_v \max\{0,\; \underline v - v,\; v - \overline v\}
+
+subject to the balances, the voltage law and the cone in every scenario. :math:`q_i` is the same in all scenarios of the
+first hour, which is the one that is carried out, and free in each scenario later. The voltage limits are soft, because
+at peak load they can be out of reach; :math:`\varphi` is one variable above its four affine pieces. Ratings are soft
+in the same way, ``l <= i² (1 + o)``.
+
+References
+----------
+Xu et al., doi:10.3390/wevj16090515, section 2.3 (loss and voltage deviation over scenarios, the cone). Baran and Wu,
+doi:10.1109/61.19266; Farivar and Low, doi:10.1109/TPWRS.2013.2255317 (branch flow and its relaxation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+
+from adnflex.devices import Device, Frame, Horizon, TapChanger
+from adnflex.errors import SolverError
+from adnflex.formulations.attachments import Attachments
+from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
+from adnflex.formulations.distflow import declare_distflow, declare_voltages
+from adnflex.grid.model import Grid
+from adnflex.grid.ratings import Ratings
+from adnflex.solvers.conic import ConicForm, compile_model
+from adnflex.solvers.gate import solve_model
+from adnflex.solvers.repeated import RepeatedConic
+
+__all__ = ["Answer", "ReactiveProblem", "Sites", "Weights", "build_reactive", "deviation"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# A bus may leave its limits, but not the range in which the model means anything [pu, squared].
+_WIDE = (0.5**2, 1.5**2)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the objective.
+
+    Attributes
+    ----------
+    loss : float
+        Of losses [1/MW].
+    deviation : float
+        Of ``|v - 1|`` of the squared voltage of each bus [1/pu].
+    limit : float
+        Of each bus's squared voltage outside its limits, and of the squared current of each rated branch beyond its
+        limit, relative to it [1/pu, 1].
+    move : float
+        Of the change of each site from hour to hour [1/Mvar].
+    """
+
+    loss: float = 1.0
+    deviation: float = 0.05
+    limit: float = 10.0
+    move: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """Where reactive power is decided, arrays of length k.
+
+    Attributes
+    ----------
+    index, node : (k,) int array
+        Index in ``net.sgen``, and node of the grid.
+    low, high : (k,) array
+        Limits of the injection [Mvar].
+    """
+
+    index: Ints
+    node: Ints
+    low: Floats
+    high: Floats
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A solved hour.
+
+    Attributes
+    ----------
+    q_mvar : (k,) array
+        Injection of each site [Mvar].
+    v : (S, H, n) array
+        Squared voltages of the model [pu].
+    objective : float
+        Value of the model.
+    loss_mw : float
+        Mean loss of the model in the first hour [MW].
+    gap : float
+        Largest ``(l v - P² - Q²) / max(l v, 1e-4)``.
+    invented_kw : float
+        Largest loss of a scenario and hour that is due to cones that are not tight [kW].
+    residual : float
+        Largest violation of any row or cone.
+    """
+
+    q_mvar: Floats
+    v: Floats
+    objective: float
+    loss_mw: float
+    gap: float
+    invented_kw: float
+    residual: float
+
+
+class ReactiveProblem:
+    """The programme of one net, number of scenarios and horizon; see `build_reactive`."""
+
+    def __init__(
+        self,
+        model: pyo.ConcreteModel,
+        form: ConicForm,
+        grid: Grid,
+        sites: Sites,
+        weights: Weights,
+        devices: Sequence[Device],
+        frame: Frame,
+    ) -> None:
+        self.model, self.form, self.grid, self.sites = model, form, grid, sites
+        self.weights, self.devices, self.frame = weights, list(devices), frame
+        self.shape = (frame.horizon.scenarios, frame.horizon.periods)
+        row_of = {id(constraint): k for k, constraint in enumerate(form.rows)}
+        self._p_rows, self._q_rows = (self._rows(row_of, name) for name in ("p_balance", "q_balance"))
+        self._built = (form.row_low.copy(), form.row_high.copy())
+        self._q = form.columns_of(model.q[i] for i in range(len(sites)))
+        self._columns = {name: self._all(name, size) for name, size in (("v", grid.n), ("p", grid.m), ("q", grid.m))}
+        self._columns["l"] = self._all("l", grid.m)
+        self._moved = [
+            [row_of[id(row[i])] for i in range(len(sites))]
+            for row in ((model.move_up, model.move_down) if weights.move else ())
+        ]
+        self._solver: RepeatedConic | None = None
+        if not form.integer.any():
+            self._solver = RepeatedConic(form, self._sizes_only())
+
+    def _rows(self, row_of: dict[int, int], name: str) -> Ints:
+        """Rows (S, H, n) of a balance; -1 at the roots."""
+        rows = np.full((*self.shape, self.grid.n), -1, dtype=np.int64)
+        for s, h in self.frame.horizon.points:
+            for j, constraint in getattr(self.model.at[s, h], name).items():
+                rows[s, h, j] = row_of[id(constraint)]
+        return rows
+
+    def _all(self, name: str, size: int) -> Ints:
+        columns = np.full((*self.shape, size), -1, dtype=np.int64)
+        known = self.form.columns()
+        for s, h in self.frame.horizon.points:
+            for k, variable in getattr(self.model.at[s, h], name).items():
+                columns[s, h, k] = known.get(id(variable), -1)
+        return columns
+
+    def _sizes_only(self) -> NDArray[np.bool_]:
+        """Variables of the branch flow, whose bounds are only there for their size."""
+        found = np.zeros(len(self.form.c), dtype=bool)
+        for columns in self._columns.values():
+            found[columns[columns >= 0]] = True
+        known = self.form.columns()
+        for block in self.model.at.values():
+            for variable in block.u.values():
+                found[known[id(variable)]] = True
+        return found
+
+    def solve(
+        self, p: Floats, q: Floats, low: Floats, high: Floats, before: Floats | None = None, seconds: float = 60.0
+    ) -> Answer:
+        """Decide an hour.
+
+        Parameters
+        ----------
+        p, q : (S, H, n) array
+            Withdrawal of every node without the sites [pu].
+        low, high : (k,) array
+            Limits of the sites' injections in this hour [Mvar].
+        before : (k,) array, optional
+            Injections of the hour before, for the cost of moves [Mvar].
+        seconds : float
+            Time limit where integers are decided [s].
+
+        Raises
+        ------
+        SolverError
+            If no optimum is found.
+        """
+        row_low, row_high = (sides.copy() for sides in self._built)
+        for rows, values in ((self._p_rows, p), (self._q_rows, q)):
+            there = rows >= 0
+            for sides in (row_low, row_high):
+                sides[rows[there]] = values[there]
+        base = self.grid.base_mva
+        if self._moved:
+            now = np.zeros(len(self.sites)) if before is None else before / base
+            row_high[self._moved[0]], row_high[self._moved[1]] = now, -now
+        bound_low, bound_high = self.form.low.copy(), self.form.high.copy()
+        bound_low[self._q], bound_high[self._q] = low / base, high / base
+        if self._solver is None:
+            x = self._by_gate(p, q, low, high, before, seconds)
+        else:
+            x = self._solver.solve(row_low, row_high, bound_low, bound_high)
+        return self._answer(x, row_low, row_high)
+
+    def _by_gate(
+        self, p: Floats, q: Floats, low: Floats, high: Floats, before: Floats | None, seconds: float
+    ) -> Floats:
+        """Solve with integers: the model itself is changed, because the gate compiles it again."""
+        base = self.grid.base_mva
+        for s, h in self.frame.horizon.points:
+            for name, values in (("p_balance", p), ("q_balance", q)):
+                for j, constraint in getattr(self.model.at[s, h], name).items():
+                    constraint.set_value(constraint.body == float(values[s, h, j]))
+        for i in range(len(self.sites)):
+            self.model.q[i].setlb(float(low[i]) / base)
+            self.model.q[i].setub(float(high[i]) / base)
+            if self.weights.move:
+                now = 0.0 if before is None else float(before[i]) / base
+                self.model.move_up[i].set_value(self.model.move_up[i].body <= now)
+                self.model.move_down[i].set_value(self.model.move_down[i].body <= -now)
+        solved = solve_model(self.model, gap=1e-4, seconds=seconds)
+        if solved.x is None:
+            raise SolverError(
+                f"reactive power with tap positions or steps ended as {solved.status} after {seconds:g} s; give it "
+                "more seconds, fewer scenarios, or leave the positions out."
+            )
+        return solved.x
+
+    def _answer(self, x: Floats, row_low: Floats, row_high: Floats) -> Answer:
+        grid, columns = self.grid, self._columns
+        value = {name: np.where(at >= 0, x[at], 0.0) for name, at in columns.items()}
+        v = value["v"].copy()
+        roots = ~np.isnan(grid.root_v)
+        fixed = roots & (columns["v"][0, 0] < 0)
+        v[:, :, fixed] = grid.root_v[fixed]
+        k = self.form.cones
+        squares = x[k[:, 0]] ** 2 + x[k[:, 1]] ** 2
+        product = x[k[:, 2]] * x[k[:, 3]]
+        gap = float(((product - squares) / np.maximum(product, 1e-4)).max(initial=0.0))
+        too_much = np.maximum(x[k[:, 2]] - squares / np.maximum(x[k[:, 3]], 1e-6), 0.0)
+        current = np.zeros(len(x))
+        current[k[:, 2]] = too_much
+        invented = (np.where(columns["l"] >= 0, current[columns["l"]], 0.0) @ grid.r).max(initial=0.0)
+        rows = self.form.a @ x
+        off = np.maximum(row_low - rows, rows - row_high).max(initial=0.0)
+        cone = ((squares - product) / (1.0 + product)).max(initial=0.0)
+        loss = (value["l"][:, 0] @ grid.r).mean()
+        return Answer(
+            q_mvar=x[self._q] * grid.base_mva,
+            v=v,
+            objective=float(self.form.objective(x)),
+            loss_mw=float(loss) * grid.base_mva,
+            gap=gap,
+            invented_kw=1e3 * grid.base_mva * float(invented),
+            residual=float(max(off, cone)),
+        )
+
+
+def build_reactive(
+    grid: Grid,
+    sites: Sites,
+    *,
+    scenarios: int,
+    p: tuple[Floats, Floats],
+    q: tuple[Floats, Floats],
+    periods: int = 1,
+    weights: Weights | None = None,
+    devices: Sequence[Device] = (),
+) -> ReactiveProblem:
+    """Declare the programme.
+
+    Parameters
+    ----------
+    grid : Grid
+        A radial grid of closed branches.
+    sites : Sites
+        Where reactive power is decided.
+    scenarios, periods : int
+        Numbers S of scenarios and H of hours.
+    p, q : (array, array) of (n,)
+        Lowest and highest withdrawal of every node without the sites, which say how large flows can be [pu].
+    weights : Weights, optional
+        Of the objective.
+    devices : sequence of Device
+        Tap changers and banks of steps, decided for all scenarios together; the price of their moves counts as it is.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> from adnflex.grid import read_grid
+    >>> grid = read_grid(pn.case33bw(), switchable_lines=())
+    >>> sites = Sites(np.array([0]), np.array([29]), np.array([-0.2]), np.array([1.0]))
+    >>> reach = (grid.p, grid.p), (grid.q, grid.q)
+    >>> problem = build_reactive(grid, sites, scenarios=1, p=reach[0], q=reach[1])
+    >>> answer = problem.solve(grid.p[None, None], grid.q[None, None], sites.low, sites.high)
+    >>> answer.q_mvar.round(2).tolist(), round(1e3 * answer.loss_mw, 1), answer.gap < 1e-3
+    ([1.0], 145.9, True)
+    """
+    weights = Weights() if weights is None else weights
+    horizon = Horizon(periods, 1.0, 0.0, np.full(scenarios, 1.0 / scenarios))
+    soft = _unrated(grid)
+    extra = list(devices)
+    bounds = compute_bounds(soft, _ranges(soft, sites, p, q, extra))
+    model = pyo.ConcreteModel()
+    model.at = pyo.Block(range(scenarios), range(periods))
+    for s, h in horizon.points:
+        declare_voltages(model.at[s, h], soft, bounds)
+    at = {point: Attachments() for point in horizon.points}
+    frame = Frame(
+        horizon, soft.base_mva, lambda s, t, node: model.at[s, t].v[node], bounds.v_min, bounds.v_max, at, frozenset()
+    )
+    model.device = pyo.Block(range(len(extra)))
+    for i, device in enumerate(extra):
+        device.declare(model.device[i], frame)
+    cost = _declare_sites(model, sites, frame, weights)
+    # the withdrawals are right-hand sides, exchanged before every solve
+    for s, h in horizon.points:
+        declare_distflow(model.at[s, h], soft, bounds, (), more=at[s, h])
+        cost.append(_declare_cost(model.at[s, h], grid, bounds, weights) / scenarios)
+    cost += [
+        part / scenarios
+        for i, device in enumerate(extra)
+        for parts in device.costs(model.device[i], frame).values()
+        for part in parts
+    ]
+    model.objective = pyo.Objective(expr=pyo.quicksum(cost))
+    return ReactiveProblem(model, compile_model(model), soft, sites, weights, extra, frame)
+
+
+def deviation(v: Floats, grid: Grid, weights: Weights) -> Floats:
+    """Sum of ``φ(v)`` over the buses, for squared voltages (..., n)."""
+    count = np.array([float(len(buses)) for buses in grid.buses])
+    count[grid.roots] = 0.0
+    outside = np.maximum(np.maximum(grid.v_min - v, v - grid.v_max), 0.0)
+    return np.asarray((weights.deviation * np.abs(v - 1.0) + weights.limit * outside) @ count)
+
+
+def _unrated(grid: Grid) -> Grid:
+    """Return the grid with limits so wide that they only keep the model sensible."""
+    roots = ~np.isnan(grid.root_v)
+    r = grid.ratings
+    nothing = Ratings(r.branch[:0], r.member[:0], r.at_from[:0], r.share[:0], r.y[:0], r.limit[:0])
+    return grid.replace(
+        v_min=np.where(roots, grid.v_min, _WIDE[0]), v_max=np.where(roots, grid.v_max, _WIDE[1]), ratings=nothing
+    )
+
+
+def _ranges(
+    grid: Grid, sites: Sites, p: tuple[Floats, Floats], q: tuple[Floats, Floats], devices: Sequence[Device]
+) -> Ranges:
+    """Intervals of everything that varies from hour to hour."""
+    active, reactive = np.stack(p), np.stack(q)
+    np.add.at(reactive[0], sites.node, -np.maximum(sites.high, 0.0) / grid.base_mva)
+    np.add.at(reactive[1], sites.node, -np.minimum(sites.low, 0.0) / grid.base_mva)
+    g, b = np.stack([grid.y.real] * 2), np.stack([grid.y.imag] * 2)
+    root_v, ratio = np.stack([grid.root_v] * 2), np.stack([grid.ratio] * 2)
+    for device in devices:
+        node = device.place.node
+        p_low, p_high, q_low, q_high = (np.asarray(part) / grid.base_mva for part in device.reach())
+        active[:, node] += np.array([np.min(p_low), np.max(p_high)])
+        reactive[:, node] += np.array([np.min(q_low), np.max(q_high)])
+        if isinstance(device, TapChanger):
+            factor = device.factor[device.allowed]
+            if device.branch is None:
+                root_v[:, node] = factor.min(), factor.max()
+            else:
+                ratio[:, device.branch] = 1 / np.sqrt(factor.max()), 1 / np.sqrt(factor.min())
+    return Ranges(active, reactive, g, b, root_v, ratio)
+
+
+def _declare_sites(model: pyo.ConcreteModel, sites: Sites, frame: Frame, weights: Weights) -> list[Any]:
+    """Injections of the sites: one for all scenarios in the first hour, one for each later."""
+    base, h = frame.base_mva, frame.horizon
+    limits = [(float(low) / base, float(high) / base) for low, high in zip(sites.low, sites.high, strict=True)]
+    count = range(len(sites))
+    model.q = pyo.Var(count, bounds=lambda _, i: limits[i])
+    later = [(s, t, i) for s, t in h.points if t for i in count]
+    model.q_later = pyo.Var(later, bounds=lambda _, s, t, i: limits[i])
+    for s, t in h.points:
+        for i in count:
+            frame.at[s, t].withdraw(int(sites.node[i]), 0.0, -(model.q_later[s, t, i] if t else model.q[i]))
+    if not weights.move:
+        return []
+    model.move = pyo.Var(count, bounds=(0, None))
+    model.move_up = pyo.Constraint(count, rule=lambda m, i: m.q[i] - m.move[i] <= 0.0)
+    model.move_down = pyo.Constraint(count, rule=lambda m, i: -m.q[i] - m.move[i] <= 0.0)
+    model.move_later = pyo.Var(later, bounds=(0, None))
+    model.moves = pyo.ConstraintList()
+    for s, t, i in later:
+        change = model.q_later[s, t, i] - (model.q_later[s, t - 1, i] if t > 1 else model.q[i])
+        model.moves.add(change <= model.move_later[s, t, i])
+        model.moves.add(-change <= model.move_later[s, t, i])
+    each = weights.move * base
+    return [each * model.move[i] for i in count] + [each / h.scenarios * x for x in model.move_later.values()]
+
+
+def _declare_cost(block: pyo.Block, grid: Grid, bounds: Bounds, weights: Weights) -> Any:
+    """Cost of one scenario and hour."""
+    buses = [j for j in range(grid.n) if grid.buses[j] and np.isnan(grid.root_v[j])]
+    block.phi = pyo.Var(buses)
+    block.pieces = pyo.ConstraintList()
+    for j in buses:
+        for slope, offset in _pieces(float(grid.v_min[j]), float(grid.v_max[j]), weights):
+            block.pieces.add(block.phi[j] - slope * block.v[j] >= offset)
+    cost = weights.loss * grid.base_mva * block.loss
+    cost = cost + pyo.quicksum(float(len(grid.buses[j])) * block.phi[j] for j in buses)
+    limit = grid.ratings.series_limit(grid.m, np.sqrt(bounds.v_max[grid.f]), np.sqrt(bounds.v_max[grid.t]))
+    rated = [k for k in range(grid.m) if limit[k] < bounds.i_max[k]]
+    block.over = pyo.Var(rated, bounds=(0, None))
+    block.rated = pyo.Constraint(
+        rated, rule=lambda b, k: b.l[k] - float(limit[k] ** 2) * b.over[k] <= float(limit[k] ** 2)
+    )
+    return cost + weights.limit * pyo.quicksum(block.over.values())
+
+
+def _pieces(low: float, high: float, weights: Weights) -> list[tuple[float, float]]:
+    """Affine pieces (slope, offset) whose maximum is ``φ``.
+
+    Examples
+    --------
+    >>> _pieces(0.9, 1.1, Weights(deviation=0.5, limit=10.0))
+    [(-10.5, 9.5), (-0.5, 0.5), (0.5, -0.5), (10.5, -11.5)]
+    """
+
+    def phi(v: float) -> float:
+        return weights.deviation * abs(v - 1.0) + weights.limit * max(0.0, low - v, v - high)
+
+    # a limit that is missing is 0 or infinity
+    kinks = sorted({1.0, *(limit for limit in (low, high) if 0.0 < limit < 10.0)})
+    ends = [kinks[0] - 0.5, *kinks, kinks[-1] + 0.5]
+    pieces = []
+    for a, b in pairwise(ends):
+        slope = (phi(b) - phi(a)) / (b - a)
+        pieces.append((round(slope, 12), round(phi(a) - slope * a, 12)))
+    return pieces

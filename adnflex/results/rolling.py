@@ -1,0 +1,412 @@
+"""Rolling schedules: the `RollingRun` of a day, and the `Comparison` of policies over common days."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from adnflex.errors import InputError
+from adnflex.results.files import read_plan
+from adnflex.results.tables import frame_of, json_of
+from adnflex.results.versions import versions
+
+__all__ = ["ITEMS", "Comparison", "RollingCheck", "RollingRun"]
+
+_RUN_FORMAT, _COMPARISON_FORMAT = "adnflex-rolling-run-1", "adnflex-rolling-comparison-1"
+_CHECK_FORMAT = "adnflex-rolling-check-1"
+
+
+@functools.cache
+def _known_versions() -> dict[str, str]:
+    """Look the versions up once; studies make thousands of runs."""
+    return versions()
+
+
+def _versions() -> dict[str, str]:
+    return dict(_known_versions())
+
+
+ITEMS = ("purchase", "ev_profit", "ev_subsidy", "solar", "wind")
+
+
+class _Saved:
+    """Tables in a JSON file, as every result of adnflex is saved."""
+
+    _form = ""
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON."""
+        content: dict[str, Any] = {"format": self._form}
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            content[item.name] = json_of(value) if isinstance(value, pd.DataFrame) else value
+        Path(path).write_text(json.dumps(content), encoding="utf-8")
+
+    @classmethod
+    def _read(cls, path: str | Path) -> Any:
+        names = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+
+        def build(content: dict[str, Any]) -> Any:
+            restored = {
+                k: frame_of(v) if isinstance(v, dict) and "table" in v else tuple(v) if isinstance(v, list) else v
+                for k, v in content.items()
+            }
+            return cls(**restored)
+
+        return read_plan(path, cls._form, names, build, f"{cls.__name__}.save")
+
+
+@dataclass(frozen=True)
+class RollingRun(_Saved):
+    """A day of a rolling schedule.
+
+    Tables *by hour* have the index ``hour`` (0-based); their columns name elements of the net. Powers are the mean of
+    the hour.
+
+    Attributes
+    ----------
+    case_name, policy : str
+        Name of the case and of the policy.
+    seed, day : int
+        Seed of the run and number of the day.
+    currency : str
+        Unit of money.
+    costs : pandas.DataFrame
+        Index ``item``: ``purchase``, ``ev_profit`` (negative: paid by vehicles), ``ev_subsidy``, ``solar``, ``wind``,
+        and ``total``, their sum; ``cost`` [currency].
+    stored_value : float
+        Value of what is stored at the end above the least, not part of the total [currency].
+    actions : pandas.DataFrame
+        By hour; columns ``(quantity, bus)``: ``generation_mw``, ``ev_mw``, ``ev_must_mw``, ``ev_can_mw`` (elastic
+        capacity), ``storage_mw`` (charge positive).
+    storage : pandas.DataFrame
+        By hour; columns ``(quantity, storage)``: ``p_mw`` (charge positive), ``e_mwh`` (at the end of the hour).
+    ev : pandas.DataFrame
+        By hour; columns ``(quantity, load)``: ``p_mw``, ``must_mw``, ``can_mw``, ``vehicles`` (count).
+    vehicles : pandas.DataFrame
+        One row a vehicle: ``load``, ``vehicle``, ``arrival``, ``departure`` (whole hours), ``need_kwh``, ``max_kwh``,
+        ``given_kwh``, ``unmet_kwh``.
+    charging : pandas.DataFrame
+        By hour; columns ``(load, vehicle)``: power of each vehicle [MW].
+    exchange : pandas.DataFrame
+        By hour; columns ``(quantity, bus)``: ``import_mw``, ``export_mw``, ``buy_mw``, ``spill_mw``.
+    reactive : pandas.DataFrame
+        By hour; columns: sgens of the second stage, reactive injection [Mvar]; empty without one.
+    vm_pu : pandas.DataFrame
+        By hour; columns: buses; voltages of the second stage [pu]; empty without one.
+    reactive_facts : pandas.DataFrame
+        By hour; what else the second stage says.
+    decision_seconds : pandas.DataFrame
+        By hour; ``active`` and ``reactive`` [s].
+    generation : pandas.DataFrame
+        By hour; columns: sgens; available sun and wind [MW].
+    inputs : dict
+        What a check has to know: the net's fingerprint, prices [currency/kWh], limits of exchange and storages.
+    options, versions, notes
+        As in `adnflex.DispatchPlan`.
+    """
+
+    case_name: str
+    policy: str
+    seed: int
+    day: int
+    currency: str
+    costs: pd.DataFrame
+    stored_value: float
+    actions: pd.DataFrame
+    storage: pd.DataFrame
+    ev: pd.DataFrame
+    vehicles: pd.DataFrame
+    charging: pd.DataFrame
+    exchange: pd.DataFrame
+    reactive: pd.DataFrame
+    vm_pu: pd.DataFrame
+    reactive_facts: pd.DataFrame
+    decision_seconds: pd.DataFrame
+    options: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=_versions)
+    generation: pd.DataFrame = field(default_factory=pd.DataFrame)
+    inputs: dict[str, Any] = field(default_factory=dict)
+
+    _form = _RUN_FORMAT
+
+    @property
+    def total(self) -> float:
+        """Sum of the cost items [currency]."""
+        return float(self.costs.at["total", "cost"])
+
+    @property
+    def objective(self) -> float:
+        """Total cost less the value of what is stored at the end [currency]: what policies are compared by."""
+        return self.total - self.stored_value
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        seconds = self.decision_seconds["active"]
+        bought, spilled = (
+            float(self.exchange[q].to_numpy().sum()) if q in self.exchange else 0.0 for q in ("buy_mw", "spill_mw")
+        )
+        lines = [
+            f"{self.case_name}: {self.policy}, day {self.day} of seed {self.seed}, total {self.total:,.2f} "
+            f"{self.currency}, {bought:.3f} MWh bought, {spilled:.3f} MWh spilled",
+            "costs: " + ", ".join(f"{item} {self.costs.at[item, 'cost']:,.2f}" for item in ITEMS),
+            f"vehicles: {len(self.vehicles)}, {self.vehicles['given_kwh'].sum():,.1f} kWh, "
+            f"unmet {self.vehicles['unmet_kwh'].sum():,.3g} kWh",
+            f"decisions: {1e3 * seconds.mean():.2f} ms, {1e3 * seconds.max():.2f} ms at most",
+        ]
+        if self.stored_value:
+            lines.append(f"value of what is stored at the end: {self.stored_value:,.2f} {self.currency}")
+        lines.extend(f"note: {note}" for note in self.notes)
+        return "\n".join(lines)
+
+    @classmethod
+    def load(cls, path: str | Path) -> RollingRun:
+        """Read a run written by `save`.
+
+        Raises
+        ------
+        InputError
+            If the file is not a saved run.
+        """
+        run: RollingRun = cls._read(path)
+        return run
+
+
+@dataclass(frozen=True)
+class RollingCheck(_Saved):
+    """The AC truth about a `RollingRun`.
+
+    Every hour is run as it really comes: a fresh draw of load, sun and wind that no stage has seen. *Without* is the
+    same hour with the reactive power of the net as given.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether power flow converges, every limit is met in it, the set-points keep the limits of the devices, and the
+        costs are those of the set-points.
+    verdict : str
+        The same in a sentence.
+    converged : bool
+        Whether all power flows converged.
+    hours : pandas.DataFrame
+        By hour; ``loss_mw``, ``vm_min_pu``, ``vm_max_pu``, ``deviation_pu`` (mean of ``|V - 1|`` over the buses),
+        ``violating_buses``, ``import_mw`` (at the sources), each also with ``_without`` before its unit or behind.
+    vm_pu, vm_without_pu : pandas.DataFrame
+        By hour; columns: buses [pu].
+    limits : pandas.DataFrame
+        One row a kind of limit with its worst place: ``kind``, ``checked``, ``hour``, ``element``, ``index``,
+        ``value``, ``limit``, ``margin``, ``unit``.
+    violations : pandas.DataFrame
+        Every violated limit: ``hour``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``.
+    faults : pandas.DataFrame
+        Limits of devices and of the settlement that the set-points break, columns as `violations`.
+    deviations : pandas.DataFrame
+        Second stage against AC in the expected hour: ``quantity``, ``max_abs``, ``unit``, ``hour``, ``element``,
+        ``index``; empty without a second stage.
+    costs : pandas.DataFrame
+        Index ``item``; ``cost`` of the run, ``recomputed`` from the set-points, ``difference`` [currency].
+    options, versions, notes
+        As in `adnflex.DispatchPlan`.
+    """
+
+    passed: bool
+    verdict: str
+    converged: bool
+    hours: pd.DataFrame
+    vm_pu: pd.DataFrame
+    vm_without_pu: pd.DataFrame
+    limits: pd.DataFrame
+    violations: pd.DataFrame
+    faults: pd.DataFrame
+    deviations: pd.DataFrame
+    costs: pd.DataFrame
+    options: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=_versions)
+
+    _form = _CHECK_FORMAT
+
+    @property
+    def violating_bus_hours(self) -> int:
+        """Number of hours, over all buses, that are outside the voltage limits."""
+        return int(self.hours["violating_buses"].sum())
+
+    @property
+    def violating_bus_hours_without(self) -> int:
+        """The same without the second stage."""
+        return int(self.hours["violating_buses_without"].sum())
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal."""
+        h = self.hours
+        lines = [f"{'passed' if self.passed else 'FAILED'}: {self.verdict}"]
+        for label, tail in (("with reactive power", ""), ("without", "_without")):
+            count = int(h[f"violating_buses{tail}"].sum())
+            lines.append(
+                f"{label}: losses {1e3 * h[f'loss{tail}_mw'].sum():,.0f} kWh, mean |V - 1| "
+                f"{h[f'deviation{tail}_pu'].mean():.4f} pu, voltages {h[f'vm_min{tail}_pu'].min():.4f} to "
+                f"{h[f'vm_max{tail}_pu'].max():.4f} pu, {count} bus-hours outside limits"
+            )
+        for _, row in self.limits.iterrows():
+            lines.append(
+                f"{row['kind']}: worst {row['value']:.5g} {row['unit']} against {row['limit']:.5g} at {row['element']} "
+                f"{row['index']} in hour {row['hour']}"
+            )
+        for _, row in self.deviations.iterrows():
+            lines.append(f"model against AC: {row['quantity']} {row['max_abs']:.2g} {row['unit']} at most")
+        off = float(self.costs["difference"].abs().max())
+        lines.append(f"costs recomputed from the set-points: off by {off:.2g} at most")
+        lines.extend(f"note: {note}" for note in self.notes)
+        return "\n".join(lines)
+
+    @classmethod
+    def load(cls, path: str | Path) -> RollingCheck:
+        """Read a check written by `save`.
+
+        Raises
+        ------
+        InputError
+            If the file is not a saved check.
+        """
+        check: RollingCheck = cls._read(path)
+        return check
+
+
+@dataclass(frozen=True)
+class Comparison(_Saved):
+    """Policies over common days.
+
+    Attributes
+    ----------
+    case_name : str
+        Name of the case.
+    seed : int
+        Seed of the run.
+    currency : str
+        Unit of money.
+    days : pandas.DataFrame
+        One row a day and one column a policy: total cost, less the value of what is stored at the end where that has
+        one [currency]. Only days that every policy has finished.
+    items : pandas.DataFrame
+        Index ``(policy, day)``; the cost items, ``total``, ``stored_value``, ``bought_mwh``, ``spilled_mwh``,
+        ``unmet_kwh``, ``seconds`` (mean time of a decision), ``slowest_seconds``; every finished day.
+    interrupted : bool
+        Whether days are missing because the run was stopped.
+    options, versions, notes
+        As in `adnflex.DispatchPlan`.
+    """
+
+    case_name: str
+    seed: int
+    currency: str
+    days: pd.DataFrame
+    items: pd.DataFrame
+    interrupted: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=_versions)
+
+    _form = _COMPARISON_FORMAT
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a policy: ``mean`` and ``ci95`` (half width) of the cost, the mean items, mean milliseconds."""
+        rows = {}
+        for policy in self.days.columns:
+            costs = self.days[policy].to_numpy(float)
+            mine = self.items.xs(policy, level="policy").loc[self.days.index]
+            rows[policy] = {
+                "mean": costs.mean(),
+                "ci95": half_width(costs),
+                **{item: float(mine[item].mean()) for item in ITEMS},
+                "bought_mwh": float(mine["bought_mwh"].mean()),
+                "spilled_mwh": float(mine["spilled_mwh"].mean()),
+                "ms": 1e3 * float(mine["seconds"].mean()),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
+
+    def against(self, reference: str | None = None) -> pd.DataFrame:
+        """Paired differences: each policy less a reference on the same days.
+
+        Parameters
+        ----------
+        reference : str, optional
+            A policy; by default the first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a policy: ``difference`` (mean), ``ci95`` (half width of the 95 % confidence interval of the mean,
+            Student), ``not_worse`` (days), ``days``.
+        """
+        names = list(self.days.columns)
+        reference = names[0] if reference is None else reference
+        if reference not in names:
+            raise InputError(f"policy {reference!r} is not compared here; give one of {', '.join(map(repr, names))}.")
+        rows = {}
+        for policy in names:
+            off = (self.days[policy] - self.days[reference]).to_numpy(float)
+            rows[policy] = {
+                "difference": off.mean() if len(off) else math.nan,
+                "ci95": half_width(off),
+                "not_worse": int((off <= 1e-6).sum()),
+                "days": len(off),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
+
+    def summary(self, reference: str | None = None) -> str:
+        """Return a table for the terminal: mean costs, and differences to a reference on the same days."""
+        if not len(self.days):
+            return f"{self.case_name}: no day was finished by every policy."
+        table, pairs = self.table, self.against(reference)
+        reference = self.days.columns[0] if reference is None else reference
+        width = max(len("policy"), *(len(str(p)) for p in table.index))
+        lines = [
+            f"{self.case_name}: {len(self.days)} common days, {self.currency} a day, ± half a 95 % confidence interval"
+            + (" (interrupted)" if self.interrupted else ""),
+            f"{'policy':<{width}}  {'total':>18}  {'purchase':>9}  {'less ' + str(reference):>24}  {'ms':>7}",
+        ]
+        for policy in table.index:
+            one, pair = table.loc[policy], pairs.loc[policy]
+            off = "" if policy == reference else f"{pair['difference']:+.2f} ± {pair['ci95']:.2f}"
+            lines.append(
+                f"{policy:<{width}}  {one['mean']:>9.2f} ± {one['ci95']:>6.2f}  {one['purchase']:>9.2f}  {off:>24}  "
+                f"{one['ms']:>7.2f}"
+            )
+        return "\n".join(lines)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Comparison:
+        """Read a comparison written by `save`.
+
+        Raises
+        ------
+        InputError
+            If the file is not a saved comparison.
+        """
+        comparison: Comparison = cls._read(path)
+        return comparison
+
+
+def half_width(values: np.ndarray) -> float:
+    """Half width of the 95 % confidence interval of a mean; NaN for a single value.
+
+    Examples
+    --------
+    >>> round(half_width(np.array([1.0, 2.0, 3.0, 4.0])), 4)
+    2.0543
+    """
+    n = len(values)
+    if n < 2:
+        return math.nan
+    return float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / math.sqrt(n))

@@ -1,0 +1,286 @@
+"""Policies over common days: every policy meets the same sun, wind and vehicles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Executor, Future, as_completed
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from adnflex.algorithms.workers import worker_pool
+from adnflex.errors import InputError
+from adnflex.results.rolling import ITEMS, Comparison, RollingRun
+from adnflex.rolling.case import RollingCase
+from adnflex.rolling.naming import policy_of
+from adnflex.rolling.policies import Policy
+from adnflex.rolling.reactive import reactive_of
+from adnflex.rolling.seams import ReactiveStage
+from adnflex.rolling.simulate import schedule_rolling
+
+__all__ = ["compare_policies"]
+
+log = logging.getLogger(__name__)
+
+_FACTS = ("stored_value", "bought_mwh", "spilled_mwh", "unmet_kwh", "seconds", "slowest_seconds")
+
+
+class _Task(NamedTuple):
+    policy: str
+    day: int
+
+
+def compare_policies(
+    case: RollingCase,
+    policies: Sequence[str | Policy],
+    *,
+    days: int = 30,
+    seed: int = 1,
+    simulations: int = 30,
+    reactive: str | ReactiveStage | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    store: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Comparison:
+    """Simulate policies over common days.
+
+    Parameters
+    ----------
+    case : RollingCase
+        The case.
+    policies : sequence of str or Policy
+        Names as for `adnflex.schedule_rolling`, or objects with ``name`` and ``decide``.
+    days : int
+        Number of days.
+    seed : int
+        Seed of the days and of the futures.
+    simulations : int
+        Futures M that a rollout looks at.
+    reactive : {"scenarios", "mean"}, callable or None
+        Second stage, as for `adnflex.schedule_rolling`; costs do not depend on it, so that there is none by default.
+    executor : concurrent.futures.Executor, optional
+        Where the days are simulated; by default processes on this machine.
+    workers : int, optional
+        Number of those processes; 1: all in this one.
+    store : str or pathlib.Path, optional
+        A file to which each finished day is added at once, as a line of JSON; a later call with the same arguments
+        goes on where it ends.
+    progress : callable, optional
+        Told how many of how many days of policies are finished.
+    **options
+        Further options of rollouts.
+
+    Returns
+    -------
+    Comparison
+        Costs by day and policy. After Ctrl-C it has the days that were finished, and says so.
+
+    Raises
+    ------
+    InputError
+        If a policy is not known, an argument is out of range, or the stored days are those of another study.
+
+    Examples
+    --------
+    >>> case = RollingCase.load("rolling33")
+    >>> comparison = compare_policies(case, ["pool", "floor"], days=3, workers=1)
+    >>> bool((comparison.days["floor"] <= comparison.days["pool"] + 1e-6).all())
+    True
+    """
+    names = _checked(case, policies, days, simulations, options)
+    objects = {p.name: p for p in policies if not isinstance(p, str)}
+    stage = reactive_of(case, reactive)
+    job = partial(_one_day, case, objects, seed, simulations, stage, options)
+    mark = _mark(case, seed, simulations, options, stage)
+    done = _read(Path(store), mark) if store is not None else {}
+    # day by day, so that after an interrupt the days that are there are common ones
+    tasks = [_Task(name, day) for day in range(days) for name in names if _Task(name, day) not in done]
+    wanted = days * len(names)
+
+    def finished(task: _Task, row: dict[str, float]) -> None:
+        done[task] = row
+        if store is not None:
+            _append(Path(store), mark, task, row)
+        if progress is not None:
+            progress(sum(t.policy in names and t.day < days for t in done), wanted)
+
+    for policy in policies if tasks else ():
+        made = policy_of(policy, case, simulations=simulations, **options) if isinstance(policy, str) else policy
+        if hasattr(made, "prepare"):
+            made.prepare()  # once here, and not in every process that is forked
+    interrupted = _run(job, tasks, executor, workers, finished)
+    return _comparison(case, names, days, seed, {"simulations": simulations, **options}, done, interrupted)
+
+
+def _checked(
+    case: RollingCase, policies: Sequence[str | Policy], days: int, simulations: int, options: dict[str, Any]
+) -> list[str]:
+    """Names of the policies; all faults at once."""
+    findings = []
+    names = [p if isinstance(p, str) else p.name for p in policies]
+    if isinstance(policies, str) or not names:
+        findings.append("policies: give a list of at least one name.")
+        names = []
+    findings += [
+        f"policy {name!r} is given twice; give it once." for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    if isinstance(days, bool) or not isinstance(days, int) or days < 1:
+        findings.append(f"days is {days!r}; give an integer of at least 1.")
+    for policy in policies if names else ():
+        if isinstance(policy, str):
+            try:
+                policy_of(policy, case, simulations=simulations, **options)
+            except InputError as error:
+                findings.extend(f for f in error.findings if f not in findings)
+    if findings:
+        raise InputError(findings)
+    return names
+
+
+def _run(
+    job: Callable[[_Task], dict[str, float]],
+    tasks: list[_Task],
+    executor: Executor | None,
+    workers: int | None,
+    finished: Callable[[_Task, dict[str, float]], None],
+) -> bool:
+    """Run all tasks; return whether it was interrupted. What is finished has been handed over by then."""
+    pending: dict[Future[dict[str, float]], _Task] = {}
+    try:
+        with worker_pool(job, executor, workers) as pool:
+            if pool.executor is None:
+                for task in tasks:
+                    finished(task, pool.call(task))
+                return False
+            try:
+                pending = {pool.executor.submit(pool.call, task): task for task in tasks}
+                for future in as_completed(list(pending)):
+                    finished(pending.pop(future), future.result())
+            except BaseException:
+                _rescue(pending, finished)
+                raise
+    except KeyboardInterrupt:
+        log.warning("interrupted; %d days of policies are missing", len(pending) or len(tasks))
+        return True
+    return False
+
+
+def _rescue(
+    pending: dict[Future[dict[str, float]], _Task], finished: Callable[[_Task, dict[str, float]], None]
+) -> None:
+    """Hand over what was finished meanwhile; cancel the rest."""
+    for future in pending:
+        future.cancel()
+    for future, task in pending.items():
+        if future.done() and not future.cancelled() and future.exception() is None:
+            try:
+                finished(task, future.result())
+            except CancelledError:
+                continue
+
+
+def _one_day(
+    case: RollingCase,
+    objects: dict[str, Policy],
+    seed: int,
+    simulations: int,
+    reactive: ReactiveStage | None,
+    options: dict[str, Any],
+    task: _Task,
+) -> dict[str, float]:
+    """Costs and a few figures of one policy on one day."""
+    policy = objects.get(task.policy, task.policy)
+    run = schedule_rolling(case, policy, simulations=simulations, seed=seed, day=task.day, reactive=reactive, **options)
+    return row_of(run)
+
+
+def row_of(run: RollingRun) -> dict[str, float]:
+    """Row of `Comparison.items` of a run."""
+    seconds = run.decision_seconds["active"]
+    return {
+        **{str(item): float(cost) for item, cost in run.costs["cost"].items()},
+        "stored_value": run.stored_value,
+        "bought_mwh": float(run.exchange["buy_mw"].to_numpy().sum()),
+        "spilled_mwh": float(run.exchange["spill_mw"].to_numpy().sum()),
+        "unmet_kwh": float(run.vehicles["unmet_kwh"].sum()),
+        "seconds": float(seconds.mean()),
+        "slowest_seconds": float(seconds.max()),
+    }
+
+
+def _comparison(
+    case: RollingCase,
+    names: list[str],
+    days: int,
+    seed: int,
+    options: dict[str, Any],
+    done: dict[_Task, dict[str, float]],
+    interrupted: bool,
+) -> Comparison:
+    rows = {task: row for task, row in sorted(done.items()) if task.policy in names and task.day < days}
+    index = (
+        pd.MultiIndex.from_tuples(list(rows) or [], names=["policy", "day"])
+        if rows
+        else pd.MultiIndex.from_arrays([[], []], names=["policy", "day"])
+    )
+    items = pd.DataFrame(list(rows.values()), index=index, columns=[*ITEMS, "total", *_FACTS])
+    cost = (items["total"] - items["stored_value"]).unstack("policy") if rows else pd.DataFrame()
+    common = cost.reindex(columns=names).dropna().rename_axis("day")
+    common.columns.name = "policy"
+    return Comparison(
+        case_name=case.name,
+        seed=seed,
+        currency=case.currency,
+        days=common,
+        items=items,
+        interrupted=interrupted,
+        options=options,
+    )
+
+
+def _mark(
+    case: RollingCase, seed: int, simulations: int, options: dict[str, Any], reactive: ReactiveStage | None
+) -> str:
+    """Digest of what stored days depend on."""
+    facts = [case.fingerprint, seed, simulations, sorted(options.items()), reactive is not None]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _append(path: Path, mark: str, task: _Task, row: dict[str, float]) -> None:
+    line = json.dumps({"study": mark, "policy": task.policy, "day": task.day, **row})
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def _read(path: Path, mark: str) -> dict[_Task, dict[str, float]]:
+    """Read stored days; a last line that was cut off by an interrupt is left out."""
+    if not path.is_file():
+        return {}
+    found: dict[_Task, dict[str, float]] = {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            task = _Task(row.pop("policy"), int(row.pop("day")))
+            study = row.pop("study")
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            if number == len(lines):
+                path.write_text("".join(kept + "\n" for kept in lines[:-1]), encoding="utf-8")
+                break
+            raise InputError(
+                f"store {path}: line {number} cannot be read ({error}); take it out, or give another file."
+            ) from error
+        if study != mark:
+            raise InputError(
+                f"store {path}: line {number} is of another study (case, seed, simulations or options); give another "
+                "file, or the arguments that it was begun with."
+            )
+        found[task] = row
+    return found
