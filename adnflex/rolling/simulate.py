@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from adnflex.errors import InputError
 from adnflex.grid.identity import fingerprint
 from adnflex.results.rolling import ITEMS, RollingRun
 from adnflex.rolling.case import RollingCase
@@ -33,6 +35,8 @@ def schedule_rolling(
     day: int = 0,
     reactive: str | ReactiveStage | None = "auto",
     scenarios: int = 20,
+    state: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> RollingRun:
     """Simulate a day of a rolling schedule.
@@ -57,6 +61,11 @@ def schedule_rolling(
         power. It does not change what the first stage decides, nor the costs.
     scenarios : int
         Number of its scenarios.
+    state : str or pathlib.Path, optional
+        File that keeps the state after every hour. Where it exists, the day goes on where it was stopped, with the same
+        result as if it had not been; it is left when the day is over.
+    progress : callable, optional
+        Told the hours that are decided, and how many there are.
     **options
         Further options of a rollout: ``future`` (``sample`` or ``mean``), ``common`` (random numbers), ``sweeps``.
 
@@ -76,11 +85,39 @@ def schedule_rolling(
     """
     stage = reactive_of(case, reactive, scenarios)
     control = RollingScheduler(case, policy, simulations=simulations, seed=seed, day=day, reactive=stage, **options)
-    simulate_day(control, draw_day(case, seed, day))
+    if state is not None and Path(state).exists():
+        control = _resumed(control, state, policy, stage)
+
+    def after(hour: int) -> None:
+        if state is not None:
+            control.save(state)
+        if progress is not None:
+            progress(hour + 1, case.hours)
+
+    simulate_day(control, draw_day(case, seed, day), after)
     return run_of(control)
 
 
-def simulate_day(control: RollingScheduler, day: Day) -> None:
+def _resumed(
+    asked: RollingScheduler, path: str | Path, policy: str | Policy, stage: ReactiveStage | None
+) -> RollingScheduler:
+    """Load a state, if it belongs to the very run that is asked for."""
+    own = None if isinstance(policy, str) else policy
+    found = RollingScheduler.load(path, asked.case, policy=own, reactive=stage)
+    for name, there, here in (
+        ("policy", found.policy.name, asked.policy.name),
+        ("day", found.day, asked.day),
+        *((key, found.settings.get(key), value) for key, value in asked.settings.items()),
+    ):
+        if there != here:
+            raise InputError(
+                f"state file {path}: belongs to {name} {there!r}, and {here!r} is asked for; ask for the same run, or give "
+                "another file."
+            )
+    return found
+
+
+def simulate_day(control: RollingScheduler, day: Day, after: Callable[[int], None] = lambda hour: None) -> None:
     """Lead a schedule through the rest of a day.
 
     Parameters
@@ -89,6 +126,8 @@ def simulate_day(control: RollingScheduler, day: Day) -> None:
         The schedule; it begins with its own hour.
     day : Day
         What comes. The policy learns of it hour by hour, unless it has a method ``foresee``.
+    after : callable
+        Told every hour that is decided.
     """
     if hasattr(control.policy, "foresee"):
         control.policy.foresee(day.generation_mw @ control.case.to_nodes, day.vehicles)
@@ -96,6 +135,7 @@ def simulate_day(control: RollingScheduler, day: Day) -> None:
         control.step(
             Observation(day.generation_mw[hour], arrivals=day.vehicles.at(hour), hour=hour, weather=day.weather[hour])
         )
+        after(hour)
 
 
 def bill(case: RollingCase, history: Sequence[Decision]) -> dict[str, float]:

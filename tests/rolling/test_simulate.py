@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from adnflex.errors import InputError
@@ -83,3 +84,37 @@ def test_stored_value_is_beside_the_total():
 def test_a_seed_has_to_be_one(case):
     with pytest.raises(InputError, match="seed is -1"):
         schedule_rolling(case, "pool", seed=-1)
+
+
+def test_a_stopped_day_goes_on_with_the_identical_result(case, tmp_path):
+    """Ctrl-C after any hour leaves the state of that hour; the same call then finishes the day."""
+    path = tmp_path / "state.json"
+    heard = []
+
+    def stop(hour, hours):
+        heard.append(hour)
+        if hour == 9:
+            raise KeyboardInterrupt
+
+    arguments = {"policy": "rollout", "simulations": 4, "seed": 3, "scenarios": 2}
+    with pytest.raises(KeyboardInterrupt):
+        schedule_rolling(case, **arguments, state=path, progress=stop)
+    assert heard == list(range(1, 10))
+    resumed = schedule_rolling(case, **arguments, state=path, progress=lambda hour, hours: heard.append(hour))
+    assert heard == list(range(1, case.hours + 1))
+    whole = schedule_rolling(case, **arguments)
+    for name in ("costs", "actions", "storage", "ev", "exchange", "reactive"):
+        pd.testing.assert_frame_equal(getattr(resumed, name), getattr(whole, name), check_exact=True)
+    # the file of a finished day gives the day at once
+    again = schedule_rolling(case, **arguments, state=path)
+    pd.testing.assert_frame_equal(again.costs, whole.costs, check_exact=True)
+
+
+def test_a_state_of_another_run_is_refused(case, tmp_path):
+    path = tmp_path / "state.json"
+    schedule_rolling(case, "pool", seed=3, reactive=None, state=path)
+    before = path.read_bytes()
+    for other in ({"policy": "own", "seed": 3}, {"policy": "pool", "seed": 4}, {"policy": "pool", "seed": 3, "day": 1}):
+        with pytest.raises(InputError, match="ask for the same run"):
+            schedule_rolling(case, **other, reactive=None, state=path)
+    assert path.read_bytes() == before

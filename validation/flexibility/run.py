@@ -637,10 +637,12 @@ def _trajectories_text(record: common.Record, _: Mapping[str, Any]) -> str:
             f"{kind} {value:.5g} {unit} at {element} {place} in hour {period} (limit {limit:.5g})"
             for kind, element, place, period, value, limit, unit in row["limits"]
         )
-        lines.append(f"* {name}: {row['verdict']}. Closest to its limits: {at}.")
+        lines.append(_bullet(f"{name}: {row['verdict']}. Closest to its limits: {at}."))
         lines.append(
-            f"* {name}, enlarged: **{'passed' if row['enlarged_passed'] else 'refuted'}**: {row['enlarged_verdict']}. "
-            f"{row['enlarged_missing']} ends of {2 * 24} are out of reach ({', '.join(row['enlarged_kinds'])})."
+            _bullet(
+                f"{name}, enlarged: **{'passed' if row['enlarged_passed'] else 'refuted'}**: "
+                f"{row['enlarged_verdict']}. {row['enlarged_missing']} ends of {2 * 24} are out of reach."
+            )
         )
     head = ["lines", "AC, MWh", "trajectories (vertices)", "power flows", "check", "largest error, W", "certificate"]
     all_flows = 24 * TRAJECTORIES
@@ -868,10 +870,10 @@ its AC size stand on the right. So its linear size may be a little below the bes
 
 *bound* is over all radial topologies, *above the best* how far it lies above the best linear box. *devices alone* is
 the linear box with all limits of the network lifted (part `table`), which no topology can exceed either, and how far it
-lies above the best; where it is the lower one, more is proven than adnflex says. *status* is that of adnflex, which
-compares its bound with the linear size of the answer: where AC prefers a topology whose linear box is a little smaller,
-it is not `optimal` even though the best linear box is proven. A list of topologies that was not finished says as much
-about the machine as about the case: compare CPU seconds with wall time, of two processes.
+lies above the best. *status* is that of adnflex, which compares the bound with the linear size of the answer: where AC
+prefers a topology whose linear box is a little smaller, it is not `optimal` even though the best linear box is proven.
+Where the list of topologies was not finished, that says as much about the machine as about the case: compare CPU
+seconds with wall time, of two processes.
 
 {chosen}
 
@@ -947,15 +949,17 @@ quarter-hours of a SimBench net.
 * *free*: *taken* is when the search held a box within 0.1 % of the best known, {known} MWh; the best one it found
   ({best}). The call used its 60 s for the proof as well, with one process. Answer: open {open}.
 * Seconds of a call may exceed its limit, as the boxes that are run in AC have seconds of their own.
-* *96 quarter-hours*: `{source}`, {size}; imports of {imports}.
+* *96 quarter-hours*: `{source}`,
+  {size}; imports of {imports}. The call was given 300 s.
 """
 
 FORESIGHT_TEXT = """
 Asked: is a box that is followed hour by hour, without memory, ever smaller than one whose trajectory is known
 beforehand?
 
-{equal} Here are two cases of two hours where they are not: a source, one line, one bus;
-storages end with at least the energy they began with (`final_energy="initial"`) and keep 80 % of it an hour.
+{equal}
+Here are two cases of two hours where they are not: a source, one line, one bus; storages end with at least the energy
+they began with (`final_energy="initial"`) and keep 80 % of it an hour.
 
 {rows}
 
