@@ -111,8 +111,8 @@ def _resumed(
     ):
         if there != here:
             raise InputError(
-                f"state file {path}: belongs to {name} {there!r}, and {here!r} is asked for; ask for the same run, or give "
-                "another file."
+                f"state file {path}: belongs to {name} {there!r}, and {here!r} is asked for; ask for the same run, or "
+                "give another file."
             )
     return found
 
