@@ -124,7 +124,7 @@ def polygon(size: float, sides: int) -> tuple[FloatArray, FloatArray]:
     Examples
     --------
     >>> normals, rhs = polygon(1.0, 16)
-    >>> bool(np.all(normals @ [1.0, 0.0] <= rhs + 1e-12)), round(1 - rhs[0], 4)
+    >>> bool(np.all(normals @ [1.0, 0.0] <= rhs + 1e-12)), round(1 - float(rhs[0]), 4)
     (True, 0.0192)
     """
     angle = math.pi / sides + 2 * math.pi / sides * np.arange(sides)

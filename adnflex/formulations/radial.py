@@ -88,7 +88,7 @@ class TreeMap:
     >>> from adnflex.grid import read_grid
     >>> grid = read_grid(pn.case33bw())
     >>> tree = TreeMap(grid, grid.closed, np.array([17]), 0)
-    >>> tree.flow[:17].sum(), tree.flow[17:].sum()
+    >>> float(tree.flow[:17].sum()), float(tree.flow[17:].sum())
     (17.0, 0.0)
     """
 

@@ -108,7 +108,8 @@ class Flexibility:
     corrected_bound : float
         In the linear model corrected by the AC states of both ends, no box of this topology is worth more.
     status : str
-        ``optimal``, ``time_limit`` or ``interrupted``.
+        ``optimal`` (each box is proven the largest of its kind; of `reconfigure`, the best topology of the linear model
+        within the gap asked for), ``time_limit`` or ``interrupted``.
     separable, foresighted : Box
         Boxes of the linear model before the AC tightening.
     binding : pandas.DataFrame

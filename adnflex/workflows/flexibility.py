@@ -76,7 +76,7 @@ def flexibility(
     tie_break: str = "none",
     sides: int = 16,
     positions: str = "fixed",
-    time_limit: float = 60.0,
+    time_limit: float = 300.0,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     name: str | None = None,

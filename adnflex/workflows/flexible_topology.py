@@ -304,7 +304,9 @@ def _compared(
         relieved = relieved_table(study, held[0], held[1], solved.answer)
     bound = max(found.bound, best.objective) if math.isfinite(found.bound) else math.inf
     gap = (bound - best.objective) / max(abs(best.objective), 1e-12)
-    settled = gap <= float(best.options["gap"]) + 1e-9
+    # what is proven is the best topology of the linear model; by AC another one may be chosen
+    most = max(best.objective, *found.values[:1])
+    settled = bound - most <= float(best.options["gap"]) * abs(most) + 1e-9
     progress = pd.DataFrame(
         [(r.seconds, r.incumbent, r.bound, r.event) for r in clock.rows], columns=best.progress.columns
     )

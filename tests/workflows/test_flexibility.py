@@ -399,7 +399,7 @@ def test_another_net_is_refused(feeder, small) -> None:
 def test_progress_and_options(feeder) -> None:
     told = []
     flex = adnflex.flexibility(feeder.net(), **feeder.arguments, progress=told.append, name="a feeder", seed=7)
-    assert [t.event for t in told][:2] == ["outer box", "causal box"]
+    assert [t.event for t in told][:2] == ["outer box", "separable box"]
     assert len(flex.progress) == len(told)
     assert flex.net_name == "a feeder"
     assert "a feeder" in flex.summary()

@@ -487,7 +487,7 @@ def _proof(row: Mapping[str, Any]) -> str:
     if "radial topologies" in row["bound_kind"]:
         return str(row["bound_kind"])
     seen = f"; the list of all topologies was not finished: {row['trees']}" if row["trees"] else ""
-    return row["bound_kind"] + seen
+    return str(row["bound_kind"] + seen)
 
 
 def _free_text(record: common.Record, records: Mapping[str, Any]) -> str:
