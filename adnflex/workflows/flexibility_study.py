@@ -310,7 +310,7 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
         )
     taking_part = {(r.place.table, r.place.index) for r in resources}
     points = operating_points(coupling.net, study.grid, study.values, taking_part)
-    notes = (*coupling.notes, *_notes(study))
+    notes = (*coupling.notes, *_notes(study), *_silent_vehicles(coupling.net, study))
     return FlexibilityStudy(
         coupling, replace(study, points=points), resources, wishes, connection, notes, Columns.of(resources)
     )
@@ -377,6 +377,19 @@ def _notes(study: Study) -> list[str]:
         elif isinstance(d, ElectricVehicles):
             notes.append(f"{d.place}: vehicles draw what their profile says, as net.ev does not list them one by one.")
     return notes
+
+
+def _silent_vehicles(net: pandapowerNet, study: Study) -> list[str]:
+    """Name fleets whose vehicles are listed and yet take no part."""
+    table = net.get("ev")
+    if not isinstance(table, pd.DataFrame) or "load" not in table.columns:
+        return []
+    fleets = {d.place.index for d in study.devices if isinstance(d, Fleet)}
+    return [
+        f"load {i}: its vehicles in net.ev take no part, as it is not controllable, not in service or not of type 'ev'; it "
+        "draws what its profile says."
+        for i in sorted({int(i) for i in table["load"]} - fleets)
+    ]
 
 
 def _position(device: TapChanger | CapacitorBank) -> float:

@@ -347,3 +347,9 @@ def test_the_feeder_itself_is_fine_without_vehicles() -> None:
     net = feeder.net()
     net["ev"] = pd.DataFrame()
     assert adnflex.flexibility(net, **feeder.arguments).total_mwh > 0
+
+
+def test_vehicles_that_take_no_part_are_named(net) -> None:
+    net.load.loc[CARS, "controllable"] = False
+    flex = adnflex.flexibility(net, **FEEDER.arguments)
+    assert any("load 2" in note and "net.ev" in note for note in flex.notes)
