@@ -21,7 +21,7 @@ from adnflex.problems.flexibility_rows import solve_box, solved
 from adnflex.problems.flexibility_states import Network
 from adnflex.problems.solve_flexibility import BoxAnswer
 
-__all__ = ["Binding", "binding_limits", "least_violation"]
+__all__ = ["Binding", "binding_limits", "least_violation", "without_wishes"]
 
 # A limit that is worth less than this per unit does not hold the box back [MWh per pu, per 100 %, per MWh].
 _WORTHLESS = 1e-5
@@ -121,6 +121,12 @@ def _energies(problem: BoxProblem, program: Program, x: FloatArray, price: Float
     return found
 
 
+def without_wishes(problem: BoxProblem) -> BoxProblem:
+    """Return a problem that asks for nothing around the base and does not limit the import."""
+    free = np.full((2, problem.periods), -np.inf)
+    return replace(problem, direction="both", required=free, limits=np.array([[-np.inf, np.inf]] * 2))
+
+
 @dataclass(frozen=True)
 class Broken:
     """A limit of the network that no dispatch keeps in the linear model.
@@ -143,7 +149,7 @@ class Broken:
 
 def least_violation(problem: BoxProblem, network: Network, seconds: float) -> list[Broken]:
     """Return the limits that the least violating dispatch of one copy breaks, worst first; empty where none is."""
-    free = replace(problem, direction="both", required=np.full((2, problem.periods), -np.inf))
+    free = without_wishes(problem)
     program = build_program(free, [np.zeros(problem.periods)], effort=False)
     form, label = program.form, program.label
     soft = np.flatnonzero(np.isin(label[:, 0], list(_NAMES)))
@@ -169,7 +175,6 @@ def least_violation(problem: BoxProblem, network: Network, seconds: float) -> li
     found = solved(replace(program, form=elastic), seconds)
     if found is None:
         return []
-    broken = []
     worst: dict[tuple[int, int, int], float] = {}
     for k in np.flatnonzero(found.x[size:] > 1e-7):
         kind, where, t, _ = (int(v) for v in label[soft[k]])

@@ -19,7 +19,7 @@ from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import BoolArray, FloatArray
 from adnflex.grid.profiles import Profiles
 from adnflex.grid.topology import Adjacency
-from adnflex.problems.explain_flexibility import Broken, least_violation
+from adnflex.problems.explain_flexibility import Broken, least_violation, without_wishes
 from adnflex.problems.flexibility import BoxProblem
 from adnflex.problems.flexibility_states import Network
 from adnflex.problems.solve_flexibility import BoxAnswer, Clock, LinearBoxes, linear_boxes, prove_states, separable_box
@@ -286,6 +286,10 @@ def _infeasible(study: FlexibilityStudy, problem: BoxProblem, network: Network, 
             None,
             True,
         )
+    if np.isfinite(problem.limits).any():
+        beyond = _import_beyond(study, problem, clock)
+        if beyond:
+            return Infeasible(beyond, None, True)
     if problem.direction != "both" or np.isfinite(problem.required).any():
         return Infeasible(_too_much(study, problem, study.base(network), clock), None, True)
     return Infeasible(
@@ -302,6 +306,29 @@ def _sentence(study: FlexibilityStudy, broken: Broken) -> str:
         branch = grid.branches[broken.where]
         return f"the rating of {branch} in period {period} by {100 * broken.excess:.3g} % of it"
     return f"{broken.kind} at {grid.bus_name(broken.where)} in period {period} by {broken.excess:.4g} pu"
+
+
+def _import_beyond(study: FlexibilityStudy, problem: BoxProblem, clock: Clock) -> str:
+    """Say where the import cannot keep its limits; empty where it can."""
+    boxes = linear_boxes(without_wishes(problem), clock)
+    if boxes is None:
+        return ""
+    low, high = problem.limits[0]
+    ends = boxes.foresighted
+    short = np.maximum(np.maximum(low - ends.upper, ends.lower - high), 0.0)
+    t = int(short.argmax())
+    if short[t] <= 1e-9:
+        if not np.isfinite(problem.limits[1]).any():
+            return ""
+        return (
+            "no dispatch of the devices keeps the limits of the reactive import (proven in the linear model); widen "
+            f"min_q_mvar and max_q_mvar of {study.connection.place}."
+        )
+    return (
+        f"no dispatch of the devices keeps the limits of the import (proven in the linear model): in period "
+        f"{study.periods[t]} it can lie between {ends.lower[t]:.5g} and {ends.upper[t]:.5g} MW, {short[t]:.4g} MW away "
+        f"from the {low:g} to {high:g} MW of {study.connection.place}; widen min_p_mw or max_p_mw there."
+    )
 
 
 def _too_much(study: FlexibilityStudy, problem: BoxProblem, base: FloatArray, clock: Clock) -> str:

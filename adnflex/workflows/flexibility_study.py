@@ -386,7 +386,7 @@ def _silent_vehicles(net: pandapowerNet, study: Study) -> list[str]:
         return []
     fleets = {d.place.index for d in study.devices if isinstance(d, Fleet)}
     return [
-        f"load {i}: its vehicles in net.ev take no part, it is not controllable, out of service or not of type 'ev'; "
+        f"load {i}: its vehicles in net.ev take no part: it is not controllable, out of service or not of type 'ev'; "
         "it draws what its profile says."
         for i in sorted({int(i) for i in table["load"]} - fleets)
     ]

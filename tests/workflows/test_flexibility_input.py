@@ -353,3 +353,9 @@ def test_vehicles_that_take_no_part_are_named(net) -> None:
     net.load.loc[CARS, "controllable"] = False
     flex = adnflex.flexibility(net, **FEEDER.arguments)
     assert any("load 2" in note and "net.ev" in note for note in flex.notes)
+
+
+@pytest.mark.parametrize(("column", "value"), [("max_p_mw", 0.01), ("min_p_mw", 9.0)])
+def test_an_import_that_cannot_keep_its_limits(net, column, value) -> None:
+    net.ext_grid[column] = value
+    refused(net, "limits of the import", "period", "MW", "ext_grid 0", "min_p_mw", error=Infeasible)
