@@ -166,6 +166,64 @@ def chosen(parser: argparse.ArgumentParser, arguments: argparse.Namespace, cases
     return [] if arguments.page else arguments.cases or known
 
 
+def stored_parts(script: str | Path, parts: Iterable[str]) -> dict[str, Record]:
+    """Parts that are in ``results.json`` beside a script, in the order of its parts."""
+    path = Path(script).with_name("results.json")
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {part: found[part] for part in parts if part in found}
+
+
+def run_parts(
+    script: str | Path,
+    doc: str | None,
+    parts: Mapping[str, tuple[Callable[[], Record], float]],
+    faults: Callable[[str, Record], Sequence[str]],
+    page: Callable[[dict[str, Record]], str],
+) -> int:
+    """Command line of a study in parts: run those asked for, store each at once, write the page.
+
+    Parameters
+    ----------
+    script : str or Path
+        The script, beside which ``results.json`` and ``README.md`` stand.
+    doc : str or None
+        Its docstring.
+    parts : mapping
+        What computes each part, and the seconds after which it is stopped from outside.
+    faults : callable
+        What of a part does not hold.
+    page : callable
+        Makes the page of all that is stored.
+
+    Returns
+    -------
+    int
+        Exit code: 0 if every part that ran holds, 130 after Ctrl-C.
+    """
+    arguments_of = parser(doc, parts, None)
+    arguments = arguments_of.parse_args()
+    if arguments.job:
+        answer(arguments.answer, parts[json.loads(arguments.job)["part"]][0]())
+        return 0
+    code = 0
+    try:
+        for part in chosen(arguments_of, arguments, parts):
+            print(f"{part} ...", flush=True)
+            record = plain({**fresh(script, {"part": part}, parts[part][1]), "environment": environment()})
+            # read again: another run may have stored a part meanwhile
+            text = json.dumps({**stored_parts(script, parts), part: record}, indent=1, ensure_ascii=False)
+            Path(script).with_name("results.json").write_text(text + "\n", encoding="utf-8")
+            found = faults(part, record)
+            code = 1 if found else code
+            print(f"{part}: {'; '.join(found) or 'holds'}", flush=True)
+    except KeyboardInterrupt:
+        code = 130
+    Path(script).with_name("README.md").write_text(page(stored_parts(script, parts)), encoding="utf-8")
+    return code
+
+
 def study(
     script: str,
     doc: str | None,

@@ -14,7 +14,7 @@ from adnflex.algorithms.branch_exchange import Move, Open, Score, Search, branch
 from adnflex.algorithms.spanning_trees import count_spanning_trees, spanning_trees
 from adnflex.algorithms.workers import worker_pool
 from adnflex.grid.model import BoolArray, Grid
-from adnflex.grid.topology import Adjacency, Forest
+from adnflex.grid.topology import Adjacency
 from adnflex.problems.exchange import loop_of
 from adnflex.problems.flexibility import BoxProblem
 from adnflex.problems.flexibility_bounds import PeriodBounds
@@ -184,17 +184,9 @@ class TopologySearch:
         return Score(0.0, -box.worth)
 
     def _moves(self, state: Open) -> Iterator[Move]:
-        tree: Forest | None = self.adjacency.forest(closed_of(self.grid, state))
-        if tree is None:
-            return
-        for tie in sorted(state):
-            if not self.grid.switchable[tie]:
-                continue
-            loop, _ = loop_of(self.grid, tree, tie)
-            for distance, branch in enumerate(loop.tolist()):
-                new = (state - {tie}) | {branch}
-                if self.grid.switchable[branch] and not self.required[branch] and self._allowed(new):
-                    yield Move(float(distance), tie, branch)
+        for move in _exchanges(self.grid, self.required, self.adjacency, state):
+            if self._allowed((state - {move.close}) | {move.open}):
+                yield move
 
     # -- proof ---------------------------------------------------------------------------------------------
 
@@ -299,6 +291,20 @@ def _ordered(
             waiting.append(executor.submit(call, chunk))  # type: ignore[attr-defined]
 
 
+def _exchanges(grid: Grid, required: BoolArray, adjacency: Adjacency, state: Open) -> Iterator[Move]:
+    """Every exchange of one open against one closed switchable branch of its loop, those near the tie first."""
+    tree = adjacency.forest(closed_of(grid, state))
+    if tree is None:
+        return
+    for tie in sorted(state):
+        if not grid.switchable[tie]:
+            continue
+        loop, _ = loop_of(grid, tree, tie)
+        for distance, branch in enumerate(loop.tolist()):
+            if grid.switchable[branch] and not required[branch]:
+                yield Move(float(distance), tie, branch)
+
+
 def least_loss_state(
     network_of: Callable[[BoolArray], Network],
     grid: Grid,
@@ -345,17 +351,7 @@ def least_loss_state(
             total += flow.loss
         return Score(0.0, total)
 
-    def moves(state: Open) -> Iterator[Move]:
-        tree = adjacency.forest(closed_of(grid, state))
-        if tree is None:
-            return
-        for tie in sorted(state):
-            if grid.switchable[tie]:
-                loop, _ = loop_of(grid, tree, tie)
-                for distance, branch in enumerate(loop.tolist()):
-                    if grid.switchable[branch] and not required[branch]:
-                        yield Move(float(distance), tie, branch)
-
+    moves = partial(_exchanges, grid, required, adjacency)
     search = Search(lost, moves, lambda: clock.now > seconds)
     found = [r for s in dict.fromkeys(starts) if (r := branch_exchange(search, s, batch=6)) is not None]
     return min(found, key=lambda r: r[1])[0] if found else None

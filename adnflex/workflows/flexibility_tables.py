@@ -10,6 +10,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Storage
+from adnflex.devices.storage import stored_energy
 from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.problems.explain_flexibility import Binding, binding_limits, measured
@@ -151,20 +152,12 @@ def _energy(study: FlexibilityStudy, problem: BoxProblem, answer: BoxAnswer, ind
         spec = devices[r.place.index]
         power = np.stack([split[side][i][:, 0] for side in range(2)])
         for name, p in (("low_mwh", power.min(axis=0)), ("high_mwh", power.max(axis=0))):
-            columns[r.place.index, name] = _levels(spec, p, problem.hours)
+            columns[r.place.index, name] = stored_energy(spec, p[None], study.study.horizon)[0]
         columns[r.place.index, "min_mwh"] = np.full(len(index), spec.e_min)
         columns[r.place.index, "max_mwh"] = np.full(len(index), spec.e_max)
     frame = pd.DataFrame(dict(enumerate(columns.values())), index=index)
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["storage", "name"]) if columns else frame.columns
     return frame
-
-
-def _levels(spec: Storage, power: FloatArray, hours: float) -> FloatArray:
-    level, found = spec.e_start, []
-    for p in power.tolist():
-        level = spec.keep**hours * level + (spec.charging * p if p > 0 else p / spec.discharging) * hours
-        found.append(level)
-    return np.array(found)
 
 
 def _storages(study: FlexibilityStudy) -> pd.DataFrame:

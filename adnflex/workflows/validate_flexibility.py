@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
-from adnflex.devices import Fault, Fleet, Storage
+from adnflex.devices import Fault, Fleet, Horizon, Storage
 from adnflex.devices.base import FloatArray
+from adnflex.devices.storage import stored_energy
 from adnflex.errors import InputError
 from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import Coupling, coupling_of
@@ -200,7 +201,7 @@ def _device_faults(flex: Flexibility, study: Study, shares: FloatArray, values: 
         along_here = along[:60] if isinstance(d, Fleet) else along
         written = partial(_values, flex, (d.place.table, d.place.index), along_here)
         faults: list[Fault] = [f for f in d.audit(written, study.horizon) if f.kind != "energy at the end"]
-        faults += _final(flex, d, written) if isinstance(d, Storage) else []
+        faults += _final(flex, d, written, study.horizon) if isinstance(d, Storage) else []
         for f in faults[:_LISTED]:
             place = (f.scenario, int(flex.box.index[f.period]), f.kind, f.table, f.place)
             rows.append((*place, f.value, f.limit, abs(f.value - f.limit), f.unit))
@@ -213,16 +214,12 @@ def _values(flex: Flexibility, place: tuple[str, int], along: FloatArray, column
     return np.asarray(low + along * (high - low))
 
 
-def _final(flex: Flexibility, storage: Storage, written: Callable[[str], FloatArray]) -> list[Fault]:
+def _final(flex: Flexibility, storage: Storage, written: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
     end = flex.options.get("final_energy", "free")
     if end == "free":
         return []
     least = storage.e_start if end == "initial" else float(end) / 100 * storage.e_max
-    level = np.full(len(written("p_mw")), storage.e_start)
-    kept = storage.keep**flex.hours_per_period
-    for p in (written("p_mw") * storage.scaling).T:
-        gained = np.where(p > 0, storage.charging * p, p / storage.discharging)
-        level = kept * level + gained * flex.hours_per_period
+    level = stored_energy(storage, written("p_mw") * storage.scaling, horizon)[:, -1]
     i, t = storage.place.index, len(flex.box) - 1
     return [
         Fault("energy at the end", "storage", i, int(s), t, float(level[s]), least, "MWh")

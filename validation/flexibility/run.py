@@ -29,7 +29,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import common
 
-RESULTS = Path(__file__).with_name("results.json")
 PQ = Path(__file__).with_name("pq_cigre.json")
 CASE, SIMBENCH = "park33_flexibility", "simbench:1-MV-rural--2-sw:day=149"
 STUDIES = ("present", "least-losses", "paper")
@@ -1003,38 +1002,5 @@ PARTS: dict[str, tuple[Callable[[], common.Record], float]] = {
 }
 
 
-def stored() -> dict[str, common.Record]:
-    """What is in the file, in the order of the parts."""
-    if not RESULTS.is_file():
-        return {}
-    found = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return {part: found[part] for part in PARTS if part in found}
-
-
-def main() -> int:
-    """Run the parts asked for and write the page."""
-    arguments_of = common.parser(__doc__, PARTS, None)
-    arguments = arguments_of.parse_args()
-    if arguments.job:
-        common.answer(arguments.answer, PARTS[json.loads(arguments.job)["part"]][0]())
-        return 0
-    code = 0
-    try:
-        for part in common.chosen(arguments_of, arguments, PARTS):
-            print(f"{part} ...", flush=True)
-            record = common.fresh(__file__, {"part": part}, PARTS[part][1])
-            record = common.plain({**record, "environment": common.environment()})
-            # read again: another run may have stored a part meanwhile
-            text = json.dumps({**stored(), part: record}, indent=1, ensure_ascii=False)
-            RESULTS.write_text(text + "\n", encoding="utf-8")
-            found = faults(part, record)
-            code = 1 if found else code
-            print(f"{part}: {'; '.join(found) or 'holds'}", flush=True)
-    except KeyboardInterrupt:
-        code = 130
-    Path(__file__).with_name("README.md").write_text(page(stored()), encoding="utf-8")
-    return code
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(common.run_parts(__file__, __doc__, PARTS, faults, page))

@@ -10,7 +10,6 @@ the page of all that is stored. The exit code is 0 only if every part that ran h
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +22,6 @@ import common
 import page
 import second
 
-RESULTS = Path(__file__).with_name("results.json")
 SEED = 1
 
 # Label, policy, and its options.
@@ -141,38 +139,5 @@ PARTS: dict[str, tuple[Callable[[], common.Record], float]] = {
 }
 
 
-def kept() -> dict[str, common.Record]:
-    """What is in the file, in the order of the parts."""
-    if not RESULTS.is_file():
-        return {}
-    found = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return {part: found[part] for part in PARTS if part in found}
-
-
-def main() -> int:
-    """Run the parts asked for and write the page."""
-    arguments_of = common.parser(__doc__, PARTS, None)
-    arguments = arguments_of.parse_args()
-    if arguments.job:
-        common.answer(arguments.answer, PARTS[json.loads(arguments.job)["part"]][0]())
-        return 0
-    code = 0
-    try:
-        for part in common.chosen(arguments_of, arguments, PARTS):
-            print(f"{part} ...", flush=True)
-            record = common.fresh(__file__, {"part": part}, PARTS[part][1])
-            record = {**record, "environment": common.environment()}
-            # read again: another run may have stored a part meanwhile
-            text = json.dumps({**kept(), part: common.plain(record)}, indent=1, ensure_ascii=False)
-            RESULTS.write_text(text + "\n", encoding="utf-8")
-            found = page.faults(part, record)
-            code = 1 if found else code
-            print(f"{part}: {'; '.join(found) or 'holds'}", flush=True)
-    except KeyboardInterrupt:
-        code = 130
-    Path(__file__).with_name("README.md").write_text(page.page(kept()), encoding="utf-8")
-    return code
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(common.run_parts(__file__, __doc__, PARTS, page.faults, page.page))
