@@ -86,7 +86,7 @@ class _Rows:
     def row(self, rows: list[int], decision: Decision | None) -> BranchRow:
         """Make one branch of the rows of one element, or of several in parallel."""
         mats, first = self.mats, rows[0]
-        self._require_equal_ratios(rows)
+        self._require_no_circulation(rows)
         ideal = decision is not None and decision.element == "switch" and is_ideal_switch(self.net, decision.index)
         z = np.zeros(1, complex) if ideal else (mats.r[rows] + 1j * mats.x[rows]) * self.scale
         # parallel branches act as one: admittances add, the current divides by admittance
@@ -115,7 +115,7 @@ class _Rows:
             float(mats.ratio[first]),
             y_from,
             y_to,
-            *_open_shunts(self.net, decision, z_all, y_from, y_to),
+            *_open_shunts(self.net, decision, z_all, y_from, y_to, mats.options.neglect_open_switch_branches),
             Branch(members, decision),
         )
 
@@ -130,18 +130,27 @@ class _Rows:
         at_to = float(ka_to * mats.base_kv[mats.t[row]] / base)
         return (at_to, at_from) if flip else (at_from, at_to)
 
-    def _require_equal_ratios(self, rows: list[int]) -> None:
+    def _require_no_circulation(self, rows: list[int]) -> None:
+        """Refuse parallel branches of unequal ratio or shift of phase: their current does not divide by admittance."""
         mats, first = self.mats, rows[0]
         ratio = mats.ratio[rows]
         same_way = mats.f[rows] == mats.f[first]
         equal = np.abs(ratio - ratio[0]) < 1e-9
         plain = (np.abs(ratio - 1) < 1e-9) & (abs(ratio[0] - 1) < 1e-9)
+        names = shorten(" ".join(map(str, self.element_of[k])) for k in rows)
         if not np.all((same_way & equal) | plain):
-            names = shorten(" ".join(map(str, self.element_of[k])) for k in rows)
             raise UnsupportedElement(
                 f"{names} are in parallel with different voltage ratios "
                 f"({', '.join(f'{k:.6g}' for k in ratio)} pu), so they circulate current; give "
                 "them the same tap position or open one of them."
+            )
+        shift = np.where(same_way, mats.shift[rows], -mats.shift[rows])
+        off = (shift - shift[0] + 180.0) % 360.0 - 180.0
+        if np.any(np.abs(off) > 1e-9):
+            raise UnsupportedElement(
+                f"{names} are in parallel with different shifts of phase "
+                f"({', '.join(f'{a:.6g}' for a in shift)} degrees), so they circulate current; give them the same "
+                "shift_degree and tap, or open one of them."
             )
 
 
@@ -176,10 +185,10 @@ def _current_limits(net: pandapowerNet, used: set[Key]) -> dict[Key, tuple[float
 
 
 def _open_shunts(
-    net: pandapowerNet, d: Decision | None, z: complex, y_from: complex, y_to: complex
+    net: pandapowerNet, d: Decision | None, z: complex, y_from: complex, y_to: complex, neglected: bool
 ) -> tuple[complex, complex]:
     """Charging that stays when the branch is open at one end only: ``y + 1/(z + 1/y_other)``."""
-    if d is None or d.by_service or d.element == "switch":
+    if d is None or d.by_service or d.element == "switch" or neglected:
         return 0j, 0j
     open_buses = {int(net.switch.at[s, "bus"]) for s in d.open_switches}
     if len(open_buses) > 1:

@@ -14,6 +14,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError, UnsupportedElement
+from adnflex.grid.options import has_dependent_loads, option_faults
 
 __all__ = ["check_vm_limits", "require_sound", "shorten"]
 
@@ -122,7 +123,7 @@ def require_sound(net: pandapowerNet, extra: Sequence[str] = ()) -> None:
     InputError
         If there is any other fault.
     """
-    unsupported = [*_unsupported(net), *_current_loads(net)]
+    unsupported = [*option_faults(net), *_unsupported(net), *_current_loads(net)]
     faults = [*_buses_exist(net), *_values(net), *_zero_impedance(net), *_sources(net), *extra]
     if faults:
         raise InputError([*faults, *unsupported])
@@ -152,6 +153,8 @@ def _unsupported(net: pandapowerNet) -> list[str]:
 
 def _current_loads(net: pandapowerNet) -> list[str]:
     """Constant-current shares are linear in the voltage magnitude, not in its square."""
+    if not has_dependent_loads(net):
+        return []
     rows = _in_service(net, "load")
     found: list[str] = []
     for column in ("const_i_p_percent", "const_i_q_percent"):

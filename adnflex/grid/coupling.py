@@ -127,7 +127,7 @@ def _upstream_voltage(net: pandapowerNet, bus: int) -> float:
     from adnflex.powerflow.run import run_ac
 
     if not run_ac(net):
-        raise InputError("pcc: power flow of the net as given has no solution, so the voltage upstream is not known.")
+        raise InputError("pcc: power flow of the net as given does not converge, so the voltage upstream is not known.")
     return float(np.round(net.res_bus.at[bus, "vm_pu"], 6))
 
 

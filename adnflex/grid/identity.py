@@ -7,6 +7,8 @@ import hashlib
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.grid.options import changed_options
+
 __all__ = ["fingerprint"]
 
 # Results, costs and cosmetics do not belong to a net's electrical identity.
@@ -28,6 +30,8 @@ def fingerprint(net: pandapowerNet) -> str:
     False
     """
     digest = hashlib.sha256(f"f_hz:{float(net.f_hz):.6g}".encode())
+    if changed := changed_options(net):
+        digest.update(f"options:{sorted(changed.items())}".encode())
     for table in sorted(t for t in net if isinstance(net[t], pd.DataFrame)):
         rows = net[table]
         if table.startswith(("_", "res_")) or table in _OTHER or not len(rows):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from pandapower import pandapowerNet
-from pandapower.auxiliary import _add_ppc_options
+from pandapower.auxiliary import _init_runpp_options
 from pandapower.pd2ppc import _pd2ppc
 from pandapower.pypower.idx_brch import (
     BR_B,
@@ -21,12 +21,14 @@ from pandapower.pypower.idx_brch import (
     BR_R,
     BR_X,
     F_BUS,
+    SHIFT,
     T_BUS,
     TAP,
 )
 from pandapower.pypower.idx_bus import BASE_KV, BS, CZD_P, CZD_Q, GS, PD, QD
 
 from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, IntArray
+from adnflex.grid.options import PowerFlowOptions
 
 __all__ = ["Matrices", "matrices"]
 
@@ -36,7 +38,7 @@ class Matrices:
     """Bus and branch data of a net, per unit on ``net.sn_mva``.
 
     Bus arrays have one row a supplied node, branch arrays one row an energisable branch; `row_of` finds
-    the branch row of a pandapower element (-1: not in service or not supplied).
+    the branch row of a pandapower element (-1: not in service or not supplied).  `shift` is in degrees.
     """
 
     node_of: dict[int, int]
@@ -51,25 +53,27 @@ class Matrices:
     r: FloatArray
     x: FloatArray
     ratio: FloatArray
+    shift: FloatArray
     y_from: ComplexArray
     y_to: ComplexArray
     row_of: dict[tuple[str, int], int]
+    options: PowerFlowOptions
 
 
-def matrices(net: pandapowerNet) -> Matrices:
-    """Convert a net (a private copy: pandapower writes work tables into it) with the options of `runpp`."""
-    net["_options"] = {}
-    _add_ppc_options(
+def matrices(net: pandapowerNet, options: PowerFlowOptions) -> Matrices:
+    """Convert a net (a private copy: pandapower writes work tables into it) as `runpp` does with the same options."""
+    net["user_pf_options"] = {}
+    _init_runpp_options(
         net,
-        calculate_voltage_angles=False,
-        trafo_model="t",
-        check_connectivity=True,
-        mode="pf",
-        switch_rx_ratio=2,
+        algorithm="nr",
+        init="flat",
+        max_iteration="auto",
+        tolerance_mva=1e-8,
         enforce_p_lims=False,
         enforce_q_lims=False,
-        recycle=None,
-        voltage_depend_loads=_has_dependent_loads(net),
+        check_connectivity=True,
+        numba=False,
+        **options.arguments,
     )
     ppc, ppci = _pd2ppc(net)
     bus = np.real(ppci["bus"])
@@ -96,16 +100,12 @@ def matrices(net: pandapowerNet) -> Matrices:
         r=np.real(branch[:, BR_R]).copy(),
         x=np.real(branch[:, BR_X]).copy(),
         ratio=ratio,
+        shift=np.real(branch[:, SHIFT]).copy(),
         y_from=y_half,
         y_to=y_half + y_asym,
         row_of=_row_of(net, alive),
+        options=options,
     )
-
-
-def _has_dependent_loads(net: pandapowerNet) -> bool:
-    """Whether any load depends on voltage; `runpp` asks the same before it takes the slow way."""
-    columns = [c for c in net.load.columns if c.startswith("const_")]
-    return bool((net.load[columns].fillna(0.0).to_numpy(dtype=float) != 0).any())
 
 
 def _node_of(net: pandapowerNet, n_nodes: int) -> dict[int, int]:

@@ -15,6 +15,7 @@ from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import Decision, Grid
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
 from adnflex.grid.notes import coupler_faults, dead_notes, tap_notes, zip_notes
+from adnflex.grid.options import power_flow_options
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.switching import decisions, is_ideal_switch
@@ -79,7 +80,7 @@ def read_grid(
         raise UnsupportedElement(faults)
     study = _closed_copy(net, chosen)
     try:
-        mats = matrices(study)
+        mats = matrices(study, power_flow_options(net))
     except Exception as error:  # pandapower raises many kinds; the reader needs one sentence
         raise InputError(f"pandapower cannot convert the net: {type(error).__name__}: {error}") from error
     notes = [*tap_notes(net), *zip_notes(net), *dead_notes(net, mats.node_of)]
@@ -124,10 +125,11 @@ def _assemble(
     y = mats.y / s
     element_of = {row: key for key, row in mats.row_of.items()}
     for k in self_loops:
-        if abs(mats.ratio[k] - 1) > 1e-9:
+        if abs(mats.ratio[k] - 1) > 1e-9 or abs((mats.shift[k] + 180.0) % 360.0 - 180.0) > 1e-9:
             raise UnsupportedElement(
                 f"{' '.join(map(str, element_of[k]))}: both ends are one bus (closed couplers) and its voltage ratio "
-                f"is {mats.ratio[k]:.6g}, so it circulates current; open it or a coupler."
+                f"is {mats.ratio[k]:.6g} with a shift of {mats.shift[k]:.6g} degrees, so it circulates current; open "
+                "it or a coupler."
             )
         # between fused buses nothing flows, but the charging stays at the node
         y[mats.f[k]] += (mats.y_from[k] / mats.ratio[k] ** 2 + mats.y_to[k]) / s

@@ -51,7 +51,7 @@ def with_taps(net: pandapowerNet, study: pandapowerNet, mats: Matrices, grid: Gr
     for step in range(max((len(s) for s in steps.values()), default=0)):
         for k, members in groups.items():
             work.trafo.loc[list(members), "tap_pos"] = list(steps[k][min(step, len(steps[k]) - 1)])
-        found, _ = branch_rows(work, matrices(work), chosen, grid.base_mva)
+        found, _ = branch_rows(work, matrices(work, mats.options), chosen, grid.base_mva)
         for k in groups:
             if step < len(steps[k]):
                 rows[k].append(found[k])

@@ -9,7 +9,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.powerflow.limits import LIMIT_COLUMNS, VIOLATION_COLUMNS, measure_limits
-from adnflex.powerflow.run import losses_mw, run_ac
+from adnflex.powerflow.run import branch_losses, losses_mw, not_converged, run_ac
 from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.results import Check, Plan
 
@@ -86,7 +86,7 @@ def _not_converged(plan: Plan, new: pandapowerNet, before: pandapowerNet | None,
     buses = pd.DataFrame({"vm_pu": nothing})
     return Check(
         passed=False,
-        verdict="AC power flow does not converge with these switch states",
+        verdict=not_converged("with these switch states"),
         converged=False,
         radial=radial,
         supplied=supplied,
@@ -209,11 +209,18 @@ def _branches(plan: Plan, new: pandapowerNet, before: pandapowerNet | None) -> p
                     ),
                     "loading_percent": result["loading_percent"].to_numpy(dtype=float),
                     "loading_limit_percent": table.get("max_loading_percent", nothing).to_numpy(dtype=float),
-                    "loss_before_mw": (nothing if past is None else past["pl_mw"]).to_numpy(dtype=float),
-                    "loss_mw": result["pl_mw"].to_numpy(dtype=float),
+                    "loss_before_mw": _losses(before, element, index),
+                    "loss_mw": _losses(new, element, index),
                     "i_ka": result[current].to_numpy(dtype=float),
                     "i_model_ka": model.reindex(index).to_numpy(dtype=float),
                 }
             )
         )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_BRANCH_COLUMNS)
+
+
+def _losses(net: pandapowerNet | None, element: str, index: pd.Index) -> np.ndarray:
+    if net is None:
+        return np.full(len(index), np.nan)
+    losses: np.ndarray = branch_losses(net, element).reindex(index).to_numpy(dtype=float)
+    return losses

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from adnflex.powerflow.limits import LIMIT_COLUMNS, VIOLATION_COLUMNS
 from adnflex.powerflow.periods import Measured
+from adnflex.powerflow.run import not_converged
 from adnflex.results import DispatchCheck, DispatchPlan
 
 __all__ = ["check_dispatch"]
@@ -98,7 +99,7 @@ def _structure(measured: Sequence[Measured]) -> str:
     for m in measured:
         where = f"in period {m.period}" + (f" of scenario {m.scenario}" if m.scenario else "")
         if not m.converged:
-            return f"AC power flow does not converge {where}"
+            return not_converged(where)
         if not m.radial:
             return f"a closed path remains {where}: the net is not radial"
         if m.dark:

@@ -96,7 +96,7 @@ def _measure(
     nothing = pd.DataFrame(columns=VIOLATION_COLUMNS)
     row: dict[str, object] = {"period": period, "share": share}
     if not run_ac(new):
-        return AcState(period, share, row, nothing, nothing, "AC power flow has no solution")
+        return AcState(period, share, row, nothing, nothing, "AC power flow does not converge")
     fault = _structure(new, flex) if first else ""
     limits, violations, _ = measure_limits(new, flex.vm_limits)
     table, index = source

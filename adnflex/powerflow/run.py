@@ -1,4 +1,4 @@
-"""Full AC power flow with the options that every validation uses."""
+"""Full AC power flow as every validation runs it: with the options of the net, to the accuracy that numbers allow."""
 
 from __future__ import annotations
 
@@ -6,46 +6,136 @@ import logging
 
 import numpy as np
 import pandapower as pp
+import pandas as pd
+from numpy.typing import NDArray
 from pandapower import pandapowerNet
 from pandapower.powerflow import LoadflowNotConverged
 
-__all__ = ["losses_mw", "run_ac"]
+from adnflex.grid.options import PowerFlowOptions, power_flow_options
+
+__all__ = ["branch_losses", "losses_mw", "not_converged", "run_ac"]
 
 log = logging.getLogger(__name__)
 
+# Mismatch [MVA] at which a solution counts, where rounding allows it.
+_MISMATCH = 1e-9
 
-def run_ac(net: pandapowerNet) -> bool:
+
+def run_ac(net: pandapowerNet, options: PowerFlowOptions | None = None) -> bool:
     """Run AC power flow on a private copy of the caller's net; return whether it converged.
 
-    Controllers are left alone, or they would move what was optimised; options that a net brings along
-    (``user_pf_options``) are overruled, so that a verdict does not depend on them.
+    Controllers are left alone, or they would move what was optimised.  Options that a net brings along
+    (``user_pf_options``) are those that the model was read with.
 
     Parameters
     ----------
     net : pandapowerNet
         The net; its result tables are written.
+    options : PowerFlowOptions, optional
+        What to compute; by default what the net carries.
+
+    Raises
+    ------
+    UnsupportedElement
+        If the net carries an option that no model here holds.
     """
+    chosen = power_flow_options(net) if options is None else options
+    carried = net.get("user_pf_options")
+    # pandapower takes from the net whatever is passed with its default value
+    net["user_pf_options"] = {}
     try:
-        pp.runpp(
-            net,
-            algorithm="nr",
-            calculate_voltage_angles="auto",
-            init="auto",
-            max_iteration=60,
-            # pandapower compares it per unit of net.sn_mva
-            tolerance_mva=1e-9 / max(1.0, float(net.sn_mva)),
-            trafo_model="t",
-            trafo_loading="current",
-            enforce_q_lims=False,
-            check_connectivity=True,
-            voltage_depend_loads=True,
-            consider_line_temperature=False,
-            run_control=False,
-            numba=False,
-        )
+        return any(_solved(net, chosen, *attempt) for attempt in _attempts(net))
+    finally:
+        net["user_pf_options"] = {} if carried is None else carried
+
+
+def not_converged(where: str = "") -> str:
+    """Say that power flow ended without a solution, and no more than that.
+
+    Examples
+    --------
+    >>> not_converged("in hour 3")
+    'AC power flow does not converge in hour 3, so the plan is neither confirmed nor refuted'
+    """
+    return (
+        f"AC power flow does not converge{f' {where}' if where else ''}, so the plan is neither confirmed nor refuted"
+    )
+
+
+def _attempts(net: pandapowerNet) -> list[tuple[float, str]]:
+    """Tolerances [MVA] and starts, one after the other.
+
+    A node's mismatch is a difference of currents as large as ``V |y|``, so it cannot be known better than their
+    rounding: beside a branch of next to no impedance that is far more than elsewhere.
+    """
+    rounding = np.finfo(float).eps * float(_admittance_mva(net).max(initial=0.0))
+    if rounding < _MISMATCH / 4:
+        return [(_MISMATCH, "auto"), (_MISMATCH, "flat")]
+    steps = [max(_MISMATCH, rounding * factor) for factor in (0.5, 4.0, 32.0)]
+    return [(tolerance, start) for start in ("auto", "flat") for tolerance in steps]
+
+
+def _solved(net: pandapowerNet, options: PowerFlowOptions, tolerance: float, start: str) -> bool:
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pp.runpp(
+                net,
+                algorithm="nr",
+                init=start,
+                max_iteration=60,
+                # pandapower compares it per unit of net.sn_mva
+                tolerance_mva=tolerance / max(1.0, float(net.sn_mva)),
+                enforce_p_lims=False,
+                enforce_q_lims=False,
+                check_connectivity=True,
+                run_control=False,
+                numba=False,
+                **options.arguments,
+            )
     except LoadflowNotConverged:
         return False
-    return True
+    return bool(np.isfinite(net.res_bus["vm_pu"]).any())
+
+
+def _admittance_mva(net: pandapowerNet) -> NDArray[np.float64]:
+    """Power [MVA] that rated voltage would drive through every line, transformer and coupler in service."""
+    parts = [_line_mva(net)]
+    if len(net.trafo):
+        t = net.trafo[net.trafo["in_service"].to_numpy(dtype=bool)]
+        size = t["sn_mva"].to_numpy(float) * t["parallel"].to_numpy(float)
+        parts.append(100 * size / np.abs(t["vk_percent"].to_numpy(float)))
+    if len(net.switch) and "z_ohm" in net.switch.columns:
+        z = net.switch["z_ohm"].to_numpy(float)
+        on = (z > 0) & net.switch["closed"].to_numpy(dtype=bool) & (net.switch["et"] == "b").to_numpy()
+        parts.append(net.bus["vn_kv"].reindex(net.switch.loc[on, "bus"]).to_numpy(float) ** 2 / z[on])
+    found = np.concatenate(parts)
+    return found[np.isfinite(found)]
+
+
+def _line_mva(net: pandapowerNet) -> NDArray[np.float64]:
+    line = net.line
+    z = np.hypot(line["r_ohm_per_km"].to_numpy(float), line["x_ohm_per_km"].to_numpy(float))
+    z = z * line["length_km"].to_numpy(float) / line["parallel"].to_numpy(float)
+    kv = net.bus["vn_kv"].reindex(line["from_bus"]).to_numpy(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(line["in_service"].to_numpy(dtype=bool), kv**2 / z, 0.0)
+
+
+def branch_losses(net: pandapowerNet, element: str) -> pd.Series:
+    """Active losses of every line or transformer [MW], from the result tables.
+
+    Where a line is so short that the difference of the powers at its ends is rounding, they are those of its current.
+    """
+    losses: pd.Series = net[f"res_{element}"]["pl_mw"].astype(float)
+    if element != "line" or not len(losses):
+        return losses
+    short = np.finfo(float).eps * _line_mva(net) > _MISMATCH / 4
+    if short.any():
+        line = net.line[short]
+        ohm = line["r_ohm_per_km"] * line["length_km"] / line["parallel"]
+        losses = losses.copy()
+        losses[line.index] = 3 * ohm * net.res_line.loc[line.index, "i_ka"].astype(float) ** 2
+    return losses
 
 
 def losses_mw(net: pandapowerNet) -> float:
@@ -60,9 +150,9 @@ def losses_mw(net: pandapowerNet) -> float:
     >>> round(losses_mw(net) * 1e3, 3)
     202.677
     """
-    total = float(np.nansum(net.res_line["pl_mw"])) if len(net.line) else 0.0
+    total = float(np.nansum(branch_losses(net, "line"))) if len(net.line) else 0.0
     if len(net.trafo):
-        total += float(np.nansum(net.res_trafo["pl_mw"]))
+        total += float(np.nansum(branch_losses(net, "trafo")))
     if len(net.switch) and "p_from_mw" in net.res_switch.columns:
         total += float(np.nansum(net.res_switch["p_from_mw"] + net.res_switch["p_to_mw"]))
     return total

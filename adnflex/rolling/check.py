@@ -13,7 +13,7 @@ from pandapower.auxiliary import pandapowerNet
 from adnflex.errors import InputError
 from adnflex.grid.apply import require_same
 from adnflex.powerflow.limits import LIMIT_COLUMNS, measure_limits
-from adnflex.powerflow.run import losses_mw, run_ac
+from adnflex.powerflow.run import losses_mw, not_converged, run_ac
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 from adnflex.rolling.hours import Hours, Spread, realised
 from adnflex.rolling.positions import COLUMNS
@@ -326,7 +326,7 @@ def _verdict(
 ) -> str:
     if not converged:
         lost = hours.index[hours[["loss_mw", "loss_without_mw"]].isna().any(axis=1)]
-        return f"AC power flow does not converge in hour {', '.join(map(str, lost[:5]))}"
+        return not_converged(f"in hour {', '.join(map(str, lost[:5]))}")
     if len(faults):
         f = faults.iloc[0]
         return (
