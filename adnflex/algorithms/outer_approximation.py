@@ -18,11 +18,24 @@ __all__ = ["Master", "Settled", "outer_approximation"]
 
 
 class Master(NamedTuple):
-    """Answer of the master: its point (None: infeasible or out of time) and the proven bound."""
+    """Answer of the master.
+
+    Attributes
+    ----------
+    point : array or None
+        Its point; None where it is infeasible, out of time or failed.
+    bound : float
+        What it proves.
+    infeasible : bool
+        Whether it is proven that there is no point.
+    gave_up : str
+        ``failed`` or ``time_limit`` where to ask again would give the same; empty else.
+    """
 
     point: NDArray | None  # type: ignore[type-arg]
     bound: float
     infeasible: bool
+    gave_up: str = ""
 
 
 class Settled(NamedTuple):
@@ -61,7 +74,8 @@ def outer_approximation(
     Returns
     -------
     status, point, value, bound
-        ``optimal``, ``infeasible``, ``time_limit`` or ``interrupted``; the best solution; the proven bound.
+        ``optimal``, ``infeasible``, ``time_limit``, ``interrupted`` or ``failed`` (a master gave up, or the same point
+        came back although it was not settled); the best solution; the proven bound.
 
     Examples
     --------
@@ -82,6 +96,7 @@ def outer_approximation(
     """
     end = time.monotonic() + seconds
     bound, status = -math.inf, "time_limit"
+    before = None
     try:
         while time.monotonic() < end:
             if stop():
@@ -94,12 +109,18 @@ def outer_approximation(
                 bound = value
                 break
             if found.point is not None:
+                # nothing that was added since moved the master: more rounds are the same round
+                stuck = before is not None and bool((found.point == before).all())
+                before = found.point
                 settled = settle(found.point)
                 if settled.value < value:
                     value, point = settled.value, settled.point
             report(value, min(bound, value), "outer approximation")
             if bound >= value - gap * abs(value):
                 status = "optimal"
+                break
+            if found.gave_up or (found.point is not None and stuck):
+                status = found.gave_up or "failed"
                 break
     except KeyboardInterrupt:
         status = "interrupted"

@@ -153,7 +153,7 @@ def _margin(
             else:
                 high[column] -= 2 * over
         answer = solve_relaxation(dispatch.form, low, high)
-        if answer.status != "optimal":
+        if answer.x is None:
             return
         state = evaluate(dispatch, answer.x)
 
@@ -181,7 +181,7 @@ def _priced(
         c = form.c.copy()
         np.add.at(c, form.cones[cones.cone, 2], factor * cones.price)
         answer = solve_relaxation(replace(form, c=c), low, high)
-        if answer.status == "optimal":
+        if answer.x is not None:
             state = evaluate(dispatch, answer.x)
             yield state
             if state.feasible:
@@ -229,7 +229,7 @@ def _capped(dispatch: Dispatch, cones: NetworkCones, relaxed: FloatArray, best: 
     low[fixed] = high[fixed] = np.round(relaxed[old[fixed]])
     np.add.at(c, both.cones[cones.cone, 2], 0.1 * cones.price)
     answer = solve_relaxation(replace(both, c=c), low, high)
-    if answer.status == "optimal":
+    if answer.x is not None:
         x = np.zeros(len(form.c))
         x[old[known]] = answer.x[known]
         yield evaluate(dispatch, x)

@@ -19,8 +19,9 @@ from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
 from adnflex.problems.recover_dispatch import network_cones
-from adnflex.solvers.clarabel import ConicAnswer, solve_relaxation
+from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
+from adnflex.solvers.ending import Ending
 
 __all__ = [
     "Positions",
@@ -125,12 +126,12 @@ def _largest_import(dispatch: Dispatch, node: int) -> float:
     return float((bounds.s_max + loss)[at].sum() + drawn + admittance * bounds.v_max[node]) * 1.01 + 1e-3
 
 
-def solve_support(model: RegionModel, normal: FloatArray, seconds: float = 60.0) -> ConicAnswer:
+def solve_support(model: RegionModel, normal: FloatArray, seconds: float = 60.0) -> Ending:
     """Maximise ``normal · (p, q)`` over the relaxation, positions fixed or relaxed.
 
     Returns
     -------
-    ConicAnswer
+    Ending
         Objective and proven bound are those of the minimum of ``-normal · (p, q)`` [pu].
     """
     return solve_relaxation(model.towards(normal), time_limit=seconds)

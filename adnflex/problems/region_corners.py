@@ -82,7 +82,7 @@ class Support:
         if answer.status == "infeasible":
             return Corner(normal, -math.inf, None, None, None)
         support = -answer.bound * model.base_mva
-        if not np.all(np.isfinite(answer.x)):
+        if answer.x is None:
             return Corner(normal, support, None, None, None)
         setting = self._setting(answer.x)
         assert self.flow is not None
@@ -175,7 +175,7 @@ def tighter_support(model: RegionModel, corner: Corner, seconds: float, worst: i
         if answer.status == "infeasible":
             return min(support, corner.value + 1e-6 * base)
         better = max(-answer.bound * base, corner.value)
-        if answer.status != "optimal":
+        if answer.x is None:
             break
         enough = support - better < 0.1 * (support - corner.value)
         support, x = min(support, better), answer.x

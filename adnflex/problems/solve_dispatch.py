@@ -23,7 +23,8 @@ from adnflex.problems.explain_dispatch import least_violation
 from adnflex.problems.recover_dispatch import network_cones, recover_dispatch
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.solvers.conic import compile_model
-from adnflex.solvers.gate import Solved, solve_model
+from adnflex.solvers.ending import Ending
+from adnflex.solvers.gate import solve_model
 
 __all__ = ["DispatchAnswer", "solve_dispatch"]
 
@@ -144,7 +145,12 @@ def solve_dispatch(
         )
 
     if solved.x is None:
-        return refuse(solved.status if solved.status != "optimal" else "infeasible")
+        if solved.status not in ("infeasible", "time_limit", "interrupted"):
+            raise SolverError(
+                f"{solved.solver} ended without an answer ({solved.words}); nothing is proven, neither a dispatch nor "
+                "that there is none. Try another solver, or scale the data."
+            )
+        return refuse(solved.status)
     gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
     state = evaluate(dispatch, solved.x)
     method, status, bound = "", solved.status, solved.bound
@@ -244,7 +250,7 @@ _INVENTED = 10.0
 
 def _with_secants(
     dispatch: Dispatch,
-    solved: Solved,
+    solved: Ending,
     relaxed: FloatArray,
     modes: Modes,
     pins: Pins | None,
@@ -264,7 +270,8 @@ def _with_secants(
         log.info("secants: %s", error)
         return dispatch, relaxed, solved.bound
     if again.x is None:
-        return dispatch, relaxed, math.inf if again.status == "infeasible" else max(solved.bound, again.bound)
+        proven = again.status == "infeasible"
+        return dispatch, relaxed, math.inf if proven else max(solved.bound, again.bound)
     return better, again.x, max(solved.bound, again.bound)
 
 
@@ -284,7 +291,7 @@ def _first_modes(horizon: Horizon, devices: Sequence[Device]) -> Modes:
 _PATIENCE = 0.25
 
 
-def _solve(dispatch: Dispatch, solver: str, exact: bool, gap: float, clock: _Clock) -> Solved:
+def _solve(dispatch: Dispatch, solver: str, exact: bool, gap: float, clock: _Clock) -> Ending:
     """Solve the model; where nothing is found for long, start again from positions that never change."""
     model = dispatch.model
     positions = [block.u for block in model.device.values() if hasattr(block, "u")]
@@ -320,7 +327,7 @@ def _with_modes(
     solver: str,
     exact: bool,
     clock: _Clock,
-) -> tuple[Dispatch, Solved, Modes]:
+) -> tuple[Dispatch, Ending, Modes]:
     """Solve without charge modes, then with those that the solution shows to be needed."""
     modes = _first_modes(horizon, devices)
     while True:

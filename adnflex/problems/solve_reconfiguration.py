@@ -314,7 +314,7 @@ def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
     column = form.columns_of(problem.model.z[int(k)] for k in problem.free)
     low[column] = high[column] = flow.closed[problem.free].astype(float)
     answer = solve_relaxation(form, low, high)
-    if answer.status != "optimal":
+    if answer.x is None:
         return None
     x = answer.x
     m, g = problem.model, problem.grid

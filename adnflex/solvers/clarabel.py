@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import clarabel
@@ -11,30 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.solvers.conic import ConicForm
+from adnflex.solvers.ending import Ending, Said, believe, listen
 
-__all__ = ["ConicAnswer", "column_units", "least_violating", "solve_relaxation", "standard_form"]
-
-
-@dataclass(frozen=True)
-class ConicAnswer:
-    """A continuous optimum.
-
-    Attributes
-    ----------
-    status : str
-        ``optimal``, ``infeasible`` or what the solver said otherwise.
-    x : (n,) array
-        The point; meaningless unless optimal.
-    objective : float
-        Primal objective.
-    bound : float
-        Dual objective: a proven lower bound; -inf unless optimal.
-    """
-
-    status: str
-    x: NDArray[np.float64]
-    objective: float
-    bound: float
+__all__ = ["column_units", "into_dual_cone", "least_violating", "said_by", "solve_relaxation", "standard_form"]
 
 
 def solve_relaxation(
@@ -42,7 +23,7 @@ def solve_relaxation(
     low: NDArray[np.float64] | None = None,
     high: NDArray[np.float64] | None = None,
     time_limit: float = 60.0,
-) -> ConicAnswer:
+) -> Ending:
     """Minimise without integrality.
 
     Parameters
@@ -74,26 +55,35 @@ def solve_relaxation(
     a, b, cones = standard_form(form, low / unit, high / unit, unit)
     cost = form.c * unit
     scale = max(float(np.abs(cost).max(initial=0.0)), 1e-12)
+    end = time.monotonic() + time_limit
+    equations = int((form.row_low == form.row_high).sum() + (low / unit == high / unit).sum())
+
+    def safe(weight: float, z: NDArray[np.float64]) -> float:
+        inside = into_dual_cone(z, equations, len(form.cones))
+        return _safe_bound(weight * cost / scale, a, b, inside, low / unit, high / unit)
+
     # without refinement a solve takes half the time; the bound is safe either way
     for refine in (False, True):
-        answer = _run(cost / scale, a, b, cones, refine, time_limit)
-        name = str(answer.status)
-        if name in ("Solved", "AlmostSolved", "PrimalInfeasible"):
+        left = end - time.monotonic()
+        data = (cost / scale, a, b, cones)
+        said = listen("conic", "Clarabel", partial(_ask, data, refine, left, unit, scale, form.c0))
+        answer = believe(
+            said,
+            "Clarabel",
+            value=form.objective,
+            residual=lambda x: form.violation(x, low, high),
+            safe_bound=lambda z: safe(1.0, z) * scale + form.c0,
+            # the certificate is believed only if it still proves something after its residual is paid for
+            proof=lambda z: safe(0.0, z),
+        )
+        if answer.status != "failed":
             break
-    if name == "PrimalInfeasible":
-        # the certificate is believed only if it still proves something after its residual is paid for
-        proof = _safe_bound(np.zeros(len(cost)), a, b, np.array(answer.z), low / unit, high / unit)
-        status = "infeasible" if proof > 0 else "unproven infeasible"
-        return ConicAnswer(status, np.full(len(cost), np.nan), np.inf, np.inf if proof > 0 else -np.inf)
-    x = np.array(answer.x) * unit
-    if name not in _USEFUL or not np.all(np.isfinite(x)):
-        return ConicAnswer(name, np.full(len(cost), np.nan), np.inf, -np.inf)
-    safe = _safe_bound(cost / scale, a, b, np.array(answer.z), low / unit, high / unit) * scale + form.c0
-    status = "optimal" if name in ("Solved", "AlmostSolved") else name
-    return ConicAnswer(status, x, form.objective(x), safe)
+    return answer
 
 
-def least_violating(form: ConicForm, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def least_violating(
+    form: ConicForm, low: NDArray[np.float64], high: NDArray[np.float64], time_limit: float = 60.0
+) -> NDArray[np.float64] | None:
     """Return where an infeasible problem comes nearest to its cones: ``p² + q² <= (l + s) w`` with the least sum of s.
 
     The tangents at ``(p, q, l + s, w)`` are what an outer approximation needs to know of these bounds (Fletcher and
@@ -105,6 +95,8 @@ def least_violating(form: ConicForm, low: NDArray[np.float64], high: NDArray[np.
         The problem.
     low, high : (n,) array
         Its variable bounds, integers fixed.
+    time_limit : float
+        Time limit [s].
 
     Returns
     -------
@@ -136,16 +128,49 @@ def least_violating(form: ConicForm, low: NDArray[np.float64], high: NDArray[np.
         integer=np.zeros(n + 2 * k, dtype=bool),
         cones=cones,
     )
-    answer = solve_relaxation(wide)
-    if answer.status != "optimal":
+    answer = solve_relaxation(wide, time_limit=time_limit)
+    if answer.x is None:
         return None
     x = answer.x[:n].copy()
     x[l] = answer.x[n + k :]
     return x
 
 
-# Ends after which the dual point is worth evaluating: its bound is safe whatever the status.
-_USEFUL = ("Solved", "AlmostSolved", "InsufficientProgress", "MaxIterations", "MaxTime", "NumericalError")
+# What Clarabel's names mean; all others say that it gave up.
+_MEANING = {
+    "Solved": "optimal",
+    "AlmostSolved": "optimal",
+    "PrimalInfeasible": "infeasible",
+    "AlmostPrimalInfeasible": "infeasible",
+    "DualInfeasible": "unbounded",
+    "MaxTime": "time_limit",
+    "CallbackTerminated": "interrupted",
+}
+
+
+def said_by(answer: Any, unit: NDArray[np.float64], scale: float, c0: float) -> Said:
+    """Return what a solution of Clarabel says, in the units of the form: those of columns and cost, and a constant."""
+    name = str(answer.status)
+    ending, z = _MEANING.get(name, "failed"), np.array(answer.z)
+    if ending == "infeasible":
+        return Said(ending, name, ray=z)
+    # the bound of the dual point is safe whatever the status
+    dual = z if np.isfinite(z).all() and ending != "unbounded" else None
+    # only at the end is there a point; one on the way is none of the relaxation
+    if ending != "optimal":
+        return Said(ending, name, dual=dual)
+    return Said(ending, name, np.array(answer.x) * unit, float(answer.obj_val) * scale + c0, dual=dual)
+
+
+def _ask(
+    data: tuple[NDArray[np.float64], sparse.csc_matrix, NDArray[np.float64], list[object]],
+    refine: bool,
+    time_limit: float,
+    unit: NDArray[np.float64],
+    scale: float,
+    c0: float,
+) -> Said:
+    return said_by(_run(*data, refine, time_limit), unit, scale, c0)
 
 
 def _run(
@@ -163,6 +188,19 @@ def _run(
     settings.iterative_refinement_enable = refine
     n = len(cost)
     return clarabel.DefaultSolver(sparse.csc_matrix((n, n)), cost, a, b, cones, settings).solve()
+
+
+def into_dual_cone(z: NDArray[np.float64], equations: int, cones: int) -> NDArray[np.float64]:
+    """Move multipliers of the rows of `standard_form` into the dual cone, where a bound may be built on them.
+
+    An interior point method ends inside, unless something went wrong.
+    """
+    z = z.copy()
+    first = len(z) - 4 * cones
+    np.maximum(z[equations:first], 0.0, out=z[equations:first])
+    cone = z[first:].reshape(-1, 4)
+    cone[:, 0] = np.maximum(cone[:, 0], np.sqrt((cone[:, 1:] ** 2).sum(axis=1)))
+    return z
 
 
 def column_units(form: ConicForm) -> NDArray[np.float64]:

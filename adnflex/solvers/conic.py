@@ -13,7 +13,7 @@ from scipy import sparse
 
 from adnflex.formulations.cones import cones_of
 
-__all__ = ["ConicForm", "compile_model"]
+__all__ = ["ConicForm", "beyond", "compile_model", "linear_form"]
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,66 @@ class ConicForm:
 
     def residual(self, x: NDArray[np.float64], with_cones: bool = True) -> float:
         """Largest violation of any row, bound or cone, relative to ``1 + |limit|``; cones to ``1 + l w``."""
-        rows = self.a @ x
-        worst = [0.0]
-        for low, high, value in ((self.row_low, self.row_high, rows), (self.low, self.high, x)):
-            for limit, sign in ((low, -1.0), (high, 1.0)):
-                finite = np.isfinite(limit)
-                if finite.any():
-                    worst.append(float(np.max(sign * (value - limit)[finite] / (1 + np.abs(limit[finite])))))
+        return self.violation(x, self.low, self.high, with_cones=with_cones)
+
+    def violation(
+        self,
+        x: NDArray[np.float64],
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+        rows: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+        with_cones: bool = True,
+    ) -> float:
+        """Return the residual with other bounds of the variables and, where given, other limits of the rows."""
+        row_low, row_high = (self.row_low, self.row_high) if rows is None else rows
+        worst = [beyond(self.a @ x, row_low, row_high), beyond(x, low, high)]
         if with_cones and len(self.cones):
             p, q, l, w = (x[self.cones[:, k]] for k in range(4))  # noqa: E741
-            worst.append(float(np.max((p**2 + q**2 - l * w) / (1 + l * w))))
-        return max(worst)
+            worst.append(float(np.max((p**2 + q**2 - l * w) / (1 + np.abs(l * w)))))
+            # l and w of a cone are not below zero, whatever their bounds
+            worst.append(float(max(np.max(-l), np.max(-w))))
+        return max(0.0, *worst)
+
+
+def beyond(value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """Largest violation of limits, relative to ``1 + |limit|``; below 0 where all are kept.
+
+    Examples
+    --------
+    >>> beyond(np.array([1.0, 4.0]), np.array([0.0, -np.inf]), np.array([3.0, 3.0]))
+    0.25
+    """
+    worst = -np.inf
+    for limit, sign in ((low, -1.0), (high, 1.0)):
+        finite = np.isfinite(limit)
+        if finite.any():
+            worst = max(worst, float(np.max(sign * (value - limit)[finite] / (1 + np.abs(limit[finite])))))
+    return worst
+
+
+def linear_form(
+    cost: NDArray[np.float64],
+    a: sparse.csr_matrix,
+    rows: tuple[NDArray[np.float64], NDArray[np.float64]],
+    bounds: tuple[NDArray[np.float64], NDArray[np.float64]],
+    integer: NDArray[np.bool_] | None = None,
+) -> ConicForm:
+    """Return the form of a linear program that is written as arrays.
+
+    Parameters
+    ----------
+    cost : (n,) array
+        Objective.
+    a : (m, n) sparse matrix
+        Rows.
+    rows, bounds : (array, array)
+        Lowest and highest value of every row and of every variable.
+    integer : (n,) array of bool, optional
+        Whether a variable is integer.
+    """
+    whole = np.zeros(len(cost), dtype=bool) if integer is None else integer
+    none = np.zeros((0, 4), dtype=np.int64)
+    return ConicForm(cost, 0.0, sparse.csr_matrix(a), *rows, *bounds, whole, none, [])
 
 
 def compile_model(model: pyo.ConcreteModel) -> ConicForm:

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.algorithms.outer_approximation import Master, Settled, outer_approximation
-from adnflex.errors import SolverError, SolverUnavailable
+from adnflex.errors import SolverUnavailable
 from adnflex.formulations.cones import materialise
 from adnflex.solvers.clarabel import least_violating, solve_relaxation
 from adnflex.solvers.conic import ConicForm, compile_model
+from adnflex.solvers.ending import Ending, Said, believe, listen
 from adnflex.solvers.highs import LinearSolver
 
-__all__ = ["SOLVERS", "Capability", "Solved", "installed", "pick", "solve_model", "tangents"]
+__all__ = ["SOLVERS", "Capability", "installed", "pick", "solve_model", "tangents"]
 
 log = logging.getLogger(__name__)
 
@@ -54,35 +55,6 @@ SOLVERS: dict[str, Capability] = {
     "xpress": Capability(integers=True, cones=True, exact=False, pyomo="xpress_direct"),
     "mosek": Capability(integers=True, cones=True, exact=False, pyomo="mosek_direct"),
 }
-
-# Residual, relative to 1 + |limit|, up to which an answer is believed.
-_RESIDUAL = 1e-5
-
-
-@dataclass(frozen=True)
-class Solved:
-    """A measured answer.
-
-    Attributes
-    ----------
-    status : str
-        ``optimal``, ``infeasible``, ``time_limit`` or ``interrupted``.
-    x : (n,) array or None
-        The point in the order of the conic form.
-    objective, bound : float
-        Its value and the proven lower bound.
-    residual : float
-        Largest violation of any row, bound or cone at the point.
-    solver : str
-        What solved it.
-    """
-
-    status: str
-    x: NDArray[np.float64] | None
-    objective: float
-    bound: float
-    residual: float
-    solver: str
 
 
 def installed(name: str) -> bool:
@@ -174,7 +146,7 @@ def solve_model(
     start: NDArray[np.float64] | None = None,
     points: Sequence[NDArray[np.float64]] = (),
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
-) -> Solved:
+) -> Ending:
     """Solve a Pyomo model with recorded cones.
 
     Parameters
@@ -196,15 +168,14 @@ def solve_model(
 
     Returns
     -------
-    Solved
-        Status, point, bound and the measured residual; the point is written into the model.
+    Ending
+        Status, point, bound and the measured residual; the point is written into the model. A solver that gave up, or
+        whose answer did not stand the measurement, ends as ``failed``.
 
     Raises
     ------
     SolverUnavailable
         If no solver can.
-    SolverError
-        If the answer has no proven status or fails the residual check.
     """
     form = compile_model(model)
     integers, cones = bool(form.integer.any()), bool(len(form.cones))
@@ -216,11 +187,6 @@ def solve_model(
     else:
         solved = _by_highs(form, gap, seconds, start, points, report)
     if solved.x is not None:
-        if solved.residual > _RESIDUAL:
-            raise SolverError(
-                f"{solved.solver} returned a point that violates its own model by {solved.residual:.2g} (allowed: "
-                f"{_RESIDUAL:g}); try another solver or scale the data."
-            )
         form.load(solved.x)
     return solved
 
@@ -240,13 +206,8 @@ def tangents(form: ConicForm, x: NDArray[np.float64]) -> sparse.csr_matrix:
     return sparse.csr_matrix((data, (rows, form.cones[k].T.ravel())), shape=(len(k), len(form.c)))
 
 
-def _by_clarabel(form: ConicForm, seconds: float) -> Solved:
-    answer = solve_relaxation(form, time_limit=seconds)
-    if answer.status not in ("optimal", "infeasible"):
-        raise SolverError(f"Clarabel ended with {answer.status}; scale the data or try solver='scip'.")
-    x = answer.x if answer.status == "optimal" else None
-    residual = form.residual(x) if x is not None else 0.0
-    return Solved(answer.status, x, answer.objective, answer.bound, residual, "Clarabel")
+def _by_clarabel(form: ConicForm, seconds: float) -> Ending:
+    return solve_relaxation(form, time_limit=seconds)
 
 
 def _by_highs(
@@ -256,104 +217,141 @@ def _by_highs(
     start: NDArray[np.float64] | None,
     points: Sequence[NDArray[np.float64]],
     report: Callable[[float, float, str], None],
-) -> Solved:
+) -> Ending:
     """HiGHS alone where there is no cone, else outer approximation with Clarabel."""
-    linear = LinearSolver(form)
     if not len(form.cones):
-        answer = linear.solve(seconds, gap, start)
-        if answer.status not in ("optimal", "infeasible", "time_limit", "interrupted"):
-            raise SolverError(f"HiGHS ended with {answer.status}; check the model's bounds.")
-        residual = form.residual(answer.x) if answer.x is not None else 0.0
-        return Solved(answer.status, answer.x, answer.objective, answer.bound, residual, "HiGHS")
+        return LinearSolver(form).solve(seconds, gap, start)
+    begin = time.monotonic()
     first = solve_relaxation(form, time_limit=seconds)
     if first.status == "infeasible":
-        return Solved("infeasible", None, math.inf, math.inf, 0.0, "Clarabel")
-    begin = time.monotonic()
-    _cut(linear, form, [*([first.x] if first.status == "optimal" else []), *points])
-    best = start
+        return first
+    rounds = _Rounds(form, first, gap, begin + seconds, start, report)
+    rounds.cut([*([first.x] if first.x is not None else []), *points])
+    status, point, value, bound = outer_approximation(
+        rounds.master,
+        rounds.settle,
+        gap=gap,
+        seconds=seconds - (time.monotonic() - begin),
+        value=form.objective(start) if start is not None else math.inf,
+        point=start,
+        report=report,
+        stop=lambda: rounds.stopped,
+    )
+    residual = form.residual(point) if point is not None else 0.0
+    name = "outer approximation (HiGHS, Clarabel)"
+    # what is proven without any master is the bound of the first relaxation
+    bound = bound if status == "infeasible" else min(max(bound, first.bound), value)
+    words = "" if status in ("optimal", "infeasible") else "; ".join(dict.fromkeys(rounds.doubts))
+    return Ending(status, point, value, bound, residual, name, words)
 
-    stopped = False
 
-    def listening() -> Callable[[float], bool]:
+class _Rounds:
+    """Master and settlement of outer approximation, with what they share."""
+
+    def __init__(
+        self,
+        form: ConicForm,
+        first: Ending,
+        gap: float,
+        end: float,
+        best: NDArray[np.float64] | None,
+        report: Callable[[float, float, str], None],
+    ) -> None:
+        self.form, self.first, self.gap, self.end, self.best, self.report = form, first, gap, end, best, report
+        self.linear = LinearSolver(form)
+        self.stopped = False
+        self.doubts: list[str] = []
+
+    def cut(self, points: Sequence[NDArray[np.float64]]) -> None:
+        """Add the tangent planes at some points."""
+        for x in points:
+            rows = tangents(self.form, x)
+            self.linear.add_rows(rows, np.full(rows.shape[0], -np.inf), np.zeros(rows.shape[0]))
+
+    def _listening(self) -> Callable[[float], bool]:
         last = time.monotonic()
 
         def heard(found: float) -> bool:
             nonlocal last
             if time.monotonic() - last > _TELL_EVERY:
                 last = time.monotonic()
-                value = math.inf if best is None else form.objective(best)
-                report(value, min(max(found, first.bound), value), "outer approximation")
+                value = math.inf if self.best is None else self.form.objective(self.best)
+                self.report(value, min(max(found, self.first.bound), value), "outer approximation")
             return False
 
         return heard
 
-    def master(left: float) -> Master:
-        nonlocal stopped
-        answer = linear.solve(left, gap / 2, best, on_bound=listening())
-        stopped = stopped or answer.status == "interrupted"
-        return Master(answer.x, max(answer.bound, first.bound), answer.status == "infeasible")
+    def master(self, left: float) -> Master:
+        """Solve the linear master."""
+        answer = self.linear.solve(left, self.gap / 2, self.best, on_bound=self._listening())
+        self.stopped = self.stopped or answer.status == "interrupted"
+        gave_up = {"failed": "failed", "unbounded": "failed", "time_limit": "time_limit"}.get(answer.status, "")
+        if gave_up:
+            self.doubts.append(f"master: {answer.words}")
+        return Master(answer.x, max(answer.bound, self.first.bound), answer.status == "infeasible", gave_up)
 
-    def settle(x: NDArray[np.float64]) -> Settled:
-        nonlocal best
+    def settle(self, x: NDArray[np.float64]) -> Settled:
+        """Fix the integers, solve, and cut."""
+        form = self.form
         low, high = form.low.copy(), form.high.copy()
         low[form.integer] = high[form.integer] = np.round(x[form.integer])
-        answer = solve_relaxation(form, low, high)
+        answer = solve_relaxation(form, low, high, max(self.end - time.monotonic(), 0.01))
         if answer.status == "infeasible":
-            nearest = least_violating(form, low, high)
-            _cut(linear, form, [x] if nearest is None else [x, nearest])
-            linear.exclude(np.round(x))
+            nearest = least_violating(form, low, high, max(self.end - time.monotonic(), 0.01))
+            self.cut([x] if nearest is None else [x, nearest])
+            # proven: no point has these integers
+            self.linear.exclude(np.round(x))
             return Settled(math.inf, None)
-        _cut(linear, form, [x, answer.x] if answer.status == "optimal" else [x])
-        if answer.status == "optimal" and (best is None or answer.objective < form.objective(best)):
-            best = answer.x
-        return Settled(answer.objective, answer.x) if answer.status == "optimal" else Settled(math.inf, None)
-
-    status, point, value, bound = outer_approximation(
-        master,
-        settle,
-        gap=gap,
-        seconds=seconds - (time.monotonic() - begin),
-        value=form.objective(start) if start is not None else math.inf,
-        point=start,
-        report=report,
-        stop=lambda: stopped,
-    )
-    residual = form.residual(point) if point is not None else 0.0
-    return Solved(status, point, value, bound, residual, "outer approximation (HiGHS, Clarabel)")
+        if answer.x is None:
+            # not solved is not refuted: the integers stay, only what the cones know of the point is added
+            self.doubts.append(f"integers fixed: {answer.words or answer.status}")
+            self.cut([x])
+            return Settled(math.inf, None)
+        self.cut([x, answer.x])
+        if self.best is None or answer.objective < form.objective(self.best):
+            self.best = answer.x
+        return Settled(answer.objective, answer.x)
 
 
 # Seconds between reports while HiGHS branches.
 _TELL_EVERY = 0.5
 
 
-def _cut(linear: LinearSolver, form: ConicForm, points: Sequence[NDArray[np.float64]]) -> None:
-    for x in points:
-        rows = tangents(form, x)
-        linear.add_rows(rows, np.full(rows.shape[0], -np.inf), np.zeros(rows.shape[0]))
+# Status words of both of Pyomo's solver interfaces, the first that is found in the name counts.
+_PYOMO = {
+    "infeasibleorunbounded": "failed",
+    "infeasible_or_unbounded": "failed",
+    "infeasible": "infeasible",
+    "unbounded": "unbounded",
+    "time": "time_limit",
+    "interrupt": "interrupted",
+    "optimal": "optimal",
+    "convergence": "optimal",
+}
 
 
-def _by_pyomo(model: pyo.ConcreteModel, form: ConicForm, name: str, exact: bool, gap: float, seconds: float) -> Solved:
+def _by_pyomo(model: pyo.ConcreteModel, form: ConicForm, name: str, exact: bool, gap: float, seconds: float) -> Ending:
     """Hand the model, cones written out, to a solver that Pyomo knows."""
     solver = _pyomo_solver(SOLVERS[name].pyomo)
     materialise(model, exact)
     try:
-        status, bound = _run_pyomo(solver, model, gap, seconds)
+        said = listen("whole model", name, lambda: _run_pyomo(solver, model, form, gap, seconds))
     finally:
         model.del_component(model.quadratic_cones)
         if model.component("quadratic_cones_index") is not None:
             model.del_component("quadratic_cones_index")
-    if status == "infeasible":
-        return Solved(status, None, math.inf, math.inf, 0.0, name)
-    values = [v.value for v in form.variables]
-    if any(v is None for v in values):
-        return Solved(status, None, math.inf, bound, 0.0, name)
-    x = np.array(values, dtype=float)
-    x[form.integer] = np.round(x[form.integer])
-    return Solved(status, x, form.objective(x), bound, form.residual(x), name)
+    return believe(
+        said,
+        name,
+        value=form.objective,
+        residual=form.residual,
+        # spatial branch and bound was seen to call feasible models infeasible: of a convex model it is believed
+        infeasible_is_proven=not exact,
+    )
 
 
-def _run_pyomo(solver: Any, model: pyo.ConcreteModel, gap: float, seconds: float) -> tuple[str, float]:
-    """Status and bound from either of Pyomo's two solver interfaces; the point is loaded into the model."""
+def _run_pyomo(solver: Any, model: pyo.ConcreteModel, form: ConicForm, gap: float, seconds: float) -> Said:
+    """Ask a solver behind either of Pyomo's two interfaces; its point is loaded into the model."""
     from pyomo.contrib.solver.common.base import SolverBase
     from pyomo.opt import TerminationCondition as Old
 
@@ -378,13 +376,10 @@ def _run_pyomo(solver: Any, model: pyo.ConcreteModel, gap: float, seconds: float
         if result.solver.termination_condition in (Old.optimal, Old.maxTimeLimit) and len(result.solution):
             model.solutions.load_from(result)
         bound = result.problem.lower_bound
-    known = -math.inf if bound is None else float(bound)
-    if "infeasible" in text:
-        return "infeasible", math.inf
-    if "time" in text:
-        return "time_limit", known
-    if "interrupt" in text:
-        return "interrupted", known
-    if "optimal" in text or "convergence" in text:
-        return "optimal", known
-    raise SolverError(f"the solver ended with {text}; its answer has no proven status.")
+    ending = next((meaning for part, meaning in _PYOMO.items() if part in text), "failed")
+    values = [v.value for v in form.variables]
+    x = None if any(v is None for v in values) else np.array(values, dtype=float)
+    if x is not None:
+        x[form.integer] = np.round(x[form.integer])
+    objective = math.nan if x is None else form.objective(x)
+    return Said(ending, text, x, objective, -math.inf if bound is None else float(bound))

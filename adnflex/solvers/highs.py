@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import highspy
@@ -11,29 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.solvers.conic import ConicForm
+from adnflex.solvers.conic import ConicForm, beyond
+from adnflex.solvers.ending import INFEASIBLE_OR_UNBOUNDED, Ending, Said, believe, listen
 
-__all__ = ["LinearAnswer", "LinearSolver"]
+__all__ = ["LinearSolver", "minimise_linear"]
 
+# What HiGHS' states mean; all others say that it gave up.
+_MEANING = {
+    highspy.HighsModelStatus.kOptimal: "optimal",
+    highspy.HighsModelStatus.kModelEmpty: "optimal",
+    highspy.HighsModelStatus.kInfeasible: "infeasible",
+    highspy.HighsModelStatus.kUnboundedOrInfeasible: INFEASIBLE_OR_UNBOUNDED,
+    highspy.HighsModelStatus.kUnbounded: "unbounded",
+    highspy.HighsModelStatus.kTimeLimit: "time_limit",
+    highspy.HighsModelStatus.kInterrupt: "interrupted",
+}
 
-@dataclass(frozen=True)
-class LinearAnswer:
-    """Answer of a (mixed-integer) linear problem.
-
-    Attributes
-    ----------
-    status : str
-        ``optimal``, ``infeasible``, ``time_limit``, ``interrupted`` or what the solver said otherwise.
-    x : (n,) array or None
-        The best point, if there is one.
-    objective, bound : float
-        Its value and the proven lower bound.
-    """
-
-    status: str
-    x: NDArray[np.float64] | None
-    objective: float
-    bound: float
+# A reduced cost of a column without bound up to which it is rounding, in units of the largest cost.
+_ROUNDING = 1e-7
 
 
 class LinearSolver:
@@ -45,21 +40,29 @@ class LinearSolver:
         The problem; its cones are left out and have to be added as cuts.
     threads : int
         Number of threads.
+    dual_tolerance : float
+        Reduced costs below count as none, in units of the largest cost.
+    presolve : bool
+        Whether the program is made smaller first; many small ones are quicker without.
     """
 
-    def __init__(self, form: ConicForm, threads: int = 1) -> None:
+    def __init__(self, form: ConicForm, threads: int = 1, dual_tolerance: float = 1e-8, presolve: bool = True) -> None:
         self.form = form
+        self.cost, self.low, self.high = form.c, form.low.copy(), form.high.copy()
+        self._rows = [(form.a, form.row_low, form.row_high)]
+        self._presolve, self._method = "choose" if presolve else "off", "choose"
         h = highspy.Highs()
         h.setOptionValue("output_flag", False)
         h.setOptionValue("threads", threads)
         h.setOptionValue("mip_feasibility_tolerance", 1e-7)
         h.setOptionValue("primal_feasibility_tolerance", 1e-8)
-        h.setOptionValue("dual_feasibility_tolerance", 1e-8)
+        h.setOptionValue("dual_feasibility_tolerance", dual_tolerance)
+        h.setOptionValue("presolve", self._presolve)
         lp = highspy.HighsLp()
         a = form.a.tocsc()
         lp.num_col_, lp.num_row_ = len(form.c), a.shape[0]
         # objective in units of its largest coefficient: tolerances then mean the same in every net
-        self.scale = max(float(np.abs(form.c).max(initial=0.0)), 1e-12)
+        self.scale = _size(form.c)
         lp.col_cost_, lp.offset_ = form.c / self.scale, form.c0 / self.scale
         lp.col_lower_, lp.col_upper_ = form.low, form.high
         lp.row_lower_, lp.row_upper_ = form.row_low, form.row_high
@@ -68,13 +71,15 @@ class LinearSolver:
         self._integrality = [
             highspy.HighsVarType.kInteger if i else highspy.HighsVarType.kContinuous for i in form.integer
         ]
-        lp.integrality_ = self._integrality
+        if form.integer.any():
+            lp.integrality_ = self._integrality
         h.passModel(lp)
         self.highs = h
 
     def add_rows(self, rows: sparse.csr_matrix, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
         """Add rows, kept for all later solves."""
         if rows.shape[0]:
+            self._rows.append((rows, low, high))
             self.highs.addRows(
                 rows.shape[0], low, high, rows.nnz, rows.indptr[:-1].astype(np.int32), rows.indices, rows.data
             )
@@ -111,11 +116,19 @@ class LinearSolver:
 
     def use(self, method: str) -> None:
         """Choose how linear programs are solved: ``choose``, ``simplex`` or ``ipm`` (with crossover to a vertex)."""
+        self._method = method
         self.highs.setOptionValue("solver", method)
 
     def set_bounds(self, columns: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
         """Change the bounds of some columns; the next solve begins from the last basis."""
+        self.low[columns], self.high[columns] = low, high
         self.highs.changeColsBounds(len(columns), columns.astype(np.int32), low, high)
+
+    def set_cost(self, cost: NDArray[np.float64]) -> None:
+        """Change the objective; the next solve begins from the last basis."""
+        self.cost, self.scale = cost, _size(cost)
+        every = np.arange(len(cost), dtype=np.int32)
+        self.highs.changeColsCost(len(cost), every, cost / self.scale)
 
     def row_prices(self) -> NDArray[np.float64]:
         """Change of the objective per unit of every row's limit, of the last linear solve."""
@@ -132,8 +145,8 @@ class LinearSolver:
         start: NDArray[np.float64] | None = None,
         heuristics: bool = True,
         on_bound: Callable[[float], bool] | None = None,
-    ) -> LinearAnswer:
-        """Solve as it stands.
+    ) -> Ending:
+        """Solve as it stands; once more in another way where that gives nothing.
 
         Parameters
         ----------
@@ -148,12 +161,50 @@ class LinearSolver:
         on_bound : callable, optional
             Told the bound as it rises; returning True interrupts.
         """
-        h = self.highs
-        # HiGHS counts it anew in every run
-        h.setOptionValue("time_limit", max(time_limit, 0.05))
+        h, end = self.highs, time.monotonic() + time_limit
         h.setOptionValue("mip_rel_gap", float(gap))
         h.setOptionValue("mip_abs_gap", 0.0)
         h.setOptionValue("mip_heuristic_effort", 0.05 if heuristics else 0.0)
+        answer = self._ask(time_limit, start, on_bound, False)
+        if answer.status != "failed" or answer.x is not None or end - time.monotonic() <= 0:
+            return answer
+        # from nothing, without presolve, by the other method: what HiGHS cannot say one way it often says another
+        h.clearSolver()
+        h.setOptionValue("presolve", "off")
+        h.setOptionValue("solver", "simplex")
+        try:
+            again = self._ask(end - time.monotonic(), start, on_bound, True)
+        finally:
+            h.setOptionValue("presolve", self._presolve)
+            h.setOptionValue("solver", self._method)
+        return again if again.bound >= answer.bound else answer
+
+    def _ask(
+        self,
+        time_limit: float,
+        start: NDArray[np.float64] | None,
+        on_bound: Callable[[float], bool] | None,
+        again: bool,
+    ) -> Ending:
+        mixed = bool(self.form.integer.any())
+        kind = "mixed-integer" if mixed else "linear"
+        return believe(
+            listen(kind, "HiGHS", lambda: self._run(time_limit, start, on_bound)),
+            "HiGHS",
+            value=lambda x: float(self.cost @ x + self.form.c0),
+            residual=self._residual,
+            safe_bound=None if mixed else lambda y: self._safe_bound(y, 1.0) + self.form.c0,
+            proof=lambda y: self._safe_bound(y, 0.0),
+            # said twice, in two ways, it is believed of a linear program without a certificate too
+            infeasible_is_proven=mixed or again,
+        )
+
+    def _run(
+        self, time_limit: float, start: NDArray[np.float64] | None, on_bound: Callable[[float], bool] | None
+    ) -> Said:
+        h = self.highs
+        # HiGHS counts it anew in every run
+        h.setOptionValue("time_limit", max(time_limit, 0.01))
         if start is not None:
             solution = highspy.HighsSolution()
             solution.col_value = start
@@ -179,23 +230,94 @@ class LinearSolver:
         finally:
             if on_bound is not None:
                 h.cbMipInterrupt -= heard
-        return self._answer(stopped)
+        return self._said(stopped)
 
-    def _answer(self, stopped: bool) -> LinearAnswer:
+    def _said(self, stopped: bool) -> Said:
         h = self.highs
-        names = {
-            highspy.HighsModelStatus.kOptimal: "optimal",
-            highspy.HighsModelStatus.kInfeasible: "infeasible",
-            highspy.HighsModelStatus.kTimeLimit: "time_limit",
-            highspy.HighsModelStatus.kInterrupt: "interrupted",
-        }
         found = h.getModelStatus()
-        status = "interrupted" if stopped else names.get(found, h.modelStatusToString(found))
-        info = h.getInfo()
-        has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-        x = np.array(h.getSolution().col_value) if has_point else None
-        objective = info.objective_function_value * self.scale if has_point else np.inf
-        bound = np.inf if status == "infeasible" else info.mip_dual_bound * self.scale
-        if not self.form.integer.any():
-            bound = objective if status == "optimal" else bound
-        return LinearAnswer(status, x, objective, bound)
+        words = f"HiGHS: {h.modelStatusToString(found)}"
+        ending = "interrupted" if stopped else _MEANING.get(found, "failed")
+        if ending == "infeasible":
+            return Said(ending, words, ray=self._ray())
+        info, solution = h.getInfo(), h.getSolution()
+        mixed = bool(self.form.integer.any())
+        # a point of a linear program that is not at its end is a vertex on the way: feasible, nothing more
+        x = np.array(solution.col_value) if _has_point(info) else None
+        objective = info.objective_function_value * self.scale if x is not None else np.nan
+        if mixed:
+            return Said(ending, words, x, objective, info.mip_dual_bound * self.scale)
+        dual = np.array(solution.row_dual) * self.scale if solution.dual_valid else None
+        return Said(ending, words, x, objective, objective if ending == "optimal" else -np.inf, dual)
+
+    def _ray(self) -> NDArray[np.float64] | None:
+        """Prices of the rows that prove infeasibility; None where HiGHS has none, as after its presolve."""
+        known, there, ray = self.highs.getDualRay()
+        if known != highspy.HighsStatus.kOk or not there:
+            return None
+        found = [y for y in (np.array(ray), -np.array(ray)) if self._safe_bound(y, 0.0) > 0]
+        return found[0] if found else None
+
+    def _residual(self, x: NDArray[np.float64]) -> float:
+        """Largest violation of any row or bound as they are now, and of the integers."""
+        worst = [beyond(x, self.low, self.high), *(beyond(a @ x, low, high) for a, low, high in self._rows)]
+        whole = x[self.form.integer]
+        return max(0.0, float(np.abs(whole - np.round(whole)).max(initial=0.0)), *worst)
+
+    def _safe_bound(self, prices: NDArray[np.float64], weight: float) -> float:
+        """Lower bound of the weighted objective that holds for any prices of the rows.
+
+        ``c x = y A x + (c - A' y) x``, and both parts are at least their minimum over the limits of the rows and over
+        the variables' box (Neumaier and Shcherbina 2004, doi:10.1007/s10107-003-0433-3).
+        """
+        total, first, reduced = 0.0, 0, weight * self.cost
+        for a, low, high in self._rows:
+            y = prices[first : first + a.shape[0]].copy()
+            first += a.shape[0]
+            limit = np.where(y > 0, low, high)
+            # a price of a side that has no limit is none
+            y[~np.isfinite(limit)] = 0.0
+            at = y != 0
+            total += float(y[at] @ limit[at])
+            reduced = reduced - a.T @ y
+        at_box = np.where(reduced > 0, self.low, self.high)
+        free = ~np.isfinite(at_box)
+        # a column without bound cannot be paid for: its reduced cost has to be rounding
+        unit = max(weight * self.scale, float(np.abs(prices).max(initial=0.0)))
+        if np.any(np.abs(reduced[free]) > _ROUNDING * unit):
+            return -np.inf
+        return total + float(reduced[~free] @ at_box[~free])
+
+
+def _size(cost: NDArray[np.float64]) -> float:
+    """Return the unit of an objective: its largest coefficient."""
+    most = float(np.abs(cost).max(initial=0.0))
+    return max(most, 1e-12) if most > 0 else 1.0
+
+
+def _has_point(info: Any) -> bool:
+    return bool(info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible)
+
+
+def minimise_linear(form: ConicForm, time_limit: float = 60.0, dual_tolerance: float = 1e-8) -> Ending:
+    """Solve one linear program.
+
+    Parameters
+    ----------
+    form : ConicForm
+        Without cones, e.g. of `adnflex.solvers.conic.linear_form`.
+    time_limit : float
+        Time limit [s].
+    dual_tolerance : float
+        As in `LinearSolver`.
+
+    Examples
+    --------
+    >>> from adnflex.solvers.conic import linear_form
+    >>> rows = sparse.csr_matrix([[1.0, 2.0]])
+    >>> nothing, much = np.zeros(2), np.full(2, np.inf)
+    >>> form = linear_form(np.array([1.0, 1.0]), rows, (np.array([3.0]), np.array([np.inf])), (nothing, much))
+    >>> answer = minimise_linear(form)
+    >>> answer.status, answer.objective, answer.bound, answer.x.tolist()
+    ('optimal', 1.5, 1.5, [0.0, 1.5])
+    """
+    return LinearSolver(form, dual_tolerance=dual_tolerance).solve(time_limit)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.errors import SolverError
-from adnflex.solvers.clarabel import column_units, standard_form
+from adnflex.solvers.clarabel import column_units, said_by, standard_form
 from adnflex.solvers.conic import ConicForm
+from adnflex.solvers.ending import Ending, Said, believe, listen
 
 __all__ = ["RepeatedConic"]
 
@@ -111,16 +112,30 @@ class RepeatedConic:
                 self._tail,
             ]
         )
-        self._solver.update(b=b)
-        answer = self._solver.solve()
-        if str(answer.status) not in ("Solved", "AlmostSolved"):
+        answer = self._heard(b, (low * self.unit, high * self.unit), (row_low, row_high), refine=False)
+        if answer.x is None:
             # refinement costs time and is hardly ever needed
-            log.debug("solved again with refinement after %s", answer.status)
-            answer = self._new(b, refine=True).solve()
-        x = np.array(answer.x) * self.unit
-        if str(answer.status) not in ("Solved", "AlmostSolved") or not np.isfinite(x).all():
+            log.debug("solved again with refinement after %s", answer.words)
+            answer = self._heard(b, (low * self.unit, high * self.unit), (row_low, row_high), refine=True)
+        if answer.status != "optimal" or answer.x is None:
             raise SolverError(
-                f"the conic programme ended as {answer.status} after {answer.iterations} iterations; check that powers "
-                "and limits have the units of the net (MW, Mvar, pu)."
+                f"the conic programme ended as {answer.status} ({answer.words or 'with a certificate'}); check that "
+                "powers and limits have the units of the net (MW, Mvar, pu)."
             )
-        return x
+        return answer.x
+
+    def _heard(self, b: Floats, bounds: tuple[Floats, Floats], rows: tuple[Floats, Floats], refine: bool) -> Ending:
+        """Solve with the sides `b`; what comes back is measured against these bounds and rows."""
+
+        def ask() -> Said:
+            if refine:
+                return said_by(self._new(b, refine=True).solve(), self.unit, self.scale, self.form.c0)
+            self._solver.update(b=b)
+            return said_by(self._solver.solve(), self.unit, self.scale, self.form.c0)
+
+        return believe(
+            listen("conic", "Clarabel", ask),
+            "Clarabel",
+            value=self.form.objective,
+            residual=lambda x: self.form.violation(x, *bounds, rows),
+        )

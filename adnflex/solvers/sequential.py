@@ -72,7 +72,7 @@ def tighten(
     for _ in range(rounds):
         wide, wide_low, wide_high = _with_tangents(form, low, high, x, cones, weight * price)
         answer = solve_relaxation(wide, wide_low, wide_high)
-        if answer.status != "optimal":
+        if answer.x is None:
             return None
         x = answer.x[: len(form.c)]
         slack = float(np.maximum(answer.x[len(form.c) :], 0) @ price)
