@@ -7,7 +7,7 @@ import pandapower.networks as pn
 import pyomo.environ as pyo
 import pytest
 
-from adnflex.errors import SolverError, SolverUnavailable
+from adnflex.errors import SolverUnavailable
 from adnflex.formulations.cones import Cone, record_cone
 from adnflex.grid import read_grid
 from adnflex.problems.objective import Objective
