@@ -11,9 +11,10 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from adnflex.algorithms.workers import Workers
 
 __all__ = ["Alternative", "Outcome", "Relaxed", "branch_and_bound"]
 
@@ -73,8 +74,7 @@ def branch_and_bound(
     *,
     gap: float,
     seconds: float,
-    executor: Executor | None = None,
-    workers: int = 1,
+    workers: Workers | None = None,
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
@@ -85,7 +85,7 @@ def branch_and_bound(
     root : object
         The first node.
     relax : callable
-        Maps a node to its relaxation; picklable where `executor` runs processes.
+        Maps a node to its relaxation.
     split : callable
         Maps a node and the point of its relaxation (None if there is none) to its alternatives; empty where
         nothing is left to decide.
@@ -99,10 +99,9 @@ def branch_and_bound(
         Relative gap at which to stop.
     seconds : float
         Time limit [s].
-    executor : concurrent.futures.Executor, optional
-        Runs relaxations side by side.
-    workers : int
-        How many at once.
+    workers : Workers, optional
+        Who solves the relaxations, their job being `relax`; by default this process alone. One that dies loses no
+        node.
     report : callable
         Told incumbent, bound and event.
     stop : callable
@@ -134,7 +133,7 @@ def branch_and_bound(
     >>> found.status, found.best
     ('optimal', 2)
     """
-    return _Search(root, relax, split, leaf, heuristic, incumbent, gap, report, stop).run(seconds, executor, workers)
+    return _Search(root, relax, split, leaf, heuristic, incumbent, gap, report, stop, workers).run(seconds)
 
 
 class _Search:
@@ -149,14 +148,17 @@ class _Search:
         gap: float,
         report: Callable[[float, float, str], None],
         stop: Callable[[], bool],
+        workers: Workers | None,
     ) -> None:
-        self.relax, self.split, self.leaf = relax, split, leaf
+        self.workers = Workers(relax) if workers is None else workers
+        self.split, self.leaf = split, leaf
         self.heuristic, self.incumbent = heuristic, incumbent
         self.gap, self.report, self.stop = gap, report, stop
         self.count = itertools.count(1)
         # bound, tie-break, node
         self.open: list[tuple[float, int, Any]] = [(-math.inf, 0, root)]
-        self.running: dict[Future[Relaxed], tuple[float, Any]] = {}
+        # nodes at the workers, by ticket
+        self.running: dict[int, tuple[float, Any]] = {}
         self.nodes = 0
         self.closed_at = math.inf  # smallest bound of the nodes that were cut off
 
@@ -171,7 +173,7 @@ class _Search:
         value = self.incumbent()[1]
         return value - self.gap * abs(value) if math.isfinite(value) else math.inf
 
-    def run(self, seconds: float, executor: Executor | None, workers: int) -> Outcome:
+    def run(self, seconds: float) -> Outcome:
         end = time.monotonic() + seconds
         status = "optimal"
         try:
@@ -182,42 +184,41 @@ class _Search:
                 if self.stop():
                     status = "interrupted"
                     break
-                self._start(executor, workers)
+                self._start()
                 self._collect(max(end - time.monotonic(), 0.0))
         except KeyboardInterrupt:
             status = "interrupted"
+        except MemoryError:
+            status = "interrupted"
+            self.workers.notes.append(
+                "the memory ran out and ended the search; the bound is what was proven by then. Fewer workers need "
+                "less: workers=1."
+            )
         best, value = self.incumbent()
         if status == "optimal" and best is None:
             status = "infeasible"
-        for future in self.running:
-            future.cancel()
         return Outcome(status, best, value, self.bound(), self.nodes)
 
-    def _start(self, executor: Executor | None, workers: int) -> None:
+    def _start(self) -> None:
         """Send the most promising nodes to the workers."""
-        while self.open and len(self.running) < workers:
+        while self.open and self.workers.room:
             bound, _, node = self.open[0]
             if bound >= self.cutoff():
                 self.closed_at = min(self.closed_at, bound)
                 heapq.heappop(self.open)
                 continue
             # a node leaves one list only when it is on the other: an interrupt that lost one would falsify the bound
-            future: Future[Relaxed] = Future() if executor is None else executor.submit(self.relax, node)
-            self.running[future] = bound, node
+            self.running[self.workers.start(node)] = bound, node
             heapq.heappop(self.open)
-            if executor is None:
-                future.set_result(self.relax(node))
 
     def _collect(self, timeout: float) -> None:
-        done, _ = wait(self.running, timeout=min(timeout, 1.0), return_when=FIRST_COMPLETED)
-        for future in done:
-            before, node = self.running[future]
-            relaxed = future.result()
+        for ticket, relaxed in self.workers.finished(min(timeout, 1.0)) if self.running else ():
+            before, node = self.running[ticket]
             # the node is settled only when it leaves the list below: until then its bound is in force
             self.nodes += 1
             bound = max(before, relaxed.bound)
             self._expand(node, bound, relaxed.point)
-            del self.running[future]
+            del self.running[ticket]
 
     def _expand(self, node: Any, bound: float, point: Any) -> None:
         if bound == math.inf:

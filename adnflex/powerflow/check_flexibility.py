@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
+from adnflex.algorithms.workers import run_each
 from adnflex.grid.setpoints import Follow
 from adnflex.powerflow.limits import LIMIT_COLUMNS, VIOLATION_COLUMNS, measure_limits
 from adnflex.powerflow.run import losses_mw, run_ac
@@ -73,7 +74,7 @@ def measure_states(
     """
     work = partial(_one_period, flex, net, source)
     tasks = [(t, shares[k]) for k, t in enumerate(flex.box.index)]
-    parts = map(work, tasks) if executor is None else executor.map(work, tasks)
+    parts = run_each(work, tasks, executor)
     return [state for part in parts for state in part]
 
 

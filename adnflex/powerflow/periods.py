@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
+from adnflex.algorithms.workers import run_each
 from adnflex.grid.setpoints import PushBack
 from adnflex.powerflow.limits import measure_limits
 from adnflex.powerflow.run import losses_mw, run_ac
@@ -74,7 +75,7 @@ def measure_periods(plan: DispatchPlan, net: pandapowerNet, executor: Executor |
     """
     scenarios = [int(s) for s in plan.scenarios.index]
     work = partial(_one_scenario, plan, net)
-    parts = map(work, scenarios) if executor is None else executor.map(work, scenarios)
+    parts = run_each(work, scenarios, executor)
     return [m for part in parts for m in part]
 
 

@@ -59,7 +59,9 @@ class NodeRelaxation:
             a=sparse.vstack([form.a, extra], format="csr"),
             row_low=np.concatenate([form.row_low, self.size - 1]),
             row_high=np.concatenate([form.row_high, self.size]),
+            # what belongs to the Pyomo model stays at home: its rules are no arrays and cannot travel
             variables=[],
+            rows=[],
         )
 
     def __call__(self, node: Node) -> Relaxed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -57,7 +58,9 @@ class Found:
     looked_at : int
         Topologies whose box was computed.
     interrupted : bool
-        Whether Ctrl-C ended the search or the proof.
+        Whether Ctrl-C, or a lack of memory, ended the search or the proof.
+    notes : tuple of str
+        What happened to the workers.
     """
 
     states: list[Open]
@@ -66,6 +69,7 @@ class Found:
     kind: str
     looked_at: int
     interrupted: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -101,6 +105,7 @@ class TopologySearch:
     bounds: PeriodBounds | None = None
     looked_at: int = 0
     interrupted: bool = False
+    notes: list[str] = field(default_factory=list)
     values: dict[Open, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,7 +114,13 @@ class TopologySearch:
 
     # -- local search --------------------------------------------------------------------------------------
 
-    def run(self, starts: Iterable[Open], seconds: float, workers: int | None = None) -> Found:
+    def run(
+        self,
+        starts: Iterable[Open],
+        seconds: float,
+        workers: int | None = None,
+        executor: Executor | None = None,
+    ) -> Found:
         """Search from some states, then prove.
 
         Parameters
@@ -120,6 +131,8 @@ class TopologySearch:
             Time for the local search [s].
         workers : int, optional
             Processes for the proof.
+        executor : concurrent.futures.Executor, optional
+            Who does the proof in their place.
         """
         try:
             self._local(starts, seconds)
@@ -129,9 +142,10 @@ class TopologySearch:
             if self.interrupted:
                 raise KeyboardInterrupt
             return Found([], [], math.inf, "", self.looked_at)
-        bound, kind = self._prove(workers)
+        bound, kind = self._prove(workers, executor)
         ranked = sorted(self.values, key=lambda s: -self.values[s])
-        return Found(ranked, [self.values[s] for s in ranked], bound, kind, self.looked_at, self.interrupted)
+        worth = [self.values[s] for s in ranked]
+        return Found(ranked, worth, bound, kind, self.looked_at, self.interrupted, tuple(self.notes))
 
     def _local(self, starts: Iterable[Open], seconds: float) -> None:
         search = Search(self._evaluate, self._moves, lambda: self.clock.now > seconds)
@@ -190,7 +204,7 @@ class TopologySearch:
 
     # -- proof ---------------------------------------------------------------------------------------------
 
-    def _prove(self, workers: int | None) -> tuple[float, str]:
+    def _prove(self, workers: int | None, executor: Executor | None) -> tuple[float, str]:
         """Bound every topology: by the devices alone, or tree by tree where there are not too many."""
         bound = self._networkless()
         kind = "no topology offers more than the devices would without a network"
@@ -201,7 +215,10 @@ class TopologySearch:
         if count > _MOST_TREES:
             return bound, kind
         try:
-            finished = self._enumerate(size, edges, count, workers)
+            finished = self._enumerate(size, edges, count, workers, executor)
+        except MemoryError:
+            self.notes.append("the memory ran out and ended the proof; fewer workers need less: workers=1.")
+            self.interrupted, finished = True, None
         except KeyboardInterrupt:
             self.interrupted, finished = True, None
         if finished is None:
@@ -215,7 +232,14 @@ class TopologySearch:
         ends = zip(place[self.grid.f].tolist(), place[self.grid.t].tolist(), strict=True)
         return len(names), list(ends)
 
-    def _enumerate(self, size: int, edges: list[tuple[int, int]], count: float, workers: int | None) -> float | None:
+    def _enumerate(
+        self,
+        size: int,
+        edges: list[tuple[int, int]],
+        count: float,
+        workers: int | None,
+        executor: Executor | None,
+    ) -> float | None:
         """Bound tree after tree; what is not refuted is solved. None where time ran out."""
         assert self.best is not None
         assert self.bounds is not None
@@ -226,12 +250,9 @@ class TopologySearch:
         cutoff = self.best[1] * (1 + self.gap / 2)
         job = partial(_bound_chunk, self.grid, self.problem_of, self.bounds, cutoff)
         seen, worst = 0, self.best[1]
-        with worker_pool(job, None, workers) as pool:
-            if pool.executor is None:
-                results: Iterator[list[tuple[Open, float]]] = map(job, chunks)
-            else:
-                results = _ordered(pool.executor, pool.call, chunks, 2 * pool.count)
-            for left in results:
+        with worker_pool(job, executor, workers) as crew:
+            self.notes = crew.notes
+            for left in crew.in_order(chunks):
                 seen += _CHUNK
                 for state, _ in left:
                     worst = max(worst, self._settle(state))
@@ -276,19 +297,6 @@ def _bound_chunk(
         if most > enough:
             found.append((state, most))
     return found
-
-
-def _ordered(
-    executor: object, call: object, chunks: Iterator[list[Open]], ahead: int
-) -> Iterator[list[tuple[Open, float]]]:
-    """Keep some chunks in work and yield results in order."""
-    from collections import deque
-
-    waiting = deque(executor.submit(call, c) for c in itertools.islice(chunks, ahead))  # type: ignore[attr-defined]
-    while waiting:
-        yield waiting.popleft().result()
-        for chunk in itertools.islice(chunks, 1):
-            waiting.append(executor.submit(call, chunk))  # type: ignore[attr-defined]
 
 
 def _exchanges(grid: Grid, required: BoolArray, adjacency: Adjacency, state: Open) -> Iterator[Move]:

@@ -72,6 +72,8 @@ class Answer:
         How incumbent and bound went.
     solver : str
         What did it.
+    notes : tuple of str
+        What happened to the workers.
     """
 
     status: str
@@ -81,6 +83,7 @@ class Answer:
     bound: float
     progress: tuple[Progress, ...]
     solver: str
+    notes: tuple[str, ...] = ()
 
 
 class _Reporter:
@@ -149,10 +152,11 @@ def solve_reconfiguration(
     name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
     finished = _local_search(grid, problem, search, best, report, seed, seconds)
     search.stop = lambda: time.monotonic() > end
+    notes: list[str] = []
     if not finished:
         outcome = Outcome("interrupted", best.state, best.value, -math.inf, 0)
     elif name == "clarabel":
-        outcome = _prove(problem, exchange, search, best, report, gap, end, executor, workers)
+        outcome, notes = _prove(problem, exchange, search, best, report, gap, end, executor, workers)
     else:
         outcome = _prove_by_model(problem, exchange, search, best, report, gap, end, name)
     # nothing in the objective can be negative
@@ -167,6 +171,7 @@ def solve_reconfiguration(
         bound=min(bound, best.value),
         progress=tuple(report.rows),
         solver=_solver_name(name, outcome),
+        notes=tuple(notes),
     )
 
 
@@ -217,22 +222,22 @@ def _prove(
     end: float,
     executor: Executor | None,
     workers: int | None,
-) -> Outcome:
+) -> tuple[Outcome, list[str]]:
     tree = RadialSearch(problem, exchange, search, best)
-    with worker_pool(tree.relax, executor, workers) as pool:
-        return branch_and_bound(
+    with worker_pool(tree.relax, executor, workers) as crew:
+        outcome = branch_and_bound(
             tree.root,
-            pool.call,
+            tree.relax,
             tree.split,
             tree.leaf,
             tree.heuristic,
             tree.incumbent,
             gap=gap,
             seconds=max(end - time.monotonic(), 0.0),
-            executor=pool.executor,
-            workers=pool.count,
+            workers=crew,
             report=report,
         )
+    return outcome, crew.notes
 
 
 def _prove_by_model(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Executor, Future, as_completed
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,38 +152,27 @@ def _run(
     finished: Callable[[_Task, dict[str, float]], None],
 ) -> bool:
     """Run all tasks; return whether it was interrupted. What is finished has been handed over by then."""
-    pending: dict[Future[dict[str, float]], _Task] = {}
+    left = len(tasks)
+
+    def hand_over(task: _Task, row: dict[str, float]) -> None:
+        nonlocal left
+        finished(task, row)
+        left -= 1
+
     try:
-        with worker_pool(job, executor, workers) as pool:
-            if pool.executor is None:
-                for task in tasks:
-                    finished(task, pool.call(task))
-                return False
+        with worker_pool(job, executor, workers) as crew:
             try:
-                pending = {pool.executor.submit(pool.call, task): task for task in tasks}
-                for future in as_completed(list(pending)):
-                    finished(pending.pop(future), future.result())
+                for task, row in crew.each(tasks):
+                    hand_over(task, row)
             except BaseException:
-                _rescue(pending, finished)
+                for task, row in crew.rescued():
+                    hand_over(task, row)
                 raise
-    except KeyboardInterrupt:
-        log.warning("interrupted; %d days of policies are missing", len(pending) or len(tasks))
+    except (KeyboardInterrupt, MemoryError) as error:
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else "the memory ran out (workers=1 needs least)"
+        log.warning("%s; %d days of policies are missing", why, left)
         return True
     return False
-
-
-def _rescue(
-    pending: dict[Future[dict[str, float]], _Task], finished: Callable[[_Task, dict[str, float]], None]
-) -> None:
-    """Hand over what was finished meanwhile; cancel the rest."""
-    for future in pending:
-        future.cancel()
-    for future, task in pending.items():
-        if future.done() and not future.cancelled() and future.exception() is None:
-            try:
-                finished(task, future.result())
-            except CancelledError:
-                continue
 
 
 def _one_day(

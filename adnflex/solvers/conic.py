@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +16,16 @@ from scipy import sparse
 from adnflex.formulations.cones import cones_of
 
 __all__ = ["ConicForm", "beyond", "compile_model", "linear_form"]
+
+# Pyomo pauses the garbage collector while it compiles and refuses to do so in two threads at once (PauseGC). A child
+# that is forked by one thread must not inherit the lock of another.
+_one_at_a_time = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_one_at_a_time.acquire,
+        after_in_parent=_one_at_a_time.release,
+        after_in_child=_one_at_a_time.release,
+    )
 
 
 @dataclass(frozen=True)
@@ -179,7 +191,8 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
     (array([1.]), 1.0, array([ True]))
     """
     cones = cones_of(model)
-    compiled = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=pyo.minimize)
+    with _one_at_a_time:
+        compiled = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=pyo.minimize)
     variables = list(compiled.columns)
     columns = {id(v): k for k, v in enumerate(variables)}
     extra = [v for cone in cones for v in cone if id(v) not in columns]

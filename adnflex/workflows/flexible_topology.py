@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -81,6 +82,7 @@ def reconfigure_for_flexibility(
     gap: float = 1e-4,
     time_limit: float = 300.0,
     search_time: float | None = None,
+    executor: Executor | None = None,
     workers: int | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
@@ -107,8 +109,10 @@ def reconfigure_for_flexibility(
         Time limit, proof included [s].
     search_time : float, optional
         Time for the local search [s]; by default a fifth of the time limit, 40 s at most.
+    executor : concurrent.futures.Executor, optional
+        Does the proof over all topologies; by default processes on this machine.
     workers : int, optional
-        Processes for the proof.
+        Number of those processes.
 
     Raises
     ------
@@ -139,7 +143,7 @@ def reconfigure_for_flexibility(
     require_reconfigurable(grid)
     adjacency = Adjacency(grid)
     others = _others(study, adjacency, compare, clock)
-    found = _search(study, adjacency, others, max_operations, gap, search_time, workers, seed, clock)
+    found = _search(study, adjacency, others, max_operations, gap, search_time, executor, workers, seed, clock)
     boxes = {state: _solved_or_none(study, adjacency, state, clock) for state in others.values()}
     solved, state = _proven(study, adjacency, found, boxes, max_operations, clock, seed, tie_break == "even")
     options = asked(
@@ -198,6 +202,7 @@ def _search(
     max_operations: int | None,
     gap: float,
     search_time: float | None,
+    executor: Executor | None,
     workers: int | None,
     seed: int,
     clock: Clock,
@@ -206,7 +211,7 @@ def _search(
     required = must_close(grid)
     search = TopologySearch(grid, required, ProblemOf(study, adjacency), clock, max_operations, gap, seed)
     seconds = min(0.2 * clock.seconds, 40.0) if search_time is None else search_time
-    return search.run([*others.values(), meshed_start(grid, required)], clock.now + seconds, workers)
+    return search.run([*others.values(), meshed_start(grid, required)], clock.now + seconds, workers, executor)
 
 
 def _proven(
@@ -327,6 +332,7 @@ def _compared(
         solver=f"HiGHS, branch exchange over {found.looked_at} boxes",
         topology=topology,
         coordinates=coordinates,
+        notes=(*best.notes, *found.notes),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.algorithms.workers import run_each
 from adnflex.errors import Infeasible, InputError
 from adnflex.results import DispatchPlan
 from adnflex.scenarios import ScenarioSet
@@ -57,8 +58,7 @@ def value_of_information(
             "carbon_price_per_kg instead."
         )
     single = partial(_single, net, scenarios, options)
-    run = map if executor is None else executor.map
-    alone = np.array(list(run(single, range(scenarios.count))))
+    alone = np.array(run_each(single, range(scenarios.count), executor))
     wait_and_see = float(scenarios.probabilities @ alone)
     mean = dispatch(net, scenarios=_as_scenario(scenarios, None), **options)
     try:
@@ -108,8 +108,7 @@ def out_of_sample(
     pandas.DataFrame
         One row a scenario: ``probability``, ``feasible``, ``passed`` (AC), ``cost`` (AC), ``violations``, ``verdict``.
     """
-    run = map if executor is None else executor.map
-    rows = list(run(partial(_fresh, plan, net, scenarios, options), range(scenarios.count)))
+    rows = run_each(partial(_fresh, plan, net, scenarios, options), range(scenarios.count), executor)
     frame = pd.DataFrame(rows, index=pd.RangeIndex(scenarios.count, name="scenario"))
     return frame.assign(probability=scenarios.probabilities)[
         ["probability", "feasible", "passed", "cost", "violations", "verdict"]

@@ -145,8 +145,9 @@ def reconfigure(
     if objective == "flexibility":
         return _for_flexibility(
             net,
-            {"switching_cost": switching_cost, "executor": executor, "solver": solver},
+            {"switching_cost": switching_cost, "solver": solver},
             {
+                "executor": executor,
                 "vm_limits": vm_limits,
                 "switchable_lines": switchable_lines,
                 "switchable_switches": switchable_switches,
@@ -204,7 +205,7 @@ def _for_flexibility(net: pandapowerNet, unused: dict[str, Any], given: dict[str
 
     known = set(inspect.signature(reconfigure_for_flexibility).parameters)
     faults = [f"{k} is no argument of objective='flexibility'." for k in given if k not in known]
-    defaults = {"switching_cost": 0.0, "executor": None, "solver": "auto"}
+    defaults = {"switching_cost": 0.0, "solver": "auto"}
     faults += [
         f"{k}: objective='flexibility' does not use it; leave it out"
         + (" (max_operations limits the operations)." if k == "switching_cost" else ".")
@@ -315,7 +316,7 @@ def _plan(
         options=options,
         vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
         fingerprint=grid.fingerprint,
-        notes=(*grid.notes, *_limit_notes(grid, switches), *model.notes),
+        notes=(*grid.notes, *_limit_notes(grid, switches), *model.notes, *answer.notes),
         topology=topology,
         coordinates=coordinates,
     )

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.algorithms.workers import worker_pool
 from adnflex.devices import Device, GridConnection, Storage
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import Infeasible, InputError
@@ -142,10 +143,11 @@ def pq_region(
         for t in periods:
             parts[t] = _one_period(job, effort, t, _teller(progress, started, t))
     else:
-        for t, part in zip(periods, executor.map(partial(_one_period, job, effort), periods), strict=True):
-            parts[t] = part
-            _teller(progress, started, t)(part[0].area["inner"], part[0].area["outer"], "done")
-    tables = {t: part[0] for t, part in parts.items()}
+        with worker_pool(partial(_one_period, job, effort), executor) as crew:
+            for t, part in crew.each(periods):
+                parts[t] = part
+                _teller(progress, started, t)(part[0].area["inner"], part[0].area["outer"], "done")
+    tables = {t: parts[t][0] for t in periods}
     first = parts[periods[0]]
     areas = pd.DataFrame([{**tables[t].area, "seconds": parts[t][3]} for t in periods], index=_index(periods))
     options = {"directions": directions, "time_limit": time_limit, "seed": seed}
