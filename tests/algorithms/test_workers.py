@@ -165,9 +165,11 @@ def test_an_error_of_the_job_is_raised_as_it_is():
 
 @posix
 def test_what_cannot_travel_is_named():
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as executor:
-        with pytest.raises(InputError, match="executor: what its workers need cannot be sent"):
-            run_each(lambda x: x, TASKS, executor)
+    with (
+        pool_of("fork") as executor,
+        pytest.raises(InputError, match="executor: what its workers need cannot be sent"),
+    ):
+        run_each(lambda x: x, TASKS, executor)
 
 
 def test_searches_in_the_threads_that_shall_serve_them_do_not_wait_for_ever():
