@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
     "AdnflexError",
+    "Finding",
     "Infeasible",
     "InputError",
     "NotRadial",
@@ -14,6 +16,82 @@ __all__ = [
     "UnsupportedElement",
     "ValidationFailed",
 ]
+
+
+# More indices, or different values, than this are counted in a sentence instead of listed.
+_LISTED = 8
+
+
+class Finding(str):
+    """One fault of an input: an object, and the sentence that is made from it.
+
+    Parameters
+    ----------
+    element : str
+        Table of the net, or what else is wrong.
+    column : str
+        Column, or quantity; empty where the fault is of the whole table.
+    indices : sequence
+        Indices of the elements; empty where the fault is of the whole column.
+    values : sequence
+        What is there, one value an index (or one for all).
+    limit : str
+        What is said of the values, where they alone do not show what is wrong.
+    next_step : str
+        What to do.
+
+    Examples
+    --------
+    >>> finding = Finding("line", "length_km", (3,), (-1.0,), next_step="give a value above 0")
+    >>> finding
+    'line 3: length_km is -1; give a value above 0.'
+    >>> finding.element, finding.indices, finding.values
+    ('line', (3,), (-1.0,))
+    """
+
+    element: str
+    column: str
+    indices: tuple[object, ...]
+    values: tuple[object, ...]
+    limit: str
+    next_step: str
+
+    def __new__(
+        cls,
+        element: str,
+        column: str = "",
+        indices: Sequence[object] = (),
+        values: Sequence[object] = (),
+        limit: str = "",
+        next_step: str = "",
+    ) -> Finding:
+        """Make the sentence."""
+        where = f"{element} {_listed(indices)}" if len(indices) else element
+        shown = list(dict.fromkeys(_shown(v) for v in values))
+        what = " ".join(part for part in (column, f"is {_listed(shown)}" if shown else "") if part)
+        fault = ", ".join(part for part in (what, limit) if part) if shown else f"{what} {limit}".strip()
+        self = super().__new__(cls, f"{where}: {fault}; {next_step}.")
+        self.element, self.column, self.limit, self.next_step = element, column, limit, next_step
+        self.indices, self.values = tuple(indices), tuple(values)
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        # copies and pickles are made from the object, not from the sentence
+        return self.element, self.column, self.indices, self.values, self.limit, self.next_step
+
+
+def _listed(items: Sequence[object]) -> str:
+    rest = len(items) - _LISTED
+    head = ", ".join(str(i) for i in items[:_LISTED])
+    return head if rest <= 0 else f"{head} and {rest} more"
+
+
+def _shown(value: object) -> str:
+    """Show a value of a table: numbers short, text in quotes, everything else cut."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class AdnflexError(Exception):
@@ -26,7 +104,7 @@ class InputError(AdnflexError):
     Parameters
     ----------
     findings : str or sequence of str
-        What is wrong, one sentence a fault.
+        What is wrong, one sentence a fault; a `Finding` is a sentence that also says its parts.
 
     Examples
     --------

@@ -6,7 +6,7 @@ once.  A sentence names element, index, value, what is allowed and the next step
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.options import has_dependent_loads, option_faults
+from adnflex.grid.sound import table_faults
 
 __all__ = ["check_vm_limits", "require_sound", "shorten"]
 
@@ -37,57 +38,6 @@ _REFUSED = {
     "line_dc": "DC networks are not modelled; take it out of service",
     "asymmetric_load": "models here are balanced; replace it by a load with the three-phase sum",
     "asymmetric_sgen": "models here are balanced; replace it by an sgen with the three-phase sum",
-}
-
-# Columns that enter power flow, with what is allowed: (table, column, test, what is allowed).
-_Test = Callable[[np.ndarray], np.ndarray]
-_ANY: _Test = lambda a: np.ones(len(a), dtype=bool)  # noqa: E731
-_POSITIVE: _Test = lambda a: a > 0  # noqa: E731
-_NOT_NEGATIVE: _Test = lambda a: a >= 0  # noqa: E731
-_VALUES: tuple[tuple[str, str, _Test, str], ...] = (
-    ("bus", "vn_kv", _POSITIVE, "a value above 0"),
-    ("line", "length_km", _POSITIVE, "a value above 0"),
-    ("line", "r_ohm_per_km", _NOT_NEGATIVE, "0 or more"),
-    ("line", "x_ohm_per_km", _NOT_NEGATIVE, "0 or more"),
-    ("line", "c_nf_per_km", _NOT_NEGATIVE, "0 or more"),
-    ("line", "g_us_per_km", _NOT_NEGATIVE, "0 or more"),
-    ("line", "parallel", _POSITIVE, "1 or more"),
-    ("line", "df", _POSITIVE, "a value above 0"),
-    ("trafo", "sn_mva", _POSITIVE, "a value above 0"),
-    ("trafo", "vn_hv_kv", _POSITIVE, "a value above 0"),
-    ("trafo", "vn_lv_kv", _POSITIVE, "a value above 0"),
-    ("trafo", "vk_percent", _POSITIVE, "a value above 0"),
-    ("trafo", "vkr_percent", _NOT_NEGATIVE, "0 or more"),
-    ("trafo", "pfe_kw", _NOT_NEGATIVE, "0 or more"),
-    ("trafo", "i0_percent", _NOT_NEGATIVE, "0 or more"),
-    ("trafo", "parallel", _POSITIVE, "1 or more"),
-    ("load", "p_mw", _ANY, "a number"),
-    ("load", "q_mvar", _ANY, "a number"),
-    ("load", "scaling", _ANY, "a number"),
-    ("sgen", "p_mw", _ANY, "a number"),
-    ("sgen", "q_mvar", _ANY, "a number"),
-    ("sgen", "scaling", _ANY, "a number"),
-    ("storage", "p_mw", _ANY, "a number"),
-    ("storage", "q_mvar", _ANY, "a number"),
-    ("storage", "scaling", _ANY, "a number"),
-    ("shunt", "p_mw", _ANY, "a number"),
-    ("shunt", "q_mvar", _ANY, "a number"),
-    ("shunt", "step", _NOT_NEGATIVE, "0 or more"),
-    ("ext_grid", "vm_pu", _POSITIVE, "a value above 0"),
-)
-
-_BUS_COLUMNS = {
-    "load": ("bus",),
-    "sgen": ("bus",),
-    "gen": ("bus",),
-    "storage": ("bus",),
-    "shunt": ("bus",),
-    "ward": ("bus",),
-    "motor": ("bus",),
-    "ext_grid": ("bus",),
-    "line": ("from_bus", "to_bus"),
-    "trafo": ("hv_bus", "lv_bus"),
-    "switch": ("bus",),
 }
 
 
@@ -123,8 +73,11 @@ def require_sound(net: pandapowerNet, extra: Sequence[str] = ()) -> None:
     InputError
         If there is any other fault.
     """
+    tables = table_faults(net)
+    if tables.types:
+        raise InputError([*tables.types, *tables.values])
     unsupported = [*option_faults(net), *_unsupported(net), *_current_loads(net)]
-    faults = [*_buses_exist(net), *_values(net), *_zero_impedance(net), *_sources(net), *extra]
+    faults = [*tables.values, *_zero_impedance(net), *_sources(net), *extra]
     if faults:
         raise InputError([*faults, *unsupported])
     if unsupported:
@@ -165,35 +118,6 @@ def _current_loads(net: pandapowerNet) -> list[str]:
                 "linear in squared voltage, split it into constant power and constant impedance."
                 for i in rows.index[bad]
             )
-    return found
-
-
-def _buses_exist(net: pandapowerNet) -> list[str]:
-    known = set(net.bus.index)
-    found: list[str] = []
-    for table, columns in _BUS_COLUMNS.items():
-        for column in columns:
-            rows = net[table]
-            bad = [i for i, b in rows[column].items() if b not in known]
-            found.extend(
-                f"{table} {i}: {column} is {rows.at[i, column]}, which is not in net.bus; give an existing bus."
-                for i in bad
-            )
-    return found
-
-
-def _values(net: pandapowerNet) -> list[str]:
-    found: list[str] = []
-    for table, column, allowed, words in _VALUES:
-        rows = _in_service(net, table)
-        if not len(rows) or column not in rows.columns:
-            continue
-        values = pd.to_numeric(rows[column], errors="coerce").to_numpy(dtype=float)
-        bad = ~np.isfinite(values)
-        bad[~bad] = ~allowed(values[~bad])
-        found.extend(
-            f"{table} {i}: {column} is {v:g}; give {words}." for i, v in zip(rows.index[bad], values[bad], strict=True)
-        )
     return found
 
 

@@ -18,6 +18,7 @@ from adnflex.grid.notes import coupler_faults, dead_notes, tap_notes, zip_notes
 from adnflex.grid.options import power_flow_options
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.ratings import collect_ratings
+from adnflex.grid.sound import readable
 from adnflex.grid.switching import decisions, is_ideal_switch
 from adnflex.grid.taps import with_taps
 
@@ -72,6 +73,7 @@ def read_grid(
     >>> grid.n, grid.m, int(grid.switchable.sum()), int((~grid.closed).sum())
     (33, 37, 37, 5)
     """
+    net = readable(net)
     limit_faults = check_vm_limits(net, vm_limits) if need_limits or vm_limits is not None else []
     chosen, choice_faults = decisions(net, switchable_lines, switchable_switches)
     require_sound(net, [*limit_faults, *choice_faults])

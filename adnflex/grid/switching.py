@@ -46,6 +46,7 @@ def decisions(
     kinds = net.switch["et"].reindex(known)
     found.extend(_coupler_decision(net, s) for s in known if kinds[s] == "b")
     trafos = dict.fromkeys(int(net.switch.at[s, "element"]) for s in known if kinds[s] == "t")
+    trafos = {t: None for t in trafos if t in net.trafo.index}  # a dangling switch is a fault of its own
     found.extend(_two_ended(net, "trafo", ("hv_bus", "lv_bus"), trafos, _branch_switches(net, "t")))
     findings.extend(
         f"switchable_switches: switch {s} is a line switch; name its line "
