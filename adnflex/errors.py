@@ -68,8 +68,8 @@ class Finding(str):
         """Make the sentence."""
         where = f"{element} {_listed(indices)}" if len(indices) else element
         shown = list(dict.fromkeys(_shown(v) for v in values))
-        what = " ".join(part for part in (column, f"is {_listed(shown)}" if shown else "") if part)
-        fault = ", ".join(part for part in (what, limit) if part) if shown else f"{what} {limit}".strip()
+        # without a value, `limit` is the whole sentence
+        fault = ", ".join(part for part in (f"{column} is {_listed(shown)}", limit) if part) if shown else limit
         self = super().__new__(cls, f"{where}: {fault}; {next_step}.")
         self.element, self.column, self.limit, self.next_step = element, column, limit, next_step
         self.indices, self.values = tuple(indices), tuple(values)

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["REFUSED_TABLES", "SWITCH_ELEMENTS", "TABLES", "Column", "Table", "columns_of"]
+__all__ = ["REFUSED_TABLES", "SPARE_COLUMNS", "SWITCH_ELEMENTS", "TABLES", "Column", "Table", "columns_of"]
 
 Kind = Literal["truth", "number", "whole", "reference", "word", "text"]
 
@@ -37,8 +37,6 @@ class Column:
         Whether the value has to be above `low`.
     infinite : bool
         Whether a value may be infinite, as "no limit".
-    percent : bool
-        Whether a value above 0 and up to 1 is taken for a fraction in the wrong unit.
     always : bool
         Whether value and range count also where the element is out of service.
     to : str
@@ -57,7 +55,6 @@ class Column:
     high: float = math.inf
     above: bool = False
     infinite: bool = False
-    percent: bool = False
     always: bool = False
     to: str = ""
     by: str = ""
@@ -153,12 +150,6 @@ def _blank(*names: str) -> tuple[Column, ...]:
 def _limit(*names: str) -> tuple[Column, ...]:
     """Say limits: missing or infinite means none."""
     return tuple(Column(n, "number", required=False, blank=True, infinite=True) for n in names)
-
-
-def _percent(*names: str) -> tuple[Column, ...]:
-    return tuple(
-        Column(n, "number", required=False, blank=True, low=0.0, high=100.0, above=True, percent=True) for n in names
-    )
 
 
 def _bus(*names: str) -> tuple[Column, ...]:
@@ -258,7 +249,7 @@ TABLES: tuple[Table, ...] = (
             *_POWER_LIMITS,
             *_flag("controllable"),
             *_limit("sn_mva", "min_e_mwh", "max_e_mwh"),
-            *_percent("efficiency_percent", "efficiency_charge_percent", "efficiency_discharge_percent"),
+            *_maybe("efficiency_percent", "efficiency_charge_percent", "efficiency_discharge_percent"),
             *_maybe("soc_percent", "terminal_soc_percent", "self_discharge_percent_per_hour", "cost_per_mwh"),
             *_text("profile"),
         ),
@@ -339,8 +330,7 @@ TABLES: tuple[Table, ...] = (
         "ev",
         (
             Column("load", "reference", to="load"),
-            *_number("arrival", "departure"),
-            *_not_negative("need_kwh", "max_kwh", "p_max_mw"),
+            *_blank("arrival", "departure", "need_kwh", "max_kwh", "p_max_mw"),
         ),
         indexed=False,
     ),
@@ -359,6 +349,12 @@ REFUSED_TABLES: dict[str, tuple[str, ...]] = {
     "asymmetric_load": ("bus",),
     "asymmetric_sgen": ("bus",),
 }
+
+# Columns of these tables that power flow can do without: newer than the tables, or read where in service only.
+SPARE_COLUMNS = frozenset(
+    {"sn_a_mva", "sn_b_mva", "sn_c_mva", "current_source", "slack_weight", "vm_pu", "tap_dependency_table"}
+    | {"tap_neutral", "tap_min", "tap_max", "tap_step_percent", "tap_step_degree", "tap_pos"}
+)
 
 
 def columns_of(table: str) -> dict[str, Column]:

@@ -22,7 +22,7 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import Finding, InputError
 from adnflex.grid.columns import Values, canonical, index_of, values_of
-from adnflex.grid.schema import REFUSED_TABLES, SWITCH_ELEMENTS, TABLES, Column, Table
+from adnflex.grid.schema import REFUSED_TABLES, SPARE_COLUMNS, SWITCH_ELEMENTS, TABLES, Column, Table
 
 __all__ = ["TableFaults", "checked", "described", "readable", "sound_net", "table_faults"]
 
@@ -145,9 +145,9 @@ def _refused(name: str, buses: Sequence[str]) -> Table:
     for column, dtype in _empty()[name].dtypes.items():
         kind = kinds.get(dtype.kind)
         if kind == "truth":
-            columns.append(Column(str(column), "truth", blank=column != "in_service"))
+            columns.append(Column(str(column), "truth", column not in SPARE_COLUMNS, column != "in_service"))
         elif kind == "number":
-            columns.append(Column(str(column), "number", blank=True, required=False, infinite=True))
+            columns.append(Column(str(column), "number", column not in SPARE_COLUMNS, True, infinite=True))
     return Table(name, tuple(columns))
 
 
@@ -185,11 +185,10 @@ def _table(net: pandapowerNet, table: Table, faults: TableFaults) -> tuple[pd.Da
     changed: dict[str, pd.Series] = {}
     read: dict[str, Values] = {}
     on = _in_service(frame, name)
-    for column in table.columns:
-        if column.name not in frame.columns:
-            if column.required:
-                faults.types.append(_lacking(name, column))
-            continue
+    there = [c for c in table.columns if c.name in frame.columns]
+    if lacking := [c for c in table.columns if c.required and c.name not in frame.columns]:
+        faults.types.append(_lacking(name, lacking))
+    for column in there:
         values = values_of(frame[column.name], column)
         if not _fits(frame, name, column, values, on, faults):
             continue
@@ -243,9 +242,14 @@ def _in_service(frame: pd.DataFrame, name: str) -> NDArray[np.bool_]:
     return np.asarray(np.nan_to_num(read.numbers, nan=1.0) != 0)
 
 
-def _lacking(name: str, column: Column) -> Finding:
-    step = f"set it (to {column.allowed}); pandapower.convert_format(net) adds what newer versions have"
-    return Finding(f"net.{name}", "", (), (), f"the column {column.name} is missing", step)
+def _lacking(name: str, columns: Sequence[Column]) -> Finding:
+    several = len(columns) > 1
+    names = ", ".join(c.name for c in columns)
+    text = f"the column{'s' if several else ''} {names} {'are' if several else 'is'} missing"
+    step = (
+        f"give {'them' if several else f'it ({columns[0].allowed})'}; pandapower.convert_format(net) adds what newer "
+    )
+    return Finding(f"net.{name}", names, (), (), text, f"{step}versions have")
 
 
 def _fits(
@@ -298,11 +302,6 @@ def _ranges(
     for value in dict.fromkeys("missing" if np.isnan(v) else v for v in numbers[bad].tolist()):
         here = bad & (np.isnan(numbers) if value == "missing" else numbers == value)
         faults.values.append(_of_rows(frame, name, column, here, f"give {column.allowed}"))
-    if column.percent:
-        for value in dict.fromkeys(numbers[count & (numbers > 0) & (numbers <= 1)].tolist()):
-            here = count & (numbers == value)
-            step = f"give {100 * value:g} if that is meant"
-            faults.values.append(_of_rows(frame, name, column, here, step, "percent, which looks like a fraction"))
 
 
 # --- references -----------------------------------------------------------------------------------
