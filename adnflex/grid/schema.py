@@ -109,6 +109,11 @@ class Table:
     columns: tuple[Column, ...]
     indexed: bool = True
 
+    @property
+    def label(self) -> str:
+        """What its elements are called."""
+        return self.name if self.indexed else f"net.{self.name} row"
+
 
 # --- ways to say a column -------------------------------------------------------------------------
 

@@ -190,7 +190,7 @@ def _table(net: pandapowerNet, table: Table, faults: TableFaults) -> tuple[pd.Da
         faults.types.append(_lacking(name, lacking))
     for column in there:
         values = values_of(frame[column.name], column)
-        if not _fits(frame, name, column, values, on, faults):
+        if not _fits(frame, table.label, column, values, on, faults):
             continue
         read[column.name] = values
         better = canonical(frame[column.name], column, values)
@@ -246,10 +246,9 @@ def _lacking(name: str, columns: Sequence[Column]) -> Finding:
     several = len(columns) > 1
     names = ", ".join(c.name for c in columns)
     text = f"the column{'s' if several else ''} {names} {'are' if several else 'is'} missing"
-    step = (
-        f"give {'them' if several else f'it ({columns[0].allowed})'}; pandapower.convert_format(net) adds what newer "
-    )
-    return Finding(f"net.{name}", names, (), (), text, f"{step}versions have")
+    step = f"give {'them' if several else f'it ({columns[0].allowed})'}"
+    step += "; pandapower.convert_format(net) adds what newer versions have"
+    return Finding(f"net.{name}", names, (), (), text, step)
 
 
 def _fits(
@@ -324,10 +323,10 @@ def _references(
                 which = read[column.by].numbers
                 for word in dict.fromkeys(which.tolist()):
                     to = SWITCH_ELEMENTS[word] if table.name == "switch" else str(word)
-                    _dangling(net, frame, table.name, column, numbers, which == word, to, faults)
+                    _dangling(net, frame, table.label, column, numbers, which == word, to, faults)
             else:
                 every = np.ones(len(numbers), dtype=np.bool_)
-                _dangling(net, frame, table.name, column, numbers, every, column.to, faults)
+                _dangling(net, frame, table.label, column, numbers, every, column.to, faults)
     if not faults.types and not faults.values and "element" in rows.get("switch", {}):
         faults.values.extend(_switches_beside(net, parts.get("switch", net["switch"]), parts))
 
