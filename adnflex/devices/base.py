@@ -17,6 +17,7 @@ from adnflex.devices.horizon import Horizon
 from adnflex.formulations.attachments import Attachments
 
 if TYPE_CHECKING:
+    from adnflex.devices.cost_tables import TableCost
     from adnflex.devices.resource import Resource
 
 __all__ = [
@@ -217,6 +218,14 @@ class Inputs:
         What is wrong.
     rows : tuple of int
         Row of the time index of every period; empty: counted from 0.
+    prices : bool
+        Whether prices count; a box or a region has none.
+    curves : dict of (table, index) to TableCost
+        What pandapower's cost tables say.
+    priced : set of (table, index)
+        Elements whose cost a device has taken.
+    notes : list of str
+        What the reader of a plan has to know.
     """
 
     net: pandapowerNet
@@ -226,6 +235,10 @@ class Inputs:
     dependent: set[int]
     faults: list[str] = field(default_factory=list)
     rows: tuple[int, ...] = ()
+    prices: bool = True
+    curves: dict[tuple[str, int], TableCost] = field(default_factory=dict)
+    priced: set[tuple[str, int]] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     def controllable(self, table: str, kind: str) -> Iterator[tuple[Place, pd.Series]]:
         """Every element of a table that is in service, supplied and controllable."""

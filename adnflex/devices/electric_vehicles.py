@@ -18,6 +18,7 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
+from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
 from adnflex.devices.horizon import Horizon, parse_windows
 from adnflex.devices.inverter import TOLERANCE
@@ -281,6 +282,7 @@ def read_electric_vehicles(inputs: Inputs) -> list[ElectricVehicles]:
     for place, row in inputs.controllable("load", "electric vehicles"):
         if row.get("type") == "ev" and place.index not in known and float(row["scaling"]) != 0:
             before = len(inputs.faults)
+            refuse_cost(inputs, place, "use transfer_cost_per_mwh and reduce_cost_per_mwh")
             spec = _read_one(inputs, place, row)
             if len(inputs.faults) == before:
                 found.append(spec)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule
+from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.devices.resource import Accumulator, Resource
@@ -232,6 +233,7 @@ def read_fleets(inputs: Inputs) -> list[Fleet]:
             place,
             "has vehicles in net.ev and a transferable_share or reducible_share; give one description of the fleet.",
         )
+        refuse_cost(inputs, place, "price what is bought at the source")
         fleet = _read_one(inputs, place, row, mine)
         if fleet is not None:
             found.append(fleet)

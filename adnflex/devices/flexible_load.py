@@ -10,6 +10,8 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.cost_curve import NO_COST, CostCurve
+from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, exceeding, read
 from adnflex.devices.resource import Accumulator, Resource
@@ -35,6 +37,8 @@ class FlexibleLoad(NoDecisions):
         Whether the energy of the horizon stays as it is.
     cost_per_mwh : float
         Of energy not served when it is wanted [money/MWh].
+    curve : CostCurve
+        What pandapower's cost tables say of its withdrawal; what it pays for energy is a negative price.
     """
 
     place: Place
@@ -45,6 +49,7 @@ class FlexibleLoad(NoDecisions):
     scaling: float
     keep_energy: bool
     cost_per_mwh: float
+    curve: CostCurve = NO_COST
 
     def reach(self) -> Reach:
         """Range of its withdrawal."""
@@ -66,6 +71,7 @@ class FlexibleLoad(NoDecisions):
                 range(h.scenarios),
                 rule=lambda _, s: sum(block.p[s, t] for t in range(h.periods)) == float(self.wanted[s].sum()) / base,
             )
+        self.curve.declare(block, frame, lambda s, t: block.p[s, t], self.low, self.high)
         for s, t in points:
             frame.at[s, t].withdraw(self.place.node, block.p[s, t], float(self.slope[s, t]) * block.p[s, t])
 
@@ -102,7 +108,9 @@ class FlexibleLoad(NoDecisions):
         )
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
-        """Payment for energy not served when it is wanted."""
+        """Payment for energy not served when it is wanted, or the cost of what is drawn."""
+        if not self.curve.nothing:
+            return {"flexible load": self.curve.costs(block, frame, lambda s, t: block.p[s, t])}
         if not self.cost_per_mwh:
             return {}
         rate = self.cost_per_mwh * frame.base_mva
@@ -117,8 +125,9 @@ class FlexibleLoad(NoDecisions):
 
     def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
         """Price energy not served when it is wanted."""
-        cut = np.maximum(self.wanted - setpoints("p_mw") * self.scaling, 0.0)
-        return {"flexible load": self.cost_per_mwh * cut.sum(axis=1) * horizon.hours}
+        p = setpoints("p_mw") * self.scaling
+        cut = np.maximum(self.wanted - p, 0.0).sum(axis=1)
+        return {"flexible load": self.cost_per_mwh * cut * horizon.hours + self.curve.bill(p, horizon.hours)}
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Within its limits, energy kept."""
@@ -154,5 +163,6 @@ def read_flexible_loads(inputs: Inputs) -> list[FlexibleLoad]:
             f"keep_energy needs {mean:g} MW on average, outside min_p_mw {low:g} and max_p_mw {high:g}.",
         )
         cost = inputs.number(place, row, "cost_per_mwh", 0.0, 0)
-        found.append(FlexibleLoad(place, low, high, wanted, slope, float(row["scaling"]), keep, cost))
+        curve = cost_curve(inputs, place, ["cost_per_mwh"], (low, high))
+        found.append(FlexibleLoad(place, low, high, wanted, slope, float(row["scaling"]), keep, cost, curve))
     return found

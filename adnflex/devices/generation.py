@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.cost_curve import NO_COST, CostCurve
+from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, inverter_resource, read, read_inverter
 from adnflex.devices.resource import Resource
@@ -35,6 +36,8 @@ class Generation(NoDecisions):
         The table's own factor between ``p_mw`` and the injection.
     cost_per_mwh, cost_per_mvarh : float
         Of energy fed in, of reactive energy [money].
+    curve : CostCurve
+        What pandapower's cost tables say of its injection.
     """
 
     place: Place
@@ -45,6 +48,7 @@ class Generation(NoDecisions):
     scaling: float
     cost_per_mwh: float
     cost_per_mvarh: float
+    curve: CostCurve = NO_COST
 
     def reach(self) -> Reach:
         """Range of its withdrawal."""
@@ -58,6 +62,8 @@ class Generation(NoDecisions):
         self.inverter.declare(block, frame)
         if self.cost_per_mvarh:
             self.inverter.declare_price(block, frame)
+        low, high = float(self.low.min()), float(self.high.max())
+        self.curve.declare(block, frame, lambda s, t: block.p[s, t], low, high)
         for s, t in points:
             frame.at[s, t].withdraw(self.place.node, -block.p[s, t], -block.q[s, t])
 
@@ -79,6 +85,8 @@ class Generation(NoDecisions):
         found = {}
         if self.cost_per_mwh:
             found["generation"] = scenario_sums(frame, self.cost_per_mwh * base, lambda s, t: block.p[s, t])
+        elif not self.curve.nothing:
+            found["generation"] = self.curve.costs(block, frame, lambda s, t: block.p[s, t])
         if self.cost_per_mvarh:
             item = "reactive sources"
             found[item] = scenario_sums(frame, self.cost_per_mvarh * base, lambda s, t: block.q_size[s, t])
@@ -100,7 +108,7 @@ class Generation(NoDecisions):
         """Price energy and reactive energy."""
         p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
         return {
-            "generation": self.cost_per_mwh * p.sum(axis=1) * horizon.hours,
+            "generation": self.cost_per_mwh * p.sum(axis=1) * horizon.hours + self.curve.bill(p, horizon.hours),
             "reactive sources": self.cost_per_mvarh * np.abs(q).sum(axis=1) * horizon.hours,
         }
 
@@ -117,7 +125,6 @@ class Generation(NoDecisions):
 def read_generation(inputs: Inputs) -> list[Generation]:
     """Read the controllable sgens."""
     found = []
-    prices = poly_costs(inputs, "sgen")
     for place, row in inputs.controllable("sgen", "generation"):
         scaling = float(row["scaling"])
         if scaling == 0:
@@ -135,28 +142,10 @@ def read_generation(inputs: Inputs) -> list[Generation]:
             continue
         if high <= 0 or (float(row["p_mw"]) == 0 and not available.any()):
             place = replace(place, kind="reactive source")
-        cost = inputs.number(place, row, "cost_per_mwh", prices.get(place.index, 0.0))
+        cost = inputs.number(place, row, "cost_per_mwh", 0.0)
         price = inputs.number(place, row, "cost_per_mvarh", 0.0, 0)
         bottom = np.minimum(np.full_like(top, low), top)
-        found.append(Generation(place, bottom, top, available, read_inverter(inputs, place, row), scaling, cost, price))
-    return found
-
-
-def poly_costs(inputs: Inputs, table: str) -> dict[int, float]:
-    """Linear cost of active power [money/MWh] from ``net.poly_cost``; other terms are refused by name."""
-    net = inputs.net
-    costs = net.get("poly_cost")
-    if costs is None or not len(costs):
-        return {}
-    found: dict[int, float] = {}
-    for i, row in costs[costs["et"] == table].iterrows():
-        others = [
-            c for c in row.index if c.startswith(("cp0", "cp2", "cq")) and pd.notna(row[c]) and float(row[c]) != 0
-        ]
-        if others:
-            inputs.faults.append(
-                f"poly_cost {i}: {', '.join(others)} of {table} {row['element']} is not 0; only "
-                "cp1_eur_per_mw is modelled."
-            )
-        found[int(row["element"])] = float(row["cp1_eur_per_mw"])
+        curve = cost_curve(inputs, place, ["cost_per_mwh"], (float(bottom.min()), float(top.max())))
+        inverter = read_inverter(inputs, place, row, p_range=(float(bottom.min()), float(top.max())))
+        found.append(Generation(place, bottom, top, available, inverter, scaling, cost, price, curve))
     return found

@@ -12,7 +12,9 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
-from adnflex.devices.generation import poly_costs
+from adnflex.devices.capability import refuse_capability
+from adnflex.devices.cost_curve import NO_COST, CostCurve
+from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import read
 
@@ -33,6 +35,8 @@ class GridConnection(NoDecisions):
         Of imported and of exported energy [money/MWh].
     carbon : (S, T) array
         Emission of imported energy [kg/MWh]; exports count negative.
+    extra : CostCurve
+        What pandapower's cost tables say of the import beyond a straight `price`.
     """
 
     place: Place
@@ -43,6 +47,12 @@ class GridConnection(NoDecisions):
     price: FloatArray
     sell_price: FloatArray
     carbon: FloatArray
+    extra: CostCurve = NO_COST
+
+    @property
+    def priced(self) -> bool:
+        """Whether an import costs anything."""
+        return bool(self.price.any() or self.sell_price.any()) or self.extra.varies
 
     @property
     def two_prices(self) -> bool:
@@ -63,6 +73,7 @@ class GridConnection(NoDecisions):
             block.exchange = pyo.Constraint(
                 points, rule=lambda _, s, t: block.p[s, t] == block.buy[s, t] - block.sell[s, t]
             )
+        self.extra.declare(block, frame, lambda s, t: block.p[s, t], self.p_min, self.p_max)
         for s, t in points:
             frame.at[s, t].supply_p[self.place.node] = block.p[s, t]
             frame.at[s, t].supply_q[self.place.node] = block.q[s, t]
@@ -71,7 +82,9 @@ class GridConnection(NoDecisions):
         """Cost of energy bought less income from energy sold."""
         base = frame.base_mva
         if not self.two_prices:
-            return {"purchase": scenario_sums(frame, self.price * base, lambda s, t: block.p[s, t])}
+            paid = scenario_sums(frame, self.price * base, lambda s, t: block.p[s, t])
+            more = self.extra.costs(block, frame, lambda s, t: block.p[s, t])
+            return {"purchase": [a + b for a, b in zip(paid, more, strict=True)]}
         bought = scenario_sums(frame, self.price * base, lambda s, t: block.buy[s, t])
         sold = scenario_sums(frame, self.sell_price * base, lambda s, t: block.sell[s, t])
         return {"purchase": [b - x for b, x in zip(bought, sold, strict=True)]}
@@ -83,7 +96,7 @@ class GridConnection(NoDecisions):
     def purchase(self, p_mw: FloatArray, hours: float) -> FloatArray:
         """Cost of an import (S, T) by scenario [money]."""
         rate = np.where(p_mw > 0, self.price, self.sell_price) if self.two_prices else self.price
-        return np.asarray((rate * p_mw).sum(axis=1) * hours)
+        return np.asarray((rate * p_mw).sum(axis=1) * hours) + self.extra.bill(p_mw, hours)
 
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
         """Import; nothing is written, as power flow decides it."""
@@ -105,7 +118,8 @@ def _bound(value: float) -> float | None:
 def read_grid_connections(inputs: Inputs) -> list[GridConnection]:
     """Read the external grids and slack generators, one a root."""
     found: dict[int, GridConnection] = {}
-    for table, row, place in _sources(inputs):
+    silent: list[Place] = []
+    for row, place in _sources(inputs):
         if place.node in found:
             inputs.faults.append(f"{place}: stands at the same bus as {found[place.node].place}; keep one of them.")
             continue
@@ -121,17 +135,25 @@ def read_grid_connections(inputs: Inputs) -> list[GridConnection]:
         inputs.require(
             ends[0] <= ends[1] and ends[2] <= ends[3], place, "a lower limit of p or q is above the upper one."
         )
-        price, sell, carbon = _prices(inputs, table, place)
+        refuse_capability(inputs, place, row)
+        price, sell, carbon, extra = _prices(inputs, place, (ends[0], ends[1]), silent)
         inputs.require(
             bool(np.all(sell <= price + 1e-9)),
             place,
             "sell_price_per_mwh is above price_per_mwh in some period, which would pay for buying and selling at once.",
         )
-        found[place.node] = GridConnection(place, ends[0], ends[1], ends[2], ends[3], price, sell, carbon)
+        found[place.node] = GridConnection(place, ends[0], ends[1], ends[2], ends[3], price, sell, carbon, extra)
+    if inputs.prices and len(silent) < len(found):
+        # no price at all is for the verb to judge; one beside another's would be bought without end
+        inputs.faults += [
+            f"{place}: has no price while another source has; its energy would be free: give it price_per_mwh (or a "
+            "row of poly_cost or pwl_cost), 0 if that is meant."
+            for place in silent
+        ]
     return list(found.values())
 
 
-def _sources(inputs: Inputs) -> list[tuple[str, pd.Series, Place]]:
+def _sources(inputs: Inputs) -> list[tuple[pd.Series, Place]]:
     net = inputs.net
     found = []
     for table in ("ext_grid", "gen"):
@@ -140,19 +162,24 @@ def _sources(inputs: Inputs) -> list[tuple[str, pd.Series, Place]]:
             node = inputs.node_of.get(int(row["bus"]))
             if node is not None and (table == "ext_grid" or bool(row["slack"])):
                 name = str(row.get("name") or "")
-                found.append(
-                    (table, row, Place("grid connection", table, int(str(index)), name, int(row["bus"]), node))
-                )
+                found.append((row, Place("grid connection", table, int(str(index)), name, int(row["bus"]), node)))
     return found
 
 
-def _prices(inputs: Inputs, table: str, place: Place) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _prices(
+    inputs: Inputs, place: Place, range_mw: tuple[float, float], silent: list[Place]
+) -> tuple[FloatArray, FloatArray, FloatArray, CostCurve]:
+    """Read price, selling price, emission and what a cost table says beyond a straight price; list those without."""
     shape = (inputs.horizon.scenarios, inputs.horizon.periods)
-    if table == "gen":
-        zero = np.zeros(shape)
-        return zero, zero, zero
-    series = [inputs.series(table, c, place.index) for c in ("price_per_mwh", "sell_price_per_mwh", "co2_kg_per_mwh")]
-    poly = poly_costs(inputs, table).get(place.index, 0.0)
-    price = np.where(np.isnan(series[0]), poly, series[0])
+    missing = np.full(shape, np.nan)
+    series = [
+        inputs.series(place.table, c, place.index) if (place.table, c) in inputs.values else missing
+        for c in ("price_per_mwh", "sell_price_per_mwh", "co2_kg_per_mwh")
+    ]
+    curve = cost_curve(inputs, place, ["price_per_mwh", "sell_price_per_mwh"], range_mw)
+    known, straight = ~np.isnan(series[0]), curve.price()
+    if not known.all() and (place.table, place.index) not in inputs.curves:
+        silent.append(place)
+    price = np.where(known, series[0], straight)
     sell = np.where(np.isnan(series[1]), price, series[1])
-    return price, sell, np.nan_to_num(series[2])
+    return price, sell, np.nan_to_num(series[2]), curve.beyond(straight) if not curve.nothing else NO_COST

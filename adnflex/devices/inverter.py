@@ -12,6 +12,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place
+from adnflex.devices.capability import Capability, read_capability, refuse_capability
 from adnflex.devices.resource import EFFORT, Accumulator, Resource, polygon
 from adnflex.formulations.cones import Cone, record_cone
 
@@ -65,6 +66,8 @@ class Inverter:
         Rating; NaN: no circle.
     min_cos_phi : float
         Least power factor; NaN: none.
+    capability : Capability or None
+        What reactive injection goes with which active injection, beside `q_min` and `q_max`.
     """
 
     q_min: float
@@ -72,6 +75,7 @@ class Inverter:
     q_fixed: FloatArray
     s_mva: float
     min_cos_phi: float
+    capability: Capability | None = None
 
     @property
     def free(self) -> bool:
@@ -96,6 +100,17 @@ class Inverter:
             tan = math.tan(math.acos(self.min_cos_phi))
             block.factor_up = pyo.Constraint(points, rule=lambda _, s, t: block.q[s, t] <= tan * block.p[s, t])
             block.factor_down = pyo.Constraint(points, rule=lambda _, s, t: block.q[s, t] >= -tan * block.p[s, t])
+        if self.capability is not None:
+            rows = self.capability.rows()
+            block.capability = pyo.Constraint(
+                points,
+                range(len(rows)),
+                rule=lambda _, s, t, k: (
+                    rows[k][0] * block.p[s, t] + rows[k][1] * block.q[s, t] <= rows[k][2] / base
+                    if rows[k][0] or self.free
+                    else pyo.Constraint.Feasible
+                ),
+            )
         if not math.isnan(self.s_mva):
             self._declare_circle(block, points, base)
 
@@ -114,7 +129,7 @@ class Inverter:
             return
         block.size = pyo.Var(bounds=(size, size), initialize=size)
         for s, t in points:
-            record_cone(block, Cone(block.p[s, t], block.q[s, t], block.size, block.size))
+            record_cone(block, Cone(block.p[s, t], block.q[s, t], block.size, block.size), physics=False)
 
     @staticmethod
     def _largest_p(block: pyo.Block) -> float:
@@ -147,6 +162,9 @@ class Inverter:
         if not math.isnan(self.s_mva) and not self.free:
             room = np.sqrt(np.maximum(self.s_mva**2 - fixed**2, 0.0))
             rows, limits = [[1.0], [-1.0]], [room, room]
+        for a, b, c in () if self.capability is None else self.capability.rows():
+            rows.append([a, b, -b] if self.free else [a])
+            limits.append(c - (np.zeros(len(fixed)) if self.free else b * fixed))
         if not self.free:
             return InverterColumns(0, fixed, np.zeros(2), rows, limits)
         widest = max(float(np.abs(p_low).max()), float(np.abs(p_high).max()))
@@ -171,6 +189,10 @@ class Inverter:
                 checks.append(("power factor", np.abs(q), tan * np.abs(p), "Mvar"))
         else:
             checks.append(("q fixed", np.abs(q - self.q_fixed), 0.0, "Mvar"))
+        if self.capability is not None:
+            low, high = self.capability.limits(p)
+            checks.append(("q below its capability curve", -q, -low, "Mvar"))
+            checks.append(("q above its capability curve", q, high, "Mvar"))
         if not math.isnan(self.s_mva):
             checks.append(("rating", np.hypot(p, q), self.s_mva, "MVA"))
         return [f for kind, value, limit, unit in checks for f in exceeding(kind, place, value, limit, unit)]
@@ -255,8 +277,17 @@ def read(variable: Any, frame: Frame) -> FloatArray:
     )
 
 
-def read_inverter(inputs: Inputs, place: Place, row: pd.Series, sign: float = 1.0) -> Inverter:
-    """Read ``min_q_mvar``, ``max_q_mvar``, ``sn_mva``, ``min_cos_phi``; `sign` -1 where q counts consumption."""
+def read_inverter(
+    inputs: Inputs,
+    place: Place,
+    row: pd.Series,
+    sign: float = 1.0,
+    p_range: tuple[float, float] | None = None,
+) -> Inverter:
+    """Read ``min_q_mvar``, ``max_q_mvar``, ``sn_mva``, ``min_cos_phi`` and a capability curve.
+
+    `sign` is -1 where q counts consumption; `p_range` is the range of the active injection of what may have a curve.
+    """
     ends = [inputs.number(place, row, c, math.nan) for c in ("min_q_mvar", "max_q_mvar")]
     inputs.require(
         math.isnan(ends[0]) == math.isnan(ends[1]),
@@ -273,4 +304,19 @@ def read_inverter(inputs: Inputs, place: Place, row: pd.Series, sign: float = 1.
             place,
             f"its fixed q_mvar exceeds sn_mva {rating:g}.",
         )
-    return Inverter(low, high, fixed, rating, inputs.number(place, row, "min_cos_phi", math.nan, 1e-3, 1.0))
+    factor = inputs.number(place, row, "min_cos_phi", math.nan, 1e-3, 1.0)
+    if p_range is None:
+        refuse_capability(inputs, place, row)
+        return Inverter(low, high, fixed, rating, factor)
+    curve = read_capability(inputs, place, row, *p_range)
+    if curve is None:
+        return Inverter(low, high, fixed, rating, factor)
+    # both hold; pandapower itself lets a curve stand in the place of the columns
+    ends = curve.ends()
+    low, high = (ends[0], ends[1]) if math.isnan(low) else (max(low, ends[0]), min(high, ends[1]))
+    inputs.require(
+        low <= high,
+        place,
+        f"min_q_mvar and max_q_mvar lie outside its capability curve, which spans {ends[0]:g} to {ends[1]:g} Mvar.",
+    )
+    return Inverter(low, high, fixed, rating, factor, curve)

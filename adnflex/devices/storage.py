@@ -20,6 +20,8 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.cost_curve import NO_COST, CostCurve
+from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read, read_inverter
 from adnflex.devices.resource import Accumulator, Resource
@@ -53,6 +55,8 @@ class Storage:
         The table's own factor between ``p_mw`` and the withdrawal.
     cost_per_mwh : float
         Of energy charged and of energy discharged [money/MWh].
+    curve : CostCurve
+        What pandapower's cost tables say of its withdrawal: charging counts positive.
     """
 
     place: Place
@@ -68,6 +72,7 @@ class Storage:
     inverter: Inverter
     scaling: float
     cost_per_mwh: float
+    curve: CostCurve = NO_COST
 
     def reach(self) -> Reach:
         """Range of its withdrawal."""
@@ -95,6 +100,7 @@ class Storage:
         block.end = pyo.Constraint(range(h.scenarios), rule=lambda _, s: block.e[s, h.periods - 1] == self.e_end / base)
         self._declare_modes(block, frame, most_c, most_d)
         self.inverter.declare(block, frame)
+        self.curve.declare(block, frame, lambda s, t: block.p[s, t], -self.discharge_mw, self.charge_mw)
         for s, t in points:
             frame.at[s, t].withdraw(self.place.node, block.p[s, t], -block.q[s, t])
 
@@ -135,6 +141,8 @@ class Storage:
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Cost of energy charged and discharged."""
+        if not self.curve.nothing:
+            return {"storage": self.curve.costs(block, frame, lambda s, t: block.p[s, t])}
         if not self.cost_per_mwh:
             return {}
         rate = self.cost_per_mwh * frame.base_mva
@@ -177,7 +185,8 @@ class Storage:
     def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
         """Price energy charged and discharged."""
         p = setpoints("p_mw") * self.scaling
-        return {"storage": self.cost_per_mwh * np.abs(p).sum(axis=1) * horizon.hours}
+        worn = self.cost_per_mwh * np.abs(p).sum(axis=1) * horizon.hours
+        return {"storage": worn + self.curve.bill(p, horizon.hours)}
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Power, energy over the horizon and at its end, inverter."""
@@ -272,4 +281,5 @@ def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:
         inverter,
         float(row["scaling"]),
         inputs.number(place, row, "cost_per_mwh", 0.0, 0),
+        cost_curve(inputs, place, ["cost_per_mwh"], (low, high)),
     )

@@ -22,11 +22,13 @@ class Cone(NamedTuple):
     w: Any
 
 
-def record_cone(block: pyo.Block, cone: Cone) -> None:
-    """Record a cone of a block."""
+def record_cone(block: pyo.Block, cone: Cone, physics: bool = True) -> None:
+    """Record a cone; `physics` False: its inside is as true as its surface (a rating, the cost of a square)."""
     if not hasattr(block, "_adnflex_cones"):
         block._adnflex_cones = []
     block._adnflex_cones.append(cone)
+    if not physics:
+        block._adnflex_insides = {*getattr(block, "_adnflex_insides", ()), len(block._adnflex_cones) - 1}
 
 
 def cones_of(model: pyo.Block) -> list[Cone]:
@@ -45,9 +47,11 @@ def materialise(model: pyo.ConcreteModel, exact: bool = False) -> None:
     model : pyomo ConcreteModel
         The model; gets a constraint list ``quadratic_cones``.
     exact : bool
-        Equality instead of the relaxation: the true physics, not convex.
+        Equality instead of the relaxation where a cone stands for physics: exact, not convex.
     """
     model.quadratic_cones = pyo.ConstraintList()
-    for c in cones_of(model):
-        left, right = c.p**2 + c.q**2, c.l * c.w
-        model.quadratic_cones.add(left == right if exact else left <= right)
+    for block in model.block_data_objects(active=True):
+        insides = getattr(block, "_adnflex_insides", ())
+        for k, c in enumerate(getattr(block, "_adnflex_cones", ())):
+            left, right = c.p**2 + c.q**2, c.l * c.w
+            model.quadratic_cones.add(left == right if exact and k not in insides else left <= right)

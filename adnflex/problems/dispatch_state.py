@@ -9,7 +9,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import GridConnection, Schedule, TapChanger
+from adnflex.devices import GridConnection, Place, Schedule, TapChanger
 from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.sweep import Flow, RadialFlow
 from adnflex.problems.dispatch import Dispatch
@@ -120,7 +120,7 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     closed = {t: dispatch.closed_at(x, t) for t in range(dispatch.horizon.periods)}
     flows = _flows(grids, closed)
     grid_mw, grid_mvar = _imports(dispatch, grids, flows)
-    items, carbon = _costs(dispatch, grid_mw, flows)
+    items, carbon = _costs(dispatch, schedules, grid_mw, flows)
     weights = dispatch.horizon.probabilities
     cost = float(sum(weights @ part for part in items.values()))
     objective = cost if dispatch.costs.minimise == "cost" else float(weights @ carbon) + 1e-6 * cost
@@ -185,12 +185,36 @@ def _imports(
     return found.real, found.imag
 
 
+def _billed(
+    dispatch: Dispatch, schedules: list[Schedule], flows: dict[tuple[int, int], Flow | None]
+) -> dict[str, FloatArray]:
+    """Price what every device does, not what the model says it costs: an epigraph may lie above the cost."""
+    h = dispatch.horizon
+    items: dict[str, FloatArray] = {}
+    for device, plan in zip(dispatch.devices, schedules, strict=True):
+        v2 = np.array(
+            [[np.nan if (f := flows[s, t]) is None else f.v[device.place.node] for t in range(h.periods)]
+             for s in range(h.scenarios)]
+        )  # fmt: skip
+        place = device.place
+
+        def written(column: str, plan: Schedule = plan, place: Place = place) -> FloatArray:
+            table = "constant_q" if column.startswith("constant_q:") else place.table
+            return plan.setpoints[table, column.removeprefix("constant_q:"), place.index]
+
+        for item, cost in device.bill(written, h, v2).items():
+            items[item] = items.get(item, np.zeros(h.scenarios)) + cost
+    return items
+
+
 def _costs(
-    dispatch: Dispatch, grid_mw: FloatArray, flows: dict[tuple[int, int], Flow | None]
+    dispatch: Dispatch, schedules: list[Schedule], grid_mw: FloatArray, flows: dict[tuple[int, int], Flow | None]
 ) -> tuple[dict[str, FloatArray], FloatArray]:
-    """Items as the model has them, those of the network by exact power flow."""
+    """Items of what the devices do and, by exact power flow, of the network."""
     h, base = dispatch.horizon, dispatch.points.grid.base_mva
     items = {item: np.array([float(pyo.value(e)) for e in parts]) for item, parts in dispatch.items.items()}
+    billed = _billed(dispatch, schedules, flows)
+    items.update({item: billed[item] for item in items if item in billed})
     connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
     carbon = np.zeros(h.scenarios)
     items["purchase"] = np.zeros(h.scenarios)

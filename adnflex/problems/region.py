@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.devices import CapacitorBank, Device, GridConnection, Horizon, TapChanger
+from adnflex.devices.cost_curve import NO_COST
 from adnflex.devices.moves import MoveRules
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
@@ -185,6 +186,8 @@ _FREE = MoveRules(float("nan"), 0.0)
 def without_prices(device: Device) -> Device:
     """Return a device that costs nothing and asks for nothing beyond one period."""
     nothing: dict[str, Any] = {name: 0.0 for name in ("cost_per_mwh", "cost_per_mvarh") if hasattr(device, name)}
+    if hasattr(device, "curve"):
+        nothing["curve"] = NO_COST
     if isinstance(device, GridConnection):
         nothing = {name: np.zeros_like(device.price) for name in ("price", "sell_price", "carbon")}
     if hasattr(device, "keep_energy"):

@@ -20,6 +20,7 @@ from adnflex import networks
 from adnflex.errors import InputError
 from adnflex.rolling.arrivals import Arrivals, Library
 from adnflex.rolling.read import (
+    cost_notes,
     generators_of,
     parking_laws,
     prices_of,
@@ -118,6 +119,8 @@ class RollingCase:
         Unit of money.
     library_days : int
         Number of sample days that policies look ahead with.
+    notes : tuple of str
+        What the reader of a schedule has to know.
     """
 
     name: str
@@ -132,6 +135,7 @@ class RollingCase:
     arrivals: Arrivals
     currency: str = "EUR"
     library_days: int = 300
+    notes: tuple[str, ...] = ()
 
     @property
     def hours(self) -> int:
@@ -278,6 +282,7 @@ class RollingCase:
         source = renewables or weather_of(facts, weather, sun, rated, hours, index, findings)
         fleets = {int(k): node_of[int(bus)] for k, bus in loads["bus"].items()}
         days = parking_laws(net, facts, arrivals, loads, hours, findings)
+        notes = cost_notes(net, {"load": loads, "sgen": sgens, "storage": stores}, findings)
         if findings:
             raise InputError(findings)
         assert source is not None
@@ -294,6 +299,7 @@ class RollingCase:
             arrivals=days,
             currency=str(setting(facts, "currency", currency, "EUR")),
             library_days=library_days,
+            notes=notes,
         )
         if not by_feeder:
             return case

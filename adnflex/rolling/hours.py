@@ -21,11 +21,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pandapower.auxiliary import pandapowerNet
 
+from adnflex.devices.base import truth
 from adnflex.errors import InputError
 from adnflex.grid import read_grid
+from adnflex.grid.checks import shorten
 from adnflex.grid.model import Grid
 from adnflex.grid.profiles import read_series
 from adnflex.problems.reactive import Sites
@@ -270,6 +273,17 @@ def _profile(
     return np.tile(now, (hours, 1))
 
 
+def _refuse_curves(rows: pd.DataFrame) -> None:
+    """Refuse capability curves: the second stage decides within limits alone."""
+    if "reactive_capability_curve" in rows.columns:
+        found = rows.index[truth(rows["reactive_capability_curve"])].tolist()
+        if found:
+            raise InputError(
+                f"sgen {shorten(found)}: reactive_capability_curve is True, and a rolling schedule knows min_q_mvar "
+                "and max_q_mvar only; set it to False and give limits that hold at any active power."
+            )
+
+
 def sites_of(net: pandapowerNet, grid: Grid) -> Sites:
     """Find the controllable sgens of the net whose reactive limits leave something to decide."""
     rows = net.sgen[net.sgen["in_service"].astype(bool)]
@@ -280,6 +294,7 @@ def sites_of(net: pandapowerNet, grid: Grid) -> Sites:
         within = rows["max_q_mvar"].astype(float) > rows["min_q_mvar"].astype(float)
         supplied = rows["bus"].map(lambda bus: int(bus) in grid.node_of)
         rows = rows[able & within & supplied]
+    _refuse_curves(rows)
     return Sites(
         rows.index.to_numpy(np.int64),
         np.array([grid.node_of[int(bus)] for bus in rows["bus"]], dtype=np.int64),

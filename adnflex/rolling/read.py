@@ -15,7 +15,7 @@ from adnflex.rolling.arrivals import COLUMNS, Arrivals, FleetLaw, FleetLaws, Rec
 from adnflex.rolling.renewables import LatentWeather, Renewables, sun_shape
 from adnflex.rolling.storages import Storages
 
-__all__ = ["generators_of", "parking_laws", "prices_of", "setting", "storages_of", "weather_of"]
+__all__ = ["cost_notes", "generators_of", "parking_laws", "prices_of", "setting", "storages_of", "weather_of"]
 
 Floats = NDArray[np.float64]
 
@@ -107,6 +107,34 @@ def generators_of(
         (rows["p_mw"] * rows["scaling"]).to_numpy(float),
         cost.to_numpy(float) / 1e3,
     )
+
+
+def cost_notes(net: pandapowerNet, taking_part: dict[str, pd.DataFrame], findings: list[str]) -> tuple[str, ...]:
+    """Refuse pandapower's cost tables for what is scheduled, and note those of sources: prices come from elsewhere.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    taking_part : dict of str to pandas.DataFrame
+        Rows of every table that are scheduled.
+    findings : list of str
+        Gets a sentence for every row that would count.
+    """
+    notes = []
+    for name in ("poly_cost", "pwl_cost"):
+        table = net.get(name)
+        if not isinstance(table, pd.DataFrame):
+            continue
+        for i, et, element in zip(table.index, table["et"], table["element"], strict=True):
+            if et in taking_part and element in taking_part[et].index:
+                findings.append(
+                    f"{name} {i} of {et} {element}: a rolling schedule does not read cost tables; drop the row and use "
+                    "its own prices (cost_per_mwh of sgen, buy_price_per_mwh, ev_price_per_mwh, stored_value_per_mwh)."
+                )
+            elif et in ("ext_grid", "gen"):
+                notes.append(f"{name} {i} of {et} {element} is not read: energy is bought at buy_price_per_mwh.")
+    return tuple(notes)
 
 
 def prices_of(

@@ -213,7 +213,10 @@ def run_of(control: RollingScheduler) -> RollingRun:
             index=hours,
         ),
         options={k: v for k, v in control.settings.items() if k != "seed"},
-        notes=(f"{unmet:.4g} kWh that vehicles need could not be met; see the log.",) if unmet > 1e-6 else (),
+        notes=(
+            *case.notes,
+            *([f"{unmet:.4g} kWh that vehicles need could not be met; see the log."] if unmet > 1e-6 else []),
+        ),
         generation=pd.DataFrame(generation, index=hours, columns=pd.Index(generators, name="sgen")),
         inputs=_inputs(case),
     )

@@ -19,6 +19,7 @@ from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import DispatchPlan
 from adnflex.scenarios import ScenarioSet
+from adnflex.workflows.dispatch_prices import price_notes, require_prices
 from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
 from adnflex.workflows.reconfigure import check_effort, relative_gap
@@ -157,6 +158,7 @@ def dispatch(
     costs = Costs(
         float(facts["loss_cost_per_mwh"]), float(facts["carbon_price_per_kg"]), facts["carbon_budget_kg"], objective
     )
+    require_prices(study.devices, costs, topology)
     answer = solve_dispatch(
         study.points,
         study.horizon,
@@ -224,7 +226,7 @@ def _plan(
         options=options,
         vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
         fingerprint=study.grid.fingerprint,
-        notes=(*study.grid.notes, *_notes(answer)),
+        notes=(*study.grid.notes, *study.notes, *price_notes(study.devices, answer.dispatch.costs), *_notes(answer)),
         topology=topology,
         coordinates=coordinates,
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Device, Horizon, Inputs, controlled_trafos, read_devices
+from adnflex.devices.cost_tables import left_over_costs, read_cost_tables
 from adnflex.errors import InputError, NotRadial
 from adnflex.grid import Grid, read_grid
 from adnflex.grid.model import FloatArray
@@ -53,6 +54,8 @@ class Study:
         The devices.
     points : OperatingPoints
         What follows its profile.
+    notes : tuple of str
+        What the reader of a plan has to know about devices and prices.
     """
 
     horizon: Horizon
@@ -61,6 +64,7 @@ class Study:
     grid: Grid
     devices: list[Device]
     points: OperatingPoints
+    notes: tuple[str, ...] = ()
 
     @property
     def controlled(self) -> set[tuple[str, int]]:
@@ -105,8 +109,12 @@ def read_study(
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     rows: Sequence[int] = (),
+    prices: bool = True,
 ) -> Study:
-    """Read a net for a dispatch; all faults at once.  `rows` names the rows of the time index, if not the periods."""
+    """Read a net for a dispatch; all faults at once.
+
+    `rows` names the rows of the time index, if not the periods; without `prices` pandapower's cost tables are not read.
+    """
     series = read_series(net, profiles, periods)
     hours = hours_per_period if hours_per_period is not None else series.step_hours
     if hours is None:
@@ -121,7 +129,9 @@ def read_study(
     values, probabilities = _scenario_values(net, series, scenarios)
     begin = (start_hour + series.periods[0] * hours) % 24
     horizon = Horizon(len(series), float(hours), float(begin), probabilities)
-    inputs = Inputs(net, horizon, values, {}, set(), rows=tuple(rows) or tuple(series.periods))
+    inputs = Inputs(net, horizon, values, {}, set(), rows=tuple(rows) or tuple(series.periods), prices=prices)
+    if prices:
+        inputs.curves = read_cost_tables(net, inputs.faults)
     grid = read_grid(
         net,
         vm_limits=vm_limits,
@@ -138,7 +148,7 @@ def read_study(
         raise InputError(inputs.faults)
     controlled = {(d.place.table, d.place.index) for d in devices if d.place.table in _POWER}
     points = operating_points(net, grid, values, controlled)
-    return Study(horizon, series, values, grid, devices, points)
+    return Study(horizon, series, values, grid, devices, points, (*inputs.notes, *left_over_costs(inputs)))
 
 
 def _require_radial(grid: Grid) -> None:
@@ -192,6 +202,7 @@ def read_again(
     start_hour: float,
     vm_limits: tuple[float, float] | None,
     switches: pd.DataFrame,
+    prices: bool = True,
 ) -> Study:
     """Read the devices once more, with the series that a plan was made for.
 
@@ -209,6 +220,8 @@ def read_again(
         As in `read_study`.
     switches : pandas.DataFrame
         Switch table of the plan, empty where switch states were fixed.
+    prices : bool
+        Whether prices count.
     """
     periods, count = len(rows), len(probabilities)
     profiles: dict[tuple[str, str], FloatArray] = {}
@@ -232,6 +245,7 @@ def read_again(
         switchable_lines=sorted({int(i) for i in lines}),
         switchable_switches=[] if others is None else _bus_switches(others),
         rows=rows,
+        prices=prices,
     )
 
 

@@ -273,6 +273,7 @@ def read_flexibility_study(
         topology=topology,
         switchable_lines=switchable_lines,
         switchable_switches=switchable_switches,
+        prices=False,
     )
     found = study_of(study, coupling, wishes)
     # lengths are checked before any work is done

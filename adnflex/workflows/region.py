@@ -218,6 +218,7 @@ class _Job:
             hours_per_period=self.hours if self.hours is not None else self._step(),
             start_hour=self.start_hour,
             vm_limits=self.vm_limits,
+            prices=False,
         )
         hours = study.horizon.hours
         devices = [without_prices(of_one_period(d, hours) if isinstance(d, Storage) else d) for d in study.devices]

@@ -129,6 +129,7 @@ def _study(flex: Flexibility, coupling: Coupling) -> Study:
         start_hour=flex.start_hour + float(flex.box.index[0]) * flex.hours_per_period,
         vm_limits=flex.vm_limits,
         switches=flex.switches,
+        prices=False,
     )
 
 

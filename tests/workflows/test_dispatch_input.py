@@ -199,8 +199,8 @@ def test_a_load_that_draws_nothing_known():
     refused(net, "load 4", "p_mw")
 
 
-def test_poly_cost_that_is_not_linear_is_refused():
+def test_poly_cost_that_is_not_convex_is_refused():
     net = pn.case33bw()
     net.poly_cost = net.poly_cost.iloc[:0]
-    pp.create_poly_cost(net, 0, "ext_grid", cp1_eur_per_mw=10, cp2_eur_per_mw2=3)
+    pp.create_poly_cost(net, 0, "ext_grid", cp1_eur_per_mw=10, cp2_eur_per_mw2=-3)
     refused(net, "poly_cost", "cp2")
