@@ -312,11 +312,11 @@ def read_inverter(
     if curve is None:
         return Inverter(low, high, fixed, rating, factor)
     # both hold; pandapower itself lets a curve stand in the place of the columns
-    ends = curve.ends()
-    low, high = (ends[0], ends[1]) if math.isnan(low) else (max(low, ends[0]), min(high, ends[1]))
+    bottom, top = curve.ends()
+    low, high = (bottom, top) if math.isnan(low) else (max(low, bottom), min(high, top))
     inputs.require(
         low <= high,
         place,
-        f"min_q_mvar and max_q_mvar lie outside its capability curve, which spans {ends[0]:g} to {ends[1]:g} Mvar.",
+        f"min_q_mvar and max_q_mvar lie outside its capability curve, which spans {bottom:g} to {top:g} Mvar.",
     )
     return Inverter(low, high, fixed, rating, factor, curve)
