@@ -93,7 +93,7 @@ def read_capability(inputs: Inputs, place: Place, row: pd.Series, p_low: float, 
         Range of its injection [MW].
     """
     name = row.get("id_q_capability_characteristic")
-    named = name is not None and name == name and name is not pd.NA
+    named = not pd.isna(name)
     if not _switched_on(row):
         if named:
             inputs.notes.append(

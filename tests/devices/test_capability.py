@@ -129,6 +129,7 @@ def test_a_box_of_flexibility_stays_inside_the_curve():
         (feeder([]), ["capability curve 0", "is not in net.q_capability_curve_table"]),
         (feeder([(0, -1, 1), (4, -1, 1)], id_q_capability_characteristic=7), ["capability curve 7", "is not in"]),
         (feeder([(0, -1, 1), (4, -1, 1)], id_q_capability_characteristic=np.nan), ["without id_q_capability"]),
+        (feeder([(0, -1, 1), (4, -1, 1)], id_q_capability_characteristic=pd.NA), ["without id_q_capability"]),
         (feeder([(0, -1, 1), (4, -1, 1)], scaling=0.5), ["scaling 0.5"]),
         (feeder([(0, 2, 3), (4, 2, 3)], box=1.0), ["outside its capability curve", "2 to 3 Mvar"]),
     ],
