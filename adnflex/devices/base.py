@@ -30,7 +30,9 @@ __all__ = [
     "Place",
     "Reach",
     "Schedule",
+    "assign",
     "scenario_sums",
+    "table_of",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -148,6 +150,9 @@ class Device(Protocol):
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare variables and limits, and attach the withdrawal."""
 
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Give the variables of a declared block what the device does if nobody asks anything of it."""
+
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Return cost expressions by item, one a scenario."""
 
@@ -187,6 +192,18 @@ class NoDecisions:
 
     def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
         """Leave everything free."""
+
+
+def assign(variable: Any, values: Mapping[Any, float] | float) -> None:
+    """Give variables values, 0 where there is none; members that are no variables are left alone."""
+    for key in variable:
+        value = values.get(key, 0.0) if isinstance(values, Mapping) else values
+        variable[key].set_value(float(value), skip_validation=True)
+
+
+def table_of(values: FloatArray, base: float = 1.0) -> dict[tuple[int, int], float]:
+    """Values (S, T) by their point, per unit of `base`."""
+    return {(s, t): float(x) / base for (s, t), x in np.ndenumerate(values)}
 
 
 def scenario_sums(frame: Frame, rate: FloatArray | float, power: Callable[[int, int], Any]) -> list[Any]:

@@ -13,7 +13,14 @@ from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach,
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
-from adnflex.formulations.positions import declare_positions, declare_split, picked, pin_positions, positions_of
+from adnflex.formulations.positions import (
+    declare_positions,
+    declare_split,
+    picked,
+    pin_positions,
+    positions_of,
+    stay_at,
+)
 
 __all__ = ["CapacitorBank", "read_capacitor_banks"]
 
@@ -75,6 +82,10 @@ class CapacitorBank:
             frame.at[s, t].withdraw(
                 node, self.p_mw / frame.base_mva * block.size[s, t], self.q_mvar / frame.base_mva * block.size[s, t]
             )
+
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Stay where it is."""
+        stay_at(block, self.initial)
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Cost of reactive energy and of moves."""

@@ -17,7 +17,7 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
 from adnflex.devices.horizon import Horizon, parse_windows
@@ -116,6 +116,16 @@ class ElectricVehicles:
         if t in self.cut_periods:
             total = total - self.cut * float(wanted[s, t]) * block.cut[t]
         return total
+
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Leave every block where it is, if it may start there, and reduce nothing."""
+        stays = {}
+        for d, now in enumerate(self.blocks):
+            away = [abs(k - now.start) for k in self.starts[d]]
+            stays[d, self.starts[d][away.index(min(away))]] = 1.0
+        assign(block.start, stays)
+        assign(block.cut, 0.0)
+        assign(block.begins, 0.0)
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Compensation for blocks that move and for energy not delivered."""

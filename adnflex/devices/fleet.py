@@ -19,7 +19,7 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE
@@ -83,6 +83,11 @@ class Fleet(NoDecisions):
         for s, t in h.points:
             total = pyo.quicksum(block.p[s, t, v] for v in np.flatnonzero(self.present[t]).tolist())
             frame.at[s, t].withdraw(self.place.node, total, float(self.q[t]) / base)
+
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Charge every vehicle as soon as possible."""
+        p = self._as_soon_as_possible(frame.horizon) / frame.base_mva
+        assign(block.p, {(s, t, v): float(p[t, v]) for s, t, v in block.p})
 
     def resource(self, horizon: Horizon, sides: int) -> Resource:
         """Power of every vehicle between nothing and its largest, need and capacity as levels."""

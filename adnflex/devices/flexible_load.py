@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.base import (
+    Fault,
+    FloatArray,
+    Frame,
+    Inputs,
+    NoDecisions,
+    Place,
+    Reach,
+    Schedule,
+    assign,
+    scenario_sums,
+    table_of,
+)
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
@@ -74,6 +86,13 @@ class FlexibleLoad(NoDecisions):
         self.curve.declare(block, frame, lambda s, t: block.p[s, t], self.low, self.high)
         for s, t in points:
             frame.at[s, t].withdraw(self.place.node, block.p[s, t], float(self.slope[s, t]) * block.p[s, t])
+
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Draw what its profile says, as far as its limits allow it."""
+        p = np.clip(self.wanted, self.low, self.high)
+        assign(block.p, table_of(p, frame.base_mva))
+        if self.cost_per_mwh:
+            assign(block.cut, table_of(np.maximum(self.wanted - p, 0.0), frame.base_mva))
 
     def resource(self, horizon: Horizon, sides: int) -> Resource:
         """Withdrawal between its limits at the power factor of its profile; its energy where that is kept."""

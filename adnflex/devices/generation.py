@@ -10,7 +10,19 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.base import (
+    Fault,
+    FloatArray,
+    Frame,
+    Inputs,
+    NoDecisions,
+    Place,
+    Reach,
+    Schedule,
+    assign,
+    scenario_sums,
+    table_of,
+)
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
@@ -66,6 +78,12 @@ class Generation(NoDecisions):
         self.curve.declare(block, frame, lambda s, t: block.p[s, t], low, high)
         for s, t in points:
             frame.at[s, t].withdraw(self.place.node, -block.p[s, t], -block.q[s, t])
+
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Feed in what nature offers, at the reactive power of the net as far as the inverter allows it."""
+        p = self.inverter.within(np.clip(self.available, self.low, self.high))
+        assign(block.p, table_of(p, frame.base_mva))
+        self.inverter.stay(block, frame, p)
 
     def resource(self, horizon: Horizon, sides: int) -> Resource:
         """Injection between its limits, and reactive power within the inverter."""

@@ -78,6 +78,9 @@ class GridConnection(NoDecisions):
             frame.at[s, t].supply_p[self.place.node] = block.p[s, t]
             frame.at[s, t].supply_q[self.place.node] = block.q[s, t]
 
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Nothing to say: power flow decides the import."""
+
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Cost of energy bought less income from energy sold."""
         base = frame.base_mva

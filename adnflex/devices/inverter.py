@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, assign, table_of
 from adnflex.devices.capability import Capability, read_capability, refuse_capability
 from adnflex.devices.resource import EFFORT, Accumulator, Resource, polygon
 from adnflex.formulations.cones import Cone, record_cone
@@ -141,6 +141,28 @@ class Inverter:
         block.q_size = pyo.Var(points, bounds=(0, max(abs(v) for v in self.reach()) / frame.base_mva))
         block.q_size_up = pyo.Constraint(points, rule=lambda _, s, t: block.q_size[s, t] >= block.q[s, t])
         block.q_size_down = pyo.Constraint(points, rule=lambda _, s, t: block.q_size[s, t] >= -block.q[s, t])
+
+    def within(self, p: FloatArray) -> FloatArray:
+        """Cut an active power (S, T) down to the rating [MW]."""
+        if math.isnan(self.s_mva):
+            return p
+        room = self.s_mva if self.free else np.sqrt(np.maximum(self.s_mva**2 - self.q_fixed**2, 0.0))
+        return np.asarray(np.clip(p, -room, room))
+
+    def stay(self, block: pyo.Block, frame: Frame, p: FloatArray) -> None:
+        """Give ``q`` the value of the net, as near as the limits allow beside an active power (S, T) [MW]."""
+        if not self.free:
+            q = np.broadcast_to(self.q_fixed, p.shape)
+        else:
+            room = np.full(p.shape, math.inf)
+            if not math.isnan(self.s_mva):
+                room = np.sqrt(np.maximum(self.s_mva**2 - p**2, 0.0))
+            if not math.isnan(self.min_cos_phi):
+                room = np.minimum(room, math.tan(math.acos(self.min_cos_phi)) * np.abs(p))
+            q = np.clip(np.clip(self.q_fixed, -room, room), self.q_min, self.q_max)
+            assign(block.q, table_of(q, frame.base_mva))
+        if hasattr(block, "q_size"):
+            assign(block.q_size, table_of(np.abs(q), frame.base_mva))
 
     def values(self, block: pyo.Block, frame: Frame) -> FloatArray:
         """Injection of the solved block (S, T) [Mvar]."""

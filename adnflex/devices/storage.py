@@ -19,7 +19,18 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.base import (
+    Fault,
+    FloatArray,
+    Frame,
+    Inputs,
+    Place,
+    Reach,
+    Schedule,
+    assign,
+    scenario_sums,
+    table_of,
+)
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
@@ -115,6 +126,19 @@ class Storage:
             elif most_c > 0 and most_d > 0:
                 block.exclusive.add(block.c[s, t] / most_c + block.d[s, t] / most_d <= 1)
 
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Do nothing, if the energy at the end allows it; else go there by the straight way."""
+        h, base = frame.horizon, frame.base_mva
+        way = self.e_start + (self.e_end - self.e_start) * np.arange(1, h.periods + 1) / h.periods
+        gained = (way - self.keep**h.hours * np.concatenate([[self.e_start], way[:-1]])) / h.hours
+        c = np.broadcast_to(np.maximum(gained, 0.0) / self.charging, (h.scenarios, h.periods))
+        d = np.broadcast_to(np.maximum(-gained, 0.0) * self.discharging, (h.scenarios, h.periods))
+        for variable, values in ((block.c, c), (block.d, d), (block.p, c - d)):
+            assign(variable, table_of(values, base))
+        assign(block.e, table_of(np.broadcast_to(way, c.shape), base))
+        assign(block.mode, {t: float(c[0, t] >= d[0, t]) for t in block.mode})
+        self.inverter.stay(block, frame, d - c)
+
     def resource(self, horizon: Horizon, sides: int) -> Resource:
         r"""Net power ``p``; what it stores lies between two estimates, so that no charge mode is needed.
 
@@ -153,6 +177,16 @@ class Storage:
         c, d = read(block.c, frame), read(block.d, frame)
         both = np.minimum(c.max(axis=0) / max(self.charge_mw, 1e-9), d.max(axis=0) / max(self.discharge_mw, 1e-9))
         return {(self.place.index, int(t)) for t in np.flatnonzero(both > 1e-4)}
+
+    def other_side(self, block: pyo.Block, frame: Frame) -> list[Any]:
+        """Variables that have to be nothing so that it does one thing only in the periods of `conflicts`."""
+        weights = frame.horizon.probabilities
+        net = weights @ (read(block.c, frame) - read(block.d, frame))
+        return [
+            (block.d if net[t] >= 0 else block.c)[s, t]
+            for _, t in sorted(self.conflicts(block, frame))
+            for s in range(frame.horizon.scenarios)
+        ]
 
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
         """Power and stored energy; rounding of the solver is taken out of the power, so that it really runs."""

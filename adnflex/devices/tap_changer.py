@@ -18,7 +18,15 @@ from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach,
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
-from adnflex.formulations.positions import declare_positions, declare_split, picked, pin, pin_positions, positions_of
+from adnflex.formulations.positions import (
+    declare_positions,
+    declare_split,
+    picked,
+    pin,
+    pin_positions,
+    positions_of,
+    stay_at,
+)
 from adnflex.grid.model import Grid
 
 __all__ = ["TapChanger", "controlled_trafos", "read_tap_changers"]
@@ -79,6 +87,10 @@ class TapChanger:
             more = frame.at[s, t]
             more.behind[self.branch] = declare_split(block, (s, t), v, low, high, u, self.factor.tolist())
             more.squared_ratio[self.branch] = pyo.quicksum(x / f for f, x in zip(self.factor.tolist(), u, strict=True))
+
+    def stay(self, block: pyo.Block, frame: Frame) -> None:
+        """Stay where it is."""
+        stay_at(block, self.initial)
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
         """Cost of moves."""

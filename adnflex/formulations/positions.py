@@ -17,7 +17,7 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-__all__ = ["declare_positions", "declare_split", "picked", "pin", "pin_positions", "positions_of"]
+__all__ = ["declare_positions", "declare_split", "picked", "pin", "pin_positions", "positions_of", "stay_at"]
 
 
 def declare_positions(
@@ -118,3 +118,13 @@ def pin_positions(block: pyo.Block, count: int, decisions: Mapping[str, float]) 
         t = int(name.removeprefix("position:"))
         for k in range(count):
             pin(block.u[t, k], float(k == round(value)))
+
+
+def stay_at(block: pyo.Block, position: int) -> None:
+    """Give the variables of declared positions the values of one position that never changes."""
+    for t, k in block.u:
+        block.u[t, k].set_value(int(k == position), skip_validation=True)
+    for name in ("up", "move"):
+        if hasattr(block, name):
+            for variable in getattr(block, name).values():
+                variable.set_value(0.0, skip_validation=True)

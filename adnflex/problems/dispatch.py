@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,6 +141,14 @@ class Dispatch:
             closed[:] = True
             closed[self.free] = x[self.form.columns_of(states.z[k] for k in self.free)] > 0.5
         return closed
+
+    def operations(self, closed: Mapping[int, BoolArray]) -> int:
+        """Count the switching operations over the horizon, from the present states on, by the states of periods."""
+        count, before = 0, np.asarray(self.points.grid.closed)
+        for span in self.topology.spans:
+            count += int(np.count_nonzero(closed[span.start] != before))
+            before = closed[span.start]
+        return count
 
     def variable(self, name: str, size: int) -> NDArray[np.int64]:
         """Columns (S, T, size) of an indexed variable of every point; -1 for members that are no column."""

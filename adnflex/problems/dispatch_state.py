@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import GridConnection, Place, Schedule, TapChanger
+from adnflex.devices import GridConnection, Schedule, TapChanger
 from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.sweep import Flow, RadialFlow
 from adnflex.problems.dispatch import Dispatch
+from adnflex.problems.dispatch_limits import Excess, excess_of, faults_of, written_by
 
-__all__ = ["Excess", "State", "evaluate", "excess_of"]
-
-# Rounding that no limit minds: voltage [pu], loading and import relative (the latter to the base power).
-_VM, _LOADING, _IMPORT = 5e-7, 1e-5, 2e-6
-
-
-@dataclass(frozen=True)
-class Excess:
-    """The worst violation of a kind of limit at a point.
-
-    Attributes
-    ----------
-    kind : str
-        ``voltage low``, ``voltage high``, ``loading``, ``import low`` ... or ``no power flow``.
-    s, t : int
-        The point.
-    where : int
-        Node or branch.
-    value, limit : float
-        In the unit of the kind.
-    share : float
-        Violation relative to the limit.
-    """
-
-    kind: str
-    s: int
-    t: int
-    where: int
-    value: float
-    limit: float
-    share: float
+__all__ = ["State", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -120,12 +89,13 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     closed = {t: dispatch.closed_at(x, t) for t in range(dispatch.horizon.periods)}
     flows = _flows(grids, closed)
     grid_mw, grid_mvar = _imports(dispatch, grids, flows)
-    items, carbon = _costs(dispatch, schedules, grid_mw, flows)
+    items, carbon = _costs(dispatch, schedules, closed, grid_mw, flows)
     weights = dispatch.horizon.probabilities
     cost = float(sum(weights @ part for part in items.values()))
     objective = cost if dispatch.costs.minimise == "cost" else float(weights @ carbon) + 1e-6 * cost
     state = State(x, schedules, decisions, closed, grids, flows, grid_mw, grid_mvar, items, carbon, objective, [])
-    return replace(state, excess=excess_of(dispatch, state))
+    # devices are asked only where the network has nothing to say: a fleet's audit is a programme of its own
+    return replace(state, excess=excess_of(dispatch, state) or faults_of(dispatch, schedules))
 
 
 def _grids(dispatch: Dispatch, schedules: list[Schedule]) -> dict[tuple[int, int], Grid]:
@@ -185,36 +155,23 @@ def _imports(
     return found.real, found.imag
 
 
-def _billed(
-    dispatch: Dispatch, schedules: list[Schedule], flows: dict[tuple[int, int], Flow | None]
-) -> dict[str, FloatArray]:
-    """Price what every device does, not what the model says it costs: an epigraph may lie above the cost."""
-    h = dispatch.horizon
-    items: dict[str, FloatArray] = {}
-    for device, plan in zip(dispatch.devices, schedules, strict=True):
-        v2 = np.array(
-            [[np.nan if (f := flows[s, t]) is None else f.v[device.place.node] for t in range(h.periods)]
-             for s in range(h.scenarios)]
-        )  # fmt: skip
-        place = device.place
-
-        def written(column: str, plan: Schedule = plan, place: Place = place) -> FloatArray:
-            table = "constant_q" if column.startswith("constant_q:") else place.table
-            return plan.setpoints[table, column.removeprefix("constant_q:"), place.index]
-
-        for item, cost in device.bill(written, h, v2).items():
-            items[item] = items.get(item, np.zeros(h.scenarios)) + cost
-    return items
-
-
 def _costs(
-    dispatch: Dispatch, schedules: list[Schedule], grid_mw: FloatArray, flows: dict[tuple[int, int], Flow | None]
+    dispatch: Dispatch,
+    schedules: list[Schedule],
+    closed: dict[int, BoolArray],
+    grid_mw: FloatArray,
+    flows: dict[tuple[int, int], Flow | None],
 ) -> tuple[dict[str, FloatArray], FloatArray]:
-    """Items of what the devices do and, by exact power flow, of the network."""
+    """Items of the model, as what is written and exact power flow make them."""
     h, base = dispatch.horizon, dispatch.points.grid.base_mva
-    items = {item: np.array([float(pyo.value(e)) for e in parts]) for item, parts in dispatch.items.items()}
-    billed = _billed(dispatch, schedules, flows)
-    items.update({item: billed[item] for item in items if item in billed})
+    items = {item: np.zeros(h.scenarios) for item in dispatch.items}
+    for device, schedule in zip(dispatch.devices, schedules, strict=True):
+        written = written_by(device, schedule, (h.scenarios, h.periods))
+        for item, cost in device.bill(written, h, _voltages(dispatch, flows, device.place.node)).items():
+            if item in items or np.any(cost):
+                items[item] = items.get(item, np.zeros(h.scenarios)) + cost
+    if "switching" in items:
+        items["switching"] = np.full(h.scenarios, dispatch.topology.cost * dispatch.operations(closed))
     connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
     carbon = np.zeros(h.scenarios)
     items["purchase"] = np.zeros(h.scenarios)
@@ -231,60 +188,10 @@ def _costs(
     return items, carbon
 
 
-def excess_of(dispatch: Dispatch, state: State) -> list[Excess]:
-    """Return the limits of a dispatch that a state breaks, the worst of each kind at each point.
-
-    Parameters
-    ----------
-    dispatch : Dispatch
-        Its grid, sources and budget are the limits.
-    state : State
-        The state.
-    """
-    grid = dispatch.points.grid
-    named = np.array([bool(b) for b in grid.buses]) & np.isnan(grid.root_v)
-    found: list[Excess] = []
-    for (s, t), flow in state.flows.items():
-        if flow is None:
-            found.append(Excess("no power flow", s, t, -1, math.nan, math.nan, math.inf))
-            continue
-        vm = np.sqrt(flow.v)
-        for kind, over, bound in (
-            ("voltage low", np.sqrt(grid.v_min) - vm, np.sqrt(grid.v_min)),
-            ("voltage high", vm - np.sqrt(grid.v_max), np.sqrt(grid.v_max)),
-        ):
-            over = np.where(named, over, -np.inf)
-            j = int(np.argmax(over))
-            if over[j] > _VM:
-                found.append(Excess(kind, s, t, j, float(vm[j]), float(bound[j]), float(over[j] / bound[j])))
-        found += _overload(state.grids[s, t], grid, flow, s, t)
-    connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
-    for k, d in enumerate(connections):
-        for kind, value, limit, sign in (
-            ("import low", state.grid_mw[:, :, k], d.p_min, -1.0),
-            ("import high", state.grid_mw[:, :, k], d.p_max, 1.0),
-            ("reactive import low", state.grid_mvar[:, :, k], d.q_min, -1.0),
-            ("reactive import high", state.grid_mvar[:, :, k], d.q_max, 1.0),
-        ):
-            beyond = sign * (value - limit)
-            for s, t in np.argwhere(beyond > _IMPORT * grid.base_mva):
-                share = float(beyond[s, t]) / max(abs(limit), grid.base_mva)
-                found.append(Excess(kind, int(s), int(t), d.place.node, float(value[s, t]), limit, share))
-    budget = dispatch.costs.carbon_budget_kg
-    expected = float(dispatch.horizon.probabilities @ state.carbon_kg)
-    if budget is not None and expected > budget + 1e-4 * max(1.0, abs(budget)):
-        found.append(Excess("carbon", 0, 0, -1, expected, budget, (expected - budget) / max(abs(budget), 1.0)))
-    return found
-
-
-def _overload(now: Grid, base: Grid, flow: Flow, s: int, t: int) -> list[Excess]:
-    rated = base.ratings
-    if not len(rated.limit):
-        return []
-    # ratings at a tapped end are kept behind the ratio of the net as it is
-    stretch = np.where(rated.at_from, now.ratio[rated.branch] / base.ratio[rated.branch], 1.0)
-    loading = flow.currents_at(now, rated) / np.maximum(rated.limit * stretch, 1e-12)
-    r = int(np.argmax(loading))
-    if loading[r] <= 1 + _LOADING:
-        return []
-    return [Excess("loading", s, t, int(rated.branch[r]), float(100 * loading[r]), 100.0, float(loading[r] - 1))]
+def _voltages(dispatch: Dispatch, flows: dict[tuple[int, int], Flow | None], node: int) -> FloatArray:
+    """Squared voltage of a node (S, T); NaN where there is no power flow."""
+    v = np.full((dispatch.horizon.scenarios, dispatch.horizon.periods), np.nan)
+    for point, flow in flows.items():
+        if flow is not None:
+            v[point] = flow.v[node]
+    return v

@@ -14,7 +14,8 @@ from adnflex.errors import SolverError
 from adnflex.formulations.positions import pin
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
-from adnflex.problems.dispatch_state import Excess, evaluate, excess_of
+from adnflex.problems.dispatch_limits import Excess, excess_of
+from adnflex.problems.dispatch_state import evaluate
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import solve_model
 

@@ -2,7 +2,8 @@
 
 The ways: where only rounding is in the way, a margin of its size; loss priced once more; sequential tightening, from
 the best so far; where nothing held yet, the upper voltage limit also on the LinDistFlow voltage; the exact equations by
-spatial branch and bound, where the model is small.  The bound of the relaxation stays valid throughout.
+spatial branch and bound, where the model is small.  The bound of the relaxation stays valid throughout.  A candidate
+counts only if the devices' own audit and exact power flow find nothing in it.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import compute_bounds
 from adnflex.formulations.distflow import declare_voltages
 from adnflex.formulations.lindistflow import declare_lindistflow
+from adnflex.problems.charge_modes import Modes, conflicts_at, rule_out_other_side
 from adnflex.problems.dispatch import Dispatch
-from adnflex.problems.dispatch_state import Excess, State, evaluate
+from adnflex.problems.dispatch_limits import Excess
+from adnflex.problems.dispatch_state import State, evaluate
 from adnflex.solvers.clarabel import solve_relaxation
-from adnflex.solvers.conic import compile_model
+from adnflex.solvers.conic import ConicForm, compile_model
 from adnflex.solvers.gate import solve_model
 from adnflex.solvers.sequential import tighten
 
@@ -99,9 +102,16 @@ def _energy_price(dispatch: Dispatch) -> FloatArray:
 
 
 def recover_dispatch(
-    dispatch: Dispatch, relaxed: FloatArray, enough: Callable[[float], bool], seconds: float
+    dispatch: Dispatch,
+    relaxed: FloatArray,
+    enough: Callable[[float], bool],
+    left: Callable[[], float],
+    rebuilt: Callable[[Modes], Dispatch],
 ) -> Recovered[State]:
     """Look for set-points that hold in exact power flow, integers fixed.
+
+    Every candidate is a `State`: its devices have audited it and exact power flow has measured it. One that charges
+    and discharges at once is solved again with the other side ruled out, or with binary charge modes.
 
     Parameters
     ----------
@@ -111,21 +121,23 @@ def recover_dispatch(
         Its relaxed solution, integers settled.
     enough : callable
         Whether a cost is close enough to the bound.
-    seconds : float
-        No further way is begun after so long.
+    left : callable
+        Seconds that are left; no further way is begun without any.
+    rebuilt : callable
+        Maps charge modes to the model that has them.
     """
     form, cones = dispatch.form, network_cones(dispatch)
     low, high = form.low.copy(), form.high.copy()
     low[form.integer] = high[form.integer] = np.round(relaxed[form.integer])
     ways: list[tuple[str, Callable[[State | None], Iterator[State]]]] = [
-        ("margin", partial(_margin, dispatch, low, high, relaxed)),
-        ("priced loss", partial(_priced, dispatch, cones, low, high)),
-        ("sequential", partial(_sequential, dispatch, cones, low, high, relaxed)),
-        ("LinDistFlow cap", partial(_capped, dispatch, cones, relaxed)),
+        ("margin", partial(_margin, dispatch, low, high, relaxed, left)),
+        ("priced loss", partial(_priced, dispatch, cones, low, high, left)),
+        ("sequential", partial(_sequential, dispatch, cones, low, high, relaxed, left)),
+        ("LinDistFlow cap", partial(_capped, dispatch, cones, relaxed, left)),
     ]
     if len(cones.cone) <= _SMALL:
-        ways.append(("exact", partial(_exact, dispatch, seconds)))
-    return recover(ways, lambda s: s.feasible, lambda s: s.objective, enough, seconds)
+        ways.append(("exact", partial(_exact, dispatch, left, rebuilt)))
+    return recover(ways, lambda s: s.feasible, lambda s: s.objective, enough, left())
 
 
 # Violations up to this share of a limit come from the solver's rounding, not from the cone.
@@ -133,29 +145,36 @@ _ROUNDING = 2e-4
 
 
 def _margin(
-    dispatch: Dispatch, low: FloatArray, high: FloatArray, relaxed: FloatArray, best: State | None
+    dispatch: Dispatch,
+    low: FloatArray,
+    high: FloatArray,
+    relaxed: FloatArray,
+    left: Callable[[], float],
+    best: State | None,
 ) -> Iterator[State]:
     """Tighten voltage and import limits by as much as exact power flow exceeds them."""
     low, high = low.copy(), high.copy()
-    state, columns = evaluate(dispatch, relaxed), dispatch.form.columns()
+    x, state, columns = relaxed, evaluate(dispatch, relaxed), dispatch.form.columns()
     for _ in range(4):
         yield state
-        if state.feasible or state.worst > _ROUNDING:
+        one_way = not rule_out_other_side(dispatch, x, high)
+        if state.feasible or (one_way and state.worst > _ROUNDING):
             return
         for e in state.excess:
             variable = _limited(dispatch, e)
             column = -1 if variable is None else columns.get(id(variable), -1)
-            if column < 0:
+            if column < 0 or e.share > _ROUNDING:
                 continue
             over = abs(e.value**2 - e.limit**2) if e.kind.startswith("voltage") else _beyond(dispatch, e)
             if e.kind.endswith("low"):
                 low[column] += 2 * over
             else:
                 high[column] -= 2 * over
-        answer = solve_relaxation(dispatch.form, low, high)
+        answer = solve_relaxation(dispatch.form, low, high, left())
         if answer.x is None:
             return
-        state = evaluate(dispatch, answer.x)
+        x = answer.x
+        state = evaluate(dispatch, x)
 
 
 def _beyond(dispatch: Dispatch, e: Excess) -> float:
@@ -173,22 +192,45 @@ def _limited(dispatch: Dispatch, e: Excess) -> Any:
     return None
 
 
+# Rounds in which storages that do both are left one side only.
+_SIDES = 3
+
+
 def _priced(
-    dispatch: Dispatch, cones: NetworkCones, low: FloatArray, high: FloatArray, best: State | None
+    dispatch: Dispatch,
+    cones: NetworkCones,
+    low: FloatArray,
+    high: FloatArray,
+    left: Callable[[], float],
+    best: State | None,
 ) -> Iterator[State]:
     form = dispatch.form
     for factor in (1.0, 10.0):
         c = form.c.copy()
         np.add.at(c, form.cones[cones.cone, 2], factor * cones.price)
-        answer = solve_relaxation(replace(form, c=c), low, high)
-        if answer.x is not None:
-            state = evaluate(dispatch, answer.x)
+        for state in _one_way(dispatch, replace(form, c=c), low, high, left):
             yield state
             if state.feasible:
                 return
 
 
-def _capped(dispatch: Dispatch, cones: NetworkCones, relaxed: FloatArray, best: State | None) -> Iterator[State]:
+def _one_way(
+    dispatch: Dispatch, form: ConicForm, low: FloatArray, high: FloatArray, left: Callable[[], float]
+) -> Iterator[State]:
+    """Solve, and again with one side ruled out as long as a storage charges and discharges at once."""
+    high = high.copy()
+    for _ in range(_SIDES):
+        answer = solve_relaxation(form, low, high, left())
+        if answer.x is None:
+            return
+        yield evaluate(dispatch, answer.x)
+        if not rule_out_other_side(dispatch, answer.x, high):
+            return
+
+
+def _capped(
+    dispatch: Dispatch, cones: NetworkCones, relaxed: FloatArray, left: Callable[[], float], best: State | None
+) -> Iterator[State]:
     """Bound the LinDistFlow voltage, which no loss can lower, by the upper limit too."""
     model, form = dispatch.model, dispatch.form
     h, grid = dispatch.horizon, dispatch.points.grid
@@ -228,11 +270,17 @@ def _capped(dispatch: Dispatch, cones: NetworkCones, relaxed: FloatArray, best: 
     fixed = known & both.integer
     low[fixed] = high[fixed] = np.round(relaxed[old[fixed]])
     np.add.at(c, both.cones[cones.cone, 2], 0.1 * cones.price)
-    answer = solve_relaxation(replace(both, c=c), low, high)
-    if answer.x is not None:
+    top = np.full(len(form.c), np.inf)
+    for _ in range(_SIDES):
+        high[known] = np.minimum(high[known], top[old[known]])
+        answer = solve_relaxation(replace(both, c=c), low, high, left())
+        if answer.x is None:
+            return
         x = np.zeros(len(form.c))
         x[old[known]] = answer.x[known]
         yield evaluate(dispatch, x)
+        if not rule_out_other_side(dispatch, x, top):
+            return
 
 
 def _sequential(
@@ -241,26 +289,44 @@ def _sequential(
     low: FloatArray,
     high: FloatArray,
     relaxed: FloatArray,
+    left: Callable[[], float],
     best: State | None,
 ) -> Iterator[State]:
     found: list[State] = []
 
-    def accept(x: FloatArray) -> bool:
-        found.append(evaluate(dispatch, x))
-        return found[-1].feasible
-
     for start in [relaxed] if best is None else [best.x, relaxed]:
-        tighten(dispatch.form, low, high, start, cones.cone, cones.price, accept)
+        # what is ruled out in a round stays so in the following ones
+        top = high.copy()
+
+        def accept(x: FloatArray, top: FloatArray = top) -> bool:
+            found.append(evaluate(dispatch, x))
+            return not rule_out_other_side(dispatch, x, top) and found[-1].feasible
+
+        tighten(dispatch.form, low, top, start, cones.cone, cones.price, accept, stop=lambda: left() <= _LITTLE)
         yield from found
         found.clear()
 
 
-def _exact(dispatch: Dispatch, seconds: float, best: State | None) -> Iterator[State]:
-    """Spatial branch and bound on the exact equations, integers free again."""
-    try:
-        solved: Any = solve_model(dispatch.model, "scip", exact=True, gap=1e-4, seconds=seconds)
-    except (SolverUnavailable, SolverError) as error:
-        log.info("exact equations: %s", error)
-        return
-    if solved.x is not None:
+# Seconds below which no further round is begun.
+_LITTLE = 1.0
+
+
+def _exact(
+    dispatch: Dispatch, left: Callable[[], float], rebuilt: Callable[[Modes], Dispatch], best: State | None
+) -> Iterator[State]:
+    """Spatial branch and bound on the exact equations, integers free again, charge modes as they are needed."""
+    modes = Modes(dispatch.frame.modes)
+    while True:
+        try:
+            solved: Any = solve_model(dispatch.model, "scip", exact=True, gap=1e-4, seconds=left())
+        except (SolverUnavailable, SolverError) as error:
+            log.info("exact equations: %s", error)
+            return
+        if solved.x is None:
+            return
         yield evaluate(dispatch, solved.x)
+        needed = conflicts_at(dispatch, solved.x)
+        if needed <= modes or left() <= _LITTLE:
+            return
+        modes = modes | needed
+        dispatch = rebuilt(modes)

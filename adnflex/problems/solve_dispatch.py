@@ -1,39 +1,49 @@
-"""Solve a dispatch: relaxation and integers first, exact power flow next, recovery where they disagree."""
+"""Solve a dispatch: relaxation and integers first, exact power flow next, recovery where they disagree.
+
+Whatever is returned as a plan is a `State` without excess: exact power flow has measured it and the devices have
+audited it.  The present state is the first one, so that no end of the search can lose it.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered
-from adnflex.devices import Device, Horizon, Storage
+from adnflex.devices import Device, Horizon
 from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
-from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
-from adnflex.problems.dispatch_state import Excess, State, evaluate
+from adnflex.problems.charge_modes import first_modes
+from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology
+from adnflex.problems.dispatch_limits import Excess
+from adnflex.problems.dispatch_state import State, evaluate
 from adnflex.problems.explain_dispatch import least_violation
+from adnflex.problems.present_dispatch import present_point
 from adnflex.problems.recover_dispatch import network_cones, recover_dispatch
+from adnflex.problems.search_dispatch import Clock, Search
 from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.gate import solve_model
 
-__all__ = ["DispatchAnswer", "solve_dispatch"]
+__all__ = ["PRESENT", "DispatchAnswer", "solve_dispatch"]
 
 log = logging.getLogger(__name__)
 
-Modes = frozenset[tuple[int, int]]
-
 # Relaxation and exact power flow count as equal up to this relative difference of the objective.
 _SAME = 1e-6
+
+# The way by which the present state becomes an answer.
+PRESENT = "present state"
 
 
 @dataclass(frozen=True)
@@ -43,19 +53,19 @@ class DispatchAnswer:
     Attributes
     ----------
     status : str
-        ``optimal``, ``gap``, ``infeasible``, ``not recovered``, ``time_limit`` or ``interrupted``.
+        ``optimal``, ``gap``, ``infeasible``, ``not recovered``, ``unproven``, ``time_limit`` or ``interrupted``.
     dispatch : Dispatch
-        The model as it was last built.
+        The model of `relaxed`.
     state : State or None
         The dispatch as it runs; where no limit-abiding one was found, the least violating one.
     relaxed : (N,) array or None
-        The point of the plain relaxation with the same integers.
+        The point of the plain relaxation; None where it gave none.
     bound : float
         Proven lower bound of the objective.
     gap_of, invented_kw : (S, T, m) array
-        Tightness of the plain relaxation.
+        Tightness of the plain relaxation; NaN where it gave no point.
     method : str
-        What recovered; empty where nothing had to.
+        What recovered, or `PRESENT`; empty where nothing had to.
     excess : list of Excess
         Where nothing meets every limit: what the least violating dispatch breaks, worst first.
     progress : list of Progress
@@ -75,28 +85,6 @@ class DispatchAnswer:
     excess: list[Excess]
     progress: list[Progress]
     solver: str
-
-
-class _Clock:
-    """Seconds, progress and the caller's ear."""
-
-    def __init__(self, seconds: float, tell: Callable[[Progress], None] | None) -> None:
-        self.begin, self.seconds, self.tell = time.monotonic(), seconds, tell
-        self.progress: list[Progress] = []
-
-    @property
-    def left(self) -> float:
-        return max(self.begin + self.seconds - time.monotonic(), 1.0)
-
-    @property
-    def spent(self) -> bool:
-        return time.monotonic() > self.begin + self.seconds
-
-    def report(self, incumbent: float, bound: float, event: str) -> None:
-        entry = Progress(time.monotonic() - self.begin, incumbent, bound, event)
-        self.progress.append(entry)
-        if self.tell is not None:
-            self.tell(entry)
 
 
 def solve_dispatch(
@@ -129,59 +117,148 @@ def solve_dispatch(
         Decisions that are taken already.
     progress : callable, optional
         Told incumbent, bound and seconds.
+
+    Raises
+    ------
+    SolverError
+        If the solver fails and the present state is no answer.
     """
-    clock = _Clock(seconds, progress)
+    clock = Clock(seconds, progress)
     clock.report(math.inf, -math.inf, "building")
-    dispatch, solved, modes = _with_modes(points, horizon, devices, costs, topology, pins, gap, solver, exact, clock)
-
-    def refuse(status: str) -> DispatchAnswer:
-        empty = np.zeros((horizon.scenarios, horizon.periods, points.grid.m))
-        excess: list[Excess] = []
-        if status == "infeasible":
-            clock.report(math.inf, math.inf, "infeasible; looking for the reason")
-            excess = least_violation(points, horizon, devices, costs, topology, pins, clock.left) or []
-        return DispatchAnswer(
-            status, dispatch, None, None, solved.bound, empty, empty, "", excess, clock.progress, solved.solver
-        )
-
+    modes = first_modes(horizon, devices)
+    search = Search(points, horizon, devices, costs, topology, pins, gap, solver, clock, modes)
+    dispatch = search.build()
+    present = evaluate(dispatch, present_point(dispatch))
+    best = _Best(present, PRESENT) if present.feasible else _Best(None, "")
+    if best.state is not None:
+        clock.report(best.value, -math.inf, PRESENT)
+    dispatch, solved = search.one_way(exact)
     if solved.x is None:
-        if solved.status not in ("infeasible", "time_limit", "interrupted"):
+        return _without_point(search, dispatch, solved, best)
+    return _from_point(search, dispatch, solved, best)
+
+
+# What a plan may be where a solver ended so.
+_STATUS = {"time_limit": "time_limit", "interrupted": "interrupted", "optimal": "optimal"}
+
+
+class _Best(NamedTuple):
+    """The best answer that holds, and the way it came."""
+
+    state: State | None
+    method: str
+
+    @property
+    def value(self) -> float:
+        return math.inf if self.state is None else self.state.objective
+
+    def or_better(self, state: State | None, method: str) -> _Best:
+        """Take another answer if it holds and is no worse."""
+        if state is None or not state.feasible or state.objective > self.value:
+            return self
+        return _Best(state, method)
+
+
+def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best) -> DispatchAnswer:
+    """Answer where the relaxation gave no point: with what is known, else with the reason."""
+    clock, nan = search.clock, np.full((search.horizon.scenarios, search.horizon.periods, search.points.grid.m), np.nan)
+    status, bound = solved.status, solved.bound
+    if best.state is None and status != "infeasible":
+        best = _at_rest(search, dispatch)
+    excess: list[Excess] = []
+    if best.state is not None:
+        # an answer that runs refutes what a solver calls infeasible within its tolerances
+        bound = search.bound if status == "infeasible" else bound
+        status, bound = _STATUS.get(status, "unproven"), min(bound, best.value)
+    else:
+        if status not in ("infeasible", "time_limit", "interrupted"):
             raise SolverError(
                 f"{solved.solver} ended without an answer ({solved.words}); nothing is proven, neither a dispatch nor "
                 "that there is none. Try another solver, or scale the data."
             )
-        return refuse(solved.status)
+        if status == "infeasible":
+            clock.report(math.inf, math.inf, "infeasible; looking for the reason")
+            asked = search.points, search.horizon, search.devices, search.costs, search.topology, search.pins
+            excess = least_violation(*asked, clock.left) or []
+    clock.report(best.value, bound, "exact power flow")
+    return DispatchAnswer(
+        status, dispatch, best.state, None, bound, nan, nan, best.method, excess, clock.progress, solved.solver
+    )
+
+
+def _at_rest(search: Search, dispatch: Dispatch) -> _Best:
+    """Look for what the continuous devices can do while the discrete ones stay as they are."""
+    form, clock = dispatch.form, search.clock
+    low, high = form.low.copy(), form.high.copy()
+    low[form.integer] = high[form.integer] = np.round(present_point(dispatch)[form.integer])
+    clock.report(math.inf, search.bound, "positions and switches as they are")
+    answer = solve_relaxation(form, low, high, clock.left)
+    if answer.x is None:
+        return _Best(None, "")
+    state = evaluate(dispatch, answer.x)
+    if state.feasible:
+        return _Best(state, "positions as they are")
+    found = recover_dispatch(dispatch, answer.x, lambda _: True, lambda: clock.left, search.build)
+    return _Best(found.answer, found.method)
+
+
+def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best) -> DispatchAnswer:
+    """Make the point of the relaxation hold, or find one near it that does."""
+    assert solved.x is not None
+    clock, first = search.clock, dispatch
     gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
     state = evaluate(dispatch, solved.x)
-    method, status, bound = "", solved.status, solved.bound
-    relaxed = solved.x
+    best = best.or_better(state, "")
+    status, relaxed = _STATUS.get(solved.status, "unproven"), solved.x
 
     def enough(value: float) -> bool:
-        return value <= bound + max(gap, _SAME) * max(abs(value), 1e-9)
+        return math.isfinite(value) and value <= search.bound + max(search.gap, _SAME) * max(abs(value), 1e-9)
 
-    if not (state.feasible and enough(state.objective)) and status != "interrupted":
-        clock.report(state.objective if state.feasible else math.inf, bound, "recovery")
-        if not topology.spans:
-            dispatch, relaxed, bound = _with_secants(dispatch, solved, relaxed, modes, pins, gap, solver, clock)
-        if bound == math.inf:
-            # no AC state meets every limit, unless rounding lets the one at hand pass
-            if not state.feasible:
-                return refuse("infeasible")
-            bound = solved.bound
-        found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, clock.left)
-        if found.answer is None and not state.feasible:
-            found = _next_best(dispatch, relaxed, gap, solver, enough, clock)
-        if found.answer is not None and (not state.feasible or found.answer.objective < state.objective):
-            state, method = found.answer, found.method
-        if not state.feasible:
-            status = "not recovered"
-        elif not enough(state.objective) and status == "optimal":
-            status = "gap"
-    clock.report(state.objective if state.feasible else math.inf, bound, "exact power flow")
-    excess = sorted(state.excess, key=lambda e: -e.share)
+    refuted = False
+    if not enough(best.value) and status != "interrupted":
+        clock.report(best.value, search.bound, "recovery")
+        if not search.topology.spans:
+            dispatch, relaxed, refuted = _with_secants(search, dispatch, relaxed)
+        if refuted and best.state is None:
+            # no AC state meets every limit
+            return _without_point(search, first, replace(solved, status="infeasible", x=None), best)
+        found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, lambda: clock.left, search.build)
+        if found.answer is None and best.state is None:
+            found = _next_best(search, dispatch, relaxed, enough)
+        best = best.or_better(found.answer, found.method)
+    if status in ("optimal", "unproven"):
+        proven = "gap" if math.isfinite(search.bound) else "unproven"
+        status = "optimal" if enough(best.value) else proven
+    bound = search.bound
+    if bound <= best.value + _SAME * abs(best.value):
+        bound = min(bound, best.value)  # rounding, and a lower bound is one still
+    clock.report(best.value, bound, "exact power flow")
+    shown = state if best.state is None else best.state
+    excess = sorted(shown.excess, key=lambda e: -e.share)
     return DispatchAnswer(
-        status, dispatch, state, solved.x, bound, gaps, invented, method, excess, clock.progress, solved.solver
+        status if best.state is not None else "not recovered",
+        first,
+        shown,
+        solved.x,
+        bound,
+        gaps,
+        invented,
+        best.method,
+        excess,
+        clock.progress,
+        solved.solver,
     )
+
+
+def _with_secants(search: Search, dispatch: Dispatch, relaxed: FloatArray) -> tuple[Dispatch, FloatArray, bool]:
+    """Solve again with squared currents bounded from above: a better bound and a point nearer to the truth.
+
+    Also tells whether this refutes that any AC state meets every limit.
+    """
+    better, again = search.one_way(secants=True)
+    if again.x is None:
+        return dispatch, relaxed, again.status == "infeasible"
+    return better, again.x, False
 
 
 # How many other decisions are tried where those of the relaxation do not hold in power flow.
@@ -189,24 +266,19 @@ _OTHERS = 8
 
 
 def _next_best(
-    dispatch: Dispatch,
-    relaxed: FloatArray,
-    gap: float,
-    solver: str,
-    enough: Callable[[float], bool],
-    clock: _Clock,
+    search: Search, dispatch: Dispatch, relaxed: FloatArray, enough: Callable[[float], bool]
 ) -> Recovered[State]:
     """Take decisions for which the cones have less to invent, then exclude what nothing could recover, one by one."""
-    model, form = dispatch.model, dispatch.form
+    model, form, clock = dispatch.model, dispatch.form, search.clock
     found: Recovered[State] = Recovered(None, "", ())
     binaries = np.flatnonzero(form.integer)
     if not len(binaries):
         return found
     chosen = [form.variables[k] for k in binaries]
-    clock.report(math.inf, -math.inf, "recovery: other decisions")
-    priced = _priced_decisions(dispatch, gap, solver, clock)
+    clock.report(math.inf, search.bound, "recovery: other decisions")
+    priced = _priced_decisions(search, dispatch)
     if priced is not None:
-        found = recover_dispatch(dispatch, priced, enough, clock.left)
+        found = recover_dispatch(dispatch, priced, enough, lambda: clock.left, search.build)
         if found.answer is not None:
             return found
     model.excluded = pyo.ConstraintList()
@@ -217,18 +289,25 @@ def _next_best(
         ones = [v for v, x in zip(chosen, values, strict=True) if x > 0.5]
         zeros = [v for v, x in zip(chosen, values, strict=True) if x <= 0.5]
         model.excluded.add(sum(1 - v for v in ones) + sum(zeros) >= 1)
-        solved = solve_model(model, solver, gap=max(gap, 1e-3), seconds=clock.left, report=clock.report)
-        if solved.x is None:
+        x = _point_of(search, dispatch, max(search.gap, 1e-3))
+        if x is None:
             break
         again = replace(dispatch, form=compile_model(model))
-        values = np.round(solved.x[again.form.columns_of(chosen)])
-        found = recover_dispatch(again, solved.x, enough, clock.left)
+        point = np.array([float(v.value) for v in again.form.variables])
+        values = np.round(point[again.form.columns_of(chosen)])
+        found = recover_dispatch(again, point, enough, lambda: clock.left, search.build)
         if found.answer is not None:
             break
     return found
 
 
-def _priced_decisions(dispatch: Dispatch, gap: float, solver: str, clock: _Clock) -> FloatArray | None:
+def _point_of(search: Search, dispatch: Dispatch, gap: float) -> FloatArray | None:
+    """Solve a model that was changed; the point in the order of its first form, None where there is none."""
+    solved = solve_model(dispatch.model, search.solver, gap=gap, seconds=search.clock.left, report=lambda *_: None)
+    return None if solved.x is None else np.array([float(v.value) for v in dispatch.form.variables])
+
+
+def _priced_decisions(search: Search, dispatch: Dispatch) -> FloatArray | None:
     """Solve with a price on what the cones may invent, decisions free."""
     model, form, cones = dispatch.model, dispatch.form, network_cones(dispatch)
     plain = model.objective.expr
@@ -236,116 +315,10 @@ def _priced_decisions(dispatch: Dispatch, gap: float, solver: str, clock: _Clock
     extra = pyo.quicksum(_INVENTED * float(w) * v for w, v in zip(cones.price, current, strict=True))
     model.objective.set_value(plain + extra)
     try:
-        solved = solve_model(model, solver, gap=gap, seconds=clock.left, report=lambda *_: None)
+        return _point_of(search, dispatch, search.gap)
     finally:
         model.objective.set_value(plain)
-    if solved.x is None:
-        return None
-    return np.array([float(v.value) for v in form.variables])
 
 
 # How many times over a loss is priced when decisions are taken that leave the cones nothing to invent.
 _INVENTED = 10.0
-
-
-def _with_secants(
-    dispatch: Dispatch,
-    solved: Ending,
-    relaxed: FloatArray,
-    modes: Modes,
-    pins: Pins | None,
-    gap: float,
-    solver: str,
-    clock: _Clock,
-) -> tuple[Dispatch, FloatArray, float]:
-    """Solve again with squared currents bounded from above: a better bound and a point nearer to the truth.
-
-    The bound is inf where no AC state meets every limit.
-    """
-    points, horizon, devices, costs = dispatch.points, dispatch.horizon, dispatch.devices, dispatch.costs
-    better = build_dispatch(points, horizon, devices, costs, dispatch.topology, modes, pins, secants=True)
-    try:
-        again = solve_model(better.model, solver, gap=gap, seconds=clock.left, report=clock.report)
-    except SolverError as error:
-        log.info("secants: %s", error)
-        return dispatch, relaxed, solved.bound
-    if again.x is None:
-        proven = again.status == "infeasible"
-        return dispatch, relaxed, math.inf if proven else max(solved.bound, again.bound)
-    return better, again.x, max(solved.bound, again.bound)
-
-
-# Charge modes that are declared at once where scenarios have to agree on them.
-_MODES_AT_ONCE = 200
-
-
-def _first_modes(horizon: Horizon, devices: Sequence[Device]) -> Modes:
-    """Charge modes to begin with: none for one scenario, where they are rarely needed; all for several, if few."""
-    storages = [d.place.index for d in devices if isinstance(d, Storage)]
-    if horizon.scenarios == 1 or len(storages) * horizon.periods > _MODES_AT_ONCE:
-        return frozenset()
-    return frozenset((i, t) for i in storages for t in range(horizon.periods))
-
-
-# Share of the time after which a search without any answer is given an easy one to start from.
-_PATIENCE = 0.25
-
-
-def _solve(dispatch: Dispatch, solver: str, exact: bool, gap: float, clock: _Clock) -> Ending:
-    """Solve the model; where nothing is found for long, start again from positions that never change."""
-    model = dispatch.model
-    positions = [block.u for block in model.device.values() if hasattr(block, "u")]
-    if exact or not positions:
-        return solve_model(model, solver, exact=exact, gap=gap, seconds=clock.left, report=clock.report)
-    first = solve_model(model, solver, gap=gap, seconds=_PATIENCE * clock.left, report=clock.report)
-    if first.status != "time_limit":
-        return first
-    if first.x is None:
-        clock.report(math.inf, first.bound, "looking for positions that never change")
-        model.steady = pyo.ConstraintList()
-        for u in positions:
-            for t, k in u:
-                if t:
-                    model.steady.add(u[t, k] == u[0, k])
-        easy = solve_model(model, solver, gap=1e-2, seconds=_PATIENCE * clock.left, report=lambda *_: None)
-        start = None if easy.x is None else np.array([float(v.value) for v in dispatch.form.variables])
-        model.del_component(model.steady)
-    else:
-        start = first.x
-    again = solve_model(model, solver, gap=gap, seconds=clock.left, start=start, report=clock.report)
-    return replace(again, bound=max(first.bound, again.bound))
-
-
-def _with_modes(
-    points: OperatingPoints,
-    horizon: Horizon,
-    devices: Sequence[Device],
-    costs: Costs,
-    topology: Topology,
-    pins: Pins | None,
-    gap: float,
-    solver: str,
-    exact: bool,
-    clock: _Clock,
-) -> tuple[Dispatch, Ending, Modes]:
-    """Solve without charge modes, then with those that the solution shows to be needed."""
-    modes = _first_modes(horizon, devices)
-    while True:
-        dispatch = build_dispatch(points, horizon, devices, costs, topology, modes, pins)
-        solved = _solve(dispatch, solver, exact, gap, clock)
-        if exact and solved.x is None and solved.status == "infeasible":
-            # spatial branch and bound was seen to call feasible models infeasible: only the relaxation may say so
-            log.warning("the solver of the exact equations found nothing; the relaxation decides")
-            exact = False
-            continue
-        if solved.x is None or solved.status == "interrupted":
-            return dispatch, solved, modes
-        dispatch.form.load(solved.x)
-        needed: set[tuple[int, int]] = set()
-        for i, device in enumerate(devices):
-            if isinstance(device, Storage):
-                needed |= device.conflicts(dispatch.model.device[i], dispatch.frame)
-        if needed <= modes:
-            return dispatch, solved, modes
-        log.info("%d charge modes are needed", len(needed))
-        modes = modes | needed

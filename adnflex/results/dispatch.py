@@ -18,9 +18,12 @@ from adnflex.results.versions import versions
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["DispatchCheck", "DispatchPlan"]
+__all__ = ["NOT_PASSED", "DispatchCheck", "DispatchPlan"]
 
 _FORMAT = "adnflex-dispatch-1"
+
+# Status of a plan that its own check fails.
+NOT_PASSED = "not_passed"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class DispatchPlan:
         ``(objective - bound) / |objective|``.
     status : str
         ``optimal`` (the gap asked for is reached), ``gap`` (ended above it, e.g. because the relaxation is loose),
-        ``time_limit`` or ``interrupted``.
+        ``time_limit``, ``interrupted``, ``unproven`` (the solver failed: a plan without a bound) or ``not_passed``
+        (the set-points fail their own AC check, and are no answer; see `notes`).
     currency : str
         Unit of money, e.g. ``EUR``.
     hours_per_period : float
@@ -101,8 +105,9 @@ class DispatchPlan:
         By period; columns ``(element, index)``; relative slack of the cone in the plain relaxation.
     recovery : pandas.DataFrame
         By period; ``gap`` (largest cone gap of the plain relaxation), ``invented_kw`` (loss it invents), ``method``
-        (``none needed``, ``priced loss``, ``sequential``, ``LinDistFlow cap``, ``exact``; ``exact power flow`` where
-        the plain relaxation is loose but its set-points hold as they are): whose values are shown.
+        (``none needed``, ``margin``, ``priced loss``, ``sequential``, ``LinDistFlow cap``, ``exact``; ``exact power
+        flow`` where the plain relaxation is loose but its set-points hold as they are; ``present state`` where nothing
+        better was found than to do nothing): whose values are shown. NaN where the relaxation gave no point.
     value_of_stochastic_solution, value_of_perfect_information : float or None
         Where they were asked for [currency].
     wait_and_see, expected_value_cost : float or None

@@ -43,6 +43,7 @@ def tighten(
     price: FloatArray,
     accept: Callable[[FloatArray], bool],
     rounds: int = 25,
+    stop: Callable[[], bool] = lambda: False,
 ) -> FloatArray | None:
     """Tighten some cones of a problem round by round.
 
@@ -62,6 +63,8 @@ def tighten(
         Told the point of every round; True ends the procedure.
     rounds : int
         At most so many.
+    stop : callable
+        Asked before every round; True ends the procedure with the last point.
 
     Returns
     -------
@@ -70,6 +73,8 @@ def tighten(
     """
     x, weight, last = start, 2.0, np.inf
     for _ in range(rounds):
+        if stop():
+            break
         wide, wide_low, wide_high = _with_tangents(form, low, high, x, cones, weight * price)
         answer = solve_relaxation(wide, wide_low, wide_high)
         if answer.x is None:

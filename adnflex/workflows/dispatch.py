@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -13,16 +14,17 @@ from adnflex.errors import Infeasible, InputError
 from adnflex.grid.profiles import Profiles
 from adnflex.problems.describe import require_reconfigurable
 from adnflex.problems.dispatch import Costs
-from adnflex.problems.dispatch_state import Excess
+from adnflex.problems.dispatch_limits import Excess
 from adnflex.problems.solve_dispatch import DispatchAnswer, solve_dispatch
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.reporting.layout import drawing_tables
-from adnflex.results import DispatchPlan
+from adnflex.results import NOT_PASSED, DispatchPlan
 from adnflex.scenarios import ScenarioSet
 from adnflex.workflows.dispatch_prices import price_notes, require_prices
 from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
 from adnflex.workflows.reconfigure import check_effort, relative_gap
+from adnflex.workflows.validate import validate
 
 __all__ = ["dispatch"]
 
@@ -111,7 +113,8 @@ def dispatch(
     InputError
         If the net, its profiles or an argument is wrong; all faults at once.
     Infeasible
-        If no set-points meet every limit; names where.
+        If no set-points meet every limit (`proven`), or none were found that do; names where. Never where the present
+        state meets every limit: it is the first answer of the search.
 
     Examples
     --------
@@ -192,7 +195,7 @@ def dispatch(
     if isinstance(shipped, dict) and "published" in shipped:
         options["published"] = shipped["published"]
     title = name or (net.get("name") or "") or "net"
-    return _plan(net, study, answer, facts, options, vm_limits, title, started)
+    return _judged(_plan(net, study, answer, facts, options, vm_limits, title, started), net, started)
 
 
 def _plan(
@@ -234,13 +237,27 @@ def _plan(
 
 def _notes(answer: DispatchAnswer) -> list[str]:
     notes = []
-    if answer.method:
+    if answer.relaxed is None:
+        notes.append(
+            f"the search ended before the relaxation had an answer; the set-points are those of the {answer.method}."
+        )
+    elif answer.method:
         invented = float(answer.invented_kw.sum())
         notes.append(
-            f"the cone relaxation invents {invented:.4g} kW of loss in all; the set-points come from recovery "
-            f"({answer.method}) and hold in exact power flow, the bound stays that of the relaxation."
+            f"the cone relaxation invents {invented:.4g} kW of loss in all; the set-points come from another way "
+            f"({answer.method}), the bound stays that of the relaxation."
         )
     return notes
+
+
+def _judged(plan: DispatchPlan, net: pandapowerNet, started: float) -> DispatchPlan:
+    """Let the devices' audit and AC power flow judge a plan before it leaves; one that fails says so."""
+    check = validate(plan, net)
+    seconds = time.monotonic() - started
+    if check.passed:
+        return replace(plan, seconds=seconds)
+    note = f"these set-points are no answer, they fail their own AC check: {check.verdict}."
+    return replace(plan, status=NOT_PASSED, notes=(*plan.notes, note), seconds=seconds)
 
 
 def _infeasible(study: Study, answer: DispatchAnswer) -> Infeasible:
@@ -270,14 +287,14 @@ def _excess_table(study: Study, excess: list[Excess]) -> pd.DataFrame:
     for e in excess:
         element, index = _place(study, e)
         row = {"scenario": e.s, "period": study.series.periods[e.t], "kind": e.kind, "element": element, "index": index}
-        rows.append(
-            {**row, "value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": _unit(e.kind)}
-        )
+        rows.append({**row, "value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": _unit(e)})
     columns = ["scenario", "period", "kind", "element", "index", "value", "limit", "excess", "unit"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _place(study: Study, e: Excess) -> tuple[str, int]:
+    if e.element:
+        return e.element, e.index
     if e.where < 0:
         return "net", -1
     if e.kind == "loading":
@@ -286,10 +303,12 @@ def _place(study: Study, e: Excess) -> tuple[str, int]:
     return "bus", study.grid.buses[e.where][0]
 
 
-def _unit(kind: str) -> str:
-    if kind.startswith("voltage"):
+def _unit(e: Excess) -> str:
+    if e.unit or e.element:
+        return e.unit
+    if e.kind.startswith("voltage"):
         return "pu"
-    return {"loading": "%", "carbon": "kg"}.get(kind, "Mvar" if kind.startswith("reactive") else "MW")
+    return {"loading": "%", "carbon": "kg"}.get(e.kind, "Mvar" if e.kind.startswith("reactive") else "MW")
 
 
 def _where(study: Study, e: Excess) -> str:
@@ -298,4 +317,4 @@ def _where(study: Study, e: Excess) -> str:
         return f"period {period}: power flow has no solution"
     element, index = _place(study, e)
     place = "the carbon budget" if e.kind == "carbon" else f"{e.kind} at {element} {index} in period {period}"
-    return f"{place}: {e.value:.5g} against {e.limit:.5g} {_unit(e.kind)}"
+    return f"{place}: {e.value:.5g} against {e.limit:.5g} {_unit(e)}"

@@ -14,7 +14,7 @@ from adnflex.grid import Grid, switch_table
 from adnflex.grid.model import FloatArray
 from adnflex.grid.ratings import collect_ratings
 from adnflex.problems.dispatch_state import State
-from adnflex.problems.solve_dispatch import DispatchAnswer
+from adnflex.problems.solve_dispatch import PRESENT, DispatchAnswer
 from adnflex.workflows.dispatch_study import Study
 
 __all__ = ["by_period", "plan_tables"]
@@ -324,6 +324,8 @@ def _recovery(answer: DispatchAnswer, index: pd.Index) -> pd.DataFrame:
     gap = answer.gap_of.reshape(-1, shape[2]).max(axis=1, initial=0.0)
     kw = answer.invented_kw.reshape(-1, shape[2]).sum(axis=1)
     loose = (gap > _TIGHT_GAP) & (kw > _TIGHT_KW)
+    if answer.relaxed is None or answer.method == PRESENT:
+        loose = np.ones(len(gap), dtype=bool)  # no period is as the relaxation has it
     used = answer.method or "exact power flow"
     method = np.where(loose, used, "none needed")
     return pd.DataFrame({"gap": gap, "invented_kw": kw, "method": method}, index=index)

@@ -26,7 +26,7 @@ from adnflex.grid.profiles import Profiles, read_series
 from adnflex.powerflow.check_region import measure_states
 from adnflex.powerflow.limits import VIOLATION_COLUMNS
 from adnflex.problems.dispatch import Costs, Topology
-from adnflex.problems.dispatch_state import Excess
+from adnflex.problems.dispatch_limits import Excess
 from adnflex.problems.explain_dispatch import least_violation
 from adnflex.problems.region import without_prices
 from adnflex.problems.solve_reconfiguration import Progress

@@ -1,0 +1,153 @@
+"""The search of a dispatch: time, the model with its charge modes, and the best bound of all that was solved."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.devices import Device, Horizon
+from adnflex.grid.operating_points import OperatingPoints
+from adnflex.problems.charge_modes import Modes, conflicts_at
+from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.solvers.ending import Ending
+from adnflex.solvers.gate import solve_model
+
+__all__ = ["Clock", "Search"]
+
+log = logging.getLogger(__name__)
+
+# Share of the time after which a search without any answer is given an easy one to start from.
+_PATIENCE = 0.25
+
+
+class Clock:
+    """Seconds, progress and the caller's ear."""
+
+    def __init__(self, seconds: float, tell: Callable[[Progress], None] | None) -> None:
+        self.begin, self.seconds, self.tell = time.monotonic(), seconds, tell
+        self.progress: list[Progress] = []
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, at least one."""
+        return max(self.begin + self.seconds - time.monotonic(), 1.0)
+
+    @property
+    def spent(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() > self.begin + self.seconds
+
+    def report(self, incumbent: float, bound: float, event: str) -> None:
+        """Note what is known, and tell the caller."""
+        entry = Progress(time.monotonic() - self.begin, incumbent, bound, event)
+        self.progress.append(entry)
+        if self.tell is not None:
+            self.tell(entry)
+
+
+@dataclass
+class Search:
+    """What is asked, with the charge modes and the bound that are known so far.
+
+    Parameters
+    ----------
+    points, horizon, devices, costs, topology, pins
+        See `adnflex.problems.dispatch.build_dispatch`.
+    gap : float
+        Relative gap at which a solve ends.
+    solver : str
+        See `adnflex.solvers.gate.SOLVERS`.
+    clock : Clock
+        Time limit and progress.
+    modes : frozenset of (int, int)
+        Charge modes to begin with.
+    bound : float
+        Best bound of all models that were solved.
+    """
+
+    points: OperatingPoints
+    horizon: Horizon
+    devices: Sequence[Device]
+    costs: Costs
+    topology: Topology
+    pins: Pins | None
+    gap: float
+    solver: str
+    clock: Clock
+    modes: Modes
+    bound: float = -math.inf
+
+    def build(self, modes: Modes | None = None, secants: bool = False) -> Dispatch:
+        """Declare the model with some charge modes, by default those that are known to be needed."""
+        modes = self.modes if modes is None else modes
+        return build_dispatch(
+            self.points, self.horizon, self.devices, self.costs, self.topology, modes, self.pins, secants
+        )
+
+    def one_way(self, exact: bool = False, secants: bool = False) -> tuple[Dispatch, Ending]:
+        """Solve, and again with the charge modes that the solution shows to be needed, until none is missing.
+
+        Every model on the way is a relaxation of the same problem, so the best of their bounds holds. Where the time
+        ends before a point that does one thing at a time is found, the last one comes back: recovery repairs it.
+        """
+        last: tuple[Dispatch, Ending] | None = None
+        while True:
+            dispatch = self.build(secants=secants)
+            solved = self._solve(dispatch, exact)
+            if exact and solved.x is None and solved.status == "infeasible":
+                # spatial branch and bound was seen to call feasible models infeasible: only the relaxation may say so
+                log.warning("the solver of the exact equations found nothing; the relaxation decides")
+                exact = False
+                continue
+            if solved.x is None and solved.status == "infeasible":
+                return dispatch, solved
+            self.bound = max(self.bound, solved.bound)
+            solved = replace(solved, bound=self.bound)
+            if solved.x is None:
+                return (dispatch, solved) if last is None else (last[0], replace(last[1], status=solved.status))
+            needed = conflicts_at(dispatch, solved.x)
+            if needed <= self.modes or solved.status == "interrupted":
+                return dispatch, solved
+            log.info("%d charge modes are needed", len(needed))
+            self.modes = self.modes | needed
+            last = dispatch, solved
+
+    def _solve(self, dispatch: Dispatch, exact: bool) -> Ending:
+        """Solve the model; where nothing is found for long, start again from positions that never change."""
+        model, clock, gap, solver = dispatch.model, self.clock, self.gap, self.solver
+        positions = [block.u for block in model.device.values() if hasattr(block, "u")]
+        if exact or not positions:
+            return solve_model(model, solver, exact=exact, gap=gap, seconds=clock.left, report=clock.report)
+        first = solve_model(model, solver, gap=gap, seconds=_PATIENCE * clock.left, report=clock.report)
+        if first.status != "time_limit":
+            return first
+        if first.x is None:
+            clock.report(math.inf, first.bound, "looking for positions that never change")
+            start = self._steady(dispatch)
+        else:
+            start = first.x
+        again = solve_model(model, solver, gap=gap, seconds=clock.left, start=start, report=clock.report)
+        return replace(again, bound=max(first.bound, again.bound))
+
+    def _steady(self, dispatch: Dispatch) -> np.ndarray | None:
+        """Return a point at which no position changes."""
+        model = dispatch.model
+        model.steady = pyo.ConstraintList()
+        for block in model.device.values():
+            for t, k in getattr(block, "u", ()):
+                if t:
+                    model.steady.add(block.u[t, k] == block.u[0, k])
+        try:
+            easy = solve_model(
+                model, self.solver, gap=1e-2, seconds=_PATIENCE * self.clock.left, report=lambda *_: None
+            )
+        finally:
+            model.del_component(model.steady)
+        return None if easy.x is None else np.array([float(v.value) for v in dispatch.form.variables])

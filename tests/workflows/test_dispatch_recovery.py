@@ -1,0 +1,158 @@
+"""No plan leaves a dispatch that its own audit fails; no end of the search loses an admissible present state."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+
+import numpy as np
+import pandapower as pp
+import pandas as pd
+import pytest
+
+import adnflex
+from adnflex.problems import recover_dispatch, search_dispatch, solve_dispatch
+from adnflex.solvers.ending import Ending
+
+
+def weak_feeder(seed: int):
+    """Sun that may be curtailed and a lossy storage on a weak feeder at its upper limit: doing both pays there."""
+    rng = np.random.default_rng(seed)
+    net = pp.create_empty_network()
+    bus = [pp.create_bus(net, 0.4, min_vm_pu=0.9, max_vm_pu=1.05) for _ in range(5)]
+    for a, b in itertools.pairwise(bus):
+        pp.create_line_from_parameters(net, a, b, 0.15, 0.32, 0.08, 0, 0.27, max_loading_percent=100.0)
+    pp.create_ext_grid(net, bus[0], vm_pu=1.02)
+    sun = {
+        pp.create_sgen(net, bus[k], 0.1, 0.0, controllable=True, min_p_mw=0.0): np.round(rng.uniform(0.04, 0.1, 2), 4)
+        for k in (2, 3, 4)
+    }
+    net.sgen["cost_per_mwh"] = [0.0, 45.0, 20.0]
+    pp.create_storage(
+        net, bus[3], 0.0, 0.2, soc_percent=80, min_e_mwh=0.02, controllable=True, min_p_mw=-0.1, max_p_mw=0.1
+    )
+    net.storage["efficiency_percent"] = 90.0
+    prices = pd.DataFrame({0: np.round(rng.uniform(60, 120, 2), 2)})
+    return net, {("sgen", "p_mw"): pd.DataFrame(sun), ("ext_grid", "price_per_mwh"): prices}
+
+
+def quiet_feeder(**storage):
+    """A feeder whose present state meets every limit, with much to decide."""
+    net = pp.create_empty_network()
+    bus = [pp.create_bus(net, 20.0, min_vm_pu=0.95, max_vm_pu=1.05) for _ in range(4)]
+    for a, b in ((0, 1), (1, 2), (2, 3), (3, 1)):
+        pp.create_line_from_parameters(net, bus[a], bus[b], 2.0, 0.3, 0.3, 200.0, 0.3, max_loading_percent=100.0)
+    pp.create_switch(net, bus[3], 3, et="l", closed=False)
+    pp.create_ext_grid(net, bus[0], vm_pu=1.01)
+    net.ext_grid["price_per_mwh"] = 50.0
+    for b in bus[1:]:
+        pp.create_load(net, b, 0.8, 0.2)
+    pp.create_sgen(net, bus[3], 0.6, controllable=True, min_p_mw=0.0, min_q_mvar=-0.2, max_q_mvar=0.2, sn_mva=0.7)
+    pp.create_shunt(net, bus[2], q_mvar=-0.1, step=1, max_step=3)
+    net.shunt["controllable"], net.shunt["cost_per_move"] = True, 5.0
+    given = {"max_e_mwh": 1.0, "min_e_mwh": 0.1, "soc_percent": 50.0} | storage
+    pp.create_storage(net, bus[2], 0.0, controllable=True, min_p_mw=-0.3, max_p_mw=0.3, **given)
+    net.storage["efficiency_percent"] = 92.0
+    prices = pd.DataFrame({0: [40.0, 90.0, 60.0]})
+    return net, {("ext_grid", "price_per_mwh"): prices}
+
+
+@pytest.mark.parametrize("seed", [6, 21])
+def test_a_recovered_storage_does_one_thing_at_a_time(seed):
+    net, profiles = weak_feeder(seed)
+    plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, gap=1e-5, time_limit=60)
+    check = adnflex.validate(plan, net)
+    assert check.passed, check.verdict
+    assert plan.status != "not_passed"
+    assert plan.bound <= check.objective + 1e-6
+    assert plan.recovery["method"].ne("none needed").all()
+
+
+def test_every_candidate_of_recovery_is_audited(monkeypatch):
+    """A way that gives back a point with both at once is not taken, whatever it saves."""
+    net, profiles = weak_feeder(6)
+    seen = []
+    plain = recover_dispatch.evaluate
+
+    def spy(dispatch, x):
+        state = plain(dispatch, x)
+        seen.append((state.feasible, [e.kind for e in state.excess], state.objective))
+        return state
+
+    monkeypatch.setattr(recover_dispatch, "evaluate", spy)
+    plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, gap=1e-5, time_limit=60)
+    rejected = [value for feasible, kinds, value in seen if not feasible and "energy at the end" in kinds]
+    assert rejected, "the case no longer shows what it was made for"
+    assert min(rejected) < plan.objective
+
+
+# ------------------------------------------------------------------ the present state
+
+
+def present_cost(net, profiles) -> float:
+    """Cost of doing nothing, by power flow."""
+    pp.runpp(net, tolerance_mva=1e-10)
+    return float(net.res_ext_grid.p_mw.sum() * profiles["ext_grid", "price_per_mwh"].to_numpy().sum())
+
+
+ENDS = {
+    "time is out": lambda *_, **__: Ending("time_limit", None, math.inf, -math.inf, 0.0, "none"),
+    "interrupted": lambda *_, **__: Ending("interrupted", None, math.inf, -math.inf, 0.0, "none"),
+    "failing": lambda *_, **__: Ending("failed", None, math.inf, -math.inf, 0.0, "none", "it gave up"),
+    "called infeasible": lambda *_, **__: Ending("infeasible", None, math.inf, math.inf, 0.0, "none"),
+}
+
+
+@pytest.mark.parametrize("switching", ["fixed", "day"])
+@pytest.mark.parametrize("end", ENDS)
+def test_a_present_state_that_meets_every_limit_is_an_answer(monkeypatch, switching, end):
+    net, profiles = quiet_feeder()
+    for module in (search_dispatch, solve_dispatch, recover_dispatch):
+        monkeypatch.setattr(module, "solve_model", ENDS[end])
+    options = {} if switching == "fixed" else {"switching": "day", "switchable_lines": "all"}
+    plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5, **options)
+    assert plan.status == {"time is out": "time_limit", "interrupted": "interrupted"}.get(end, "unproven")
+    assert plan.bound == -math.inf
+    assert (plan.recovery["method"] == "present state").all()
+    assert plan.objective == pytest.approx(present_cost(net, profiles), rel=1e-6)
+    check = adnflex.validate(plan, net)
+    assert check.passed, check.verdict
+    assert any("present state" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize("switching", ["fixed", "day"])
+def test_a_tiny_time_limit_is_no_reason_to_call_it_infeasible(switching):
+    net, profiles = quiet_feeder()
+    options = {} if switching == "fixed" else {"switching": "day", "switchable_lines": "all"}
+    plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=1e-3, **options)
+    assert adnflex.validate(plan, net).passed
+    assert plan.objective <= present_cost(net, profiles) + 1e-6
+    assert plan.bound <= plan.objective
+
+
+def test_a_storage_that_has_to_end_elsewhere_still_has_a_present_state(monkeypatch):
+    net, profiles = quiet_feeder()
+    net.storage["terminal_soc_percent"] = 65.0
+    for module in (search_dispatch, solve_dispatch, recover_dispatch):
+        monkeypatch.setattr(module, "solve_model", ENDS["time is out"])
+    plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5)
+    assert adnflex.validate(plan, net).passed
+    assert plan.storage["e_mwh", 0].iloc[-1] == pytest.approx(0.65)
+
+
+def test_a_plan_that_its_own_check_fails_says_so(monkeypatch):
+    net, profiles = quiet_feeder()
+    module = sys.modules["adnflex.workflows.dispatch"]
+    plain = module.plan_tables
+
+    def spoilt(*args):
+        tables = plain(*args)
+        tables["setpoints"]["storage", "p_mw", 0] += 0.01
+        return tables
+
+    monkeypatch.setattr(module, "plan_tables", spoilt)
+    plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=20)
+    assert plan.status == "not_passed"
+    assert "energy at the end" in plan.notes[-1]
+    assert not adnflex.validate(plan, net).passed
