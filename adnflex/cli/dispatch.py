@@ -13,7 +13,7 @@ from pandapower import pandapowerNet
 
 import adnflex
 from adnflex.cli.comparison import Outcome, comparison_table
-from adnflex.cli.exits import EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from adnflex.cli.exits import EXIT_CODES, EXIT_FAILED, EXIT_OK
 from adnflex.cli.files import require_writable, write
 from adnflex.cli.horizon import add_horizon
 from adnflex.cli.interruption import Interruption
@@ -145,6 +145,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
         return _compare(args, interruption, nets, label, profiles, plans)
     ((name, chosen),) = nets.items()
     plan = _solve(args, interruption, chosen, label, name, profiles)
+    interruption.finish()
     say_interrupted(plan)
     path = plans[name]
     if path is not None:
@@ -273,6 +274,7 @@ def _compare(
             say(f"study {name}: {error}")
             outcomes.append(Outcome(name))
             continue
+        interruption.finish()
         say_interrupted(plan, f"study {name}: ")
         path = plans[name]
         if path is not None:
@@ -282,12 +284,16 @@ def _compare(
         outcomes.append(Outcome(name, plan, check))
         if not check.passed:
             say(f"study {name}: AC check failed: {check.verdict}.")
-        interruption.started = True  # from here on, Ctrl-C leaves something to show
-    return _conclude(args, list(nets), outcomes, next(iter(nets.values())), written)
+    return _conclude(args, interruption, list(nets), outcomes, next(iter(nets.values())), written)
 
 
 def _conclude(
-    args: argparse.Namespace, names: list[str], outcomes: list[Outcome], net: pandapowerNet, written: list[Path]
+    args: argparse.Namespace,
+    interruption: Interruption,
+    names: list[str],
+    outcomes: list[Outcome],
+    net: pandapowerNet,
+    written: list[Path],
 ) -> int:
     """Report and table of the studies that have a plan, and the exit code."""
     solved = [o for o in outcomes if o.plan is not None]
@@ -304,7 +310,7 @@ def _conclude(
         say(f"interrupted; not run to an answer: study {', '.join(left)}.")
     if any(o.check is None or not o.check.passed for o in outcomes):
         return EXIT_FAILED
-    return EXIT_INTERRUPTED if left else EXIT_OK
+    return interruption.code if left else EXIT_OK
 
 
 def _print_lines(outcomes: Iterable[Outcome]) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pandapower import pandapowerNet
 
@@ -23,6 +23,8 @@ from adnflex.errors import Infeasible, InputError
 from adnflex.sources import open_net
 
 __all__ = ["add", "run"]
+
+T = TypeVar("T")
 
 _EXAMPLES = """\
 examples:
@@ -158,14 +160,14 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
         net = adnflex.networks.study(net, name)
     boxes = _solve(args, interruption, net, f"{label}, {', '.join(args.study)}" if args.study else label)
     last = boxes[-1]
-    interruption.started = True
+    interruption.finish()
     say_interrupted(last)
     written = []
     if args.plan is not None:
         write("--plan", args.plan, last.save)
         written.append(args.plan)
     check = adnflex.validate(last, net, trajectories=args.trajectories, seed=args.seed)
-    return _conclude(args, net, boxes, check, written)
+    return _conclude(args, interruption, net, boxes, check, written)
 
 
 def _require_sense(args: argparse.Namespace) -> None:
@@ -235,12 +237,27 @@ def _solve(
             **wishes,
         ),
     )
+    interruption.started = True
     try:
-        return [adnflex.flexibility(net, **wishes), best]
+        return [_beside(interruption, lambda p: adnflex.flexibility(net, progress=p, **wishes)), best]
+    except KeyboardInterrupt:
+        say("interrupted; the box of the present switch states is left out.")
+        return [best]
     except (Infeasible, InputError) as error:
         # the present state may be meshed or break limits; the best one stands alone then
         say(f"the present switch states have no box: {error}")
         return [best]
+
+
+def _beside(interruption: Interruption, work: Callable[[Callable[[adnflex.Progress], None]], T]) -> T:
+    """Work out something beside the plan, which is left out where the user does not want to wait for it."""
+    interruption.late = False
+    if interruption.asked:
+        raise KeyboardInterrupt
+    try:
+        return work(lambda row: interruption.leave())
+    finally:
+        interruption.finish()
 
 
 def _shown(
@@ -265,6 +282,7 @@ def _shown(
 
 def _conclude(
     args: argparse.Namespace,
+    interruption: Interruption,
     net: pandapowerNet,
     boxes: list[adnflex.Flexibility],
     check: adnflex.FlexibilityCheck,
@@ -272,9 +290,13 @@ def _conclude(
 ) -> int:
     """Write what is left, print the summary, and give the exit code."""
     last = boxes[-1]
-    regions: list[adnflex.Region] = (
-        [] if args.region is None else [adnflex.pq_region(net, period=args.region, pcc=args.pcc)]
-    )
+    regions: list[adnflex.Region] = []
+    if args.region is not None:
+        try:
+            wanted, pcc = args.region, args.pcc
+            regions = [_beside(interruption, lambda p: adnflex.pq_region(net, period=wanted, pcc=pcc, progress=p))]
+        except KeyboardInterrupt:
+            say("interrupted; the P-Q region is left out.")
     if args.net_out is not None:
         if check.passed:
             write("--net", args.net_out, lambda path: save_net(last.switched(net), path))

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     -------
     int
         Exit code: 0 passed, 1 infeasible or AC check failed, 2 wrong input, 3 no solver, 4 a fault of
-        adnflex, 130 interrupted before there was a plan.
+        adnflex, 130 interrupted before there was a plan (143 by SIGTERM, 129 by SIGHUP).
 
     Examples
     --------
@@ -54,7 +54,10 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as end:  # argparse has printed help, version or what is wrong
         return end.code if isinstance(end.code, int) else EXIT_OK
     with Interruption() as interruption:
-        return _guarded(args, interruption)
+        try:
+            return _guarded(args, interruption)
+        except SystemExit as end:  # a second signal
+            return end.code if isinstance(end.code, int) else EXIT_INTERRUPTED
 
 
 def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
@@ -67,7 +70,7 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
             return code
     except KeyboardInterrupt:
         say("interrupted; stopped at once.")
-        return EXIT_INTERRUPTED
+        return interruption.code
     except BrokenPipeError:  # the reader of our output has gone, e.g. `adnflex networks | head`
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,7 +80,7 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
             traceback.print_exc()
         if interruption.asked and isinstance(error, Infeasible) and not error.proven:
             say("interrupted before any plan was found; nothing was written.")
-            return EXIT_INTERRUPTED
+            return interruption.code
         say(str(error))
         return exit_code(error)
     except Exception as error:

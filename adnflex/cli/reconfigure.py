@@ -114,6 +114,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     finally:
         if shown is not None:
             shown.close()
+    interruption.finish()
     say_interrupted(plan)
     written = []
     if args.plan is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import adnflex
-from adnflex.cli.exits import EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from adnflex.cli.exits import EXIT_CODES, EXIT_FAILED, EXIT_OK
 from adnflex.cli.files import require_writable, write
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import DaysLine, say
@@ -179,11 +179,12 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
         if not len(comparison.days):
             kept = f"; finished ones are kept in {args.store}" if args.store is not None else ""
             say(f"interrupted before every policy had finished a day{kept}.")
-            return EXIT_INTERRUPTED
+            return interruption.code
         if comparison.interrupted:
             say(f"interrupted; {len(comparison.days)} of {args.days} days are finished by every policy.")
-        interruption.started = True  # from here on, Ctrl-C leaves something to show
+        interruption.finish()  # the day in detail takes seconds
     day = _told(args, case, _day(args, case))
+    interruption.finish()
     if args.plan is not None:
         write("--plan", args.plan, day.save)
         written.append(args.plan)

@@ -20,7 +20,8 @@ __all__ = ["DaysLine", "ProgressLine", "columns", "hush", "say"]
 
 def say(message: str) -> None:
     """Tell the user something that is not a result."""
-    print(f"adnflex: {message}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # of a terminal or a reader that has gone
+        print(f"adnflex: {message}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -73,7 +74,11 @@ class ProgressLine:
         self.show(self.line(row))
 
     def show(self, text: str) -> None:
-        """Show a line in place of the one before."""
+        """Show a line in place of the one before; nobody may be there any more to read it."""
+        with contextlib.suppress(OSError):
+            self._show(text)
+
+    def _show(self, text: str) -> None:
         if self.rewrites:
             width = shutil.get_terminal_size().columns - 1
             self.stream.write(f"\r{text[:width]}\x1b[K")
@@ -106,7 +111,8 @@ class ProgressLine:
     def close(self) -> None:
         """End the line, or print the last row if it was held back."""
         if self.kept:
-            print("" if self.rewrites else self.kept, file=self.stream, flush=True)
+            with contextlib.suppress(OSError):
+                print("" if self.rewrites else self.kept, file=self.stream, flush=True)
             self.kept = ""
 
 

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending, Said, believe, listen
+from adnflex.solvers.stopping import STOPPING
 
 __all__ = ["column_units", "into_dual_cone", "least_violating", "said_by", "solve_relaxation", "standard_form"]
 
@@ -187,7 +188,15 @@ def _run(
     settings.max_threads = 1
     settings.iterative_refinement_enable = refine
     n = len(cost)
-    return clarabel.DefaultSolver(sparse.csc_matrix((n, n)), cost, a, b, cones, settings).solve()
+    return run_stoppable(clarabel.DefaultSolver(sparse.csc_matrix((n, n)), cost, a, b, cones, settings))
+
+
+def run_stoppable(solver: Any) -> Any:
+    """Run a Clarabel solver; a signal ends it after the iteration it is in."""
+    with STOPPING.solver() as asked:
+        if asked is not None:
+            solver.set_termination_callback(lambda info: asked())
+        return solver.solve()
 
 
 def into_dual_cone(z: NDArray[np.float64], equations: int, cones: int) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from adnflex.solvers.conic import ConicForm, beyond
 from adnflex.solvers.ending import INFEASIBLE_OR_UNBOUNDED, Ending, Said, believe, listen
+from adnflex.solvers.stopping import STOPPING
 
 __all__ = ["LinearSolver", "minimise_linear"]
 
@@ -214,6 +215,8 @@ class LinearSolver:
         def heard(event: object) -> None:
             nonlocal stopped
             # an exception must not fly through the solver's own code
+            if asked is not None and asked():
+                stopped = True
             try:
                 data = event.data_out  # type: ignore[attr-defined]
                 ends = on_bound is not None and on_bound(float(data.mip_dual_bound) * self.scale)
@@ -223,13 +226,23 @@ class LinearSolver:
                 stopped = True
                 event.data_in.user_interrupt = True  # type: ignore[attr-defined]
 
-        if on_bound is not None:
-            h.cbMipInterrupt += heard
-        try:
-            h.run()
-        finally:
-            if on_bound is not None:
-                h.cbMipInterrupt -= heard
+        def waited(event: object) -> None:
+            if asked is not None and asked():
+                event.data_in.user_interrupt = True  # type: ignore[attr-defined]
+
+        # what a mixed-integer search has proven by then is kept; a linear program that is cut short is worth nothing
+        mixed = bool(self.form.integer.any())
+        with STOPPING.solver(tells=mixed) as asked:
+            pairs = [(h.cbMipInterrupt, heard)] if on_bound is not None or asked is not None else []
+            if asked is not None and not mixed:
+                pairs = [(h.cbSimplexInterrupt, waited), (h.cbIpmInterrupt, waited)]
+            for callback, call in pairs:
+                callback.subscribe(call)
+            try:
+                h.run()
+            finally:
+                for callback, call in pairs:
+                    callback.unsubscribe(call)
         return self._said(stopped)
 
     def _said(self, stopped: bool) -> Said:

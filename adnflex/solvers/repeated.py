@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.errors import SolverError
-from adnflex.solvers.clarabel import column_units, said_by, standard_form
+from adnflex.solvers.clarabel import column_units, run_stoppable, said_by, standard_form
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending, Said, believe, listen
 
@@ -129,9 +129,9 @@ class RepeatedConic:
 
         def ask() -> Said:
             if refine:
-                return said_by(self._new(b, refine=True).solve(), self.unit, self.scale, self.form.c0)
+                return said_by(run_stoppable(self._new(b, refine=True)), self.unit, self.scale, self.form.c0)
             self._solver.update(b=b)
-            return said_by(self._solver.solve(), self.unit, self.scale, self.form.c0)
+            return said_by(run_stoppable(self._solver), self.unit, self.scale, self.form.c0)
 
         return believe(
             listen("conic", "Clarabel", ask),
