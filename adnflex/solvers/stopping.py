@@ -21,10 +21,10 @@ class Stopping:
     >>> stopping = Stopping()
     >>> stopping.active = True
     >>> with stopping.solver() as asked:
-    ...     before, _, after = asked(), stopping.ask(KeyboardInterrupt()), asked()
+    ...     before, _, after = asked(), stopping.ask(TimeoutError("enough")), asked()
     Traceback (most recent call last):
     ...
-    KeyboardInterrupt
+    TimeoutError: enough
     >>> before, after
     (False, True)
     """
