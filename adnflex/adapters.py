@@ -139,7 +139,6 @@ def simbench_day(
     result["dispatch"] = {
         "currency": currency,
         "hours_per_period": hours_per_period,
-        "start_hour": 0.0,
         "loss_cost_per_mwh": loss_cost_per_mwh,
         "carbon_price_per_kg": carbon_price_per_kg,
     }

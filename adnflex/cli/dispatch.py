@@ -22,8 +22,8 @@ from adnflex.cli.profiles import read_profiles
 from adnflex.cli.terminal import ProgressLine, say
 from adnflex.cli.words import NET_FORMS, add_outputs, add_switchable, count, number, switching
 from adnflex.errors import Infeasible, InputError
-from adnflex.grid.profiles import Profiles, read_series
 from adnflex.sources import open_net
+from adnflex.study import Profiles, read_series
 
 __all__ = ["add", "run"]
 

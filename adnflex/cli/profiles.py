@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from adnflex.errors import InputError
-from adnflex.grid.profiles import COLUMNS, Profiles
+from adnflex.study import COLUMNS, Profiles
+from adnflex.study.stamps import read_stamps
 
 __all__ = ["profile_word", "read_profiles"]
 
@@ -164,16 +164,13 @@ def _number(cell: Any) -> float:
         return math.nan
 
 
-def _times(column: list[Any]) -> pd.DatetimeIndex:
-    """Read times as ISO 8601 or with the day first, and require one step between all of them."""
-    texts = pd.Series(column, dtype=str).str.strip()
-    times = pd.to_datetime(texts, format="ISO8601", errors="coerce")
-    if times.isna().any():
-        times = pd.to_datetime(texts, dayfirst=True, errors="coerce")
-    if times.isna().any():
-        bad = int(np.flatnonzero(times.isna())[0])
-        raise InputError(f"column time, row {bad + 1}: '{texts[bad]}' is no time; write e.g. 2024-05-29 00:15.")
-    steps = np.diff(times.to_numpy())
-    if len(steps) and not (np.all(steps == steps[0]) and steps[0] > np.timedelta64(0)):
-        raise InputError("column time: its steps differ; give one row a period, in order.")
-    return pd.DatetimeIndex(times)
+def _times(column: list[Any]) -> pd.Index:
+    """Return times as they stand in the file, known to be times; steps are looked at where rows are chosen."""
+    texts = pd.Index([str(cell).strip() for cell in column], dtype=object)
+    try:
+        stamps = read_stamps(texts)
+    except ValueError as error:
+        raise InputError(f"column time, {error}.") from error
+    if stamps is None:
+        raise InputError(f"column time, row 0: '{texts[0]}' is no time; write e.g. 2024-05-29 00:15.")
+    return texts

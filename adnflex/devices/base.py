@@ -144,6 +144,10 @@ class Device(Protocol):
     def place(self) -> Place:
         """Which element of the net it is."""
 
+    @property
+    def carries(self) -> str:
+        """What it carries from one period to the next, in words; empty where each period stands for itself."""
+
     def reach(self) -> Reach:
         """Lowest and highest withdrawal of active, then of reactive power [MW, Mvar], numbers or (S, T) arrays."""
 

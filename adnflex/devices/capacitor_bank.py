@@ -59,6 +59,11 @@ class CapacitorBank:
     rules: MoveRules
     cost_per_mvarh: float
 
+    @property
+    def carries(self) -> str:
+        """What it carries from one period to the next."""
+        return "moves that are counted" if self.rules.count else ""
+
     def reach(self) -> Reach:
         """Range of its withdrawal, at the highest voltage."""
         top = 1.0 if self.constant_q else self.v_max

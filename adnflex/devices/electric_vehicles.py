@@ -70,6 +70,11 @@ class ElectricVehicles:
     runs: tuple[int, int, float]
     cut_cost: float
 
+    @property
+    def carries(self) -> str:
+        """What it carries from one period to the next."""
+        return "blocks and interruptions of charging"
+
     def reach(self) -> Reach:
         """Range of its withdrawal: nothing, to all of it with the largest block on top."""
         block = self.share * max((float(self.p[:, b.start : b.stop].max()) for b in self.blocks), default=0.0)

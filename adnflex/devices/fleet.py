@@ -63,6 +63,11 @@ class Fleet(NoDecisions):
     q: FloatArray
     scaling: float
 
+    @property
+    def carries(self) -> str:
+        """What it carries from one period to the next."""
+        return "energy of vehicles"
+
     def reach(self) -> Reach:
         """Range of its withdrawal."""
         top = (self.present * self.p_max).sum(axis=1)[None]

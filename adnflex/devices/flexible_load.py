@@ -63,6 +63,11 @@ class FlexibleLoad(NoDecisions):
     cost_per_mwh: float
     curve: CostCurve = NO_COST
 
+    @property
+    def carries(self) -> str:
+        """What it carries from one period to the next."""
+        return ""
+
     def reach(self) -> Reach:
         """Range of its withdrawal."""
         q = np.stack([self.slope * self.low, self.slope * self.high])

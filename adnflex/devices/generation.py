@@ -62,6 +62,11 @@ class Generation(NoDecisions):
     cost_per_mvarh: float
     curve: CostCurve = NO_COST
 
+    @property
+    def carries(self) -> str:
+        """What it carries from one period to the next."""
+        return ""
+
     def reach(self) -> Reach:
         """Range of its withdrawal."""
         q_low, q_high = self.inverter.reach()

@@ -55,6 +55,11 @@ class GridConnection(NoDecisions):
         return bool(self.price.any() or self.sell_price.any()) or self.extra.varies
 
     @property
+    def carries(self) -> str:
+        """What it carries from one period to the next."""
+        return ""
+
+    @property
     def two_prices(self) -> bool:
         """Whether selling pays less than buying costs."""
         return bool(np.any(self.sell_price < self.price - 1e-9))

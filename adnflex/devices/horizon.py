@@ -26,12 +26,16 @@ class Horizon:
         Clock hour at which the first begins [h].
     probabilities : (S,) array
         Probability of every scenario.
+    clocks : tuple of float
+        Clock hour at which each period begins, where the clock changes between them or periods do not follow one
+        another; by default counted on from `start_hour`.
     """
 
     periods: int
     hours: float
     start_hour: float
     probabilities: NDArray[np.float64]
+    clocks: tuple[float, ...] = ()
 
     @property
     def scenarios(self) -> int:
@@ -70,7 +74,7 @@ class Horizon:
 
     def clock(self, t: int) -> float:
         """Clock hour at which a period begins, 0 to 24."""
-        return (self.start_hour + t * self.hours) % 24
+        return self.clocks[t] if self.clocks else (self.start_hour + t * self.hours) % 24
 
     def _inside(self, t: int, begin: float, end: float) -> bool:
         first = self.clock(t)

@@ -85,6 +85,11 @@ class Storage:
     cost_per_mwh: float
     curve: CostCurve = NO_COST
 
+    @property
+    def carries(self) -> str:
+        """What it carries from one period to the next."""
+        return "stored energy"
+
     def reach(self) -> Reach:
         """Range of its withdrawal."""
         q_low, q_high = self.inverter.reach()

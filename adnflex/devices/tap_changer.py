@@ -65,6 +65,11 @@ class TapChanger:
     initial: int
     rules: MoveRules
 
+    @property
+    def carries(self) -> str:
+        """What it carries from one period to the next."""
+        return "moves that are counted" if self.rules.count else ""
+
     def reach(self) -> Reach:
         """Return nothing: it withdraws no power."""
         return 0.0, 0.0, 0.0, 0.0

@@ -52,6 +52,9 @@ class DispatchPlan:
         Length of a period [h].
     start_hour : float
         Clock hour at which the first period begins [h].
+    times : pandas.DataFrame
+        Index ``period``; ``begins`` (date and time as the series have them; empty where they have none),
+        ``clock_hour`` [h].
     scenarios : pandas.DataFrame
         Index ``scenario``; ``probability``.
     costs : pandas.DataFrame
@@ -160,6 +163,7 @@ class DispatchPlan:
     decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    times: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def periods(self) -> list[int]:

@@ -30,8 +30,8 @@ from adnflex.errors import InputError
 from adnflex.grid import read_grid
 from adnflex.grid.checks import shorten
 from adnflex.grid.model import Grid
-from adnflex.grid.profiles import read_series
 from adnflex.problems.reactive import Sites
+from adnflex.study import read_series, time_axis
 
 __all__ = ["Hours", "Spread", "antithetic", "realised", "sites_of"]
 
@@ -266,7 +266,9 @@ def _profile(
             )
         return np.asarray(factor[:, None] * now)
     if net.get("profiles") and "profile" in net.load.columns:
-        series = read_series(net, periods=range(hours)).values
+        found = read_series(net, periods=range(hours))
+        time_axis(found.periods, found.stamps, 1.0, None)  # refuses rows that are no hours
+        series = found.values
         place = [int(net.load.index.get_loc(int(k))) for k in index]
         p, q = (series["load", column][:, place] for column in ("p_mw", "q_mvar"))
         return np.asarray((p + 1j * q) * scaling)

@@ -11,7 +11,6 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import Infeasible, InputError
-from adnflex.grid.profiles import Profiles
 from adnflex.problems.describe import require_reconfigurable
 from adnflex.problems.dispatch import Costs
 from adnflex.problems.dispatch_limits import Excess
@@ -20,8 +19,9 @@ from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import NOT_PASSED, DispatchPlan
 from adnflex.scenarios import ScenarioSet
+from adnflex.study import Profiles
 from adnflex.workflows.dispatch_prices import price_notes, require_prices
-from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of
+from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of, times_table
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
 from adnflex.workflows.reconfigure import check_effort, relative_gap
 from adnflex.workflows.validate import validate
@@ -70,7 +70,7 @@ def dispatch(
     hours_per_period : float, optional
         Length of a period [h]; by default ``net.dispatch`` or the profiles' own step.
     start_hour : float, optional
-        Clock hour at which the first row of the profiles begins [h].
+        Clock hour at which the first row of the profiles begins [h]; by default that of the profiles' times, else 0.
     loss_cost_per_mwh : float, optional
         Cost of network losses beside their purchase [money/MWh].
     carbon_price_per_kg : float, optional
@@ -149,13 +149,13 @@ def dispatch(
         periods=periods,
         scenarios=scenarios,
         hours_per_period=facts["hours_per_period"],
-        start_hour=float(facts["start_hour"]),
+        start_hour=facts["start_hour"],
         vm_limits=vm_limits,
         topology=switching != "fixed",
         switchable_lines=switchable_lines,
         switchable_switches=switchable_switches,
     )
-    topology = spans_of(study.horizon, switching, switching_cost, max_operations)
+    topology = spans_of(study.axis, switching, switching_cost, max_operations)
     if topology.spans:
         require_reconfigurable(study.grid)
     costs = Costs(
@@ -221,6 +221,7 @@ def _plan(
         currency=str(facts["currency"]),
         hours_per_period=study.horizon.hours,
         start_hour=study.horizon.start_hour,
+        times=times_table(study.axis),
         **tables,
         inputs=input_table(net, study, by_period(study)),
         progress=pd.DataFrame(answer.progress, columns=["seconds", "incumbent", "bound", "event"]),

@@ -17,19 +17,19 @@ from adnflex.errors import InputError, NotRadial
 from adnflex.grid import Grid, read_grid
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints, operating_points
-from adnflex.grid.profiles import Profiles, Series, read_series
 from adnflex.grid.topology import present_loops
 from adnflex.problems.dispatch import Pins, Topology
 from adnflex.results import DispatchPlan
 from adnflex.scenarios import ScenarioSet
+from adnflex.study import Profiles, Series, TimeAxis, read_series, time_axis
 
-__all__ = ["Study", "input_table", "pins_of", "read_again", "read_study", "settings", "spans_of"]
+__all__ = ["Study", "input_table", "pins_of", "read_again", "read_study", "settings", "spans_of", "times_table"]
 
 # Keyword arguments that a net may carry in net.dispatch, with their defaults.
 _DEFAULTS: dict[str, Any] = {
     "currency": "EUR",
     "hours_per_period": None,
-    "start_hour": 0.0,
+    "start_hour": None,
     "loss_cost_per_mwh": 0.0,
     "carbon_price_per_kg": 0.0,
     "carbon_budget_kg": None,
@@ -44,6 +44,8 @@ class Study:
     ----------
     horizon : Horizon
         Scenarios and periods.
+    axis : TimeAxis
+        When the periods are.
     series : Series
         Values of all elements, of the deterministic case.
     values : dict of (table, column) to (S, T, E) array
@@ -59,6 +61,7 @@ class Study:
     """
 
     horizon: Horizon
+    axis: TimeAxis
     series: Series
     values: dict[tuple[str, str], FloatArray]
     grid: Grid
@@ -86,6 +89,8 @@ def settings(net: pandapowerNet, given: dict[str, Any]) -> dict[str, Any]:
     found.update({k: v for k, v in given.items() if v is not None})
     faults = []
     for name, low in (("loss_cost_per_mwh", 0.0), ("carbon_price_per_kg", 0.0), ("start_hour", 0.0)):
+        if found[name] is None and name == "start_hour":
+            continue  # that of the times of the profiles
         if not (isinstance(found[name], int | float) and math.isfinite(found[name]) and found[name] >= low):
             faults.append(f"{name} is {found[name]!r}; give a number of {low:g} or more.")
     budget = found["carbon_budget_kg"]
@@ -103,33 +108,24 @@ def read_study(
     periods: Iterable[int] | None = None,
     scenarios: ScenarioSet | None = None,
     hours_per_period: float | None = None,
-    start_hour: float = 0.0,
+    start_hour: float | None = None,
     vm_limits: tuple[float, float] | None = None,
     topology: bool = False,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
-    rows: Sequence[int] = (),
+    axis: TimeAxis | None = None,
     prices: bool = True,
 ) -> Study:
     """Read a net for a dispatch; all faults at once.
 
-    `rows` names the rows of the time index, if not the periods; without `prices` pandapower's cost tables are not read.
+    `axis` stands for the times of the series, if it is known; without `prices` pandapower's cost tables are not read.
     """
     series = read_series(net, profiles, periods)
-    hours = hours_per_period if hours_per_period is not None else series.step_hours
-    if hours is None:
-        if len(series) > 1:
-            raise InputError(
-                "hours_per_period is not given and the profiles have no time column; say how long a period is, e.g. "
-                "1.0 or 0.25."
-            )
-        hours = 1.0
-    if not (math.isfinite(hours) and hours > 0):
-        raise InputError(f"hours_per_period is {hours}; give hours above 0.")
+    if axis is None:
+        axis = time_axis(series.periods, series.stamps, hours_per_period, start_hour)
     values, probabilities = _scenario_values(net, series, scenarios)
-    begin = (start_hour + series.periods[0] * hours) % 24
-    horizon = Horizon(len(series), float(hours), float(begin), probabilities)
-    inputs = Inputs(net, horizon, values, {}, set(), rows=tuple(rows) or tuple(series.periods), prices=prices)
+    horizon = Horizon(len(axis), axis.hours, axis.clock[0], probabilities, axis.clock)
+    inputs = Inputs(net, horizon, values, {}, set(), rows=axis.rows, prices=prices)
     if prices:
         inputs.curves = read_cost_tables(net, inputs.faults)
     grid = read_grid(
@@ -144,11 +140,26 @@ def read_study(
     inputs.node_of = grid.node_of
     inputs.dependent = {int(j) for j in np.flatnonzero((grid.z_share_p != 0) | (grid.z_share_q != 0))}
     devices = read_devices(inputs, grid, np.minimum(grid.v_max, 1.5**2))
-    if inputs.faults:
-        raise InputError(inputs.faults)
+    faults = [*inputs.faults, *_carried_over_breaks(axis, devices)]
+    if faults:
+        raise InputError(faults)
     controlled = {(d.place.table, d.place.index) for d in devices if d.place.table in _POWER}
     points = operating_points(net, grid, values, controlled)
-    return Study(horizon, series, values, grid, devices, points, (*inputs.notes, *left_over_costs(inputs)))
+    notes = (*series.notes, *inputs.notes, *left_over_costs(inputs))
+    return Study(horizon, axis, series, values, grid, devices, points, notes)
+
+
+def _carried_over_breaks(axis: TimeAxis, devices: Sequence[Device]) -> list[str]:
+    """Refuse devices that carry something over rows that were left out."""
+    if not axis.breaks:
+        return []
+    t = axis.breaks[0]
+    return [
+        f"{d.place}: {d.carries} would run on from row {axis.rows[t - 1]} to row {axis.rows[t]}, and the rows between "
+        "are not in periods; choose rows without gaps, or set its controllable to False."
+        for d in devices
+        if d.carries
+    ]
 
 
 def _require_radial(grid: Grid) -> None:
@@ -196,10 +207,8 @@ def read_again(
     net: pandapowerNet,
     inputs: pd.DataFrame,
     probabilities: FloatArray,
-    rows: Sequence[int],
+    axis: TimeAxis,
     *,
-    hours_per_period: float,
-    start_hour: float,
     vm_limits: tuple[float, float] | None,
     switches: pd.DataFrame,
     prices: bool = True,
@@ -214,16 +223,16 @@ def read_again(
         What `input_table` made, by period or (scenario, period).
     probabilities : (S,) array
         Of the scenarios.
-    rows : sequence of int
-        Rows of the time index of the T periods.
-    hours_per_period, start_hour, vm_limits
+    axis : TimeAxis
+        The T periods.
+    vm_limits : (float, float) or None
         As in `read_study`.
     switches : pandas.DataFrame
         Switch table of the plan, empty where switch states were fixed.
     prices : bool
         Whether prices count.
     """
-    periods, count = len(rows), len(probabilities)
+    periods, count = len(axis), len(probabilities)
     profiles: dict[tuple[str, str], FloatArray] = {}
     elements: dict[tuple[str, str], tuple[int, ...]] = {}
     if len(inputs.columns):
@@ -238,14 +247,20 @@ def read_again(
         net,
         profiles=static,
         scenarios=ScenarioSet(probabilities, profiles, elements) if profiles else None,
-        hours_per_period=hours_per_period,
-        start_hour=start_hour,
         vm_limits=vm_limits,
         topology=topology,
         switchable_lines=sorted({int(i) for i in lines}),
         switchable_switches=[] if others is None else _bus_switches(others),
-        rows=rows,
         prices=prices,
+        axis=axis,
+    )
+
+
+def times_table(axis: TimeAxis) -> pd.DataFrame:
+    """When each period begins, as `DispatchPlan.times`."""
+    begins = axis.begins or ("",) * len(axis)
+    return pd.DataFrame(
+        {"begins": list(begins), "clock_hour": list(axis.clock)}, index=pd.Index(list(axis.rows), name="period")
     )
 
 
@@ -256,19 +271,24 @@ def _bus_switches(rows: pd.DataFrame) -> list[int]:
     return sorted(found)
 
 
-def spans_of(horizon: Horizon, switching: str | float, cost: float, budget: int | None) -> Topology:
+def spans_of(axis: TimeAxis, switching: str | float, cost: float, budget: int | None) -> Topology:
     """Turn ``switching`` into the periods that share switch states."""
     if switching == "fixed":
         return Topology()
     if switching == "day":
-        return Topology((range(horizon.periods),), cost, budget)
-    if isinstance(switching, str) or not (math.isfinite(switching) and switching >= horizon.hours):
+        return Topology((range(len(axis)),), cost, budget)
+    if isinstance(switching, str) or not (math.isfinite(switching) and switching >= axis.hours):
         raise InputError(
             f"switching is {switching!r}; give 'fixed', 'day', or the hours of a block of the same states (at least "
-            f"one period, {horizon.hours:g} h)."
+            f"one period, {axis.hours:g} h)."
         )
-    length = max(1, round(switching / horizon.hours))
-    spans = [range(a, min(a + length, horizon.periods)) for a in range(0, horizon.periods, length)]
+    if axis.breaks:
+        raise InputError(
+            f"switching is {switching:g} h, but periods leave rows out before row {axis.rows[axis.breaks[0]]}; choose "
+            "rows without gaps, or switching='day' for one set of states."
+        )
+    length = max(1, round(switching / axis.hours))
+    spans = [range(a, min(a + length, len(axis))) for a in range(0, len(axis), length)]
     return Topology(tuple(spans), cost, budget)
 
 

@@ -17,7 +17,6 @@ from adnflex.errors import Infeasible, InputError
 from adnflex.grid import switch_table
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import BoolArray, FloatArray
-from adnflex.grid.profiles import Profiles
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.explain_flexibility import Broken, least_violation, without_wishes
 from adnflex.problems.flexibility import BoxProblem
@@ -25,6 +24,7 @@ from adnflex.problems.flexibility_states import Network
 from adnflex.problems.solve_flexibility import BoxAnswer, Clock, LinearBoxes, linear_boxes, prove_states, separable_box
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.results.flexibility import Flexibility
+from adnflex.study import Profiles
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study
 from adnflex.workflows.flexibility_tables import flexibility_tables
 from adnflex.workflows.flexible_positions import position_table, search_positions, with_positions

@@ -29,10 +29,10 @@ from adnflex.formulations.radial import Operating, TreeMap
 from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.operating_points import operating_points
-from adnflex.grid.profiles import Profiles
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.flexibility import BoxProblem, Columns
 from adnflex.problems.flexibility_states import Network
+from adnflex.study import Profiles
 from adnflex.workflows.dispatch_study import Study, read_study, settings
 
 __all__ = ["DIRECTIONS", "FlexibilityStudy", "Wishes", "read_flexibility_study", "study_of"]
@@ -268,7 +268,7 @@ def read_flexibility_study(
         profiles=profiles,
         periods=periods,
         hours_per_period=facts["hours_per_period"],
-        start_hour=float(facts["start_hour"]),
+        start_hour=facts["start_hour"],
         vm_limits=wishes.vm_limits,
         topology=topology,
         switchable_lines=switchable_lines,
@@ -311,7 +311,7 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
         )
     taking_part = {(r.place.table, r.place.index) for r in resources}
     points = operating_points(coupling.net, study.grid, study.values, taking_part)
-    notes = (*coupling.notes, *_notes(study), *_silent_vehicles(coupling.net, study))
+    notes = (*coupling.notes, *study.notes, *_notes(study), *_silent_vehicles(coupling.net, study))
     return FlexibilityStudy(
         coupling, replace(study, points=points), resources, wishes, connection, notes, Columns.of(resources)
     )

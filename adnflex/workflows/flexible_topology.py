@@ -16,7 +16,6 @@ from pandapower import pandapowerNet
 from adnflex.errors import Infeasible, InputError
 from adnflex.grid import switch_table
 from adnflex.grid.model import BoolArray
-from adnflex.grid.profiles import Profiles
 from adnflex.grid.topology import Adjacency, must_close
 from adnflex.problems.describe import require_reconfigurable
 from adnflex.problems.exchange import meshed_start
@@ -27,6 +26,7 @@ from adnflex.problems.solve_flexibility import Clock, separable_box
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results.flexibility import Flexibility
+from adnflex.study import Profiles
 from adnflex.workflows.flexibility import Solved, asked, flexibility_of, solve_state
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study, study_of
 from adnflex.workflows.flexibility_tables import relieved_table

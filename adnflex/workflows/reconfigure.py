@@ -25,6 +25,7 @@ from adnflex.problems.objective import Objective, parse_objective
 from adnflex.problems.solve_reconfiguration import Answer, Progress, solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import Flexibility, Plan
+from adnflex.study.controllers import controller_notes
 
 __all__ = ["check_effort", "reconfigure", "relative_gap"]
 
@@ -316,7 +317,13 @@ def _plan(
         options=options,
         vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
         fingerprint=grid.fingerprint,
-        notes=(*grid.notes, *_limit_notes(grid, switches), *model.notes, *answer.notes),
+        notes=(
+            *grid.notes,
+            *controller_notes(net, read=False),
+            *_limit_notes(grid, switches),
+            *model.notes,
+            *answer.notes,
+        ),
         topology=topology,
         coordinates=coordinates,
     )

@@ -22,7 +22,6 @@ from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import Infeasible, InputError
 from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import coupling_of
-from adnflex.grid.profiles import Profiles, read_series
 from adnflex.powerflow.check_region import measure_states
 from adnflex.powerflow.limits import VIOLATION_COLUMNS
 from adnflex.problems.dispatch import Costs, Topology
@@ -32,6 +31,7 @@ from adnflex.problems.region import without_prices
 from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.problems.solve_region import Effort, RegionAnswer, solve_region
 from adnflex.results.region import Region, RegionCheck
+from adnflex.study import Profiles, read_series
 from adnflex.workflows.dispatch_study import Study, read_study, settings
 from adnflex.workflows.region_tables import (
     PeriodTables,
@@ -134,7 +134,7 @@ def pq_region(
     facts = settings(net, {"hours_per_period": hours_per_period})
     coupling = coupling_of(net, pcc)
     job = _Job(
-        coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], float(facts["start_hour"])
+        coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"]
     )
     effort = Effort(directions=int(directions), seconds=float(time_limit), seed=int(seed))
     title = name or (net.get("name") or "") or "net"
@@ -207,7 +207,7 @@ class _Job:
     pcc: tuple[str, int] | None
     vm_limits: tuple[float, float] | None
     hours: float | None
-    start_hour: float
+    start_hour: float | None
 
     def read(self, t: int) -> tuple[Study, list[Device], GridConnection]:
         """Read one period: its study, its devices as they are free in it, the source asked for."""
@@ -215,7 +215,7 @@ class _Job:
             _vehicles_at_rest(self.net),
             profiles=self.profiles,
             periods=[t],
-            hours_per_period=self.hours if self.hours is not None else self._step(),
+            hours_per_period=self._hours(),
             start_hour=self.start_hour,
             vm_limits=self.vm_limits,
             prices=False,
@@ -224,17 +224,17 @@ class _Job:
         devices = [without_prices(of_one_period(d, hours) if isinstance(d, Storage) else d) for d in study.devices]
         return study, devices, _source(devices, self.pcc)
 
-    def _step(self) -> float | None:
-        """Length of a period by the profiles; one of unknown length is refused where a storage needs it."""
-        series = read_series(self.net, self.profiles, [0])
+    def _hours(self) -> float | None:
+        """Length of a period as it was given; an unknown one is refused where a storage needs it."""
+        stamps = read_series(self.net, self.profiles, [0]).stamps
         storages = self.net.storage
         needs = len(storages) and "controllable" in storages.columns and bool(storages["controllable"].eq(True).any())
-        if series.step_hours is None and needs:
+        if self.hours is None and needs and (stamps is None or len(stamps) < 2):
             raise InputError(
                 "hours_per_period is not given and the profiles have no time column; a storage's power depends on how "
                 "long a period is, so give it, e.g. 1.0 or 0.25."
             )
-        return series.step_hours
+        return self.hours
 
 
 def _vehicles_at_rest(net: pandapowerNet) -> pandapowerNet:
@@ -383,7 +383,7 @@ def _again(
     for (table, column, i), value in row.items():
         given.setdefault((str(table), str(column)), {})[int(i)] = float(value)
     profiles = {key: pd.DataFrame(values, index=[0]) for key, values in given.items()}
-    return _Job(net, profiles, pcc, region.vm_limits, region.hours_per_period, 0.0).read(0)
+    return _Job(net, profiles, pcc, region.vm_limits, region.hours_per_period, None).read(0)
 
 
 def _unserved(net: pandapowerNet, study: Study, setpoints: pd.DataFrame) -> pd.DataFrame:

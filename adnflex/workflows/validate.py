@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import overload
 
@@ -32,6 +33,7 @@ from adnflex.results import (
     RollingRun,
 )
 from adnflex.rolling.check import check_run
+from adnflex.study import TimeAxis
 from adnflex.workflows.dispatch_study import Study, read_again
 from adnflex.workflows.region import validate_region
 from adnflex.workflows.validate_flexibility import validate_flexibility
@@ -121,9 +123,7 @@ def validate(
         net,
         plan.inputs,
         plan.scenarios["probability"].to_numpy(),
-        plan.periods,
-        hours_per_period=plan.hours_per_period,
-        start_hour=plan.start_hour,
+        _axis(plan),
         vm_limits=plan.vm_limits,
         switches=plan.switches,
     )
@@ -145,6 +145,14 @@ def validate(
         voltage_limits(net, plan.vm_limits),
         _loading_limits(net),
     )
+
+
+def _axis(plan: DispatchPlan) -> TimeAxis:
+    """Return the periods that a plan was made for."""
+    counted = TimeAxis.counted(plan.periods, plan.hours_per_period, plan.start_hour)
+    if not len(plan.times):
+        return counted
+    return replace(counted, clock=tuple(plan.times["clock_hour"]), begins=tuple(plan.times["begins"]))
 
 
 Written = Callable[[Device, str], FloatArray]

@@ -24,6 +24,7 @@ from adnflex.powerflow.check_flexibility import AcState, measure_states, worst_l
 from adnflex.problems.flexibility import BoxProblem
 from adnflex.problems.flexibility_vertices import missing_at_ends
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.study import TimeAxis
 from adnflex.workflows.dispatch_study import Study, read_again
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, study_of
 from adnflex.workflows.flexible_positions import with_positions
@@ -124,9 +125,11 @@ def _study(flex: Flexibility, coupling: Coupling) -> Study:
         coupling.net,
         flex.inputs,
         np.ones(1),
-        [int(t) for t in flex.box.index],
-        hours_per_period=flex.hours_per_period,
-        start_hour=flex.start_hour + float(flex.box.index[0]) * flex.hours_per_period,
+        TimeAxis.counted(
+            flex.box.index.tolist(),
+            flex.hours_per_period,
+            flex.start_hour + float(flex.box.index[0]) * flex.hours_per_period,
+        ),
         vm_limits=flex.vm_limits,
         switches=flex.switches,
         prices=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +30,9 @@ class Clock:
         The periods, in order.
     start, step : float
         Clock hour at which the first period begins, and the length of a period [h].
+    shifts : tuple of float
+        Hours that the clock on the wall is ahead of one that runs through, by period: 1 after the beginning of summer
+        time. Empty: it is not changed.
 
     Examples
     --------
@@ -43,11 +46,16 @@ class Clock:
     periods: tuple[int, ...]
     start: float
     step: float
+    shifts: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, plan: DispatchPlan) -> Clock:
         """Return the time axis of a plan."""
-        return cls(tuple(plan.periods), float(plan.start_hour), float(plan.hours_per_period))
+        through = cls(tuple(plan.periods), float(plan.start_hour), float(plan.hours_per_period))
+        if not len(plan.times):
+            return through
+        ahead = (plan.times["clock_hour"].to_numpy() - through.edges[:-1] + 12) % _DAY - 12
+        return replace(through, shifts=tuple(float(a) for a in ahead)) if np.abs(ahead).max() > 1e-6 else through
 
     @property
     def edges(self) -> Floats:
@@ -124,6 +132,8 @@ class Clock:
 
     def _between(self, first: int, last: int) -> str:
         begin, end = self.edges[first], self.edges[last]
+        if self.shifts:
+            begin, end = begin + self.shifts[first], end + self.shifts[last - 1]
         day = int((begin + 1e-9) // _DAY)
         return (f"day {day + 1}, " if day else "") + f"{_hour(begin)}–{_hour(end, closes=True)}"
 

@@ -1,0 +1,333 @@
+"""Time series of a net's elements: SimBench's relative profiles, or absolute values from the caller."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.errors import InputError
+from adnflex.grid.checks import shorten
+from adnflex.grid.model import FloatArray
+from adnflex.study.axis import agreed, step_faults
+from adnflex.study.controllers import controller_profiles
+from adnflex.study.stamps import Stamps, read_stamps
+
+__all__ = ["COLUMNS", "Profiles", "Series", "read_series"]
+
+# What may vary in time: the key in net.profiles and the ending of the profile's column.
+COLUMNS: dict[tuple[str, str], tuple[str, str]] = {
+    ("load", "p_mw"): ("load", "_pload"),
+    ("load", "q_mvar"): ("load", "_qload"),
+    ("sgen", "p_mw"): ("renewables", ""),
+    ("sgen", "q_mvar"): ("renewables", "_q"),
+    ("storage", "p_mw"): ("storage", ""),
+    ("storage", "q_mvar"): ("storage", "_q"),
+    ("ext_grid", "price_per_mwh"): ("ext_grid", "_price"),
+    ("ext_grid", "sell_price_per_mwh"): ("ext_grid", "_sell_price"),
+    ("ext_grid", "co2_kg_per_mwh"): ("ext_grid", "_co2"),
+}
+# Columns that may have no profile even where their element has one.
+_OPTIONAL = {"q_mvar", "price_per_mwh", "sell_price_per_mwh", "co2_kg_per_mwh"}
+
+# More periods than this in one optimisation are an oversight: a year of quarter-hours is 35,136.
+_MOST_PERIODS = 2000
+
+Profiles = Mapping[tuple[str, str], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values of every element that has any, over the chosen periods.
+
+    Attributes
+    ----------
+    periods : tuple of int
+        Rows of the time index.
+    values : dict of (str, str) to (T, E) array
+        By table and column; elements in the order of the net's table; before `scaling`.
+    stamps : Stamps or None
+        Times of all rows, also of those that were not chosen; None where no series has any.
+    notes : tuple of str
+        What the reader has to know.
+    """
+
+    periods: tuple[int, ...]
+    values: dict[tuple[str, str], FloatArray]
+    stamps: Stamps | None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.periods)
+
+
+def read_series(net: pandapowerNet, profiles: Profiles | None = None, periods: Iterable[int] | None = None) -> Series:
+    """Read the values of all elements over time.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is only read.
+    profiles : mapping, optional
+        ``{(table, column): DataFrame}`` with absolute values, one column an element; instead of ``net.profiles`` and of
+        the controllers with profiles that the net holds.
+    periods : iterable of int, optional
+        Rows to take; by default all.  Without any profile there is one period, the net as it is.
+
+    Raises
+    ------
+    InputError
+        With every fault found.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> series = read_series(pn.case33bw())
+    >>> len(series), series.values["load", "p_mw"].shape
+    (1, (1, 32))
+    """
+    faults: list[str] = []
+    driven, notes = controller_profiles(net, COLUMNS, ignored=profiles is not None, faults=faults)
+    if profiles is not None:
+        raw = _absolute(net, profiles, "profiles", faults)
+    else:
+        raw = _relative(net, faults)
+        raw.add(_absolute(net, driven, "controllers", faults), faults)
+    lengths = set(raw.lengths.values())
+    if len(lengths) > 1:
+        faults.append(f"profiles have different lengths: {raw.lengths}; give all of them the same periods.")
+    rows = _rows(max(lengths, default=1), periods, faults)
+    stamps = agreed(raw.stamps, faults)
+    found = raw.values
+    if stamps is not None and not faults:
+        name = next(name for name, s in raw.stamps.items() if s is not None)
+        stamps, odd, more = step_faults(name, stamps, rows)
+        faults += odd
+        notes += more
+    if faults:
+        raise InputError(faults)
+    values = {}
+    for (table, column), (of_element, matrix) in found.items():
+        base = _static(net, table, column)
+        full = np.tile(base, (len(rows), 1))
+        if of_element:
+            full[:, of_element] = matrix[rows]
+        values[table, column] = full
+    return Series(tuple(rows), values, stamps, tuple(notes))
+
+
+def _static(net: pandapowerNet, table: str, column: str) -> FloatArray:
+    rows = net[table]
+    if column not in rows.columns:
+        return np.full(len(rows), np.nan)
+    return np.array(pd.to_numeric(rows[column], errors="coerce"), dtype=float)
+
+
+@dataclass
+class _Raw:
+    """What was found, before rows are chosen.
+
+    Attributes
+    ----------
+    values : dict of (str, str) to (list of int, (N, K) array)
+        Places of the elements in their table that have a series, and the series.
+    lengths : dict of str to int
+        Rows, by the name of a series.
+    stamps : dict of str to Stamps or None
+        Times, by the name of a series.
+    """
+
+    values: dict[tuple[str, str], tuple[list[int], FloatArray]]
+    lengths: dict[str, int] = field(default_factory=dict)
+    stamps: dict[str, Stamps | None] = field(default_factory=dict)
+
+    def add(self, other: _Raw, faults: list[str]) -> None:
+        """Put another source beside; an element may have one series of a column."""
+        for key, (places, matrix) in other.values.items():
+            mine, values = self.values[key]
+            twice = sorted(set(mine) & set(places))
+            if twice:
+                faults.append(
+                    f"{key[0]}.{key[1]} has a profile in net.profiles and a controller in rows {shorten(twice)}; keep "
+                    "one."
+                )
+            elif places:
+                both = [values, matrix] if mine and len(values) == len(matrix) else [matrix]
+                self.values[key] = ([*mine, *places] if mine else places, np.column_stack(both))
+        self.lengths |= other.lengths
+        self.stamps |= other.stamps
+
+
+def _times_of(name: str, frame: pd.DataFrame, faults: list[str]) -> Stamps | None:
+    """Read the times of a series: its column ``time``, else its index; labels that are no times have to be in order."""
+    labels: Any = frame["time"] if "time" in frame.columns else frame.index
+    try:
+        stamps = read_stamps(labels)
+    except ValueError as error:
+        faults.append(f"{name}: times: {error}.")
+        return None
+    if stamps is None and "time" in frame.columns:
+        faults.append(f"{name}: column time holds '{labels.iloc[0]}', which is no time; write e.g. 2024-05-29 00:15.")
+    elif stamps is None and pd.api.types.is_integer_dtype(frame.index):
+        jumps = np.flatnonzero(np.diff(frame.index.to_numpy()) != 1)
+        if len(jumps):
+            a, b = frame.index[jumps[0]], frame.index[jumps[0] + 1]
+            faults.append(
+                f"{name}: rows are numbered {a} and then {b}; give every row, or number them anew "
+                "(reset_index(drop=True)) if they follow one another."
+            )
+    return stamps
+
+
+def _numbers_of(name: str, column: Any, values: pd.Series, faults: list[str]) -> FloatArray:
+    """Floats of one column; text is refused with its row, a gap is left to be told with its element."""
+    if values.dtype.kind in "iuf" or isinstance(values.dtype, pd.Int64Dtype | pd.Float64Dtype):
+        return np.array(values.to_numpy(dtype=float, na_value=np.nan))
+    odd = [k for k, v in enumerate(values) if not _is_number(v)]
+    if odd:
+        row = odd[0]
+        faults.append(f"{name}, column {column}, row {row}: {values.iloc[row]!r} is no number; write e.g. 0.25.")
+        return np.zeros(len(values))
+    return np.array(values.to_numpy(dtype=float, na_value=np.nan))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a cell is a number, or a gap that is told with its element."""
+    return value is None or value is pd.NA or (isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_))
+
+
+def _relative(net: pandapowerNet, faults: list[str]) -> _Raw:
+    """Values of ``net.profiles`` times those of the elements that name them."""
+    shipped: Any = net.get("profiles")
+    shipped = shipped if isinstance(shipped, dict) else {}
+    frames = {k: v for k, v in shipped.items() if isinstance(v, pd.DataFrame) and len(v)}
+    raw = _Raw({})
+    for (table, column), (key, ending) in COLUMNS.items():
+        rows = net[table]
+        base = _static(net, table, column)
+        picked: list[int] = []
+        parts: list[FloatArray] = []
+        missing: dict[str, list[int]] = {}
+        name = f"net.profiles['{key}']"
+        names = rows["profile"] if "profile" in rows.columns and key in frames else [None] * len(rows)
+        for place, (index, profile) in enumerate(zip(rows.index, names, strict=True)):
+            if not isinstance(profile, str) or not profile:
+                continue
+            title = f"{profile}{ending}"
+            if title not in frames[key].columns:
+                if column not in _OPTIONAL:
+                    missing.setdefault(title, []).append(int(index))
+                continue
+            picked.append(place)
+            parts.append(base[place] * _numbers_of(name, title, frames[key][title], faults))
+        faults += [
+            f"{table} {shorten(who)}: profile column '{title}' is not in {name}; add it or correct {table}.profile."
+            for title, who in missing.items()
+        ]
+        if picked:
+            if name not in raw.lengths:
+                raw.lengths[name] = len(frames[key])
+                raw.stamps[name] = _times_of(name, frames[key], faults)
+            _require_numbers(parts, rows.index[picked], table, column, faults)
+        raw.values[table, column] = (picked, np.column_stack(parts) if parts else np.zeros((0, 0)))
+    faults += _unknown_tariffs(net, frames)
+    return raw
+
+
+def _unknown_tariffs(net: pandapowerNet, frames: dict[str, pd.DataFrame]) -> list[str]:
+    """External grids that name a profile of which nothing is there."""
+    if "profile" not in net.ext_grid.columns:
+        return []
+    known = frames["ext_grid"].columns if "ext_grid" in frames else []
+    return [
+        f"ext_grid {i}: no column of its profile '{name}' (such as '{name}_price') is in net.profiles['ext_grid']; "
+        "add it or correct ext_grid.profile."
+        for i, name in net.ext_grid["profile"].items()
+        if isinstance(name, str) and name and not any(f"{name}{end}" in known for end in _TARIFF)
+    ]
+
+
+_TARIFF = ("_price", "_sell_price", "_co2")
+
+
+def _absolute(net: pandapowerNet, profiles: Profiles, source: str, faults: list[str]) -> _Raw:
+    """Values that the caller gives, in MW, Mvar or money."""
+    raw = _Raw({key: ([], np.zeros((0, 0))) for key in COLUMNS})
+    for key, frame in _mapping(profiles, faults).items():
+        name = f"{source}[{key!r}]"
+        if key not in COLUMNS:
+            faults.append(f"{name}: is not one of {shorten(map(str, COLUMNS), 9)}; use one of these keys.")
+            continue
+        if not isinstance(frame, pd.DataFrame):
+            faults.append(f"{name}: is a {type(frame).__name__}; give a DataFrame, one column an element index.")
+            continue
+        table = net[key[0]]
+        elements = frame.columns.drop("time", errors="ignore")
+        twice = elements[elements.duplicated()]
+        if len(twice):
+            faults.append(f"{name}: column {shorten(twice)} stands there twice; keep one.")
+            continue
+        unknown = [c for c in elements if isinstance(c, bool) or c not in table.index]
+        if unknown:
+            faults.append(f"{name}: columns {shorten(unknown)} are no index of net.{key[0]}; name columns by index.")
+            continue
+        if not len(frame):
+            faults.append(f"{name}: has no rows; give one row a period.")
+            continue
+        places = [int(table.index.get_loc(c)) for c in elements]
+        columns = [_numbers_of(name, c, frame[c], faults) for c in elements]
+        _require_numbers(columns, elements, *key, faults)
+        raw.values[key] = (places, np.column_stack(columns) if columns else np.zeros((len(frame), 0)))
+        raw.lengths[name] = len(frame)
+        raw.stamps[name] = _times_of(name, frame, faults)
+    return raw
+
+
+def _mapping(profiles: Any, faults: list[str]) -> Profiles:
+    if isinstance(profiles, Mapping):
+        return profiles
+    faults.append(
+        f"profiles is a {type(profiles).__name__}; give a dict such as {{('load', 'p_mw'): DataFrame}}, one column an "
+        "element index."
+    )
+    return {}
+
+
+def _require_numbers(
+    parts: list[FloatArray], elements: Iterable[Any], table: str, column: str, faults: list[str]
+) -> None:
+    for element, part in zip(elements, parts, strict=True):
+        bad = np.flatnonzero(~np.isfinite(part))
+        if len(bad):
+            faults.append(
+                f"{table} {element}: {column} is not a number in period {shorten(bad.tolist(), 3)}; fill the gap in "
+                "its profile (or the element's own value)."
+            )
+
+
+def _rows(length: int, periods: Iterable[int] | None, faults: list[str]) -> list[int]:
+    if periods is None:
+        if length > _MOST_PERIODS:
+            faults.append(
+                f"the profiles have {length} periods, more than {_MOST_PERIODS}; choose some, e.g. periods=range(96)."
+            )
+            return [0]
+        return list(range(length))
+    rows = [int(t) for t in periods]
+    outside = [t for t in rows if not 0 <= t < length]
+    if outside:
+        faults.append(f"periods {shorten(outside)} are outside the profiles, which have rows 0 to {length - 1}.")
+        return [0]
+    if not rows or len(set(rows)) < len(rows):
+        faults.append("periods are empty or name a row twice; give each row once.")
+        return [0]
+    if any(b <= a for a, b in pairwise(rows)):
+        faults.append("periods are not in increasing order; sort them.")
+        return [0]
+    return rows
