@@ -199,7 +199,9 @@ def _numbers_of(name: str, column: Any, values: pd.Series, faults: list[str]) ->
 
 def _is_number(value: Any) -> bool:
     """Whether a cell is a number, or a gap that is told with its element."""
-    return value is None or value is pd.NA or (isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_))
+    if value is None or value is pd.NA:
+        return True
+    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
 
 
 def _relative(net: pandapowerNet, faults: list[str]) -> _Raw:
