@@ -101,7 +101,6 @@ def test_prices(shipped):
     assert net.dispatch == {
         "currency": "EUR",
         "hours_per_period": 0.25,
-        "start_hour": 0.0,
         "loss_cost_per_mwh": 0.0,
         "carbon_price_per_kg": 0.0,
     }

@@ -237,14 +237,20 @@ def test_profiles_from_csv_and_json_replace_those_of_the_net(capsys, net_file, t
     told = run(
         capsys, "dispatch", net_file, "--profiles", f"load.p_mw={p}", f"sgen.p_mw={sun}", "--plan", plan_file, "--quiet"
     )
+    # net.dispatch says another length of a period than the times of the file
+    assert told.code == cli.EXIT_INPUT
+    assert "hours_per_period is 1, but the times of the profiles are 0.25 h apart" in told.err
+    quarter = ("--quiet", "--hours-per-period", "0.25")
+    told = run(
+        capsys, "dispatch", net_file, "--profiles", f"load.p_mw={p}", f"sgen.p_mw={sun}", "--plan", plan_file, *quarter
+    )
     assert told.code == cli.EXIT_OK, told.err
     made = adnflex.DispatchPlan.load(plan_file)
     assert made.inputs["load", "p_mw", 0].tolist() == [1.0, 1.2]
     assert made.inputs["sgen", "p_mw", 0].tolist() == [0.3, 0.4]
-    # net.dispatch has its own length of a period, which comes before that of the file
-    assert made.hours_per_period == 1.0
+    assert made.hours_per_period == 0.25
     again = run(
-        capsys, "dispatch", net_file, "--profiles", f"load.p_mw={p}", "--profiles", f"sgen.p_mw={sun}", "--quiet"
+        capsys, "dispatch", net_file, "--profiles", f"load.p_mw={p}", "--profiles", f"sgen.p_mw={sun}", *quarter
     )
     assert again.code == cli.EXIT_OK
 
@@ -256,9 +262,9 @@ def test_times_give_the_step(tmp_path):
     frame = read_profiles([(key, path)])[key]
     assert frame.columns.tolist() == [3]
     assert frame[3].tolist() == [1.0, 2.0, 3.0]
-    assert set(np.diff(frame.index)) == {np.timedelta64(15, "m")}
+    assert frame.index.tolist() == [f"29.05.2024 00:{m:02d}" for m in (0, 15, 30)]
     path.write_text("time,3\n2024-03-05 00:00,1\n2024-03-05 01:00,2\n", encoding="utf-8")
-    assert read_profiles([(key, path)])[key].index[0] == pd.Timestamp(2024, 3, 5)
+    assert read_profiles([(key, path)])[key].index[0] == "2024-03-05 00:00"
     assert read_profiles([]) is None
 
 
@@ -273,7 +279,8 @@ def test_times_give_the_step(tmp_path):
         ("x.csv", "0,1\n1,\n", "column 1, row 1: '' is no number; write e.g. 0.25."),
         ("x.csv", "0\n" + "x\n" * 9, "... and 4 more of these."),
         ("x.csv", "time,0\nlate,2\n", "column time, row 1: 'late' is no time"),
-        ("x.csv", "time,0\n2024-01-01 00:00,1\n2024-01-01 01:00,1\n2024-01-01 03:00,1\n", "its steps differ"),
+        ("x.csv", "time,0\n2024-01-01 00:00,1\n2024-01-01 01:00,1\n2024-01-01 03:00,1\n",
+         "column time: steps differ, 1 h in most rows and 2 h from 2024-01-01 01:00 (row 1)"),
         ("x.json", "{", "this is no JSON (line 1"),
         ("x.json", "[1, 2]", "this is no table; write"),
         ("x.json", '{"0": [1], "1": [1, 2]}', "the lists have lengths {'0': 1, '1': 2}; give one value a period"),

@@ -14,6 +14,7 @@ import pandas as pd
 
 from adnflex.errors import InputError
 from adnflex.study import COLUMNS, Profiles
+from adnflex.study.axis import step_faults
 from adnflex.study.stamps import read_stamps
 
 __all__ = ["profile_word", "read_profiles"]
@@ -165,12 +166,15 @@ def _number(cell: Any) -> float:
 
 
 def _times(column: list[Any]) -> pd.Index:
-    """Return times as they stand in the file, known to be times; steps are looked at where rows are chosen."""
+    """Return times as they stand in the file, known to be times of one step."""
     texts = pd.Index([str(cell).strip() for cell in column], dtype=object)
     try:
-        stamps = read_stamps(texts)
+        stamps = read_stamps(texts, first=1)
     except ValueError as error:
         raise InputError(f"column time, {error}.") from error
     if stamps is None:
-        raise InputError(f"column time, row 0: '{texts[0]}' is no time; write e.g. 2024-05-29 00:15.")
+        raise InputError(f"column time, row 1: '{texts[0]}' is no time; write e.g. 2024-05-29 00:15.")
+    _, faults, _ = step_faults("column time", stamps, range(len(texts)))
+    if faults:
+        raise InputError(faults)
     return texts

@@ -137,7 +137,8 @@ def _irregular(name: str, stamps: Stamps, span: slice) -> str:
     steps = stamps.steps()[span.start : span.stop - 1]
     if not len(steps):
         return ""
-    usual = float(np.median(steps))
+    values, counts = np.unique(np.round(steps, 9), return_counts=True)
+    usual = float(values[np.argmax(counts)])
     backward = np.flatnonzero(steps <= 0)
     odd = backward if len(backward) else np.flatnonzero(np.abs(steps - usual) > _SAME)
     if not len(odd):

@@ -90,7 +90,7 @@ def _minutes(time: np.datetime64) -> str:
     return text.removesuffix(":00")
 
 
-def read_stamps(values: Any) -> Stamps | None:
+def read_stamps(values: Any, first: int = 0) -> Stamps | None:
     """Read times; None where the labels are no times at all (numbers, names).
 
     Parameters
@@ -98,6 +98,8 @@ def read_stamps(values: Any) -> Stamps | None:
     values : pandas.Index, pandas.Series or sequence
         Times with a zone, with UTC offsets (also different ones, as over the end of summer time) or without; as text
         ISO 8601 or with the day first; durations.
+    first : int
+        Number of the first row in what is said of faults.
 
     Raises
     ------
@@ -118,27 +120,27 @@ def read_stamps(values: Any) -> Stamps | None:
     if isinstance(index, pd.TimedeltaIndex):
         return Stamps(np.datetime64(0, "s") + index.to_numpy(), None, False)
     if isinstance(index, pd.DatetimeIndex):
-        return _of_index(index)
+        return _of_index(index, first)
     if not len(index) or not all(isinstance(v, str | datetime.date) or v is pd.NaT for v in index):
         return None
-    return _of_texts(pd.Series([_text(v) for v in index], dtype=object))
+    return _of_texts(pd.Series([_text(v) for v in index], dtype=object), first)
 
 
 def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else value.isoformat()
 
 
-def _of_index(index: pd.DatetimeIndex) -> Stamps:
+def _of_index(index: pd.DatetimeIndex, first: int) -> Stamps:
     missing = np.flatnonzero(index.isna())
     if len(missing):
-        raise ValueError(f"row {missing[0]} has no time")
+        raise ValueError(f"row {missing[0] + first} has no time")
     wall = index.tz_localize(None).to_numpy()
     if index.tz is None:
         return Stamps(wall, wall, False)
     return Stamps(index.tz_convert("UTC").tz_localize(None).to_numpy(), wall, True)
 
 
-def _of_texts(texts: pd.Series) -> Stamps | None:
+def _of_texts(texts: pd.Series, first: int) -> Stamps | None:
     if not texts.str.contains(r"[-./:]", regex=True).any():
         return None  # names or numbers
     offsets = texts.str.contains(_OFFSET, regex=True) & texts.str.contains(":", regex=False)
@@ -148,11 +150,12 @@ def _of_texts(texts: pd.Series) -> Stamps | None:
         return None
     if wall.isna().any():
         row = int(np.flatnonzero(wall.isna())[0])
-        raise ValueError(f"row {row}: '{texts[row]}' is no time; write e.g. 2024-05-29 00:15")
+        raise ValueError(f"row {row + first}: '{texts[row]}' is no time; write e.g. 2024-05-29 00:15")
     if offsets.any() != offsets.all():
         one, other = int(np.flatnonzero(offsets)[0]), int(np.flatnonzero(~offsets)[0])
         raise ValueError(
-            f"row {one} ('{texts[one]}') has a UTC offset and row {other} ('{texts[other]}') has none; give all or none"
+            f"row {one + first} ('{texts[one]}') has a UTC offset and row {other + first} ('{texts[other]}') has "
+            "none; give all or none"
         )
     if not offsets.any():
         return Stamps(wall.to_numpy(), wall.to_numpy(), False)
