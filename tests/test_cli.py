@@ -128,7 +128,7 @@ def test_the_options_reach_the_library(capsys, monkeypatch):
 
     monkeypatch.setattr(adnflex, "reconfigure", take)
     words = "--objective losses=1,voltage=0.1 --switching-cost 0.002 --vm-limits 0.9 1.1"
-    words += " --switchable-lines 1,2,5-7 --switchable-switches 3,4 --gap 0.01 --time-limit 7"
+    words += " --switchable-lines 1,2,5-7 --switchable-switches 3,4 --locked-lines 30,31 --gap 0.01 --time-limit 7"
     words += " --solver clarabel --workers 2 --seed 5"
     run(capsys, "reconfigure", "case33bw", *words.split())
     del seen["progress"]
@@ -137,6 +137,7 @@ def test_the_options_reach_the_library(capsys, monkeypatch):
         "vm_limits": (0.9, 1.1),
         "switchable_lines": [1, 2, 5, 6, 7],
         "switchable_switches": [3, 4],
+        "locked_lines": [30, 31],
         "switching_cost": 0.002,
         "gap": 0.01,
         "time_limit": 7.0,

@@ -162,7 +162,8 @@ def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
     seen = take_options(monkeypatch)
     words = "--periods 1:4 --hours-per-period 0.25 --start-hour 6.5 --loss-cost 50 --carbon-price 0.05"
     words += " --carbon-budget 1234 --objective carbon --vm-limits 0.94 1.06 --switching 2 --switchable-lines 0,1"
-    words += " --switchable-switches 3,4 --max-operations 6 --switching-cost 20 --gap 0.01 --time-limit 7"
+    words += " --switchable-switches 3,4 --locked-lines 30,31 --max-operations 6 --switching-cost 20"
+    words += " --gap 0.01 --time-limit 7"
     words += " --solver scip --exact --study sun"
     told = run(capsys, "dispatch", net_file, *words.split())
     assert told.err == "adnflex: stop here.\n"
@@ -182,6 +183,7 @@ def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
         "switching": 2.0,
         "switchable_lines": [0, 1],
         "switchable_switches": [3, 4],
+        "locked_lines": [30, 31],
         "switching_cost": 20.0,
         "max_operations": 6,
         "exact": True,

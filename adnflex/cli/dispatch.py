@@ -168,6 +168,7 @@ def _require_sense(args: argparse.Namespace) -> None:
         given = {
             "--switchable-lines": args.switchable_lines is not None,
             "--switchable-switches": bool(args.switchable_switches),
+            "--locked-lines": bool(args.locked_lines),
             "--max-operations": args.max_operations is not None,
             "--switching-cost": args.switching_cost > 0,
         }
@@ -238,6 +239,7 @@ def _solve(
             switching=args.switching,
             switchable_lines=args.switchable_lines,
             switchable_switches=args.switchable_switches,
+            locked_lines=args.locked_lines,
             switching_cost=args.switching_cost,
             max_operations=args.max_operations,
             exact=args.exact,

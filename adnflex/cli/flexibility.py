@@ -176,6 +176,7 @@ def _require_sense(args: argparse.Namespace) -> None:
         given = {
             "--switchable-lines": args.switchable_lines is not None,
             "--switchable-switches": bool(args.switchable_switches),
+            "--locked-lines": bool(args.locked_lines),
             "--max-operations": args.max_operations is not None,
             "--compare": bool(args.compare),
             "--net": args.net_out is not None,
@@ -229,6 +230,7 @@ def _solve(
             objective="flexibility",
             switchable_lines=args.switchable_lines,
             switchable_switches=args.switchable_switches,
+            locked_lines=args.locked_lines,
             max_operations=args.max_operations,
             compare=dict(args.compare) or None,
             gap=args.gap,

@@ -102,6 +102,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
             vm_limits=None if args.vm_limits is None else (args.vm_limits[0], args.vm_limits[1]),
             switchable_lines=args.switchable_lines,
             switchable_switches=args.switchable_switches,
+            locked_lines=args.locked_lines,
             switching_cost=args.switching_cost,
             gap=args.gap,
             time_limit=args.time_limit,

@@ -63,6 +63,13 @@ def add_switchable(group: argparse._ArgumentGroup) -> None:
         metavar="SWITCHES",
         help="bus-bus and transformer switches that may be operated as well, e.g. 3,4; default: none",
     )
+    group.add_argument(
+        "--locked-lines",
+        type=indices,
+        default=[],
+        metavar="LINES",
+        help="lines that keep their present state, e.g. 3,7-9; default: none",
+    )
 
 
 def objective(text: str) -> str | dict[str, float]:

@@ -27,13 +27,14 @@ def require_same(net: pandapowerNet, expected: str) -> None:
 
 
 def switch_table(grid: Grid, closed: pd.Series | list[bool]) -> pd.DataFrame:
-    """Tabulate the decisions of a grid: state before and after, and what is operated."""
+    """Tabulate the decisions of a grid, before and after, and the open lines that are locked."""
     rows = []
     for branch, after in zip(grid.branches, closed, strict=True):
         d = branch.decision
         if d is None:
             continue
         rows.append(_row(d, bool(after)))
+    rows.extend({**_row(d, after=False), "how": "locked", "locked": True} for d in grid.locked)
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -49,6 +50,7 @@ _COLUMNS = [
     "how",
     "switches",
     "by_service",
+    "locked",
 ]
 
 
@@ -68,6 +70,7 @@ def _row(d: Decision, after: bool) -> dict[str, object]:
         "how": d.how,
         "switches": list(used) if operated and (after or not d.by_service) else [],
         "by_service": d.by_service,
+        "locked": False,
     }
 
 

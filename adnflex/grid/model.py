@@ -189,6 +189,8 @@ class Grid:
         Hash of the electrical content of the net.
     taps : tuple of BranchTaps
         Branches whose ratio is a decision.
+    locked : tuple of Decision
+        Open lines that are no decision: no branches of the grid, but open points of the network.
     """
 
     base_mva: float
@@ -220,6 +222,7 @@ class Grid:
     notes: tuple[str, ...]
     fingerprint: str
     taps: tuple[BranchTaps, ...] = ()
+    locked: tuple[Decision, ...] = ()
 
     def __post_init__(self) -> None:
         for value in vars(self).values():

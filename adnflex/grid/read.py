@@ -19,7 +19,7 @@ from adnflex.grid.options import power_flow_options
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.sound import readable
-from adnflex.grid.switching import decisions, is_ideal_switch
+from adnflex.grid.switching import decisions, is_ideal_switch, locked_open_lines
 from adnflex.grid.taps import with_taps
 
 __all__ = ["read_grid"]
@@ -31,6 +31,7 @@ def read_grid(
     vm_limits: tuple[float, float] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
     need_limits: bool = True,
     tap_trafos: Iterable[int] = (),
 ) -> Grid:
@@ -46,6 +47,8 @@ def read_grid(
         See `adnflex.grid.switching.decisions`.
     switchable_switches : iterable of int, optional
         Bus-bus and transformer switches that may be operated as well.
+    locked_lines : iterable of int, optional
+        Lines that keep their present state.
     tap_trafos : iterable of int
         Transformers whose tap position is a decision (see `Grid.taps`).
     need_limits : bool
@@ -75,7 +78,7 @@ def read_grid(
     """
     net = readable(net)
     limit_faults = check_vm_limits(net, vm_limits) if need_limits or vm_limits is not None else []
-    chosen, choice_faults = decisions(net, switchable_lines, switchable_switches)
+    chosen, choice_faults = decisions(net, switchable_lines, switchable_switches, locked_lines)
     require_sound(net, [*limit_faults, *choice_faults])
     couplers = [d.index for d in chosen if d.element == "switch" and is_ideal_switch(net, d.index)]
     if faults := coupler_faults(net, couplers):
@@ -172,6 +175,7 @@ def _assemble(
         branches=tuple(row.branch for row in rows),
         notes=tuple(notes),
         fingerprint=fingerprint(net),
+        locked=locked_open_lines(net, chosen),
     )
 
 

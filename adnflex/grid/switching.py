@@ -10,13 +10,14 @@ from pandapower import pandapowerNet
 from adnflex.grid.checks import shorten
 from adnflex.grid.model import Decision
 
-__all__ = ["decisions", "is_ideal_switch"]
+__all__ = ["decisions", "is_ideal_switch", "locked_open_lines"]
 
 
 def decisions(
     net: pandapowerNet,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
 ) -> tuple[list[Decision], list[str]]:
     """List the branches that may be switched, and the faults of the caller's choice.
 
@@ -29,6 +30,8 @@ def decisions(
         without switch rows, every line (the out-of-service ones are ties).
     switchable_switches : iterable of int
         Bus-bus and transformer switches that may be operated as well.
+    locked_lines : iterable of int
+        Lines that keep their present state; may be named beside ``"all"`` and None, not beside the same indices.
 
     Returns
     -------
@@ -37,6 +40,9 @@ def decisions(
     """
     line_switches = _branch_switches(net, "l")
     lines, findings = _chosen_lines(net, switchable_lines, line_switches)
+    locked, more = _locked_lines(net, switchable_lines, locked_lines)
+    lines = [i for i in lines if i not in locked]
+    findings.extend(more)
     found = _two_ended(net, "line", ("from_bus", "to_bus"), lines, line_switches)
     switches = list(dict.fromkeys(int(s) for s in switchable_switches))
     unknown = [s for s in switches if s not in net.switch.index]
@@ -92,6 +98,53 @@ def _chosen_lines(
     if unknown:
         findings.append(f"switchable_lines: line {shorten(unknown)} is not in net.line; give existing indices.")
     return [i for i in wanted if i in net.line.index], findings
+
+
+def _locked_lines(
+    net: pandapowerNet, choice: Iterable[int] | str | None, locked_lines: Iterable[int]
+) -> tuple[set[int], list[str]]:
+    """Lines that the caller locks, and the faults: unknown ones, and those that are named as switchable too."""
+    if isinstance(locked_lines, str):
+        return set(), [f"locked_lines is {locked_lines!r}; give line indices."]
+    wanted = list(dict.fromkeys(int(i) for i in locked_lines))
+    unknown = [i for i in wanted if i not in net.line.index]
+    named = set() if choice is None or isinstance(choice, str) else {int(i) for i in choice}
+    both = [i for i in wanted if i in named]
+    findings = []
+    if unknown:
+        findings.append(f"locked_lines: line {shorten(unknown)} is not in net.line; give existing indices.")
+    if both:
+        findings.append(
+            f"locked_lines: line {shorten(both)} is named in switchable_lines as well; leave it out of one of them."
+        )
+    return set(wanted), findings
+
+
+def locked_open_lines(net: pandapowerNet, chosen: Iterable[Decision]) -> tuple[Decision, ...]:
+    """List the open lines that no decision can close: out of service, or one of their switches open.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is only read.
+    chosen : iterable of Decision
+        What may be switched.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> net = pn.case33bw()
+    >>> chosen, _ = decisions(net, locked_lines=[32, 33])
+    >>> [d.index for d in locked_open_lines(net, chosen)]
+    [32, 33]
+    """
+    free = {d.index for d in chosen if d.element == "line"}
+    line_switches = _branch_switches(net, "l")
+    closed = net.switch["closed"].astype(bool)
+    hanging = {int(e) for e in net.switch.loc[(net.switch["et"] == "l") & ~closed, "element"]}
+    dead = set(net.line.index[~net.line["in_service"].astype(bool)].tolist())
+    rest = [int(i) for i in net.line.index if int(i) not in free and (int(i) in hanging or i in dead)]
+    return tuple(_two_ended(net, "line", ("from_bus", "to_bus"), rest, line_switches))
 
 
 class _Switches:

@@ -19,6 +19,10 @@ __all__ = ["ExchangeProblem", "limit_violation", "meshed_start"]
 
 Open = frozenset[int]
 
+# Twice what the AC check forgives: a voltage [pu] and a loading [-] beyond a limit by more are no matter of rounding.
+_CLEAR_PU = 2e-6
+_CLEAR_LOADING = 2e-5
+
 
 class ExchangeProblem:
     """Evaluates topologies of a grid by exact radial power flow.
@@ -51,6 +55,18 @@ class ExchangeProblem:
         if self._last is None or self._last[0] != state:
             self._last = state, self.power_flow.solve(self.closed(state))
         return self._last[1]
+
+    def radial(self, state: Open) -> bool:
+        """Whether a state supplies every node without a loop."""
+        return self.power_flow.adjacency.forest(self.closed(state)) is not None
+
+    def refuted(self, state: Open) -> bool:
+        """Whether a state is shown to be no answer: not radial, or beyond a limit by more than the AC check forgives.
+
+        A radial state whose power flow was not solved is not refuted.
+        """
+        flow = self.flow(state)
+        return not self.radial(state) if flow is None else _clearly_violates(self.grid, flow)
 
     def evaluate(self, state: Open) -> Score | None:
         """Violation of limits and objective, or None where there is no radial solution."""
@@ -113,6 +129,13 @@ def limit_violation(grid: Grid, flow: Flow) -> float:
     total = float(low + high + over)
     # differences below the accuracy of power flow are no violation
     return total if total > 1e-8 else 0.0
+
+
+def _clearly_violates(grid: Grid, flow: Flow) -> bool:
+    vm = np.sqrt(flow.v)
+    volts = max(float(np.max(np.sqrt(grid.v_min) - vm)), float(np.max(vm - np.sqrt(grid.v_max))))
+    over = float(np.max(flow.loadings(grid) - 1, initial=0.0)) if len(grid.ratings.limit) else 0.0
+    return volts > _CLEAR_PU or over > _CLEAR_LOADING
 
 
 def meshed_start(grid: Grid, required: BoolArray) -> Open:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import networkx as nx
@@ -43,9 +44,12 @@ class NodeRelaxation:
     ----------
     problem : Reconfiguration
         The model.
+    lift : callable, optional
+        Raises a bound to the next value that the objective can have; picklable.
     """
 
-    def __init__(self, problem: Reconfiguration) -> None:
+    def __init__(self, problem: Reconfiguration, lift: Callable[[float], float] | None = None) -> None:
+        self.lift = lift
         form = problem.form
         self.column = {int(k): form.column_of(problem.model.z[int(k)]) for k in problem.free}
         chains = [[self.column[k] for k in c.branches if k in self.column] for c in problem.paths]
@@ -78,7 +82,7 @@ class NodeRelaxation:
         if answer.status != "optimal":
             # no proof from this node: its parent's bound stays in force and it is split further
             return Relaxed(-math.inf, None)
-        return Relaxed(answer.bound, answer.x)
+        return Relaxed(answer.bound if self.lift is None else self.lift(answer.bound), answer.x)
 
 
 @dataclasses.dataclass
@@ -109,13 +113,20 @@ class RadialSearch:
         Local search, with what it has seen.
     incumbent : Incumbent
         The best topology, shared with whoever found it.
+    lift : callable, optional
+        See `NodeRelaxation`.
     """
 
     def __init__(
-        self, problem: Reconfiguration, exchange: ExchangeProblem, search: Search, incumbent: Incumbent
+        self,
+        problem: Reconfiguration,
+        exchange: ExchangeProblem,
+        search: Search,
+        incumbent: Incumbent,
+        lift: Callable[[float], float] | None = None,
     ) -> None:
         self.problem, self.exchange, self.search, self.best = problem, exchange, search, incumbent
-        self.relax = NodeRelaxation(problem)
+        self.relax = NodeRelaxation(problem, lift)
         free = {int(k) for k in problem.free}
         self.chains: list[list[int]] = [[k for k in c.branches if k in free] for c in problem.paths]
         inside = {k for chain in self.chains for k in chain}

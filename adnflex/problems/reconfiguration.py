@@ -103,7 +103,9 @@ class Reconfiguration:
         return whole
 
 
-def build_reconfiguration(grid: Grid, objective: Objective, *, strengthen: bool = True) -> Reconfiguration:
+def build_reconfiguration(
+    grid: Grid, objective: Objective, *, strengthen: bool = True, least_operations: int = 0
+) -> Reconfiguration:
     """Declare the model.
 
     Parameters
@@ -114,6 +116,8 @@ def build_reconfiguration(grid: Grid, objective: Objective, *, strengthen: bool 
         What to minimise.
     strengthen : bool
         Add the valid inequalities (chains, direction of flow); without them it is the textbook model.
+    least_operations : int
+        Operations that every admissible state is known to need; only where they are priced.
     """
     required = must_close(grid)
     free = np.flatnonzero(~required)
@@ -137,6 +141,8 @@ def build_reconfiguration(grid: Grid, objective: Objective, *, strengthen: bool 
     if strengthen:
         declare_chain_hull(model, grid, bounds, paths, free.tolist())
         declare_direction_cuts(model, grid, bounds, np.flatnonzero(bounds.in_loop).tolist())
+    if objective.switching and least_operations:
+        model.few_operations = pyo.Constraint(expr=_operations(model, grid, free) >= least_operations)
     model.objective = pyo.Objective(expr=_objective(model, grid, objective, free))
     return Reconfiguration(grid, objective, bounds, required, free, paths, model, compile_model(model))
 
@@ -153,15 +159,19 @@ def _needs_connection(grid: Grid, bounds: Bounds) -> bool:
     return not (bounds.one_way_p[in_loop].all() and bool(np.all(grid.p[touched & inner] > 0)))
 
 
+def _operations(model: pyo.ConcreteModel, grid: Grid, free: NDArray[np.int64]) -> Any:
+    changes = [1 - model.z[k] if grid.closed[k] else model.z[k] for k in free.tolist()]
+    # a bridge that is open now has to be closed whatever is chosen
+    forced = int(np.count_nonzero(~grid.closed)) - int(np.count_nonzero(~grid.closed[free]))
+    return pyo.quicksum(changes) + forced
+
+
 def _objective(model: pyo.ConcreteModel, grid: Grid, objective: Objective, free: NDArray[np.int64]) -> Any:
     terms: list[Any] = []
     if objective.losses:
         terms.append(objective.losses * grid.base_mva * model.loss)
     if objective.switching:
-        changes = [1 - model.z[k] if grid.closed[k] else model.z[k] for k in free.tolist()]
-        # a bridge that is open now has to be closed whatever is chosen
-        forced = int(np.count_nonzero(~grid.closed)) - int(np.count_nonzero(~grid.closed[free]))
-        terms.append(objective.switching * (pyo.quicksum(changes) + forced))
+        terms.append(objective.switching * _operations(model, grid, free))
     if objective.voltage:
         nodes = np.flatnonzero(measured(grid)).tolist()
         model.off = pyo.Var(nodes, bounds=(0, 2))

@@ -10,6 +10,7 @@ from adnflex.reporting.page import Html, Section
 from adnflex.reporting.steps import switching_steps
 from adnflex.reporting.text import branch_label, dash
 from adnflex.results import Check, Plan
+from adnflex.results.switches import decided, is_locked
 
 __all__ = ["switching_section", "violations_section"]
 
@@ -58,7 +59,7 @@ def switching_section(plan: Plan, check: Check | None) -> Section:
         blocks += [page.table(["step", "do", "branch", "between", "in pandapower"], rows), _cautions(steps)]
     rest = plan.switches[~plan.switches["operated"].astype(bool)]
     if len(rest):
-        blocks += [_still_open(rest), _unchanged(plan, rest)]
+        blocks += [_still_open(rest), _unchanged(plan, decided(rest))]
     return Section("switching", "What to switch", _introduction(plan, steps), blocks, "Switching")
 
 
@@ -101,11 +102,12 @@ def _cautions(steps: pd.DataFrame) -> Html:
 
 
 def _still_open(rest: pd.DataFrame) -> Html:
-    """Name what is open in the plan as it was before."""
+    """Name what is open in the plan as it was before, and what of it is locked."""
     rows = rest[~rest["closed_after"].astype(bool)]
     if rows.empty:
         return Html("")
-    names = [branch_label(*row) for row in rows[["element", "index", "name"]].itertuples(index=False)]
+    labels = [branch_label(*row) for row in rows[["element", "index", "name"]].itertuples(index=False)]
+    names = [f"{a}{' (locked)' if locked else ''}" for a, locked in zip(labels, is_locked(rows), strict=True)]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return page.paragraph(f"Open as before: {', '.join(names[:_MOST_NAMED])}{more}.")
 

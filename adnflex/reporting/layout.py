@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from adnflex.reporting.forest import Floats, Ints, grow
 from adnflex.reporting.tree import place
+from adnflex.results.switches import decided
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -93,13 +94,14 @@ def _topology(net: pandapowerNet, switches: pd.DataFrame | None) -> pd.DataFrame
         (str(s.element), int(s.index_)): (bool(s.closed_before), bool(s.closed_after))
         for s in switches.rename(columns={"index": "index_"}).itertuples(index=False)
     }  # fmt: skip
+    free = set() if switches is None else set(zip(*(decided(switches)[c] for c in ("element", "index")), strict=True))
     rows = []
     for element, index, name, ends, closed, in_service, length in _branches(net):
         states = planned.get((element, index))
         if states is None and not in_service:
             continue
         before, after = states or (closed, closed)
-        rows.append((element, index, name, *ends, before, after, states is not None, length))
+        rows.append((element, index, name, *ends, before, after, (element, index) in free, length))
     table = pd.DataFrame(rows, columns=_TOPOLOGY_COLUMNS)
     types = {"index": "int64", "from_bus": "int64", "to_bus": "int64", "length_km": "float64"}
     return table.astype(types | dict.fromkeys(("closed_before", "closed_after", "switchable"), "bool"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from adnflex.results.files import read_plan
+from adnflex.results.switches import open_branches
 from adnflex.results.tables import frame_of, json_of
 from adnflex.results.versions import versions
 
@@ -226,6 +227,11 @@ class DispatchPlan:
         moved = self.devices[self.devices["moves"].fillna(0) > 0] if len(self.devices) else self.devices
         if len(moved):
             lines.append("moves: " + ", ".join(f"{r.kind} {r.table} {r.index_}: {int(r.moves)}" for r in _named(moved)))
+        if len(self.switches):
+            lines.extend(
+                f"open from period {first}: {', '.join(open_branches(rows)) or 'none'}"
+                for first, rows in self.switches.groupby("first_period", sort=True)
+            )
         if not self.tight:
             used = self.recovery["method"].value_counts()
             lines.append(

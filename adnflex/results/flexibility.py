@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from adnflex.errors import InputError
 from adnflex.results.files import read_plan
+from adnflex.results.switches import open_branches, open_lines
 from adnflex.results.tables import frame_of, json_of
 from adnflex.results.versions import versions
 
@@ -216,11 +217,8 @@ class Flexibility:
 
     @property
     def open_lines(self) -> list[int]:
-        """Pandapower indices of the lines that are open, where the topology was a decision."""
-        if not len(self.switches):
-            return []
-        rows = self.switches[(self.switches["element"] == "line") & ~self.switches["closed_after"].astype(bool)]
-        return sorted(int(i) for i in rows["index"])
+        """Pandapower indices of the lines that are open, locked ones too, where the topology was a decision."""
+        return open_lines(self.switches)
 
     @property
     def operations(self) -> int:
@@ -356,9 +354,8 @@ class Flexibility:
             f"with foresight; the AC proof costs {self.tightening_mwh:.4f} MWh",
         ]
         if len(self.switches):
-            closed = self.switches["closed_after"].astype(bool)
-            opened = [f"{e} {i}" for e, i in self.switches.loc[~closed, ["element", "index"]].itertuples(index=False)]
-            lines.append(f"open: {', '.join(opened) or 'none'} ({self.operations} switching operations)")
+            opened = ", ".join(open_branches(self.switches)) or "none"
+            lines.append(f"open: {opened} ({self.operations} switching operations)")
         if len(self.positions):
             moved = self.positions[self.positions["before"] != self.positions["after"]]
             words = [f"{r.table} {r.index_} {r.column} {r.after:g}" for r in _named(moved)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from adnflex.results.files import read_plan
+from adnflex.results.switches import open_branches, open_lines
 from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ class Plan:
     status : str
         ``optimal`` (the gap asked for is reached), ``time_limit`` or ``interrupted``.
     switches : pandas.DataFrame
-        One row a branch that may be switched: ``element`` (``line``, ``trafo``, ``switch``), ``index``,
+        One row a branch that may be switched, and one an open line that is ``locked`` (true: out of service or
+        open at a switch, and no part of the choice): ``element`` (``line``, ``trafo``, ``switch``), ``index``,
         ``name``, ``from_bus``, ``to_bus``, ``closed_before``, ``closed_after``, ``operated``,
-        ``how`` (e.g. ``switch 12`` or ``in_service``).
+        ``how`` (e.g. ``switch 12``, ``in_service`` or ``locked``).
     buses : pandas.DataFrame
         Index: pandapower bus; ``vm_pu`` [pu] of the model (NaN where not supplied).
     branches : pandas.DataFrame
@@ -108,9 +110,8 @@ class Plan:
 
     @property
     def open_lines(self) -> list[int]:
-        """Pandapower indices of the switchable lines that are open in the plan."""
-        rows = self.switches[(self.switches["element"] == "line") & ~self.switches["closed_after"].astype(bool)]
-        return sorted(int(i) for i in rows["index"])
+        """Pandapower indices of the lines that are open in the plan, also those that are locked (see `switches`)."""
+        return open_lines(self.switches)
 
     @property
     def operations(self) -> int:
@@ -132,9 +133,7 @@ class Plan:
             f"losses {self.losses_before_mw * 1e3:.3f} kW -> {self.losses_mw * 1e3:.3f} kW "
             f"with {self.operations} switching operations in {self.seconds:.1f} s",
         ]
-        closed = self.switches["closed_after"].astype(bool)
-        opened = [f"{e} {i}" for e, i in self.switches.loc[~closed, ["element", "index"]].itertuples(index=False)]
-        lines.append("open: " + (", ".join(opened) or "none"))
+        lines.append("open: " + (", ".join(open_branches(self.switches)) or "none"))
         lines.extend(f"note: {n}" for n in self.notes)
         return "\n".join(lines)
 

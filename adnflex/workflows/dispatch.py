@@ -23,7 +23,7 @@ from adnflex.study import Profiles
 from adnflex.workflows.dispatch_prices import price_notes, require_prices
 from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of, times_table
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
-from adnflex.workflows.reconfigure import check_effort, relative_gap
+from adnflex.workflows.reconfigure import check_effort, kept, relative_gap
 from adnflex.workflows.validate import validate
 
 __all__ = ["dispatch"]
@@ -45,6 +45,7 @@ def dispatch(
     switching: str | float = "fixed",
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
     switching_cost: float = 0.0,
     max_operations: int | None = None,
     follow: DispatchPlan | None = None,
@@ -83,7 +84,7 @@ def dispatch(
         Voltage limits of all buses [pu]; by default the net's own.
     switching : str or float
         ``fixed``, ``day`` (one set of switch states) or hours of a block with the same states.
-    switchable_lines, switchable_switches
+    switchable_lines, switchable_switches, locked_lines
         As in `adnflex.reconfigure`, where switching is not fixed.
     switching_cost : float
         Cost of one operation [money].
@@ -127,13 +128,13 @@ def dispatch(
     check_effort(gap, time_limit)
     if objective not in ("cost", "carbon"):
         raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
-    switchable_switches = list(switchable_switches)
+    switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
     if switching == "fixed" and (
-        max_operations is not None or switching_cost or switchable_switches or switchable_lines
+        max_operations is not None or switching_cost or switchable_switches or switchable_lines or locked_lines
     ):
         raise InputError(
-            "max_operations, switching_cost and switchable elements mean nothing while switching is 'fixed'; give "
-            "switching='day' or the hours of a block."
+            "max_operations, switching_cost, switchable and locked elements mean nothing while switching is 'fixed'; "
+            "give switching='day' or the hours of a block."
         )
     given = {
         "hours_per_period": hours_per_period,
@@ -154,6 +155,7 @@ def dispatch(
         topology=switching != "fixed",
         switchable_lines=switchable_lines,
         switchable_switches=switchable_switches,
+        locked_lines=locked_lines,
     )
     topology = spans_of(study.axis, switching, switching_cost, max_operations)
     if topology.spans:

@@ -20,6 +20,7 @@ from adnflex.grid.operating_points import OperatingPoints, operating_points
 from adnflex.grid.topology import present_loops
 from adnflex.problems.dispatch import Pins, Topology
 from adnflex.results import DispatchPlan
+from adnflex.results.switches import decided
 from adnflex.scenarios import ScenarioSet
 from adnflex.study import Profiles, Series, TimeAxis, read_series, time_axis
 
@@ -113,6 +114,7 @@ def read_study(
     topology: bool = False,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
     axis: TimeAxis | None = None,
     prices: bool = True,
 ) -> Study:
@@ -133,6 +135,7 @@ def read_study(
         vm_limits=vm_limits,
         switchable_lines=switchable_lines if topology else [],
         switchable_switches=switchable_switches if topology else (),
+        locked_lines=locked_lines if topology else (),
         tap_trafos=controlled_trafos(inputs),
     )
     if not topology:
@@ -241,6 +244,7 @@ def read_again(
             elements[table, column] = tuple(int(i) for i in part.index.get_level_values("index"))
     static = {("load", "p_mw"): pd.DataFrame(index=range(periods))}
     topology = bool(len(switches))
+    switches = decided(switches)
     lines = switches.loc[switches["element"] == "line", "index"] if topology else []
     others = switches.loc[switches["element"] != "line"] if topology else None
     return read_study(

@@ -258,6 +258,7 @@ def read_flexibility_study(
     topology: bool = False,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
 ) -> FlexibilityStudy:
     """Read a net for a box; all faults at once."""
     _check(wishes)
@@ -273,6 +274,7 @@ def read_flexibility_study(
         topology=topology,
         switchable_lines=switchable_lines,
         switchable_switches=switchable_switches,
+        locked_lines=locked_lines,
         prices=False,
     )
     found = study_of(study, coupling, wishes)

@@ -69,6 +69,7 @@ def reconfigure_for_flexibility(
     vm_limits: tuple[float, float] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
     max_operations: int | None = None,
     weights: ArrayLike | None = None,
     direction: str = "both",
@@ -97,7 +98,7 @@ def reconfigure_for_flexibility(
     net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, weights, direction, required_mw, base_mw,
     reactive_power, final_energy, tie_break, sides, seed, progress, name
         As in `adnflex.flexibility`.
-    switchable_lines, switchable_switches
+    switchable_lines, switchable_switches, locked_lines
         As in `adnflex.reconfigure`.
     max_operations : int, optional
         Largest number of branches whose state changes.
@@ -138,6 +139,7 @@ def reconfigure_for_flexibility(
         topology=True,
         switchable_lines=switchable_lines,
         switchable_switches=switchable_switches,
+        locked_lines=locked_lines,
     )
     grid = study.study.grid
     require_reconfigurable(grid)

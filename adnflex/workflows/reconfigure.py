@@ -6,7 +6,7 @@ import inspect
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Literal, overload
@@ -27,7 +27,7 @@ from adnflex.reporting.layout import drawing_tables
 from adnflex.results import Flexibility, Plan
 from adnflex.study.controllers import controller_notes
 
-__all__ = ["check_effort", "reconfigure", "relative_gap"]
+__all__ = ["check_effort", "kept", "reconfigure", "relative_gap"]
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ def reconfigure(
     vm_limits: tuple[float, float] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
     gap: float = 1e-4,
     time_limit: float = 300.0,
     progress: Callable[[Progress], None] | None = None,
@@ -56,6 +57,7 @@ def reconfigure(
     vm_limits: tuple[float, float] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
     switching_cost: float = 0.0,
     gap: float = 1e-4,
     time_limit: float = 300.0,
@@ -73,6 +75,7 @@ def reconfigure(
     vm_limits: tuple[float, float] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
     switching_cost: float = 0.0,
     gap: float = 1e-4,
     time_limit: float = 300.0,
@@ -101,6 +104,8 @@ def reconfigure(
         switch rows, all of them (the out-of-service ones are ties).
     switchable_switches : iterable of int, optional
         Bus-bus and transformer switches that may be operated as well.
+    locked_lines : iterable of int, optional
+        Lines that keep their present state.
     switching_cost : float
         Cost of one operation, in the unit of the objective (MW for ``losses``).
     gap : float
@@ -152,6 +157,7 @@ def reconfigure(
                 "vm_limits": vm_limits,
                 "switchable_lines": switchable_lines,
                 "switchable_switches": switchable_switches,
+                "locked_lines": locked_lines,
                 "gap": gap,
                 "time_limit": time_limit,
                 "progress": progress,
@@ -167,10 +173,14 @@ def reconfigure(
     check_effort(gap, time_limit, workers)
     if switchable_lines is not None and not isinstance(switchable_lines, str):
         switchable_lines = list(switchable_lines)  # it is read twice
-    switchable_switches = list(switchable_switches)
+    switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
     goal = parse_objective(objective, switching_cost)
     grid = read_grid(
-        net, vm_limits=vm_limits, switchable_lines=switchable_lines, switchable_switches=switchable_switches
+        net,
+        vm_limits=vm_limits,
+        switchable_lines=switchable_lines,
+        switchable_switches=switchable_switches,
+        locked_lines=locked_lines,
     )
     require_reconfigurable(grid)
     answer = solve_reconfiguration(
@@ -191,6 +201,7 @@ def reconfigure(
         "vm_limits": vm_limits,
         "switchable_lines": switchable_lines if isinstance(switchable_lines, str) else _ints(switchable_lines),
         "switchable_switches": _ints(switchable_switches),
+        "locked_lines": _ints(locked_lines),
         "gap": gap,
         "time_limit": time_limit,
         "solver": solver,
@@ -231,6 +242,11 @@ def check_effort(gap: float, time_limit: float, workers: int | None = None) -> N
         raise InputError(faults)
 
 
+def kept(values: Iterable[int]) -> Sequence[int]:
+    """Keep what is read more than once; a text stays a text, so that it can be refused by name."""
+    return values if isinstance(values, str) else list(values)
+
+
 def _ints(values: Iterable[int] | None) -> list[int] | None:
     return None if values is None else [int(v) for v in values]
 
@@ -267,7 +283,7 @@ _TIGHT = 1e-5
 def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
     exact = State(flow.closed, flow.v, flow.p, flow.q, flow.l)
     if answer.relaxed is None:
-        note = "the relaxation gave no point for the chosen topology; the exact branch flow equations are shown."
+        note = "no relaxation was solved for the chosen topology; the exact branch flow equations are shown."
         return _Model(exact, exact, (note,))
     relaxed = answer.relaxed
     invented = float(relaxed.invented_loss(grid).sum())

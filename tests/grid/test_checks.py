@@ -183,6 +183,21 @@ WRONG: dict[str, tuple[Change, dict, type, list[str]]] = {
         InputError,
         ["switchable_lines: line 99 is not in net.line; give existing indices."],
     ),
+    "unknown locked line, and one that is switchable too": (
+        nothing,
+        {"switchable_lines": [1, 2], "locked_lines": [2, 99]},
+        InputError,
+        [
+            "locked_lines: line 99 is not in net.line; give existing indices.",
+            "locked_lines: line 2 is named in switchable_lines as well; leave it out of one of them.",
+        ],
+    ),
+    "word for locked lines": (
+        nothing,
+        {"locked_lines": "all"},
+        InputError,
+        ["locked_lines is 'all'; give line indices."],
+    ),
     "unknown switch": (
         nothing,
         {"switchable_switches": [7]},

@@ -107,6 +107,7 @@ CASES = {
 def solve(key: str, gap: float, time_limit: float) -> common.Record:
     """Solve one case and check it."""
     import adnflex
+    from adnflex.results.switches import decided
     from adnflex.sources import open_net
 
     case = CASES[key]
@@ -131,7 +132,7 @@ def solve(key: str, gap: float, time_limit: float) -> common.Record:
     deviations = check.deviations.set_index("quantity")
     return {
         **facts,
-        "switchable": len(plan.switches),
+        "switchable": len(decided(plan.switches)),
         "open": int((~plan.switches["closed_after"].astype(bool)).sum()),
         "status": plan.status,
         "losses_before_mw": check.losses_before_mw,

@@ -1,0 +1,43 @@
+"""Switch tables (`Plan.switches`): which rows are decisions, which branches are open."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+__all__ = ["decided", "is_locked", "open_branches", "open_lines"]
+
+
+def decided(switches: pd.DataFrame) -> pd.DataFrame:
+    """Rows that are decisions, without the open lines that are locked."""
+    return switches[~is_locked(switches)]
+
+
+def is_locked(switches: pd.DataFrame) -> pd.Series:
+    """Which rows are open lines that no decision can close."""
+    if "locked" not in switches:
+        return pd.Series(False, index=switches.index)
+    return switches["locked"].fillna(False).astype(bool)
+
+
+def open_lines(switches: pd.DataFrame) -> list[int]:
+    """Pandapower indices of the lines that are open, decided or locked.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> from adnflex.grid import read_grid, switch_table
+    >>> grid = read_grid(pn.case33bw(), locked_lines=[36])
+    >>> open_lines(switch_table(grid, grid.closed.tolist()))
+    [32, 33, 34, 35, 36]
+    """
+    if not len(switches):
+        return []
+    rows = switches[(switches["element"] == "line") & ~switches["closed_after"].astype(bool)]
+    return sorted({int(i) for i in rows["index"]})
+
+
+def open_branches(switches: pd.DataFrame) -> list[str]:
+    """Name every open branch, e.g. ``line 7`` or ``line 9 (locked)``."""
+    shut = switches["closed_after"].astype(bool)
+    rows = zip(switches["element"], switches["index"], is_locked(switches), shut, strict=True)
+    return [f"{e} {i}{' (locked)' if locked else ''}" for e, i, locked, closed in rows if not closed]
