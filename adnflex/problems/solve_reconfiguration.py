@@ -101,6 +101,8 @@ class _Reporter:
     def __call__(self, incumbent: float, bound: float, event: str) -> None:
         now = time.monotonic() - self.start
         last = self.rows[-1] if self.rows else None
+        # what was proven once stays proven, whoever reports next
+        bound = bound if last is None else max(bound, last.bound)
         changed = last is None or incumbent < last.incumbent or event != last.event
         if not changed and now - self._told < 0.2:
             return
@@ -197,11 +199,9 @@ def solve_reconfiguration(
 def _solver_name(name: str, outcome: Outcome) -> str:
     if name == "clarabel":
         return f"conic branch and bound (Clarabel), {outcome.nodes} nodes"
-    told = {
-        "highs": "outer approximation (HiGHS, Clarabel)",
-        "few operations": "exchanges of the present state, each by exact power flow",
-    }
-    return told.get(name, name)
+    if name == "few operations":
+        return "exchanges of the present state, each by exact power flow"
+    return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
 
 
 def _local_search(

@@ -77,9 +77,9 @@ def feeder(low: float):
     return net
 
 
-@pytest.mark.parametrize(("low", "fewest"), [(0.90, 0), (0.93, 2)])
+@pytest.mark.parametrize(("low", "fewest"), [(0.90, 0), (0.93, 2), (0.936, 4)])
 def test_small_answers_are_found_and_proven_without_a_model(low, fewest):
-    # lowest voltage of case33bw: 0.9131 pu now; after one exchange 0.9313 pu at best
+    # lowest voltage of case33bw: 0.9131 pu now; 0.9336 pu after one exchange, 0.9373 pu after two
     grid = read_grid(feeder(low))
     answer = solve_reconfiguration(grid, parse_objective("switching"), workers=1)
     assert (answer.bound, answer.status) == (fewest, "optimal")
