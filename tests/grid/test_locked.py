@@ -88,7 +88,14 @@ def test_locked_in_a_dispatch_and_for_flexibility():
     assert f"line {kept[0]} (locked)" in flex.summary()
     assert adnflex.validate(flex, net, trajectories=2).passed
     plan = adnflex.dispatch(
-        net, periods=[10], switching="day", locked_lines=kept, max_operations=2, loss_cost_per_mwh=10.0, time_limit=20
+        net,
+        periods=[10],
+        switching="day",
+        locked_lines=kept,
+        max_operations=2,
+        loss_cost_per_mwh=10.0,
+        time_limit=300,
+        gap=0.02,
     )
     assert f"line {kept[0]} (locked)" in plan.summary()
     assert adnflex.validate(plan, net).passed
