@@ -13,6 +13,7 @@ __all__ = [
     "NotRadial",
     "SolverError",
     "SolverUnavailable",
+    "TimeExpired",
     "UnsupportedElement",
     "ValidationFailed",
 ]
@@ -152,6 +153,10 @@ class SolverUnavailable(AdnflexError):
 
 class SolverError(AdnflexError):
     """A solver ended without a proven status, or its answer failed the residual check."""
+
+
+class TimeExpired(SolverError):
+    """The time was over before there was any answer; nothing is proven, neither an answer nor that there is none."""
 
 
 class ValidationFailed(AdnflexError):

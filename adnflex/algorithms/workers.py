@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -119,8 +120,16 @@ class Workers:
             for ticket, value in self.finished():
                 yield known.pop(ticket), value
 
-    def in_order(self, tasks: Iterable[Any]) -> Iterator[Any]:
-        """Yield the results in the order of the tasks, of which some are worked on ahead."""
+    def in_order(self, tasks: Iterable[Any], left: Callable[[], float] = lambda: math.inf) -> Iterator[Any]:
+        """Yield the results in the order of the tasks, of which some are worked on ahead.
+
+        Parameters
+        ----------
+        tasks : iterable
+            What to do.
+        left : callable
+            Seconds that are left; the results end where they are over.
+        """
         waiting, results = iter(tasks), dict[int, Any]()
         order: list[int] = []
         while True:
@@ -129,9 +138,9 @@ class Workers:
                 if task is _NONE:
                     break
                 order.append(self.start(task))
-            if not order:
+            if not order or left() <= 0:
                 return
-            results.update(self.finished())
+            results.update(self.finished(min(1.0, left())))
             while order and order[0] in results:
                 yield results.pop(order.pop(0))
 

@@ -17,13 +17,15 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+from scipy import sparse
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.devices.resource import Accumulator, Resource
+from adnflex.solvers.conic import linear_form
+from adnflex.solvers.highs import minimise_linear
 
 __all__ = ["Fleet", "read_fleets", "vehicles_of"]
 
@@ -186,17 +188,16 @@ class Fleet(NoDecisions):
             balance[t, column], energy[v, column] = 1.0, hours
         balance[:, len(cells) : len(cells) + periods] = np.eye(periods)
         balance[:, len(cells) + periods :] = -np.eye(periods)
-        bounds = [(0.0, float(self.p_max[v])) for _, v in cells] + [(0.0, None)] * (2 * periods)
+        bounds = [(0.0, float(self.p_max[v])) for _, v in cells] + [(0.0, np.inf)] * (2 * periods)
         cost = np.concatenate([np.zeros(len(cells)), np.ones(2 * periods)])
-        found = linprog(
-            cost,
-            A_ub=np.vstack([energy, -energy]),
-            b_ub=np.concatenate([self.most, -self.need]) + TOLERANCE * hours,
-            A_eq=balance,
-            b_eq=p,
-            bounds=bounds,
-        )
+        slack = TOLERANCE * hours
+        limits = np.concatenate([np.full(count, -np.inf), p]), np.concatenate([self.most + slack, p])
+        low, high = np.array(bounds, dtype=float).T
+        limits[0][:count] = self.need - slack
+        form = linear_form(cost, sparse.csr_matrix(np.vstack([energy, balance])), limits, (low, high))
+        found = minimise_linear(form)
         if found.x is None:
+            # not explained is not shown to be right
             return float("inf"), 0
         off = found.x[len(cells) :].reshape(2, periods).max(axis=0)
         return float(off.max()), int(off.argmax())

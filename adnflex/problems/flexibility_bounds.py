@@ -12,16 +12,22 @@ topologies are refuted by the one or two periods in which they are narrow.
 
 from __future__ import annotations
 
+import logging
 import math
 
-import highspy
 import numpy as np
+from scipy import sparse
 
+from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility import ENERGY, BoxProblem, PeriodRows, build_program
 from adnflex.problems.flexibility_rows import solve_box, solved
+from adnflex.solvers.conic import linear_form
+from adnflex.solvers.highs import LinearSolver
 
 __all__ = ["PeriodBounds"]
+
+log = logging.getLogger(__name__)
 
 
 class PeriodBounds:
@@ -50,7 +56,8 @@ class PeriodBounds:
             for found, rows in ((self.free, problem.device_rows(t)), (self.own, problem.rows(0, t))):
                 solver = _SmallProgram(rows, *(b[t] for b in problem.bounds()))
                 found[t] = [self._side(problem, t, side, solver) for side in range(2)]
-        narrow = np.argsort((self.own - self.free).reshape(-1))
+        # what was not solved has no bound and says nothing of the order
+        narrow = np.argsort(np.nan_to_num(self.own - self.free, nan=0.0, posinf=0.0, neginf=0.0).reshape(-1))
         # the ends in which the topology of the prices is held back most are likely to refute another one
         self.order = [(int(k) // 2, int(k) % 2) for k in narrow]
 
@@ -67,21 +74,31 @@ class PeriodBounds:
         Returns
         -------
         float
-            -inf where a period has no dispatch at all.
+            -inf where it is proven that a period has no dispatch at all; inf where nothing is proven.
         """
-        total = self.constant + float(self.free.sum())
+        worth = self.free.copy() if self.alike else np.full_like(self.free, np.inf)
         solvers: dict[int, _SmallProgram] = {}
+        total = self.constant + float(worth.sum())
         for t, side in self.order:
             if t not in solvers:
                 solvers[t] = _SmallProgram(problem.rows(0, t), *(b[t] for b in problem.bounds()))
-            total += self._side(problem, t, side, solvers[t]) - self.free[t, side]
-            if self.alike and total <= enough:
+            # a program that was not solved has no bound: what holds without a network stays in force
+            worth[t, side] = min(worth[t, side], self._side(problem, t, side, solvers[t]))
+            if worth[t, side] == -math.inf:
+                return -math.inf
+            total = self.constant + float(worth.sum())
+            if total <= enough:
                 break
         return total
 
     def _prices(self, problem: BoxProblem, seconds: float) -> None:
         """Read the prices of the energy limits off the outer program, and put each where it acts."""
-        found = solve_box(problem, [np.zeros(problem.periods), np.ones(problem.periods)], seconds, effort=False)
+        ends = [np.zeros(problem.periods), np.ones(problem.periods)]
+        try:
+            found = solve_box(problem, ends, seconds, effort=False)
+        except SolverError as error:
+            log.info("no prices: %s", error)  # without prices the bounds hold, but are wide
+            return
         if found is None:
             return
         energy = found.program.label[:, 0] == ENERGY
@@ -118,8 +135,13 @@ class PeriodBounds:
 def _devices_only(problem: BoxProblem, seconds: float) -> float:
     """Worth of the box that the devices would have without a network."""
     ends = [np.zeros(problem.periods), np.ones(problem.periods)]
-    found = solved(build_program(problem, ends, effort=False, rows_of=lambda side, t: problem.device_rows(t)), seconds)
-    return math.inf if found is None else -found.program.form.objective(found.x)
+    program = build_program(problem, ends, effort=False, rows_of=lambda side, t: problem.device_rows(t))
+    try:
+        found = solved(program, seconds)
+    except SolverError as error:
+        log.info("no bound without a network: %s", error)
+        return math.inf
+    return math.inf if found is None else -found.bound
 
 
 def _admissible(prices: FloatArray, keep: float, limit: FloatArray) -> FloatArray:
@@ -141,28 +163,16 @@ class _SmallProgram:
     """One set of rows, several objectives."""
 
     def __init__(self, rows: PeriodRows, low: FloatArray, high: FloatArray) -> None:
-        h = highspy.Highs()
-        h.setOptionValue("output_flag", False)
-        h.setOptionValue("threads", 1)
-        h.setOptionValue("presolve", "off")
-        lp = highspy.HighsLp()
         count, size = rows.a.shape
-        lp.num_col_, lp.num_row_ = size, count
-        lp.col_cost_ = np.zeros(size)
-        lp.col_lower_, lp.col_upper_ = low, high
-        lp.row_lower_, lp.row_upper_ = np.full(count, -np.inf), rows.rhs
-        i, j = np.nonzero(rows.a)
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.start_ = np.concatenate([[0], np.cumsum(np.bincount(i, minlength=count))]).astype(np.int32)
-        lp.a_matrix_.index_, lp.a_matrix_.value_ = j.astype(np.int32), rows.a[i, j]
-        h.passModel(lp)
-        self.highs, self.size = h, size
+        sides = np.full(count, -np.inf), rows.rhs
+        form = linear_form(np.zeros(size), sparse.csr_matrix(rows.a), sides, (low, high))
+        self._solver = LinearSolver(form, presolve=False)
 
     def maximise(self, gain: FloatArray) -> float:
-        """Largest value of a gain; -inf where the rows contradict each other."""
-        h = self.highs
-        h.changeColsCost(self.size, np.arange(self.size, dtype=np.int32), -gain)
-        h.run()
-        if h.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return -np.inf
-        return -float(h.getInfo().objective_function_value)
+        """Upper bound of a gain; -inf where the rows are proven to contradict each other, inf without a proof."""
+        self._solver.set_cost(-gain)
+        return -self._solver.solve(_SECONDS).bound
+
+
+# A program of a few dozen columns takes milliseconds; one that takes so long has no bound [s].
+_SECONDS = 10.0

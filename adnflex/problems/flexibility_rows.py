@@ -6,6 +6,7 @@ added, until nothing is broken.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.errors import SolverError
+from adnflex.errors import SolverError, TimeExpired
 from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility import DEVICE, BoxProblem, PeriodRows, Program, build_program
 from adnflex.solvers.conic import ConicForm
+from adnflex.solvers.ending import Ending
 from adnflex.solvers.highs import LinearSolver
 
 __all__ = ["Solved", "solve_box", "solved"]
@@ -37,6 +39,8 @@ class Solved:
     ----------
     x : (n,) array
         The point.
+    bound : float
+        Proven lower bound of the objective.
     program : Program
         The program with all rows that were used.
     row_prices : (r,) array
@@ -48,6 +52,7 @@ class Solved:
     """
 
     x: FloatArray
+    bound: float
     program: Program
     row_prices: FloatArray
     reduced_costs: FloatArray
@@ -55,24 +60,36 @@ class Solved:
 
 
 def solved(program: Program, seconds: float) -> Solved | None:
-    """Solve a program as it stands; None where it is infeasible."""
+    """Solve a program as it stands; None where it is proven infeasible.
+
+    Raises
+    ------
+    SolverError
+        If it was not solved; `TimeExpired` where the time was over.
+    """
     solver = LinearSolver(program.form)
-    x = _point(solver, program, seconds)
-    return None if x is None else _of(x, program, solver)
+    answer = _optimum(solver, program, seconds)
+    return None if answer is None else _of(answer, program, solver)
 
 
-def _of(x: FloatArray, program: Program, solver: LinearSolver) -> Solved:
-    return Solved(x, program, solver.row_prices(), solver.reduced_costs(), solver.basis())
+def _of(answer: Ending, program: Program, solver: LinearSolver) -> Solved:
+    assert answer.x is not None
+    return Solved(answer.x, answer.bound, program, solver.row_prices(), solver.reduced_costs(), solver.basis())
 
 
-def _point(solver: LinearSolver, program: Program, seconds: float, first: bool = True) -> FloatArray | None:
+def _optimum(solver: LinearSolver, program: Program, seconds: float, first: bool = True) -> Ending | None:
+    """Return the optimum; None where it is proven that there is no point."""
     solver.use("ipm" if first and program.form.a.shape[0] > _LARGE else "choose")
     answer = solver.solve(seconds)
-    if answer.status == "infeasible" or (answer.x is None and answer.status != "time_limit"):
+    if answer.status == "optimal":
+        return answer
+    if answer.status == "infeasible":
         return None
-    if answer.x is None or answer.status != "optimal":
-        raise SolverError(f"a linear program of the box ended with '{answer.status}'; give more time_limit.")
-    return answer.x
+    if answer.status == "time_limit":
+        raise TimeExpired("the time was over within a linear program of the box; give more time_limit.")
+    raise SolverError(
+        f"a linear program of the box was not solved ({answer.solver}: {answer.words}); nothing is proven by it."
+    )
 
 
 def solve_box(
@@ -83,14 +100,16 @@ def solve_box(
     effort: bool = True,
     start: Solved | None = None,
 ) -> Solved | None:
-    """Solve a program of a box; None where it is infeasible.
+    """Solve a program of a box; None where it is proven infeasible.
+
+    Raises as `solved` does.
 
     Parameters
     ----------
     problem, copies, separable, effort
         As in `adnflex.problems.flexibility.build_program`.
     seconds : float
-        Time limit of each linear program [s].
+        Time limit [s].
     start : Solved, optional
         Answer of a program with the same copies around other states, to begin with.
     """
@@ -108,21 +127,22 @@ def solve_box(
 
     program = build_program(problem, copies, separable, effort, used)
     solver = LinearSolver(program.form)
-    first = start is None
+    first, end = start is None, time.monotonic() + seconds
     if start is not None:
         solver.begin_with(start.basis, _kept(start.program, program))
     while True:
-        x = _point(solver, program, seconds, first)
-        if x is None:
+        answer = _optimum(solver, program, end - time.monotonic(), first)
+        if answer is None:
             return None
+        assert answer.x is not None
         more = [
-            _broken(problem, all_rows, program, x, c, v, t)
+            _broken(problem, all_rows, program, answer.x, c, v, t)
             for c, v in enumerate(copies)
             for t in range(problem.periods)
         ]
         parts = [m for m in more if m is not None]
         if not parts:
-            return _of(x, program, solver)
+            return _of(answer, program, solver)
         program = _grown(program, parts)
         added = sum(len(part[1]) for part in parts)
         solver.add_rows(program.form.a[-added:], program.form.row_low[-added:], program.form.row_high[-added:])
@@ -153,7 +173,10 @@ def _broken(
     first = program.layout.at(copy, t)
     here = x[first : first + program.layout.width]
     network = rows.kind != DEVICE
-    bad = network & (rows.a @ here > rows.rhs + _BROKEN)
+    # a row that is there and broken by more than this is rounding of the solver: to add it again would not help
+    place = copy * problem.periods + t
+    there = program.key[program.key[:, 0] == place, 1]
+    bad = network & (rows.a @ here > rows.rhs + _BROKEN) & ~np.isin(rows.number, there)
     if not bad.any():
         return None
     problem.active[side, t].update(int(k) for k in rows.number[bad])
@@ -163,7 +186,6 @@ def _broken(
     label = np.column_stack(
         [chosen.kind, chosen.where, np.full(len(chosen.rhs), t), np.full(len(chosen.rhs), side)]
     ).astype(np.int64)
-    place = copy * problem.periods + t
     return matrix, chosen.rhs, label, np.column_stack([np.full(len(chosen.rhs), place), chosen.number])
 
 

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from adnflex.algorithms.column_constraint import Verdict
 from adnflex.grid.model import FloatArray
+from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility import BoxProblem, Program, build_program
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.highs import LinearSolver
@@ -41,12 +42,16 @@ class Follower:
         self.size = self._form.a.shape[1] - 2 * periods
 
     def follow(self, trajectory: FloatArray, seconds: float = 60.0) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the dispatch (T, k) that comes closest, what is missing (T,) [MW], and the multipliers (T,)."""
+        """Return the dispatch (T, k) that comes closest, what is missing (T,) [MW], and the multipliers (T,).
+
+        What is missing is NaN where the solver gave no answer.
+        """
         ends = self._program.layout.lower
         self._solver.set_bounds(ends, trajectory, trajectory)
         answer = self._solver.solve(seconds)
-        if answer.x is None:
-            return np.zeros((0, 0)), np.full(len(trajectory), np.inf), np.zeros(len(trajectory))
+        if answer.x is None or answer.status != "optimal":
+            # not solved: nothing is known of what is missing
+            return np.zeros((0, 0)), np.full(len(trajectory), np.nan), np.zeros(len(trajectory))
         slack = answer.x[self.size :].reshape(2, -1)
         # the reduced cost of an end that is held fixed is what a MW more of it costs
         return (
@@ -55,7 +60,9 @@ class Follower:
             self._solver.reduced_costs()[ends],
         )
 
-    def climb(self, lower: FloatArray, upper: FloatArray, rng: np.random.Generator, starts: int = 4) -> Verdict:
+    def climb(
+        self, lower: FloatArray, upper: FloatArray, rng: np.random.Generator, clock: Deadline, starts: int = 4
+    ) -> Verdict:
         """Look for a bad vertex: solve, take the sign of the multipliers as the next vertex, repeat."""
         periods = len(lower)
         best = Verdict(np.ones(periods), -1.0, False, np.inf)
@@ -63,8 +70,12 @@ class Follower:
         for start in [*first, *rng.integers(0, 2, (max(starts - 2, 0), periods))]:
             vertex = start.astype(float)
             for _ in range(20):
-                _, missing, price = self.follow(lower + vertex * (upper - lower))
+                if clock.spent:
+                    return best
+                _, missing, price = self.follow(lower + vertex * (upper - lower), clock.left)
                 shortage = float(np.abs(missing).sum())
+                if np.isnan(shortage):
+                    break
                 if shortage > best.shortage:
                     best = Verdict(vertex.copy(), shortage, False, np.inf)
                 new = np.where(np.abs(price) > 1e-7, (price > 0).astype(float), vertex)
@@ -81,7 +92,9 @@ class Follower:
         if answer.x is None:
             return Verdict(np.ones(len(lower)), 0.0, False, worst)
         vertex = np.round(answer.x[first : first + len(lower)])
-        shortage = float(np.abs(self.follow(lower + vertex * (upper - lower))[1]).sum())
+        shortage = float(np.abs(self.follow(lower + vertex * (upper - lower), max(seconds, 1.0))[1]).sum())
+        if np.isnan(shortage):
+            return Verdict(vertex, 0.0, False, worst)
         return Verdict(vertex, shortage, answer.status == "optimal", max(worst, shortage))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,42 +13,17 @@ import pyomo.environ as pyo
 from adnflex.devices import Device, Horizon
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.charge_modes import Modes, conflicts_at
+from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
-from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.gate import solve_model
 
-__all__ = ["Clock", "Search"]
+__all__ = ["Search"]
 
 log = logging.getLogger(__name__)
 
 # Share of the time after which a search without any answer is given an easy one to start from.
 _PATIENCE = 0.25
-
-
-class Clock:
-    """Seconds, progress and the caller's ear."""
-
-    def __init__(self, seconds: float, tell: Callable[[Progress], None] | None) -> None:
-        self.begin, self.seconds, self.tell = time.monotonic(), seconds, tell
-        self.progress: list[Progress] = []
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left, at least one."""
-        return max(self.begin + self.seconds - time.monotonic(), 1.0)
-
-    @property
-    def spent(self) -> bool:
-        """Whether the time is over."""
-        return time.monotonic() > self.begin + self.seconds
-
-    def report(self, incumbent: float, bound: float, event: str) -> None:
-        """Note what is known, and tell the caller."""
-        entry = Progress(time.monotonic() - self.begin, incumbent, bound, event)
-        self.progress.append(entry)
-        if self.tell is not None:
-            self.tell(entry)
 
 
 @dataclass
@@ -64,7 +38,7 @@ class Search:
         Relative gap at which a solve ends.
     solver : str
         See `adnflex.solvers.gate.SOLVERS`.
-    clock : Clock
+    clock : Deadline
         Time limit and progress.
     modes : frozenset of (int, int)
         Charge modes to begin with.
@@ -80,7 +54,7 @@ class Search:
     pins: Pins | None
     gap: float
     solver: str
-    clock: Clock
+    clock: Deadline
     modes: Modes
     bound: float = -math.inf
 

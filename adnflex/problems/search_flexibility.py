@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
@@ -14,24 +15,25 @@ import numpy as np
 from adnflex.algorithms.branch_exchange import Move, Open, Score, Search, branch_exchange, perturbed_search
 from adnflex.algorithms.spanning_trees import count_spanning_trees, spanning_trees
 from adnflex.algorithms.workers import worker_pool
+from adnflex.errors import SolverError
 from adnflex.grid.model import BoolArray, Grid
 from adnflex.grid.topology import Adjacency
+from adnflex.problems.clock import Deadline
 from adnflex.problems.exchange import loop_of
 from adnflex.problems.flexibility import BoxProblem
 from adnflex.problems.flexibility_bounds import PeriodBounds
 from adnflex.problems.flexibility_states import Network
-from adnflex.problems.solve_flexibility import Clock, outer_box, separable_box
+from adnflex.problems.solve_flexibility import outer_box, separable_box
 
 __all__ = ["Found", "TopologySearch", "closed_of", "least_loss_state"]
 
-# Trees that a worker looks at before it is heard again.
-_CHUNK = 200
+log = logging.getLogger(__name__)
+
+# Trees that are looked at before the clock is asked again.
+_CHUNK = 10
 
 # More trees than this are not listed: a bound takes milliseconds.
 _MOST_TREES = 2e6
-
-# Share of the time after which the proof over all trees gives up, so that the AC runs have theirs.
-_PROOF_SHARE = 0.85
 
 
 def closed_of(grid: Grid, state: Open) -> BoolArray:
@@ -84,7 +86,7 @@ class TopologySearch:
         Branches that stay closed.
     problem_of : callable
         Maps a radial state to its linear problem.
-    clock : Clock
+    clock : Deadline
         Time limit and progress.
     max_operations : int or None
         Largest number of branches whose state changes.
@@ -97,7 +99,7 @@ class TopologySearch:
     grid: Grid
     required: BoolArray
     problem_of: Callable[[BoolArray], BoxProblem]
-    clock: Clock
+    clock: Deadline
     max_operations: int | None = None
     gap: float = 1e-4
     seed: int = 0
@@ -106,6 +108,8 @@ class TopologySearch:
     looked_at: int = 0
     interrupted: bool = False
     notes: list[str] = field(default_factory=list)
+    until: float = math.inf
+    unsolved: int = 0
     values: dict[Open, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -120,6 +124,7 @@ class TopologySearch:
         seconds: float,
         workers: int | None = None,
         executor: Executor | None = None,
+        between: Callable[[Open], float] | None = None,
     ) -> Found:
         """Search from some states, then prove.
 
@@ -133,9 +138,13 @@ class TopologySearch:
             Processes for the proof.
         executor : concurrent.futures.Executor, optional
             Who does the proof in their place.
+        between : callable, optional
+            Told the best state before the proof; returns the clock time at which the proof has to end [s].
         """
         try:
             self._local(starts, seconds)
+            if between is not None and self.best is not None:
+                self.until = between(self.best[0])
         except KeyboardInterrupt:
             self.interrupted = True
         if self.best is None:
@@ -185,7 +194,11 @@ class TopologySearch:
             if most <= self.best[1]:
                 return None if most == -math.inf else Score(0.0, -most)
         self.looked_at += 1
-        box = separable_box(problem, self.clock.left)
+        try:
+            box = separable_box(problem, self.clock.left)
+        except SolverError as error:
+            log.info("topology %s: %s", sorted(state), error)
+            return None
         if box is None:
             return None
         self.values[state] = box.worth
@@ -223,7 +236,10 @@ class TopologySearch:
             self.interrupted, finished = True, None
         if finished is None:
             return bound, kind
-        return finished, f"all {round(count):,} radial topologies, by Lagrangian bounds period by period"
+        kind = f"all {round(count):,} radial topologies, by Lagrangian bounds period by period"
+        if self.unsolved:
+            kind += f"; {self.unsolved} of them were not solved, and count with the bound known before"
+        return min(finished, bound), kind
 
     def _merged(self) -> tuple[int, list[tuple[int, int]]]:
         """Return the graph of the branches, all roots being one node: its size and edges."""
@@ -245,37 +261,51 @@ class TopologySearch:
         assert self.bounds is not None
         trees = spanning_trees(size, edges, np.flatnonzero(self.required).tolist())
         allowed = (frozenset(t) for t in trees)
-        chunks = _chunks((s for s in allowed if self._allowed(s)), _CHUNK)
+        wanted = (s for s in allowed if self._allowed(s))
+        end = min(self.until, self.clock.seconds)
         # what is below this cannot matter
         cutoff = self.best[1] * (1 + self.gap / 2)
         job = partial(_bound_chunk, self.grid, self.problem_of, self.bounds, cutoff)
         seen, worst = 0, self.best[1]
         with worker_pool(job, executor, workers) as crew:
             self.notes = crew.notes
-            for left in crew.in_order(chunks):
+            for left in crew.in_order(_chunks(wanted, _CHUNK), lambda: end - self.clock.now):
                 seen += _CHUNK
-                for state, _ in left:
-                    worst = max(worst, self._settle(state))
-                if self.clock.now > _PROOF_SHARE * self.clock.seconds:
-                    return None
-                if seen % (10 * _CHUNK) == 0:
+                for state, most in left:
+                    worst = max(worst, self._settle(state, most))
+                    if self.clock.now > end:
+                        return None
+                if seen % (100 * _CHUNK) == 0:
                     self.clock.report(
                         self.best[1], self._networkless(), f"{min(seen, count):,.0f} of {count:,.0f} trees"
                     )
+        if self.clock.now > end:
+            return None
         # trees that were refuted are worth at most the cut-off
         return max(worst, self.best[1], cutoff)
 
-    def _settle(self, state: Open) -> float:
-        """Return what a topology can be worth at most, by its own outer program; keep its separable box."""
+    def _settle(self, state: Open, most: float) -> float:
+        """Return what a topology can be worth at most, by its own outer program; keep its separable box.
+
+        Where that is not solved, what was proven before stays in force.
+        """
         problem = self.problem_of(closed_of(self.grid, state))
-        box = separable_box(problem, self.clock.left)
-        outer = outer_box(problem, [np.zeros(problem.periods), np.ones(problem.periods)], self.clock.left)
+        left = max(min(self.until, self.clock.seconds) - self.clock.now, 0.0)
+        ends = [np.zeros(problem.periods), np.ones(problem.periods)]
+        box = None
         self.looked_at += 1
+        try:
+            outer = outer_box(problem, ends, left)
+            most = -math.inf if outer is None else min(most, outer.bound)
+            box = separable_box(problem, left)
+        except SolverError as error:
+            log.info("topology %s: %s", sorted(state), error)
+            self.unsolved += 1
         if box is not None:
             self.values[state] = box.worth
             if self.best is None or box.worth > self.best[1]:
                 self.best = state, box.worth
-        return -math.inf if outer is None else outer.worth
+        return most
 
 
 def _chunks(states: Iterator[Open], size: int) -> Iterator[list[Open]]:
@@ -318,7 +348,7 @@ def least_loss_state(
     grid: Grid,
     required: BoolArray,
     starts: Iterable[Open],
-    clock: Clock,
+    clock: Deadline,
     seconds: float,
     devices: bool = True,
 ) -> Open | None:
@@ -334,10 +364,10 @@ def least_loss_state(
         Branches that stay closed.
     starts : iterable of frozenset of int
         States to begin with.
-    clock : Clock
+    clock : Deadline
         Time limit.
     seconds : float
-        Clock time at which to end [s].
+        Deadline time at which to end [s].
     devices : bool
         Whether the devices do what they would do anyway; else they are taken out, as a study of the loads alone does.
     """

@@ -22,14 +22,14 @@ from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.charge_modes import first_modes
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology
 from adnflex.problems.dispatch_limits import Excess
 from adnflex.problems.dispatch_state import State, evaluate
 from adnflex.problems.explain_dispatch import least_violation
 from adnflex.problems.present_dispatch import present_point
 from adnflex.problems.recover_dispatch import network_cones, recover_dispatch
-from adnflex.problems.search_dispatch import Clock, Search
-from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.problems.search_dispatch import Search
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.ending import Ending
@@ -123,7 +123,7 @@ def solve_dispatch(
     SolverError
         If the solver fails and the present state is no answer.
     """
-    clock = Clock(seconds, progress)
+    clock = Deadline(seconds, progress)
     clock.report(math.inf, -math.inf, "building")
     modes = first_modes(horizon, devices)
     search = Search(points, horizon, devices, costs, topology, pins, gap, solver, clock, modes)
@@ -182,7 +182,7 @@ def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Be
             excess = least_violation(*asked, clock.left) or []
     clock.report(best.value, bound, "exact power flow")
     return DispatchAnswer(
-        status, dispatch, best.state, None, bound, nan, nan, best.method, excess, clock.progress, solved.solver
+        status, dispatch, best.state, None, bound, nan, nan, best.method, excess, clock.rows, solved.solver
     )
 
 
@@ -245,7 +245,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best)
         invented,
         best.method,
         excess,
-        clock.progress,
+        clock.rows,
         solved.solver,
     )
 

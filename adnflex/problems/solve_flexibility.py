@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,14 +14,16 @@ from adnflex.algorithms.column_constraint import Generated, generate
 from adnflex.errors import SolverError
 from adnflex.formulations.radial import Operating
 from adnflex.grid.model import FloatArray
+from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility import BoxProblem, build_program
 from adnflex.problems.flexibility_rows import Solved, solve_box
 from adnflex.problems.flexibility_states import Network, Sampled, sample
 from adnflex.problems.flexibility_vertices import Follower
-from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.solvers.highs import LinearSolver
 
-__all__ = ["BoxAnswer", "Clock", "Ends", "LinearBoxes", "linear_boxes", "prove_states", "separable_box"]
+__all__ = ["BoxAnswer", "Ends", "LinearBoxes", "linear_boxes", "prove_states", "separable_box"]
+
+log = logging.getLogger(__name__)
 
 # Trajectories that are missed by less are followed [MW], below what any meter shows.
 _FOLLOWED = 1e-6
@@ -41,44 +43,6 @@ _MET = 1e-5
 
 # Squared voltages and relative currents above their limits by less than this pass [pu, -]: half of what a check allows.
 _VOLTAGE_TOLERANCE, _CURRENT_TOLERANCE = 1e-6, 5e-6
-
-
-class Clock:
-    """Seconds, progress and the caller's ear.
-
-    Parameters
-    ----------
-    seconds : float
-        Time limit [s].
-    tell : callable, optional
-        Told every `Progress`.
-    """
-
-    def __init__(self, seconds: float, tell: Callable[[Progress], None] | None = None) -> None:
-        self.begin, self.seconds, self.tell = time.monotonic(), seconds, tell
-        self.rows: list[Progress] = []
-
-    @property
-    def now(self) -> float:
-        """Seconds so far."""
-        return time.monotonic() - self.begin
-
-    @property
-    def left(self) -> float:
-        """Seconds left, at least one."""
-        return max(self.seconds - self.now, 1.0)
-
-    @property
-    def spent(self) -> bool:
-        """Whether the time is over."""
-        return self.now > self.seconds
-
-    def report(self, box: float, bound: float, event: str) -> None:
-        """Note the best proven box, the bound, and what happened."""
-        row = Progress(self.now, box, bound, event)
-        self.rows.append(row)
-        if self.tell is not None:
-            self.tell(row)
 
 
 @dataclass(frozen=True)
@@ -103,6 +67,11 @@ class Ends:
     x_lower: FloatArray | None = None
     x_upper: FloatArray | None = None
     solved: Solved | None = None
+
+    @property
+    def bound(self) -> float:
+        """No point of its program is worth more, by the solver's dual point."""
+        return self.worth if self.solved is None else max(-self.solved.bound, self.worth)
 
 
 @dataclass(frozen=True)
@@ -194,6 +163,7 @@ def _evened(problem: BoxProblem, found: Solved, seconds: float) -> FloatArray:
         integer=np.append(form.integer, False),
     )
     answer = LinearSolver(even).solve(seconds)
+    # not solved: the largest box stays as it is
     return x if answer.x is None else answer.x[:size]
 
 
@@ -209,35 +179,49 @@ def outer_box(
     return Ends(lower, upper, worth(problem, lower, upper), solved=found)
 
 
-def linear_boxes(problem: BoxProblem, clock: Clock, seed: int = 0, even: bool = False) -> LinearBoxes | None:
+def linear_boxes(problem: BoxProblem, clock: Deadline, seed: int = 0, even: bool = False) -> LinearBoxes | None:
     """Return both boxes of the linear model with the bound; None where no dispatch holds at all.
 
     Two linear programs come first; where they meet, the separable box is the largest of all and no subproblem is
     needed.  Where they do not, column and constraint generation settles the box with foresight.
     """
-    outer = outer_box(problem, _vertices(problem), clock.left)
+    try:
+        # the bound may take half the time, the box is what is asked for
+        outer = outer_box(problem, _vertices(problem), clock.left / 2)
+    except SolverError as error:
+        log.info("outer box: %s", error)
+        return _without_bound(problem, clock, even)
     if outer is None:
         return None
-    clock.report(math.nan, outer.worth, "outer box")
+    clock.report(math.nan, outer.bound, "outer box")
     inner = separable_box(problem, clock.left, even)
     if inner is None:
         # one dispatch holds at each end, but no mix of both keeps the energy limits
         inner = Ends(outer.lower * math.nan, outer.upper * math.nan, -math.inf)
-    clock.report(inner.worth, outer.worth, "separable box")
-    if outer.worth - inner.worth <= _SAME * max(abs(outer.worth), 1e-9):
-        return LinearBoxes(inner, inner, max(outer.worth, inner.worth), 0, True, outer.solved)
+    clock.report(inner.worth, outer.bound, "separable box")
+    if outer.bound - inner.worth <= _SAME * max(abs(outer.worth), 1e-9):
+        return LinearBoxes(inner, inner, max(outer.bound, inner.worth), 0, True, outer.solved)
     try:
         found = _foresighted(problem, clock, seed, inner.worth)
     except SolverError:
         # out of time in a linear program: what is proven stays proven
-        return LinearBoxes(inner, inner, outer.worth, 0, False, outer.solved)
+        return LinearBoxes(inner, inner, outer.bound, 0, False, outer.solved)
     box = found.box
     if not found.holds and inner.worth > -math.inf:
         box = _between(problem, inner, found.box, clock)
     return LinearBoxes(inner, box, found.bound, found.iterations, found.holds, outer.solved)
 
 
-def _foresighted(problem: BoxProblem, clock: Clock, seed: int, proven: float) -> Generated[Ends]:
+def _without_bound(problem: BoxProblem, clock: Deadline, even: bool) -> LinearBoxes | None:
+    """Return the box that can be followed hour by hour where the outer program was not solved: without a bound."""
+    inner = separable_box(problem, clock.left, even)
+    if inner is None:
+        # proven of the separable box only, which is smaller than others
+        raise SolverError("no box followed hour by hour exists, and whether another one does was not settled.")
+    return LinearBoxes(inner, inner, math.inf, 0, False, None)
+
+
+def _foresighted(problem: BoxProblem, clock: Deadline, seed: int, proven: float) -> Generated[Ends]:
     follower = Follower(problem)
     rng = np.random.default_rng(seed)
 
@@ -245,12 +229,12 @@ def _foresighted(problem: BoxProblem, clock: Clock, seed: int, proven: float) ->
         box = outer_box(problem, vertices, clock.left)
         if box is None:
             raise SolverError("the master problem of the box became infeasible; please report this net.")
-        clock.report(proven, box.worth, f"{len(vertices)} vertices")
-        return box, box.worth
+        clock.report(proven, box.bound, f"{len(vertices)} vertices")
+        return box, box.bound
 
     return generate(
         master,
-        lambda box: follower.climb(box.lower, box.upper, rng),
+        lambda box: follower.climb(box.lower, box.upper, rng, clock),
         lambda box: follower.prove(box.lower, box.upper, clock.left),
         _vertices(problem),
         _FOLLOWED,
@@ -258,7 +242,7 @@ def _foresighted(problem: BoxProblem, clock: Clock, seed: int, proven: float) ->
     )
 
 
-def _between(problem: BoxProblem, inner: Ends, outer: Ends, clock: Clock) -> Ends:
+def _between(problem: BoxProblem, inner: Ends, outer: Ends, clock: Deadline) -> Ends:
     """Return the largest proven box between one that holds and one that does not; mixes of boxes that hold do."""
     follower = Follower(problem)
     best, low, high = inner, 0.0, 1.0
@@ -312,7 +296,7 @@ class BoxAnswer:
 
 
 def prove_states(
-    problem: BoxProblem, network: Network, first: Ends, clock: Clock, shares: FloatArray, even: bool = False
+    problem: BoxProblem, network: Network, first: Ends, clock: Deadline, shares: FloatArray, even: bool = False
 ) -> BoxAnswer | None:
     """Correct the linear model by the exact states of a box until every state between its ends keeps all limits.
 
@@ -328,7 +312,7 @@ def prove_states(
         The exact one.
     first : Ends
         The box to begin with.
-    clock : Clock
+    clock : Deadline
         Time limit.
     shares : (K,) array
         Shares between the ends (0 and 1 included) that have to hold.
@@ -338,7 +322,8 @@ def prove_states(
     Returns
     -------
     BoxAnswer or None
-        None where no round has power flow solutions, or the corrected model is infeasible.
+        None where no round has power flow solutions, the corrected model is infeasible, or the time was over before
+        a box held.
     """
     ends = first
     best: BoxAnswer | None = None
@@ -363,7 +348,7 @@ def prove_states(
         if answer.holds and off < _MET:
             # model and AC agree: further rounds would repeat this one
             break
-        if best is not None and clock.spent:
+        if clock.spent:
             break
         if not answer.sampled.solved:
             return best
@@ -376,7 +361,13 @@ def prove_states(
             margin_s=margin_s.copy(),
             near=_near(problem, ends, 0.5 ** (damped + 1)) if damped else None,
         )
-        new = separable_box(problem, clock.left, even, ends.solved)
+        try:
+            new = separable_box(problem, clock.left, even, ends.solved)
+        except SolverError as error:
+            if best is None and not clock.spent:
+                raise
+            log.info("AC round %d: %s", k + 1, error)
+            break
         if new is None:
             return best
         ends = new

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import pyomo.environ as pyo
@@ -21,6 +20,7 @@ from adnflex.grid.model import Grid
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State
 from adnflex.grid.topology import must_close
+from adnflex.problems.clock import Progress
 from adnflex.problems.exchange import ExchangeProblem, meshed_start
 from adnflex.problems.few_operations import operation_count, try_few_operations
 from adnflex.problems.objective import Objective
@@ -37,22 +37,6 @@ Open = frozenset[int]
 
 # Part of the time limit that local search may take before the proof begins.
 _SEARCH_SHARE = 0.25
-
-
-class Progress(NamedTuple):
-    """What is known at a moment: seconds, incumbent and bound in the objective's unit, and what happened."""
-
-    seconds: float
-    incumbent: float
-    bound: float
-    event: str
-
-    @property
-    def gap(self) -> float:
-        """Relative gap; inf while there is no incumbent or no bound."""
-        if not (math.isfinite(self.incumbent) and math.isfinite(self.bound)):
-            return math.inf
-        return abs(self.incumbent - self.bound) / max(abs(self.incumbent), 1e-12)
 
 
 @dataclasses.dataclass(frozen=True)

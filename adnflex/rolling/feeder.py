@@ -38,7 +38,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from adnflex.errors import SolverError
 from adnflex.grid.sweep_many import ManyFlows
@@ -46,6 +45,7 @@ from adnflex.rolling.case import RollingCase
 from adnflex.rolling.hours import Hours, Spread, sites_of
 from adnflex.rolling.policies import Action, Policy, State, by_node
 from adnflex.rolling.vehicles import can, must
+from adnflex.solvers.highs import minimise_below
 
 __all__ = ["WithinFeeder", "exchange_limits"]
 
@@ -173,13 +173,14 @@ def _largest(linear: _Linear, p: Floats, q: Floats, unit: Floats, most: Floats, 
         bounds = [*((0.0, x) for x in most), (0.0, 1.0), *zip(linear.low, linear.high, strict=True)]
         cost = np.zeros(n + 1 + k)
         cost[n] = -1.0
-        first = linprog(cost, A_ub=whole, b_ub=side, bounds=bounds, method="highs")
-        if first.status != 0:
+        first = minimise_below(cost, whole, side, bounds)
+        if first.x is None:
+            # proven impossible, or not solved: nothing more is taken than must be
             return np.zeros(n)
         bounds[n] = (float(first.x[n]) - 1e-9, 1.0)
         cost[:n], cost[n] = -1.0 / 1e3, 0.0
-        second = linprog(cost, A_ub=whole, b_ub=side, bounds=bounds, method="highs")
-        answer = second.x if second.status == 0 else first.x
+        second = minimise_below(cost, whole, side, bounds)
+        answer = first.x if second.x is None else second.x
         found, injected = np.clip(answer[:n], 0.0, most), answer[n + 1 :]
     return np.asarray(found)
 
@@ -266,11 +267,11 @@ def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, mar
         ]
         cost = np.concatenate([np.ones(2 * a), np.zeros(len(linear.sites)), np.full(rows, _BROKEN)])
         side = b + by_x @ change + by_q @ injected
-        answer = linprog(cost, A_ub=matrix, b_ub=side, bounds=bounds, method="highs")
-        if answer.status != 0:
+        answer = minimise_below(cost, matrix, side, bounds)
+        if answer.x is None:
             raise SolverError(
-                f"the bound of the feeder at hour {state.hour} ended as: {answer.message}; use the policy without "
-                "'feeder:'."
+                f"the bound of the feeder at hour {state.hour} was not solved ({answer.status}: {answer.words}); use "
+                "the policy without 'feeder:'."
             )
         change = answer.x[:a] - answer.x[a : 2 * a]
         injected = answer.x[2 * a : 2 * a + len(linear.sites)]

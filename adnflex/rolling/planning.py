@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import highspy
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
@@ -36,6 +35,8 @@ from adnflex.errors import SolverError
 from adnflex.rolling.arrivals import Envelopes
 from adnflex.rolling.case import RollingCase
 from adnflex.rolling.vehicles import Vehicles
+from adnflex.solvers.conic import linear_form
+from adnflex.solvers.highs import minimise_linear
 
 __all__ = ["Plan", "plan"]
 
@@ -107,28 +108,22 @@ class _Programme:
         matrix = sparse.coo_matrix(
             (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns))),
             shape=(self.row_count, self.count),
-        ).tocsc()
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = self.count, self.row_count
-        lp.col_cost_ = np.concatenate(self.cost)
-        lp.col_lower_, lp.col_upper_ = np.concatenate(self.low), np.concatenate(self.high)
-        lp.row_lower_, lp.row_upper_ = np.concatenate(self.row_low), np.concatenate(self.row_high)
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
-        highs = highspy.Highs()
-        highs.setOptionValue("output_flag", False)
-        highs.setOptionValue("threads", 1)
+        ).tocsr()
+        form = linear_form(
+            np.concatenate(self.cost),
+            matrix,
+            (np.concatenate(self.row_low), np.concatenate(self.row_high)),
+            (np.concatenate(self.low), np.concatenate(self.high)),
+        )
         # tie-breaks are as small as the solver's own tolerance
-        highs.setOptionValue("dual_feasibility_tolerance", 1e-9)
-        highs.passModel(lp)
-        highs.run()
-        status = highs.getModelStatus()
-        if status != highspy.HighsModelStatus.kOptimal:
+        answer = minimise_linear(form, dual_tolerance=1e-9)
+        if answer.status != "optimal" or answer.x is None:
+            why = answer.words or "no point exists"
             raise SolverError(
-                f"the linear programme of the hour ended as {highs.modelStatusToString(status)}; check the energies "
-                "and vehicles that were reported, or use a policy without it ('pool', 'rollout')."
+                f"the linear programme of the hour was not solved ({answer.status}: {why}); "
+                "check the energies and vehicles that were reported, or use a policy without it ('pool', 'rollout')."
             )
-        return np.array(highs.getSolution().col_value), float(highs.getInfo().objective_function_value)
+        return answer.x, answer.objective
 
 
 def plan(

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 
 from adnflex.errors import InputError
 from adnflex.grid.sweep_many import ManyFlows
@@ -21,6 +20,7 @@ from adnflex.rolling.hours import Hours, Spread, antithetic, sites_of
 from adnflex.rolling.outlook import expected_hours
 from adnflex.rolling.positions import Positions
 from adnflex.rolling.seams import ActiveDecision, ReactiveAnswer, ReactiveStage
+from adnflex.solvers.local import search_locally
 
 __all__ = ["ScenarioReactive", "reactive_of"]
 
@@ -339,16 +339,8 @@ class _Ready:
         """Search by exact power flow, from the relaxed answer and from both ends of the limits."""
         best, cost = start, value
         for first in (start, low, high, 0.5 * (low + high)):
-            answer = minimize(
-                lambda x: min(self.exact(flows, p, q, x, before)[0], 1e6),
-                first,
-                method="Powell",
-                bounds=list(zip(low, high, strict=True)),
-                options={"xtol": 1e-4, "ftol": 1e-7, "maxfev": 600},
-            )
-            # the search stops just short of a limit
-            found = np.clip(answer.x, low, high)
-            for point in (first, found):
+            found = search_locally(lambda x: min(self.exact(flows, p, q, x, before)[0], 1e6), first, low, high)
+            for point in (first, *([] if found is None else [found])):
                 value = self.exact(flows, p, q, point, before)[0]
                 if value < cost:
                     best, cost = point, value

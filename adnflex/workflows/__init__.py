@@ -1,6 +1,6 @@
 """The verbs: read, declare, solve, apply, check.  The only place that knows both sides."""
 
-from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.problems.clock import Progress
 from adnflex.workflows.dispatch import dispatch
 from adnflex.workflows.flexibility import flexibility
 from adnflex.workflows.information import out_of_sample, value_of_information

@@ -11,11 +11,12 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import Infeasible, InputError
+from adnflex.grid.profiles import Profiles
+from adnflex.problems.clock import Progress
 from adnflex.problems.describe import require_reconfigurable
 from adnflex.problems.dispatch import Costs
 from adnflex.problems.dispatch_limits import Excess
 from adnflex.problems.solve_dispatch import DispatchAnswer, solve_dispatch
-from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import NOT_PASSED, DispatchPlan
 from adnflex.scenarios import ScenarioSet

@@ -13,16 +13,16 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import switch_table
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import BoolArray, FloatArray
 from adnflex.grid.topology import Adjacency
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.explain_flexibility import Broken, least_violation, without_wishes
 from adnflex.problems.flexibility import BoxProblem
 from adnflex.problems.flexibility_states import Network
-from adnflex.problems.solve_flexibility import BoxAnswer, Clock, LinearBoxes, linear_boxes, prove_states, separable_box
-from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.problems.solve_flexibility import BoxAnswer, LinearBoxes, linear_boxes, prove_states, separable_box
 from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study
@@ -132,6 +132,8 @@ def flexibility(
         If the net or an argument is wrong; all faults at once.
     Infeasible
         If no dispatch meets every limit, or not what is required; names the limit, the period and by how much.
+    SolverError
+        If no box was found and none is refuted; `TimeExpired` where the time was over.
 
     Examples
     --------
@@ -140,7 +142,7 @@ def flexibility(
     >>> round(flex.separable.total_mwh, 3), round(flex.total_mwh, 2), flex.status
     (7.758, 7.88, 'optimal')
     """
-    clock = Clock(time_limit, progress)
+    clock = Deadline(time_limit, progress)
     check_effort(1e-4, time_limit)
     if tie_break not in ("none", "even"):
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
@@ -165,7 +167,10 @@ def flexibility(
         if clock.spent:
             return -math.inf
         there = read(trial)
-        box = separable_box(there.problem(there.network(there.study.grid.closed)), clock.left)
+        try:
+            box = separable_box(there.problem(there.network(there.study.grid.closed)), clock.left)
+        except SolverError:
+            return -math.inf  # not solved: not chosen, and nothing is said of it
         clock.report(-math.inf if box is None else box.worth, math.nan, "positions")
         return -math.inf if box is None else box.worth
 
@@ -218,7 +223,7 @@ def asked(wishes: Wishes, tie_break: str, time_limit: float, seed: int, **more: 
 def solve_state(
     study: FlexibilityStudy,
     closed: BoolArray,
-    clock: Clock,
+    clock: Deadline,
     seed: int = 0,
     even: bool = False,
     adjacency: Adjacency | None = None,
@@ -231,7 +236,7 @@ def solve_state(
         What is asked.
     closed : (m,) array of bool
         The state.
-    clock : Clock
+    clock : Deadline
         Time limit and progress.
     seed : int
         Of the search for bad vertices.
@@ -244,17 +249,30 @@ def solve_state(
     ------
     Infeasible
         If there is no box.
+    SolverError
+        If it was not settled; `TimeExpired` where the time was over.
     """
     network = study.network(closed, adjacency)
     base = study.base(network)
     _require_base(study, base)
     problem = study.problem(network)
-    boxes = linear_boxes(problem, clock, seed, even)
+    try:
+        boxes = linear_boxes(problem, clock, seed, even)
+    except TimeExpired:
+        raise TimeExpired(
+            f"no box was found within {clock.seconds:g} s; nothing is proven, neither a box nor that there is none. "
+            "Give more time_limit."
+        ) from None
     if boxes is None or boxes.separable.x_lower is None:
         raise _infeasible(study, problem, network, clock)
     # from here on the base is that of AC power flow
     problem = replace(problem, base=base)
     answer = prove_states(problem, network, boxes.separable, clock, _SHARES, even)
+    if answer is None and clock.spent:
+        raise TimeExpired(
+            f"the linear model has a box, but none was run in exact power flow until its states hold within "
+            f"{clock.seconds:g} s; nothing is proven. Give more time_limit."
+        )
     if answer is None:
         raise Infeasible(
             "the linear model has a box, but none was found whose states hold in exact power flow; widen the voltage "
@@ -274,8 +292,24 @@ def _require_base(study: FlexibilityStudy, base: FloatArray) -> None:
         )
 
 
-def _infeasible(study: FlexibilityStudy, problem: BoxProblem, network: Network, clock: Clock) -> Infeasible:
+def _infeasible(study: FlexibilityStudy, problem: BoxProblem, network: Network, clock: Deadline) -> Infeasible:
     """Say which limit is in the way, when, and by how much."""
+    try:
+        return _reason(study, problem, network, Deadline(max(clock.left, _EXPLAIN_SECONDS)))
+    except SolverError as error:
+        return Infeasible(
+            f"no dispatch of the devices meets every limit (proven in the linear model); which limit is in the way was "
+            f"not found: {error}",
+            None,
+            True,
+        )
+
+
+# Time to look for the reason where the limit is reached [s].
+_EXPLAIN_SECONDS = 1.0
+
+
+def _reason(study: FlexibilityStudy, problem: BoxProblem, network: Network, clock: Deadline) -> Infeasible:
     broken = least_violation(problem, network, clock.left)
     if broken:
         first = _sentence(study, broken[0])
@@ -308,7 +342,7 @@ def _sentence(study: FlexibilityStudy, broken: Broken) -> str:
     return f"{broken.kind} at {grid.bus_name(broken.where)} in period {period} by {broken.excess:.4g} pu"
 
 
-def _import_beyond(study: FlexibilityStudy, problem: BoxProblem, clock: Clock) -> str:
+def _import_beyond(study: FlexibilityStudy, problem: BoxProblem, clock: Deadline) -> str:
     """Say where the import cannot keep its limits; empty where it can."""
     boxes = linear_boxes(without_wishes(problem), clock)
     if boxes is None:
@@ -331,7 +365,7 @@ def _import_beyond(study: FlexibilityStudy, problem: BoxProblem, clock: Clock) -
     )
 
 
-def _too_much(study: FlexibilityStudy, problem: BoxProblem, base: FloatArray, clock: Clock) -> str:
+def _too_much(study: FlexibilityStudy, problem: BoxProblem, base: FloatArray, clock: Deadline) -> str:
     """Say how much of what is asked around the base schedule can be had."""
     free = replace(problem, direction="both", required=np.full((2, problem.periods), -math.inf))
     boxes = linear_boxes(free, clock)
@@ -364,7 +398,7 @@ def flexibility_of(
     net: pandapowerNet,
     study: FlexibilityStudy,
     solved: Solved,
-    clock: Clock,
+    clock: Deadline,
     options: dict[str, Any],
     name: str | None,
     **more: Any,

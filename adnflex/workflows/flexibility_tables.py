@@ -13,10 +13,11 @@ from adnflex.devices import Storage
 from adnflex.devices.storage import stored_energy
 from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray, Grid
+from adnflex.problems.clock import Deadline
 from adnflex.problems.explain_flexibility import Binding, binding_limits, measured
 from adnflex.problems.flexibility import LOADING, VOLTAGE_HIGH, VOLTAGE_LOW, BoxProblem
 from adnflex.problems.flexibility_states import Network
-from adnflex.problems.solve_flexibility import BoxAnswer, Clock, Ends, LinearBoxes, outer_box, worth
+from adnflex.problems.solve_flexibility import BoxAnswer, Ends, LinearBoxes, outer_box, worth
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results.flexibility import Box
 from adnflex.workflows.dispatch_study import input_table
@@ -28,8 +29,8 @@ _BINDING = ["period", "side", "kind", "element", "index", "value", "limit", "uni
 _KINDS = {"voltage low": VOLTAGE_LOW, "voltage high": VOLTAGE_HIGH, "loading": LOADING}
 _SIDES = ("lower", "upper")
 
-# Time that the last two linear programs have, whatever came before [s].
-_LEAST_SECONDS = 20.0
+# Time that the last two linear programs have where the limit is reached: they only add what is known of the box [s].
+_LEAST_SECONDS = 0.5
 
 
 def flexibility_tables(
@@ -39,7 +40,7 @@ def flexibility_tables(
     problem: BoxProblem,
     boxes: LinearBoxes,
     answer: BoxAnswer,
-    clock: Clock,
+    clock: Deadline,
 ) -> dict[str, Any]:
     """Return the fields of `Flexibility` that follow from a box.
 
@@ -57,7 +58,7 @@ def flexibility_tables(
         Its boxes.
     answer : BoxAnswer
         The box that holds.
-    clock : Clock
+    clock : Deadline
         Time limit and progress.
     """
     index = pd.Index(study.periods, name="period")

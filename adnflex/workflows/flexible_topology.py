@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -13,17 +14,17 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import switch_table
 from adnflex.grid.model import BoolArray
 from adnflex.grid.topology import Adjacency, must_close
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.describe import require_reconfigurable
 from adnflex.problems.exchange import meshed_start
 from adnflex.problems.explain_flexibility import binding_limits
 from adnflex.problems.flexibility import BoxProblem
 from adnflex.problems.search_flexibility import Found, TopologySearch, closed_of, least_loss_state
-from adnflex.problems.solve_flexibility import Clock, separable_box
-from adnflex.problems.solve_reconfiguration import Progress
+from adnflex.problems.solve_flexibility import separable_box
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles
@@ -34,13 +35,15 @@ from adnflex.workflows.reconfigure import check_effort
 
 __all__ = ["reconfigure_for_flexibility"]
 
+log = logging.getLogger(__name__)
+
 Open = frozenset[int]
 
 # Topologies whose boxes are run in exact power flow, best of the linear model first.
 _CANDIDATES = 3
 
-# Time for the AC runs of a topology, whatever the search took [s].
-_AC_SECONDS = 10.0
+# Share of the time after which the proof ends at the latest, and of that left after the first AC run at the earliest.
+_PROOF_SHARE, _PROOF_LEAST = 0.85, 0.3
 
 # Share of the best box within which the runners-up may overtake it by AC.
 _CLOSE = 0.01
@@ -121,8 +124,10 @@ def reconfigure_for_flexibility(
         If the net or an argument is wrong; all faults at once.
     Infeasible
         If no radial state has a box.
+    SolverError
+        If no box was found and none is refuted; `TimeExpired` where the time was over.
     """
-    clock = Clock(time_limit, progress)
+    clock = Deadline(time_limit, progress)
     check_effort(gap, time_limit, workers)
     if tie_break not in ("none", "even"):
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
@@ -145,9 +150,11 @@ def reconfigure_for_flexibility(
     require_reconfigurable(grid)
     adjacency = Adjacency(grid)
     others = _others(study, adjacency, compare, clock)
-    found = _search(study, adjacency, others, max_operations, gap, search_time, executor, workers, seed, clock)
-    boxes = {state: _solved_or_none(study, adjacency, state, clock) for state in others.values()}
-    solved, state = _proven(study, adjacency, found, boxes, max_operations, clock, seed, tie_break == "even")
+    even = tie_break == "even"
+    runs = _Runs(study, adjacency, clock, seed, even, len(set(others.values())))
+    found = _search(study, adjacency, others, max_operations, gap, search_time, executor, workers, seed, clock, runs)
+    boxes = {state: runs.box(state, False) for state in others.values()}
+    solved, state = _proven(study, adjacency, found, boxes, max_operations, clock, runs)
     options = asked(
         wishes,
         tie_break,
@@ -159,11 +166,16 @@ def reconfigure_for_flexibility(
     )
     best = flexibility_of(net, study, solved, clock, options, name)
     compared = {title: (other, solved if other == state else boxes[other]) for title, other in others.items()}
-    return _compared(study, adjacency, best, compared, (state, solved), found, clock)
+    answer = _compared(study, adjacency, best, compared, (state, solved), found, clock)
+    missing = [title for title, other in others.items() if other in runs.missing and other != state]
+    if missing:
+        note = f"not computed within the time limit of {time_limit:g} s: the box of {', '.join(missing)}."
+        answer = replace(answer, notes=(*answer.notes, note))
+    return answer
 
 
 def _others(
-    study: FlexibilityStudy, adjacency: Adjacency, compare: Mapping[str, Iterable[int]] | None, clock: Clock
+    study: FlexibilityStudy, adjacency: Adjacency, compare: Mapping[str, Iterable[int]] | None, clock: Deadline
 ) -> dict[str, Open]:
     """Topologies to compare with: the present one where it is radial, that of least losses, the caller's own."""
     grid = study.study.grid
@@ -207,13 +219,69 @@ def _search(
     executor: Executor | None,
     workers: int | None,
     seed: int,
-    clock: Clock,
+    clock: Deadline,
+    runs: _Runs,
 ) -> Found:
     grid = study.study.grid
     required = must_close(grid)
     search = TopologySearch(grid, required, ProblemOf(study, adjacency), clock, max_operations, gap, seed)
     seconds = min(0.2 * clock.seconds, 40.0) if search_time is None else search_time
-    return search.run([*others.values(), meshed_start(grid, required)], clock.now + seconds, workers, executor)
+    starts = [*others.values(), meshed_start(grid, required)]
+    return search.run(starts, clock.now + seconds, workers, executor, runs.until)
+
+
+class _Runs:
+    """Boxes by exact power flow, one a topology; all share the clock, so that one too late has none.
+
+    Parameters
+    ----------
+    study, adjacency, clock, seed, even
+        What is asked, the deadline, seed and ties.
+    others : int
+        Topologies that are compared.
+    """
+
+    def __init__(
+        self, study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, seed: int, even: bool, others: int
+    ) -> None:
+        self.study, self.adjacency, self.clock, self.seed, self.even = study, adjacency, clock, seed, even
+        self.others = others
+        self.known: dict[tuple[Open, bool], Solved | None] = {}
+        self.failure: AdnflexError | None = None
+        # topologies that were not run, as the time was over or a solver gave up
+        self.missing: set[Open] = set()
+
+    def until(self, state: Open) -> float:
+        """Run the best topology first; return when the proof has to end so that the others have their time too."""
+        before = self.clock.now
+        self.box(state, self.even)
+        one = self.clock.now - before
+        reserve = one * (self.others + _CANDIDATES - 1)
+        latest = _PROOF_SHARE * self.clock.seconds
+        return max(min(latest, self.clock.seconds - reserve), self.clock.now + _PROOF_LEAST * self.clock.left)
+
+    def box(self, state: Open, even: bool) -> Solved | None:
+        """Return the box of a topology; None where there is none, or it was not found in time."""
+        if (state, even) not in self.known:
+            self.known[state, even] = self._solve(state, even)
+        return self.known[state, even]
+
+    def _solve(self, state: Open, even: bool) -> Solved | None:
+        closed = closed_of(self.study.study.grid, state)
+        try:
+            return solve_state(self.study, closed, self._clock(), self.seed, even, self.adjacency)
+        except Infeasible as error:
+            self.failure = self.failure or error
+        except SolverError as error:
+            log.info("box of %s: %s", sorted(state), error)
+            self.missing.add(state)
+            if self.failure is None or not isinstance(error, TimeExpired):
+                self.failure = error
+        return None
+
+    def _clock(self) -> Deadline:
+        """Return the time left as a clock that tells nobody: a box of one topology is not the answer."""
+        return self.clock.part(1.0)
 
 
 def _proven(
@@ -222,53 +290,49 @@ def _proven(
     found: Found,
     boxes: Mapping[Open, Solved | None],
     max_operations: int | None,
-    clock: Clock,
-    seed: int,
-    even: bool,
+    clock: Deadline,
+    runs: _Runs,
 ) -> tuple[Solved, Open]:
     """Run the best topologies in exact power flow; the largest box that holds wins, be it one compared with."""
     grid = study.study.grid
     present = frozenset(np.flatnonzero(~grid.closed).tolist())
     best: tuple[Solved, Open] | None = None
-    failure: Infeasible | None = None
     for state, box in boxes.items():
         allowed = max_operations is None or len(state ^ present) <= max_operations
-        if box is not None and allowed and not even and (best is None or _size(box) > _size(best[0])):
+        if box is not None and allowed and not runs.even and (best is None or _size(box) > _size(best[0])):
             best = box, state
     for rank, (state, value) in enumerate(zip(found.states, found.values, strict=True)):
         near = value >= found.values[0] - _CLOSE * abs(found.values[0])
         if best is not None and (rank >= _CANDIDATES or not near):
             break
-        if state in boxes and not even:
+        if state in boxes and not runs.even:
             continue
-        try:
-            solved = solve_state(study, closed_of(grid, state), _ac_clock(clock), seed, even, adjacency)
-        except Infeasible as error:
-            failure = failure or error
+        solved = runs.box(state, runs.even)
+        if solved is None:
             continue
         if best is None or _size(solved) > _size(best[0]):
             best = solved, state
     if best is None:
-        raise failure or _nowhere(study, adjacency, clock, seed)
+        raise runs.failure if found.states and runs.failure is not None else _nowhere(study, adjacency, clock, runs)
     return best
 
 
-def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Clock, seed: int) -> Infeasible:
+def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, runs: _Runs) -> AdnflexError:
     """Say what stands in the way, in the present topology if it is radial."""
     grid = study.study.grid
     state = frozenset(np.flatnonzero(~grid.closed).tolist())
     if adjacency.forest(grid.closed) is None:
         state = meshed_start(grid, must_close(grid))
-    try:
-        solve_state(study, closed_of(grid, state), clock, seed, False, adjacency)
-    except Infeasible as error:
-        return Infeasible(f"no radial switch state that was tried has a box; in one of them: {error}", None, False)
-    return Infeasible("no radial switch state that was tried has a box; give more time_limit.", None, False)
-
-
-def _ac_clock(clock: Clock) -> Clock:
-    """Return a clock of its own for one topology; an answer cannot do without."""
-    return Clock(max(clock.left, _AC_SECONDS))
+    runs.failure = None
+    runs.box(state, False)
+    if isinstance(runs.failure, Infeasible):
+        text = f"no radial switch state that was tried has a box; in one of them: {runs.failure}"
+        return Infeasible(text, None, False)
+    if clock.spent:
+        return TimeExpired(
+            f"no box was found in any switch state within {clock.seconds:g} s; nothing is proven. Give more time_limit."
+        )
+    return runs.failure or SolverError("no switch state that was tried has a box, and none is refuted.")
 
 
 def _size(solved: Solved) -> float:
@@ -282,7 +346,7 @@ def _compared(
     others: Mapping[str, tuple[Open, Solved | None]],
     chosen: tuple[Open, Solved],
     found: Found,
-    clock: Clock,
+    clock: Deadline,
 ) -> Flexibility:
     """Put the other topologies beside the best one, and say which limits it relieves."""
     grid = study.study.grid
@@ -338,13 +402,6 @@ def _compared(
     )
 
 
-def _solved_or_none(study: FlexibilityStudy, adjacency: Adjacency, state: Open, clock: Clock) -> Solved | None:
-    try:
-        return solve_state(study, closed_of(study.study.grid, state), _ac_clock(clock), 0, False, adjacency)
-    except Infeasible:
-        return None
-
-
 def _without_reactive_power(study: FlexibilityStudy) -> FlexibilityStudy:
     return study_of(study.study, study.coupling, replace(study.wishes, reactive_power=False))
 
@@ -355,11 +412,14 @@ def _row(
     adjacency: Adjacency,
     state: Open,
     box: Solved | None,
-    clock: Clock,
+    clock: Deadline,
 ) -> dict[str, object]:
     grid = study.study.grid
     closed = closed_of(grid, state)
-    still = separable_box(ProblemOf(without_q, adjacency)(closed), clock.left)
+    try:
+        still = separable_box(ProblemOf(without_q, adjacency)(closed), clock.left)
+    except SolverError:
+        still = None  # out of time: the column stays empty
     network = study.network(closed, adjacency)
     hours = study.study.horizon.hours
     lost = 0.0

@@ -20,9 +20,10 @@ from adnflex.grid import Grid, apply_switches, read_grid, switch_table
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State, branch_table, bus_table
 from adnflex.powerflow import losses_mw, measure_limits, run_ac
+from adnflex.problems.clock import Progress
 from adnflex.problems.describe import require_reconfigurable, violation_sentence
 from adnflex.problems.objective import Objective, parse_objective
-from adnflex.problems.solve_reconfiguration import Answer, Progress, solve_reconfiguration
+from adnflex.problems.solve_reconfiguration import Answer, solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import Flexibility, Plan
 from adnflex.study.controllers import controller_notes

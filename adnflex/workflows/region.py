@@ -24,11 +24,11 @@ from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import coupling_of
 from adnflex.powerflow.check_region import measure_states
 from adnflex.powerflow.limits import VIOLATION_COLUMNS
+from adnflex.problems.clock import Progress
 from adnflex.problems.dispatch import Costs, Topology
 from adnflex.problems.dispatch_limits import Excess
 from adnflex.problems.explain_dispatch import least_violation
 from adnflex.problems.region import without_prices
-from adnflex.problems.solve_reconfiguration import Progress
 from adnflex.problems.solve_region import Effort, RegionAnswer, solve_region
 from adnflex.results.region import Region, RegionCheck
 from adnflex.study import Profiles, read_series

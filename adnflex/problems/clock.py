@@ -1,0 +1,83 @@
+"""One clock for a whole verb: seconds, the deadline, progress and the caller's ear."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["Deadline", "Progress"]
+
+
+class Progress(NamedTuple):
+    """What is known at a moment: seconds, incumbent and bound in the objective's unit, and what happened."""
+
+    seconds: float
+    incumbent: float
+    bound: float
+    event: str
+
+    @property
+    def gap(self) -> float:
+        """Relative gap; inf while there is no incumbent or no bound."""
+        if not (math.isfinite(self.incumbent) and math.isfinite(self.bound)):
+            return math.inf
+        return abs(self.incumbent - self.bound) / max(abs(self.incumbent), 1e-12)
+
+
+class Deadline:
+    """The deadline of a verb; one object is passed down, so that all parts share one limit.
+
+    Parameters
+    ----------
+    seconds : float
+        Time limit [s].
+    tell : callable, optional
+        Told every `Progress`.
+    time_of : callable
+        Seconds of some steady clock; tests give one of their own.
+
+    Examples
+    --------
+    >>> hands = iter([10.0, 13.0, 16.0])
+    >>> clock = Deadline(5.0, time_of=lambda: next(hands))
+    >>> clock.left, clock.spent
+    (2.0, True)
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        tell: Callable[[Progress], None] | None = None,
+        time_of: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.time_of = time_of
+        self.begin, self.seconds, self.tell = time_of(), seconds, tell
+        self.rows: list[Progress] = []
+
+    @property
+    def now(self) -> float:
+        """Seconds so far."""
+        return self.time_of() - self.begin
+
+    @property
+    def left(self) -> float:
+        """Seconds left; 0 where the time is over."""
+        return max(self.seconds - self.now, 0.0)
+
+    @property
+    def spent(self) -> bool:
+        """Whether the time is over."""
+        return self.now >= self.seconds
+
+    def part(self, share: float) -> Deadline:
+        """Return a clock for a part of the time that is left; it tells nobody."""
+        return Deadline(share * self.left, time_of=self.time_of)
+
+    def report(self, value: float, bound: float, event: str) -> None:
+        """Note the best value, the bound, and what happened."""
+        row = Progress(self.now, value, bound, event)
+        self.rows.append(row)
+        if self.tell is not None:
+            self.tell(row)
