@@ -11,7 +11,6 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import Infeasible, InputError
-from adnflex.grid.profiles import Profiles
 from adnflex.problems.clock import Progress
 from adnflex.problems.describe import require_reconfigurable
 from adnflex.problems.dispatch import Costs
