@@ -131,13 +131,14 @@ def compute_bounds(grid: Grid, ranges: Ranges | None = None) -> Bounds:
         nodes, branches = block.below, block.branches
         i_max[branches] = spread * node_current[nodes].sum()
         one_p[branches] = only_p[nodes].all()
-        one_q[branches] = only_q[nodes].all()
+        # a negative reactance generates reactive power from its current
+        one_q[branches] = only_q[nodes].all() & (grid.x[block.below_branches] >= 0).all()
         falling[branches] = one_p[branches] & one_q[branches] & unit_ratio[nodes].all()
         in_loop[branches] = not block.is_bridge
         direction[branches[np.isin(grid.f[branches], block.entry)]] = 1
         direction[branches[np.isin(grid.t[branches], block.entry)]] = -1
     i_max = np.minimum(i_max, _rated(grid, vary, v_max))
-    v_top = np.minimum(v_max, np.maximum(_highest(grid, vary, groups, v_max), v_min))
+    v_top = np.minimum(v_max, np.maximum(_highest(grid, vary, groups, v_max, i_max), v_min))
     return Bounds(
         v_min,
         v_top,
@@ -161,6 +162,16 @@ def _voltage_bounds(grid: Grid, vary: Ranges) -> tuple[FloatArray, FloatArray]:
     v_max[~np.isfinite(v_max) | ~named] = _WIDE[1]
     roots = grid.roots
     v_min[roots], v_max[roots] = vary.root_v[0, roots], vary.root_v[1, roots]
+    # an open end of a fixed branch has the voltage that its own charging leaves there, however high the other end is
+    z = grid.r + 1j * grid.x
+    for end, other, y, low, high in (
+        (grid.t, grid.f, grid.y_to, 1 / vary.ratio[1] ** 2, 1 / vary.ratio[0] ** 2),
+        (grid.f, grid.t, grid.y_from, vary.ratio[0] ** 2, vary.ratio[1] ** 2),
+    ):
+        k = np.flatnonzero(~named[end] & named[other])
+        gain = 1 / np.abs(1 + z[k] * y[k]) ** 2
+        np.maximum.at(v_max, end[k], v_max[other[k]] * gain * high[k])
+        np.minimum.at(v_min, end[k], v_min[other[k]] * gain * low[k])
     return v_min, v_max
 
 
@@ -173,26 +184,31 @@ def _rated(grid: Grid, vary: Ranges, v_max: FloatArray) -> FloatArray:
     return np.asarray(found)
 
 
-def _highest(grid: Grid, vary: Ranges, groups: list[Block], v_max: FloatArray) -> FloatArray:
+def _highest(grid: Grid, vary: Ranges, groups: list[Block], v_max: FloatArray, i_max: FloatArray) -> FloatArray:
     """Highest squared voltage that each node can reach, going down from the roots block by block.
 
     Along a closed branch the voltage rises by at most ``-2 (r P' + x Q')`` with the power ``P' + jQ'`` that
-    arrives, which is at least the sum of all net infeed below: ``v_t = v_f - 2 (r P' + x Q') - |z|² l``.
+    arrives, which is at least the sum of all net infeed below: ``v_t = v_f - 2 (r P' + x Q') - |z|² l``.  Where `x` is
+    negative, it is the largest ``Q' <= |V| I`` that raises it most.
     """
     low = np.minimum(vary.p[0] + np.minimum(vary.g[0], 0) * v_max, 0) + 1j * 0
     capacitive = vary.b[1].copy()
     np.add.at(capacitive, grid.f, np.maximum(grid.y_from.imag, grid.open_from.imag) / vary.ratio[0] ** 2)
     np.add.at(capacitive, grid.t, np.maximum(grid.y_to.imag, grid.open_to.imag))
     low += 1j * np.minimum(vary.q[0] - np.maximum(capacitive, 0) * v_max, 0)
+    generated = np.minimum(grid.x, 0) * i_max**2
+    arriving = np.sqrt(np.maximum(v_max[grid.f] / vary.ratio[0] ** 2, v_max[grid.t])) * i_max
     top = np.nan_to_num(vary.root_v[1], nan=0.0)
     order = sorted(groups, key=lambda block: -len(block.below))
     for block in order:
         if not len(block.below):
             continue
-        infeed = low[block.below].sum()
+        negative = grid.x[block.branches] < 0
+        infeed = low[block.below].sum() + 1j * generated[block.below_branches][grid.x[block.below_branches] < 0].sum()
         inside = np.setdiff1d(np.union1d(grid.f[block.branches], grid.t[block.branches]), block.entry)
         z = (grid.r + 1j * grid.x)[block.branches]
         rise = float(np.sum(-2 * (z.real * infeed.real + np.maximum(z.imag, 0) * infeed.imag)))
+        rise += float(np.sum((-2 * z.imag * arriving[block.branches])[negative]))
         top[inside] = _behind_entry(grid, vary, block, top) + rise * _worst_ratio(vary, block.branches)
     return np.asarray(top)
 

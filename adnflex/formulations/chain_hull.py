@@ -81,14 +81,22 @@ def withdrawals(grid: Grid, bounds: Bounds) -> Withdrawal:
     for block in bounds.groups:
         if not block.is_bridge:
             continue
-        loss = ((grid.r + 1j * grid.x)[block.below_branches] * bounds.i_max[block.below_branches] ** 2).sum()
+        least, most = _loss_range(grid, block.below_branches, bounds.i_max[block.below_branches] ** 2)
         entry = int(block.entry[0])
         if len(block.entry) > 1:
             continue
-        low[entry] += own_low[block.below].sum() + min(loss.imag, 0) * 1j
-        high[entry] += own_high[block.below].sum() + loss
+        low[entry] += own_low[block.below].sum() + least
+        high[entry] += own_high[block.below].sum() + most
         current[entry] += own_current[block.below].sum()
     return Withdrawal(low, high, current)
+
+
+def _loss_range(grid: Grid, branches: NDArray[np.int64], most: FloatArray) -> tuple[complex, complex]:
+    """Bounds of the series losses ``(r + jx) l`` of some branches, given their largest squared currents."""
+    x = grid.x[branches]
+    return complex(0, (np.minimum(x, 0) * most).sum()), complex(
+        (grid.r[branches] * most).sum(), (np.maximum(x, 0) * most).sum()
+    )
 
 
 def _each(pick: np.ufunc, a: NDArray[Any], b: NDArray[Any]) -> ComplexArray:
@@ -106,7 +114,7 @@ def stub_flows(grid: Grid, bounds: Bounds, drawn: Withdrawal, chain: Chain) -> S
     """Bound all flows of a chain for each of its branches being the open one."""
     c = len(chain.branches)
     nodes = np.array(chain.nodes, dtype=np.int64)
-    z = (grid.r + 1j * grid.x)[list(chain.branches)]
+    along = np.array(chain.branches, dtype=np.int64)
     low, high = np.zeros((c, c), complex), np.zeros((c, c), complex)
     for i in range(c):
         for k in range(c):
@@ -115,10 +123,11 @@ def stub_flows(grid: Grid, bounds: Bounds, drawn: Withdrawal, chain: Chain) -> S
             between = nodes[k:i] if k < i else nodes[i:k]
             inner = range(k, i) if k < i else range(i + 1, k + 1)
             # the current falls towards the open branch; each branch carries at most what is below it
-            loss = sum(z[j] * drawn.current[nodes[j:i] if k < i else nodes[i:j]].sum() ** 2 for j in inner)
+            carried = [drawn.current[nodes[j:i] if k < i else nodes[i:j]].sum() ** 2 for j in inner]
+            least, most = _loss_range(grid, along[list(inner)], np.array(carried))
             # whether the branch's own loss counts depends on which end is measured: take it into the range
-            span_low = drawn.low[between].sum() + 1j * min(complex(loss).imag, 0)
-            span_high = drawn.high[between].sum() + complex(loss)
+            span_low = drawn.low[between].sum() + least
+            span_high = drawn.high[between].sum() + most
             downstream = (k < i) == chain.along[k]
             low[i, k], high[i, k] = (span_low, span_high) if downstream else (-span_high, -span_low)
     nearest: FloatArray = np.where(low.real > 0, low.real, np.where(high.real < 0, high.real, 0.0)) ** 2

@@ -32,7 +32,7 @@ from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.cones import Cone, record_cone
 from adnflex.grid.model import Grid
 
-__all__ = ["declare_direction_cuts", "declare_distflow", "declare_voltages"]
+__all__ = ["declare_direction_cuts", "declare_distflow", "declare_voltages", "open_end_overload", "rated_open_ends"]
 
 
 def declare_voltages(block: pyo.Block, grid: Grid, bounds: Bounds) -> None:
@@ -104,6 +104,8 @@ def declare_distflow(
     _declare_balances(b, grid, is_free, at_from, at_to, keep, more)
     _declare_cones(b, grid, bounds, is_free, ideal, at_from, more)
     _declare_current_limits(b, grid, bounds, at_from, at_to, more)
+    for r in rated_open_ends(grid, free):
+        b.current_limit.add(open_end_overload(b, states, grid, r) <= 0)
 
 
 def _declare_switched_voltages(
@@ -237,6 +239,33 @@ def _declare_current_limits(
             # the terminal current is that behind the ratio divided by the ratio
             limit = limit / float(grid.ratio[k]) ** 2 * more.squared_ratio[k]
         b.current_limit.add(current <= limit)
+
+
+def rated_open_ends(grid: Grid, free: Sequence[int]) -> list[int]:
+    """Rows of `Grid.ratings` whose branch stays connected there while it is open, and charges through the terminal."""
+    rated = grid.ratings
+    charging = np.where(rated.at_from, grid.open_from[rated.branch], grid.open_to[rated.branch])
+    able = np.isin(rated.branch, np.asarray(free, dtype=np.int64)) & (charging != 0) & np.isfinite(rated.limit)
+    return [int(r) for r in np.flatnonzero(able)]
+
+
+def open_end_overload(b: pyo.Block, states: pyo.Block, grid: Grid, r: int) -> Any:
+    """Squared charging current of an open branch beyond its limit, ``|y|² (v - w) - I² (1 - z)``; exact for binary z.
+
+    Parameters
+    ----------
+    b, states : pyomo Block
+        See `declare_distflow`.
+    grid : Grid
+        The grid.
+    r : int
+        A row of its ratings (see `rated_open_ends`).
+    """
+    k, from_end = int(grid.ratings.branch[r]), bool(grid.ratings.at_from[r])
+    y = complex(grid.open_from[k] if from_end else grid.open_to[k])
+    whole = b.v[int(grid.f[k])] / float(grid.ratio[k]) ** 2 if from_end else b.v[int(grid.t[k])]
+    seen = b.w_f[k] if from_end else b.w_t[k]
+    return abs(y) ** 2 * (whole - seen) - float(grid.ratings.limit[r]) ** 2 * (1 - states.z[k])
 
 
 def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branches: Sequence[int]) -> None:

@@ -168,7 +168,8 @@ class TreeMap:
             ratings.limit * vm / np.abs(ratings.share),
         )
         radius = np.full(grid.m, np.inf)
-        np.minimum.at(radius, ratings.branch, share)
+        # through an open branch nothing flows that a withdrawal could change
+        np.minimum.at(radius, ratings.branch, np.where(flow.closed[ratings.branch], share, np.inf))
         supplied = flow.supplied(grid)[self.root]
         return Operating(
             flow.v - self.v_p @ p - self.v_q @ q,

@@ -145,8 +145,8 @@ class _Rows:
                 "them the same tap position or open one of them."
             )
         shift = np.where(same_way, mats.shift[rows], -mats.shift[rows])
-        off = (shift - shift[0] + 180.0) % 360.0 - 180.0
-        if np.any(np.abs(off) > 1e-9):
+        # a whole turn more is the same angle, but power flow does not find its solution
+        if np.any(np.abs(shift - shift[0]) > 1e-9):
             raise UnsupportedElement(
                 f"{names} are in parallel with different shifts of phase "
                 f"({', '.join(f'{a:.6g}' for a in shift)} degrees), so they circulate current; give them the same "

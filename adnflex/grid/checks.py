@@ -21,23 +21,45 @@ __all__ = ["check_vm_limits", "require_sound", "shorten"]
 
 # What runpp knows and no formulation here does: the reason and the way out.
 _REFUSED = {
-    "gen": "its reactive power follows a voltage set-point; replace it by an sgen with its present reactive "
-    "power (pandapower.toolbox.replace_gen_by_sgen) or, if it is the source, set slack=True",
-    "xward": "it holds a voltage behind an impedance; replace it (pandapower.toolbox.replace_xward_by_ward)",
-    "trafo3w": "it has three windings; replace it by transformers at a common bus",
-    "impedance": "its impedance may differ by direction; replace it (pandapower.toolbox.replace_impedance_by_line)",
-    "dcline": "it couples two points by a converter; replace it by a load and an sgen at its set-point",
-    "svc": "it controls a voltage; replace it by a shunt or an sgen",
-    "ssc": "it controls a voltage; replace it by an sgen",
+    "gen": "its reactive power follows a voltage set-point; fix its present reactive power by "
+    "`pandapower.runpp(net); pandapower.toolbox.replace_gen_by_sgen(net, gens=[{i}])` (its voltage is then no longer "
+    "held) or, if it is the source, set slack=True",
+    "xward": "it holds a voltage behind an impedance; keep its constant power and constant impedance by "
+    "`pandapower.toolbox.replace_xward_by_ward(net, index=[{i}])` (the voltage and the impedance behind it are lost, "
+    "so flows and losses change)",
+    "trafo3w": "it has three windings; replace it by three two-winding transformers at a common bus (star equivalent)",
+    "impedance": "its impedance may differ by direction; where both directions are equal, and without shunts, the same "
+    "is a line: `pandapower.toolbox.replace_impedance_by_line(net, index=[{i}])`; with "
+    "only_valid_replace=False that of the from side counts both ways",
+    "dcline": "it couples two points by a converter; put the powers of its set-point at both ends by "
+    "`pandapower.runpp(net); d, r = net.dcline.loc[{i}], net.res_dcline.loc[{i}]; "
+    "pandapower.create_load(net, d.from_bus, r.p_from_mw, r.q_from_mvar); "
+    "pandapower.create_load(net, d.to_bus, r.p_to_mw, r.q_to_mvar); net.dcline.loc[{i}, 'in_service'] = False` "
+    "(its voltages are then no longer held)",
+    "svc": "it controls a voltage; fix its present reactive power by "
+    "`pandapower.runpp(net); pandapower.create_load(net, net.svc.bus[{i}], 0.0, net.res_svc.q_mvar[{i}]); "
+    "net.svc.loc[{i}, 'in_service'] = False` (the voltage is then no longer held)",
+    "ssc": "it controls a voltage; fix its present reactive power by "
+    "`pandapower.runpp(net); pandapower.create_load(net, net.ssc.bus[{i}], 0.0, net.res_ssc.q_mvar[{i}]); "
+    "net.ssc.loc[{i}, 'in_service'] = False` (the voltage is then no longer held)",
     "vsc": "it belongs to a DC network; replace it by an sgen",
     "vsc_stacked": "it belongs to a DC network; replace it by an sgen",
     "vsc_bipolar": "it belongs to a DC network; replace it by an sgen",
     "source_dc": "DC networks are not modelled; take it out of service",
     "load_dc": "DC networks are not modelled; take it out of service",
-    "tcsc": "it controls a flow; replace it by a line",
+    "tcsc": "it controls a flow; keep its present reactance as a line by "
+    "`pandapower.runpp(net); t, r = net.tcsc.loc[{i}], net.res_tcsc.loc[{i}]; "
+    "pandapower.create_line_from_parameters(net, t.from_bus, t.to_bus, 1.0, 0.0, r.x_ohm, 0.0, float('nan')); "
+    "net.tcsc.loc[{i}, 'in_service'] = False` (the flow is then no longer held)",
     "line_dc": "DC networks are not modelled; take it out of service",
-    "asymmetric_load": "models here are balanced; replace it by a load with the three-phase sum",
-    "asymmetric_sgen": "models here are balanced; replace it by an sgen with the three-phase sum",
+    "asymmetric_load": "models here are balanced; put the sum of the phases in its place by "
+    "`a = net.asymmetric_load.loc[{i}]; pandapower.create_load(net, a.bus, a.p_a_mw + a.p_b_mw + a.p_c_mw, a.q_a_mvar "
+    "+ a.q_b_mvar + a.q_c_mvar, scaling=a.scaling); net.asymmetric_load.loc[{i}, 'in_service'] = False` (balanced "
+    "power flow sees the same sum)",
+    "asymmetric_sgen": "models here are balanced; put the sum of the phases in its place by "
+    "`a = net.asymmetric_sgen.loc[{i}]; pandapower.create_sgen(net, a.bus, a.p_a_mw + a.p_b_mw + a.p_c_mw, a.q_a_mvar "
+    "+ a.q_b_mvar + a.q_c_mvar, scaling=a.scaling); net.asymmetric_sgen.loc[{i}, 'in_service'] = False` (balanced "
+    "power flow sees the same sum)",
 }
 
 
@@ -77,7 +99,7 @@ def require_sound(net: pandapowerNet, extra: Sequence[str] = ()) -> None:
     if tables.types:
         raise InputError([*tables.types, *tables.values])
     unsupported = [*option_faults(net), *_unsupported(net), *_current_loads(net)]
-    faults = [*tables.values, *_zero_impedance(net), *_sources(net), *extra]
+    faults = [*tables.values, *_trafo_impedances(net), *_zero_impedance(net), *_sources(net), *extra]
     if faults:
         raise InputError([*faults, *unsupported])
     if unsupported:
@@ -100,7 +122,7 @@ def _unsupported(net: pandapowerNet) -> list[str]:
         rows = _in_service(net, table)
         if table == "gen" and "slack" in rows.columns:
             rows = rows[~rows["slack"].fillna(False).to_numpy(dtype=bool)]
-        found.extend(f"{table} {i} is not supported: {reason}." for i in rows.index)
+        found.extend(f"{table} {i} is not supported: {reason.replace('{i}', str(i))}." for i in rows.index)
     return found
 
 
@@ -115,10 +137,24 @@ def _current_loads(net: pandapowerNet) -> list[str]:
             bad = rows[column].fillna(0.0).to_numpy(dtype=float) != 0
             found.extend(
                 f"load {i} is not supported: {column} is {rows.at[i, column]:g}; constant-current shares are not "
-                "linear in squared voltage, split it into constant power and constant impedance."
+                "linear in squared voltage, split it into constant power and constant impedance (half of the share as "
+                f"constant impedance and {column} = 0 has the same slope at rated voltage)."
                 for i in rows.index[bad]
             )
     return found
+
+
+def _trafo_impedances(net: pandapowerNet) -> list[str]:
+    """Find transformers without an impedance, or with more resistance than that, which leaves no real reactance."""
+    rows = _in_service(net, "trafo")
+    whole, part = (pd.to_numeric(rows[c], errors="coerce").to_numpy(float) for c in ("vk_percent", "vkr_percent"))
+    zero = [f"trafo {i}: vk_percent is 0; give a number other than 0." for i in rows.index[whole == 0]]
+    return zero + [
+        f"trafo {i}: vkr_percent is {b:g}, more than vk_percent {a:g}, so its reactance is no number; give "
+        "vkr_percent of vk_percent at most."
+        for i, a, b in zip(rows.index, whole, part, strict=True)
+        if np.isfinite(a) and a != 0 and b > abs(a)
+    ]
 
 
 def _zero_impedance(net: pandapowerNet) -> list[str]:

@@ -6,12 +6,15 @@ charging, transformer taps, magnetisation and shunts are what AC power flow will
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from pandapower import pandapowerNet
 from pandapower.auxiliary import _init_runpp_options
+from pandapower.build_branch import _calc_branch_values_from_trafo_df
 from pandapower.pd2ppc import _pd2ppc
 from pandapower.pypower.idx_brch import (
     BR_B,
@@ -30,7 +33,7 @@ from pandapower.pypower.idx_bus import BASE_KV, BS, CZD_P, CZD_Q, GS, PD, QD
 from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, IntArray
 from adnflex.grid.options import PowerFlowOptions
 
-__all__ = ["Matrices", "matrices"]
+__all__ = ["Matrices", "branch_values", "matrices"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Matrices:
     """Bus and branch data of a net, per unit on ``net.sn_mva``.
 
     Bus arrays have one row a supplied node, branch arrays one row an energisable branch; `row_of` finds
-    the branch row of a pandapower element (-1: not in service or not supplied).  `shift` is in degrees.
+    the branch row of a pandapower element (-1: not in service or not supplied).  `shift` is in degrees;
+    `z_power` is what power flow makes constant impedance.
     """
 
     node_of: dict[int, int]
@@ -48,6 +52,7 @@ class Matrices:
     y: ComplexArray
     z_share_p: FloatArray
     z_share_q: FloatArray
+    z_power: ComplexArray
     f: IntArray
     t: IntArray
     r: FloatArray
@@ -76,11 +81,12 @@ def matrices(net: pandapowerNet, options: PowerFlowOptions) -> Matrices:
         **options.arguments,
     )
     ppc, ppci = _pd2ppc(net)
+    net["_ppc"] = ppc
     bus = np.real(ppci["bus"])
     base = float(net.sn_mva)
     alive = np.asarray(ppci["internal"]["branch_is"], dtype=bool)
     branch = ppc["branch"][alive]
-    pd, qd = bus[:, PD] / base, bus[:, QD] / base
+    p_all, q_all = bus[:, PD] / base, bus[:, QD] / base
     zp, zq = bus[:, CZD_P], bus[:, CZD_Q]
     shunt = (bus[:, GS] + 1j * bus[:, BS]) / base
     y_half = (branch[:, BR_G] + 1j * branch[:, BR_B]) / 2
@@ -90,11 +96,12 @@ def matrices(net: pandapowerNet, options: PowerFlowOptions) -> Matrices:
     return Matrices(
         node_of=_node_of(net, len(bus)),
         base_kv=bus[:, BASE_KV].copy(),
-        p=pd * (1 - zp),
-        q=qd * (1 - zq),
-        y=shunt + pd * zp - 1j * qd * zq,
+        p=p_all * (1 - zp),
+        q=q_all * (1 - zq),
+        y=shunt + p_all * zp - 1j * q_all * zq,
         z_share_p=zp.copy(),
         z_share_q=zq.copy(),
+        z_power=p_all * zp + 1j * q_all * zq,
         f=np.real(branch[:, F_BUS]).astype(np.int64),
         t=np.real(branch[:, T_BUS]).astype(np.int64),
         r=np.real(branch[:, BR_R]).copy(),
@@ -106,6 +113,22 @@ def matrices(net: pandapowerNet, options: PowerFlowOptions) -> Matrices:
         row_of=_row_of(net, alive),
         options=options,
     )
+
+
+def branch_values(study: pandapowerNet, trafos: pd.DataFrame) -> FloatArray:
+    """Compute what power flow uses of some transformers: series impedance, shunts, ratio, shift; one column each.
+
+    Parameters
+    ----------
+    study : pandapowerNet
+        A net that `matrices` has converted.
+    trafos : pandas.DataFrame
+        Rows of ``net.trafo``, with any changes.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = _calc_branch_values_from_trafo_df(study, study["_ppc"], trafos.copy())
+    return np.stack([np.broadcast_to(np.asarray(v, dtype=float), len(trafos)) for v in values])
 
 
 def _node_of(net: pandapowerNet, n_nodes: int) -> dict[int, int]:

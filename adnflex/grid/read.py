@@ -14,12 +14,13 @@ from adnflex.grid.checks import check_vm_limits, require_sound
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import Decision, Grid
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
-from adnflex.grid.notes import coupler_faults, dead_notes, tap_notes, zip_notes
+from adnflex.grid.notes import coupler_faults, dead_notes, zip_notes
 from adnflex.grid.options import power_flow_options
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.sound import readable
 from adnflex.grid.switching import decisions, is_ideal_switch, locked_open_lines
+from adnflex.grid.tap_effect import tap_notes
 from adnflex.grid.taps import with_taps
 
 __all__ = ["read_grid"]
@@ -80,15 +81,16 @@ def read_grid(
     limit_faults = check_vm_limits(net, vm_limits) if need_limits or vm_limits is not None else []
     chosen, choice_faults = decisions(net, switchable_lines, switchable_switches, locked_lines)
     require_sound(net, [*limit_faults, *choice_faults])
-    couplers = [d.index for d in chosen if d.element == "switch" and is_ideal_switch(net, d.index)]
-    if faults := coupler_faults(net, couplers):
-        raise UnsupportedElement(faults)
     study = _closed_copy(net, chosen)
     try:
         mats = matrices(study, power_flow_options(net))
     except Exception as error:  # pandapower raises many kinds; the reader needs one sentence
         raise InputError(f"pandapower cannot convert the net: {type(error).__name__}: {error}") from error
-    notes = [*tap_notes(net), *zip_notes(net), *dead_notes(net, mats.node_of)]
+    couplers = [d.index for d in chosen if d.element == "switch" and is_ideal_switch(net, d.index)]
+    if faults := coupler_faults(net, couplers, mats.node_of):
+        raise UnsupportedElement(faults)
+    limits = voltage_limits(net, mats.node_of, len(mats.p), vm_limits)
+    notes = [*tap_notes(study), *zip_notes(net, mats, limits), *dead_notes(net, mats.node_of)]
     grid = _assemble(net, mats, chosen, notes, vm_limits)
     tapped = [int(i) for i in tap_trafos]
     return with_taps(net, study, mats, grid, tapped) if tapped else grid
@@ -130,7 +132,7 @@ def _assemble(
     y = mats.y / s
     element_of = {row: key for key, row in mats.row_of.items()}
     for k in self_loops:
-        if abs(mats.ratio[k] - 1) > 1e-9 or abs((mats.shift[k] + 180.0) % 360.0 - 180.0) > 1e-9:
+        if abs(mats.ratio[k] - 1) > 1e-9 or abs(mats.shift[k]) > 1e-9:
             raise UnsupportedElement(
                 f"{' '.join(map(str, element_of[k]))}: both ends are one bus (closed couplers) and its voltage ratio "
                 f"is {mats.ratio[k]:.6g} with a shift of {mats.shift[k]:.6g} degrees, so it circulates current; open "

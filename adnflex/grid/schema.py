@@ -188,7 +188,9 @@ TABLES: tuple[Table, ...] = (
         (
             *_bus("from_bus", "to_bus"),
             *_positive("length_km"),
-            *_not_negative("r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "g_us_per_km"),
+            *_not_negative("r_ohm_per_km", "c_nf_per_km", "g_us_per_km"),
+            # below 0: a series capacitor
+            *_number("x_ohm_per_km"),
             *_whole("parallel", low=1.0),
             *_positive("df"),
             *_truth("in_service"),
@@ -200,7 +202,9 @@ TABLES: tuple[Table, ...] = (
         "trafo",
         (
             *_bus("hv_bus", "lv_bus"),
-            *_positive("sn_mva", "vn_hv_kv", "vn_lv_kv", "vk_percent", always=True),
+            *_positive("sn_mva", "vn_hv_kv", "vn_lv_kv", always=True),
+            # below 0: a negative reactance, as reduced equivalents and MATPOWER cases have them
+            *_number("vk_percent", always=True),
             *_not_negative("vkr_percent", "pfe_kw", "i0_percent"),
             *_whole("parallel", low=1.0),
             *_positive("df"),

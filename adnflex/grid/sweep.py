@@ -51,13 +51,14 @@ class Flow:
     loss: float
 
     def currents_at(self, grid: Grid, terminals: Ratings) -> FloatArray:
-        """Magnitudes of the currents at some terminals of closed branches [pu], 0 at open ones."""
+        """Magnitudes of the currents at some terminals [pu]; at an open branch that of the charging that is left."""
         k, at_from = terminals.branch, terminals.at_from
         v = np.where(at_from, self.v[grid.f[k]] / grid.ratio[k] ** 2, self.v[grid.t[k]])
         p = self.p[k] - np.where(at_from, 0.0, grid.r[k] * self.l[k])
         q = self.q[k] - np.where(at_from, 0.0, grid.x[k] * self.l[k])
         squared = terminals.squared_current(p, q, self.l[k], v)
-        return np.asarray(np.where(self.closed[k], np.sqrt(np.maximum(squared, 0)), 0.0))
+        charging = np.where(at_from, np.abs(grid.open_from[k]), np.abs(grid.open_to[k])) * np.sqrt(v)
+        return np.asarray(np.where(self.closed[k], np.sqrt(np.maximum(squared, 0)), charging))
 
     def supplied(self, grid: Grid) -> ComplexArray:
         """Power ``P + jQ`` that has to come in at every node from outside the grid [pu]; 0 but at roots."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from adnflex.devices import CapacitorBank, Device, ElectricVehicles, GridConnection, Horizon, TapChanger
 from adnflex.errors import SolverError
+from adnflex.formulations.distflow import open_end_overload, rated_open_ends
 from adnflex.formulations.positions import pin
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology, build_dispatch
@@ -141,6 +142,9 @@ def _soften(dispatch: Dispatch, points: OperatingPoints, devices: Sequence[Devic
             soft(b.v[j], float(grid.v_min[j]) if grid.v_min[j] > 0 else np.inf, False, 1.0)
         for k in np.flatnonzero(tightest < dispatch.bounds.i_max).tolist():
             soft(b.l[k], float(tightest[k]) ** 2, True, max(float(tightest[k]) ** 2, 1e-6))
+        states = model.states[dispatch.topology.span_of(t)] if dispatch.topology.spans else b
+        for r in rated_open_ends(grid, dispatch.free.tolist()):
+            soft(open_end_overload(b, states, grid, r), 0.0, True, max(float(rated.limit[r]) ** 2, 1e-6))
     for i, d in enumerate(devices):
         if isinstance(d, GridConnection):
             for s, t in h.points:

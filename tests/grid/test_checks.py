@@ -174,7 +174,8 @@ WRONG: dict[str, tuple[Change, dict, type, list[str]]] = {
         UnsupportedElement,
         [
             "load 1 is not supported: const_i_p_percent is 30; constant-current shares are not linear in squared "
-            "voltage, split it into constant power and constant impedance."
+            "voltage, split it into constant power and constant impedance (half of the share as constant impedance and "
+            "const_i_p_percent = 0 has the same slope at rated voltage)."
         ],
     ),
     "unknown line": (
@@ -255,9 +256,10 @@ WRONG: dict[str, tuple[Change, dict, type, list[str]]] = {
             "the net has no external grid in service; add one with pandapower.create_ext_grid(net, bus, vm_pu=1.0).",
             f"bus 1: min_vm_pu 1.2 is above max_vm_pu 1.1; {ORDER}.",
             "switchable_lines: line 99 is not in net.line; give existing indices.",
-            f"gen 0 is not supported: {_REFUSED['gen']}.",
+            f"gen 0 is not supported: {_REFUSED['gen'].replace('{i}', '0')}.",
             "load 2 is not supported: const_i_q_percent is 5; constant-current shares are not linear in squared "
-            "voltage, split it into constant power and constant impedance.",
+            "voltage, split it into constant power and constant impedance (half of the share as constant impedance and "
+            "const_i_q_percent = 0 has the same slope at rated voltage).",
         ],
     ),
 }
@@ -308,7 +310,7 @@ def test_elements_that_no_model_holds_are_refused(table):
     REFUSED[table](net)
     with pytest.raises(UnsupportedElement) as caught:
         adnflex.reconfigure(net, workers=1)
-    assert list(caught.value.findings) == [f"{table} 0 is not supported: {_REFUSED[table]}."]
+    assert list(caught.value.findings) == [f"{table} 0 is not supported: {_REFUSED[table].replace('{i}', '0')}."]
 
 
 def test_elements_out_of_service_are_not_refused():
