@@ -41,6 +41,10 @@ class Stopping:
         self._wanted = error
         return True
 
+    def wanted(self) -> bool:
+        """Whether the solver that runs shall end."""
+        return self._wanted is not None
+
     @contextmanager
     def solver(self, tells: bool = False) -> Iterator[Callable[[], bool] | None]:
         """Run a solver that asks now and then whether it shall end; None where nobody will.
@@ -56,7 +60,7 @@ class Stopping:
             return
         self._running += 1
         try:
-            yield lambda: self._wanted is not None
+            yield self.wanted
         finally:
             self._running -= 1
             wanted, self._wanted = self._wanted, None

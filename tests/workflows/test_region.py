@@ -19,6 +19,7 @@ from adnflex.results.region import Region
 from adnflex.workflows.region import pq_region, validate_region
 from tests.dispatch_nets import require_unchanged
 from tests.region_nets import cigre, feeder, power_flow, random_injections, sampled
+from tests.travelling import Travelling
 
 
 @cache
@@ -285,11 +286,9 @@ def profiled() -> tuple[pp.pandapowerNet, dict[tuple[str, str], pd.DataFrame]]:
 
 
 def test_periods_are_regions_of_their_own():
-    from concurrent.futures import ThreadPoolExecutor
-
     net, profiles = profiled()
     told = []
-    with ThreadPoolExecutor(1) as executor:
+    with Travelling() as executor:
         region = pq_region(net, [0, 2], profiles=profiles, directions=4, executor=executor, progress=told.append)
     assert region.periods == [0, 2]
     assert told[-1].bound == region.areas.at[2, "outer"]
