@@ -107,6 +107,7 @@ def test_help_names_every_exit_code(capsys, command):
         cli.EXIT_SOLVER,
         cli.EXIT_FAULT,
         cli.EXIT_INTERRUPTED,
+        128 + signal.SIGTERM,
     ]
     told = text.partition("exit codes:")[2].splitlines()
     assert [int(line.split()[0]) for line in told if line.strip()] == codes

@@ -34,14 +34,13 @@ _EXIT_OF: tuple[tuple[type[AdnflexError], int], ...] = (
 
 EXIT_CODES = """\
 exit codes:
-  0    the plan passed its AC check (also a plan that Ctrl-C, SIGTERM, SIGHUP or the time limit cut
-       short)
+  0    the plan passed its AC check (also a plan that a signal or the time limit cut short)
   1    nothing meets every limit, or the AC check failed (of several studies: of any)
   2    the input is wrong: net, profiles, plan, option or output path
   3    no installed solver fits, or the solver gave no answer that can be proven
   4    a fault of adnflex itself; please report it
-  130  interrupted before there was any plan (of several studies: before each had one; of days: before one was common);
-       143 where SIGTERM and 129 where SIGHUP did so
+  130  Ctrl-C before there was any plan (of several studies: before each had one; of days: before one was common)
+  143  the same by SIGTERM; 129 by SIGHUP
 """
 
 
