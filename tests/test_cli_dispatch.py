@@ -281,8 +281,11 @@ def test_times_give_the_step(tmp_path):
         ("x.csv", "0,1\n1,\n", "column 1, row 1: '' is no number; write e.g. 0.25."),
         ("x.csv", "0\n" + "x\n" * 9, "... and 4 more of these."),
         ("x.csv", "time,0\nlate,2\n", "column time, row 1: 'late' is no time"),
-        ("x.csv", "time,0\n2024-01-01 00:00,1\n2024-01-01 01:00,1\n2024-01-01 03:00,1\n",
-         "column time: steps differ, 1 h in most rows and 2 h from 2024-01-01 01:00 (row 1)"),
+        (
+            "x.csv",
+            "time,0\n2024-01-01 00:00,1\n2024-01-01 01:00,1\n2024-01-01 03:00,1\n",
+            "column time: steps differ, 1 h in most rows and 2 h from 2024-01-01 01:00 (row 1)",
+        ),
         ("x.json", "{", "this is no JSON (line 1"),
         ("x.json", "[1, 2]", "this is no table; write"),
         ("x.json", '{"0": [1], "1": [1, 2]}', "the lists have lengths {'0': 1, '1': 2}; give one value a period"),

@@ -94,7 +94,12 @@ def _topology(net: pandapowerNet, switches: pd.DataFrame | None) -> pd.DataFrame
         (str(s.element), int(s.index_)): (bool(s.closed_before), bool(s.closed_after))
         for s in switches.rename(columns={"index": "index_"}).itertuples(index=False)
     }  # fmt: skip
-    free = set() if switches is None else set(zip(*(decided(switches)[c] for c in ("element", "index")), strict=True))
+    # a dispatch without switching has an empty table, without columns
+    free = (
+        set()
+        if switches is None or switches.empty
+        else set(zip(*(decided(switches)[c] for c in ("element", "index")), strict=True))
+    )
     rows = []
     for element, index, name, ends, closed, in_service, length in _branches(net):
         states = planned.get((element, index))

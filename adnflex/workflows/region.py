@@ -133,9 +133,7 @@ def pq_region(
     periods = _periods(net, profiles, period)
     facts = settings(net, {"hours_per_period": hours_per_period})
     coupling = coupling_of(net, pcc)
-    job = _Job(
-        coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"]
-    )
+    job = _Job(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
     effort = Effort(directions=int(directions), seconds=float(time_limit), seed=int(seed))
     title = name or (net.get("name") or "") or "net"
     parts: dict[int, tuple[PeriodTables, str, float, float]] = {}
