@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adnflex.devices.resource import Resource
 
 __all__ = [
+    "Contradiction",
     "Device",
     "Fault",
     "Frame",
@@ -135,6 +136,14 @@ class Fault(NamedTuple):
     value: float
     limit: float
     unit: str
+
+
+class Contradiction(NamedTuple):
+    """Limits of one device that nothing can meet together, whatever the network does."""
+
+    place: Place
+    period: int
+    sentence: str
 
 
 class Device(Protocol):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import FloatArray, Frame
+from adnflex.devices.base import FloatArray, Frame, assign, table_of
 from adnflex.formulations.cones import Cone, record_cone
 
 __all__ = ["NO_COST", "CostCurve"]
@@ -119,6 +119,20 @@ class CostCurve:
             block.one, block.none = pyo.Var(bounds=(1, 1), initialize=1), pyo.Var(bounds=(0, 0), initialize=0)
             for point in points:
                 record_cone(block, Cone(block.own[point], block.none, block.square[point], block.one), physics=False)
+
+    def stay(self, block: pyo.Block, frame: Frame, p_mw: FloatArray) -> None:
+        """Give what bends the values that go with a power (S, T) [MW]."""
+        base = frame.base_mva
+        if self.rises:
+            above = {
+                (s, t, k): max(float(p) - kink, 0.0) / base
+                for (s, t), p in np.ndenumerate(p_mw)
+                for k, kink in enumerate(self.kinks)
+            }
+            assign(block.above, above)
+        if self.quadratic:
+            assign(block.own, table_of(p_mw, base))
+            assign(block.square, table_of(np.square(p_mw), base**2))
 
     def costs(self, block: pyo.Block, frame: Frame, power: Callable[[int, int], Any]) -> list[Any]:
         """Cost of a declared block, one expression a scenario."""

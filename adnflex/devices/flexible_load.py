@@ -96,6 +96,7 @@ class FlexibleLoad(NoDecisions):
         """Draw what its profile says, as far as its limits allow it."""
         p = np.clip(self.wanted, self.low, self.high)
         assign(block.p, table_of(p, frame.base_mva))
+        self.curve.stay(block, frame, p)
         if self.cost_per_mwh:
             assign(block.cut, table_of(np.maximum(self.wanted - p, 0.0), frame.base_mva))
 
@@ -180,7 +181,9 @@ def read_flexible_loads(inputs: Inputs) -> list[FlexibleLoad]:
         keep = row.get("keep_energy")
         keep = bool(keep) if keep is not None and keep == keep else False
         inputs.require(low <= high, place, f"min_p_mw {low:g} is above max_p_mw {high:g}.")
-        mean = float(wanted.mean())
+        # in every scenario by itself
+        means = wanted.mean(axis=1)
+        mean = float(means[np.argmax(np.maximum(means - high, low - means))])
         inputs.require(
             not keep or low - TOLERANCE <= mean <= high + TOLERANCE,
             place,

@@ -11,6 +11,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.devices.base import (
+    Contradiction,
     Fault,
     FloatArray,
     Frame,
@@ -23,6 +24,7 @@ from adnflex.devices.base import (
     scenario_sums,
     table_of,
 )
+from adnflex.devices.contradictions import inverter_contradiction
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
@@ -89,6 +91,7 @@ class Generation(NoDecisions):
         p = self.inverter.within(np.clip(self.available, self.low, self.high))
         assign(block.p, table_of(p, frame.base_mva))
         self.inverter.stay(block, frame, p)
+        self.curve.stay(block, frame, p)
 
     def resource(self, horizon: Horizon, sides: int) -> Resource:
         """Injection between its limits, and reactive power within the inverter."""
@@ -134,6 +137,11 @@ class Generation(NoDecisions):
             "generation": self.cost_per_mwh * p.sum(axis=1) * horizon.hours + self.curve.bill(p, horizon.hours),
             "reactive sources": self.cost_per_mvarh * np.abs(q).sum(axis=1) * horizon.hours,
         }
+
+    def contradictions(self, horizon: Horizon) -> list[Contradiction]:
+        """Active and reactive limits that cannot go together."""
+        found = inverter_contradiction(self.inverter, self.place, self.low, self.high)
+        return [] if found is None else [found]
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Within what is available, within the inverter."""

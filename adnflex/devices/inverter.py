@@ -143,10 +143,11 @@ class Inverter:
         block.q_size_down = pyo.Constraint(points, rule=lambda _, s, t: block.q_size[s, t] >= -block.q[s, t])
 
     def within(self, p: FloatArray) -> FloatArray:
-        """Cut an active power (S, T) down to the rating [MW]."""
+        """Cut an active power (S, T) down to what the rating leaves beside the least reactive power [MW]."""
         if math.isnan(self.s_mva):
             return p
-        room = self.s_mva if self.free else np.sqrt(np.maximum(self.s_mva**2 - self.q_fixed**2, 0.0))
+        least = max(self.q_min, -self.q_max, 0.0) if self.free else self.q_fixed
+        room = np.sqrt(np.maximum(self.s_mva**2 - np.square(least), 0.0))
         return np.asarray(np.clip(p, -room, room))
 
     def stay(self, block: pyo.Block, frame: Frame, p: FloatArray) -> None:
@@ -160,6 +161,8 @@ class Inverter:
             if not math.isnan(self.min_cos_phi):
                 room = np.minimum(room, math.tan(math.acos(self.min_cos_phi)) * np.abs(p))
             q = np.clip(np.clip(self.q_fixed, -room, room), self.q_min, self.q_max)
+            if self.capability is not None:
+                q = np.clip(q, *self.capability.limits(p))
             assign(block.q, table_of(q, frame.base_mva))
         if hasattr(block, "q_size"):
             assign(block.q_size, table_of(np.abs(q), frame.base_mva))
@@ -329,6 +332,12 @@ def read_inverter(
     factor = inputs.number(place, row, "min_cos_phi", math.nan, 1e-3, 1.0)
     if p_range is None:
         refuse_capability(inputs, place, row)
+        # |q| <= tan |p| is not convex where the power has either sign
+        inputs.require(
+            math.isnan(factor),
+            place,
+            f"min_cos_phi {factor:g} of a {place.kind} is not modelled; give min_q_mvar and max_q_mvar, or sn_mva.",
+        )
         return Inverter(low, high, fixed, rating, factor)
     curve = read_capability(inputs, place, row, *p_range)
     if curve is None:

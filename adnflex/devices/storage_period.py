@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame
+from adnflex.devices.base import Contradiction, Fault, FloatArray, Frame
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.storage import Storage
 
-__all__ = ["PeriodStorage", "of_one_period"]
+__all__ = ["PeriodStorage", "free_at_end", "of_one_period"]
 
 # What belongs to a whole horizon and is not asked of one period.
 _OF_A_DAY = "energy at the end"
@@ -29,9 +30,18 @@ class PeriodStorage(Storage):
         super().declare(block, frame)
         block.end.deactivate()
 
+    def contradictions(self, horizon: Horizon, end: tuple[float, float] | None = None) -> list[Contradiction]:
+        """Energy of the period; that at its end is free."""
+        return super().contradictions(horizon, (0.0, math.inf) if end is None else end)
+
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Power, energy and inverter."""
         return [fault for fault in super().audit(setpoints, horizon) if fault.kind != _OF_A_DAY]
+
+
+def free_at_end(storage: Storage) -> PeriodStorage:
+    """Return the storage without a wish for its energy at the end."""
+    return PeriodStorage(**{item.name: getattr(storage, item.name) for item in fields(storage)})
 
 
 def of_one_period(storage: Storage, hours: float) -> PeriodStorage:

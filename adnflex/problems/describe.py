@@ -9,7 +9,10 @@ from adnflex.errors import InputError, NotRadial
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import present_loops
 
-__all__ = ["require_reconfigurable", "violation_sentence"]
+__all__ = ["require_reconfigurable", "unit_hint", "violation_sentence"]
+
+# From so many times its limit on, a number is more likely in another unit than out of limits.
+_ODD = 20.0
 
 
 def require_reconfigurable(grid: Grid) -> None:
@@ -55,6 +58,22 @@ def _check_roots(grid: Grid) -> None:
         raise InputError(faults)
 
 
+def unit_hint(value: float, limit: float) -> str:
+    """Return a word on units where a number and its limit are worlds apart, else nothing.
+
+    Examples
+    --------
+    >>> unit_hint(2.0, 1.5)
+    ''
+    >>> unit_hint(2.0, 0.002)
+    ' (1e+03 times: check the units of both, such as kW given as MW or A as kA)'
+    """
+    small, large = sorted((abs(value), abs(limit)))
+    if not (np.isfinite(large) and small > 0 and large >= _ODD * small):
+        return ""
+    return f" ({large / small:.3g} times: check the units of both, such as kW given as MW or A as kA)"
+
+
 def violation_sentence(table: pd.DataFrame | None, proven: bool) -> str:
     """Say which limit is the smallest obstacle, where and by how much."""
     start = (
@@ -67,6 +86,7 @@ def violation_sentence(table: pd.DataFrame | None, proven: bool) -> str:
     v = table.iloc[0]
     return (
         f"{start}; the least violating one found breaks {len(table)} limit{'s' if len(table) > 1 else ''}, worst "
-        f"{v['kind']} at {v['element']} {v['index']}: {v['value']:.5g} against {v['limit']:.5g} {v['unit']}, "
+        f"{v['kind']} at {v['element']} {v['index']}: {v['value']:.5g} against {v['limit']:.5g} {v['unit']}"
+        f"{unit_hint(v['value'], v['limit'])}, "
         f"beyond it by {v['excess']:.4g}; relax that limit or add a measure there."
     )

@@ -9,7 +9,8 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import CapacitorBank, Device, ElectricVehicles, GridConnection, Horizon, TapChanger
+from adnflex.devices import CapacitorBank, Device, ElectricVehicles, GridConnection, Horizon, Place, TapChanger
+from adnflex.devices.unserved import Unserved
 from adnflex.errors import SolverError
 from adnflex.formulations.distflow import open_end_overload, rated_open_ends
 from adnflex.formulations.positions import pin
@@ -27,6 +28,8 @@ _WIDE = (0.6, 1.4)
 
 # A reason is wanted soon, and to a few percent.
 _SECONDS = 20.0
+# Price of all the largest fixed power, where limits cost their share.
+_LEFT_OUT = 1e3
 _ENOUGH = 0.02
 
 
@@ -41,7 +44,8 @@ def least_violation(
 ) -> list[Excess] | None:
     """Return the limits that the least violating dispatch breaks in exact power flow, worst first.
 
-    Voltage limits, current limits, limits of the import and a carbon budget are soft, devices stay as they are.
+    Voltage limits, current limits, limits of the import and a carbon budget are soft, devices stay as they are.  Where
+    even that has no answer, the network is let off fixed power that nothing can carry (``power beyond the lines``).
 
     Parameters
     ----------
@@ -62,11 +66,57 @@ def least_violation(
         soft = _at_rest(soft)
         solved = _solved(soft, _SECONDS)
     if solved is None:
-        return None
+        return _unserved(points, horizon, devices, costs, topology, pins)
     state = evaluate(soft, solved)
     given = replace(soft, points=points, devices=list(devices), costs=costs)
-    found = excess_of(given, state)
-    return sorted(found, key=lambda e: -e.share)
+    return sorted(excess_of(given, state), key=lambda e: -e.share)
+
+
+# Fixed powers (nodes times points) up to which they may be left out one by one.
+_MANY = 20_000
+
+# Power left out that is rounding, as a share of it.
+_SERVED = 1e-4
+
+
+def _unserved(
+    points: OperatingPoints,
+    horizon: Horizon,
+    devices: Sequence[Device],
+    costs: Costs,
+    topology: Topology,
+    pins: Pins | None,
+) -> list[Excess] | None:
+    """Return the fixed power that the network cannot carry at any voltage, and where; None where that is not it."""
+    grid = points.grid
+    nodes = np.flatnonzero((np.abs(points.p) + np.abs(points.q)).max(axis=(0, 1)) > 0)
+    if not len(nodes) or len(nodes) * len(horizon.points) > _MANY:
+        return None
+    spare = [
+        Unserved(
+            Place("unserved", "bus", (grid.buses[j] or (-1,))[0], "", (grid.buses[j] or (-1,))[0], int(j)),
+            points.p[:, :, j] * grid.base_mva,
+            points.q[:, :, j] * grid.base_mva,
+        )
+        for j in nodes
+    ]
+    soft = _at_rest(_soft(points, horizon, [*devices, *spare], costs, topology, pins))
+    solved = _solved(soft, _SECONDS)
+    if solved is None:
+        return None
+    soft.form.load(solved)
+    found = []
+    for i, device in enumerate(soft.devices):
+        if not isinstance(device, Unserved):
+            continue
+        share = device.left_out(soft.model.device[i], soft.frame)
+        size = np.hypot(device.p_mw, device.q_mvar)
+        for s, t in np.argwhere(share > _SERVED):
+            carried = float((1 - share[s, t]) * size[s, t])
+            lost = float(share[s, t] * size[s, t]) / max(float(size.max()), 1e-9)
+            at = (int(s), int(t), device.place.node)
+            found.append(Excess("power beyond the lines", *at, float(size[s, t]), carried, lost, unit="MVA"))
+    return sorted(found, key=lambda e: -(e.value - e.limit)) or None
 
 
 def _solved(soft: Dispatch, seconds: float) -> NDArray[np.float64] | None:
@@ -152,6 +202,12 @@ def _soften(dispatch: Dispatch, points: OperatingPoints, devices: Sequence[Devic
                 for x, low, high in ((own.p[s, t], d.p_min, d.p_max), (own.q[s, t], d.q_min, d.q_max)):
                     soft(x, high / grid.base_mva, True, 1.0)
                     soft(x, low / grid.base_mva, False, 1.0)
+        elif isinstance(d, Unserved):
+            # far dearer than any limit: only what cannot be carried is left out
+            largest = max(float(np.hypot(points.p, points.q).max()), 1e-6)
+            for s, t in h.points:
+                size = float(np.hypot(d.p_mw[s, t], d.q_mvar[s, t])) / grid.base_mva
+                terms.append(_LEFT_OUT * size / largest * model.device[i].left_out[s, t])
     if budget is not None:
         kg = pyo.quicksum(float(w) * e for w, e in zip(h.probabilities, dispatch.emissions, strict=True))
         size = max(abs(budget), 1.0)

@@ -12,7 +12,7 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import Infeasible, InputError
 from adnflex.problems.clock import Progress
-from adnflex.problems.describe import require_reconfigurable
+from adnflex.problems.describe import require_reconfigurable, unit_hint
 from adnflex.problems.dispatch import Costs
 from adnflex.problems.dispatch_limits import Excess
 from adnflex.problems.solve_dispatch import DispatchAnswer, solve_dispatch
@@ -23,6 +23,7 @@ from adnflex.study import Profiles
 from adnflex.workflows.dispatch_prices import price_notes, require_prices
 from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of, times_table
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
+from adnflex.workflows.reasons import causes, require_possible
 from adnflex.workflows.reconfigure import check_effort, kept, relative_gap
 from adnflex.workflows.validate import validate
 
@@ -164,6 +165,7 @@ def dispatch(
         float(facts["loss_cost_per_mwh"]), float(facts["carbon_price_per_kg"]), facts["carbon_budget_kg"], objective
     )
     require_prices(study.devices, costs, topology)
+    require_possible(study.devices, study.horizon, study.series.periods)
     answer = solve_dispatch(
         study.points,
         study.horizon,
@@ -178,7 +180,7 @@ def dispatch(
         progress=progress,
     )
     if answer.state is None or not answer.state.feasible:
-        raise _infeasible(study, answer)
+        raise _infeasible(net, study, answer)
     options = {
         **{k: facts[k] for k in ("loss_cost_per_mwh", "carbon_price_per_kg", "carbon_budget_kg")},
         "objective": objective,
@@ -263,22 +265,24 @@ def _judged(plan: DispatchPlan, net: pandapowerNet, started: float) -> DispatchP
     return replace(plan, status=NOT_PASSED, notes=(*plan.notes, note), seconds=seconds)
 
 
-def _infeasible(study: Study, answer: DispatchAnswer) -> Infeasible:
+def _infeasible(net: pandapowerNet, study: Study, answer: DispatchAnswer) -> Infeasible:
     """Say what stands in the way, and where."""
     table = _excess_table(study, answer.excess)
-    least = ""
-    if answer.excess:
+    least = causes(net, study) if answer.state is None else ""
+    if answer.excess and answer.excess[0].kind == "power beyond the lines":
+        least = f"; at no voltage can the lines carry {_carried(study, answer.excess)}{least}"
+    elif answer.excess:
         least = (
             f"; the least violating dispatch found breaks {len(table)} limit{'s' if len(table) > 1 else ''}, worst "
-            f"{_where(study, answer.excess[0])}; relax that limit or add a measure there"
+            f"{_where(study, answer.excess[0])}; relax that limit or add a measure there{least}"
         )
     if answer.state is not None:
         text = "the relaxation has an answer, but none was found that holds in exact power flow (not proven)"
     elif answer.status == "infeasible":
         text = "no set-points meet every limit (proven)"
         least = least or (
-            "; which one is in the way was not found in the time given: limits of the devices may contradict each "
-            "other, or loads exceed what the lines can carry"
+            "; even with every limit of the network relaxed the devices find no set-points, so limits of theirs "
+            "contradict each other over the horizon: set controllable to False one by one to see whose"
         )
     else:
         text = f"no set-points were found in the time given ({answer.status}, not proven)"
@@ -320,4 +324,15 @@ def _where(study: Study, e: Excess) -> str:
         return f"period {period}: power flow has no solution"
     element, index = _place(study, e)
     place = "the carbon budget" if e.kind == "carbon" else f"{e.kind} at {element} {index} in period {period}"
-    return f"{place}: {e.value:.5g} against {e.limit:.5g} {_unit(e)}"
+    return f"{place}: {e.value:.5g} against {e.limit:.5g} {_unit(e)}{unit_hint(e.value, e.limit)}"
+
+
+def _carried(study: Study, excess: list[Excess]) -> str:
+    """Say how much of the fixed power cannot be carried, where it is worst."""
+    worst = excess[0]
+    element, index = _place(study, worst)
+    more = f" (and {len(excess) - 1} more places and periods)" if len(excess) > 1 else ""
+    return (
+        f"more than {worst.limit:.4g} of the {worst.value:.4g} MVA at {element} {index} in period "
+        f"{study.series.periods[worst.t]}{more}"
+    )

@@ -13,6 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
+from adnflex.devices import Device, Storage
+from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import switch_table
 from adnflex.grid.identity import fingerprint
@@ -28,6 +30,7 @@ from adnflex.study import Profiles
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study
 from adnflex.workflows.flexibility_tables import flexibility_tables
 from adnflex.workflows.flexible_positions import position_table, search_positions, with_positions
+from adnflex.workflows.reasons import causes, unit_suspects
 from adnflex.workflows.reconfigure import check_effort
 
 __all__ = ["Solved", "flexibility", "solve_state"]
@@ -316,7 +319,8 @@ def _reason(study: FlexibilityStudy, problem: BoxProblem, network: Network, cloc
         more = f" and {len(broken) - 1} more limits" if len(broken) > 1 else ""
         return Infeasible(
             "no dispatch of the devices meets every limit (proven in the linear model); the least violating one "
-            f"breaks {first}{more}; relax that limit or add a measure there.",
+            f"breaks {first}{more}; relax that limit or add a measure there"
+            f"{''.join(f'; {s}' for s in unit_suspects(study.coupling.net, study.study.grid, study.study.values))}.",
             None,
             True,
         )
@@ -326,12 +330,18 @@ def _reason(study: FlexibilityStudy, problem: BoxProblem, network: Network, cloc
             return Infeasible(beyond, None, True)
     if problem.direction != "both" or np.isfinite(problem.required).any():
         return Infeasible(_too_much(study, problem, study.base(network), clock), None, True)
+    own = causes(study.coupling.net, study.study, _as_asked(study))
     return Infeasible(
-        "no box exists: limits of the devices contradict each other (stored energy, energy kept, needs of vehicles); "
-        "check their energies over the periods chosen.",
+        "no box exists: limits of the devices contradict each other"
+        f"{own or ' (stored energy, energy kept, needs of vehicles); check their energies over the periods chosen'}.",
         None,
         True,
     )
+
+
+def _as_asked(study: FlexibilityStudy) -> list[Device]:
+    """Return the devices with storages that may end as the box lets them."""
+    return [free_at_end(d) if isinstance(d, Storage) else d for d in study.study.devices]
 
 
 def _sentence(study: FlexibilityStudy, broken: Broken) -> str:

@@ -27,6 +27,7 @@ from adnflex.problems.solve_reconfiguration import Answer, solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import Flexibility, Plan
 from adnflex.study.controllers import controller_notes
+from adnflex.workflows.reasons import unit_suspects
 
 __all__ = ["check_effort", "kept", "reconfigure", "relative_gap"]
 
@@ -258,7 +259,8 @@ def _infeasible(net: pandapowerNet, grid: Grid, answer: Answer, vm_limits: tuple
         p, q = grid.p.sum() * grid.base_mva, grid.q.sum() * grid.base_mva
         return Infeasible(
             f"no radial switch state that was tried has a power flow solution: the loads, {p:.4g} MW and {q:.4g} Mvar "
-            "in all, may be more than the lines can carry; check units and scaling.",
+            f"in all, may be more than the lines can carry; "
+            f"{'; '.join(unit_suspects(net, grid)) or 'check units and scaling'}.",
             None,
             False,
         )

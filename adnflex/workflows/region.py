@@ -25,6 +25,7 @@ from adnflex.grid.coupling import coupling_of
 from adnflex.powerflow.check_region import measure_states
 from adnflex.powerflow.limits import VIOLATION_COLUMNS
 from adnflex.problems.clock import Progress
+from adnflex.problems.describe import unit_hint
 from adnflex.problems.dispatch import Costs, Topology
 from adnflex.problems.dispatch_limits import Excess
 from adnflex.problems.explain_dispatch import least_violation
@@ -33,6 +34,7 @@ from adnflex.problems.solve_region import Effort, RegionAnswer, solve_region
 from adnflex.results.region import Region, RegionCheck
 from adnflex.study import Profiles, read_series
 from adnflex.workflows.dispatch_study import Study, read_study, settings
+from adnflex.workflows.reasons import causes
 from adnflex.workflows.region_tables import (
     PeriodTables,
     audit_of,
@@ -265,12 +267,14 @@ def _one_period(
     study, devices, pcc = job.read(t)
     answer = solve_region(study.points, study.horizon, devices, pcc, effort, tell)
     if not answer.cells:
-        raise _infeasible(study, devices, answer, t, effort.seconds)
+        raise _infeasible(job.net, study, devices, answer, t, effort.seconds)
     tables = period_tables(job.net, study, devices, pcc, answer, job.vm_limits)
     return tables, str(pcc.place), study.horizon.hours, time.monotonic() - started
 
 
-def _infeasible(study: Study, devices: list[Device], answer: RegionAnswer, t: int, seconds: float) -> Infeasible:
+def _infeasible(
+    net: pandapowerNet, study: Study, devices: list[Device], answer: RegionAnswer, t: int, seconds: float
+) -> Infeasible:
     """Say which limit is in the way, where and by how much."""
     proven = answer.status == "infeasible"
     excess = least_violation(study.points, study.horizon, devices, Costs(), Topology(), None, seconds) or []
@@ -279,16 +283,21 @@ def _infeasible(study: Study, devices: list[Device], answer: RegionAnswer, t: in
     else:
         text = f"period {t}: no set-points were found that meet every limit in AC power flow (not proven)"
     rows = [_excess_row(study, e, t) for e in excess]
+    own = causes(net, study, devices)
     if rows:
         r = rows[0]
         text += (
             f"; the least violating ones found break {len(rows)} limit{'s' if len(rows) > 1 else ''}, worst "
             f"{r['kind']} at {r['element']} {r['index']}: {r['value']:.5g} against {r['limit']:.5g} {r['unit']}, "
-            f"missed by {r['excess']:.3g} {r['unit']}; relax that limit or add a measure there"
+            f"missed by {r['excess']:.3g} {r['unit']}{unit_hint(r['value'], r['limit'])}; relax that limit or add a "
+            "measure there"
         )
-    elif proven:
-        text += "; limits of devices contradict each other, or loads exceed what lines can carry: check them first"
-    return Infeasible(f"{text}.", pd.DataFrame(rows) if rows else None, proven)
+    elif proven and not own:
+        text += (
+            "; even with every limit of the network relaxed the devices find no set-points: set controllable to False "
+            "one by one to see whose limits contradict each other"
+        )
+    return Infeasible(f"{text}{own}.", pd.DataFrame(rows) if rows else None, proven)
 
 
 def _excess_row(study: Study, e: Excess, t: int) -> dict[str, Any]:
@@ -299,7 +308,7 @@ def _excess_row(study: Study, e: Excess, t: int) -> dict[str, Any]:
     elif e.where >= 0:
         element, index = "bus", study.grid.buses[e.where][0]
         unit = "pu" if e.kind.startswith("voltage") else "Mvar" if e.kind.startswith("reactive") else "MW"
-    numbers_of = {"value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": unit}
+    numbers_of = {"value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": e.unit or unit}
     return {"period": t, "kind": e.kind, "element": element, "index": index, **numbers_of}
 
 
