@@ -32,6 +32,11 @@ class Unserved(NoDecisions):
     p_mw: FloatArray
     q_mvar: FloatArray
 
+    @property
+    def carries(self) -> str:
+        """Nothing: each period stands for itself."""
+        return ""
+
     def reach(self) -> Reach:
         """From everything left out to nothing."""
         zero = np.zeros_like(self.p_mw)
