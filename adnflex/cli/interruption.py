@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
@@ -19,7 +20,6 @@ __all__ = ["Interruption"]
 _PROOF = ("perturbed search", "node", "outer approximation", "better topology", "branch exchange of boxes")
 # How reports begin at which nothing would catch an interrupt, or nothing is left to interrupt.
 _LATE = (
-    "AC round",
     "outer box",
     "separable box",
     "building",
@@ -100,7 +100,7 @@ class Interruption:
 
     def heard(self, row: adnflex.Progress) -> None:
         """Stop the search here, once, if the user asked for it."""
-        if row.event in _PROOF:
+        if row.event in _PROOF or math.isfinite(row.incumbent):
             self.started = True
         self.late = row.event.startswith(_LATE)
         if not self.late:

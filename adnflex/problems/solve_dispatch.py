@@ -132,7 +132,12 @@ def solve_dispatch(
     best = _Best(present, PRESENT) if present.feasible else _Best(None, "")
     if best.state is not None:
         clock.report(best.value, -math.inf, PRESENT)
-    dispatch, solved = search.one_way(exact)
+    try:
+        dispatch, solved = search.one_way(exact)
+    except KeyboardInterrupt:
+        if best.state is None:
+            raise
+        solved = Ending("interrupted", None, math.inf, search.bound, 0.0, solver)
     if solved.x is None:
         return _without_point(search, dispatch, solved, best)
     return _from_point(search, dispatch, solved, best)
@@ -215,7 +220,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best)
         return math.isfinite(value) and value <= search.bound + max(search.gap, _SAME) * max(abs(value), 1e-9)
 
     refuted = False
-    if not enough(best.value) and status != "interrupted":
+    if not enough(best.value) and (status != "interrupted" or best.state is None):
         clock.report(best.value, search.bound, "recovery")
         if not search.topology.spans:
             dispatch, relaxed, refuted = _with_secants(search, dispatch, relaxed)

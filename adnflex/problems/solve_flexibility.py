@@ -331,46 +331,51 @@ def prove_states(
     margin_v = np.zeros((2, problem.periods, problem.grid.n))
     margin_s = np.zeros((2, problem.periods, problem.grid.m))
     damped = 0
-    for k in range(_ROUNDS):
-        answer = _run(problem, network, ends, shares)
-        off = _difference(answer)
-        voltage, loading = answer.sampled.worst
-        size = float((answer.upper - answer.lower).sum() * problem.hours)
-        rounds.append((size, max(voltage, 0.0), max(loading, 0.0), off))
-        answer.holds = voltage <= _VOLTAGE_TOLERANCE and loading <= _CURRENT_TOLERANCE and _asked(problem, answer)
-        value = worth(problem, answer.lower, answer.upper) if answer.holds else -math.inf
-        clock.report(value if best is None else max(value, _worth_of(problem, best)), math.nan, f"AC round {k + 1}")
-        if answer.holds and (best is None or value > _worth_of(problem, best)):
-            settled = best is not None and value < _worth_of(problem, best) + _SETTLED * abs(value)
-            best = answer
-            if settled:
+    try:
+        for k in range(_ROUNDS):
+            answer = _run(problem, network, ends, shares)
+            off = _difference(answer)
+            voltage, loading = answer.sampled.worst
+            size = float((answer.upper - answer.lower).sum() * problem.hours)
+            rounds.append((size, max(voltage, 0.0), max(loading, 0.0), off))
+            answer.holds = voltage <= _VOLTAGE_TOLERANCE and loading <= _CURRENT_TOLERANCE and _asked(problem, answer)
+            value = worth(problem, answer.lower, answer.upper) if answer.holds else -math.inf
+            clock.report(value if best is None else max(value, _worth_of(problem, best)), math.nan, f"AC round {k + 1}")
+            if answer.holds and (best is None or value > _worth_of(problem, best)):
+                settled = best is not None and value < _worth_of(problem, best) + _SETTLED * abs(value)
+                best = answer
+                if settled:
+                    break
+            if answer.holds and off < _MET:
+                # model and AC agree: further rounds would repeat this one
                 break
-        if answer.holds and off < _MET:
-            # model and AC agree: further rounds would repeat this one
-            break
-        if clock.spent:
-            break
-        if not answer.sampled.solved:
-            return best
-        damped = max(k + 1 - _FREE_ROUNDS, 0)
-        if damped:
-            _keep_free(answer, margin_v, margin_s)
-        problem = replace(
-            _corrected(problem, answer),
-            margin_v=margin_v.copy(),
-            margin_s=margin_s.copy(),
-            near=_near(problem, ends, 0.5 ** (damped + 1)) if damped else None,
-        )
-        try:
-            new = separable_box(problem, clock.left, even, ends.solved)
-        except SolverError as error:
-            if best is None and not clock.spent:
-                raise
-            log.info("AC round %d: %s", k + 1, error)
-            break
-        if new is None:
-            return best
-        ends = new
+            if clock.spent:
+                break
+            if not answer.sampled.solved:
+                return best
+            damped = max(k + 1 - _FREE_ROUNDS, 0)
+            if damped:
+                _keep_free(answer, margin_v, margin_s)
+            problem = replace(
+                _corrected(problem, answer),
+                margin_v=margin_v.copy(),
+                margin_s=margin_s.copy(),
+                near=_near(problem, ends, 0.5 ** (damped + 1)) if damped else None,
+            )
+            try:
+                new = separable_box(problem, clock.left, even, ends.solved)
+            except SolverError as error:
+                if best is None and not clock.spent:
+                    raise
+                log.info("AC round %d: %s", k + 1, error)
+                break
+            if new is None:
+                return best
+            ends = new
+    except KeyboardInterrupt:
+        if best is None:
+            raise
+        clock.end()  # the best box so far holds; nothing more is asked for
     if best is not None:
         best.rounds = rounds
         best.problem = replace(_corrected(best.problem, best), near=None)
