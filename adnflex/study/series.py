@@ -191,8 +191,12 @@ def _numbers_of(name: str, column: Any, values: pd.Series, faults: list[str]) ->
         return np.array(values.to_numpy(dtype=float, na_value=np.nan))
     odd = [k for k, v in enumerate(values) if not _is_number(v)]
     if odd:
-        row = odd[0]
-        faults.append(f"{name}, column {column}, row {row}: {values.iloc[row]!r} is no number; write e.g. 0.25.")
+        # what is no number at all comes before a number that is only written as text
+        row = next((k for k in odd if not _reads_as_number(values.iloc[k])), odd[0])
+        what = "is text; convert the column, e.g. with pd.to_numeric" if _reads_as_number(values.iloc[row]) else ""
+        faults.append(
+            f"{name}, column {column}, row {row}: {values.iloc[row]!r} {what or 'is no number; write e.g. 0.25'}."
+        )
         return np.zeros(len(values))
     return np.array(values.to_numpy(dtype=float, na_value=np.nan))
 
@@ -202,6 +206,14 @@ def _is_number(value: Any) -> bool:
     if value is None or value is pd.NA:
         return True
     return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+
+
+def _reads_as_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, str)
 
 
 def _relative(net: pandapowerNet, faults: list[str]) -> _Raw:
