@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums, truth
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import MoveRules, audit_moves, move_rules
@@ -157,6 +158,12 @@ def read_capacitor_banks(inputs: Inputs, v_max: FloatArray) -> list[CapacitorBan
     """Read the controllable shunts."""
     found = []
     for place, row in inputs.controllable("shunt", "capacitor bank"):
+        inputs.require(
+            not truth(pd.Series([row.get("step_dependency_table")])).iloc[0],
+            place,
+            "step_dependency_table is True: steps of unequal size are not modelled as decisions; set it to False with "
+            "q_mvar and p_mw of one step, or controllable to False.",
+        )
         low = inputs.number(place, row, "min_step", 0.0, 0)
         high = inputs.number(place, row, "max_step", low=0)
         now = inputs.number(place, row, "step", low=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.optimize import linprog
@@ -14,7 +14,10 @@ from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, Inverter
 from adnflex.devices.resource import polygon
 
-__all__ = ["contradictions", "holds", "inverter_contradiction"]
+if TYPE_CHECKING:
+    from adnflex.devices.storage import Storage
+
+__all__ = ["contradictions", "holds", "inverter_contradiction", "storage_contradictions"]
 
 # Sides of the polygon around the circle of a rating.
 _SIDES = 128
@@ -76,4 +79,54 @@ def _narrow(inverter: Inverter, low: float, high: float, fixed: float) -> str:
     return (
         f"its active power from {low:g} to {high:g} MW and its reactive power {q} Mvar cannot go together with "
         f"{', '.join(rest) or 'each other'}; widen one of them"
+    )
+
+
+def storage_contradictions(storage: Storage, horizon: Horizon, end: tuple[float, float]) -> list[Contradiction]:
+    """Find energies that no charging and discharging reaches; exact, as every level between two can be reached.
+
+    Parameters
+    ----------
+    storage : Storage
+        The storage.
+    horizon : Horizon
+        The time axis.
+    end : (float, float)
+        Energy wanted at the end [MWh].
+    """
+    shape, hours = (horizon.scenarios, horizon.periods), horizon.hours
+    gain = storage.charging * storage.inverter.within(np.full(shape, storage.charge_mw)) * hours
+    drop = storage.inverter.within(np.full(shape, storage.discharge_mw)) / storage.discharging * hours
+    low = high = np.full(shape[0], storage.e_start)
+    kept, slack = storage.keep**hours, 1e-6 * max(storage.e_max, 1e-3)
+    for t in range(horizon.periods):
+        low, high = kept * low - drop[:, t], kept * high + gain[:, t]
+        if high.min() < storage.e_min - slack:
+            return [Contradiction(storage.place, t, _drained(storage, float(high.min())))]
+        low, high = np.maximum(low, storage.e_min), np.minimum(high, storage.e_max)
+    last = horizon.periods - 1
+    if high.min() < end[0] - slack:
+        return [Contradiction(storage.place, last, _missed(storage, end[0], float(high.min()), "most"))]
+    if low.max() > end[1] + slack:
+        return [Contradiction(storage.place, last, _missed(storage, end[1], float(low.max()), "least"))]
+    return []
+
+
+def _drained(storage: Storage, level: float) -> str:
+    return (
+        f"even charging all it can, its energy falls to {level:.4g} MWh, {storage.e_min - level:.4g} MWh short of "
+        f"min_e_mwh {storage.e_min:g}; lower min_e_mwh or self_discharge_percent_per_hour, or give more max_p_mw"
+    )
+
+
+def _missed(storage: Storage, wanted: float, reached: float, word: str) -> str:
+    # rounded to the side that works
+    steps = 1e4 * reached / storage.e_max if storage.e_max else 0.0
+    percent = (math.floor(steps) if word == "most" else math.ceil(steps)) / 100
+    missing = "short" if word == "most" else "too much"
+    power = f"max_p_mw {storage.charge_mw:g}" if word == "most" else f"min_p_mw {-storage.discharge_mw:g}"
+    return (
+        f"its energy at the end is to be {wanted:.4g} MWh, and from {storage.e_start:.4g} MWh at the start it reaches "
+        f"at {word} {reached:.4g} MWh by then, {abs(wanted - reached):.4g} MWh {missing}; give "
+        f"terminal_soc_percent {percent:g}, more power ({power}) or more periods"
     )

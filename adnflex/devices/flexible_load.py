@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import (
@@ -167,6 +169,19 @@ class FlexibleLoad(NoDecisions):
         ]
 
 
+def _require_reactive(inputs: Inputs, place: Place, row: pd.Series, q: FloatArray) -> None:
+    """Refuse limits of reactive power that the power factor of the profile does not keep by itself."""
+    low = inputs.number(place, row, "min_q_mvar", -math.inf)
+    high = inputs.number(place, row, "max_q_mvar", math.inf)
+    inputs.require(
+        low - TOLERANCE <= float(q.min()) and float(q.max()) <= high + TOLERANCE,
+        place,
+        f"its reactive power follows p_mw at the power factor of the profile, {float(q.min()):g} to {float(q.max()):g} "
+        f"Mvar, outside min_q_mvar {low:g} and max_q_mvar {high:g}; the reactive power of a load is no decision: leave "
+        "these columns empty (NaN), or narrow min_p_mw and max_p_mw.",
+    )
+
+
 def read_flexible_loads(inputs: Inputs) -> list[FlexibleLoad]:
     """Read the controllable loads that are no electric vehicles."""
     found = []
@@ -189,6 +204,7 @@ def read_flexible_loads(inputs: Inputs) -> list[FlexibleLoad]:
             place,
             f"keep_energy needs {mean:g} MW on average, outside min_p_mw {low:g} and max_p_mw {high:g}.",
         )
+        _require_reactive(inputs, place, row, np.stack([slope * low, slope * high]))
         cost = inputs.number(place, row, "cost_per_mwh", 0.0, 0)
         curve = cost_curve(inputs, place, ["cost_per_mwh"], (low, high))
         found.append(FlexibleLoad(place, low, high, wanted, slope, float(row["scaling"]), keep, cost, curve))

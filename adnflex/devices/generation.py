@@ -163,6 +163,9 @@ def read_generation(inputs: Inputs) -> list[Generation]:
         available = inputs.series("sgen", "p_mw", place.index)
         low = inputs.number(place, row, "min_p_mw", hint="0: may be curtailed to nothing")
         high = inputs.number(place, row, "max_p_mw", math.inf)
+        if low > high:
+            inputs.faults.append(f"{place}: min_p_mw {low:g} is above max_p_mw {high:g}; correct one of them.")
+            continue
         top = np.minimum(available, high)
         short = np.argwhere(top < low - TOLERANCE)
         if len(short):

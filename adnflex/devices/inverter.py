@@ -309,10 +309,7 @@ def read_inverter(
     sign: float = 1.0,
     p_range: tuple[float, float] | None = None,
 ) -> Inverter:
-    """Read ``min_q_mvar``, ``max_q_mvar``, ``sn_mva``, ``min_cos_phi`` and a capability curve.
-
-    `sign` is -1 where q counts consumption; `p_range` is the range of the active injection of what may have a curve.
-    """
+    """Read the reactive limits; `sign` -1 where q counts consumption; `p_range` [MW] of what may have a curve."""
     ends = [inputs.number(place, row, c, math.nan) for c in ("min_q_mvar", "max_q_mvar")]
     inputs.require(
         math.isnan(ends[0]) == math.isnan(ends[1]),

@@ -32,6 +32,7 @@ from adnflex.devices.base import (
     scenario_sums,
     table_of,
 )
+from adnflex.devices.contradictions import storage_contradictions
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
@@ -229,51 +230,9 @@ class Storage:
         worn = self.cost_per_mwh * np.abs(p).sum(axis=1) * horizon.hours
         return {"storage": worn + self.curve.bill(p, horizon.hours)}
 
-    def contradictions(self, horizon: Horizon, end: tuple[float, float] | None = None) -> list[Contradiction]:
-        """Energies that no charging and discharging reaches; exact, as every level between the ends can be reached.
-
-        Parameters
-        ----------
-        horizon : Horizon
-            The time axis.
-        end : (float, float), optional
-            Energy wanted at the end [MWh]; by default `e_end` alone.
-        """
-        shape = (horizon.scenarios, horizon.periods)
-        hours = horizon.hours
-        gain = self.charging * self.inverter.within(np.full(shape, self.charge_mw)) * hours
-        drop = self.inverter.within(np.full(shape, self.discharge_mw)) / self.discharging * hours
-        low, high, kept = np.full(shape[0], self.e_start), np.full(shape[0], self.e_start), self.keep**hours
-        slack = 1e-6 * max(self.e_max, 1e-3)
-        for t in range(horizon.periods):
-            low, high = kept * low - drop[:, t], kept * high + gain[:, t]
-            if high.min() < self.e_min - slack:
-                return [Contradiction(self.place, t, self._drained(float(high.min())))]
-            low, high = np.maximum(low, self.e_min), np.minimum(high, self.e_max)
-        least, most = (self.e_end, self.e_end) if end is None else end
-        if high.min() < least - slack:
-            return [Contradiction(self.place, horizon.periods - 1, self._missed(least, float(high.min()), "most"))]
-        if low.max() > most + slack:
-            return [Contradiction(self.place, horizon.periods - 1, self._missed(most, float(low.max()), "least"))]
-        return []
-
-    def _drained(self, level: float) -> str:
-        return (
-            f"even charging all it can, its energy falls to {level:.4g} MWh, {self.e_min - level:.4g} MWh short of "
-            f"min_e_mwh {self.e_min:g}; lower min_e_mwh or self_discharge_percent_per_hour, or give more max_p_mw"
-        )
-
-    def _missed(self, wanted: float, reached: float, word: str) -> str:
-        # rounded to the side that works
-        steps = 1e4 * reached / self.e_max if self.e_max else 0.0
-        percent = (math.floor(steps) if word == "most" else math.ceil(steps)) / 100
-        missing = "short" if word == "most" else "too much"
-        power = f"max_p_mw {self.charge_mw:g}" if word == "most" else f"min_p_mw {-self.discharge_mw:g}"
-        return (
-            f"its energy at the end is to be {wanted:.4g} MWh, and from {self.e_start:.4g} MWh at the start it reaches "
-            f"at {word} {reached:.4g} MWh by then, {abs(wanted - reached):.4g} MWh {missing}; give "
-            f"terminal_soc_percent {percent:g}, more power ({power}) or more periods"
-        )
+    def contradictions(self, horizon: Horizon) -> list[Contradiction]:
+        """Energies that no charging and discharging reaches."""
+        return storage_contradictions(self, horizon, (self.e_end, self.e_end))
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Power, energy over the horizon and at its end, inverter."""

@@ -9,6 +9,7 @@ from dataclasses import fields
 import pyomo.environ as pyo
 
 from adnflex.devices.base import Contradiction, Fault, FloatArray, Frame
+from adnflex.devices.contradictions import storage_contradictions
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.storage import Storage
 
@@ -30,9 +31,9 @@ class PeriodStorage(Storage):
         super().declare(block, frame)
         block.end.deactivate()
 
-    def contradictions(self, horizon: Horizon, end: tuple[float, float] | None = None) -> list[Contradiction]:
-        """Energy of the period; that at its end is free."""
-        return super().contradictions(horizon, (0.0, math.inf) if end is None else end)
+    def contradictions(self, horizon: Horizon) -> list[Contradiction]:
+        """Energies on the way; that at the end is free."""
+        return storage_contradictions(self, horizon, (0.0, math.inf))
 
     def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
         """Power, energy and inverter."""

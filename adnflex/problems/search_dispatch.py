@@ -75,7 +75,7 @@ class Search:
         while True:
             dispatch = self.build(secants=secants)
             solved = self._solve(dispatch, exact)
-            if exact and solved.x is None and solved.status == "infeasible":
+            if exact and solved.x is None and solved.status in ("infeasible", "failed"):
                 # spatial branch and bound was seen to call feasible models infeasible: only the relaxation may say so
                 log.warning("the solver of the exact equations found nothing; the relaxation decides")
                 exact = False
