@@ -120,7 +120,8 @@ def reconfigure(
     progress : callable, optional
         Told incumbent, bound and seconds.
     executor : concurrent.futures.Executor, optional
-        Runs relaxations side by side; by default worker processes where the platform can fork.
+        Runs relaxations side by side: threads, processes of any start method, a cluster's. By default forked worker
+        processes; where there can be none, as inside a daemonic process or on Windows, this process alone.
     workers : int, optional
         How many; by default one a core, 8 at most.
     seed : int

@@ -179,7 +179,8 @@ def _judged(run: Run, code: int | None, early: bool, number: signal.Signals) -> 
         return "it did not end"
     if code in (0, 1) and _readable(run.plan):
         return ""
-    if early and code == 128 + number and not run.plan.exists():
+    # while Python itself starts, the signal does what it does to every program
+    if early and code in (128 + number, -number) and not run.plan.exists():
         return ""
     return f"exit code {code}, plan {'there' if run.plan.exists() else 'lost'}: {' | '.join(run.lines[-3:])}"
 
