@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adnflex.arguments import public
+from adnflex.arguments.kinds import anything
 from adnflex.reporting.dispatch import dispatch_report
 from adnflex.reporting.flexibility import flexibility_report, is_flexibility
 from adnflex.reporting.reconfiguration import reconfiguration_report
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["report"]
 
 
+@public(also={"plan": anything()})
 def report(
     plan: Plan
     | DispatchPlan

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from adnflex.arguments import public
 from adnflex.results.files import read_plan
 from adnflex.results.switches import open_branches
 from adnflex.results.tables import frame_of, json_of
@@ -191,6 +192,7 @@ class DispatchPlan:
         chosen = self.scenarios.index[0] if scenario is None else scenario
         return table.xs(chosen, level="scenario")
 
+    @public()
     def apply(self, net: pandapowerNet, period: int, scenario: int | None = None) -> pandapowerNet:
         """Return a copy of `net` as it stands in one period of the plan; `net` itself is untouched.
 

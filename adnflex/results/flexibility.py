@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.results.files import read_plan
 from adnflex.results.switches import open_branches, open_lines
@@ -225,6 +226,7 @@ class Flexibility:
         """Number of branches whose state changes."""
         return int(self.switches["operated"].sum()) if len(self.switches) else 0
 
+    @public()
     def disaggregate(self, trajectory_mw: ArrayLike) -> Disaggregation:
         """Dispatch every device so that the import follows a trajectory inside the box.
 
@@ -311,6 +313,7 @@ class Flexibility:
         box = self.box.assign(lower_mw=self.lower_mw - more, upper_mw=self.upper_mw + more)
         return dataclasses.replace(self, box=box, notes=(*self.notes, f"box enlarged by {share:.1%}"))
 
+    @public()
     def apply(self, net: pandapowerNet, period: int, import_mw: float | None = None) -> pandapowerNet:
         """Return a copy of `net` with switch states and the set-points that draw `import_mw` in one period.
 
@@ -337,6 +340,7 @@ class Flexibility:
             trajectory[period] = import_mw
         return Follow(self, net).write(self.disaggregate(trajectory).setpoints.loc[period])
 
+    @public()
     def switched(self, net: pandapowerNet) -> pandapowerNet:
         """Return a copy of `net` with the switch states, its set-points as they were; `net` itself is untouched."""
         from adnflex.grid import apply_switches

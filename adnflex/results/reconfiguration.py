@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from adnflex.arguments import public
 from adnflex.results.files import read_plan
 from adnflex.results.switches import open_branches, open_lines
 from adnflex.results.versions import versions
@@ -118,6 +119,7 @@ class Plan:
         """Number of branches whose state changes."""
         return int(self.switches["operated"].sum())
 
+    @public()
     def apply(self, net: pandapowerNet) -> pandapowerNet:
         """Return a copy of `net` with the plan's switch states; `net` itself is untouched."""
         from adnflex.grid import apply_switches

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from adnflex.algorithms.polygons import contains
+from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.results.files import read_plan
 from adnflex.results.tables import frame_of, json_of
@@ -141,6 +142,7 @@ class Region:
             found |= contains(polygon, places, self._rounding(period))
         return found
 
+    @public()
     def apply(self, net: pandapowerNet, period: int, point: int) -> pandapowerNet:
         """Return a copy of `net` with the set-points of a point; `net` itself is untouched.
 

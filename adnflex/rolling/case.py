@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
+from adnflex.arguments import keywords_of, public
 from adnflex.errors import InputError
 from adnflex.rolling.arrivals import Arrivals, Library
 from adnflex.rolling.read import (
@@ -171,6 +172,7 @@ class RollingCase:
         return {key: value for key, value in self.__dict__.items() if key != "library"}
 
     @classmethod
+    @public(options=lambda: _settings_of_a_case())
     def load(cls, source: str | Path, **options: Any) -> RollingCase:
         """Load a case that comes with adnflex, or one of the user's files.
 
@@ -198,6 +200,7 @@ class RollingCase:
         return cls.from_net(net, name=name, **options)
 
     @classmethod
+    @public()
     def from_net(
         cls,
         net: pandapowerNet,
@@ -306,6 +309,10 @@ class RollingCase:
         from adnflex.rolling.feeder import exchange_limits  # it needs the case itself
 
         return dataclasses.replace(case, exchange_kw=exchange_limits(case))
+
+
+def _settings_of_a_case() -> list[str]:
+    return keywords_of(RollingCase.from_net)
 
 
 def _law(value: Any) -> Any:

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from adnflex.algorithms.workers import worker_pool
+from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.results.rolling import ITEMS, Comparison, RollingRun
 from adnflex.rolling.case import RollingCase
-from adnflex.rolling.naming import policy_of
+from adnflex.rolling.naming import OPTIONS, policy_of
 from adnflex.rolling.policies import Policy
 from adnflex.rolling.reactive import reactive_of
 from adnflex.rolling.seams import ReactiveStage
@@ -35,6 +36,7 @@ class _Task(NamedTuple):
     day: int
 
 
+@public(options=lambda: OPTIONS)
 def compare_policies(
     case: RollingCase,
     policies: Sequence[str | Policy],

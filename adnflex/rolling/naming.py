@@ -12,7 +12,10 @@ from adnflex.rolling.mpc import Mpc, PerfectForesight
 from adnflex.rolling.policies import BASES, BasePolicy, Policy
 from adnflex.rolling.rollout import Rollout
 
-__all__ = ["policy_of"]
+__all__ = ["OPTIONS", "policy_of"]
+
+# Arguments of `policy_of` that the verbs hand on.
+OPTIONS = ("future", "common", "sweeps")
 
 _CANDIDATES, _MORE = ("match", "full"), ("plans", "mpc")
 _EXAMPLES = (

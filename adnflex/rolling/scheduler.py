@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.rolling.case import RollingCase
 from adnflex.rolling.days import stream
 from adnflex.rolling.decisions import Decision
-from adnflex.rolling.naming import policy_of
+from adnflex.rolling.naming import OPTIONS, policy_of
 from adnflex.rolling.observations import Observation, arriving_of, energy_of, generation_of, present_of
 from adnflex.rolling.policies import Action, Policy, State, by_node
 from adnflex.rolling.renewables import known_state
@@ -57,6 +58,7 @@ class RollingScheduler:
     (0, [23.3, 23.3, 23.3], 1)
     """
 
+    @public(options=lambda: OPTIONS)
     def __init__(
         self,
         case: RollingCase,

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from adnflex.arguments import public
+from adnflex.arguments.kinds import whole
 from adnflex.errors import InputError
 from adnflex.grid.identity import fingerprint
 from adnflex.results.rolling import ITEMS, RollingRun
 from adnflex.rolling.case import RollingCase
 from adnflex.rolling.days import Day, draw_day
 from adnflex.rolling.decisions import Decision
+from adnflex.rolling.naming import OPTIONS
 from adnflex.rolling.observations import Observation
 from adnflex.rolling.policies import Policy
 from adnflex.rolling.reactive import reactive_of
@@ -26,6 +29,7 @@ from adnflex.rolling.vehicles import can, must
 __all__ = ["bill", "run_of", "schedule_rolling", "simulate_day"]
 
 
+@public(options=lambda: OPTIONS, also={"scenarios": whole("an integer of at least 1", 1)})
 def schedule_rolling(
     case: RollingCase,
     policy: str | Policy = "rollout",

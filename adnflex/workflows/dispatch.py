@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arguments import public
 from adnflex.errors import Infeasible, InputError
+from adnflex.grid import read_grid
 from adnflex.problems.clock import Progress
 from adnflex.problems.describe import require_reconfigurable, unit_hint
 from adnflex.problems.dispatch import Costs
@@ -24,12 +26,13 @@ from adnflex.workflows.dispatch_prices import price_notes, require_prices
 from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of, times_table
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
 from adnflex.workflows.reasons import causes, require_possible
-from adnflex.workflows.reconfigure import check_effort, kept, relative_gap
+from adnflex.workflows.reconfigure import kept, relative_gap
 from adnflex.workflows.validate import validate
 
 __all__ = ["dispatch"]
 
 
+@public(reading=read_grid)
 def dispatch(
     net: pandapowerNet,
     *,
@@ -126,7 +129,6 @@ def dispatch(
     (13760, 'optimal', 13.44)
     """
     started = time.monotonic()
-    check_effort(gap, time_limit)
     if objective not in ("cost", "carbon"):
         raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
     switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)

@@ -13,10 +13,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
+from adnflex.arguments import public
 from adnflex.devices import Device, Storage
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
-from adnflex.grid import switch_table
+from adnflex.grid import read_grid, switch_table
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import BoolArray, FloatArray
 from adnflex.grid.topology import Adjacency
@@ -31,7 +32,6 @@ from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_f
 from adnflex.workflows.flexibility_tables import flexibility_tables
 from adnflex.workflows.flexible_positions import position_table, search_positions, with_positions
 from adnflex.workflows.reasons import causes, unit_suspects
-from adnflex.workflows.reconfigure import check_effort
 
 __all__ = ["Solved", "flexibility", "solve_state"]
 
@@ -61,6 +61,7 @@ class Solved:
     answer: BoxAnswer
 
 
+@public(reading=read_grid)
 def flexibility(
     net: pandapowerNet,
     *,
@@ -146,7 +147,6 @@ def flexibility(
     (7.758, 7.88, 'optimal')
     """
     clock = Deadline(time_limit, progress)
-    check_effort(1e-4, time_limit)
     if tie_break not in ("none", "even"):
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
     if positions not in ("fixed", "search"):

@@ -31,7 +31,6 @@ from adnflex.study import Profiles
 from adnflex.workflows.flexibility import Solved, asked, flexibility_of, solve_state
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study, study_of
 from adnflex.workflows.flexibility_tables import relieved_table
-from adnflex.workflows.reconfigure import check_effort
 
 __all__ = ["reconfigure_for_flexibility"]
 
@@ -128,7 +127,6 @@ def reconfigure_for_flexibility(
         If no box was found and none is refuted; `TimeExpired` where the time was over.
     """
     clock = Deadline(time_limit, progress)
-    check_effort(gap, time_limit, workers)
     if tie_break not in ("none", "even"):
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
     if max_operations is not None and max_operations < 0:

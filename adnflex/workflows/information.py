@@ -13,6 +13,8 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.algorithms.workers import run_each
+from adnflex.arguments import keywords_of, public
+from adnflex.arguments.kinds import of_class
 from adnflex.errors import Infeasible, InputError
 from adnflex.results import DispatchPlan
 from adnflex.scenarios import ScenarioSet
@@ -22,6 +24,7 @@ from adnflex.workflows.validate import validate
 __all__ = ["out_of_sample", "value_of_information"]
 
 
+@public(options=lambda: keywords_of(dispatch), also={"plan": of_class("DispatchPlan")})
 def value_of_information(
     plan: DispatchPlan, net: pandapowerNet, scenarios: ScenarioSet, executor: Executor | None = None, **options: Any
 ) -> DispatchPlan:
@@ -85,6 +88,7 @@ def _as_scenario(scenarios: ScenarioSet, s: int | None) -> ScenarioSet:
     return ScenarioSet(np.ones(1), values, scenarios.elements)
 
 
+@public(options=lambda: keywords_of(dispatch), also={"plan": of_class("DispatchPlan")})
 def out_of_sample(
     plan: DispatchPlan, net: pandapowerNet, scenarios: ScenarioSet, executor: Executor | None = None, **options: Any
 ) -> pd.DataFrame:

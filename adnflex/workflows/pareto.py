@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arguments import keywords_of, public
 from adnflex.errors import Infeasible, InputError
+from adnflex.grid import read_grid
 from adnflex.results import DispatchPlan
 from adnflex.workflows.dispatch import dispatch
 
@@ -32,6 +34,7 @@ class Pareto(NamedTuple):
     plans: tuple[DispatchPlan, ...]
 
 
+@public(options=lambda: keywords_of(dispatch), reading=read_grid)
 def pareto(net: pandapowerNet, points: int = 6, **options: Any) -> Pareto:
     """Sweep the carbon budget between the cheapest and the cleanest dispatch.
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arguments import keywords_of, public
 from adnflex.errors import Infeasible, InputError
 from adnflex.grid import Grid, apply_switches, read_grid, switch_table
 from adnflex.grid.sweep import Flow
@@ -29,7 +30,7 @@ from adnflex.results import Flexibility, Plan
 from adnflex.study.controllers import controller_notes
 from adnflex.workflows.reasons import unit_suspects
 
-__all__ = ["check_effort", "kept", "reconfigure", "relative_gap"]
+__all__ = ["kept", "reconfigure", "relative_gap"]
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ def reconfigure(
     seed: int = 0,
     name: str | None = None,
 ) -> Plan: ...
+@public(options=lambda: keywords_of(_for_flexibility_verb()), reading=read_grid)
 def reconfigure(
     net: pandapowerNet,
     objective: str | Mapping[str, float] = "losses",
@@ -173,7 +175,6 @@ def reconfigure(
     if box:
         raise InputError(f"{', '.join(box)}: belong to objective='flexibility'; leave them out.")
     started = time.monotonic()
-    check_effort(gap, time_limit, workers)
     if switchable_lines is not None and not isinstance(switchable_lines, str):
         switchable_lines = list(switchable_lines)  # it is read twice
     switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
@@ -216,8 +217,7 @@ def reconfigure(
 
 def _for_flexibility(net: pandapowerNet, unused: dict[str, Any], given: dict[str, Any]) -> Flexibility:
     """Hand over to the search for the largest box; name what it does not know."""
-    from adnflex.workflows.flexible_topology import reconfigure_for_flexibility
-
+    reconfigure_for_flexibility = _for_flexibility_verb()
     known = set(inspect.signature(reconfigure_for_flexibility).parameters)
     faults = [f"{k} is no argument of objective='flexibility'." for k in given if k not in known]
     defaults = {"switching_cost": 0.0, "solver": "auto"}
@@ -232,17 +232,10 @@ def _for_flexibility(net: pandapowerNet, unused: dict[str, Any], given: dict[str
     return reconfigure_for_flexibility(net, **given)
 
 
-def check_effort(gap: float, time_limit: float, workers: int | None = None) -> None:
-    """Refuse a gap, time limit or number of workers that means nothing."""
-    faults = []
-    if not (isinstance(gap, int | float) and math.isfinite(gap) and gap >= 0):
-        faults.append(f"gap is {gap!r}; give a relative gap of 0 or more, e.g. 1e-4.")
-    if not (isinstance(time_limit, int | float) and time_limit > 0):
-        faults.append(f"time_limit is {time_limit!r}; give seconds above 0.")
-    if workers is not None and workers < 1:
-        faults.append(f"workers is {workers}; give 1 or more, or None for one a core.")
-    if faults:
-        raise InputError(faults)
+def _for_flexibility_verb() -> Callable[..., Flexibility]:
+    from adnflex.workflows.flexible_topology import reconfigure_for_flexibility  # it imports this module
+
+    return reconfigure_for_flexibility
 
 
 def kept(values: Iterable[int]) -> Sequence[int]:

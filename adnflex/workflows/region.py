@@ -17,9 +17,11 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.algorithms.workers import worker_pool
+from adnflex.arguments import public
 from adnflex.devices import Device, GridConnection, Storage
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import Infeasible, InputError
+from adnflex.grid import read_grid
 from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import coupling_of
 from adnflex.powerflow.check_region import measure_states
@@ -52,6 +54,7 @@ _SAME = 1e-6
 _SERIES = 1e-9
 
 
+@public(reading=read_grid)
 def pq_region(
     net: pandapowerNet,
     period: int | Iterable[int] | None = None,

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arguments import public
 from adnflex.devices import Device, GridConnection, TapChanger
 from adnflex.errors import InputError
 from adnflex.grid.apply import require_same
@@ -59,6 +60,7 @@ def validate(
     levels: int | None = 20,
     seed: int = 0,
 ) -> FlexibilityCheck: ...
+@public()
 def validate(
     plan: Plan | DispatchPlan | Flexibility | Region | RollingRun,
     net: pandapowerNet,

@@ -1,0 +1,121 @@
+"""Arguments of everything public: each wrong kind is refused by name, and nothing but an AdnflexError leaves a verb."""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+import pandapower as pp
+import pandas as pd
+import pytest
+
+import adnflex
+from adnflex.errors import InputError
+
+VERBS = {
+    "reconfigure": adnflex.reconfigure,
+    "dispatch": adnflex.dispatch,
+    "flexibility": adnflex.flexibility,
+    "pq_region": adnflex.pq_region,
+    "pareto": adnflex.pareto,
+    "from_net": adnflex.RollingCase.from_net,
+    "schedule_rolling": adnflex.schedule_rolling,
+    "compare_policies": adnflex.compare_policies,
+    "RollingScheduler": adnflex.RollingScheduler,
+    "validate": adnflex.validate,
+    "report": adnflex.report,
+    "out_of_sample": adnflex.out_of_sample,
+    "value_of_information": adnflex.value_of_information,
+}
+WRONG: dict[str, object] = {
+    "text": "no such thing",
+    "no text": "",
+    "bytes": b"losses",
+    "negative": -3,
+    "nan": math.nan,
+    "infinite": math.inf,
+    "truth": True,
+    "nothing": None,
+    "empty list": [],
+    "list of text": ["a", "b"],
+    "numbers": [1.5, math.nan],
+    "swapped": (5.0, 1.0),
+    "empty dict": {},
+    "table": pd.DataFrame({"a": ["b"]}),
+    "object": object(),
+    "class": dict,
+}
+# What is right in kind, or judged later with the net.
+RIGHT = {
+    *((n, "text") for n in ("name", "currency", "solver", "tariff", "weather", "objective", "policy")),
+    *((n, "text") for n in ("state", "store", "path")),
+    *((n, "truth") for n in ("exact", "reactive_power")),
+    *((n, "empty dict") for n in ("objective", "profiles", "compare")),
+    *((n, w) for n in ("weights", "base_mw") for w in ("negative", "nan", "infinite", "numbers", "swapped")),
+    *((n, w) for n in ("required_mw", "exchange_limit_mw") for w in ("numbers", "swapped")),
+    *(("exchange_limit_mw", w) for w in ("negative", "nan", "infinite")),
+    *((n, "negative") for n in ("carbon_budget_kg", "stored_value_per_mwh", "ev_subsidy_per_vehicle", "import_mw")),
+    *((n, w) for n in ("buy_price_per_mwh", "ev_price_per_mwh") for w in ("negative", "swapped")),
+    *((n, "infinite") for n in ("time_limit", "search_time")),
+    *((n, w) for n in ("switchable_lines", "switchable_switches", "locked_lines") for w in ("empty list", "swapped")),
+    *((n, "swapped") for n in ("periods", "period")),
+    ("policies", "list of text"),
+    ("arrivals", "table"),
+    ("reactive", "nothing"),
+    ("levels", "nothing"),
+    ("days", "negative"),
+}
+
+
+@pytest.fixture(scope="module")
+def net() -> pp.pandapowerNet:
+    """Two buses, so that what slips through is cheap."""
+    net = pp.create_empty_network()
+    for _ in range(2):
+        pp.create_bus(net, 20.0, min_vm_pu=0.9, max_vm_pu=1.1)
+    pp.create_ext_grid(net, 0)
+    pp.create_line_from_parameters(net, 0, 1, 1.0, 0.3, 0.3, 0, 0.2)
+    pp.create_load(net, 1, 1.0, 0.2)
+    return net
+
+
+def cases() -> list[tuple[str, str, str]]:
+    found = []
+    for verb, function in VERBS.items():
+        for name, parameter in inspect.signature(function).parameters.items():
+            if (
+                name in ("net", "check", "self")
+                or (verb, name) == ("report", "plan")
+                or parameter.kind is parameter.VAR_KEYWORD
+            ):
+                continue
+            found += [
+                (verb, name, word)
+                for word in WRONG
+                if (name, word) not in RIGHT and not (word == "nothing" and parameter.default is None)
+            ]
+    return found
+
+
+def needed(function: object, net: pp.pandapowerNet) -> dict[str, object]:
+    """Something for every argument that has no default; wrong ones are found all at once."""
+    return {
+        name: net if name == "net" else None
+        for name, p in inspect.signature(function).parameters.items()
+        if p.default is p.empty and p.kind is not p.VAR_KEYWORD
+    }
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_wrong_kind_is_refused_by_the_name_of_its_argument(verb, net) -> None:
+    silent = []
+    for _, name, word in (c for c in cases() if c[0] == verb):
+        try:
+            VERBS[verb](**{**needed(VERBS[verb], net), name: WRONG[word]})
+        except InputError as error:
+            if any(str(f).startswith((name, f"unknown argument {name}")) for f in error.findings):
+                continue
+            silent.append((name, word, str(error)))
+        else:
+            silent.append((name, word, "accepted"))
+    assert not silent
