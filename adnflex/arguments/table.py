@@ -68,7 +68,7 @@ ARGUMENTS: dict[str, Kind] = {
     # switching
     "switchable_lines": either(_LINES, word("all"), indices("")),
     "switchable_switches": indices("a list of indices of net.switch"),
-    "locked_lines": indices("a list of line indices"),
+    "locked_lines": indices("line indices"),
     "switching": either(
         "'fixed', 'day', or the hours of a block of the same states",
         word("fixed", "day"),
