@@ -33,7 +33,7 @@ def recover(
     ways: Iterable[tuple[str, Callable[[T | None], Iterable[T]]]],
     holds: Callable[[T], bool],
     value: Callable[[T], float],
-    enough: Callable[[float], bool],
+    enough: Callable[[T], bool],
     seconds: float,
 ) -> Recovered[T]:
     """Try ways in order.
@@ -47,14 +47,14 @@ def recover(
     value : callable
         What is minimised.
     enough : callable
-        Whether a value is good enough to stop.
+        Whether an answer is good enough to stop.
     seconds : float
         No further way is begun after so long.
 
     Examples
     --------
     >>> ways = [("halve", lambda best: [8, 4]), ("count", lambda best: range(best - 3, best))]
-    >>> recover(ways, lambda x: x > 1, float, lambda v: v <= 2, 5.0)
+    >>> recover(ways, lambda x: x > 1, float, lambda x: x <= 2, 5.0)
     Recovered(answer=2, method='count', tried=('halve', 'count'))
     """
     end = time.monotonic() + seconds
@@ -62,12 +62,12 @@ def recover(
     method = ""
     tried: list[str] = []
     for name, way in ways:
-        if time.monotonic() > end or (best is not None and enough(value(best))):
+        if time.monotonic() > end or (best is not None and enough(best)):
             break
         tried.append(name)
         for candidate in way(best):
             if holds(candidate) and (best is None or value(candidate) < value(best)):
                 best, method = candidate, name
-            if best is not None and enough(value(best)):
+            if best is not None and enough(best):
                 break
     return Recovered(best, method, tuple(tried))

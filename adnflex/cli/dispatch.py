@@ -114,6 +114,11 @@ def _add_topology(group: argparse._ArgumentGroup) -> None:
 def _add_effort(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--gap", type=number(0), default=1e-3, metavar="G", help="relative gap to stop at; default 1e-3")
     group.add_argument(
+        "--gap-in",
+        choices=("cost", "losses"),
+        help="what the gap is a share of; default: losses where switches are decided, else cost",
+    )
+    group.add_argument(
         "--time-limit",
         type=number(0),
         default=300.0,
@@ -244,6 +249,7 @@ def _solve(
             max_operations=args.max_operations,
             exact=args.exact,
             gap=args.gap,
+            gap_in=args.gap_in,
             time_limit=args.time_limit,
             solver=args.solver,
             progress=progress,

@@ -82,7 +82,17 @@ def check_dispatch(
         vm_max_pu=voltage_limits["vm_max_pu"],
         deviations=_deviations(plan, periods, vm, loading),
         notes=notes,
+        certificate_losses=_in_losses(plan, absolute),
     )
+
+
+def _in_losses(plan: DispatchPlan, absolute: float | None) -> float | None:
+    """Measure the certificate by the value of the losses, which the plan's two gaps tell."""
+    left = plan.objective - plan.bound
+    if absolute is None or plan.loss_gap is None:
+        return None
+    # a plan at its bound has a gap of nothing in both
+    return plan.loss_gap if left <= 0 or plan.loss_gap <= 0 else plan.loss_gap * absolute / left
 
 
 _VIOLATIONS = ["scenario", "period", *VIOLATION_COLUMNS]
@@ -259,26 +269,40 @@ def _by_period(plan: DispatchPlan, parts: dict[tuple[int, int], pd.Series], name
 
 
 def _deviations(plan: DispatchPlan, periods: pd.DataFrame, vm: pd.DataFrame, loading: pd.DataFrame) -> pd.DataFrame:
-    """Model against AC, worst place and hour."""
+    """Compare what the plan's tables say with AC, then what the relaxation said; worst place and hour."""
+    columns = ["model", "quantity", "max_abs", "unit", "scenario", "period", "element", "index"]
+    rows = _against("exact power flow", plan, periods, (vm, plan.vm_pu), (loading, plan.loading_percent), plan.balance)
+    if len(plan.relaxation_vm_pu):
+        voltages, loadings = (vm, plan.relaxation_vm_pu), (loading, plan.relaxation_loading_percent)
+        rows += _against("relaxation", plan, periods, voltages, loadings, plan.relaxation_balance)
+    return pd.DataFrame(rows, columns=columns)
+
+
+Pair = tuple[pd.DataFrame, pd.DataFrame]
+
+
+def _against(
+    model: str, plan: DispatchPlan, periods: pd.DataFrame, vm: Pair, loading: Pair, balance: pd.DataFrame
+) -> list[tuple[object, ...]]:
+    """Largest differences between AC and one model; pairs are AC first."""
     rows: list[tuple[object, ...]] = []
-    off = periods["vm_deviation_pu"].dropna()
-    if len(off):
-        s, t = off.idxmax()
-        rows.append(("voltage", float(off.max()), "pu", s, t, "bus", int(periods.at[(s, t), "vm_deviation_bus"])))
-    both = loading.columns.intersection(plan.loading_percent.columns) if len(plan.loading_percent.columns) else None
-    if both is not None and len(both):
-        difference = (
-            (loading[both] - plan.loading_percent[both]).abs().stack(list(range(both.nlevels)), future_stack=True)
-        )
-        if difference.notna().any():
-            where = difference.idxmax()
-            s, t = (0, where[0]) if vm.index.nlevels == 1 else where[:2]
-            rows.append(("loading", float(difference.max()), "%", s, t, where[-2], int(where[-1])))
-    for name, unit in (("losses_mw", "MW"), ("grid_mw", "MW"), ("grid_mvar", "Mvar")):
-        model = periods[name.replace("_mw", "_model_mw").replace("_mvar", "_model_mvar")]
-        difference = (periods[name] - model).abs().dropna()
+    for quantity, unit, (real, said) in (("voltage", "pu", vm), ("loading", "%", loading)):
+        both = real.columns.intersection(said.columns) if len(said.columns) else said.columns
+        if not len(both):
+            continue
+        off = (real[both].astype(float) - said[both].astype(float)).abs()
+        off = off.stack(list(range(both.nlevels)), future_stack=True).dropna()
+        if len(off):
+            where = off.idxmax()
+            s, t = (0, where[0]) if real.index.nlevels == 1 else where[:2]
+            element = where[-2] if both.nlevels > 1 else "bus"
+            rows.append((model, quantity, float(off.max()), unit, s, t, element, int(where[-1])))
+    said_by = {"losses": ("losses_mw", "MW"), "import": ("grid_mw", "MW"), "reactive import": ("grid_mvar", "Mvar")}
+    for quantity, (column, unit) in said_by.items():
+        parts = {s: plan.of(balance, int(s))[column] for s in plan.scenarios.index}
+        told = pd.Series([float(parts[s].loc[t]) for s, t in periods.index], index=periods.index)
+        difference = (periods[column].astype(float) - told).abs().dropna()
         if len(difference):
             s, t = difference.idxmax()
-            label = {"losses_mw": "losses", "grid_mw": "import", "grid_mvar": "reactive import"}[name]
-            rows.append((label, float(difference.max()), unit, s, t, "net", ""))
-    return pd.DataFrame(rows, columns=["quantity", "max_abs", "unit", "scenario", "period", "element", "index"])
+            rows.append((model, quantity, float(difference.max()), unit, s, t, "net", ""))
+    return rows

@@ -104,7 +104,7 @@ def _energy_price(dispatch: Dispatch) -> FloatArray:
 def recover_dispatch(
     dispatch: Dispatch,
     relaxed: FloatArray,
-    enough: Callable[[float], bool],
+    enough: Callable[[State], bool],
     left: Callable[[], float],
     rebuilt: Callable[[Modes], Dispatch],
 ) -> Recovered[State]:
@@ -120,7 +120,7 @@ def recover_dispatch(
     relaxed : (N,) array
         Its relaxed solution, integers settled.
     enough : callable
-        Whether a cost is close enough to the bound.
+        Whether a state is close enough to the bound.
     left : callable
         Seconds that are left; no further way is begun without any.
     rebuilt : callable

@@ -35,13 +35,15 @@ class Search:
     points, horizon, devices, costs, topology, pins
         See `adnflex.problems.dispatch.build_dispatch`.
     gap : float
-        Relative gap at which a solve ends.
+        Relative gap of the objective at which a solve ends.
     solver : str
         See `adnflex.solvers.gate.SOLVERS`.
     clock : Deadline
         Time limit and progress.
     modes : frozenset of (int, int)
         Charge modes to begin with.
+    exact : bool
+        Whether the exact equations are solved by spatial branch and bound, not the relaxation.
     bound : float
         Best bound of all models that were solved.
     """
@@ -56,6 +58,7 @@ class Search:
     solver: str
     clock: Deadline
     modes: Modes
+    exact: bool = False
     bound: float = -math.inf
 
     def build(self, modes: Modes | None = None, secants: bool = False) -> Dispatch:
@@ -65,7 +68,7 @@ class Search:
             self.points, self.horizon, self.devices, self.costs, self.topology, modes, self.pins, secants
         )
 
-    def one_way(self, exact: bool = False, secants: bool = False) -> tuple[Dispatch, Ending]:
+    def one_way(self, secants: bool = False) -> tuple[Dispatch, Ending]:
         """Solve, and again with the charge modes that the solution shows to be needed, until none is missing.
 
         Every model on the way is a relaxation of the same problem, so the best of their bounds holds. Where the time
@@ -74,11 +77,12 @@ class Search:
         last: tuple[Dispatch, Ending] | None = None
         while True:
             dispatch = self.build(secants=secants)
+            exact = self.exact and not secants
             solved = self._solve(dispatch, exact)
             if exact and solved.x is None and solved.status in ("infeasible", "failed"):
                 # spatial branch and bound was seen to call feasible models infeasible: only the relaxation may say so
                 log.warning("the solver of the exact equations found nothing; the relaxation decides")
-                exact = False
+                self.exact = False
                 continue
             if solved.x is None and solved.status == "infeasible":
                 return dispatch, solved

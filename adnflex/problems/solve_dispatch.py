@@ -10,10 +10,10 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered
@@ -27,19 +27,20 @@ from adnflex.problems.dispatch import Costs, Dispatch, Pins, Topology
 from adnflex.problems.dispatch_limits import Excess
 from adnflex.problems.dispatch_state import State, evaluate
 from adnflex.problems.explain_dispatch import least_violation
+from adnflex.problems.loss_certificate import Goal, Losses, least_losses_mwh, loss_value
+from adnflex.problems.other_decisions import next_best
 from adnflex.problems.present_dispatch import present_point
 from adnflex.problems.recover_dispatch import network_cones, recover_dispatch
+from adnflex.problems.relaxed_dispatch import relaxed_state
 from adnflex.problems.search_dispatch import Search
 from adnflex.solvers.clarabel import solve_relaxation
-from adnflex.solvers.conic import compile_model
 from adnflex.solvers.ending import Ending
-from adnflex.solvers.gate import solve_model
 
 __all__ = ["PRESENT", "DispatchAnswer", "solve_dispatch"]
 
 log = logging.getLogger(__name__)
 
-# Relaxation and exact power flow count as equal up to this relative difference of the objective.
+# Up to this relative difference of the objective a bound above it is rounding.
 _SAME = 1e-6
 
 # The way by which the present state becomes an answer.
@@ -68,6 +69,10 @@ class DispatchAnswer:
         What recovered, or `PRESENT`; empty where nothing had to.
     excess : list of Excess
         Where nothing meets every limit: what the least violating dispatch breaks, worst first.
+    by_relaxation : State or None
+        What the plain relaxation itself says of its point.
+    losses : Losses or None
+        What is proven of the losses.
     progress : list of Progress
         How incumbent and bound went.
     solver : str
@@ -85,6 +90,8 @@ class DispatchAnswer:
     excess: list[Excess]
     progress: list[Progress]
     solver: str
+    by_relaxation: State | None = None
+    losses: Losses | None = None
 
 
 def solve_dispatch(
@@ -94,7 +101,7 @@ def solve_dispatch(
     costs: Costs,
     topology: Topology,
     *,
-    gap: float = 1e-3,
+    goal: Goal,
     seconds: float = 300.0,
     solver: str = "auto",
     exact: bool = False,
@@ -107,8 +114,10 @@ def solve_dispatch(
     ----------
     points, horizon, devices, costs, topology
         See `adnflex.problems.dispatch.build_dispatch`.
-    gap, seconds : float
-        Relative gap and time limit [s].
+    goal : Goal
+        When the search may end.
+    seconds : float
+        Time limit [s].
     solver : str
         See `adnflex.solvers.gate.SOLVERS`.
     exact : bool
@@ -126,21 +135,22 @@ def solve_dispatch(
     clock = Deadline(seconds, progress)
     clock.report(math.inf, -math.inf, "building")
     modes = first_modes(horizon, devices)
-    search = Search(points, horizon, devices, costs, topology, pins, gap, solver, clock, modes)
+    search = Search(points, horizon, devices, costs, topology, pins, goal.gap, solver, clock, modes, exact)
     dispatch = search.build()
     present = evaluate(dispatch, present_point(dispatch))
+    search.gap = goal.relative(dispatch, present)
     best = _Best(present, PRESENT) if present.feasible else _Best(None, "")
     if best.state is not None:
         clock.report(best.value, -math.inf, PRESENT)
     try:
-        dispatch, solved = search.one_way(exact)
+        dispatch, solved = search.one_way()
     except KeyboardInterrupt:
         if best.state is None:
             raise
         solved = Ending("interrupted", None, math.inf, search.bound, 0.0, solver)
     if solved.x is None:
         return _without_point(search, dispatch, solved, best)
-    return _from_point(search, dispatch, solved, best)
+    return _from_point(search, dispatch, solved, best, goal)
 
 
 # What a plan may be where a solver ended so.
@@ -186,9 +196,19 @@ def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Be
             asked = search.points, search.horizon, search.devices, search.costs, search.topology, search.pins
             excess = least_violation(*asked, clock.left) or []
     clock.report(best.value, bound, "exact power flow")
+    losses = _losses(search, dispatch, best.state)
     return DispatchAnswer(
-        status, dispatch, best.state, None, bound, nan, nan, best.method, excess, clock.rows, solved.solver
+        *(status, dispatch, best.state, None, bound, nan, nan, best.method, excess, clock.rows, solved.solver),
+        losses=losses,
     )
+
+
+# Seconds after the time limit in which an answer is still looked for where there is none.
+_GRACE = 1.0
+
+
+def _left(clock: Deadline, grace: float) -> float:
+    return max(clock.left, grace)
 
 
 def _at_rest(search: Search, dispatch: Dispatch) -> _Best:
@@ -197,43 +217,68 @@ def _at_rest(search: Search, dispatch: Dispatch) -> _Best:
     low, high = form.low.copy(), form.high.copy()
     low[form.integer] = high[form.integer] = np.round(present_point(dispatch)[form.integer])
     clock.report(math.inf, search.bound, "positions and switches as they are")
-    answer = solve_relaxation(form, low, high, clock.left)
+    answer = solve_relaxation(form, low, high, _left(clock, _GRACE))
     if answer.x is None:
         return _Best(None, "")
     state = evaluate(dispatch, answer.x)
     if state.feasible:
         return _Best(state, "positions as they are")
-    found = recover_dispatch(dispatch, answer.x, lambda _: True, lambda: clock.left, search.build)
+    found = recover_dispatch(dispatch, answer.x, lambda _: True, lambda: _left(clock, _GRACE), search.build)
     return _Best(found.answer, found.method)
 
 
-def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best) -> DispatchAnswer:
+def _closer(search: Search, dispatch: Dispatch, solved: Ending, goal: Goal) -> tuple[Dispatch, Ending, State]:
+    """Solve again where the gap that a solver was asked for turns out too wide for the losses at hand."""
+    assert solved.x is not None
+    state = evaluate(dispatch, solved.x)
+    for _ in range(_AGAIN):
+        if not goal.of_losses or solved.status != "optimal" or search.clock.spent:
+            break
+        wanted = goal.relative(dispatch, state)
+        if wanted >= search.gap or solved.objective - search.bound <= goal.room(dispatch, state):
+            break
+        search.gap = wanted
+        more, again = search.one_way()
+        if again.x is None:
+            break
+        dispatch, solved, state = more, again, evaluate(more, again.x)
+    return dispatch, solved, state
+
+
+# How often a gap that was too wide for the losses is made narrower.
+_AGAIN = 2
+
+
+def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best, goal: Goal) -> DispatchAnswer:
     """Make the point of the relaxation hold, or find one near it that does."""
+    dispatch, solved, state = _closer(search, dispatch, solved, goal)
     assert solved.x is not None
     clock, first = search.clock, dispatch
     gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
-    state = evaluate(dispatch, solved.x)
+    by_relaxation = relaxed_state(dispatch, state, solved.x)
     best = best.or_better(state, "")
     status, relaxed = _STATUS.get(solved.status, "unproven"), solved.x
 
-    def enough(value: float) -> bool:
-        return math.isfinite(value) and value <= search.bound + max(search.gap, _SAME) * max(abs(value), 1e-9)
+    def enough(state: State | None) -> bool:
+        return state is not None and state.objective <= search.bound + goal.room(first, state)
 
     refuted = False
-    if not enough(best.value) and (status != "interrupted" or best.state is None):
+    if not enough(best.state) and (status != "interrupted" or best.state is None):
         clock.report(best.value, search.bound, "recovery")
         if not search.topology.spans:
             dispatch, relaxed, refuted = _with_secants(search, dispatch, relaxed)
         if refuted and best.state is None:
             # no AC state meets every limit
             return _without_point(search, first, replace(solved, status="infeasible", x=None), best)
-        found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, lambda: clock.left, search.build)
+        grace = _GRACE if best.state is None else 0.0
+        left = partial(_left, clock, grace)
+        found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, left, search.build)
         if found.answer is None and best.state is None:
-            found = _next_best(search, dispatch, relaxed, enough)
+            found = next_best(search, dispatch, relaxed, enough)
         best = best.or_better(found.answer, found.method)
     if status in ("optimal", "unproven"):
         proven = "gap" if math.isfinite(search.bound) else "unproven"
-        status = "optimal" if enough(best.value) else proven
+        status = "optimal" if enough(best.state) else proven
     bound = search.bound
     if bound <= best.value + _SAME * abs(best.value):
         bound = min(bound, best.value)  # rounding, and a lower bound is one still
@@ -252,7 +297,16 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best)
         excess,
         clock.rows,
         solved.solver,
+        by_relaxation,
+        _losses(search, first, best.state),
     )
+
+
+def _losses(search: Search, dispatch: Dispatch, state: State | None) -> Losses | None:
+    """Say what is proven of the losses, where switches are decided."""
+    if state is None or not search.topology.spans:
+        return None
+    return Losses(loss_value(dispatch, state), least_losses_mwh(dispatch, _left(search.clock, _GRACE)))
 
 
 def _with_secants(search: Search, dispatch: Dispatch, relaxed: FloatArray) -> tuple[Dispatch, FloatArray, bool]:
@@ -264,66 +318,3 @@ def _with_secants(search: Search, dispatch: Dispatch, relaxed: FloatArray) -> tu
     if again.x is None:
         return dispatch, relaxed, again.status == "infeasible"
     return better, again.x, False
-
-
-# How many other decisions are tried where those of the relaxation do not hold in power flow.
-_OTHERS = 8
-
-
-def _next_best(
-    search: Search, dispatch: Dispatch, relaxed: FloatArray, enough: Callable[[float], bool]
-) -> Recovered[State]:
-    """Take decisions for which the cones have less to invent, then exclude what nothing could recover, one by one."""
-    model, form, clock = dispatch.model, dispatch.form, search.clock
-    found: Recovered[State] = Recovered(None, "", ())
-    binaries = np.flatnonzero(form.integer)
-    if not len(binaries):
-        return found
-    chosen = [form.variables[k] for k in binaries]
-    clock.report(math.inf, search.bound, "recovery: other decisions")
-    priced = _priced_decisions(search, dispatch)
-    if priced is not None:
-        found = recover_dispatch(dispatch, priced, enough, lambda: clock.left, search.build)
-        if found.answer is not None:
-            return found
-    model.excluded = pyo.ConstraintList()
-    values = np.round(relaxed[binaries])
-    for _ in range(_OTHERS):
-        if clock.spent:
-            break
-        ones = [v for v, x in zip(chosen, values, strict=True) if x > 0.5]
-        zeros = [v for v, x in zip(chosen, values, strict=True) if x <= 0.5]
-        model.excluded.add(sum(1 - v for v in ones) + sum(zeros) >= 1)
-        x = _point_of(search, dispatch, max(search.gap, 1e-3))
-        if x is None:
-            break
-        again = replace(dispatch, form=compile_model(model))
-        point = np.array([float(v.value) for v in again.form.variables])
-        values = np.round(point[again.form.columns_of(chosen)])
-        found = recover_dispatch(again, point, enough, lambda: clock.left, search.build)
-        if found.answer is not None:
-            break
-    return found
-
-
-def _point_of(search: Search, dispatch: Dispatch, gap: float) -> FloatArray | None:
-    """Solve a model that was changed; the point in the order of its first form, None where there is none."""
-    solved = solve_model(dispatch.model, search.solver, gap=gap, seconds=search.clock.left, report=lambda *_: None)
-    return None if solved.x is None else np.array([float(v.value) for v in dispatch.form.variables])
-
-
-def _priced_decisions(search: Search, dispatch: Dispatch) -> FloatArray | None:
-    """Solve with a price on what the cones may invent, decisions free."""
-    model, form, cones = dispatch.model, dispatch.form, network_cones(dispatch)
-    plain = model.objective.expr
-    current = [form.variables[k] for k in form.cones[cones.cone, 2]]
-    extra = pyo.quicksum(_INVENTED * float(w) * v for w, v in zip(cones.price, current, strict=True))
-    model.objective.set_value(plain + extra)
-    try:
-        return _point_of(search, dispatch, search.gap)
-    finally:
-        model.objective.set_value(plain)
-
-
-# How many times over a loss is priced when decisions are taken that leave the cones nothing to invent.
-_INVENTED = 10.0

@@ -113,6 +113,16 @@ class DispatchPlan:
         (``none needed``, ``margin``, ``priced loss``, ``sequential``, ``LinDistFlow cap``, ``exact``; ``exact power
         flow`` where the plain relaxation is loose but its set-points hold as they are; ``present state`` where nothing
         better was found than to do nothing): whose values are shown. NaN where the relaxation gave no point.
+    relaxation_vm_pu, relaxation_loading_percent, relaxation_balance : pandas.DataFrame
+        What the plain relaxation itself says: as `vm_pu`, `loading_percent` and the columns ``grid_mw``,
+        ``grid_mvar``, ``losses_mw`` of `balance`, which are those of exact power flow. Empty where it gave no point.
+    loss_gap : float or None
+        Where switches are decided: ``(objective - bound)`` as a share of what the losses are worth in the objective.
+        With these set-points no other switch states save a larger part of it. None where the losses are worth
+        nothing there, or nothing is proven.
+    loss_bound_mwh : float or None
+        Where switches are decided: no set-points and switch states within the limits lose less, whatever they cost
+        (expected, by the continuous relaxation with the losses as its objective) [MWh].
     value_of_stochastic_solution, value_of_perfect_information : float or None
         Where they were asked for [currency].
     wait_and_see, expected_value_cost : float or None
@@ -166,6 +176,11 @@ class DispatchPlan:
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
     times: pd.DataFrame = field(default_factory=pd.DataFrame)
+    relaxation_vm_pu: pd.DataFrame = field(default_factory=pd.DataFrame)
+    relaxation_loading_percent: pd.DataFrame = field(default_factory=pd.DataFrame)
+    relaxation_balance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    loss_gap: float | None = None
+    loss_bound_mwh: float | None = None
 
     @property
     def periods(self) -> list[int]:
@@ -226,6 +241,7 @@ class DispatchPlan:
             "costs: " + ", ".join(f"{i} {c:,.2f}" for i, c in self.costs["cost"].items() if abs(c) > 5e-3),
             f"imported {self.energy.at['imported', 'mwh']:.4g} MWh, carbon {self.carbon_kg:,.1f} kg",
         ]
+        lines.extend(self._loss_lines())
         moved = self.devices[self.devices["moves"].fillna(0) > 0] if len(self.devices) else self.devices
         if len(moved):
             lines.append("moves: " + ", ".join(f"{r.kind} {r.table} {r.index_}: {int(r.moves)}" for r in _named(moved)))
@@ -241,6 +257,16 @@ class DispatchPlan:
             )
         lines.extend(f"note: {n}" for n in self.notes)
         return "\n".join(lines)
+
+    def _loss_lines(self) -> list[str]:
+        """Say what is proven of the losses; nothing where no switches are decided."""
+        if not len(self.switches):
+            return []
+        gap = "not proven" if self.loss_gap is None else f"{self.loss_gap:.4%} of their value"
+        line = f"losses {self.energy.at['losses', 'mwh']:.6g} MWh, gap in losses {gap}"
+        if self.loss_bound_mwh is None:
+            return [line]
+        return [f"{line}; no set-points within the limits lose less than {self.loss_bound_mwh:.6g} MWh"]
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON."""
@@ -296,6 +322,9 @@ class DispatchCheck:
         Index ``item``; ``cost`` (AC, expected) and ``model`` [currency].
     certificate, certificate_absolute : float or None
         ``(objective - bound) / |objective|`` and ``objective - bound`` [currency]; None unless `passed`.
+    certificate_losses : float or None
+        `certificate_absolute` as a share of the value of the losses, where switches are decided (see
+        `DispatchPlan.loss_gap`); None unless `passed`.
     periods : pandas.DataFrame
         Index ``(scenario, period)``, always both; ``converged``, ``vm_min_pu``, ``vm_min_bus``, ``vm_max_pu``,
         ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_mw``, ``losses_model_mw``,
@@ -313,7 +342,9 @@ class DispatchCheck:
     vm_min_pu, vm_max_pu : pandas.Series
         Voltage limits by bus [pu].
     deviations : pandas.DataFrame
-        Model against AC: ``quantity``, ``max_abs``, ``unit``, ``scenario``, ``period``, ``element``, ``index``.
+        Model against AC: ``model`` (``exact power flow``: what the plan's tables say; ``relaxation``: what the
+        optimiser believed at its own set-points), ``quantity``, ``max_abs``, ``unit``, ``scenario``, ``period``,
+        ``element``, ``index``.
     notes : tuple of str
         What the reader has to know.
     """
@@ -334,12 +365,15 @@ class DispatchCheck:
     vm_max_pu: pd.Series
     deviations: pd.DataFrame
     notes: tuple[str, ...] = ()
+    certificate_losses: float | None = None
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""
         lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
         if self.certificate is not None:
             lines.append(f"certificate: at most {self.certificate:.4%} from the best possible")
+        if self.certificate_losses is not None:
+            lines.append(f"certificate in losses: at most {self.certificate_losses:.4%} of their value left to save")
         lines.extend(
             f"{row.kind}: worst in period {row.period} at {row.element} {row.where} = {row.value:.5g} {row.unit}, "
             f"limit {row.limit:.5g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from adnflex.problems.clock import Progress
 from adnflex.problems.describe import require_reconfigurable, unit_hint
 from adnflex.problems.dispatch import Costs
 from adnflex.problems.dispatch_limits import Excess
+from adnflex.problems.loss_certificate import Goal
 from adnflex.problems.solve_dispatch import DispatchAnswer, solve_dispatch
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import NOT_PASSED, DispatchPlan
@@ -55,6 +57,7 @@ def dispatch(
     follow: DispatchPlan | None = None,
     exact: bool = False,
     gap: float = 1e-3,
+    gap_in: str | None = None,
     time_limit: float = 300.0,
     solver: str = "auto",
     progress: Callable[[Progress], None] | None = None,
@@ -99,8 +102,13 @@ def dispatch(
         decided anew (new forecast, other scenarios).
     exact : bool
         Solve the exact branch flow equations by spatial branch and bound (small models) instead of the relaxation.
-    gap, time_limit : float
-        Relative gap and time limit [s].
+    gap : float
+        Relative gap at which to stop.
+    gap_in : str, optional
+        What the gap is a share of: ``cost`` (of what is minimised), or ``losses`` (of the value of the losses in it,
+        which is a few percent of a bill). By default ``losses`` where switches are decided, else ``cost``.
+    time_limit : float
+        Time limit [s].
     solver : str
         ``auto`` (outer approximation with HiGHS and Clarabel), ``scip``, ``gurobi`` ...
     progress : callable, optional
@@ -131,6 +139,11 @@ def dispatch(
     started = time.monotonic()
     if objective not in ("cost", "carbon"):
         raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
+    if gap_in not in (None, "cost", "losses"):
+        raise InputError(
+            f"gap_in is {gap_in!r}; give 'cost', 'losses', or None for losses where lines may be switched."
+        )
+    gap_in = gap_in or ("cost" if switching == "fixed" else "losses")
     switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
     if switching == "fixed" and (
         max_operations is not None or switching_cost or switchable_switches or switchable_lines or locked_lines
@@ -174,7 +187,7 @@ def dispatch(
         study.devices,
         costs,
         topology,
-        gap=gap,
+        goal=Goal(gap, gap_in == "losses"),
         seconds=time_limit,
         solver=solver,
         exact=exact,
@@ -192,6 +205,7 @@ def dispatch(
         "max_operations": max_operations,
         "exact": exact,
         "gap": gap,
+        "gap_in": gap_in,
         "time_limit": time_limit,
         "solver": solver,
     }
@@ -239,7 +253,20 @@ def _plan(
         notes=(*study.grid.notes, *study.notes, *price_notes(study.devices, answer.dispatch.costs), *_notes(answer)),
         topology=topology,
         coordinates=coordinates,
+        loss_gap=_loss_gap(answer),
+        loss_bound_mwh=None if answer.losses is None else _finite(answer.losses.least_mwh),
     )
+
+
+def _loss_gap(answer: DispatchAnswer) -> float | None:
+    """Share of the value of the losses that may be left to save; None where nothing is proven of it."""
+    if answer.state is None or answer.losses is None or not answer.losses.value > 0:
+        return None
+    return _finite(max(answer.state.objective - answer.bound, 0.0) / answer.losses.value)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def _notes(answer: DispatchAnswer) -> list[str]:

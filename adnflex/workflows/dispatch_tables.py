@@ -69,6 +69,26 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         "devices": _devices(study, state),
         **_network(net, study, answer, state, index),
         "recovery": _recovery(answer, index),
+        **_by_relaxation(net, study, answer, index),
+    }
+
+
+# What power flow decides, of the columns of a balance.
+_OF_THE_NETWORK = ["grid_mw", "grid_mvar", "losses_mw"]
+
+
+def _by_relaxation(
+    net: pandapowerNet, study: Study, answer: DispatchAnswer, index: pd.Index
+) -> dict[str, pd.DataFrame]:
+    """Tabulate what the plain relaxation itself says; nothing where it gave no point."""
+    state = answer.by_relaxation
+    if state is None:
+        return {}
+    network = _network(net, study, answer, state, index)
+    return {
+        "relaxation_vm_pu": network["vm_pu"],
+        "relaxation_loading_percent": network["loading_percent"],
+        "relaxation_balance": _balance(net, study, state, index)[_OF_THE_NETWORK],
     }
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import adnflex
-from adnflex.problems import recover_dispatch, search_dispatch, solve_dispatch
+from adnflex.errors import InputError
+from adnflex.problems import other_decisions, recover_dispatch, search_dispatch
 from adnflex.solvers.ending import Ending
 
 
@@ -108,7 +109,7 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS)
 def test_a_present_state_that_meets_every_limit_is_an_answer(monkeypatch, switching, end):
     net, profiles = quiet_feeder()
-    for module in (search_dispatch, solve_dispatch, recover_dispatch):
+    for module in (search_dispatch, other_decisions, recover_dispatch):
         monkeypatch.setattr(module, "solve_model", ENDS[end])
     options = {} if switching == "fixed" else {"switching": "day", "switchable_lines": "all"}
     plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5, **options)
@@ -134,7 +135,7 @@ def test_a_tiny_time_limit_is_no_reason_to_call_it_infeasible(switching):
 def test_a_storage_that_has_to_end_elsewhere_still_has_a_present_state(monkeypatch):
     net, profiles = quiet_feeder()
     net.storage["terminal_soc_percent"] = 65.0
-    for module in (search_dispatch, solve_dispatch, recover_dispatch):
+    for module in (search_dispatch, other_decisions, recover_dispatch):
         monkeypatch.setattr(module, "solve_model", ENDS["time is out"])
     plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5)
     assert adnflex.validate(plan, net).passed
@@ -156,3 +157,82 @@ def test_a_plan_that_its_own_check_fails_says_so(monkeypatch):
     assert plan.status == "not_passed"
     assert "energy at the end" in plan.notes[-1]
     assert not adnflex.validate(plan, net).passed
+
+
+# ------------------------------------------------------------------ the certificate in losses
+
+
+def ring():
+    """A ring of equal lines: opened at the wrong place it loses a third more, which is next to nothing of the bill."""
+    net = pp.create_empty_network()
+    bus = [pp.create_bus(net, 20.0, min_vm_pu=0.9, max_vm_pu=1.1) for _ in range(6)]
+    for k in range(6):
+        pp.create_line_from_parameters(net, bus[k], bus[(k + 1) % 6], 3.0, 0.4, 0.35, 0.0, 0.3)
+        pp.create_switch(net, bus[k], k, et="l", closed=k != 0)
+    pp.create_ext_grid(net, bus[0], vm_pu=1.0)
+    net.ext_grid["price_per_mwh"] = 60.0
+    for b, p in zip(bus[1:], (0.3, 0.5, 0.9, 0.2, 0.6), strict=True):
+        pp.create_load(net, b, p, 0.2 * p)
+    return net
+
+
+def least_losses(net) -> float:
+    """Losses of the best opened line, by power flow of each [MW]."""
+    found = []
+    for k in net.line.index:
+        net.switch["closed"] = net.switch["element"] != k
+        pp.runpp(net, tolerance_mva=1e-10)
+        found.append(float(net.res_line.pl_mw.sum()))
+    net.switch["closed"] = net.switch["element"] != 0
+    return min(found)
+
+
+def test_the_gap_of_a_switching_plan_is_in_losses_by_default():
+    net = ring()
+    least = least_losses(net)
+    plan = adnflex.dispatch(net, switching="day", switchable_lines="all", hours_per_period=2.0, gap=1e-3)
+    assert plan.options["gap_in"] == "losses"
+    assert plan.energy.at["losses", "mwh"] == pytest.approx(2 * least, rel=1e-3)
+    # the money in the gap, as a share of what the losses are worth
+    value = 60.0 * plan.energy.at["losses", "mwh"]
+    assert plan.loss_gap == pytest.approx((plan.objective - plan.bound) / value, rel=1e-6, abs=1e-12)
+    assert plan.loss_gap <= 1e-3
+    assert plan.loss_bound_mwh <= 2 * least + 1e-9
+    assert "gap in losses" in plan.summary()
+    check = adnflex.validate(plan, net)
+    assert check.certificate_losses == pytest.approx(plan.loss_gap, abs=1e-5)
+
+
+def test_a_gap_in_cost_says_what_it_leaves_of_the_losses(tmp_path):
+    net = ring()
+    least = least_losses(net)
+    plan = adnflex.dispatch(net, switching="day", switchable_lines="all", hours_per_period=2.0, gap=1e-2, gap_in="cost")
+    value = 60.0 * plan.energy.at["losses", "mwh"]
+    assert plan.loss_gap == pytest.approx((plan.objective - plan.bound) / value, rel=1e-6, abs=1e-12)
+    # what is left to save in losses is never more than the certificate says
+    assert 1 - 2 * least / plan.energy.at["losses", "mwh"] <= plan.loss_gap + 1e-9
+    plan.save(tmp_path / "plan.json")
+    again = adnflex.DispatchPlan.load(tmp_path / "plan.json")
+    assert (again.loss_gap, again.loss_bound_mwh) == (plan.loss_gap, plan.loss_bound_mwh)
+    pd.testing.assert_frame_equal(again.relaxation_balance, plan.relaxation_balance)
+
+
+def test_a_gap_in_something_else_is_refused():
+    with pytest.raises(InputError, match="gap_in is 'energy'"):
+        adnflex.dispatch(ring(), gap_in="energy")
+
+
+# ------------------------------------------------------------------ the relaxation beside the truth
+
+
+def test_the_relaxation_is_shown_beside_the_truth():
+    net, profiles = weak_feeder(6)
+    plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=60)
+    off = adnflex.validate(plan, net).deviations.set_index(["model", "quantity"])["max_abs"]
+    assert off["exact power flow"].max() < 1e-6
+    assert off["relaxation", "losses"] > 1e-4
+    # what the relaxation says is its own: voltages within its limits, losses that its cones invent
+    assert plan.relaxation_vm_pu.to_numpy().max() <= 1.05 + 1e-6
+    invented = 1e3 * (plan.relaxation_balance["losses_mw"].sum()) - plan.recovery["invented_kw"].sum()
+    assert invented > 0
+    assert plan.relaxation_loading_percent.columns.equals(plan.loading_percent.columns)

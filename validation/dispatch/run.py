@@ -33,11 +33,15 @@ CASE = "ieee33_dispatch"
 @contextlib.contextmanager
 def stopwatch() -> Iterator[dict[str, float]]:
     """Seconds that a dispatch spends on building, solving and recovery."""
-    from adnflex.problems import solve_dispatch as module
+    from adnflex.problems import search_dispatch, solve_dispatch
 
-    names = {"build": "build_dispatch", "solve": "solve_model", "recovery": "recover_dispatch"}
+    names = {
+        "build": (search_dispatch, "build_dispatch"),
+        "solve": (search_dispatch, "solve_model"),
+        "recovery": (solve_dispatch, "recover_dispatch"),
+    }
     spent = dict.fromkeys(names, 0.0)
-    originals = {name: getattr(module, name) for name in names.values()}
+    originals = {label: getattr(module, name) for label, (module, name) in names.items()}
 
     def timed(label: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
@@ -49,13 +53,13 @@ def stopwatch() -> Iterator[dict[str, float]]:
 
         return call
 
-    for label, name in names.items():
-        setattr(module, name, timed(label, originals[name]))
+    for label, (module, name) in names.items():
+        setattr(module, name, timed(label, originals[label]))
     try:
         yield spent
     finally:
-        for name, function in originals.items():
-            setattr(module, name, function)
+        for label, (module, name) in names.items():
+            setattr(module, name, originals[label])
 
 
 def measured(net: Any, **options: Any) -> tuple[common.Record, Any]:

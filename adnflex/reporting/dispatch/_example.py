@@ -515,9 +515,10 @@ class _Day:
             vm_min_pu=pd.Series(self.vm_limits[0], index=buses),
             vm_max_pu=pd.Series(self.vm_limits[1], index=buses),
             deviations=pd.DataFrame(
-                [("voltage", 1e-6, "pu", 0, 18 % self.count, "bus", self.buses - 1),
-                 ("losses", float((self.losses * 1e-4).max()), "MW", 0, 19 % self.count, "net", math.nan)],
-                columns=["quantity", "max_abs", "unit", "scenario", "period", "element", "index"],
+                [("exact power flow", "voltage", 1e-6, "pu", 0, 18 % self.count, "bus", self.buses - 1),
+                 ("exact power flow", "losses", float((self.losses * 1e-4).max()), "MW", 0, 19 % self.count, "net",
+                  math.nan)],
+                columns=["model", "quantity", "max_abs", "unit", "scenario", "period", "element", "index"],
             ),
         )  # fmt: skip
 

@@ -235,6 +235,8 @@ def _status(study: Study) -> str:
         "gap": "ended above the gap asked for",
         "time_limit": "stopped at the time limit",
         "interrupted": "stopped by the user",
+        "unproven": "the solver failed: no bound was proven",
+        "not_passed": "these set-points are no answer: they fail their own check",
     }.get(study.plan.status, study.plan.status)
 
 

@@ -269,12 +269,18 @@ def deviation_table(study: Study) -> list[Html]:
         return []
     clock, several = Clock.of(plan), len(plan.scenarios) > 1
     rows = [
-        [row.quantity, number(row.max_abs, row.unit, 2), place(plan, row.element, row.place),
+        [row.model, row.quantity, number(row.max_abs, row.unit, 2), place(plan, row.element, row.place),
          _when(clock, row.period, row.scenario if several else None)]
         for row in check.deviations.rename(columns={"index": "place"}).itertuples(index=False)
     ]  # fmt: skip
-    columns = ["quantity", "largest difference", "at", "when"]
-    return [Html("<h3>Model against AC power flow</h3>"), page.table(columns, rows, columns[1:2])]
+    columns = ["model", "quantity", "largest difference", "at", "when"]
+    words = (
+        "“exact power flow” is what this report shows: the schedule run through the exact equations of a radial "
+        "network. “relaxation” is what the optimiser believed when it chose; where it is far off, other set-points had "
+        "to be found, and the bound stays that of the relaxation."
+    )
+    table = page.table(columns, rows, columns[2:3])
+    return [Html("<h3>Model against AC power flow</h3>"), page.paragraph(words), table]
 
 
 def details_section(study: Study) -> Section:
