@@ -163,7 +163,7 @@ def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
     words = "--periods 1:4 --hours-per-period 0.25 --start-hour 6.5 --loss-cost 50 --carbon-price 0.05"
     words += " --carbon-budget 1234 --objective carbon --vm-limits 0.94 1.06 --switching 2 --switchable-lines 0,1"
     words += " --switchable-switches 3,4 --locked-lines 30,31 --max-operations 6 --switching-cost 20"
-    words += " --gap 0.01 --time-limit 7"
+    words += " --gap 0.01 --gap-in cost --time-limit 7"
     words += " --solver scip --exact --study sun"
     told = run(capsys, "dispatch", net_file, *words.split())
     assert told.err == "adnflex: stop here.\n"
@@ -188,6 +188,7 @@ def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
         "max_operations": 6,
         "exact": True,
         "gap": 0.01,
+        "gap_in": "cost",
         "time_limit": 7.0,
         "solver": "scip",
         "name": "feeder.json, study sun",
