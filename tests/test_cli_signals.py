@@ -177,3 +177,30 @@ def test_sigterm_as_timeout_sends_it_leaves_the_plan_and_no_process(tmp_path):
     while any(os.path.exists(f"/proc/{w}") for w in workers) and time.monotonic() < until:
         time.sleep(0.05)
     assert not [w for w in workers if os.path.exists(f"/proc/{w}")]
+
+
+def test_scip_is_asked_to_end_and_tells_what_it_has_found(monkeypatch):
+    import numpy as np
+    import pyomo.environ as pyo
+
+    from adnflex.solvers.gate import solve_model
+
+    model, rng = pyo.ConcreteModel(), np.random.default_rng(2)
+    model.x = pyo.Var(range(30), domain=pyo.Binary)
+    weights = rng.integers(50, 500, (3, 30))
+    model.rows = pyo.Constraint(
+        range(3), rule=lambda m, i: sum(int(w) * m.x[k] for k, w in enumerate(weights[i])) >= int(weights[i].sum() // 2)
+    )
+    model.cost = pyo.Objective(expr=sum(float(c) * model.x[k] for k, c in enumerate(rng.uniform(1, 2, 30))))
+    asked = []
+
+    def running():
+        asked.append(STOPPING.ask(KeyboardInterrupt()))
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(STOPPING, "active", True)
+        patch.setattr(STOPPING, "wanted", running)
+        answer = solve_model(model, "scip", gap=0.0)
+    assert asked
+    assert answer.status == "interrupted"

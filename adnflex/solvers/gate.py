@@ -21,6 +21,8 @@ from adnflex.solvers.clarabel import least_violating, solve_relaxation
 from adnflex.solvers.conic import ConicForm, compile_model
 from adnflex.solvers.ending import Ending, Said, believe, listen
 from adnflex.solvers.highs import LinearSolver
+from adnflex.solvers.scip import hear_signals
+from adnflex.solvers.stopping import STOPPING
 
 __all__ = ["SOLVERS", "Capability", "installed", "pick", "solve_model", "tangents"]
 
@@ -335,7 +337,11 @@ def _by_pyomo(model: pyo.ConcreteModel, form: ConicForm, name: str, exact: bool,
     solver = _pyomo_solver(SOLVERS[name].pyomo)
     materialise(model, exact)
     try:
-        said = listen("whole model", name, lambda: _run_pyomo(solver, model, form, gap, seconds))
+        # what it has found by then comes with its answer
+        with STOPPING.solver(tells=True) as asked:
+            if asked is not None:
+                hear_signals(solver, asked)
+            said = listen("whole model", name, lambda: _run_pyomo(solver, model, form, gap, seconds))
     finally:
         model.del_component(model.quadratic_cones)
         if model.component("quadratic_cones_index") is not None:
