@@ -8,6 +8,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.grid.options import changed_options
+from adnflex.grid.sound import checked
 
 __all__ = ["fingerprint"]
 
@@ -19,6 +20,9 @@ _COSMETIC = {"name", "geo", "zone", "type", "std_type", "description", "controll
 def fingerprint(net: pandapowerNet) -> str:
     """Hash the electrical content of a net, present switch states included.
 
+    What is hashed is the net in the types of its description, so that 0 and False, or a missing value of one kind and
+    of another, make no difference between the net that was read and the one that is checked.
+
     Examples
     --------
     >>> import pandapower.networks as pn
@@ -29,6 +33,7 @@ def fingerprint(net: pandapowerNet) -> str:
     >>> fingerprint(net) == fingerprint(pn.case33bw())
     False
     """
+    net = checked(net)[0]
     digest = hashlib.sha256(f"f_hz:{float(net.f_hz):.6g}".encode())
     if changed := changed_options(net):
         digest.update(f"options:{sorted(changed.items())}".encode())

@@ -20,6 +20,7 @@ import adnflex
 from adnflex.errors import UnsupportedElement
 from adnflex.grid import fingerprint, read_grid
 from adnflex.grid.options import HARMLESS, PowerFlowOptions, power_flow_options
+from adnflex.grid.sound import readable
 from adnflex.grid.sweep import RadialFlow
 from adnflex.powerflow import losses_mw, run_ac
 
@@ -149,26 +150,31 @@ def test_every_option_of_pandapower_has_been_thought_of():
 def test_an_option_is_honoured_harmless_or_refused(name, value):
     net = with_option(name, value)
     try:
-        model = model_losses(net)
+        power_flow_options(net)
     except UnsupportedElement as error:
         refused = str(error)
     else:
         refused = ""
     if refused:
+        with pytest.raises(UnsupportedElement, match=name):
+            model_losses(net)
         assert f"{name} is {value!r}" in refused
         with pytest.raises(UnsupportedElement, match=name):
             run_ac(net)
         return
-    judged = copy.deepcopy(net)
+    if name in HARMLESS:
+        # to model and check it is the net without it, and so it is to power flow
+        assert power_flow_options(net) == PowerFlowOptions()
+        assert fingerprint(_feeder()) == fingerprint(net)
+        if name not in NO_PLAIN_RUN:
+            assert plain_losses(net) == pytest.approx(losses_mw(_feeder()), rel=1e-6)
+        return
+    model, judged = model_losses(net), copy.deepcopy(net)
     assert run_ac(judged)
     assert judged.user_pf_options == net.user_pf_options
     assert model == pytest.approx(losses_mw(judged), rel=1e-7)
     if name not in NO_PLAIN_RUN:
         assert model == pytest.approx(plain_losses(net), rel=1e-6)
-    # and what is called harmless is: the answer is that of a net without the option
-    if name in HARMLESS:
-        assert fingerprint(_feeder()) == fingerprint(net)
-        assert model == pytest.approx(losses_mw(_feeder()), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -250,6 +256,20 @@ def test_two_sources_do_not_share_the_imbalance():
         power_flow_options(net)
     net.user_pf_options = {"distributed_slack": False}
     assert power_flow_options(net) == PowerFlowOptions()
+
+
+def test_a_net_is_the_same_net_in_the_types_that_it_is_read_in():
+    """Else a plan would not fit the net that it was made for: objects, 0 and 1, nullable types."""
+    net = feeder()
+    net.line["in_service"] = net.line["in_service"].astype(int)
+    net.sgen["controllable"] = np.array([np.nan], dtype=object)
+    net.load["max_p_mw"] = np.array([np.nan] * 3, dtype=object)
+    net.switch["closed"] = net.switch["closed"].astype("boolean")
+    read = readable(net)
+    assert read is not net
+    assert read_grid(net).fingerprint == fingerprint(net) == fingerprint(read)
+    plan = adnflex.reconfigure(net, workers=1)
+    assert adnflex.validate(plan, net).passed
 
 
 def test_options_from_a_spreadsheet_are_numbers():
