@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from adnflex.text import sentence
+
 __all__ = [
     "AdnflexError",
     "Finding",
     "Infeasible",
     "InputError",
     "NotRadial",
+    "OutputError",
     "SolverError",
     "SolverUnavailable",
     "TimeExpired",
@@ -98,6 +101,10 @@ def _shown(value: object) -> str:
 class AdnflexError(Exception):
     """Base of all errors that adnflex raises on purpose."""
 
+    def __init__(self, message: object = "") -> None:
+        # whatever a file of somebody else has put into it
+        super().__init__(sentence(str(message)))
+
 
 class InputError(AdnflexError):
     """The input is wrong; `findings` holds one sentence a fault, all of them collected before raising.
@@ -116,14 +123,21 @@ class InputError(AdnflexError):
     """
 
     def __init__(self, findings: str | Sequence[str]) -> None:
-        self.findings: tuple[str, ...] = (findings,) if isinstance(findings, str) else tuple(findings)
+        self.findings: tuple[str, ...] = tuple(
+            sentence(finding) for finding in ((findings,) if isinstance(findings, str) else findings)
+        )
         lines = self.findings
         text = lines[0] if len(lines) == 1 else f"{len(lines)} faults:\n" + "\n".join(f"  - {f}" for f in lines)
-        super().__init__(text)
+        # each is tamed already, and their number is no reason to cut them
+        Exception.__init__(self, text)
 
 
 class UnsupportedElement(InputError):
     """The net holds an element, or a column value, that no model here represents exactly."""
+
+
+class OutputError(InputError):
+    """A file cannot be written where it was asked for; an older one there is as it was."""
 
 
 class NotRadial(InputError):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import inspect
-import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import pandapower as pp
 import pandapower.networks
 from pandapower.auxiliary import pandapowerNet
 
@@ -19,6 +18,7 @@ from adnflex import networks
 from adnflex.adapters import DEFAULT_DAY, simbench_day
 from adnflex.errors import InputError
 from adnflex.matpower import read_matpower
+from adnflex.net_json import read_net
 
 __all__ = ["open_net"]
 
@@ -90,7 +90,7 @@ def open_net(source: str) -> tuple[pandapowerNet, str]:
     if _function(kind) is not None:
         return _pandapower(kind, rest), source
     path = Path(source)
-    if path.is_file() or path.suffix in (".json", ".m") or len(path.parts) > 1:
+    if os.path.isfile(path) or path.suffix in (".json", ".m") or len(path.parts) > 1:
         return _file(path), path.name
     known = [*networks.names(), *ALIASES, *pandapower_names()]
     raise InputError(
@@ -106,48 +106,25 @@ def _meant(word: str, known: Iterable[str], prefix: str = "") -> str:
     return f"; did you mean {' or '.join(prefix + name for name in close)}?" if close else "."
 
 
-_NO_NET = "this JSON holds no pandapower net; write one with pandapower.to_json(net, path)."
-
-
 # --- files ----------------------------------------------------------------------------------------
 
 
 def _file(path: Path) -> pandapowerNet:
-    if not path.is_file():
+    if not os.path.exists(path):
         raise InputError(f"{path}: there is no such file; check the path.")
     if path.suffix == ".m":
         return read_matpower(path)
     if path.suffix == ".json":
-        return _json(path)
+        return read_net(path)
+    if path.suffix in (".p", ".pkl", ".pickle"):
+        raise InputError(
+            f"{path}: a pickle can run any program while it is read, and is refused; if you trust it, read it with "
+            "pandapower.from_pickle and write it again with pandapower.to_json."
+        )
     raise InputError(
         f"{path}: only pandapower JSON (.json, from pandapower.to_json) and MATPOWER cases (.m) are read; "
         "give one of these."
     )
-
-
-def _json(path: Path) -> pandapowerNet:
-    """Read pandapower JSON; pandapower itself returns a dict, or fails deep inside, for anything else."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}: this is no JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
-            "write the net again with pandapower.to_json."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: the file cannot be read ({error}); check it.") from error
-    if not isinstance(content, dict) or content.get("_class") != "pandapowerNet":
-        raise InputError(f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path).")
-    try:
-        net = pp.from_json(str(path))
-    except Exception as error:  # pandapower lets through whatever its parts raise
-        raise InputError(
-            f"{path}: pandapower {pp.__version__} cannot read this net ({type(error).__name__}: {error}); "
-            "write it again with pandapower.to_json."
-        ) from error
-    if not isinstance(net, pandapowerNet):
-        raise InputError(f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path).")
-    return net
 
 
 # --- pandapower.networks --------------------------------------------------------------------------

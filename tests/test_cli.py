@@ -106,6 +106,7 @@ def test_help_names_every_exit_code(capsys, command):
         cli.EXIT_INPUT,
         cli.EXIT_SOLVER,
         cli.EXIT_FAULT,
+        cli.EXIT_MEMORY,
         cli.EXIT_INTERRUPTED,
         128 + signal.SIGTERM,
     ]

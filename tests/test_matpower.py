@@ -413,7 +413,7 @@ def test_file_is_named_in_the_message(tmp_path):
     with pytest.raises(InputError) as caught:
         read_matpower(tmp_path / "none.m")
     assert str(caught.value) == (
-        f"{tmp_path / 'none.m'}: the MATPOWER case cannot be read (No such file or directory); "
+        f"MATPOWER case {tmp_path / 'none.m'}: cannot be read (No such file or directory); "
         "give the path of a .m file."
     )
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
+import hashlib
 import json
 import math
+import random
+import typing
 
 import pandapower.networks as pn
 import pandas as pd
 import pytest
 
 import adnflex
-from adnflex.errors import AdnflexError, InputError
+from adnflex.errors import InputError
 from adnflex.results import Plan
+from adnflex.results.codec import Saved, _made, _Odd
+from adnflex.results.flexibility import Box
 
 TABLES = [f.name for f in dataclasses.fields(Plan) if f.type == "pd.DataFrame"]
 
@@ -102,12 +109,25 @@ def cut(text: str) -> str:
     return text[: len(text) // 2]
 
 
+def sealed(content: object, form: str = "adnflex-plan-1") -> str:
+    """A file with the right digest, as somebody writes it who knows how."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps({"format": form, "sha256": digest, "content": content})
+
+
 def changed(**values: object):
+    """Change the content, and its digest with it."""
+
     def change(text: str) -> str:
-        content = json.loads(text) | values
-        return json.dumps({k: v for k, v in content.items() if v != "drop"})
+        content = json.loads(text)["content"] | values
+        return sealed({k: v for k, v in content.items() if v != "drop"})
 
     return change
+
+
+def marked(form: str):
+    return lambda text: sealed(json.loads(text)["content"], form)
 
 
 @pytest.mark.parametrize(
@@ -118,11 +138,36 @@ def changed(**values: object):
         (lambda text: "", r"cannot be read \(.*\); give a file written by Plan\.save\.$"),
         (lambda text: "[]", "is not a plan of format adnflex-plan-1; give a file written by Plan.save.$"),
         (lambda text: "{}", "is not a plan of format adnflex-plan-1; give a file written by Plan.save.$"),
-        (changed(format="adnflex-plan-0"), "is not a plan of format adnflex-plan-1"),
+        (marked("adnflex-plan-0"), "is not a plan of format adnflex-plan-1 but of adnflex-plan-0; give"),
+        (marked("adnflex-dispatch-1"), "is not a plan of format adnflex-plan-1 but of adnflex-dispatch-1; give"),
+        (marked("adnflex-plan-2"), "is of the format adnflex-plan-2, and this version reads .*; update adnflex, or"),
+        (lambda text: text.replace('"sha256"', '"sha"'), "carries no digest"),
+        (lambda text: json.dumps(json.loads(text)["content"] | {"format": "adnflex-plan-1"}), "carries no digest"),
+        (lambda text: text.replace('"gap":', '"gap":1,"gap":'), r"cannot be read \(an object has the same key twice"),
+        (lambda text: text.replace('"gap":0.0', '"gap":NaN'), r"cannot be read \(NaN is no JSON\)"),
+        (lambda text: "[" * 100_000, r"cannot be read \(nested too deeply\)"),
+        (lambda text: text.replace('"closed_after"', '"closed_aftr"', 1), "its digest is .* was written with it, so"),
         (changed(bound="drop"), "lacks or has too much of bound; give a file written by Plan.save.$"),
         (changed(extra=1, gap="drop"), "lacks or has too much of extra, gap; give"),
     ],
-    ids=["cut", "text", "empty", "list", "object", "other format", "missing key", "missing and odd key"],
+    ids=[
+        "cut",
+        "text",
+        "empty",
+        "list",
+        "object",
+        "other format",
+        "other kind",
+        "newer",
+        "no digest",
+        "first version",
+        "key twice",
+        "not a number",
+        "deep",
+        "edited",
+        "missing key",
+        "missing and odd key",
+    ],
 )
 def test_what_is_no_plan_is_refused(path, change, words):
     path.write_text(change(path.read_text()))
@@ -138,12 +183,205 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path):
         Plan.load(tmp_path / "binary.json")
 
 
+def renamed(table: str, old: str, new: str):
+    def change(text: str) -> str:
+        content = json.loads(text)["content"]
+        labels = content[table]["columns"]["labels"]
+        labels[labels.index(old)] = new
+        return sealed(content)
+
+    return change
+
+
+def cell(table: str, column: str, value: object):
+    def change(text: str) -> str:
+        content = json.loads(text)["content"]
+        content[table]["table"][0][content[table]["columns"]["labels"].index(column)] = value
+        return sealed(content)
+
+    return change
+
+
 @pytest.mark.parametrize(
-    "change",
-    [changed(vm_limits=[0.9]), changed(notes=None), changed(switches={"table": {"columns": 3}})],
-    ids=["limits", "notes", "table"],
+    ("change", "words"),
+    [
+        (changed(vm_limits=[0.9]), r"vm_limits is \[0.9\], not 2 values"),
+        (changed(vm_limits=[1.1, 0.9]), "vm_limits are 1.1 and 0.9, not in order"),
+        (changed(notes=None), "notes is None, not a list"),
+        (changed(notes=["a", 3]), r"notes\[1\] is 3, not text"),
+        (changed(switches={"table": {"columns": 3}}), "table switches: has to have the parts"),
+        (changed(bound=None), "bound is None, not a number"),
+        (changed(bound={"float": "nan"}), "bound is not a number"),
+        (changed(bound=1e9), "bound 1e.09 is above the objective .* that it bounds"),
+        (changed(gap=True), "gap is True, not a number"),
+        (changed(seconds=10**400), "seconds is 1000.*, not a number"),
+        (changed(weights=[]), r"weights is \[\], not an object"),
+        (changed(weights={"losses": "much"}), "weights.losses is much, not a number"),
+        (changed(status=3), "status is 3, not text"),
+        (renamed("switches", "closed_after", "closed"), "table switches has no column closed_after"),
+        (renamed("buses", "vm_pu", "name"), "table buses has no column vm_pu"),
+        (renamed("switches", "closed_after", "operated"), "table switches has"),
+        (cell("switches", "closed_after", 1), "column closed_after holds 1 among values of the type bool"),
+        (cell("switches", "index", "3"), "column index holds 3 among values of the type int64"),
+        (cell("switches", "index", 10**40), "column index is not of the type int64"),
+        (cell("buses", "vm_pu", "high"), "column vm_pu holds high among values of the type float64"),
+        (cell("buses", "vm_pu", [1.0]), "column vm_pu holds"),
+    ],
 )
-def test_a_plan_with_odd_contents_is_refused(path, change):
+def test_a_plan_with_odd_contents_is_refused_by_its_field(path, change, words):
     path.write_text(change(path.read_text()))
-    with pytest.raises(AdnflexError):
+    with pytest.raises(InputError, match=words) as caught:
         Plan.load(path)
+    assert all(f.startswith(f"plan file {path}: ") for f in caught.value.findings)
+    assert all(f.endswith("; give a file written by Plan.save.") for f in caught.value.findings)
+
+
+def test_types_of_columns_are_those_of_tables(path):
+    content = json.loads(path.read_text())["content"]
+    for kind in ("U1000000000", "Sparse[int]", "interval", 7, "category", ""):
+        content["buses"]["dtypes"][0] = kind
+        path.write_text(sealed(content))
+        with pytest.raises(InputError, match="which no table has"):
+            Plan.load(path)
+
+
+# --- every kind of file: whatever is changed in it, reading gives the same or says what is wrong ---------------
+
+
+def box() -> Box:
+    kinds = {float: 1.0, int: 1, str: "x", bool: True, pd.DataFrame: pd.DataFrame({"a": [1.0]})}
+    hints = typing.get_type_hints(Box)
+    return Box(**{f.name: kinds.get(hints[f.name]) for f in dataclasses.fields(Box)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner(Saved):
+    """Every kind of field that results have."""
+
+    text: str
+    whole: int
+    number: float
+    truth: bool
+    perhaps: float | None
+    limits: tuple[float, float] | None
+    notes: tuple[str, ...]
+    weights: dict[str, float]
+    options: dict[str, typing.Any]
+    table: pd.DataFrame
+    series: pd.Series
+    box: Box
+    tables: dict[str, pd.DataFrame]
+
+    _form = "adnflex-inner-1"
+
+
+def test_every_kind_of_field_survives(tmp_path):
+    levels = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["k", None])
+    table = pd.DataFrame([[1.0, math.nan], [math.inf, -math.inf]], index=levels, columns=levels)
+    mixed = pd.DataFrame({"i": [1, 2], "b": [True, False], "t": ["x", None], "n": pd.array([1, None], dtype="Int64")})
+    whole = Inner(
+        "ä\u202e\ud800", 3, -math.inf, True, None, (0.9, 1.1), ("a", ""), {"x": math.nan},
+        {"a": [1, {"b": math.inf}], "c": None}, table, pd.Series([1.5, 2.5], index=[3, 4]),
+        box(),
+        {"one": mixed},
+    )  # fmt: skip
+    whole.save(tmp_path / "x.json")
+    back = Inner.load(tmp_path / "x.json")
+    for item in dataclasses.fields(Inner):
+        old, new = getattr(whole, item.name), getattr(back, item.name)
+        if item.name == "table":
+            pd.testing.assert_frame_equal(old, new)
+        elif item.name == "series":
+            pd.testing.assert_series_equal(old, new)
+        elif item.name == "tables":
+            pd.testing.assert_frame_equal(old["one"], new["one"])
+        elif item.name != "box":
+            assert str(old) == str(new), item.name
+    back.save(tmp_path / "y.json")
+    assert (tmp_path / "x.json").read_text() == (tmp_path / "y.json").read_text()
+
+
+def test_every_result_that_is_saved_has_fields_that_can_be(tmp_path):
+    """An annotation that the reader does not know would be found only by whoever reads the first file."""
+    kinds = [kind for kind in Saved.__subclasses__() if kind.__module__.startswith("adnflex.")]
+    assert {k.__name__ for k in kinds} >= {"Plan", "DispatchPlan", "Flexibility", "Region", "RollingRun", "Comparison"}
+    assert len({k._form for k in kinds}) == len(kinds)
+    for kind in kinds:
+        content = {f.name: None for f in dataclasses.fields(kind)}
+        path = tmp_path / "x.json"
+        path.write_text(sealed(content, kind._form))
+        with pytest.raises(InputError, match="has odd contents"):
+            kind.load(path)
+        for name, hint in typing.get_type_hints(kind).items():
+            if name in content:
+                with contextlib.suppress(_Odd):
+                    _made(hint, None, name)  # a TypeError says that the codec does not know it
+
+
+WORDS = [None, True, -1, 0, 10**30, 1.5, "", "x", [], {}, [[]], {"float": "inf"}, {"table": []}, "NaN", [1, "a"]]
+
+
+def mutated(content: object, rng: random.Random) -> object:
+    """Change one thing somewhere: a value, a key, the length of a list."""
+    places = []
+
+    def walk(value):
+        keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+        for key in keys:
+            places.append((value, key))
+            walk(value[key])
+
+    walk(content)
+    # a value near the top is as likely as one of ten thousand cells
+    parent, key = rng.choice(places[: rng.choice([5, 50, 500, len(places)])])
+    how = rng.randrange(4)
+    if how == 0:
+        del parent[key]
+    elif how == 1 and isinstance(parent, dict):
+        parent[rng.choice(["x", "", "index", key + "_"])] = parent.pop(key)
+    elif how == 2 and isinstance(parent, list):
+        parent.append(copy.deepcopy(parent[key]))
+    else:
+        parent[key] = copy.deepcopy(rng.choice(WORDS))
+    return content
+
+
+@pytest.mark.parametrize("with_digest", [True, False])
+def test_whatever_is_changed_reading_gives_the_same_or_an_input_error(path, tmp_path, with_digest):
+    original = json.loads(path.read_text())
+    same, faults = 0, []
+    for seed in range(150):
+        rng = random.Random(seed)
+        if with_digest:
+            text = sealed(mutated(copy.deepcopy(original["content"]), rng))
+        else:
+            text = json.dumps(mutated(copy.deepcopy(original), rng))
+        other = tmp_path / "other.json"
+        other.write_text(text)
+        try:
+            back = Plan.load(other)
+        except InputError as error:
+            faults += error.findings
+            continue
+        same += 1
+        back.save(other)
+        if not with_digest:
+            assert other.read_text() == path.read_text()
+        back.summary()
+    assert same < (100 if with_digest else 15)
+    assert all(fault.startswith("plan file ") for fault in faults)
+
+
+def test_bytes_that_are_changed_are_found(path, tmp_path):
+    data = path.read_bytes()
+    for seed in range(100):
+        rng = random.Random(seed)
+        k = rng.randrange(len(data))
+        other = tmp_path / "other.json"
+        other.write_bytes(data[:k] + bytes([rng.randrange(256)]) + data[k + 1 :])
+        try:
+            back = Plan.load(other)
+        except InputError:
+            continue
+        back.save(other)
+        assert other.read_bytes() == data

@@ -180,7 +180,7 @@ def test_json_that_is_no_net(tmp_path, content):
 def test_net_that_pandapower_cannot_read(tmp_path, small_net):
     path = tmp_path / "feeder.json"
     pp.to_json(small_net, str(path))
-    path.write_text(path.read_text().replace('"DataFrame"', '"DataFlame"', 1))
+    path.write_text(path.read_text().replace('\\"columns\\"', '\\"colums\\"', 1))
     message = sentence(str(path))
     assert message.startswith(f"{path}: pandapower {pp.__version__} cannot read this net (")
     assert message.endswith("); write it again with pandapower.to_json.")

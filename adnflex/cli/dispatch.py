@@ -14,12 +14,12 @@ from pandapower import pandapowerNet
 import adnflex
 from adnflex.cli.comparison import Outcome, comparison_table
 from adnflex.cli.exits import EXIT_CODES, EXIT_FAILED, EXIT_OK
-from adnflex.cli.files import require_writable, write
+from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.horizon import add_horizon
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.judging import judge, say_interrupted
 from adnflex.cli.profiles import read_profiles
-from adnflex.cli.terminal import ProgressLine, say
+from adnflex.cli.terminal import ProgressLine, say, tell
 from adnflex.cli.words import NET_FORMS, add_outputs, add_switchable, count, number, switching
 from adnflex.errors import Infeasible, InputError
 from adnflex.sources import open_net
@@ -152,15 +152,14 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     plan = _solve(args, interruption, chosen, label, name, profiles)
     interruption.finish()
     say_interrupted(plan)
-    path = plans[name]
-    if path is not None:
-        write("--plan", path, plan.save)
+    files = Outputs()
+    files.write("--plan", plans[name], plan.save)
     return judge(
         plan,
         chosen,
         report=args.report,
         quiet=args.quiet,
-        written=[] if path is None else [path],
+        outputs=files,
         net_out=args.net_out,
         changed=lambda: plan.apply(chosen, plan.periods[0] if period is None else period),
     )
@@ -270,7 +269,7 @@ def _compare(
 ) -> int:
     """Run studies one after another; one that nothing meets does not stop the others."""
     outcomes: list[Outcome] = []
-    written: list[Path] = []
+    files = Outputs()
     for name, net in nets.items():
         if interruption.asked:
             break
@@ -284,15 +283,12 @@ def _compare(
             continue
         interruption.finish()
         say_interrupted(plan, f"study {name}: ")
-        path = plans[name]
-        if path is not None:
-            write("--plan", path, plan.save)
-            written.append(path)
+        files.write("--plan", plans[name], plan.save)
         check = adnflex.validate(plan, net)
         outcomes.append(Outcome(name, plan, check))
         if not check.passed:
             say(f"study {name}: AC check failed: {check.verdict}.")
-    return _conclude(args, interruption, list(nets), outcomes, next(iter(nets.values())), written)
+    return _conclude(args, interruption, list(nets), outcomes, next(iter(nets.values())), files)
 
 
 def _conclude(
@@ -301,30 +297,28 @@ def _conclude(
     names: list[str],
     outcomes: list[Outcome],
     net: pandapowerNet,
-    written: list[Path],
+    files: Outputs,
 ) -> int:
     """Report and table of the studies that have a plan, and the exit code."""
     solved = [o for o in outcomes if o.plan is not None]
-    if solved and args.report is not None:
+    if solved:
         both = [o.plan for o in solved if o.plan is not None], [o.check for o in solved]
-        write("--report", args.report, lambda path: adnflex.report(both[0], both[1], path, net=net))
-        written.append(args.report)
+        files.write("--report", args.report, lambda path: adnflex.report(both[0], both[1], path, net=net))
     if solved and not args.quiet:
         _print_lines(outcomes)
-        if written:
-            print(f"written: {', '.join(map(str, written))}")
+        files.show()
     left = names[len(outcomes) :]
     if left:
         say(f"interrupted; not run to an answer: study {', '.join(left)}.")
     if any(o.check is None or not o.check.passed for o in outcomes):
         return EXIT_FAILED
-    return interruption.code if left else EXIT_OK
+    return interruption.code if left else files.exit_code(EXIT_OK)
 
 
 def _print_lines(outcomes: Iterable[Outcome]) -> None:
     found = list(outcomes)
     for o in found:
         if o.plan is not None and o.check is not None:
-            print(o.plan.summary().splitlines()[0])
-            print(o.check.summary().splitlines()[0])
-    print(comparison_table(found))
+            tell(o.plan.summary().splitlines()[0])
+            tell(o.check.summary().splitlines()[0])
+    tell(comparison_table(found))

@@ -10,8 +10,10 @@ __all__ = [
     "EXIT_FAULT",
     "EXIT_INPUT",
     "EXIT_INTERRUPTED",
+    "EXIT_MEMORY",
     "EXIT_OK",
     "EXIT_SOLVER",
+    "MEMORY",
     "exit_code",
 ]
 
@@ -20,6 +22,7 @@ EXIT_FAILED = 1
 EXIT_INPUT = 2
 EXIT_SOLVER = 3
 EXIT_FAULT = 4
+EXIT_MEMORY = 5
 EXIT_INTERRUPTED = 130
 
 # The first class that fits counts.
@@ -32,13 +35,19 @@ _EXIT_OF: tuple[tuple[type[AdnflexError], int], ...] = (
     (AdnflexError, EXIT_INPUT),
 )
 
+# What to do where memory ran out.
+MEMORY = (
+    "memory ran out; give fewer --workers, periods or scenarios, close other programs, or use a machine that has more."
+)
+
 EXIT_CODES = """\
 exit codes:
   0    the plan passed its AC check (also a plan that a signal or the time limit cut short)
   1    nothing meets every limit, or the AC check failed (of several studies: of any)
-  2    the input is wrong: net, profiles, plan, option or output path
+  2    the input is wrong: net, profiles, plan or option; or an output could not be written (the others were)
   3    no installed solver fits, or the solver gave no answer that can be proven
   4    a fault of adnflex itself; please report it
+  5    memory ran out
   130  Ctrl-C before there was any plan (of several studies: before each had one; of days: before one was common)
   143  the same by SIGTERM; 129 by SIGHUP
 """

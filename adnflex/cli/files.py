@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pandapower import pandapowerNet
 
-from adnflex.errors import InputError
+from adnflex.cli.exits import EXIT_FAULT, EXIT_INPUT, EXIT_MEMORY, EXIT_OK, MEMORY, exit_code
+from adnflex.cli.terminal import say, tell
+from adnflex.errors import AdnflexError, InputError
+from adnflex.files import require_place, write_text
 
-__all__ = ["require_writable", "save_net", "write"]
+__all__ = ["Outputs", "require_writable", "save_net"]
 
 
 def require_writable(outputs: Mapping[str, Path | None], inputs: Mapping[str, str | Path]) -> None:
@@ -36,27 +38,74 @@ def require_writable(outputs: Mapping[str, Path | None], inputs: Mapping[str, st
         other = taken.setdefault(path.resolve(), option)
         if other != option:
             faults.append(f"{option} {path}: this is the file of {other}; give another one.")
-        elif path.is_dir():
-            faults.append(f"{option} {path}: this is a folder; give a file.")
-        elif not path.parent.is_dir():
-            faults.append(f"{option} {path}: there is no folder {path.parent}; make it or give another path.")
-        elif not os.access(path if path.exists() else path.parent, os.W_OK):
-            faults.append(f"{option} {path}: you may not write there; give another path.")
+        elif (why := require_place(path)) is not None:
+            faults.append(f"{option} {path}: {why}.")
     if faults:
         raise InputError(faults)
 
 
-def write(option: str, path: Path, writer: Callable[[Path], object]) -> None:
-    """Write a file; an error of the system becomes one of the input."""
-    try:
-        writer(path)
-    except OSError as error:
-        why = error.strerror or error
-        raise InputError(f"{option} {path}: writing failed ({why}); give another path.") from error
+class Outputs:
+    """The files of one command: each is tried, whatever became of the others.
+
+    Attributes
+    ----------
+    written : list of Path
+        What was written, in order.
+    code : int
+        Exit code of the first that failed; 0 where none did.
+    """
+
+    def __init__(self) -> None:
+        self.written: list[Path] = []
+        self.code = EXIT_OK
+
+    def write(self, option: str, path: Path | None, writer: Callable[[Path], object]) -> None:
+        """Write a file; what goes wrong is said at once, and kept for the exit code.
+
+        Parameters
+        ----------
+        option : str
+            The option that asked for it.
+        path : Path or None
+            Where; None where it was not asked for.
+        writer : callable
+            Writes it; takes the path.
+        """
+        if path is None:
+            return
+        try:
+            writer(path)
+        except AdnflexError as error:
+            self._failed(f"{option} {str(error).removeprefix('path ')}", exit_code(error))
+        except OSError as error:
+            why = error.strerror or error
+            self._failed(f"{option} {path}: writing failed ({why}); give another path.", EXIT_INPUT)
+        except MemoryError:
+            self._failed(f"{option} {path}: {MEMORY}", EXIT_MEMORY)
+        except Exception as error:  # the other files have to be written whatever is wrong with this one
+            self._failed(
+                f"{option} {path}: is not written: internal fault: {type(error).__name__}: {error}; please report it.",
+                EXIT_FAULT,
+            )
+        else:
+            self.written.append(path)
+
+    def show(self) -> None:
+        """Print what was written."""
+        if self.written:
+            tell(f"written: {', '.join(map(str, self.written))}")
+
+    def exit_code(self, code: int) -> int:
+        """Exit code of the command, where `code` is that of its answer: an output that failed is never a 0."""
+        return code or self.code
+
+    def _failed(self, message: str, code: int) -> None:
+        say(message)
+        self.code = self.code or code
 
 
 def save_net(net: pandapowerNet, path: Path) -> None:
     """Write a net as pandapower JSON."""
     import pandapower
 
-    pandapower.to_json(net, str(path))
+    write_text(path, pandapower.to_json(net))

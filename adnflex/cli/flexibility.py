@@ -12,12 +12,12 @@ from pandapower import pandapowerNet
 
 import adnflex
 from adnflex.cli.exits import EXIT_CODES, EXIT_FAILED, EXIT_OK
-from adnflex.cli.files import require_writable, save_net, write
+from adnflex.cli.files import Outputs, require_writable, save_net
 from adnflex.cli.horizon import add_horizon
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.judging import say_interrupted
 from adnflex.cli.profiles import read_profiles
-from adnflex.cli.terminal import ProgressLine, say
+from adnflex.cli.terminal import ProgressLine, say, tell
 from adnflex.cli.words import NET_FORMS, add_outputs, add_switchable, count, element, number, periods, topology
 from adnflex.errors import Infeasible, InputError
 from adnflex.sources import open_net
@@ -162,12 +162,10 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     last = boxes[-1]
     interruption.finish()
     say_interrupted(last)
-    written = []
-    if args.plan is not None:
-        write("--plan", args.plan, last.save)
-        written.append(args.plan)
+    files = Outputs()
+    files.write("--plan", args.plan, last.save)
     check = adnflex.validate(last, net, trajectories=args.trajectories, seed=args.seed)
-    return _conclude(args, interruption, net, boxes, check, written)
+    return _conclude(args, interruption, net, boxes, check, files)
 
 
 def _require_sense(args: argparse.Namespace) -> None:
@@ -288,7 +286,7 @@ def _conclude(
     net: pandapowerNet,
     boxes: list[adnflex.Flexibility],
     check: adnflex.FlexibilityCheck,
-    written: list[Path],
+    files: Outputs,
 ) -> int:
     """Write what is left, print the summary, and give the exit code."""
     last = boxes[-1]
@@ -301,22 +299,17 @@ def _conclude(
             say("interrupted; the P-Q region is left out.")
     if args.net_out is not None:
         if check.passed:
-            write("--net", args.net_out, lambda path: save_net(last.switched(net), path))
-            written.append(args.net_out)
+            files.write("--net", args.net_out, lambda path: save_net(last.switched(net), path))
         else:
             say(f"{args.net_out} is not written: the box failed its AC check.")
-    if args.report is not None:
-        shown: list[adnflex.Flexibility | adnflex.Region] = [*boxes, *regions]
-        write("--report", args.report, lambda path: adnflex.report(shown, check, path, net=net))
-        written.append(args.report)
+    shown: list[adnflex.Flexibility | adnflex.Region] = [*boxes, *regions]
+    files.write("--report", args.report, lambda path: adnflex.report(shown, check, path, net=net))
     if not args.quiet:
-        print(last.summary())
-        print(check.summary())
+        tell(last.summary())
+        tell(check.summary())
         for region in regions:
-            print(region.summary())
-        if written:
-            print(f"written: {', '.join(map(str, written))}")
+            tell(region.summary())
+        files.show()
     if not check.passed:
         say(f"AC check failed: {check.verdict}.")
-        return EXIT_FAILED
-    return EXIT_OK
+    return files.exit_code(EXIT_OK if check.passed else EXIT_FAILED)

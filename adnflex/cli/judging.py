@@ -10,8 +10,8 @@ from pandapower import pandapowerNet
 
 import adnflex
 from adnflex.cli.exits import EXIT_FAILED, EXIT_OK
-from adnflex.cli.files import save_net, write
-from adnflex.cli.terminal import say
+from adnflex.cli.files import Outputs, save_net
+from adnflex.cli.terminal import say, tell
 
 __all__ = ["judge", "say_interrupted"]
 
@@ -30,7 +30,7 @@ def judge(
     *,
     report: Path | None,
     quiet: bool,
-    written: list[Path],
+    outputs: Outputs,
     net_out: Path | None = None,
     changed: Callable[[], pandapowerNet] | None = None,
 ) -> int:
@@ -46,8 +46,8 @@ def judge(
         Where to write.
     quiet : bool
         Print errors only.
-    written : list of Path
-        What has been written before.
+    outputs : Outputs
+        What has been written before, and what is written here.
     changed : callable, optional
         Makes the net for `net_out`; it is written only if the check passes.
 
@@ -60,19 +60,14 @@ def judge(
     if net_out is not None and changed is not None:
         if check.passed:
             make = changed
-            write("--net", net_out, lambda path: save_net(make(), path))
-            written.append(net_out)
+            outputs.write("--net", net_out, lambda path: save_net(make(), path))
         else:
             say(f"{net_out} is not written: the plan failed its AC check.")
-    if report is not None:
-        write("--report", report, lambda path: adnflex.report(plan, check, path, net=net))
-        written.append(report)
+    outputs.write("--report", report, lambda path: adnflex.report(plan, check, path, net=net))
     if not quiet:
-        print(plan.summary())
-        print(check.summary())
-        if written:
-            print(f"written: {', '.join(map(str, written))}")
+        tell(plan.summary())
+        tell(check.summary())
+        outputs.show()
     if not check.passed:
         say(f"AC check failed: {check.verdict}.")
-        return EXIT_FAILED
-    return EXIT_OK
+    return outputs.exit_code(EXIT_OK if check.passed else EXIT_FAILED)

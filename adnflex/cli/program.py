@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import sys
 import traceback
@@ -11,7 +12,16 @@ from collections.abc import Callable
 
 import adnflex
 from adnflex.cli import dispatch, flexibility, networks, reconfigure, roll, validate
-from adnflex.cli.exits import EXIT_CODES, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, exit_code
+from adnflex.cli.exits import (
+    EXIT_CODES,
+    EXIT_FAULT,
+    EXIT_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_MEMORY,
+    EXIT_OK,
+    MEMORY,
+    exit_code,
+)
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import hush, say
 from adnflex.errors import AdnflexError, Infeasible
@@ -42,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     -------
     int
         Exit code: 0 passed, 1 infeasible or AC check failed, 2 wrong input, 3 no solver, 4 a fault of
-        adnflex, 130 interrupted before there was a plan (143 by SIGTERM, 129 by SIGHUP).
+        adnflex, 5 memory ran out, 130 interrupted before there was a plan (143 by SIGTERM, 129 by SIGHUP).
 
     Examples
     --------
@@ -72,8 +82,7 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
         say("interrupted; stopped at once.")
         return interruption.code
     except BrokenPipeError:  # the reader of our output has gone, e.g. `adnflex networks | head`
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_unwritten()
         return EXIT_OK
     except AdnflexError as error:
         if args.debug:
@@ -83,6 +92,22 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
             return interruption.code
         say(str(error))
         return exit_code(error)
+    except OSError as error:  # no disk, no more processes, a standard output that is full
+        if args.debug:
+            traceback.print_exc()
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_unwritten()
+        where = f" {error.filename}" if error.filename else ""
+        say(f"the system refused to go on:{where} {error.strerror or error}. Files named above are whole.")
+        return EXIT_INPUT
+    except MemoryError as error:
+        # the frames that the error holds on to hold the memory
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        gc.collect()
+        say(f"{MEMORY} Files named above are whole.")
+        return EXIT_MEMORY
     except Exception as error:
         if args.debug:
             traceback.print_exc()
@@ -90,6 +115,12 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
         say(f"internal fault: {type(error).__name__}: {error}")
         say(f"please report it with this command and the net{more}.")
         return EXIT_FAULT
+
+
+def _drop_unwritten() -> None:
+    """Let nothing be written to a standard output that takes nothing, also not when Python ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from typing import Any
 
 import adnflex
 from adnflex.cli.exits import EXIT_CODES
-from adnflex.cli.files import require_writable, write
+from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.judging import judge, say_interrupted
 from adnflex.cli.terminal import ProgressLine
@@ -117,16 +117,14 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
             shown.close()
     interruption.finish()
     say_interrupted(plan)
-    written = []
-    if args.plan is not None:
-        write("--plan", args.plan, plan.save)
-        written.append(args.plan)
+    files = Outputs()
+    files.write("--plan", args.plan, plan.save)
     return judge(
         plan,
         net,
         report=args.report,
         quiet=args.quiet,
-        written=written,
+        outputs=files,
         net_out=args.net_out,
         changed=lambda: plan.apply(net),
     )

@@ -11,9 +11,9 @@ from typing import Any
 
 import adnflex
 from adnflex.cli.exits import EXIT_CODES, EXIT_FAILED, EXIT_OK
-from adnflex.cli.files import require_writable, write
+from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
-from adnflex.cli.terminal import DaysLine, say
+from adnflex.cli.terminal import DaysLine, say, tell
 from adnflex.cli.words import NET_FORMS, add_outputs, count, number
 from adnflex.errors import InputError
 from adnflex.reporting.rolling.inputs import FLOOR, base_of, full_name
@@ -170,12 +170,10 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     require_writable(outputs, inputs={"NET": args.net})
     case = _case(args)
     names = args.policy if args.no_reference or not several else with_references(args.policy)
-    written: list[Path] = []
+    files = Outputs()
     comparison = _compared(args, case, names) if several else None
     if comparison is not None:
-        if days_file is not None:
-            write("--plan", days_file, comparison.save)
-            written.append(days_file)
+        files.write("--plan", days_file, comparison.save)
         if not len(comparison.days):
             kept = f"; finished ones are kept in {args.store}" if args.store is not None else ""
             say(f"interrupted before every policy had finished a day{kept}.")
@@ -185,10 +183,8 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
         interruption.finish()  # the day in detail takes seconds
     day = _told(args, case, _day(args, case))
     interruption.finish()
-    if args.plan is not None:
-        write("--plan", args.plan, day.save)
-        written.append(args.plan)
-    return _conclude(args, case, day, comparison, written)
+    files.write("--plan", args.plan, day.save)
+    return _conclude(args, case, day, comparison, files)
 
 
 def _require_sense(args: argparse.Namespace, several: bool) -> None:
@@ -270,24 +266,20 @@ def _conclude(
     case: adnflex.RollingCase,
     day: adnflex.RollingRun,
     comparison: adnflex.Comparison | None,
-    written: list[Path],
+    files: Outputs,
 ) -> int:
     """Check the day, write the report, print, and say how it ended."""
     check = adnflex.validate(day, case.net)
-    if args.report is not None:
-        shown: list[adnflex.RollingRun | adnflex.Comparison] = [day]
-        shown += [] if comparison is None else [comparison]
-        write("--report", args.report, lambda path: adnflex.report(shown, check, path, net=case.net))
-        written.append(args.report)
+    shown: list[adnflex.RollingRun | adnflex.Comparison] = [day]
+    shown += [] if comparison is None else [comparison]
+    files.write("--report", args.report, lambda path: adnflex.report(shown, check, path, net=case.net))
     if not args.quiet:
-        print(day.summary())
-        print(check.summary())
+        tell(day.summary())
+        tell(check.summary())
         if comparison is not None:
             compared = [str(name) for name in comparison.days.columns]
-            print(comparison.summary(base_of(args.policy[0], compared)))
-        if written:
-            print(f"written: {', '.join(map(str, written))}")
+            tell(comparison.summary(base_of(args.policy[0], compared)))
+        files.show()
     if not check.passed:
         say(f"AC check failed: {check.verdict}.")
-        return EXIT_FAILED
-    return EXIT_OK
+    return files.exit_code(EXIT_OK if check.passed else EXIT_FAILED)

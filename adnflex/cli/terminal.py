@@ -14,14 +14,20 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 import adnflex
+from adnflex.text import tamed
 
-__all__ = ["DaysLine", "ProgressLine", "columns", "hush", "say"]
+__all__ = ["DaysLine", "ProgressLine", "columns", "hush", "say", "tell"]
 
 
 def say(message: str) -> None:
     """Tell the user something that is not a result."""
     with contextlib.suppress(OSError):  # of a terminal or a reader that has gone
-        print(f"adnflex: {message}", file=sys.stderr, flush=True)
+        print(f"adnflex: {tamed(message)}", file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """Print results."""
+    print(tamed(text))
 
 
 @contextlib.contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,11 +10,11 @@ from pandapower import pandapowerNet
 
 import adnflex
 from adnflex.cli.exits import EXIT_CODES
-from adnflex.cli.files import require_writable
+from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.judging import judge
 from adnflex.cli.words import NET_FORMS, add_outputs
-from adnflex.errors import InputError
+from adnflex.results.files import format_of
 from adnflex.sources import open_net
 
 __all__ = ["add", "load_plan", "run"]
@@ -45,28 +43,19 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     if isinstance(plan, adnflex.DispatchPlan):
         net = _as_studied(net, plan)
     interruption.started = True
-    return judge(plan, net, report=args.report, quiet=args.quiet, written=[])
+    return judge(plan, net, report=args.report, quiet=args.quiet, outputs=Outputs())
 
 
 def load_plan(path: str) -> adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibility | adnflex.RollingRun:
     """Load a plan of any kind; the file says which it is."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = None  # Plan.load says what is wrong
-    kind = str(content.get("format")) if isinstance(content, dict) else ""
-    try:
-        if kind.startswith("adnflex-dispatch"):
-            return adnflex.DispatchPlan.load(path)
-        if kind.startswith("adnflex-flexibility"):
-            return adnflex.Flexibility.load(path)
-        if kind.startswith("adnflex-rolling"):
-            return adnflex.RollingRun.load(path)
-        return adnflex.Plan.load(path)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"PLAN {path}: the plan is damaged ({type(error).__name__}: {error}); make it again with --plan."
-        ) from error
+    kind = format_of(path)
+    if kind.startswith("adnflex-dispatch"):
+        return adnflex.DispatchPlan.load(path)
+    if kind.startswith("adnflex-flexibility"):
+        return adnflex.Flexibility.load(path)
+    if kind.startswith("adnflex-rolling"):
+        return adnflex.RollingRun.load(path)
+    return adnflex.Plan.load(path)
 
 
 def _as_studied(net: pandapowerNet, plan: adnflex.DispatchPlan) -> pandapowerNet:

@@ -23,6 +23,8 @@ from typing import Literal
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex.errors import InputError
+from adnflex.files import read_bytes
+from adnflex.matpower.bounds import MAX_TEXT
 from adnflex.matpower.builder import UNRATED_KA, NetBuilder
 from adnflex.matpower.case import read_case, three_phase, with_typed_impedances
 from adnflex.matpower.program import Program
@@ -126,11 +128,10 @@ def read_matpower(
 def _source(path_or_text: str | Path) -> tuple[str, str]:
     """Text of the case and what to call it in messages."""
     if isinstance(path_or_text, str) and "\n" in path_or_text:
+        if len(path_or_text) > MAX_TEXT:
+            raise InputError(f"MATPOWER text: has more than {MAX_TEXT:,} characters; give a smaller case.")
         return path_or_text, "MATPOWER text"
     path = Path(path_or_text)
-    try:
-        # Comments may hold names in any encoding; the statements themselves are ASCII.
-        return path.read_text(encoding="utf-8-sig", errors="replace"), path.name
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"{path}: the MATPOWER case cannot be read ({reason}); give the path of a .m file.") from error
+    data = read_bytes(path, "MATPOWER case", "give the path of a .m file", MAX_TEXT)
+    # Comments may hold names in any encoding; the statements themselves are ASCII.
+    return data.decode("utf-8-sig", errors="replace"), path.name

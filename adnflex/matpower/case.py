@@ -82,6 +82,8 @@ def read_case(program: Program) -> Case:
 
 _WIDTHS = {"bus": 13, "gen": 10, "branch": 11}
 """Columns that must be there; what stands right of them is not needed for the net."""
+# More than in any published case.
+_MOST_ROWS = {"bus": 200_000, "gen": 20_000, "branch": 300_000}
 
 
 def bus_label(number: float) -> str:
@@ -118,6 +120,8 @@ def _matrix(program: Program, name: str, width: int, faults: list[str]) -> Array
     value = program.values.get(f"mpc.{name}")
     if not isinstance(value, np.ndarray) or not value.size:
         faults.append(f"{program.label}: the matrix mpc.{name} is missing.")
+    elif len(value) > _MOST_ROWS[name]:
+        faults.append(f"{program.label}: mpc.{name} has {len(value):,} rows; at most {_MOST_ROWS[name]:,} are read.")
     elif value.shape[1] < width:
         faults.append(
             f"{program.label}: mpc.{name} has {value.shape[1]} columns; format version 2 has {width} or more."
@@ -261,6 +265,7 @@ def three_phase(case: Case) -> Case:
     costs = None if case.gencost is None else case.gencost.copy()
     for row in () if costs is None else costs:
         # A phase that costs c(p) makes 3 c(P / 3) of the three; pieces (model 1) are not read at all.
-        powers = np.arange(int(row[3]) - 1, -1, -1)
+        terms = int(min(row[3], row.size - 4))  # a count above the columns that are there is left out later
+        powers = np.arange(terms - 1, -1, -1)
         row[4 : 4 + powers.size] *= 3.0 ** (1 - powers) if row[0] == 2 else 1.0
     return replace(case, base_mva=case.base_mva * 3, bus=bus, gen=gen, branch=branch, gencost=costs)

@@ -9,6 +9,7 @@ from typing import NoReturn
 import numpy as np
 
 from adnflex.errors import InputError
+from adnflex.matpower.bounds import MAX_FAULTS, Account
 from adnflex.matpower.tokens import Fault, Silent, Token, statements
 from adnflex.matpower.types import Array, Value
 
@@ -70,11 +71,15 @@ class Program:
         self.values: dict[str, Value] = {}
         self.typed: dict[str, Array] = {}
         self.row_lines: dict[str, list[int]] = {}
+        self.account = Account()
         self._broken: set[str] = set()
         self._faults: list[str] = []
         try:
             for tokens in statements(text):
                 self._attempt(tokens)
+                if len(self._faults) >= MAX_FAULTS:
+                    self._faults.append(f"{label}: more faults may follow; mend these {MAX_FAULTS} first.")
+                    break
         except Fault as fault:
             self._report(fault)
         if self._faults:
@@ -163,16 +168,17 @@ class Program:
         if reader.peek("="):
             reader.take()
             value = reader.whole()
+            self._keep(key, value, target.line)
             self._broken.discard(target.text)
-            self.values[key] = value
             if reader.row_lines and isinstance(value, np.ndarray):
-                self.typed[key] = value.copy()
+                self._keep(f"{key} as typed", value, target.line, typed=key)
                 self.row_lines[key] = reader.row_lines
             return
         array = self.array(target)
         rows, columns = reader.indices(array)
         reader.expect("=")
         value = reader.whole()
+        self.account.spend(len(rows) * len(columns) + array.size, target.line)
         block = np.ix_(rows, columns)
         if not isinstance(value, np.ndarray) or (value.size != 1 and value.shape != array[block].shape):
             raise Fault(
@@ -183,6 +189,14 @@ class Program:
         changed = array.copy()
         changed[block] = value
         self.values[key] = changed
+
+    def _keep(self, key: str, value: Value, line: int, typed: str = "") -> None:
+        """Set a variable, or keep a matrix as it was typed."""
+        self.account.keep(key, value.size if isinstance(value, np.ndarray) else len(value), line)
+        if typed and isinstance(value, np.ndarray):
+            self.typed[typed] = value.copy()
+        else:
+            self.values[key] = value
 
     def key(self, name: str) -> str:
         """Fields are kept under ``mpc``, whatever the file calls its struct."""
@@ -276,6 +290,7 @@ class _Reader:
         last = self.sum()
         if first.size != 1 or last.size != 1 or not abs(last.item() - first.item()) < _LONGEST_RANGE:
             self.refuse(colon)
+        self.program.account.spend(int(max(last.item() - first.item(), 0)) + 1, colon.line)
         return np.arange(first.item(), last.item() + 1.0, dtype=np.float64)[np.newaxis, :]
 
     def sum(self) -> Array:
@@ -322,6 +337,7 @@ class _Reader:
         scalars = (left.size == 1, right.size == 1)
         if (kind == "*" and not any(scalars)) or (kind == "/" and not scalars[1]) or (kind == "^" and not all(scalars)):
             self.refuse(operator, " between two matrices; write the operation element by element, with a dot")
+        self.program.account.spend_both(left.shape, right.shape, operator.line)
         try:
             with np.errstate(all="ignore"):  # what is not finite in the end is reported with its row
                 return _OPERATIONS[kind.removeprefix(".")](left, right)
@@ -356,10 +372,14 @@ class _Reader:
         """Read a variable, an indexed variable or a call of a function."""
         call = self.peek("(") and not (self.in_matrix and self.tokens[self.position].spaced)
         if not call:
-            return self.program.array(token)
+            array = self.program.array(token)
+            # a sign before it, or a function around it, makes as many again
+            self.program.account.spend(array.size, token.line)
+            return array
         if self.program.key(token.text) in self.program.values or token.text not in _FUNCTIONS:
             array = self.program.array(token)
             rows, columns = self.indices(array)
+            self.program.account.spend(len(rows) * len(columns), token.line)
             return array[np.ix_(rows, columns)]
         self.take()
         argument = self._outside_matrix(self.range)
@@ -385,6 +405,7 @@ class _Reader:
         start = self.tokens[min(self.position, len(self.tokens) - 1)]
         if self.peek(":"):
             self.take()
+            self.program.account.spend(size, start.line)
             return list(range(size))
         chosen = self.range().ravel()
         for value in chosen:
@@ -407,6 +428,8 @@ class _Reader:
             ends = token.kind in ("row", "newline") or self.peek(";", "]")
             if not ends:
                 row.extend(self._element(bool(row)))
+            self.program.account.hold(len(rows) * len(rows[0] if rows else row) + len(row), token.line)
+            if not ends:
                 continue
             if row:
                 if rows and len(row) != len(rows[0]):

@@ -39,6 +39,9 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _PLAIN_ROW = re.compile(r"[-+.\deE\s]+")
+# What one statement may have; a matrix of plain numbers has one token a row.
+_MAX_TOKENS = 300_000
+_MAX_DEPTH = 100
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 
 
@@ -79,6 +82,8 @@ def statements(text: str) -> Iterator[list[Token]]:
                 continued = True
                 break
             _match_bracket(token, brackets)
+            if len(tokens) >= _MAX_TOKENS:
+                raise Fault(number, f"this statement has more than {_MAX_TOKENS:,} parts; type plain rows of numbers.")
             if not brackets and token.text in (";", ",") and token.kind == "op":
                 if tokens:
                     yield tokens
@@ -103,6 +108,8 @@ def _match_bracket(token: Token, brackets: list[Token]) -> None:
     if token.kind != "op":
         return
     if token.text in _CLOSES.values():
+        if len(brackets) >= _MAX_DEPTH:
+            raise Fault(token.line, "this expression is nested too deeply.")
         brackets.append(token)
     elif token.text in _CLOSES:
         if not brackets or brackets[-1].text != _CLOSES[token.text]:

@@ -7,19 +7,26 @@ result says lives elsewhere, e.g. in `adnflex.reporting.reconfiguration`.
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib import resources
+from typing import Any
 
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
+
+from adnflex.text import cut, tamed
 
 __all__ = [
     "Card", "Html", "Page", "Section", "Verdict", "badge", "bullets", "cards", "details", "figure", "join",
     "notice", "paragraph", "render", "side_by_side", "table", "toggle", "variant",
 ]  # fmt: skip
+
+
+# Longer titles push the verdict from the screen.
+_LONGEST_TITLE = 160
 
 
 class Html(str):
@@ -167,7 +174,8 @@ def figure(fig: go.Figure, anchor: str, title: str = "", group: str = "") -> Htm
     height = int(fig.layout.height or 400)
     # Written anew because plotly writes every sign outside ASCII in six characters; in JSON, `\/` is `/`, and
     # neither `</script` nor `<!--` may stand in a script element.
-    data = json.dumps(json.loads(fig.to_json(engine="json")), ensure_ascii=False, separators=(",", ":"))
+    content = _tamed(json.loads(fig.to_json(engine="json")))
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     data = data.replace("</", "<\\/").replace("<!", "\\u003c!")
     heading = f"<h3>{join(title)}</h3>" if title else ""
     return Html(
@@ -216,8 +224,8 @@ def render(page: Page) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{join(page.title)}</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
-        f'<header><div class="wide"><h1>{join(page.title)}</h1>'
+        f"<title>{join(cut(page.title, _LONGEST_TITLE))}</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
+        f'<header><div class="wide"><h1>{join(cut(page.title, _LONGEST_TITLE))}</h1>'
         f'<p class="subtitle">{join(page.subtitle)}</p></div>'
         f"{_verdict(page.verdict)}</header>\n"
         f'<nav aria-label="sections">{_switch(page.variants)}<div class="wide">{links}</div></nav>\n'
@@ -265,6 +273,22 @@ def _verdict(verdict: Verdict) -> str:
         f'<div><p class="headline">{join(verdict.headline)}</p><p>{join(verdict.sentence)}</p>{remark}</div>'
         "</div></div>"
     )
+
+
+def escape(text: str) -> str:
+    """Text as HTML shows it, tamed: names come from files of strangers."""
+    return html.escape(tamed(text))
+
+
+def _tamed(value: Any) -> Any:
+    """Tame all text of a figure."""
+    if isinstance(value, str):
+        return tamed(value)
+    if isinstance(value, dict):
+        return {key: _tamed(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [part if isinstance(part, float | int) else _tamed(part) for part in value]
+    return value
 
 
 def _class(kind: str) -> str:

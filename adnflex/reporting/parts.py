@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
-from adnflex.errors import InputError
+from adnflex.files import write_text
 from adnflex.reporting import page, places
 from adnflex.reporting.page import Html, Section
 
@@ -18,17 +18,10 @@ def write(content: page.Page, path: str | Path) -> Path:
 
     Raises
     ------
-    InputError
+    OutputError
         If the file cannot be written.
     """
-    target = Path(path)
-    try:
-        target.write_text(page.render(content), encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"path {target}: cannot be written ({error.strerror}); give a file in a folder that exists."
-        ) from error
-    return target
+    return write_text(path, page.render(content))
 
 
 def footer(versions: Mapping[str, str], fingerprint: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from adnflex.text import shown
+
 __all__ = [
     "branch_label",
     "bus_label",
@@ -169,6 +171,6 @@ def branch_label(element: str, index: int, name: object = "") -> str:
 
 def _label(word: str, index: int, name: object) -> str:
     """Word, index and, where it says more than the index, the name in quotation marks."""
-    told = "" if name is None or name != name else str(name).strip()
+    told = "" if name is None or name != name else shown(str(name).strip(), 60)
     told = "" if told.lower() in {"", str(index), "none", "nan", f"{word} {index}"} else f" “{told}”"
     return f"{word} {int(index)}{told}"

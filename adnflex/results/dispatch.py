@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from adnflex.arguments import public
-from adnflex.results.files import read_plan
+from adnflex.results.codec import Saved
 from adnflex.results.switches import open_branches
-from adnflex.results.tables import frame_of, json_of
 from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
@@ -22,14 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NOT_PASSED", "DispatchCheck", "DispatchPlan"]
 
-_FORMAT = "adnflex-dispatch-1"
-
 # Status of a plan that its own check fails.
 NOT_PASSED = "not_passed"
 
 
 @dataclass(frozen=True)
-class DispatchPlan:
+class DispatchPlan(Saved):
     """Set-points of every device in every period, and of every scenario where there are several.
 
     Tables *by period* have the index ``period`` (0-based row of the time index) and, where the plan has several
@@ -182,6 +175,8 @@ class DispatchPlan:
     loss_gap: float | None = None
     loss_bound_mwh: float | None = None
 
+    _form = "adnflex-dispatch-1"
+
     @property
     def periods(self) -> list[int]:
         """The periods, in order."""
@@ -267,39 +262,6 @@ class DispatchPlan:
         if self.loss_bound_mwh is None:
             return [line]
         return [f"{line}; no set-points within the limits lose less than {self.loss_bound_mwh:.6g} MWh"]
-
-    def save(self, path: str | Path) -> None:
-        """Write the plan as JSON."""
-        content: dict[str, Any] = {"format": _FORMAT}
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            content[item.name] = json_of(value) if isinstance(value, pd.DataFrame) else value
-        Path(path).write_text(json.dumps(content), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> DispatchPlan:
-        """Read a plan written by `save`.
-
-        Raises
-        ------
-        InputError
-            If the file is not a saved dispatch.
-        """
-        fields = {item.name for item in dataclasses.fields(cls)}
-        return read_plan(path, _FORMAT, fields, lambda content: cls(**_restored(content)), "DispatchPlan.save")
-
-
-def _restored(content: dict[str, Any]) -> dict[str, Any]:
-    """Bring tables, tuples and numbers back from what JSON can hold."""
-    for key, value in content.items():
-        if isinstance(value, dict) and "table" in value:
-            content[key] = frame_of(value)
-    content["notes"] = tuple(content["notes"])
-    if content["vm_limits"] is not None:
-        content["vm_limits"] = tuple(float(v) for v in content["vm_limits"])
-    for key in ("bound", "objective", "gap"):
-        content[key] = math.nan if content[key] is None else float(content[key])
-    return content
 
 
 def _named(devices: pd.DataFrame) -> Any:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +12,8 @@ from numpy.typing import ArrayLike
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.results.files import read_plan
+from adnflex.results.codec import Saved
 from adnflex.results.switches import open_branches, open_lines
-from adnflex.results.tables import frame_of, json_of
 from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
@@ -83,7 +79,7 @@ class Disaggregation:
 
 
 @dataclass(frozen=True)
-class Flexibility:
+class Flexibility(Saved):
     """The box of active power that a network promises at its point of common coupling.
 
     Every trajectory with ``lower_mw[t] <= p[t] <= upper_mw[t]`` can be followed hour by hour, without knowledge of
@@ -195,6 +191,8 @@ class Flexibility:
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
     positions: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    _form = _FORMAT
 
     @property
     def lower_mw(self) -> pd.Series:
@@ -372,46 +370,9 @@ class Flexibility:
         lines.extend(f"note: {n}" for n in self.notes)
         return "\n".join(lines)
 
-    def save(self, path: str | Path) -> None:
-        """Write the answer as JSON."""
-        content: dict[str, Any] = {"format": _FORMAT}
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, Box):
-                value = {**vars(value), "limits": json_of(value.limits)}
-            content[item.name] = json_of(value) if isinstance(value, pd.DataFrame) else value
-        Path(path).write_text(json.dumps(content), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> Flexibility:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        InputError
-            If the file is no saved flexibility.
-        """
-        fields = {item.name for item in dataclasses.fields(cls)}
-        return read_plan(path, _FORMAT, fields, lambda content: cls(**_restored(content)), "Flexibility.save")
-
 
 def _named(rows: pd.DataFrame) -> Any:
     return rows.rename(columns={"index": "index_"}).itertuples(index=False)
-
-
-def _restored(content: dict[str, Any]) -> dict[str, Any]:
-    """Bring tables, boxes and tuples back from what JSON can hold."""
-    for key in ("separable", "foresighted"):
-        content[key] = Box(**{**content[key], "limits": frame_of(content[key]["limits"])})
-    for key, value in content.items():
-        if isinstance(value, dict) and "table" in value:
-            content[key] = frame_of(value)
-    content["notes"] = tuple(content["notes"])
-    if content["vm_limits"] is not None:
-        content["vm_limits"] = tuple(float(v) for v in content["vm_limits"])
-    for key in ("bound", "objective", "gap", "corrected_bound"):
-        content[key] = math.nan if content[key] is None else float(content[key])
-    return content
 
 
 def _share(curve: pd.Series, wanted: float) -> float:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
-from io import StringIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from adnflex.arguments import public
-from adnflex.results.files import read_plan
+from adnflex.results.codec import Saved
 from adnflex.results.switches import open_branches, open_lines
 from adnflex.results.versions import versions
 
@@ -21,11 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "Plan"]
 
-_FORMAT = "adnflex-plan-1"
-
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Saved):
     """A radial set of switch states, with the bound that says how good it can be.
 
     Attributes
@@ -109,6 +103,8 @@ class Plan:
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    _form = "adnflex-plan-1"
+
     @property
     def open_lines(self) -> list[int]:
         """Pandapower indices of the lines that are open in the plan, also those that are locked (see `switches`)."""
@@ -138,44 +134,6 @@ class Plan:
         lines.append("open: " + (", ".join(open_branches(self.switches)) or "none"))
         lines.extend(f"note: {n}" for n in self.notes)
         return "\n".join(lines)
-
-    def save(self, path: str | Path) -> None:
-        """Write the plan as JSON."""
-        content: dict[str, Any] = {"format": _FORMAT}
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, pd.DataFrame):
-                value = {"table": json.loads(value.to_json(orient="split", double_precision=15))}
-            content[item.name] = value
-        Path(path).write_text(json.dumps(content, indent=1), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> Plan:
-        """Read a plan written by `save`.
-
-        Raises
-        ------
-        InputError
-            If the file is not a saved plan.
-        """
-        fields = {item.name for item in dataclasses.fields(cls)}
-        return read_plan(path, _FORMAT, fields, lambda content: cls(**_restored(content)), "Plan.save")
-
-
-def _restored(content: dict[str, Any]) -> dict[str, Any]:
-    """Tables, tuples and infinities back from what JSON can hold."""
-    for key, value in content.items():
-        if isinstance(value, dict) and set(value) == {"table"}:
-            text = StringIO(json.dumps(value["table"]))
-            # As written: pandas would make the bus name "01" the number 1.
-            content[key] = pd.read_json(text, orient="split", dtype=False, convert_dates=False)
-    # JSON has no infinity: no incumbent, no bound yet
-    progress = content["progress"].astype({"incumbent": float, "bound": float})
-    content["progress"] = progress.fillna({"incumbent": float("inf"), "bound": float("-inf")})
-    content["notes"] = tuple(content["notes"])
-    limits = content["vm_limits"]
-    content["vm_limits"] = None if limits is None else (float(limits[0]), float(limits[1]))
-    return content
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from adnflex.algorithms.polygons import contains
 from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.results.files import read_plan
-from adnflex.results.tables import frame_of, json_of
+from adnflex.results.codec import Saved
 from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
@@ -24,14 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Region", "RegionCheck"]
 
-_FORMAT = "adnflex-region-1"
-
 # Points count as inside up to this share of the region's size.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Region:
+class Region(Saved):
     """Active and reactive power that a network can import, period by period.
 
     Import (into the network) counts positive.  *Proven* are the half-planes: no set-points and no positions whose AC
@@ -103,6 +97,8 @@ class Region:
     seconds: float
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=versions)
+
+    _form = "adnflex-region-1"
 
     @property
     def periods(self) -> list[int]:
@@ -179,26 +175,6 @@ class Region:
         lines.extend(f"note: {n}" for n in self.notes)
         return "\n".join(lines)
 
-    def save(self, path: str | Path) -> None:
-        """Write the region as JSON."""
-        content: dict[str, Any] = {"format": _FORMAT}
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            content[item.name] = json_of(value) if isinstance(value, pd.DataFrame) else value
-        Path(path).write_text(json.dumps(content), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: str | Path) -> Region:
-        """Read a region written by `save`.
-
-        Raises
-        ------
-        InputError
-            If the file is not a saved region.
-        """
-        fields = {item.name for item in dataclasses.fields(cls)}
-        return read_plan(path, _FORMAT, fields, lambda content: cls(**_restored(content)), "Region.save")
-
     def _known(self, period: int) -> int:
         if period not in self.areas.index:
             raise InputError(f"period {period}: the region has {self.periods}; give one of its periods.")
@@ -218,17 +194,6 @@ def _of(table: pd.DataFrame, period: int) -> pd.DataFrame:
 
 def _vertices(rows: pd.DataFrame) -> NDArray[np.float64]:
     return rows[["p_mw", "q_mvar"]].to_numpy(dtype=float) if len(rows) else np.empty((0, 2))
-
-
-def _restored(content: dict[str, Any]) -> dict[str, Any]:
-    """Bring tables and tuples back from what JSON can hold."""
-    for key, value in content.items():
-        if isinstance(value, dict) and "table" in value:
-            content[key] = frame_of(value)
-    content["notes"] = tuple(content["notes"])
-    if content["vm_limits"] is not None:
-        content["vm_limits"] = tuple(float(v) for v in content["vm_limits"])
-    return content
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import json
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from adnflex.errors import InputError
-from adnflex.results.files import read_plan
-from adnflex.results.tables import frame_of, json_of
+from adnflex.results.codec import Saved
 from adnflex.results.versions import versions
 
 __all__ = ["ITEMS", "Comparison", "RollingCheck", "RollingRun"]
@@ -38,35 +34,8 @@ def _versions() -> dict[str, str]:
 ITEMS = ("purchase", "ev_profit", "ev_subsidy", "solar", "wind")
 
 
-class _Saved:
-    """Tables in a JSON file, as every result of adnflex is saved."""
-
-    _form = ""
-
-    def save(self, path: str | Path) -> None:
-        """Write as JSON."""
-        content: dict[str, Any] = {"format": self._form}
-        for item in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = getattr(self, item.name)
-            content[item.name] = json_of(value) if isinstance(value, pd.DataFrame) else value
-        Path(path).write_text(json.dumps(content), encoding="utf-8")
-
-    @classmethod
-    def _read(cls, path: str | Path) -> Any:
-        names = {item.name for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
-
-        def build(content: dict[str, Any]) -> Any:
-            restored = {
-                k: frame_of(v) if isinstance(v, dict) and "table" in v else tuple(v) if isinstance(v, list) else v
-                for k, v in content.items()
-            }
-            return cls(**restored)
-
-        return read_plan(path, cls._form, names, build, f"{cls.__name__}.save")
-
-
 @dataclass(frozen=True)
-class RollingRun(_Saved):
+class RollingRun(Saved):
     """A day of a rolling schedule.
 
     Tables *by hour* have the index ``hour`` (0-based); their columns name elements of the net. Powers are the mean of
@@ -169,21 +138,9 @@ class RollingRun(_Saved):
         lines.extend(f"note: {note}" for note in self.notes)
         return "\n".join(lines)
 
-    @classmethod
-    def load(cls, path: str | Path) -> RollingRun:
-        """Read a run written by `save`.
-
-        Raises
-        ------
-        InputError
-            If the file is not a saved run.
-        """
-        run: RollingRun = cls._read(path)
-        return run
-
 
 @dataclass(frozen=True)
-class RollingCheck(_Saved):
+class RollingCheck(Saved):
     """The AC truth about a `RollingRun`.
 
     Every hour is run as it really comes: a fresh draw of load, sun and wind that no stage has seen. *Without* is the
@@ -269,21 +226,9 @@ class RollingCheck(_Saved):
         lines.extend(f"note: {note}" for note in self.notes)
         return "\n".join(lines)
 
-    @classmethod
-    def load(cls, path: str | Path) -> RollingCheck:
-        """Read a check written by `save`.
-
-        Raises
-        ------
-        InputError
-            If the file is not a saved check.
-        """
-        check: RollingCheck = cls._read(path)
-        return check
-
 
 @dataclass(frozen=True)
-class Comparison(_Saved):
+class Comparison(Saved):
     """Policies over common days.
 
     Attributes
@@ -384,18 +329,6 @@ class Comparison(_Saved):
                 f"{one['ms']:>7.2f}"
             )
         return "\n".join(lines)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Comparison:
-        """Read a comparison written by `save`.
-
-        Raises
-        ------
-        InputError
-            If the file is not a saved comparison.
-        """
-        comparison: Comparison = cls._read(path)
-        return comparison
 
 
 def half_width(values: np.ndarray) -> float:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandapower as pp
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pandapower.auxiliary import pandapowerNet
@@ -19,6 +18,7 @@ from pandapower.auxiliary import pandapowerNet
 from adnflex import networks
 from adnflex.arguments import keywords_of, public
 from adnflex.errors import InputError
+from adnflex.net_json import read_net
 from adnflex.rolling.arrivals import Arrivals, Library
 from adnflex.rolling.read import (
     cost_notes,
@@ -31,6 +31,7 @@ from adnflex.rolling.read import (
 )
 from adnflex.rolling.renewables import Renewables
 from adnflex.rolling.storages import Storages
+from adnflex.text import title as title_of
 
 __all__ = ["Generators", "Prices", "RollingCase"]
 
@@ -193,7 +194,7 @@ class RollingCase:
         if path.suffix == ".json":
             if not path.is_file():
                 raise InputError(f"case file {path}: there is no such file; give a pandapower JSON file or a name.")
-            net = pp.from_json(str(path))
+            net = read_net(path)
             name = path.stem
         else:
             net, name = networks.load(str(source)), str(source)
@@ -290,7 +291,7 @@ class RollingCase:
             raise InputError(findings)
         assert source is not None
         case = cls(
-            name=name or str(net.get("name") or "net"),
+            name=title_of(net, name),
             net=net,
             buses=buses,
             storages=storages,

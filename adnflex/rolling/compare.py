@@ -16,6 +16,7 @@ import pandas as pd
 from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
 from adnflex.errors import InputError
+from adnflex.files import append_line, read_bytes, write_text
 from adnflex.results.rolling import ITEMS, Comparison, RollingRun
 from adnflex.rolling.case import RollingCase
 from adnflex.rolling.naming import OPTIONS, policy_of
@@ -245,9 +246,13 @@ def _mark(
 
 
 def _append(path: Path, mark: str, task: _Task, row: dict[str, float]) -> None:
-    line = json.dumps({"study": mark, "policy": task.policy, "day": task.day, **row})
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    content = {"study": mark, "policy": task.policy, "day": task.day, **row}
+    append_line(path, json.dumps({**content, "sha256": _digest(content)}))
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Find damage and edits of one line."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _read(path: Path, mark: str) -> dict[_Task, dict[str, float]]:
@@ -255,15 +260,18 @@ def _read(path: Path, mark: str) -> dict[_Task, dict[str, float]]:
     if not path.is_file():
         return {}
     found: dict[_Task, dict[str, float]] = {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    text = read_bytes(path, "store", "give another file").decode("utf-8", errors="replace")
+    lines = text.splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
+            if row.pop("sha256") != _digest(row):
+                raise ValueError("its digest does not fit: something in it was changed")
             task = _Task(row.pop("policy"), int(row.pop("day")))
             study = row.pop("study")
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            if number == len(lines):
-                path.write_text("".join(kept + "\n" for kept in lines[:-1]), encoding="utf-8")
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            if number == len(lines) and not text.endswith("\n"):
+                write_text(path, "".join(kept + "\n" for kept in lines[:-1]))
                 break
             raise InputError(
                 f"store {path}: line {number} cannot be read ({error}); take it out, or give another file."
@@ -274,4 +282,6 @@ def _read(path: Path, mark: str) -> dict[_Task, dict[str, float]]:
                 "file, or the arguments that it was begun with."
             )
         found[task] = row
+    if text and not text.endswith("\n") and len(found) == len(lines):  # only the end of the line was cut off
+        write_text(path, text + "\n")
     return found

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adnflex.errors import InputError
+from adnflex.results.files import read_envelope, write_envelope
 from adnflex.rolling.decisions import Decision
 from adnflex.rolling.seams import ReactiveAnswer, ReactiveStage
 from adnflex.rolling.vehicles import Vehicles
@@ -21,19 +20,11 @@ if TYPE_CHECKING:
     from adnflex.rolling.policies import Policy
     from adnflex.rolling.scheduler import RollingScheduler
 
-__all__ = ["read_state", "replace_file", "write_state"]
+__all__ = ["read_state", "write_state"]
 
 _FORMAT = "adnflex-rolling-state-1"
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file so that at every moment the old one or the new one is whole."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+# What the sum of a day of hours rounds [kWh].
+_ROUNDING_KWH = 1e-3
 
 
 def write_state(scheduler: RollingScheduler, path: str | Path) -> None:
@@ -50,13 +41,13 @@ def write_state(scheduler: RollingScheduler, path: str | Path) -> None:
         "history": scheduler.history,
     }
     try:
-        held = json.loads(json.dumps(_plain(content)))
-    except TypeError as error:
+        held = json.loads(json.dumps(_plain(content), allow_nan=False))
+    except (TypeError, ValueError) as error:
         raise InputError(
             f"state file {path}: the state of {type(scheduler.case.renewables).__name__} cannot be written ({error}); "
             "let its observe() return numbers, lists, dicts or arrays."
         ) from error
-    replace_file(Path(path), json.dumps({"format": _FORMAT, "sha256": _digest(held), "content": held}))
+    write_envelope(path, _FORMAT, held)
 
 
 def read_state(
@@ -68,19 +59,9 @@ def read_state(
 ) -> RollingScheduler:
     """Build the schedule that `write_state` wrote."""
     hint = "give a file written by RollingScheduler.save, an older copy if this one is damaged; it was not changed"
-    try:
-        whole = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"state file {path}: cannot be read ({error}); {hint}.") from error
-    if not isinstance(whole, dict) or whole.get("format") != _FORMAT:
-        raise InputError(f"state file {path}: is not a state of format {_FORMAT}; {hint}.")
-    content: Any = whole.get("content")
-    digest = _digest(content)
-    if digest != whole.get("sha256"):
-        raise InputError(
-            f"state file {path}: its digest is {digest[:12]}… and {str(whole.get('sha256'))[:12]}… was written with "
-            f"it, so that something in it was changed; {hint}."
-        )
+    content = read_envelope(path, _FORMAT, "RollingScheduler.save", "state")
+    if not isinstance(content, dict) or not isinstance(content.get("case"), str):
+        raise InputError(f"state file {path}: has odd contents (it names no case); {hint}.")
     if content["case"] != case.fingerprint:
         raise InputError(
             f"state file {path}: belongs to a case with the fingerprint {content['case']}, and this one has "
@@ -94,13 +75,33 @@ def read_state(
         scheduler.vehicles = _vehicles(content["vehicles"])
         scheduler.weather = _restored(content["weather"])
         scheduler.history = [_decision(row) for row in content["history"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except InputError as error:
+        raise InputError([f"state file {path}: {finding}" for finding in error.findings]) from error
+    except (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise InputError(f"state file {path}: has odd contents ({error!r}); {hint}.") from error
+    if faults := _faults(scheduler):
+        raise InputError([f"state file {path}: has odd contents ({fault}); {hint}." for fault in faults])
     return scheduler
 
 
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _faults(scheduler: RollingScheduler) -> list[str]:
+    """Say what no schedule of this case can be."""
+    found, case, vehicles = [], scheduler.case, scheduler.vehicles
+    if not 0 <= scheduler.hour <= case.hours or scheduler.day < 0:
+        found.append(f"hour is {scheduler.hour} of day {scheduler.day}, and a day has {case.hours}")
+    low, high = case.storages.low, case.storages.high
+    if scheduler.energy.shape != low.shape:
+        found.append(f"energy_kwh has the shape {scheduler.energy.shape} for {len(low)} storages")
+    elif not np.all((scheduler.energy >= low - _ROUNDING_KWH) & (scheduler.energy <= high + _ROUNDING_KWH)):
+        found.append(f"energy_kwh is {scheduler.energy.tolist()}, outside {low.tolist()} to {high.tolist()}")
+    values = [getattr(vehicles, f.name) for f in fields(Vehicles)]
+    if len({v.shape for v in values}) > 1 or values[0].ndim != 1:
+        found.append("vehicles has arrays of different lengths")
+    elif not all(np.isfinite(v).all() for v in values):
+        found.append("vehicles has a value that is no finite number")
+    elif len(vehicles.node) and not (vehicles.node.min() >= 0 and vehicles.node.max() < len(case.buses)):
+        found.append("vehicles has a node that the case does not have")
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from adnflex.reporting.layout import drawing_tables
 from adnflex.results import NOT_PASSED, DispatchPlan
 from adnflex.scenarios import ScenarioSet
 from adnflex.study import Profiles
+from adnflex.text import title as title_of
 from adnflex.workflows.dispatch_prices import price_notes, require_prices
 from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of, times_table
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
@@ -214,7 +215,7 @@ def dispatch(
     shipped = net.get("dispatch")
     if isinstance(shipped, dict) and "published" in shipped:
         options["published"] = shipped["published"]
-    title = name or (net.get("name") or "") or "net"
+    title = title_of(net, name)
     return _judged(_plan(net, study, answer, facts, options, vm_limits, title, started), net, started)
 
 

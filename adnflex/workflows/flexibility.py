@@ -28,6 +28,7 @@ from adnflex.problems.flexibility_states import Network
 from adnflex.problems.solve_flexibility import BoxAnswer, LinearBoxes, linear_boxes, prove_states, separable_box
 from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles
+from adnflex.text import title as title_of
 from adnflex.workflows.flexibility_study import FlexibilityStudy, Wishes, read_flexibility_study
 from adnflex.workflows.flexibility_tables import flexibility_tables
 from adnflex.workflows.flexible_positions import position_table, search_positions, with_positions
@@ -433,7 +434,7 @@ def flexibility_of(
         options = {**options, "published": shipped["published"]}
     tables = flexibility_tables(net, study, solved.network, solved.problem, solved.boxes, solved.answer, clock)
     fields: dict[str, Any] = {
-        "net_name": name or (net.get("name") or "") or "net",
+        "net_name": title_of(net, name),
         "pcc": study.coupling.name,
         "hours_per_period": study.study.horizon.hours,
         "start_hour": (study.study.horizon.start_hour - study.periods[0] * study.study.horizon.hours) % 24,

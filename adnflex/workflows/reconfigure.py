@@ -28,6 +28,7 @@ from adnflex.problems.solve_reconfiguration import Answer, solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import Flexibility, Plan
 from adnflex.study.controllers import controller_notes
+from adnflex.text import title as title_of
 from adnflex.workflows.reasons import unit_suspects
 
 __all__ = ["kept", "reconfigure", "relative_gap"]
@@ -211,7 +212,7 @@ def reconfigure(
         "solver": solver,
         "seed": seed,
     }
-    title = name or (net.get("name") or "") or "net"
+    title = title_of(net, name)
     return _plan(net, grid, goal, answer, answer.flow, vm_limits, options, title, time.monotonic() - started)
 
 

@@ -35,6 +35,7 @@ from adnflex.problems.region import without_prices
 from adnflex.problems.solve_region import Effort, RegionAnswer, solve_region
 from adnflex.results.region import Region, RegionCheck
 from adnflex.study import Profiles, read_series
+from adnflex.text import title as title_of
 from adnflex.workflows.dispatch_study import Study, read_study, settings
 from adnflex.workflows.reasons import causes
 from adnflex.workflows.region_tables import (
@@ -140,7 +141,7 @@ def pq_region(
     coupling = coupling_of(net, pcc)
     job = _Job(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
     effort = Effort(directions=int(directions), seconds=float(time_limit), seed=int(seed))
-    title = name or (net.get("name") or "") or "net"
+    title = title_of(net, name)
     parts: dict[int, tuple[PeriodTables, str, float, float]] = {}
     if executor is None:
         for t in periods:

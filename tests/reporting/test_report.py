@@ -208,7 +208,7 @@ def test_what_cannot_be_reported_is_refused(case33, tmp_path):
         report("plan.json", check, tmp_path / "x.html")
     with pytest.raises(InputError, match="check: is a bool"):
         report(plan, True, tmp_path / "x.html")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="writing failed"):
         report(plan, check, tmp_path / "missing" / "x.html")
 
 

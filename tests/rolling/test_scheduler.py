@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from adnflex.errors import InputError
+from adnflex.errors import InputError, OutputError
+from adnflex.results.files import write_envelope
 from adnflex.rolling import (
     Observation,
     ReactiveAnswer,
@@ -69,7 +72,7 @@ def test_state_of_a_users_generator_is_kept(small_case, tmp_path):
     ("damage", "words"),
     [
         (lambda text: text[: len(text) // 2], "cannot be read"),
-        (lambda text: text.replace('"hour": 2', '"hour": 3'), "its digest is"),
+        (lambda text: text.replace('"hour":2', '"hour":3'), "its digest is"),
         (lambda text: text.replace("adnflex-rolling-state-1", "something"), "is not a state of format"),
         (lambda text: "[1, 2]", "is not a state of format"),
     ],
@@ -86,6 +89,39 @@ def test_a_damaged_file_is_refused_and_left_alone(small_case, tmp_path, damage, 
     assert path.read_text() == bad
 
 
+def test_whatever_is_changed_in_a_state_it_is_refused_or_goes_on(small_case, tmp_path):
+    """Also where somebody has made a new digest for it."""
+    control = RollingScheduler(small_case, "pool")
+    lead(control, draw_day(small_case, 1), 2)
+    path = tmp_path / "state.json"
+    control.save(path)
+    original, refused = json.loads(path.read_text())["content"], 0
+    for seed in range(120):
+        rng, content = random.Random(seed), copy.deepcopy(original)
+        places = []
+
+        def walk(value, places=places):
+            keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+            for key in keys:
+                places.append((value, key))
+                walk(value[key])
+
+        walk(content)
+        parent, key = rng.choice(places[: rng.choice([10, 100, len(places)])])
+        if rng.random() < 0.3:
+            del parent[key]
+        else:
+            parent[key] = rng.choice([None, True, -1, 10**30, "x", [], {}, [[1]], {"array": [[1]]}, {"array": ["a"]}])
+        write_envelope(path, "adnflex-rolling-state-1", content)
+        try:
+            again = RollingScheduler.load(path, small_case)
+        except InputError:
+            refused += 1
+            continue
+        assert 0 <= again.hour <= small_case.hours
+    assert refused > 40
+
+
 def test_a_state_belongs_to_its_case(small_case, tmp_path):
     RollingScheduler(small_case, "pool").save(tmp_path / "s.json")
     other = RollingCase.from_net(net(), renewables=Steady(), exchange_limit_mw=0.0)
@@ -99,7 +135,7 @@ def test_a_save_that_fails_keeps_the_old_file(small_case, tmp_path, monkeypatch)
     control.save(path)
     before = path.read_text()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match="disk full"):
         control.save(path)
     assert path.read_text() == before
     json.loads(before)
