@@ -39,7 +39,8 @@ def files(tmp_path_factory):
 @pytest.fixture
 def unchecked(monkeypatch):
     """Every day passes: power flow takes seconds, and these tests are about something else."""
-    monkeypatch.setattr(adnflex, "validate", lambda *_: example()[2])
+    check = example()[2]
+    monkeypatch.setattr(adnflex, "validate", lambda *_: check)
     return ("--policy", "pool", "--no-reactive", "--workers", 1)
 
 
