@@ -102,7 +102,9 @@ class Interruption:
         """Stop the search here, once, if the user asked for it."""
         if row.event in _PROOF or math.isfinite(row.incumbent):
             self.started = True
-        self.late = row.event.startswith(_LATE)
+        # a recovery that has something already gives it back
+        given = row.event.startswith("recovery") and math.isfinite(row.incumbent)
+        self.late = row.event.startswith(_LATE) and not given
         if not self.late:
             self.leave()
 

@@ -238,7 +238,10 @@ def _closer(search: Search, dispatch: Dispatch, solved: Ending, goal: Goal) -> t
         if wanted >= search.gap or solved.objective - search.bound <= goal.room(dispatch, state):
             break
         search.gap = wanted
-        more, again = search.one_way()
+        try:
+            more, again = search.one_way()
+        except KeyboardInterrupt:  # what was found first is an answer
+            return dispatch, replace(solved, status="interrupted"), state
         if again.x is None:
             break
         dispatch, solved, state = more, again, evaluate(more, again.x)
@@ -263,19 +266,24 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
         return state is not None and state.objective <= search.bound + goal.room(first, state)
 
     refuted = False
-    if not enough(best.state) and (status != "interrupted" or best.state is None):
-        clock.report(best.value, search.bound, "recovery")
-        if not search.topology.spans:
-            dispatch, relaxed, refuted = _with_secants(search, dispatch, relaxed)
-        if refuted and best.state is None:
-            # no AC state meets every limit
-            return _without_point(search, first, replace(solved, status="infeasible", x=None), best)
-        grace = _GRACE if best.state is None else 0.0
-        left = partial(_left, clock, grace)
-        found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, left, search.build)
-        if found.answer is None and best.state is None:
-            found = next_best(search, dispatch, relaxed, enough)
-        best = best.or_better(found.answer, found.method)
+    try:
+        if not enough(best.state) and (status != "interrupted" or best.state is None):
+            clock.report(best.value, search.bound, "recovery")
+            if not search.topology.spans:
+                dispatch, relaxed, refuted = _with_secants(search, dispatch, relaxed)
+            if refuted and best.state is None:
+                # no AC state meets every limit
+                return _without_point(search, first, replace(solved, status="infeasible", x=None), best)
+            grace = _GRACE if best.state is None else 0.0
+            left = partial(_left, clock, grace)
+            found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, left, search.build)
+            if found.answer is None and best.state is None:
+                found = next_best(search, dispatch, relaxed, enough)
+            best = best.or_better(found.answer, found.method)
+    except KeyboardInterrupt:
+        if best.state is None:
+            raise
+        status = "interrupted"
     if status in ("optimal", "unproven"):
         proven = "gap" if math.isfinite(search.bound) else "unproven"
         status = "optimal" if enough(best.state) else proven

@@ -252,3 +252,23 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     while any(alive(c) for c in children) and time.monotonic() < until:
         time.sleep(0.05)
     assert not [c for c in children if alive(c)]
+
+
+@posix
+def test_where_no_process_can_be_had_the_work_is_done_here(monkeypatch):
+    def full(self):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("adnflex.algorithms.processes.ProcessTeam._forked", full)
+    with worker_pool(square, workers=3) as crew:
+        assert list(crew.in_order(TASKS)) == SQUARES
+    assert "Resource temporarily unavailable" in crew.notes[0]
+
+
+@posix
+def test_what_was_finished_before_an_interrupt_is_handed_over():
+    with worker_pool(square, workers=2) as crew:
+        for x in (3, 4):
+            crew.start(x)
+        time.sleep(1.0)
+        assert sorted(crew.rescued()) == [(3, 9), (4, 16)]
