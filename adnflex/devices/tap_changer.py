@@ -196,10 +196,13 @@ def _of_trafos(inputs: Inputs, grid: Grid) -> list[TapChanger]:
 def _of_connections(inputs: Inputs, grid: Grid) -> list[TapChanger]:
     found: list[TapChanger] = []
     columns = ("tap_pos", "tap_min", "tap_max", "tap_neutral", "tap_step_percent")
-    if not set(columns) <= set(inputs.net.ext_grid.columns):
-        return found
+    known = set(columns) <= set(inputs.net.ext_grid.columns)
     for place, row in inputs.controllable("ext_grid", "tap changer"):
-        if all(np.isnan(float(row[c])) for c in columns):
+        if not known or all(np.isnan(float(row[c])) for c in columns):
+            inputs.notes.append(
+                f"{place}: is controllable without tap_pos, tap_min, tap_max, tap_neutral and tap_step_percent, so its "
+                f"voltage stays at vm_pu {float(row['vm_pu']):g} (pandapower's runopp would choose it)."
+            )
             continue
         pos, low, high, neutral, step = (inputs.number(place, row, c) for c in columns)
         positions = np.arange(round(low), round(high) + 1, dtype=float)

@@ -143,7 +143,8 @@ def read_study(
     inputs.node_of = grid.node_of
     inputs.dependent = {int(j) for j in np.flatnonzero((grid.z_share_p != 0) | (grid.z_share_q != 0))}
     devices = read_devices(inputs, grid, np.minimum(grid.v_max, 1.5**2))
-    faults = [*inputs.faults, *_carried_over_breaks(axis, devices)]
+    # a table that several readers go through is told once
+    faults = list(dict.fromkeys([*inputs.faults, *_carried_over_breaks(axis, devices)]))
     if faults:
         raise InputError(faults)
     controlled = {(d.place.table, d.place.index) for d in devices if d.place.table in _POWER}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 
 import numpy as np
 import pandapower as pp
@@ -19,14 +21,10 @@ LOADED = (1.0, 2.5)
 
 def feeder(points, style: object = "straightLineYValues", available: float = 4.0, box: float | None = 3.0, **columns):
     """Source, line, a load that wants reactive power, a sun with a curve ``(p, q_min, q_max)``."""
-    net = pp.create_empty_network(sn_mva=1.0)
-    bus = [pp.create_bus(net, 20.0, min_vm_pu=0.85, max_vm_pu=1.15) for _ in range(2)]
-    pp.create_line_from_parameters(net, *bus, 8.0, 0.3, 0.3, 0.0, 0.6, max_loading_percent=100.0)
-    pp.create_ext_grid(net, bus[0])
-    net.ext_grid["price_per_mwh"] = 90.0
-    pp.create_load(net, bus[1], *LOADED)
-    limits = {} if box is None else {"min_q_mvar": -box, "max_q_mvar": box}
-    pp.create_sgen(net, bus[1], available, 0.0, controllable=True, min_p_mw=0.0, **limits)
+    net = copy.deepcopy(made())
+    net.sgen["p_mw"] = available
+    if box is not None:
+        net.sgen["min_q_mvar"], net.sgen["max_q_mvar"] = -box, box
     net["q_capability_curve_table"] = pd.DataFrame(
         [(0, *point) for point in points], columns=["id_q_capability_curve", "p_mw", "q_min_mvar", "q_max_mvar"]
     )
@@ -34,6 +32,19 @@ def feeder(points, style: object = "straightLineYValues", available: float = 4.0
     net.sgen["reactive_capability_curve"] = True
     for name, value in columns.items():
         net.sgen[name] = value
+    return net
+
+
+@functools.cache
+def made():
+    """Make the net; that takes longer than copying it."""
+    net = pp.create_empty_network(sn_mva=1.0)
+    bus = [pp.create_bus(net, 20.0, min_vm_pu=0.85, max_vm_pu=1.15) for _ in range(2)]
+    pp.create_line_from_parameters(net, *bus, 8.0, 0.3, 0.3, 0.0, 0.6, max_loading_percent=100.0)
+    pp.create_ext_grid(net, bus[0])
+    net.ext_grid["price_per_mwh"] = 90.0
+    pp.create_load(net, bus[1], *LOADED)
+    pp.create_sgen(net, bus[1], 4.0, 0.0, controllable=True, min_p_mw=0.0)
     return net
 
 

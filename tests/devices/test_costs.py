@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+
 import numpy as np
 import pandapower as pp
 import pandas as pd
@@ -14,10 +17,18 @@ from adnflex.errors import InputError
 
 def feeder(length: float = 4.0, slack_gen: bool = False):
     """Source, line, a fixed load, a sun and a flexible load; no price yet."""
+    net = copy.deepcopy(made(slack_gen))
+    net.line["length_km"] = length
+    return net
+
+
+@functools.cache
+def made(slack_gen: bool):
+    """Make the net; that takes longer than copying it."""
     net = pp.create_empty_network(sn_mva=1.0)
     bus = [pp.create_bus(net, 20.0, min_vm_pu=0.9, max_vm_pu=1.1) for _ in range(3)]
     for a, b in ((0, 1), (1, 2)):
-        pp.create_line_from_parameters(net, bus[a], bus[b], length, 0.3, 0.3, 0.0, 0.3, max_loading_percent=200.0)
+        pp.create_line_from_parameters(net, bus[a], bus[b], 4.0, 0.3, 0.3, 0.0, 0.3, max_loading_percent=200.0)
     if slack_gen:
         pp.create_gen(net, bus[0], 0.0, vm_pu=1.0, slack=True)
     else:

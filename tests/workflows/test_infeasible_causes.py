@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 
 import numpy as np
 import pandapower as pp
@@ -21,17 +23,25 @@ HOURS = 4
 
 def feeder(rng):
     """A ring of four buses open at one line, a sun and a storage; feasible with room to spare."""
+    net = copy.deepcopy(made())
+    net.line["length_km"] = rng.uniform(1.0, 3.0, 4)
+    net.load["p_mw"] = rng.uniform(0.4, 1.2, 3)
+    return net
+
+
+@functools.cache
+def made():
+    """Make the net; that takes longer than copying it."""
     net = pp.create_empty_network(sn_mva=1.0)
     bus = [pp.create_bus(net, 20.0, min_vm_pu=0.94, max_vm_pu=1.06) for _ in range(4)]
     for a, b in ((0, 1), (1, 2), (2, 3), (0, 3)):
-        length = float(rng.uniform(1.0, 3.0))
-        pp.create_line_from_parameters(net, bus[a], bus[b], length, 0.3, 0.3, 200.0, 0.25, max_loading_percent=100.0)
+        pp.create_line_from_parameters(net, bus[a], bus[b], 2.0, 0.3, 0.3, 200.0, 0.25, max_loading_percent=100.0)
     pp.create_switch(net, bus[3], 3, "l", closed=False)
     pp.create_switch(net, bus[3], 2, "l", closed=True)
     pp.create_ext_grid(net, bus[0])
     net.ext_grid["price_per_mwh"] = 90.0
     for b in bus[1:]:
-        pp.create_load(net, b, float(rng.uniform(0.4, 1.2)), 0.2, controllable=False)
+        pp.create_load(net, b, 1.0, 0.2, controllable=False)
     pp.create_sgen(net, bus[3], 1.0, 0.0, controllable=True, min_p_mw=0.0, min_q_mvar=-0.3, max_q_mvar=0.3)
     pp.create_storage(
         net, bus[2], 0.0, 4.0, soc_percent=40.0, min_p_mw=-0.5, max_p_mw=0.5, min_e_mwh=0.0, controllable=True
