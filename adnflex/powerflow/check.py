@@ -132,31 +132,42 @@ def _relaxation(plan: Plan) -> pd.DataFrame:
     return plan.branches.loc[closed, ["element", "index", "cone_gap", "cone_loss_mw"]].reset_index(drop=True)
 
 
-_DEVIATION_COLUMNS = ["quantity", "max_abs", "unit", "element", "index", "relative"]
+_DEVIATION_COLUMNS = ["model", "quantity", "max_abs", "unit", "element", "index", "relative"]
 
 
 def _deviations(plan: Plan, net: pandapowerNet, losses: float) -> pd.DataFrame:
-    """Model against AC: voltage, currents, losses."""
+    """Compare what the plan's tables say with AC, then what the relaxation said: voltage, currents, losses."""
+    rows = _against("plan", plan.buses, plan.branches, plan.losses_mw, net, losses)
+    if plan.relaxation_losses_mw is not None:
+        said = plan.relaxation_buses, plan.relaxation_branches, plan.relaxation_losses_mw
+        rows += _against("relaxation", *said, net, losses)
+    return pd.DataFrame(rows, columns=_DEVIATION_COLUMNS)
+
+
+def _against(
+    model: str, buses: pd.DataFrame, branches: pd.DataFrame, losses_mw: float, net: pandapowerNet, losses: float
+) -> list[tuple[object, ...]]:
+    """Largest differences between one model and AC."""
     rows: list[tuple[object, ...]] = []
-    vm = (plan.buses["vm_pu"] - net.res_bus["vm_pu"].reindex(plan.buses.index)).abs().dropna()
+    vm = (buses["vm_pu"] - net.res_bus["vm_pu"].reindex(buses.index)).abs().dropna()
     if len(vm):
         worst = int(vm.idxmax())
-        rows.append(("voltage", float(vm.max()), "pu", "bus", worst, float(vm.max())))
+        rows.append((model, "voltage", float(vm.max()), "pu", "bus", worst, float(vm.max())))
     for element, column in (("line", "i_from_ka"), ("trafo", "i_hv_ka")):
-        mine = plan.branches[(plan.branches["element"] == element) & plan.branches["closed"].astype(bool)]
+        mine = branches[(branches["element"] == element) & branches["closed"].astype(bool)]
         if not len(mine):
             continue
-        model = mine.set_index("index")["i_from_ka"]
-        real = net[f"res_{element}"][column].reindex(model.index)
-        difference = (model - real).abs().dropna()
+        told = mine.set_index("index")["i_from_ka"]
+        real = net[f"res_{element}"][column].reindex(told.index)
+        difference = (told - real).abs().dropna()
         if len(difference):
             worst = int(difference.idxmax())
             top = float(real.abs().max())
             largest = float(difference.max())
-            rows.append((f"{element} current", largest, "kA", element, worst, largest / top if top > 0 else 0.0))
-    off = abs(plan.losses_mw - losses)
-    rows.append(("losses", off, "MW", "net", "", off / losses if losses > 1e-12 else 0.0))
-    return pd.DataFrame(rows, columns=_DEVIATION_COLUMNS)
+            rows.append((model, f"{element} current", largest, "kA", element, worst, largest / top if top > 0 else 0.0))
+    off = abs(losses_mw - losses)
+    rows.append((model, "losses", off, "MW", "net", "", off / losses if losses > 1e-12 else 0.0))
+    return rows
 
 
 def _buses(plan: Plan, new: pandapowerNet, before: pandapowerNet | None, voltage: pd.DataFrame) -> pd.DataFrame:

@@ -142,8 +142,8 @@ def _check() -> Check:
         limits=pd.DataFrame(limits, columns=columns),
         relaxation=_plan().branches.loc[[0, 1, 3], ["element", "index", "cone_gap", "cone_loss_mw"]],
         deviations=pd.DataFrame(
-            [("voltage", 2e-7, "pu", "bus", 2, 2e-7), ("current", 1e-7, "kA", "line", 0, 1.2e-6)],
-            columns=["quantity", "max_abs", "unit", "element", "index", "relative"],
+            [("plan", "voltage", 2e-7, "pu", "bus", 2, 2e-7), ("plan", "current", 1e-7, "kA", "line", 0, 1.2e-6)],
+            columns=["model", "quantity", "max_abs", "unit", "element", "index", "relative"],
         ),
         buses=buses,
         branches=branches,

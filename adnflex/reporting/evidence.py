@@ -72,14 +72,14 @@ def exactness_section(plan: Plan, check: Check | None) -> Section:
         blocks.append(page.figure(tightness_figure(plan, check), "tightness"))
     if check is not None and len(check.deviations):
         rows = [
-            [row.quantity, number(row.max_abs, row.unit, 2), places.place(plan, row.element, row.place),
+            [row.model, row.quantity, number(row.max_abs, row.unit, 2), places.place(plan, row.element, row.place),
              number(row.relative * 100, "%", 2)]
             for row in check.deviations.rename(columns={"index": "place"}).itertuples(index=False)
         ]  # fmt: skip
-        columns = ["quantity", "largest difference", "at", "relative"]
+        columns = ["model", "quantity", "largest difference", "at", "relative"]
         blocks += [
             Html("<h3>Model against AC power flow</h3>"),
-            page.table(columns, rows, [columns[1], columns[3]]),
+            page.table(columns, rows, [columns[2], columns[4]]),
         ]
     return Section("exactness", "How exact is the model", intro, blocks, "Exactness")
 

@@ -77,6 +77,11 @@ class Plan(Saved):
         ``vn_kv`` [kV], ``kind`` (``root`` or ``bus``), ``p_mw`` [MW] (net load, generation negative),
         ``origin`` (``geo``, ``interpolated`` or ``tree``). Both tables come from
         `adnflex.reporting.drawing_tables`; where they are empty the report has no map.
+    relaxation_buses, relaxation_branches : pandas.DataFrame
+        What the relaxation itself says of the chosen switch states: columns as `buses` and `branches`, which hold the
+        exact branch flow equations where the two differ. Empty where it gave no point.
+    relaxation_losses_mw : float or None
+        Losses of the relaxation [MW].
     """
 
     net_name: str
@@ -102,6 +107,9 @@ class Plan(Saved):
     versions: dict[str, str] = field(default_factory=versions)
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    relaxation_buses: pd.DataFrame = field(default_factory=pd.DataFrame)
+    relaxation_branches: pd.DataFrame = field(default_factory=pd.DataFrame)
+    relaxation_losses_mw: float | None = None
 
     _form = "adnflex-plan-1"
 
@@ -165,7 +173,8 @@ class Check:
     relaxation : pandas.DataFrame
         One row a closed branch: ``element``, ``index``, ``cone_gap`` [-], ``cone_loss_mw`` [MW].
     deviations : pandas.DataFrame
-        Model against AC: ``quantity``, ``max_abs``, ``unit``, ``element``, ``index`` (worst place), ``relative``.
+        Model against AC: ``model`` (``plan``: its tables; ``relaxation``), ``quantity``, ``max_abs``, ``unit``,
+        ``element``, ``index`` (worst place), ``relative``.
     buses : pandas.DataFrame
         Index: pandapower bus; ``vm_before_pu``, ``vm_pu`` (AC), ``vm_model_pu``, ``vm_min_pu``, ``vm_max_pu``.
     branches : pandas.DataFrame

@@ -340,7 +340,20 @@ def _plan(
         ),
         topology=topology,
         coordinates=coordinates,
+        **_by_relaxation(grid, answer),
     )
+
+
+def _by_relaxation(grid: Grid, answer: Answer) -> dict[str, Any]:
+    """Return what the relaxation itself says of the plan's switch states."""
+    relaxed = answer.relaxed
+    if relaxed is None:
+        return {}
+    return {
+        "relaxation_buses": bus_table(grid, relaxed.v),
+        "relaxation_branches": branch_table(grid, relaxed, relaxed),
+        "relaxation_losses_mw": relaxed.loss(grid) * grid.base_mva,
+    }
 
 
 def relative_gap(value: float, bound: float) -> float:

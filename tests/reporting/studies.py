@@ -164,11 +164,11 @@ def _check(before, after, vm) -> Check:
         )[table.i_from_ka.abs() > 1e-9],
         deviations=pd.DataFrame(
             [
-                ("voltage", 3.2e-7, "pu", "bus", 17, 3.4e-7),
-                ("current", 4.1e-6, "kA", "line", 0, 2e-5),
-                ("losses", 1e-9, "MW", "", "", 1e-8),
+                ("plan", "voltage", 3.2e-7, "pu", "bus", 17, 3.4e-7),
+                ("plan", "current", 4.1e-6, "kA", "line", 0, 2e-5),
+                ("plan", "losses", 1e-9, "MW", "", "", 1e-8),
             ],
-            columns=["quantity", "max_abs", "unit", "element", "index", "relative"],
+            columns=["model", "quantity", "max_abs", "unit", "element", "index", "relative"],
         ),
         buses=pd.DataFrame(
             {

@@ -236,3 +236,15 @@ def test_the_relaxation_is_shown_beside_the_truth():
     invented = 1e3 * (plan.relaxation_balance["losses_mw"].sum()) - plan.recovery["invented_kw"].sum()
     assert invented > 0
     assert plan.relaxation_loading_percent.columns.equals(plan.loading_percent.columns)
+
+
+def test_a_reconfiguration_keeps_what_its_relaxation_says(tmp_path):
+    net = ring()
+    plan = adnflex.reconfigure(net, switchable_lines="all", workers=1, time_limit=20)
+    off = adnflex.validate(plan, net).deviations
+    assert set(off["model"]) == {"plan", "relaxation"}
+    assert plan.relaxation_losses_mw == pytest.approx(plan.losses_mw, rel=1e-4)
+    plan.save(tmp_path / "plan.json")
+    again = adnflex.Plan.load(tmp_path / "plan.json")
+    assert again.relaxation_losses_mw == plan.relaxation_losses_mw
+    assert again.relaxation_buses["vm_pu"].tolist() == pytest.approx(plan.relaxation_buses["vm_pu"].tolist())

@@ -83,7 +83,7 @@ def _names(found: list[Study]) -> str:
 
 
 def certificate_words(study: Study) -> str:
-    """Say how far the schedule can be from the best possible, or why that is not known.
+    """Say how far the schedule can be from the best possible, in money and in losses, or why that is not known.
 
     Examples
     --------
@@ -115,8 +115,16 @@ def certificate_words(study: Study) -> str:
     of = f"save more than {_room(study)} of these" if study.cost > 0 else f"be better by more than {_room(study)} than"
     return (
         f"Certificate: {distance(check.certificate)} from the best possible cost. "
-        f"No admissible schedule can {of} {_cost(study)}."
+        f"No admissible schedule can {of} {_cost(study)}.{_losses_words(study)}"
     )
+
+
+def _losses_words(study: Study) -> str:
+    """Say what the certificate means for the losses, where switches are decided."""
+    left = None if study.check is None else study.check.certificate_losses
+    if left is None:
+        return ""
+    return f" Measured by the losses that is {distance(left, '≤')} of what they are worth."
 
 
 def _cost(study: Study) -> str:
