@@ -247,6 +247,7 @@ def worker_pool(
         crew = Workers(job)
         if count > 1:
             crew.notes.append(f"no worker processes: {_why_alone()}; the work was done in one process.")
+            log.info("%s", crew.notes[0])
     try:
         yield crew
     finally:

@@ -24,7 +24,7 @@ from adnflex.cli.exits import (
 )
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import hush, say
-from adnflex.errors import AdnflexError, Infeasible
+from adnflex.errors import AdnflexError, Infeasible, TimeExpired
 
 __all__ = ["main"]
 
@@ -87,7 +87,8 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
     except AdnflexError as error:
         if args.debug:
             traceback.print_exc()
-        if interruption.asked and isinstance(error, Infeasible) and not error.proven:
+        nothing = isinstance(error, TimeExpired) or (isinstance(error, Infeasible) and not error.proven)
+        if interruption.asked and nothing:
             say("interrupted before any plan was found; nothing was written.")
             return interruption.code
         say(str(error))
