@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -50,6 +51,8 @@ class NodeRelaxation:
 
     def __init__(self, problem: Reconfiguration, lift: Callable[[float], float] | None = None) -> None:
         self.lift = lift
+        # time of day at which a relaxation gives up, as workers have no other clock in common [s]
+        self.until = math.inf
         form = problem.form
         self.column = {int(k): form.column_of(problem.model.z[int(k)]) for k in problem.free}
         chains = [[self.column[k] for k in c.branches if k in self.column] for c in problem.paths]
@@ -76,12 +79,10 @@ class NodeRelaxation:
         row_high = self.form.row_high.copy()
         chosen = sorted(node.chains)
         row_high[[self.first_row + c for c in chosen]] = self.size[chosen] - 1
-        answer = solve_relaxation(dataclasses.replace(self.form, row_high=row_high), low, high)
-        if answer.status == "infeasible":
-            return Relaxed(math.inf, None)
-        if answer.status != "optimal":
-            # no proof from this node: its parent's bound stays in force and it is split further
-            return Relaxed(-math.inf, None)
+        seconds = max(self.until - time.time(), 0.01)
+        answer = solve_relaxation(dataclasses.replace(self.form, row_high=row_high), low, high, seconds)
+        # inf only where a certificate shows that the node is empty; -inf where nothing is proven, so that the bound of
+        # its parent stays in force and it is split further
         return Relaxed(answer.bound if self.lift is None else self.lift(answer.bound), answer.x)
 
 

@@ -46,7 +46,7 @@ class Answer:
     Attributes
     ----------
     status : str
-        ``optimal``, ``infeasible``, ``time_limit`` or ``interrupted``.
+        ``optimal``, ``infeasible``, ``time_limit``, ``interrupted`` or ``unproven`` (the solver gave up).
     flow : Flow or None
         Exact state of the best topology that meets every limit.
     relaxed : State or None
@@ -151,6 +151,9 @@ def solve_reconfiguration(
         if best.state is not None and best.value - floor <= gap * abs(best.value):
             # no model is needed, which on ten thousand buses takes a minute to build
             name, outcome = "few operations", Outcome("optimal", best.state, best.value, floor, 0)
+        elif best.state is not None and time.monotonic() >= end:
+            # no time for a model: what is known is the answer
+            name, outcome = "few operations", Outcome("time_limit", best.state, best.value, floor, 0)
         else:
             problem = build_reconfiguration(grid, objective, least_operations=count.least)
             if _local_search(grid, problem, search, best, report, seed, seconds):
@@ -158,6 +161,8 @@ def solve_reconfiguration(
                 lift = partial(count.lift, objective)
                 if name == "clarabel":
                     tree = RadialSearch(problem, exchange, search, best, lift)
+                    # workers have their own steady clocks, but the same day
+                    tree.relax.until = time.time() + max(end - time.monotonic(), 0.0)
                     outcome, notes = _prove(tree, report, gap, end, executor, workers)
                 else:
                     outcome = _prove_by_model(problem, exchange, search, best, report, gap, end, name, lift)
@@ -171,7 +176,7 @@ def solve_reconfiguration(
     return Answer(
         status=outcome.status,
         flow=flow,
-        relaxed=None if flow is None or problem is None else _relaxed_or_none(problem, flow),
+        relaxed=None if flow is None or problem is None else _relaxed_or_none(problem, flow, end),
         least_violating=_least_violating(exchange, search) if flow is None else None,
         bound=min(bound, best.value),
         progress=tuple(report.rows),
@@ -259,6 +264,7 @@ def _prove_by_model(
     model = problem.model
     model.excluded = pyo.ConstraintList()
     bound, rounds, status = -math.inf, 0, "time_limit"
+    excluded: set[Open] = set()
     while time.monotonic() < end:
         flow = exchange.flow(best.state) if best.state is not None else None
         start = problem.point_of(flow) if flow is not None else None
@@ -280,12 +286,20 @@ def _prove_by_model(
         rounds += 1
         status = solved.status
         if status == "infeasible":
-            # all that was not excluded is infeasible, so what is known is the best
-            status, bound = ("optimal", best.value) if best.state is not None else ("infeasible", math.inf)
+            if best.state is None:
+                bound = math.inf
+            elif best.state in excluded:
+                # all that was not excluded is infeasible, so what is known is the best
+                status, bound = "optimal", best.value
+            else:
+                # a state that meets every limit by exact power flow refutes the solver
+                status = "unproven"
             break
+        status = status if status in ("optimal", "time_limit", "interrupted") else "unproven"
         bound = max(bound, lift(solved.bound))
         if solved.x is not None:
             state = frozenset(np.flatnonzero(~problem.closed_of(solved.x)).tolist())
+            excluded.add(state)
             best.offer(state, search.score(state))
             model.excluded.add(pyo.quicksum(model.z[k] for k in state) >= 1)
         report(best.value, min(bound, best.value), name)
@@ -304,14 +318,18 @@ def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
     return exchange.flow(seen[0]) if seen else None
 
 
-def _relaxed_or_none(problem: Reconfiguration, flow: Flow) -> State | None:
+def _relaxed_or_none(problem: Reconfiguration, flow: Flow, end: float) -> State | None:
     try:
-        return _relaxed_state(problem, flow)
+        return _relaxed_state(problem, flow, max(end - time.monotonic(), _LEAST_SECONDS))
     except KeyboardInterrupt:
         return None
 
 
-def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
+# What the relaxation of the answer may take where the limit is reached [s].
+_LEAST_SECONDS = 0.5
+
+
+def _relaxed_state(problem: Reconfiguration, flow: Flow, seconds: float) -> State | None:
     """Ask what the relaxation says where the topology is fixed and loss is priced: its cone may be tight or not.
 
     Objectives without loss leave the currents free, so that the point itself would say nothing.
@@ -323,7 +341,7 @@ def _relaxed_state(problem: Reconfiguration, flow: Flow) -> State | None:
     low, high = form.low.copy(), form.high.copy()
     column = form.columns_of(problem.model.z[int(k)] for k in problem.free)
     low[column] = high[column] = flow.closed[problem.free].astype(float)
-    answer = solve_relaxation(form, low, high)
+    answer = solve_relaxation(form, low, high, seconds)
     if answer.x is None:
         return None
     x = answer.x
