@@ -77,7 +77,7 @@ class Support:
 
     def corner(self, normal: FloatArray, seconds: float) -> Corner:
         """Solve one direction and bring its set-points to where exact power flow meets every limit."""
-        model = self.model
+        model, end = self.model, time.monotonic() + seconds
         answer = solve_support(model, normal, seconds)
         if answer.status == "infeasible":
             return Corner(normal, -math.inf, None, None, None)
@@ -90,7 +90,7 @@ class Support:
         found = Corner(normal, support, best, setting, answer.x)
         if found.gap <= _SAME * model.base_mva:
             return found
-        for outcome in self._sequential(normal, answer.x):
+        for outcome in self._sequential(normal, answer.x, end - time.monotonic()):
             if outcome.feasible and (best is None or normal @ outcome.place > normal @ best.place):
                 best = outcome
         return replace(found, reached=best)
@@ -101,7 +101,7 @@ class Support:
             self.flow = open_flow(self.model, self.model.dispatch.devices, plans)
         return setting
 
-    def _sequential(self, normal: FloatArray, start: FloatArray) -> Iterator[Outcome]:
+    def _sequential(self, normal: FloatArray, start: FloatArray, seconds: float) -> Iterator[Outcome]:
         """Tighten the cones round by round, which ends in a local optimum of the exact equations."""
         found: list[Outcome] = []
 
@@ -113,7 +113,7 @@ class Support:
             return outcome is not None and outcome.margin >= -_NEAR
 
         model, form = self.model, self.model.towards(normal)
-        tighten(form, form.low, form.high, start, model.cones, model.price, accept, _ROUNDS)
+        tighten(form, form.low, form.high, start, model.cones, model.price, accept, _ROUNDS, time_limit=seconds)
         yield from found
 
 
@@ -171,7 +171,7 @@ def tighter_support(model: RegionModel, corner: Corner, seconds: float, worst: i
         if time.monotonic() > end or not len(cones):
             break
         form = _with_secants(form, cones, end)
-        answer = solve_relaxation(form)
+        answer = solve_relaxation(form, time_limit=max(end - time.monotonic(), 0.01))
         if answer.status == "infeasible":
             return min(support, corner.value + 1e-6 * base)
         better = max(-answer.bound * base, corner.value)
@@ -216,7 +216,7 @@ def _with_secants(form: ConicForm, cones: NDArray[np.int64], end: float) -> Coni
                     break
                 c = np.zeros(len(form.c))
                 c[column] = side
-                bound = solve_relaxation(replace(form, c=c, c0=0.0), low, high).bound
+                bound = solve_relaxation(replace(form, c=c, c0=0.0), low, high, max(end - time.monotonic(), 0.01)).bound
                 # a bound that is a little too wide stays valid where the solver's last digit is not
                 slack = 1e-9 * max(1.0, abs(bound)) if np.isfinite(bound) else 0.0
                 if side > 0:

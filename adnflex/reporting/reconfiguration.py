@@ -101,6 +101,7 @@ def _subtitle(plan: Plan) -> str:
     ended = {
         "optimal": "solved to the gap asked for",
         "time_limit": "stopped at the time limit: a better plan may exist, see the certificate",
+        "unproven": "the solver gave up: a better plan may exist, see the certificate",
         "interrupted": "stopped by the user: a better plan may exist, see the certificate",
     }.get(plan.status, plan.status)
     counts = f"{len(plan.coordinates)} buses, {len(plan.topology)} branches; " if has_drawing(plan) else ""

@@ -37,7 +37,8 @@ class Plan(Saved):
     gap : float
         ``(objective - bound) / |objective|``; 0 where both are zero.
     status : str
-        ``optimal`` (the gap asked for is reached), ``time_limit`` or ``interrupted``.
+        ``optimal`` (the gap asked for is reached), ``time_limit``, ``interrupted`` or ``unproven`` (the solver gave
+        up).
     switches : pandas.DataFrame
         One row a branch that may be switched, and one an open line that is ``locked`` (true: out of service or
         open at a switch, and no part of the choice): ``element`` (``line``, ``trafo``, ``switch``), ``index``,

@@ -19,6 +19,7 @@ convex optimization approach", IEEE Trans. Smart Grid 8(6), 2017, doi:10.1109/TS
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -44,6 +45,7 @@ def tighten(
     accept: Callable[[FloatArray], bool],
     rounds: int = 25,
     stop: Callable[[], bool] = lambda: False,
+    time_limit: float = 60.0,
 ) -> FloatArray | None:
     """Tighten some cones of a problem round by round.
 
@@ -65,18 +67,20 @@ def tighten(
         At most so many.
     stop : callable
         Asked before every round; True ends the procedure with the last point.
+    time_limit : float
+        Time limit of all rounds [s].
 
     Returns
     -------
     (n,) array or None
         The last point; None where a round had no solution.
     """
-    x, weight, last = start, 2.0, np.inf
-    for _ in range(rounds):
-        if stop():
+    x, weight, last, end = start, 2.0, np.inf, time.monotonic() + time_limit
+    for k in range(rounds):
+        if stop() or (k and time.monotonic() >= end):
             break
         wide, wide_low, wide_high = _with_tangents(form, low, high, x, cones, weight * price)
-        answer = solve_relaxation(wide, wide_low, wide_high)
+        answer = solve_relaxation(wide, wide_low, wide_high, max(end - time.monotonic(), 0.01))
         if answer.x is None:
             return None
         x = answer.x[: len(form.c)]

@@ -245,7 +245,7 @@ class _Runs:
         self.study, self.adjacency, self.clock, self.seed, self.even = study, adjacency, clock, seed, even
         self.others = others
         self.known: dict[tuple[Open, bool], Solved | None] = {}
-        self.failure: AdnflexError | None = None
+        self.failures: dict[Open, AdnflexError] = {}
         # topologies that were not run, as the time was over or a solver gave up
         self.missing: set[Open] = set()
 
@@ -269,12 +269,11 @@ class _Runs:
         try:
             return solve_state(self.study, closed, self._clock(), self.seed, even, self.adjacency)
         except Infeasible as error:
-            self.failure = self.failure or error
+            self.failures[state] = error
         except SolverError as error:
             log.info("box of %s: %s", sorted(state), error)
             self.missing.add(state)
-            if self.failure is None or not isinstance(error, TimeExpired):
-                self.failure = error
+            self.failures[state] = error
         return None
 
     def _clock(self) -> Deadline:
@@ -311,7 +310,8 @@ def _proven(
         if best is None or _size(solved) > _size(best[0]):
             best = solved, state
     if best is None:
-        raise runs.failure if found.states and runs.failure is not None else _nowhere(study, adjacency, clock, runs)
+        known = [runs.failures[s] for s in found.states if s in runs.failures]
+        raise known[0] if known else _nowhere(study, adjacency, clock, runs)
     return best
 
 
@@ -321,16 +321,16 @@ def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, run
     state = frozenset(np.flatnonzero(~grid.closed).tolist())
     if adjacency.forest(grid.closed) is None:
         state = meshed_start(grid, must_close(grid))
-    runs.failure = None
     runs.box(state, False)
-    if isinstance(runs.failure, Infeasible):
-        text = f"no radial switch state that was tried has a box; in one of them: {runs.failure}"
+    failure = runs.failures.get(state)
+    if isinstance(failure, Infeasible):
+        text = f"no radial switch state that was tried has a box; in one of them: {failure}"
         return Infeasible(text, None, False)
     if clock.spent:
         return TimeExpired(
             f"no box was found in any switch state within {clock.seconds:g} s; nothing is proven. Give more time_limit."
         )
-    return runs.failure or SolverError("no switch state that was tried has a box, and none is refuted.")
+    return failure or SolverError("no switch state that was tried has a box, and none is refuted.")
 
 
 def _size(solved: Solved) -> float:

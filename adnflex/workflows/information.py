@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -15,13 +16,15 @@ from pandapower import pandapowerNet
 from adnflex.algorithms.workers import run_each
 from adnflex.arguments import keywords_of, public
 from adnflex.arguments.kinds import of_class
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import Infeasible, InputError, SolverError
 from adnflex.results import DispatchPlan
 from adnflex.scenarios import ScenarioSet
 from adnflex.workflows.dispatch import dispatch
 from adnflex.workflows.validate import validate
 
 __all__ = ["out_of_sample", "value_of_information"]
+
+log = logging.getLogger(__name__)
 
 
 @public(options=lambda: keywords_of(dispatch), also={"plan": of_class("DispatchPlan")})
@@ -51,7 +54,8 @@ def value_of_information(
     -------
     DispatchPlan
         The same plan with ``wait_and_see``, ``expected_value_cost`` and both values; where the expected-value solution
-        does not work in some scenario its cost is inf.
+        is proven not to work in some scenario its cost is inf,
+        where that was not settled NaN.
     """
     if len(plan.scenarios) != scenarios.count:
         raise InputError(f"scenarios: are {scenarios.count}, the plan has {len(plan.scenarios)}; give the same set.")
@@ -66,8 +70,12 @@ def value_of_information(
     mean = dispatch(net, scenarios=_as_scenario(scenarios, None), **options)
     try:
         expected = dispatch(net, scenarios=scenarios, follow=mean, **options).objective
-    except Infeasible:
-        expected = math.inf
+    except Infeasible as error:
+        # what is not proven to fail has no cost yet, neither a finite nor an infinite one
+        expected = math.inf if error.proven else math.nan
+    except SolverError as error:
+        log.warning("expected-value solution: %s", error)
+        expected = math.nan
     return replace(
         plan,
         wait_and_see=wait_and_see,
@@ -110,7 +118,8 @@ def out_of_sample(
     Returns
     -------
     pandas.DataFrame
-        One row a scenario: ``probability``, ``feasible``, ``passed`` (AC), ``cost`` (AC), ``violations``, ``verdict``.
+        One row a scenario: ``probability``, ``feasible`` (None where neither a dispatch was found nor it is proven that
+        there is none), ``passed`` (AC), ``cost`` (AC), ``violations``, ``verdict``.
     """
     rows = run_each(partial(_fresh, plan, net, scenarios, options), range(scenarios.count), executor)
     frame = pd.DataFrame(rows, index=pd.RangeIndex(scenarios.count, name="scenario"))
@@ -124,8 +133,10 @@ def _fresh(
 ) -> dict[str, Any]:
     try:
         again = dispatch(net, scenarios=_as_scenario(scenarios, s), follow=plan, **options)
-    except Infeasible as error:
-        return {"feasible": False, "passed": False, "cost": math.nan, "violations": 0, "verdict": str(error)}
+    except (Infeasible, SolverError) as error:
+        refuted = isinstance(error, Infeasible) and error.proven
+        nothing = {"passed": False, "cost": math.nan, "violations": 0, "verdict": str(error)}
+        return {"feasible": False if refuted else None, **nothing}
     check = validate(again, net)
     return {
         "feasible": True,

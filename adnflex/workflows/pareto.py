@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -10,12 +11,14 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import keywords_of, public
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import Infeasible, InputError, SolverError
 from adnflex.grid import read_grid
 from adnflex.results import DispatchPlan
 from adnflex.workflows.dispatch import dispatch
 
 __all__ = ["Pareto", "pareto"]
+
+log = logging.getLogger(__name__)
 
 
 class Pareto(NamedTuple):
@@ -100,6 +103,9 @@ def _within(
     except Infeasible as error:
         if error.proven:
             raise
+    except SolverError as error:
+        log.warning("carbon budget of %g kg: %s", budget, error)
+    # not solved is not refuted: the decisions of the cleanest plan keep every budget
     kept = dispatch(net, carbon_budget_kg=budget, follow=cleanest, **options)
     # a tighter budget cannot cost less than a wider one
     gap = max(kept.objective - before.bound, 0.0) / max(abs(kept.objective), 1e-12)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pandapower as pp
+import pandas as pd
 from pandapower import pandapowerNet
 
 import adnflex
@@ -217,9 +217,6 @@ def truth(verb: str) -> Truth:
         return Truth(answer.bound, answer.objective)
     if isinstance(answer, adnflex.Flexibility):
         return Truth(answer.objective, answer.bound)
-    if isinstance(answer, adnflex.Region):
-        row = answer.summary.iloc[0] if hasattr(answer, "summary") and not callable(answer.summary) else None
-        return Truth(math.nan, math.nan) if row is None else Truth(math.nan, math.nan)
     return Truth(math.nan, math.nan)
 
 
