@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.optimize import linprog
 
 from adnflex.devices.base import Contradiction, Device, FloatArray, Place
 from adnflex.devices.horizon import Horizon
@@ -16,6 +15,7 @@ from adnflex.devices.resource import polygon
 
 if TYPE_CHECKING:
     from adnflex.devices.storage import Storage
+from adnflex.solvers.highs import minimise_below
 
 __all__ = ["contradictions", "holds", "inverter_contradiction", "storage_contradictions"]
 
@@ -55,7 +55,7 @@ def holds(inverter: Inverter, low: float, high: float, fixed: float) -> bool:
         return True
     a = np.array(rows)
     bounds = [(low - TOLERANCE, high + TOLERANCE), (q[0] - TOLERANCE, q[1] + TOLERANCE)]
-    return bool(linprog(np.zeros(2), a[:, :2], a[:, 2] + TOLERANCE, bounds=bounds).status != 2)
+    return minimise_below(np.zeros(2), a[:, :2], a[:, 2] + TOLERANCE, bounds).status != "infeasible"
 
 
 def inverter_contradiction(inverter: Inverter, place: Place, low: FloatArray, high: FloatArray) -> Contradiction | None:

@@ -56,7 +56,7 @@ def test_what_the_campaign_would_find(faults, monkeypatch):
 
 
 def test_a_tree_whose_bound_was_not_solved_is_not_refuted(faults, monkeypatch):
-    """What the best topology is worth is forgotten, then the solver of the proof gives up: a larger box stays possible."""
+    """What the best topology is worth is forgotten, then the solver of the proof gives up: more stays possible."""
     net = faults.ring()
     net.line["max_i_ka"] = 0.11
     options = {"profiles": faults._flat(net), "hours_per_period": 1.0, "workers": 1, "search_time": 0.3}

@@ -242,7 +242,6 @@ def _status(study: Study) -> str:
         "optimal": "solved to the gap asked for",
         "gap": "ended above the gap asked for",
         "time_limit": "stopped at the time limit",
-        "unproven": "the solver gave up: no bound is known",
         "interrupted": "stopped by the user",
         "unproven": "the solver failed: no bound was proven",
         "not_passed": "these set-points are no answer: they fail their own check",
