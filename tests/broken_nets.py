@@ -22,7 +22,7 @@ import pandas as pd
 import adnflex
 from adnflex import networks
 from adnflex.errors import AdnflexError
-from adnflex.grid.schema import Column, Table
+from adnflex.grid.description import Column, Table
 from adnflex.grid.sound import described
 
 Values = Callable[[pd.Series, int], Any]
@@ -153,13 +153,18 @@ def _all(change: Callable[[pd.Series], Any]) -> Callable[[pd.DataFrame, int, str
     return apply
 
 
+def _truths(series: pd.Series) -> pd.Series:
+    """A column of truth, in which a missing value is False."""
+    return pd.Series([v is not None and v == v and bool(v) for v in series], series.index, dtype=bool)
+
+
 def _values_of(column: Column, on: bool) -> Iterator[tuple[str, bool, Any]]:
     """List the faults of a column: name, whether it is refused, how it is made; `on`: values count in some row."""
     if column.kind == "truth":
-        yield "0 and 1 for truth", False, _all(lambda s: s.fillna(False).astype(int))
-        yield "0.0 and 1.0 for truth", False, _all(lambda s: s.fillna(False).astype(float))
-        yield "nullable truth", False, _all(lambda s: s.fillna(False).astype(bool).astype("boolean"))
-        yield "truth as objects", False, _all(lambda s: s.fillna(False).astype(bool).astype(object))
+        yield "0 and 1 for truth", False, _all(lambda s: _truths(s).astype(int))
+        yield "0.0 and 1.0 for truth", False, _all(lambda s: _truths(s).astype(float))
+        yield "nullable truth", False, _all(lambda s: _truths(s).astype("boolean"))
+        yield "truth as objects", False, _all(lambda s: _truths(s).astype(object))
         yield "text for truth", True, _all(lambda s: s.astype(str))
         yield "a word for truth", True, _put("no")
         yield "2 for truth", True, _put(2)

@@ -276,6 +276,21 @@ def read_storage(inputs: Inputs) -> list[Storage]:
     return found
 
 
+def efficiency_fault(percent: float) -> str:
+    """Say what is wrong with an efficiency in percent; empty where nothing is.
+
+    Examples
+    --------
+    >>> efficiency_fault(95.0), efficiency_fault(0.95)
+    ('', 'an efficiency of 0.95 percent looks like a fraction; give 95 if that is meant.')
+    """
+    if percent == 0:
+        return "an efficiency of 0 percent gives nothing back; give percent above 0, e.g. 95."
+    if 0 < percent <= 1:
+        return f"an efficiency of {percent:g} percent looks like a fraction; give {100 * percent:g} if that is meant."
+    return ""
+
+
 def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:
     before = len(inputs.faults)
     low = inputs.number(place, row, "min_p_mw", high=0, hint="0 or negative: the largest discharge")
@@ -291,11 +306,8 @@ def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:
         for way in ("charge", "discharge")
     ]
     for value in dict.fromkeys(eta):
-        inputs.require(
-            not 0 < value <= 1,
-            place,
-            f"an efficiency of {value:g} percent looks like a fraction; give {100 * value:g} if that is meant.",
-        )
+        fault = efficiency_fault(value)
+        inputs.require(not fault, place, fault)
     leak = inputs.number(place, row, "self_discharge_percent_per_hour", 0.0, 0, 100)
     inputs.require(
         high > 0 or soc / 100 * e_max > e_min + 1e-9,

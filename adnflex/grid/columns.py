@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from adnflex.grid.schema import Column
+from adnflex.grid.description import Column
 
 __all__ = ["Values", "canonical", "index_of", "values_of"]
 

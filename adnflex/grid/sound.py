@@ -22,7 +22,9 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import Finding, InputError
 from adnflex.grid.columns import Values, canonical, index_of, values_of
-from adnflex.grid.schema import REFUSED_TABLES, SPARE_COLUMNS, SWITCH_ELEMENTS, TABLES, Column, Table
+from adnflex.grid.description import Column, Table
+from adnflex.grid.references import reference_faults, switches_beside
+from adnflex.grid.schema import REFUSED_TABLES, SPARE_COLUMNS, TABLES
 
 __all__ = ["TableFaults", "checked", "described", "readable", "sound_net", "table_faults"]
 
@@ -115,7 +117,10 @@ def checked(net: Any) -> tuple[pandapowerNet, TableFaults]:
         rows[table.name] = read
         if part is not None:
             parts[table.name] = part
-    _references(net, rows, parts, faults)
+    frames = {t.name: parts.get(t.name, net.get(t.name)) for t in described()}
+    faults.values.extend(reference_faults(frames, rows, described()))
+    if not faults.types and not faults.values and "element" in rows.get("switch", {}):
+        faults.values.extend(switches_beside(frames))
     missing = {key: copy.deepcopy(value) for key, value in _empty().items() if key not in net and key not in parts}
     if not parts and not missing:
         return net, faults
@@ -301,73 +306,3 @@ def _ranges(
     for value in dict.fromkeys("missing" if np.isnan(v) else v for v in numbers[bad].tolist()):
         here = bad & (np.isnan(numbers) if value == "missing" else numbers == value)
         faults.values.append(_of_rows(frame, name, column, here, f"give {column.allowed}"))
-
-
-# --- references -----------------------------------------------------------------------------------
-
-
-def _references(
-    net: pandapowerNet, rows: dict[str, dict[str, Values]], parts: dict[str, Any], faults: TableFaults
-) -> None:
-    """Find references to elements that are not there."""
-    for table in described():
-        read = rows.get(table.name, {})
-        for column in table.columns:
-            if column.kind != "reference" or column.name not in read:
-                continue
-            frame = parts.get(table.name, net.get(table.name))
-            numbers = read[column.name].numbers
-            if column.by:
-                if column.by not in read:
-                    continue
-                which = read[column.by].numbers
-                for word in dict.fromkeys(which.tolist()):
-                    to = SWITCH_ELEMENTS[word] if table.name == "switch" else str(word)
-                    _dangling(net, frame, table.label, column, numbers, which == word, to, faults)
-            else:
-                every = np.ones(len(numbers), dtype=np.bool_)
-                _dangling(net, frame, table.label, column, numbers, every, column.to, faults)
-    if not faults.types and not faults.values and "element" in rows.get("switch", {}):
-        faults.values.extend(_switches_beside(net, parts.get("switch", net["switch"]), parts))
-
-
-def _dangling(
-    net: pandapowerNet,
-    frame: pd.DataFrame,
-    name: str,
-    column: Column,
-    numbers: NDArray[Any],
-    here: NDArray[np.bool_],
-    to: str,
-    faults: TableFaults,
-) -> None:
-    target = net.get(to)
-    known = target.index if isinstance(target, pd.DataFrame) else pd.Index([])
-    found, _ = index_of(known)
-    if found is None:
-        return  # the table's own index is wrong, which is said already
-    bad = here & ~pd.Index(numbers).isin(found)
-    kind = "bus" if to == "bus" else to
-    for value in dict.fromkeys(numbers[bad].tolist()):
-        at = np.flatnonzero(bad & (numbers == value))
-        text, step = f"which is not in net.{to}", f"give an existing {kind}"
-        if name in ("switch", "poly_cost", "pwl_cost"):
-            step += f", or delete the {name.replace('_', ' ')}"
-        index = frame.index[at].tolist()
-        faults.values.append(Finding(name, column.name, index, (int(value),), text, step))
-
-
-def _switches_beside(net: pandapowerNet, switches: pd.DataFrame, parts: dict[str, Any]) -> list[Finding]:
-    """Find switches that stand at no end of their element: power flow would take another end."""
-    found = []
-    for et, table, ends in (("l", "line", ("from_bus", "to_bus")), ("t", "trafo", ("hv_bus", "lv_bus"))):
-        mine = switches[switches["et"] == et]
-        if not len(mine):
-            continue
-        frame = parts.get(table, net[table])
-        buses = frame.loc[mine["element"], list(ends)].to_numpy()
-        bus = mine["bus"].to_numpy()
-        for k in np.flatnonzero((buses != bus[:, None]).all(axis=1)).tolist():
-            text = f"which is no end of {table} {mine['element'].iloc[k]} (bus {buses[k, 0]} and {buses[k, 1]})"
-            found.append(Finding("switch", "bus", (mine.index[k],), (int(bus[k]),), text, "give one of its ends"))
-    return found

@@ -19,7 +19,8 @@ are printed, the laws are not).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -145,10 +146,24 @@ class RecordedDays:
     ----------
     vehicles : pandas.DataFrame
         In the form of ``net.ev``; with a column ``run`` each of its values is a day (as `FleetSample.vehicles` has
-        it), without it all rows are one day, which is then certain.
+        it), without it all rows are one day, which is then certain. Vehicles with a name get the number of their
+        name in alphabetical order.
+    names : tuple of str
+        The names in that order; empty where vehicles have numbers.
     """
 
     vehicles: pd.DataFrame
+    names: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        column = self.vehicles.get("vehicle")
+        if column is None or not any(isinstance(v, str) for v in column):
+            return
+        names = tuple(sorted({str(v) for v in column if pd.notna(v)}))
+        number = {name: k for k, name in enumerate(names)}
+        numbered = [number[str(v)] if pd.notna(v) else math.nan for v in column]
+        object.__setattr__(self, "vehicles", self.vehicles.assign(vehicle=numbered))
+        object.__setattr__(self, "names", names)
 
     def sample(self, rng: np.random.Generator) -> pd.DataFrame:
         """Draw one of the days."""
@@ -183,6 +198,12 @@ def vehicles_of(table: pd.DataFrame, node_of_load: dict[int, int], hours: int) -
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise InputError(f"vehicles: column {', '.join(missing)} is missing; give a table in the form of net.ev.")
+    texts = [v for v in table["vehicle"] if isinstance(v, str)]
+    if texts:
+        raise InputError(
+            f"vehicles: vehicle is {texts[0]!r}, which is text; give its number (names in net.ev and in recorded days "
+            "are numbered in alphabetical order)."
+        )
     raw = {column: pd.to_numeric(table[column], errors="coerce").to_numpy(float) for column in COLUMNS}
     unknown = sorted({int(k) if np.isfinite(k) else k for k in raw["load"]} - set(node_of_load))
     findings = [

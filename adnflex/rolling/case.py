@@ -23,6 +23,7 @@ from adnflex.rolling.arrivals import Arrivals, Library
 from adnflex.rolling.read import (
     cost_notes,
     generators_of,
+    name_notes,
     parking_laws,
     prices_of,
     setting,
@@ -303,7 +304,7 @@ class RollingCase:
             arrivals=days,
             currency=str(setting(facts, "currency", currency, "EUR")),
             library_days=library_days,
-            notes=notes,
+            notes=(*notes, *name_notes(days)),
         )
         if not by_feeder:
             return case

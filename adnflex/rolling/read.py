@@ -11,11 +11,21 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pandapower.auxiliary import pandapowerNet
 
+from adnflex.devices.storage import efficiency_fault
 from adnflex.rolling.arrivals import COLUMNS, Arrivals, FleetLaw, FleetLaws, RecordedDays
 from adnflex.rolling.renewables import LatentWeather, Renewables, sun_shape
 from adnflex.rolling.storages import Storages
 
-__all__ = ["cost_notes", "generators_of", "parking_laws", "prices_of", "setting", "storages_of", "weather_of"]
+__all__ = [
+    "cost_notes",
+    "generators_of",
+    "name_notes",
+    "parking_laws",
+    "prices_of",
+    "setting",
+    "storages_of",
+    "weather_of",
+]
 
 Floats = NDArray[np.float64]
 
@@ -76,7 +86,9 @@ def _storage(name: str, row: pd.Series[Any], findings: list[str]) -> dict[str, f
             f"soc_percent from {100 * low / top if top else 0:g} to 100."
         )
     both = number("efficiency_percent", 0.0, 100.0, 100.0)
-    ways = [number(f"efficiency_{way}_percent", 1e-9, 100.0, both) / 100.0 for way in ("charge", "discharge")]
+    percents = [number(f"efficiency_{way}_percent", 0.0, 100.0, both) for way in ("charge", "discharge")]
+    findings += [f"{name}: {fault}" for fault in dict.fromkeys(efficiency_fault(p) for p in percents) if fault]
+    ways = [p / 100.0 for p in percents]
     leak = number("self_discharge_percent_per_hour", 0.0, 100.0, 0.0)
     if leak:
         findings.append(
@@ -258,6 +270,14 @@ def parking_laws(
         }
         laws.append(FleetLaw(int(str(k)), float(per_day), **facts_of))
     return FleetLaws(tuple(laws), hours)
+
+
+def name_notes(days: Arrivals) -> list[str]:
+    """Say which number stands for which vehicle, where they came with names."""
+    names = days.names if isinstance(days, RecordedDays) else ()
+    listed = ", ".join(f"{k} {name[:40]}" for k, name in enumerate(names[:8]))
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return [f"vehicles are numbered in the order of their names: {listed}{more}."] if names else []
 
 
 def _choice(name: str, known: dict[str, Any], other: str) -> str:

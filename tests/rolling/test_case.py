@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adnflex import networks
+from adnflex import dispatch, networks
 from adnflex.errors import InputError
 from adnflex.rolling import Forecast, RollingCase, compare_policies, schedule_rolling
 from tests.rolling.small import Steady, ev, net
@@ -131,3 +131,25 @@ def test_a_larger_feeder():
     case = RollingCase.load("rolling69")
     assert len(case.net.bus) == 69
     assert schedule_rolling(case, "rollout", simulations=2).vehicles["unmet_kwh"].max() < 1e-6
+
+
+@pytest.mark.parametrize(("percent", "words"), [(0.95, "fraction; give 95"), (0.0, "percent above 0"), (120.0, "120")])
+def test_an_efficiency_that_is_no_percentage_is_refused_as_in_a_dispatch(percent, words):
+    feeder = net()
+    feeder.storage["efficiency_percent"] = percent
+    with pytest.raises(InputError, match=f"storage 0: .*{words}"):
+        RollingCase.from_net(feeder, renewables=Steady())
+    feeder.ext_grid["price_per_mwh"] = 50.0
+    feeder.load["controllable"] = False
+    with pytest.raises(InputError, match=f"storage 0: .*{words}"):
+        dispatch(feeder, vm_limits=(0.9, 1.1))
+
+
+def test_vehicles_with_names_are_numbered_in_the_order_of_their_names():
+    numbered, feeder = net(), net()
+    feeder["ev"] = feeder["ev"].assign(vehicle=["car A", "car B"])
+    case, same = (RollingCase.from_net(n, renewables=Steady()) for n in (feeder, numbered))
+    run, twin = (schedule_rolling(c, "pool", seed=1) for c in (case, same))
+    assert run.costs["cost"].to_dict() == twin.costs["cost"].to_dict()
+    assert run.vehicles.index.tolist() == twin.vehicles.index.tolist()
+    assert "vehicles are numbered in the order of their names: 0 car A, 1 car B." in run.notes
