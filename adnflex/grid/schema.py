@@ -88,7 +88,7 @@ TABLES: tuple[Table, ...] = (
         "load",
         (
             *_INJECTION,
-            *blank("const_z_p_percent", "const_i_p_percent", "const_z_q_percent", "const_i_q_percent"),
+            *number("const_z_p_percent", "const_i_p_percent", "const_z_q_percent", "const_i_q_percent"),
             *_POWER_LIMITS,
             *flag("controllable", "keep_energy"),
             *maybe("cost_per_mwh", "transferable_share", "reducible_share", "reduction", "max_reductions"),
