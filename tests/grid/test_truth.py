@@ -359,3 +359,29 @@ def test_a_remedy_that_is_named_as_a_command_works_when_followed(table):
     grid = read_grid(net, vm_limits=WIDE, switchable_lines=lines)
     assert grid.n >= 4
     assert run_ac(copy.deepcopy(net))
+
+
+def test_a_constant_current_share_may_be_split_as_the_refusal_says():
+    net = ring()
+    pp.create_load(net, 2, 2.0, 0.5, const_i_p_percent=40.0)
+    with pytest.raises(UnsupportedElement, match="half of the share as constant impedance and const_i_p_percent = 0"):
+        read_grid(net, vm_limits=WIDE)
+    work = copy.deepcopy(net)
+    pp.runpp(work, numba=False)
+    net.load[["const_i_p_percent", "const_z_p_percent"]] = 0.0, 20.0
+    mine, judged = solved_losses(net)
+    assert mine == pytest.approx(judged, rel=1e-7)
+    # near rated voltage it is nearly the same load
+    assert judged == pytest.approx(float(work.res_line.pl_mw.sum()), rel=2e-2)
+
+
+def test_a_line_without_impedance_may_be_a_switch_as_the_refusal_says():
+    net = ring()
+    pp.create_load(net, 2, 2.0, 0.5)
+    bare = pp.create_line_from_parameters(net, 2, pp.create_bus(net, 20.0), 1.0, 0.0, 0.0, 0.0, 0.3)
+    with pytest.raises(InputError, match=f"line {bare}: .* use a closed bus-bus switch instead"):
+        read_grid(net, vm_limits=WIDE)
+    pp.create_switch(net, *net.line.loc[bare, ["from_bus", "to_bus"]], et="b")
+    net.line = net.line.drop(index=bare)
+    mine, judged = solved_losses(net)
+    assert mine == pytest.approx(judged, rel=1e-7)
