@@ -413,8 +413,7 @@ def test_file_is_named_in_the_message(tmp_path):
     with pytest.raises(InputError) as caught:
         read_matpower(tmp_path / "none.m")
     assert str(caught.value) == (
-        f"MATPOWER case {tmp_path / 'none.m'}: cannot be read (No such file or directory); "
-        "give the path of a .m file."
+        f"MATPOWER case {tmp_path / 'none.m'}: cannot be read (No such file or directory); give the path of a .m file."
     )
 
 

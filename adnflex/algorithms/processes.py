@@ -26,8 +26,6 @@ _PARENTS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP
 # Seconds between two looks at whether the parent is still there, where the system does not tell.
 _LOOK_EVERY = 1.0
 _PR_SET_PDEATHSIG = 1
-# Threads that search side by side fork one after another.
-_one_fork = threading.Lock()
 
 
 class Event(NamedTuple):
@@ -50,8 +48,14 @@ class Event(NamedTuple):
 
 
 def can_fork() -> bool:
-    """Whether this process can have forked children: daemonic ones cannot, nor can Windows."""
-    return "fork" in multiprocessing.get_all_start_methods() and not multiprocessing.current_process().daemon
+    """Whether we can have forked children: daemonic processes cannot, nor can Windows, and other threads should not.
+
+    What a child inherits of a thread that was in the middle of something is broken: CPython was seen to fail in its
+    own clean-up after a fork beside threads that were solving.
+    """
+    alone = threading.current_thread() is threading.main_thread()
+    can = "fork" in multiprocessing.get_all_start_methods()
+    return can and alone and not multiprocessing.current_process().daemon
 
 
 def end_with_parent(ours: bool = False) -> None:
@@ -160,7 +164,7 @@ class ProcessTeam:
         ours, theirs = context.Pipe()
         strangers = [m.pipe for m in self.members] + [ours]
         process = context.Process(target=_serve, args=(self.job, theirs, strangers), daemon=True)
-        with _one_fork, _held_signals():
+        with _held_signals():
             process.start()
         theirs.close()
         return _Member(process, ours)

@@ -11,6 +11,7 @@ import logging
 import math
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -219,8 +220,8 @@ def worker_pool(
     """Provide workers for a job that maps tasks to results.
 
     Processes are forked, so that a script needs no ``if __name__ == "__main__"`` guard; where that cannot be (on
-    Windows, inside a daemonic process such as a worker of ``multiprocessing.Pool`` or of a Dask nanny), the job runs
-    in this process unless the caller brings an executor.
+    Windows, in another thread than the main one, inside a daemonic process such as a worker of
+    ``multiprocessing.Pool`` or of a Dask nanny), the job runs in this process unless the caller brings an executor.
 
     Parameters
     ----------
@@ -285,6 +286,8 @@ def _cores() -> int:
 def _why_alone() -> str:
     if multiprocessing.current_process().daemon:
         return "a daemonic process (multiprocessing.Pool, a Dask nanny) may have no children"
+    if threading.current_thread() is not threading.main_thread():
+        return "beside other threads no process can be forked safely (give an executor)"
     return "this platform cannot fork (give an executor)"
 
 
