@@ -324,12 +324,15 @@ sys.exit(cli.main(["reconfigure", "case33bw", "--quiet", "--plan", "plan.json", 
     assert not list(tmp_path.glob(".*"))
 
 
-def test_memory_that_runs_out_in_a_verb(capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize("where", ["adnflex.reconfigure", "adnflex.grid.read.matrices", "pandapower.from_json"])
+def test_memory_that_runs_out_in_a_verb(capsys, monkeypatch, tmp_path, where):
     def empty(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(adnflex, "reconfigure", empty)
-    assert cli.main(["reconfigure", "case33bw", "--quiet", "--plan", str(tmp_path / "p.json")]) == 5
+    net = tmp_path / "net.json"
+    save_net(pn.case33bw(), net)
+    monkeypatch.setattr(where, empty)
+    assert cli.main(["reconfigure", str(net), "--quiet", "--plan", str(tmp_path / "p.json")]) == 5
     assert capsys.readouterr().err == (
         "adnflex: memory ran out; give fewer --workers, periods or scenarios, close other programs, or use a machine "
         "that has more. Files named above are whole.\n"

@@ -84,6 +84,8 @@ def read_grid(
     study = _closed_copy(net, chosen)
     try:
         mats = matrices(study, power_flow_options(net))
+    except MemoryError:
+        raise
     except Exception as error:  # pandapower raises many kinds; the reader needs one sentence
         raise InputError(f"pandapower cannot convert the net: {type(error).__name__}: {error}") from error
     couplers = [d.index for d in chosen if d.element == "switch" and is_ideal_switch(net, d.index)]
