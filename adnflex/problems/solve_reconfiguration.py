@@ -208,7 +208,12 @@ def _local_search(
     """
     try:
         present = frozenset(np.flatnonzero(~grid.closed).tolist())
-        starts = [*([best.state] if best.state is not None else []), present, meshed_start(grid, problem.required)]
+        # whatever takes long below, the present state is known by then
+        best.offer(present, search.score(present))
+        report(best.value, -math.inf, "present state")
+        starts = [*([best.state] if best.state is not None else []), present]
+        if best.state is None or not search.stop():
+            starts.append(meshed_start(grid, problem.required))
         found = [r for s in starts if (r := branch_exchange(search, s)) is not None]
         for state, score in found:
             best.offer(state, score)

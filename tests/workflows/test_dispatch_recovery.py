@@ -15,6 +15,7 @@ import adnflex
 from adnflex.errors import InputError
 from adnflex.problems import other_decisions, recover_dispatch, search_dispatch
 from adnflex.solvers.ending import Ending
+from adnflex.solvers.injection import injected
 
 
 def weak_feeder(seed: int):
@@ -248,3 +249,15 @@ def test_a_reconfiguration_keeps_what_its_relaxation_says(tmp_path):
     again = adnflex.Plan.load(tmp_path / "plan.json")
     assert again.relaxation_losses_mw == plan.relaxation_losses_mw
     assert again.relaxation_buses["vm_pu"].tolist() == pytest.approx(plan.relaxation_buses["vm_pu"].tolist())
+
+
+@pytest.mark.parametrize("fault", ["unknown", "time limit", "wrong bound", "exception"])
+def test_a_present_state_is_the_first_answer_of_a_reconfiguration(monkeypatch, fault):
+    """It is known before the search for a start, which takes minutes in a large net, and whatever solvers do."""
+    net = ring()
+    monkeypatch.setattr("adnflex.problems.solve_reconfiguration.meshed_start", lambda *_: pytest.fail("no time left"))
+    with injected(fault):
+        plan = adnflex.reconfigure(net, switchable_lines="all", workers=1, time_limit=1e-9)
+    assert plan.open_lines == [0]
+    assert plan.bound <= plan.objective
+    assert adnflex.validate(plan, net).passed
