@@ -130,6 +130,8 @@ def read_study(
     inputs = Inputs(net, horizon, values, {}, set(), rows=axis.rows, prices=prices)
     if prices:
         inputs.curves = read_cost_tables(net, inputs.faults)
+    elif any(len(net.get(table, ())) for table in ("poly_cost", "pwl_cost")):
+        inputs.notes.append("poly_cost and pwl_cost are not read: what is possible has no price.")
     grid = read_grid(
         net,
         vm_limits=vm_limits,

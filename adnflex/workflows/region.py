@@ -169,7 +169,7 @@ def pq_region(
         vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
         fingerprint=coupling.fingerprint,
         seconds=time.monotonic() - started,
-        notes=(*coupling.notes, *dict.fromkeys(_noted(t, n, periods) for t in periods for n in tables[t].notes)),
+        notes=(*coupling.notes, *_notes(tables)),
     )
 
 
@@ -329,8 +329,11 @@ def _input_table(tables: dict[int, PeriodTables]) -> pd.DataFrame:
     return frame
 
 
-def _noted(t: int, note: str, periods: Sequence[int]) -> str:
-    return note if len(periods) == 1 else f"period {t}: {note}"
+def _notes(tables: dict[int, PeriodTables]) -> list[str]:
+    """Collect the notes of all periods; what holds in every one is said once, the rest with its period."""
+    shared = set.intersection(*(set(part.notes) for part in tables.values()))
+    lines = [n if n in shared else f"period {t}: {n}" for t, part in tables.items() for n in part.notes]
+    return list(dict.fromkeys(lines))
 
 
 def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:

@@ -68,7 +68,7 @@ def period_tables(
     )
     points = pd.concat([roles, measured], axis=1)
     good = (points["violations"] == 0) & points["converged"].astype(bool)
-    notes = list(answer.notes)
+    notes = [*study.notes, *answer.notes]
     bad_cells = sorted(set(points.loc[~good, "combination"]))
     if bad_cells:
         notes.append(f"combinations {bad_cells} have states that fail in pandapower; their polygons are left out.")

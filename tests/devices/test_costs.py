@@ -242,6 +242,15 @@ def test_costs_of_what_is_no_decision_are_noted():
     assert "generation" not in plan.costs.index
 
 
+def test_a_box_and_a_region_say_that_they_read_no_prices():
+    net = feeder()
+    pp.create_poly_cost(net, 0, "ext_grid", cp1_eur_per_mw=30.0)
+    for found in (adnflex.flexibility(net, hours_per_period=1.0), adnflex.pq_region(net)):
+        assert any("poly_cost" in note and "not read" in note for note in found.notes)
+    del net["poly_cost"]
+    assert not any("poly_cost" in note for note in adnflex.flexibility(net, hours_per_period=1.0).notes)
+
+
 def test_segments_that_end_early_are_extended_and_noted():
     net = feeder()
     net.ext_grid["price_per_mwh"] = 100.0
