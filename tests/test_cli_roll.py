@@ -52,7 +52,7 @@ def test_a_day_is_decided_checked_and_reported(capsys, tmp_path):
     assert "0 bus-hours outside limits" in told.out
     assert "common days" not in told.out
     assert told.err == ""
-    assert "Proven in AC" in report.read_text(encoding="utf-8")
+    assert "Passed in AC" in report.read_text(encoding="utf-8")
 
 
 def test_days_are_compared_with_the_base_and_the_floor(files):
@@ -75,7 +75,7 @@ def test_a_saved_day_can_be_validated_again(capsys, files, tmp_path):
     told = run(capsys, "validate", files.plan, "rolling33", "--report", report)
     assert told.code == cli.EXIT_OK, told.err
     assert "passed: " in told.out
-    assert "Proven in AC" in report.read_text(encoding="utf-8")
+    assert "Passed in AC" in report.read_text(encoding="utf-8")
     assert run(capsys, "validate", files.days, "rolling33").code == cli.EXIT_INPUT
 
 

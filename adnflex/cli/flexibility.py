@@ -41,9 +41,9 @@ def add(commands: Any) -> None:
         "flexibility",
         help="find the active power that a network can promise at its coupling point, hour by hour",
         description=(
-            "Find the largest box of active power at the coupling point inside which every trajectory\n"
-            "can be followed by the devices, prove it in full AC power flow, and report. With\n"
-            "--reconfigure, find the switch states that make it largest."
+            "Find a large box of active power at the coupling point inside which every trajectory\n"
+            "can be followed by the devices, run it in full AC power flow, and report. With\n"
+            "--reconfigure, find switch states that enlarge it."
         ),
         epilog=f"{_EXAMPLES}\n{NET_FORMS}\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
     _add_effort(command.add_argument_group("how long and how thoroughly"))
     add_outputs(command)
     command.add_argument(
-        "--plan", type=Path, metavar="FILE.json", help="save the box (of --reconfigure: the best), for adnflex validate"
+        "--plan", type=Path, metavar="FILE.json", help="save the box (of --reconfigure: the new one), to validate it"
     )
     command.add_argument(
         "--net",
@@ -101,7 +101,7 @@ def _add_box(group: argparse._ArgumentGroup) -> None:
         help="least energy of storages at the end: free (default), initial, or percent of max_e_mwh",
     )
     group.add_argument(
-        "--tie-break", choices=("none", "even"), default="none", help="even: of all largest boxes the most even one"
+        "--tie-break", choices=("none", "even"), default="none", help="even: of equal boxes (linear model) the evenest"
     )
     group.add_argument(
         "--sides", type=count(8), default=16, metavar="N", help="sides of the polygons of ratings; default 16"
@@ -138,11 +138,13 @@ def _add_topology(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_effort(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--gap", type=number(0), default=1e-4, metavar="G", help="relative gap to stop at; default 1e-4")
+    group.add_argument(
+        "--gap", type=number(0), default=1e-4, metavar="G", help="relative gap of the linear model; default 1e-4"
+    )
     group.add_argument(
         "--time-limit", type=number(0), default=300.0, metavar="S", help="time limit in seconds; default 300"
     )
-    group.add_argument("--workers", type=count(1), metavar="N", help="processes for the proof over all topologies")
+    group.add_argument("--workers", type=count(1), metavar="N", help="processes for the bound of the linear model")
     group.add_argument("--seed", type=count(0), default=0, metavar="N", help="seed of searches and trajectories")
     group.add_argument(
         "--trajectories", type=count(2), default=1000, metavar="N", help="trajectories of the AC check; default 1000"

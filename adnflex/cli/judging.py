@@ -19,6 +19,9 @@ __all__ = ["judge", "say_interrupted"]
 def say_interrupted(plan: adnflex.Plan | adnflex.DispatchPlan | adnflex.Flexibility, label: str = "") -> None:
     """Say how good the plan of an interrupted search is."""
     if plan.status == "interrupted":
+        if isinstance(plan, adnflex.Flexibility):
+            say(f"{label}interrupted; this is the best box so far, how near the best is not known.")
+            return
         known = math.isfinite(plan.gap)
         how = f"at most {plan.gap:.2%} from the best possible" if known else "with no bound proven yet"
         say(f"{label}interrupted; this is the best plan so far, {how}.")

@@ -1,4 +1,4 @@
-r"""The largest box of trajectories at the coupling point that the devices can follow within the network.
+r"""The largest box of the linear model: trajectories at the coupling point that devices follow within the network.
 
 .. math::
 

@@ -220,7 +220,7 @@ class TopologySearch:
     def _prove(self, workers: int | None, executor: Executor | None) -> tuple[float, str]:
         """Bound every topology: by the devices alone, or tree by tree where there are not too many."""
         bound = self._networkless()
-        kind = "no topology offers more than the devices would without a network"
+        kind = "no topology offers more than the devices would without a network, in LinDistFlow"
         if self._proven(bound) or self.interrupted or self.best is None or self.bounds is None:
             return bound, kind
         size, edges = self._merged()
@@ -236,7 +236,7 @@ class TopologySearch:
             self.interrupted, finished = True, None
         if finished is None:
             return bound, kind
-        kind = f"all {round(count):,} radial topologies, by Lagrangian bounds period by period"
+        kind = f"all {round(count):,} radial topologies, by Lagrangian bounds period by period, in LinDistFlow"
         if self.unsolved:
             kind += f"; {self.unsolved} of them were not solved, and count with the bound known before"
         return min(finished, bound), kind

@@ -17,11 +17,12 @@ from typing import Any
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from adnflex.results.certificate import amber
 from adnflex.text import cut, tamed
 
 __all__ = [
     "Card", "Html", "Page", "Section", "Verdict", "badge", "bullets", "cards", "details", "figure", "join",
-    "notice", "paragraph", "render", "side_by_side", "table", "toggle", "variant",
+    "notice", "paragraph", "passed", "render", "side_by_side", "table", "toggle", "variant",
 ]  # fmt: skip
 
 
@@ -42,7 +43,7 @@ class Verdict:
     Attributes
     ----------
     kind : str
-        ``pass``, ``fail`` or ``open`` (not decided).
+        ``pass`` (green), ``caution`` (amber: it passed, with a reservation), ``fail`` or ``open`` (not decided).
     headline, sentence : str
         The verdict in a few words, and why.
     remark : str
@@ -53,6 +54,19 @@ class Verdict:
     headline: str
     sentence: str
     remark: str = ""
+
+
+def passed(headline: str, sentence: str, remark: str, doubt: str) -> Verdict:
+    """Banner of what passed its check: green, or amber with the reason where there is a reservation.
+
+    Examples
+    --------
+    >>> passed("Passed", "All is met.", "", "there is no certificate").sentence
+    'All is met. Amber, as there is no certificate. Green needs a certificate below 5 %.'
+    """
+    if not doubt:
+        return Verdict("pass", headline, sentence, remark)
+    return Verdict("caution", headline, f"{sentence} {amber(doubt)}", remark)
 
 
 @dataclass(frozen=True)
@@ -258,6 +272,7 @@ def _switch(variants: Sequence[str]) -> str:
 
 _SIGNS = {
     "pass": '<path d="M6 12.5l4 4 8-9"/>',
+    "caution": '<path d="M12 6v7M12 17v.5"/>',
     "fail": '<path d="M7 7l10 10M17 7L7 17"/>',
     "open": '<path d="M12 6v7M12 17v.5"/>',
 }

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from adnflex.reporting.inputs import has_drawing, has_ratings
-from adnflex.reporting.page import Card, Verdict
+from adnflex.reporting.page import Card, Verdict, passed
 from adnflex.reporting.text import (
     branch_label,
     bus_label,
@@ -21,6 +21,7 @@ from adnflex.reporting.text import (
     share,
 )
 from adnflex.results import Check, Plan
+from adnflex.results.certificate import reservation
 
 __all__ = ["certificate_words", "key_cards", "objective_value", "objective_words", "verdict"]
 
@@ -81,7 +82,8 @@ def verdict(plan: Plan, check: Check | None) -> Verdict:
         )
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
-        return Verdict("pass", "Passed: this plan may be switched", sentence, words)
+        doubt = reservation(check.certificate, check.certificate_absolute)
+        return passed("Passed: this plan may be switched", sentence, words, doubt)
     return Verdict("fail", "FAILED: do not switch this plan", sentence, words)
 
 

@@ -102,7 +102,10 @@ def _is_kind(column: pd.Series, kind: str) -> bool:
 
 
 def _number_faults(values: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("objective", "bound", "gap", "corrected_bound", "hours_per_period", "start_hour"):
+    linear = values.get("linear")  # of a box: what is known of the linear model
+    if linear is not None:
+        values = {**values, "objective": linear.worth, "bound": linear.bound, "gap": linear.gap}
+    for name in ("objective", "bound", "gap", "hours_per_period", "start_hour"):
         if isinstance(values.get(name), float) and math.isnan(values[name]):
             yield f"{name} is not a number"
     hours = values.get("hours_per_period")
@@ -119,7 +122,7 @@ def _bound_faults(values: Mapping[str, Any]) -> Iterator[str]:
     value, bound = values.get("objective"), values.get("bound")
     if not isinstance(value, float) or not isinstance(bound, float) or not math.isfinite(value - bound):
         return
-    largest = "corrected_bound" in values  # a box is made as large as possible
+    largest = "linear" in values  # a box is made large, everything else small
     beyond = value - bound if largest else bound - value
     if beyond > _ROUNDING * max(abs(value), abs(bound)) + 1e-6:
         side = "below" if largest else "above"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from adnflex.arguments import public
+from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
 from adnflex.results.switches import open_branches
 from adnflex.results.versions import versions
@@ -329,6 +330,16 @@ class DispatchCheck:
     notes: tuple[str, ...] = ()
     certificate_losses: float | None = None
 
+    @property
+    def doubt(self) -> str:
+        """Why a schedule that passed is amber and not green (see `adnflex.results.certificate`); else empty."""
+        if not self.passed:
+            return ""
+        found = reservation(self.certificate, self.certificate_absolute)
+        if not found and self.certificate_losses is not None:
+            found = reservation(self.certificate_losses, what="certificate in losses")
+        return found
+
     def summary(self) -> str:
         """Return a few lines for the terminal."""
         lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
@@ -336,6 +347,8 @@ class DispatchCheck:
             lines.append(f"certificate: at most {self.certificate:.4%} from the best possible")
         if self.certificate_losses is not None:
             lines.append(f"certificate in losses: at most {self.certificate_losses:.4%} of their value left to save")
+        if doubt := self.doubt:
+            lines.append(amber(doubt))
         lines.extend(
             f"{row.kind}: worst in period {row.period} at {row.element} {row.where} = {row.value:.5g} {row.unit}, "
             f"limit {row.limit:.5g}"

@@ -1,8 +1,9 @@
-"""Flexibility at the point of common coupling: the box that is promised, its bound, its dispatch rule, its AC check."""
+"""Flexibility at the point of common coupling: the box that is promised, its dispatch rule, its AC check."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
+from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
 from adnflex.results.switches import open_branches, open_lines
 from adnflex.results.versions import versions
@@ -19,9 +21,9 @@ from adnflex.results.versions import versions
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["Box", "Disaggregation", "Flexibility", "FlexibilityCheck"]
+__all__ = ["Box", "Disaggregation", "Flexibility", "FlexibilityCheck", "LinearFlexibility"]
 
-_FORMAT = "adnflex-flexibility-1"
+_FORMAT = "adnflex-flexibility-2"
 
 # A trajectory may leave the box by this much, which is rounding [MW].
 _ROUNDING = 1e-7
@@ -54,6 +56,42 @@ class Box:
     bound_mwh: float
     status: str
     iterations: int = 0
+
+
+@dataclass(frozen=True)
+class LinearFlexibility:
+    """What is known of the linear model (LinDistFlow, without losses); nothing of it is a statement about AC.
+
+    Attributes
+    ----------
+    total_mwh : float
+        Size of the separable box of the linear model [MWh].
+    worth : float
+        The same, weighted where there are weights [MWh, or money where weights are prices].
+    bound : float
+        No box of the linear model is worth more, causal or not, and in no topology that may be chosen. A box in AC
+        may be worth more: it has losses, which count as import.
+    gap : float
+        ``(bound - worth) / |worth|``.
+    bound_kind : str
+        What the bound is, in words.
+    status : str
+        ``optimal`` (of a fixed topology: both boxes of the linear model are the largest of their kind; of
+        `reconfigure`: the best topology of the linear model within the gap asked for), ``time_limit`` or
+        ``interrupted``.
+    """
+
+    total_mwh: float
+    worth: float
+    bound: float
+    gap: float
+    bound_kind: str
+    status: str
+
+    def summary(self) -> str:
+        """Return one line for the terminal."""
+        bound = f"bound {self.bound:.4f}, gap {self.gap:.4%}" if math.isfinite(self.bound) else "no bound known"
+        return f"linear model without losses: {self.total_mwh:.4f} MWh, {self.status}, {bound} (no bound of AC boxes)"
 
 
 @dataclass(frozen=True)
@@ -95,19 +133,11 @@ class Flexibility(Saved):
         Length of a period, clock hour at which row 0 of the time index begins [h].
     box : pandas.DataFrame
         Index: period; ``lower_mw``, ``upper_mw``, ``base_mw`` (import if nothing is asked for) [MW].
-    objective : float
-        Weighted size of the separable box of the linear model [MWh, or money where weights are prices].
-    bound : float
-        No box of the linear model is worth more, causal or not, and in no topology that may be chosen.
-    gap : float
-        ``(bound - objective) / |objective|``.
-    bound_kind : str
-        What the bound is, in words.
-    corrected_bound : float
-        In the linear model corrected by the AC states of both ends, no box of this topology is worth more.
+    linear : LinearFlexibility
+        Size, bound, gap and status of the linear model, kept together. How far the box is from the largest that AC
+        power flow allows is not known: a larger one may exist.
     status : str
-        ``optimal`` (each box is proven the largest of its kind; of `reconfigure`, the best topology of the linear model
-        within the gap asked for), ``time_limit`` or ``interrupted``.
+        How the search ended: ``complete``, ``time_limit`` or ``interrupted``.
     separable, foresighted : Box
         Boxes of the linear model before the AC tightening.
     binding : pandas.DataFrame
@@ -127,13 +157,13 @@ class Flexibility(Saved):
         One row a round of AC tightening: ``total_mwh``, ``voltage_excess_pu``, ``loading_excess_percent``,
         ``import_error_kw``.
     progress : pandas.DataFrame
-        ``seconds``, ``box_mwh``, ``bound_mwh``, ``event``.
+        ``seconds``, ``box_mwh``, ``linear_bound_mwh``, ``event``.
     switches : pandas.DataFrame
         As in `Plan.switches`; empty where the topology was not a decision.
     comparison : pandas.DataFrame
         Index ``topology`` (``present``, ``least losses``, ``flexibility``); ``open`` (text), ``operations``,
-        ``total_mwh`` (AC-proven), ``change_percent``, ``linear_mwh``, ``linear_without_q_mwh``, ``bound_mwh``,
-        ``losses_kw``. Empty where nothing was compared.
+        ``total_mwh`` (run in AC), ``change_percent``, ``linear_mwh``, ``linear_without_q_mwh``,
+        ``linear_bound_mwh``, ``losses_kw``. Empty where nothing was compared.
     bands : pandas.DataFrame
         Index: period; columns ``(topology, lower_mw)`` and ``(topology, upper_mw)`` of the comparison.
     relieved : pandas.DataFrame
@@ -160,11 +190,7 @@ class Flexibility(Saved):
     hours_per_period: float
     start_hour: float
     box: pd.DataFrame
-    objective: float
-    bound: float
-    gap: float
-    bound_kind: str
-    corrected_bound: float
+    linear: LinearFlexibility
     status: str
     separable: Box
     foresighted: Box
@@ -211,7 +237,7 @@ class Flexibility(Saved):
 
     @property
     def tightening_mwh(self) -> float:
-        """What the AC proof cost against the box of the linear model [MWh]."""
+        """What holding in AC power flow costs against the box of the linear model [MWh]."""
         return self.separable.total_mwh - self.total_mwh
 
     @property
@@ -303,9 +329,10 @@ class Flexibility(Saved):
         return pd.DataFrame(found, index=setpoints.index, columns=pd.Index(list(found), name="storage"))
 
     def enlarged(self, share: float) -> Flexibility:
-        """Return the same answer with a box that is wider by a share, each end by half of it; to be refuted.
+        """Return the same answer with a box that is wider by a share, each end by half of it; to fail its check.
 
-        Its dispatch rule still reaches the old box only; `validate` looks for a dispatch of what is beyond.
+        Its dispatch rule still reaches the old box only; `validate` looks for a dispatch of what is beyond in the
+        linear model around the AC states.
         """
         more = (self.upper_mw - self.lower_mw) * share / 2
         box = self.box.assign(lower_mw=self.lower_mw - more, upper_mw=self.upper_mw + more)
@@ -350,10 +377,12 @@ class Flexibility(Saved):
         low, high = self.lower_mw, self.upper_mw
         lines = [
             f"{self.net_name}: flexibility at {self.pcc} {self.total_mwh:.4f} MWh in {len(self.box)} periods of "
-            f"{self.hours_per_period:g} h, {low.min():.3f} to {high.max():.3f} MW; {self.status}, bound "
-            f"{self.bound:.4f}, gap {self.gap:.4%}, {self.seconds:.1f} s",
-            f"linear model {self.separable.total_mwh:.4f} MWh hour by hour, {self.foresighted.total_mwh:.4f} MWh "
-            f"with foresight; the AC proof costs {self.tightening_mwh:.4f} MWh",
+            f"{self.hours_per_period:g} h, {low.min():.3f} to {high.max():.3f} MW, every state run in AC power flow; "
+            f"{self.status}, {self.seconds:.1f} s",
+            "a larger box may exist: no bound on boxes in AC is known",
+            self.linear.summary(),
+            f"linear model hour by hour {self.separable.total_mwh:.4f} MWh, with foresight "
+            f"{self.foresighted.total_mwh:.4f} MWh; holding in AC costs {self.tightening_mwh:.4f} MWh",
         ]
         if len(self.switches):
             opened = ", ".join(open_branches(self.switches)) or "none"
@@ -412,8 +441,6 @@ class FlexibilityCheck:
         Random trajectories tried, vertices of the box tried, and power flows run.
     seed : int
         Of the random trajectories.
-    certificate, certificate_absolute : float or None
-        ``(corrected_bound - worth) / worth`` of the AC box, and the difference; None unless `passed`.
     worst_error_kw : float
         Largest difference between a trajectory and the import that power flow gives [kW].
     ac : pandas.DataFrame
@@ -438,8 +465,6 @@ class FlexibilityCheck:
     vertices: int
     states: int
     seed: int
-    certificate: float | None
-    certificate_absolute: float | None
     worst_error_kw: float
     ac: pd.DataFrame
     limits: pd.DataFrame
@@ -451,10 +476,8 @@ class FlexibilityCheck:
     def summary(self) -> str:
         """Return a few lines for the terminal."""
         lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
-        if self.certificate is not None:
-            lines.append(
-                f"certificate: at most {self.certificate:.4%} below the largest box of this topology (linear around AC)"
-            )
+        if self.passed:
+            lines.append(amber(reservation(None)))
         lines.extend(
             f"{row.kind}: worst in period {row.period} at {row.element} {row.where} = {row.value:.5g} {row.unit}, "
             f"limit {row.limit:.5g}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from adnflex.arguments import public
+from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
 from adnflex.results.switches import open_branches, open_lines
 from adnflex.results.versions import versions
@@ -208,6 +209,8 @@ class Check:
         lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
         if self.certificate is not None:
             lines.append(f"certificate: at most {self.certificate:.4%} from the best possible")
+        if self.passed and (doubt := reservation(self.certificate, self.certificate_absolute)):
+            lines.append(amber(doubt))
         lines.extend(
             f"{row.kind}: worst at {row.element} {row.index} = {row.value:.5g} {row.unit}, limit {row.limit:.5g}"
             for row in self.limits.itertuples(index=False)

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from adnflex.errors import InputError
+from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
 from adnflex.results.versions import versions
 
@@ -207,6 +208,8 @@ class RollingCheck(Saved):
         """Return a few lines for the terminal."""
         h = self.hours
         lines = [f"{'passed' if self.passed else 'FAILED'}: {self.verdict}"]
+        if self.passed:
+            lines.append(amber(reservation(None)))
         for label, tail in (("with reactive power", ""), ("without", "_without")):
             count = int(h[f"violating_buses{tail}"].sum())
             lines.append(

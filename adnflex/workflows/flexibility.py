@@ -42,7 +42,7 @@ _SHARES = np.linspace(0.0, 1.0, 11)
 
 @dataclass(frozen=True)
 class Solved:
-    """A box of one radial state, linear and proven.
+    """A box of one radial state, linear and run in AC.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ def flexibility(
     final_energy : str or float
         Least energy of storages at the end: ``free`` (their lower limit), ``initial``, or percent of ``max_e_mwh``.
     tie_break : str
-        ``none``, or ``even``: of all largest boxes the one whose narrowest period is widest.
+        ``none``, or ``even``: of equal boxes of the linear model the one whose narrowest period is widest.
     sides : int
         Sides of the polygons that stand for ratings (16 loses up to 1.9 % of a rating, 64 up to 0.12 %).
     positions : str
@@ -124,19 +124,20 @@ def flexibility(
     seed : int
         Seed of the search for bad vertices.
     progress : callable, optional
-        Told the best box, the bound and seconds.
+        Told the box so far, the bound of the linear model, and seconds.
 
     Returns
     -------
     Flexibility
-        The box, its bound, its dispatch rule, what holds it back.
+        The box, its dispatch rule, what holds it back, and what is known of the linear model.
 
     Raises
     ------
     InputError
         If the net or an argument is wrong; all faults at once.
     Infeasible
-        If no dispatch meets every limit, or not what is required; names the limit, the period and by how much.
+        If no dispatch of the linear model meets every limit, or not what is required; names the limit, the period and
+        by how much. What it says is of the linear model.
     SolverError
         If no box was found and none is refuted; `TimeExpired` where the time was over.
 
@@ -144,8 +145,8 @@ def flexibility(
     --------
     >>> from adnflex import networks
     >>> flex = flexibility(networks.load("park33_flexibility"), periods=[10, 14])
-    >>> round(flex.separable.total_mwh, 3), round(flex.total_mwh, 2), flex.status
-    (7.758, 7.88, 'optimal')
+    >>> round(flex.linear.total_mwh, 3), round(flex.total_mwh, 2), flex.status
+    (7.758, 7.88, 'complete')
     """
     clock = Deadline(time_limit, progress)
     if tie_break not in ("none", "even"):
@@ -302,7 +303,7 @@ def _infeasible(study: FlexibilityStudy, problem: BoxProblem, network: Network, 
         return _reason(study, problem, network, Deadline(max(clock.left, _EXPLAIN_SECONDS)))
     except SolverError as error:
         return Infeasible(
-            f"no dispatch of the devices meets every limit (proven in the linear model); which limit is in the way was "
+            f"no dispatch of the devices meets every limit in the linear model (without losses); which limit it is was "
             f"not found: {error}",
             None,
             True,
@@ -319,8 +320,8 @@ def _reason(study: FlexibilityStudy, problem: BoxProblem, network: Network, cloc
         first = _sentence(study, broken[0])
         more = f" and {len(broken) - 1} more limits" if len(broken) > 1 else ""
         return Infeasible(
-            "no dispatch of the devices meets every limit (proven in the linear model); the least violating one "
-            f"breaks {first}{more}; relax that limit or add a measure there"
+            "no dispatch of the devices meets every limit in the linear model (without losses); the least violating "
+            f"one breaks {first}{more}; relax that limit or add a measure there"
             f"{''.join(f'; {s}' for s in unit_suspects(study.coupling.net, study.study.grid, study.study.values))}.",
             None,
             True,
@@ -366,11 +367,11 @@ def _import_beyond(study: FlexibilityStudy, problem: BoxProblem, clock: Deadline
         if not np.isfinite(problem.limits[1]).any():
             return ""
         return (
-            "no dispatch of the devices keeps the limits of the reactive import (proven in the linear model); widen "
-            f"min_q_mvar and max_q_mvar of {study.connection.place}."
+            "no dispatch of the devices keeps the limits of the reactive import in the linear model (without losses); "
+            f"widen min_q_mvar and max_q_mvar of {study.connection.place}."
         )
     return (
-        f"no dispatch of the devices keeps the limits of the import (proven in the linear model): in period "
+        f"no dispatch of the devices keeps the limits of the import in the linear model (without losses): in period "
         f"{study.periods[t]} it can lie between {ends.lower[t]:.5g} and {ends.upper[t]:.5g} MW, {short[t]:.4g} MW away "
         f"from the {low:g} to {high:g} MW of {study.connection.place}; widen min_p_mw or max_p_mw there."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,14 @@ from pandapower import pandapowerNet
 
 from adnflex.devices import Storage
 from adnflex.devices.storage import stored_energy
-from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.problems.clock import Deadline
 from adnflex.problems.explain_flexibility import Binding, binding_limits, measured
 from adnflex.problems.flexibility import LOADING, VOLTAGE_HIGH, VOLTAGE_LOW, BoxProblem
 from adnflex.problems.flexibility_states import Network
-from adnflex.problems.solve_flexibility import BoxAnswer, Ends, LinearBoxes, outer_box, worth
+from adnflex.problems.solve_flexibility import BoxAnswer, Ends, LinearBoxes
 from adnflex.reporting.layout import drawing_tables
-from adnflex.results.flexibility import Box
+from adnflex.results.flexibility import Box, LinearFlexibility
 from adnflex.workflows.dispatch_study import input_table
 from adnflex.workflows.flexibility_study import FlexibilityStudy, fixed_setpoints, setpoint_table
 
@@ -64,21 +62,13 @@ def flexibility_tables(
     index = pd.Index(study.periods, name="period")
     lower, upper = _trimmed(problem, answer)
     box = pd.DataFrame({"lower_mw": lower, "upper_mw": upper, "base_mw": problem.base}, index=index)
-    corrected = _corrected_bound(answer, boxes, max(clock.left, _LEAST_SECONDS))
     setpoints = [_setpoints(study, problem, x, index) for x in (answer.ends.x_lower, answer.ends.x_upper)]
     topology, coordinates = drawing_tables(net, None)
-    value = worth(problem, lower, upper)
-    # the corrected model is that of these states: what rounding leaves between both is no gap
-    bound = max(corrected, value)
     settled = boxes.settled and not clock.spent
     return {
         "box": box,
-        "objective": boxes.separable.worth,
-        "bound": boxes.bound,
-        "gap": max(boxes.bound - boxes.separable.worth, 0.0) / max(abs(boxes.separable.worth), 1e-12),
-        "bound_kind": "largest box in LinDistFlow (no losses) with full knowledge of the trajectory",
-        "corrected_bound": bound,
-        "status": "optimal" if settled else "time_limit",
+        "linear": _linear(problem, boxes, settled),
+        "status": "complete" if settled else "time_limit",
         "separable": _box("separable", boxes.separable, boxes.bound, True, 0, problem, index),
         "foresighted": _box(
             "foresighted", boxes.foresighted, boxes.bound, boxes.settled, boxes.iterations, problem, index
@@ -91,7 +81,7 @@ def flexibility_tables(
         "rounds": _rounds(answer),
         "progress": pd.DataFrame(
             [(r.seconds, r.incumbent, r.bound, r.event) for r in clock.rows],
-            columns=["seconds", "box_mwh", "bound_mwh", "event"],
+            columns=["seconds", "box_mwh", "linear_bound_mwh", "event"],
         ),
         "comparison": pd.DataFrame(),
         "bands": pd.DataFrame(index=index),
@@ -104,14 +94,16 @@ def flexibility_tables(
     }
 
 
-def _corrected_bound(answer: BoxAnswer, boxes: LinearBoxes, seconds: float) -> float:
-    """Return what no box around the states of an answer exceeds; inf where time did not suffice."""
-    ends = [np.zeros(answer.problem.periods), np.ones(answer.problem.periods)]
-    try:
-        found = outer_box(answer.problem, ends, seconds, boxes.outer)
-    except SolverError:
-        return math.inf
-    return -math.inf if found is None else found.worth
+def _linear(problem: BoxProblem, boxes: LinearBoxes, settled: bool) -> LinearFlexibility:
+    ends, value = boxes.separable, boxes.separable.worth
+    return LinearFlexibility(
+        total_mwh=float((ends.upper - ends.lower).sum() * problem.hours),
+        worth=value,
+        bound=boxes.bound,
+        gap=max(boxes.bound - value, 0.0) / max(abs(value), 1e-12),
+        bound_kind="largest box in LinDistFlow (no losses) with full knowledge of the trajectory",
+        status="optimal" if settled else "time_limit",
+    )
 
 
 def _trimmed(problem: BoxProblem, answer: BoxAnswer) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""Reconfigure for flexibility: the switch states that make the box at the coupling point largest."""
+"""Reconfigure for flexibility: switch states that enlarge the box at the coupling point."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def reconfigure_for_flexibility(
     progress: Callable[[Progress], None] | None = None,
     name: str | None = None,
 ) -> Flexibility:
-    """Find the radial switch states whose box at the coupling point is largest.
+    """Search for the radial switch states whose box at the coupling point is largest.
+
+    The search and its bound are of the linear model; the box of the answer was run in AC power flow.
 
     Called by `adnflex.reconfigure` with ``objective="flexibility"``.
 
@@ -107,13 +109,13 @@ def reconfigure_for_flexibility(
     compare : mapping, optional
         Topologies to be compared beside the present one and that of least losses: name and open lines.
     gap : float
-        Relative gap at which to stop.
+        Relative gap of the linear model at which to stop.
     time_limit : float
-        Time limit, proof included [s].
+        Time limit, the bound of the linear model included [s].
     search_time : float, optional
         Time for the local search [s]; by default a fifth of the time limit, 40 s at most.
     executor : concurrent.futures.Executor, optional
-        Does the proof over all topologies; by default processes on this machine.
+        Bounds all topologies in the linear model; by default processes on this machine.
     workers : int, optional
         Number of those processes.
 
@@ -152,7 +154,7 @@ def reconfigure_for_flexibility(
     runs = _Runs(study, adjacency, clock, seed, even, len(set(others.values())))
     found = _search(study, adjacency, others, max_operations, gap, search_time, executor, workers, seed, clock, runs)
     boxes = {state: runs.box(state, False) for state in others.values()}
-    solved, state = _proven(study, adjacency, found, boxes, max_operations, clock, runs)
+    solved, state = _run_in_ac(study, adjacency, found, boxes, max_operations, clock, runs)
     options = asked(
         wishes,
         tie_break,
@@ -281,7 +283,7 @@ class _Runs:
         return self.clock.part(1.0)
 
 
-def _proven(
+def _run_in_ac(
     study: FlexibilityStudy,
     adjacency: Adjacency,
     found: Found,
@@ -290,7 +292,7 @@ def _proven(
     clock: Deadline,
     runs: _Runs,
 ) -> tuple[Solved, Open]:
-    """Run the best topologies in exact power flow; the largest box that holds wins, be it one compared with."""
+    """Run the best topologies in exact power flow; the largest box of them that holds wins, be it one compared with."""
     grid = study.study.grid
     present = frozenset(np.flatnonzero(~grid.closed).tolist())
     best: tuple[Solved, Open] | None = None
@@ -371,11 +373,12 @@ def _compared(
     if before is not None:
         held = [binding_limits(s.answer.problem, s.answer, clock.left) for s in (before, solved)]
         relieved = relieved_table(study, held[0], held[1], solved.answer)
-    bound = max(found.bound, best.objective) if math.isfinite(found.bound) else math.inf
-    gap = (bound - best.objective) / max(abs(best.objective), 1e-12)
-    # what is proven is the best topology of the linear model; by AC another one may be chosen
-    most = max(best.objective, *found.values[:1])
+    value = best.linear.worth
+    bound = max(found.bound, value) if math.isfinite(found.bound) else math.inf
+    # what the bound settles is the best topology of the linear model; by AC another one may be chosen
+    most = max(value, *found.values[:1])
     settled = bound - most <= float(best.options["gap"]) * abs(most) + 1e-9
+    ended = "interrupted" if found.interrupted else "time_limit"
     progress = pd.DataFrame(
         [(r.seconds, r.incumbent, r.bound, r.event) for r in clock.rows], columns=best.progress.columns
     )
@@ -387,10 +390,14 @@ def _compared(
         comparison=comparison,
         bands=frame,
         relieved=relieved,
-        bound=bound,
-        gap=gap,
-        bound_kind=found.kind,
-        status="optimal" if settled else "interrupted" if found.interrupted else "time_limit",
+        linear=replace(
+            best.linear,
+            bound=bound,
+            gap=(bound - value) / max(abs(value), 1e-12),
+            bound_kind=found.kind,
+            status="optimal" if settled else ended,
+        ),
+        status="complete" if settled else ended,
         progress=progress,
         seconds=clock.now,
         solver=f"HiGHS, branch exchange over {found.looked_at} boxes",
@@ -434,6 +441,6 @@ def _row(
         "total_mwh": math.nan if box is None else total(box.answer.lower, box.answer.upper),
         "linear_mwh": math.nan if box is None else total(box.boxes.separable.lower, box.boxes.separable.upper),
         "linear_without_q_mwh": math.nan if still is None else total(still.lower, still.upper),
-        "bound_mwh": math.nan if box is None else box.boxes.bound,
+        "linear_bound_mwh": math.nan if box is None else box.boxes.bound,
         "losses_kw": 1e3 * lost / (hours * study.study.horizon.periods),
     }

@@ -100,7 +100,7 @@ def reconfigure(
         The net; it is only read.
     objective : str or mapping
         ``losses`` (default), ``switching`` (fewest operations that remove all violations), ``voltage`` (least mean
-        deviation from 1 pu), ``flexibility`` (the largest box at the coupling point, see `adnflex.flexibility`) or
+        deviation from 1 pu), ``flexibility`` (a large box at the coupling point, see `adnflex.flexibility`) or
         weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
     vm_limits : (float, float), optional
         Voltage limits of all buses [pu]; by default ``bus.min_vm_pu`` and ``bus.max_vm_pu``.
@@ -217,7 +217,7 @@ def reconfigure(
 
 
 def _for_flexibility(net: pandapowerNet, unused: dict[str, Any], given: dict[str, Any]) -> Flexibility:
-    """Hand over to the search for the largest box; name what it does not know."""
+    """Hand over to the search for a larger box; name what it does not know."""
     reconfigure_for_flexibility = _for_flexibility_verb()
     known = set(inspect.signature(reconfigure_for_flexibility).parameters)
     faults = [f"{k} is no argument of objective='flexibility'." for k in given if k not in known]

@@ -34,6 +34,9 @@ __all__ = ["validate_flexibility"]
 # A trajectory is followed where the import differs by less [MW]: 10 W, what interpolating the states leaves.
 _FOLLOWED = 1e-5
 
+# Where dispatches of ends that were never run are looked for.
+_WHERE = "linear model around the AC states"
+
 # Violations of devices of whole trajectories that are listed.
 _LISTED = 50
 
@@ -94,7 +97,6 @@ def validate_flexibility(
     passed = violations.empty
     chosen = _examples(values)
     worst = float(np.nanmax(np.abs(ac["import_mw"] - ac["wanted_mw"]))) if len(ac) else math.nan
-    certificate = _certificate(flex) if passed else (None, None)
     examples, setpoints = _example_tables(flex, ac, shares, values, chosen)
     return FlexibilityCheck(
         passed=passed,
@@ -103,8 +105,6 @@ def validate_flexibility(
         vertices=int(np.sum(np.all((values == 0) | (values == shares.shape[1] - 1), axis=1))),
         states=len(states),
         seed=seed,
-        certificate=certificate[1],
-        certificate_absolute=certificate[0],
         worst_error_kw=1e3 * worst,
         ac=ac,
         limits=worst_limits(states),
@@ -232,7 +232,10 @@ def _final(flex: Flexibility, storage: Storage, written: Callable[[str], FloatAr
 
 
 def _beyond(flex: Flexibility, study: Study, coupling: Coupling) -> list[Row]:
-    """List what no dispatch reaches: ends of the box outside the states that were proven, by a linear program."""
+    """List ends of the box that were never run and that no dispatch of the linear model around the AC states reaches.
+
+    That the linear model has none refutes nothing in AC; but the box has no dispatch that was run either.
+    """
     ends = flex.ac["import_mw"].unstack("share")
     low, high = ends.iloc[:, 0], ends.iloc[:, -1]
     size = max(float((flex.upper_mw - flex.lower_mw).max()), 1e-6)
@@ -246,18 +249,18 @@ def _beyond(flex: Flexibility, study: Study, coupling: Coupling) -> list[Row]:
         for t in np.flatnonzero(np.abs(missing[side]) > 1e-6):
             amount = abs(float(missing[side][t]))
             reached = float(wanted[t]) + (amount if side == 0 else -amount)
-            place = (side, int(flex.box.index[t]), f"no dispatch reaches the import {name}", "net", -1)
+            place = (side, int(flex.box.index[t]), f"no dispatch found ({_WHERE}) for the import {name}", "net", -1)
             rows.append((*place, reached, float(wanted[t]), amount, "MW"))
     if not rows:
         # the ends themselves may be within reach of other dispatches, but they were never run
         k = int(np.maximum(low - flex.lower_mw, flex.upper_mw - high).to_numpy().argmax())
-        place = (-1, int(flex.box.index[k]), "end of the box without a proven dispatch", "net", -1)
+        place = (-1, int(flex.box.index[k]), "end of the box without a dispatch that was run", "net", -1)
         rows.append((*place, float(high.iloc[k]), float(flex.upper_mw.iloc[k]), math.nan, "MW"))
     return rows
 
 
 def _corrected_problem(flex: Flexibility, study: Study, coupling: Coupling) -> BoxProblem:
-    """Return the linear model around the states of both proven ends."""
+    """Return the linear model around the AC states of both ends that were run."""
     options = flex.options
     wishes = Wishes(
         vm_limits=flex.vm_limits,
@@ -283,7 +286,7 @@ def _corrected_problem(flex: Flexibility, study: Study, coupling: Coupling) -> B
             grid = network.written(t, table.iloc[t])
             flow = network.flow_of(grid)
             if flow is None:
-                raise InputError(f"period {flex.box.index[t]}: the proven end has no power flow solution in this net.")
+                raise InputError(f"period {flex.box.index[t]}: the end has no power flow solution in this net.")
             p = (grid.p - network.grid_at(t).p)[problem.tree.nodes]
             q = (grid.q - network.grid_at(t).q)[problem.tree.nodes]
             operating.append(problem.tree.around(flow, grid, p, q))
@@ -301,14 +304,6 @@ def _verdict(flex: Flexibility, violations: pd.DataFrame, count: int, states: in
         f"{count} trajectories in {len(flex.box)} periods followed to {1e6 * worst:.2g} W; all {states} power flows "
         "converged, every limit of network and devices met"
     )
-
-
-def _certificate(flex: Flexibility) -> tuple[float, float]:
-    weights = flex.options.get("weights")
-    w = np.ones(len(flex.box)) if weights is None else np.broadcast_to(np.asarray(weights, float), len(flex.box))
-    worth = float(w @ (flex.upper_mw - flex.lower_mw).to_numpy() * flex.hours_per_period)
-    difference = max(flex.corrected_bound - worth, 0.0)
-    return difference, difference / max(abs(worth), 1e-12)
 
 
 def _examples(values: NDArray[np.int64]) -> list[int]:

@@ -78,8 +78,8 @@ def examine(spec: FlexSpec) -> str:
     assert close(flex.separable.total_mwh, apart.worth)
     assert flex.separable.total_mwh <= flex.foresighted.total_mwh + 1e-7
     assert flex.foresighted.total_mwh <= truth.worth + 1e-5 * truth.worth + 1e-6
-    assert flex.bound >= truth.worth * (1 - 1e-6) - 1e-7
-    assert flex.bound <= outer.worth * (1 + 1e-6) + 1e-6
+    assert flex.linear.bound >= truth.worth * (1 - 1e-6) - 1e-7
+    assert flex.linear.bound <= outer.worth * (1 + 1e-6) + 1e-6
     if flex.foresighted.status == "optimal":
         assert close(flex.foresighted.total_mwh, truth.worth)
     # every box that is reported holds at every vertex, by a program that never saw how it was found
@@ -189,7 +189,7 @@ def test_weights_are_the_worth_of_a_megawatt_hour() -> None:
     assert truth is not None
     widths = flex.foresighted.limits["upper_mw"] - flex.foresighted.limits["lower_mw"]
     assert close(float(widths.to_numpy() @ weights) * feeder.hours, truth.worth)
-    assert close(flex.bound, truth.worth)
+    assert close(flex.linear.bound, truth.worth)
 
 
 @pytest.mark.parametrize("sides", [8, 64])
@@ -198,7 +198,7 @@ def test_sides_of_the_polygons(sides: int) -> None:
     flex, truth = answered(feeder, sides=sides), largest_box(feeder, sides=sides)
     assert flex is not None
     assert truth is not None
-    assert close(flex.bound, truth.worth)
+    assert close(flex.linear.bound, truth.worth)
 
 
 def test_without_reactive_power() -> None:
@@ -206,7 +206,7 @@ def test_without_reactive_power() -> None:
     flex, truth = answered(feeder, reactive_power=False), largest_box(feeder, reactive=False)
     assert (flex is None) == (truth is None)
     if flex is not None and truth is not None:
-        assert close(flex.bound, truth.worth)
+        assert close(flex.linear.bound, truth.worth)
 
 
 # -- the dispatch rule of the linear model -------------------------------------------------------------------------
@@ -283,9 +283,9 @@ def test_the_smallest_case_in_which_separate_periods_promise_less() -> None:
     assert flex is not None
     assert flex.separable.total_mwh == pytest.approx(0.1, abs=1e-6)
     assert flex.foresighted.total_mwh == pytest.approx(0.125, abs=1e-6)
-    assert flex.foresighted.status == flex.status == "optimal"
-    assert flex.bound == pytest.approx(0.125, abs=1e-6)
-    assert flex.gap == pytest.approx(0.25, abs=1e-4)
+    assert flex.foresighted.status == flex.linear.status == "optimal"
+    assert flex.linear.bound == pytest.approx(0.125, abs=1e-6)
+    assert flex.linear.gap == pytest.approx(0.25, abs=1e-4)
     # what is promised is the separable one
     assert flex.total_mwh <= 0.1 + 1e-3
 
@@ -321,7 +321,7 @@ def test_a_case_in_which_no_policy_without_foresight_reaches_the_foresighted_box
     assert flex is not None
     assert flex.separable.total_mwh == pytest.approx(0.1625, abs=1e-6)
     assert flex.foresighted.total_mwh == pytest.approx(0.1775, abs=1e-6)
-    assert flex.bound == pytest.approx(0.1775, abs=1e-6)
+    assert flex.linear.bound == pytest.approx(0.1775, abs=1e-6)
 
 
 def test_the_smallest_case_by_prices() -> None:
@@ -342,8 +342,8 @@ def test_the_smallest_case_by_prices() -> None:
     assert worth == pytest.approx({"separable": 0.1, "causal": 0.3, "foresighted": 0.3}, abs=1e-9)
     flex = answered(feeder, weights=[3.0, 1.0])
     assert flex is not None
-    assert flex.objective == pytest.approx(0.1, abs=1e-6)
-    assert flex.bound == pytest.approx(0.3, abs=1e-6)
+    assert flex.linear.worth == pytest.approx(0.1, abs=1e-6)
+    assert flex.linear.bound == pytest.approx(0.3, abs=1e-6)
 
 
 # -- free topology -------------------------------------------------------------------------------------------------
@@ -376,19 +376,19 @@ def examine_topology(spec: FlexSpec, most: int | None = None) -> str:
     feeder, truth, found = looped(spec, most=most)
     if found is None:
         return "infeasible"
-    assert found.bound >= truth["foresighted"] * (1 - 1e-6) - 1e-7
-    assert found.objective <= truth["separable"] * (1 + 1e-5) + 1e-6
-    if found.status == "optimal":
-        assert found.objective >= truth["foresighted"] * (1 - 1.1e-4) - 1e-6
+    assert found.linear.bound >= truth["foresighted"] * (1 - 1e-6) - 1e-7
+    assert found.linear.worth <= truth["separable"] * (1 + 1e-5) + 1e-6
+    if found.linear.status == "optimal":
+        assert found.linear.worth >= truth["foresighted"] * (1 - 1.1e-4) - 1e-6
     # of those whose linear boxes are within a per cent of the best, that with the best AC box is taken
-    assert found.objective >= truth["separable"] * (1 - 0.0101) - 1e-6
+    assert found.linear.worth >= truth["separable"] * (1 - 0.0101) - 1e-6
     opened = frozenset(found.open_lines)
     here = largest_box(feeder, "separable", opened)
     assert here is not None
     assert close(found.separable.total_mwh, here.worth)
     assert len(opened ^ feeder.open) == found.operations
     assert most is None or found.operations <= most
-    return found.bound_kind
+    return found.linear.bound_kind
 
 
 @settings(max_examples=max(1, int(2 * SOAK)), deadline=None, suppress_health_check=list(HealthCheck))
@@ -429,7 +429,7 @@ def test_a_bound_holds_for_every_base() -> None:
     )
     for opened in feeder.trees():
         fixed = answered(dataclasses.replace(feeder, open=opened), proven=False, direction="down")
-        assert fixed is None or fixed.objective <= found.bound * (1 + 1e-6) + 1e-7
+        assert fixed is None or fixed.linear.worth <= found.linear.bound * (1 + 1e-6) + 1e-7
 
 
 def test_a_bound_holds_where_devices_may_change_their_source() -> None:
@@ -456,10 +456,10 @@ def test_a_bound_holds_where_devices_may_change_their_source() -> None:
         net, "flexibility", pcc=("ext_grid", 0), profiles=profiles, hours_per_period=1.0, workers=1, time_limit=20.0,
         search_time=1.0,
     )  # fmt: skip
-    assert found.bound >= 1.8 - 1e-6
-    if found.bound_kind.startswith("all"):
+    assert found.linear.bound >= 1.8 - 1e-6
+    if found.linear.bound_kind.startswith("all"):
         # both sources are one node of the graph whose trees are counted
         graph = nx.MultiGraph([(second if a == first else a, b) for a, b in ends])
-        assert f"all {round(nx.number_of_spanning_trees(graph))} radial" in found.bound_kind
-    if found.status == "optimal":
-        assert found.objective == pytest.approx(1.8, abs=1e-3)
+        assert f"all {round(nx.number_of_spanning_trees(graph))} radial" in found.linear.bound_kind
+    if found.linear.status == "optimal":
+        assert found.linear.worth == pytest.approx(1.8, abs=1e-3)

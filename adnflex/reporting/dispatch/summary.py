@@ -11,7 +11,7 @@ from adnflex.reporting.dispatch.costs import energy, mass, money, relative
 from adnflex.reporting.dispatch.exactness import worst_recovery
 from adnflex.reporting.dispatch.heat import has_loadings
 from adnflex.reporting.dispatch.inputs import NO_RECOVERY, Study, place
-from adnflex.reporting.page import Card, Verdict
+from adnflex.reporting.page import Card, Verdict, passed
 from adnflex.reporting.text import dash, fixed, number, percent, rounded_up, share
 
 __all__ = ["certificate_words", "distance", "key_cards", "recovered_words", "spread_percent", "verdict"]
@@ -44,7 +44,7 @@ def _verdict_of_one(study: Study) -> Verdict:
         return Verdict("open", "Not validated", sentence, words)
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
-        return Verdict("pass", "Passed: this schedule may be carried out", sentence, words)
+        return passed("Passed: this schedule may be carried out", sentence, words, _doubt(study))
     return Verdict("fail", "FAILED: do not carry out this schedule", sentence, words)
 
 
@@ -60,7 +60,14 @@ def _verdict_of_many(found: list[Study]) -> Verdict:
         sentence = "No AC power flow has been run on it; do not carry it out before it has."
         return Verdict("open", f"Not validated: {_names(unknown)}", sentence, remark)
     sentence = "In every study AC power flow converged and every limit of net and devices is met."
-    return Verdict("pass", f"Passed: all {len(found)} studies", sentence, remark)
+    doubts = [f"{s.name}: {doubt}" for s in found if (doubt := _doubt(s))]
+    return passed(f"Passed: all {len(found)} studies", sentence, remark, "; ".join(doubts))
+
+
+def _doubt(study: Study) -> str:
+    """Why a schedule that passed is not green; empty where it is."""
+    check = study.check
+    return "" if check is None else check.doubt
 
 
 def _certificates(found: list[Study]) -> str:

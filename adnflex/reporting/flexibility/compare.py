@@ -1,4 +1,4 @@
-"""Topologies side by side: what the present one, that of least losses and the best one promise."""
+"""Topologies side by side: what the present one, that of least losses and the answer promise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["comparison_figure", "comparison_table", "published_table"]
 _BARS = (
     ("linear_without_q_mwh", "linear model, without reactive power", style.FAINT, ""),
     ("linear_mwh", "linear model, with reactive power", "#56B4E9", ""),
-    ("total_mwh", "proven in AC", style.AFTER, ""),
+    ("total_mwh", "run in AC", style.AFTER, ""),
 )
 _WORDS = {
     "total_mwh": "promised [MWh]",
@@ -39,7 +39,7 @@ _WORDS = {
 
 
 def comparison_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
-    """Size of the box [MWh] of every topology that was compared: with and without reactive power, and proven in AC.
+    """Size of the box [MWh] of every topology that was compared: with and without reactive power, and run in AC.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def comparison_figure(flex: Flexibility, check: FlexibilityCheck | None = None) 
     Returns
     -------
     plotly.graph_objects.Figure
-        Grouped bars, and the bound of each topology as a mark.
+        Grouped bars, and the linear model's bound of each topology as a mark.
 
     Raises
     ------
@@ -82,13 +82,13 @@ def comparison_figure(flex: Flexibility, check: FlexibilityCheck | None = None) 
                 hoverinfo="text",
             )
         )  # fmt: skip
-    bound = _column(table, "bound_mwh")
+    bound = _column(table, "linear_bound_mwh")
     if bound.notna().any():
         fig.add_trace(
             go.Scatter(
-                x=names, y=bound.to_numpy(), mode="markers", name="bound", hoverinfo="text",
+                x=names, y=bound.to_numpy(), mode="markers", name="bound of the linear model", hoverinfo="text",
                 marker={"symbol": "line-ew", "size": 46, "line": {"color": style.BOUND, "width": 3}},
-                hovertext=[f"<b>{n}</b><br>no box is larger than {fixed(v, 3, 'MWh')}"
+                hovertext=[f"<b>{n}</b><br>bound of the linear model {fixed(v, 3, 'MWh')}"
                            for n, v in zip(names, bound, strict=True)],
             )
         )  # fmt: skip
@@ -106,7 +106,7 @@ def comparison_table(flex: Flexibility) -> Html:
     """Every topology with its open branches and numbers."""
     table = flex.comparison
     columns = ["topology", "open", "operations", "promised", "against present", "linear model", "without reactive",
-               "gain without it", "bound", "losses"]  # fmt: skip
+               "gain without it", "linear bound", "losses"]  # fmt: skip
     plain = _column(table, "linear_without_q_mwh")
     base = plain.get("present", math.nan)
     rows = []
@@ -123,7 +123,7 @@ def comparison_table(flex: Flexibility) -> Html:
                 fixed(row.get("linear_mwh"), 2, "MWh"),
                 fixed(plain[name], 2, "MWh"),
                 dash if name == "present" else signed(without),
-                fixed(row.get("bound_mwh"), 2, "MWh"),
+                fixed(row.get("linear_bound_mwh"), 2, "MWh"),
                 number(row.get("losses_kw"), "kW"),
             ]
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from adnflex.reporting.flexibility.summary import key_cards, verdict
 from adnflex.reporting.inputs import has_drawing
 from adnflex.reporting.layout import drawing_tables
 from adnflex.reporting.page import Html, Section
-from adnflex.reporting.text import fixed, share
+from adnflex.reporting.text import fixed
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
 from adnflex.results.region import Region, RegionCheck
 
@@ -102,13 +101,12 @@ def _page(study: Study) -> page.Page:
 
 
 def _subtitle(study: Study) -> str:
-    """Say where, for how long, and what is proven of the answer, in one line."""
+    """Say where, for how long, and how the search ended, in one line."""
     flex = study.flex
     low, high = fixed(flex.lower_mw.min(), 2), fixed(flex.upper_mw.max(), 2, "MW")
-    gap = f", gap {share(max(flex.gap, 0.0))}" if math.isfinite(flex.gap) else ", no bound known"
     return (
         f"At {flex.pcc}: {len(flex.box)} periods of {flex.hours_per_period:g} h, import between {low} and {high}; "
-        f"{flex.status.replace('_', ' ')}{gap}"
+        f"search {flex.status.replace('_', ' ')}"
     )
 
 
@@ -117,7 +115,7 @@ def _top(study: Study) -> list[Html]:
     flex, check = study.flex, study.check
     notes = [*flex.notes, *(check.notes if check is not None else ()), *(n for r in study.regions for n in r.notes)]
     if study.before_check is not None and not study.before_check.passed:
-        notes.append("The box before did not pass its own AC check, so the comparison with it is not proven.")
+        notes.append("The box before did not pass its own AC check, so the comparison with it does not stand.")
     blocks = [page.cards(key_cards(study)), page.notice("What you should know", parts.sentences(notes), "plain")]
     if not has_drawing(flex):
         blocks.append(page.paragraph("The box carries no map; give report() the net to have one drawn.", "small"))

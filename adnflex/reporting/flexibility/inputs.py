@@ -253,7 +253,7 @@ def is_weighted(flex: Flexibility) -> bool:
     >>> is_weighted(example()[1])
     False
     """
-    return not math.isclose(flex.objective, flex.separable.total_mwh, rel_tol=1e-6, abs_tol=1e-9)
+    return not math.isclose(flex.linear.worth, flex.linear.total_mwh, rel_tol=1e-6, abs_tol=1e-9)
 
 
 # Limits -------------------------------------------------------------------------------------------------------

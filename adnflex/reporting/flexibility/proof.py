@@ -1,4 +1,4 @@
-"""Why the box may be believed: bounds as they converged, what the AC proof cost, the AC states."""
+"""How the box was found: the linear model and its bound, what holding in AC costs, the AC states."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ROUNDS = (
 
 
 def bounds_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
-    """Box and bound [MWh] as they converged, and the gap between them [%] where there is one, against seconds.
+    """Box and bound of the linear model [MWh] as they converged, and their gap [%] where there is one.
 
     Parameters
     ----------
@@ -54,10 +54,10 @@ def bounds_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> g
     --------
     >>> from adnflex.reporting.flexibility._example import example
     >>> [trace.name for trace in bounds_figure(example()[1]).data]
-    ['proven bound', 'largest box known', 'gap']
+    ['bound of the linear model', 'box so far', 'gap']
     """
     require(flex, check)
-    columns = ["seconds", "box_mwh", "bound_mwh"]
+    columns = ["seconds", "box_mwh", "linear_bound_mwh"]
     table = flex.progress.reindex(columns=[*columns, "event"])
     if table.empty:
         raise InputError("plan: progress is empty, so there is nothing to draw.")
@@ -66,14 +66,14 @@ def bounds_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> g
     # What is known stays known; a row tells only what is new.
     table[columns[1:]] = table[columns[1:]].ffill()
     events = [escape(str(e)) for e in table["event"]]
-    gap = ((table["bound_mwh"] - table["box_mwh"]) / table["box_mwh"].abs() * 100).where(table["box_mwh"] != 0)
+    gap = ((table["linear_bound_mwh"] - table["box_mwh"]) / table["box_mwh"].abs() * 100).where(table["box_mwh"] != 0)
     known = gap.where(gap > 0)
     two = bool(known.notna().any())
     heights = [0.65, 0.35] if two else [1.0]
     fig = make_subplots(rows=len(heights), cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=heights)
     fig.update_layout(template=style.figure().layout.template, height=440 if two else 300, hovermode="closest")
     for column, name, tint in (
-        ("bound_mwh", "proven bound", style.BOUND), ("box_mwh", "largest box known", style.AFTER)
+        ("linear_bound_mwh", "bound of the linear model", style.BOUND), ("box_mwh", "box so far", style.AFTER)
     ):  # fmt: skip
         fig.add_trace(
             go.Scatter(
@@ -104,7 +104,7 @@ def bounds_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> g
 
 
 def sizes_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
-    """Box that AC power flow proves, boxes of the linear model hour by hour and with foresight, and bounds [MWh].
+    """Box that was run in AC power flow, boxes of the linear model and its bound [MWh].
 
     Parameters
     ----------
@@ -128,19 +128,18 @@ def sizes_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go
     --------
     >>> from adnflex.reporting.flexibility._example import example
     >>> list(sizes_figure(example()[1]).data[0].y)[:2]
-    ['tightened in AC', 'bound with AC']
+    ['run in AC', 'linear, hour by hour']
     """
     require(flex, check)
     rows = [
-        ("tightened in AC", flex.total_mwh, style.AFTER, "what AC power flow leaves"),
+        ("run in AC", flex.total_mwh, style.AFTER, "what AC power flow leaves"),
         ("linear, hour by hour", flex.separable.total_mwh, "#56B4E9", "followed without knowledge of later hours"),
         ("linear, with foresight", flex.foresighted.total_mwh, style.FAINT,
          "if the whole trajectory were known at first"),
     ]  # fmt: skip
     if not is_weighted(flex):
-        corrected = "no box of this topology is larger in the linear model corrected by the AC states"
-        rows.insert(1, ("bound with AC", flex.corrected_bound, style.BOUND, corrected))
-        rows.append(("bound", flex.bound, style.BOUND, f"no box of the linear model is larger: {flex.bound_kind}"))
+        told = f"bounds boxes of the linear model, not boxes in AC: {flex.linear.bound_kind}"
+        rows.append(("bound of the linear model", flex.linear.bound, style.BOUND, told))
     rows = [row for row in rows if np.isfinite(row[1])]
     values = np.array([row[1] for row in rows])
     spread = max(float(values.max() - values.min()), 1e-3 * float(values.max()))

@@ -48,18 +48,19 @@ _OWN_TERMS = {
     "Trajectory": "One value of the import for each period, e.g. what a market or the grid operator asks for.",
     "Coupling point": "Where the network is connected to the grid above; import into the network counts positive.",
     "Hour by hour": "What is done in a period depends on that period's value alone: nobody needs to know later ones.",
-    "With foresight": "The whole trajectory is known before the first period; such a box cannot be smaller.",
-    "AC tightening": "Limits of the linear model are narrowed by what AC power flow shows until every state is proven.",
-    "Holds back": "A limit that is reached at an end of the box: if it were looser, the box would be larger.",
+    "With foresight": "The whole trajectory is known before the first period; the linear model then gives no less.",
+    "AC tightening": "Limits of the linear model are narrowed by what AC power flow shows until every state holds.",
+    "Holds back": "A limit that is reached at an end of the box: looser, it would enlarge the box.",
     "Share": "How far a state is on the way from the dispatch of the lower end (0) to that of the upper end (1).",
     "Vertex": "A trajectory that in every period is at one of the two ends.",
     "Period": "One step of the horizon, e.g. an hour; it is named by the clock time from which to which it lasts.",
 }
 _CHANGED_TERMS = {
-    "Bound": "A size that no box of the kind named can exceed; proven by the solver, not estimated.",
-    "Gap": "Distance between the box and the bound, in percent of the box.",
-    "Certificate": "Distance between the box that AC power flow proves and the bound: no box is larger by more.",
+    "Bound": "A size that boxes of the linear model (without losses) cannot exceed; boxes in AC can.",
+    "Gap": "Distance between the box of the linear model and its bound, in percent of that box.",
+    "Certificate": "How far an answer can be from the best. There is none here: no bound on boxes in AC is computed.",
 }
+_ENDED = {"optimal": "settled", "time_limit": "time limit"}
 _NOT_HERE = {"Cone gap", "Invented loss", "Relaxation"}
 
 
@@ -95,7 +96,8 @@ def box_section(study: Study) -> Section:
     before = study.band_before() is not None
     least = study.band("least losses") is not None
     promise = "Every import inside the blue band can be asked for, period by period, without notice of later ones."
-    words = [promise if study.passed else "The blue band is what was computed; it is not proven, so do not promise it."]
+    failed = "The blue band is what was computed; it has not held in AC power flow, so do not promise it."
+    words = [promise if study.passed else failed]
     words += ["Grey is the band before."] if before else []
     words += ["The band of the topology with least losses is switched on in the key."] if least else []
     if study.base_outside:
@@ -132,7 +134,7 @@ def switching_section(study: Study) -> Section | None:
         return None
     moved = table[table["operated"].astype(bool)]
     if moved.empty:
-        text = "The present topology already promises the most: nothing is switched."
+        text = "No topology with a larger box was found: nothing is switched."
         return Section("switching", "What to switch", text, [], "Switching")
     rows = [
         [page.badge("close", "close") if row.closed_after else page.badge("open", "open"),
@@ -150,7 +152,7 @@ def holding_section(study: Study) -> Section:
     flex, groups = study.flex, limit_groups(study.flex.binding)
     title = "What holds it back"
     if not groups:
-        text = "No limit of the network binds: the box is as large as the devices allow."
+        text = "No limit of the network is reached at the ends of the box; what the devices can do holds it back."
         return Section("holding", title, text, [], "Limits that bind")
     intro = (
         "Limits that are reached at the ends of the box. Triangles up: more import is held back; down: less import. "
@@ -230,9 +232,9 @@ def comparison_section(study: Study) -> Section | None:
             return None
         return Section("comparison", "Beside published figures", "", published[1:], "Published")
     intro = (
-        "The same devices in three topologies: as it stands, the one with least losses, and the one with the "
-        "largest box. Pale bars are the linear model without reactive power of the devices, blue what AC power flow "
-        "proves; the orange stroke is the bound."
+        "The same devices in three topologies: as it stands, the one with least losses, and the one chosen. Pale "
+        "bars are the linear model without reactive power of the devices, blue is what holds in AC power flow; the "
+        "orange stroke is the bound of the linear model, which boxes in AC may exceed."
     )
     blocks = [page.figure(comparison_figure(flex), "comparison-bars"), comparison_table(flex), *published]
     return Section("comparison", "Gains, and what reactive power adds", intro, blocks, "Gains")
@@ -265,45 +267,46 @@ def _values(row: object) -> list[str]:
 
 
 def proof_section(study: Study) -> Section:
-    """How the box was found and what the proof cost."""
+    """How the box was found and what holding in AC costs."""
     flex = study.flex
     ended = {
-        "optimal": "ended at the gap asked for",
-        "time_limit": "stopped at the time limit: a larger box may exist",
-        "interrupted": "stopped by the user: a larger box may exist",
+        "complete": "ended at the gap asked for",
+        "time_limit": "stopped at the time limit",
+        "interrupted": "stopped by the user",
     }.get(flex.status, flex.status)
-    gap = share(max(flex.gap, 0.0)) if math.isfinite(flex.gap) else dash
+    gap = share(max(flex.linear.gap, 0.0)) if math.isfinite(flex.linear.gap) else dash
     intro = (
-        f"The box of the linear model is computed with a bound ({flex.bound_kind}), then tightened until AC power "
-        f"flow proves every state. The search {ended}; gap {gap}."
+        f"The box of the linear model is computed with a bound of that model ({flex.linear.bound_kind}), then "
+        f"corrected until every state tried holds in AC power flow. The search {ended}; gap of the linear model {gap}. "
+        "None of this bounds boxes in AC: a larger one may exist."
     )
-    pieces: list[Html] = [page.figure(sizes_figure(flex), "proof-sizes", "From the bound to the promise")]
+    pieces: list[Html] = [page.figure(sizes_figure(flex), "proof-sizes", "From the linear model to the promise")]
     pieces.append(page.paragraph(_foresight(study)))
     if not flex.progress.empty:
-        pieces.append(page.figure(bounds_figure(flex), "proof-bounds", "Bounds as they converged"))
+        pieces.append(page.figure(bounds_figure(flex), "proof-bounds", "The linear model as it converged"))
         if flex.tightening_mwh < 0:
-            words = "The box in AC may lie above the bound of the linear model, which knows no losses."
+            words = "The box in AC lies above that of the linear model, which knows no losses."
             pieces.append(page.paragraph(words, "small"))
     if not flex.rounds.empty:
         pieces.append(page.figure(rounds_figure(flex), "proof-rounds", "Rounds of AC tightening"))
         pieces.append(page.details("The rounds as numbers", _rounds_table(study)))
     pieces.append(_boxes(study))
-    return Section("proof", "How it was found and proven", intro, pieces, "Proof")
+    return Section("found", "How it was found", intro, pieces, "How it was found")
 
 
 def _foresight(study: Study) -> str:
-    """Say what knowing the trajectory beforehand would give, and what the proof costs."""
+    """Say what knowing the trajectory beforehand would give, and what holding in AC costs."""
     flex = study.flex
     more = flex.foresighted.total_mwh - flex.separable.total_mwh
     cost = flex.tightening_mwh
     if more <= 1e-6 * max(flex.separable.total_mwh, 1e-9):
-        told = "Knowing the whole trajectory beforehand would gain nothing: the box can be followed hour by hour."
+        told = "In the linear model, knowing the whole trajectory beforehand would gain nothing."
     else:
         told = f"Knowing the whole trajectory beforehand would gain {number(more, 'MWh', 3)} in the linear model."
     part = _part(abs(cost), flex.separable.total_mwh)
     if cost < 0:
         return f"{told} In AC the box is {number(-cost, 'MWh', 3)} ({part}) larger: the linear model knows no losses."
-    return f"{told} The AC proof costs {number(cost, 'MWh', 3)} ({part})."
+    return f"{told} Holding in AC costs {number(cost, 'MWh', 3)} ({part})."
 
 
 def _part(value: float, whole: float) -> str:
@@ -329,7 +332,7 @@ def _boxes(study: Study) -> Html:
     flex = study.flex
     rows = [
         [words, size(box.total_mwh), size(box.bound_mwh), _part(box.bound_mwh - box.total_mwh, box.total_mwh),
-         box.status.replace("_", " "), str(box.iterations) if box.iterations else "two linear programs"]
+         _ENDED.get(box.status, box.status), str(box.iterations) if box.iterations else "two linear programs"]
         for words, box in (("hour by hour", flex.separable), ("with foresight", flex.foresighted))
     ]  # fmt: skip
     columns = ["linear model", "box", "bound of its kind", "gap", "status", "iterations"]
@@ -445,10 +448,10 @@ def details_section(study: Study) -> Section:
         ["coupling point", place(flex, *flex.pcc.rsplit(" ", 1)) if " " in flex.pcc else flex.pcc],
         ["fingerprint", flex.fingerprint or dash],
         ["horizon", f"{len(periods)} periods of {flex.hours_per_period:g} h, from {begin} to {end}"],
-        ["size of the linear model, bound", _worths(study, flex.objective, flex.bound)],
+        ["size of the linear model, its bound", _worths(study, flex.linear.worth, flex.linear.bound)],
         ["size after AC tightening", number(flex.total_mwh, "MWh", 6)],
-        ["bound of this topology with AC", _worths(study, flex.corrected_bound)],
-        ["what the bound is", flex.bound_kind or dash],
+        ["what the linear model's bound is", flex.linear.bound_kind or dash],
+        ["how the linear model ended", _ENDED.get(flex.linear.status, flex.linear.status)],
         ["voltage limits", limits],
         ["solver", flex.solver],
         ["status", flex.status.replace("_", " ")],

@@ -1,4 +1,4 @@
-"""Verdict, certificate and key figures of a box, in plain words."""
+"""Verdict and key figures of a box, in plain words."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import pandas as pd
 from adnflex.reporting import places
 from adnflex.reporting.flexibility.compare import signed
 from adnflex.reporting.flexibility.holding import SIDES, counted, limit_label
-from adnflex.reporting.flexibility.inputs import Study, is_weighted, limit_groups, place
-from adnflex.reporting.page import Card, Verdict
+from adnflex.reporting.flexibility.inputs import Study, limit_groups, place
+from adnflex.reporting.page import Card, Verdict, passed
 from adnflex.reporting.text import dash, fixed, number, percent, rounded_up, share
+from adnflex.results.certificate import reservation
 
 __all__ = ["certificate_words", "key_cards", "rounded_down", "size", "verdict", "worst_violation"]
 
 #: Differences of this size are rounding, not findings.
 _EXACT = 1e-9
-#: A box larger than its bound by more than this shows that the bound is not one.
-_DISAGREE = 1e-4
 _TINY = 1e-6
 
 
@@ -31,7 +30,7 @@ def verdict(study: Study) -> Verdict:
     >>> from adnflex.reporting.flexibility._example import example
     >>> from adnflex.reporting.flexibility.inputs import collected
     >>> verdict(collected(*example()[1:])).headline.replace(chr(0x202f), " ")
-    'Proven in AC: 44.37 MWh of flexibility can be promised'
+    'Passed in AC: 44.37 MWh of flexibility can be promised'
     """
     flex, check = study.flex, study.check
     amount = size(rounded_down(flex.total_mwh))
@@ -43,11 +42,12 @@ def verdict(study: Study) -> Verdict:
         return Verdict("open", "Not validated", sentence, certificate_words(study))
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
-        headline = f"Proven in AC: {amount} of flexibility can be promised"
+        headline = f"Passed in AC: {amount} of flexibility can be promised"
         # The check's own sentence may tell the numbers already.
-        told = "" if str(check.states) in sentence else f"{_proof_words(study)} "
+        told = "" if str(check.states) in sentence else f"{_run_words(study)} "
         remark = told + certificate_words(study)
-        return Verdict("pass", headline, sentence, remark)
+        # no bound on boxes in AC is computed, so nothing says how near the best this one is
+        return passed(headline, sentence, remark, reservation(None))
     worst = worst_violation(study)
     told = f"Worst: {worst}. {sentence}" if worst else sentence
     return Verdict("fail", "FAILED: do not promise this box", told, certificate_words(study))
@@ -79,7 +79,7 @@ def size(mwh: float) -> str:
     return number(mwh, "MWh", 4)
 
 
-def _proof_words(study: Study) -> str:
+def _run_words(study: Study) -> str:
     """Say how much was run."""
     check = study.check
     assert check is not None
@@ -96,7 +96,7 @@ def _kw(value: float) -> float:
 
 
 def certificate_words(study: Study) -> str:
-    """Say how far the box can be from the largest, or why that is not known.
+    """Say that nothing is known of larger boxes, and what is known of the linear model.
 
     Examples
     --------
@@ -105,29 +105,19 @@ def certificate_words(study: Study) -> str:
     >>> certificate_words(collected(example()[1]))[:15]
     'No certificate:'
     """
-    flex, check = study.flex, study.check
-    if check is None:
-        return "No certificate: it exists only for a box that passes the AC check."
-    if not check.passed:
-        return "No certificate: it exists only for a box that passes the AC check."
-    if check.certificate is None or not math.isfinite(check.certificate):
-        return "No certificate: no bound was proven, so nothing is known about larger boxes."
-    if check.certificate < -_DISAGREE:
-        return f"No certificate: the box is {share(-check.certificate)} larger than its bound, so the two disagree."
-    worth = "worth more" if is_weighted(flex) else "larger"
-    of = "in the linear model corrected by the AC states, no box of this topology is"
-    if check.certificate <= _EXACT:
-        return f"Certificate: {of} {worth}."
-    more = check.certificate_absolute
-    # Less than a tenth of a kilowatt-hour is said well enough in percent.
-    known = more is not None and math.isfinite(more) and more >= 1e-4 and not is_weighted(flex)
-    absolute = f" ({number(rounded_up(more), 'MWh', 2)})" if known and more is not None else ""
-    return f"Certificate: {of} {worth} by more than {_up(check.certificate)}{absolute}."
+    linear = study.flex.linear
+    words = "No certificate: no bound on boxes in AC is computed, so a larger box may exist."
+    if not math.isfinite(linear.bound):
+        return words
+    return (
+        f"{words} The linear model, which has no losses, comes within {_up(linear.gap)} of its own bound "
+        f"({linear.bound_kind}); that says nothing of AC."
+    )
 
 
-def _up(certificate: float) -> str:
+def _up(gap: float) -> str:
     # Below this, `share` only says "less than"; what is told here is an upper limit in any case.
-    return share(max(rounded_up(max(certificate, 0.0)), _TINY)) if certificate > _EXACT else fixed(0, 0, "%")
+    return share(max(rounded_up(max(gap, 0.0)), _TINY)) if gap > _EXACT else fixed(0, 0, "%")
 
 
 def worst_violation(study: Study) -> str:
@@ -163,7 +153,7 @@ def worst_order(table: pd.DataFrame) -> list[object]:
 
 
 def key_cards(study: Study) -> list[Card]:
-    """Return the key figures: energy, power, what the switching changes, proof, certificate, what holds back.
+    """Return the key figures: energy, power, what the switching changes, AC runs, linear model, what holds back.
 
     Examples
     --------
@@ -175,13 +165,13 @@ def key_cards(study: Study) -> list[Card]:
     """
     flex = study.flex
     hours = len(flex.box) * flex.hours_per_period
-    proven = "proven in AC" if study.passed else "NOT proven"
+    held = "every state run in AC" if study.passed else "NOT shown to hold in AC"
     promised = Card(
         f"{'Promised' if study.passed else 'Box'} over {hours:g} h",
         size(rounded_down(flex.total_mwh)),
-        f"sum of the widths times the hours, {proven}",
+        f"sum of the widths times the hours, {held}",
     )
-    cards = [promised, _power(study), *_switching(study), _proof(study), _certificate(study), _holds(study),
+    cards = [promised, _power(study), *_switching(study), _runs(study), _linear(study), _holds(study),
              *_relieved(study), *_directions(study), _tightening(study), *_extremes(study)]  # fmt: skip
     return cards
 
@@ -239,34 +229,22 @@ def _operations(study: Study) -> str:
     return "; ".join(words) + ","
 
 
-def _proof(study: Study) -> Card:
+def _runs(study: Study) -> Card:
     check = study.check
     if check is None:
-        return Card("AC proof", "not validated", "run validate() on the box first")
+        return Card("AC check", "not validated", "run validate() on the box first")
     value = f"{'passed' if check.passed else 'FAILED'}, {fixed(check.states, 0)} power flows"
     below = f"{fixed(check.trajectories, 0)} random trajectories, {fixed(check.vertices, 0)} vertices; error ≤ "
-    return Card("AC proof", value, below + number(rounded_up(_kw(check.worst_error_kw)), "kW", 2))
+    return Card("AC check", value, below + number(rounded_up(_kw(check.worst_error_kw)), "kW", 2))
 
 
-def _certificate(study: Study) -> Card:
-    label, check = "From the largest possible", study.check
-    if check is None or not check.passed:
-        return Card(label, dash, "no certificate without a passed check")
-    if check.certificate is None or not math.isfinite(check.certificate):
-        return Card(label, dash, "no bound was proven")
-    if check.certificate < -_DISAGREE:
-        return Card(label, dash, "bound and box disagree")
-    if check.certificate <= _EXACT:
-        return Card(label, fixed(0, 0, "%"), "proven largest, within rounding")
-    return Card(label, f"≤ {_up(check.certificate)}", "of this topology, proven; " + _gap_words(study))
-
-
-def _gap_words(study: Study) -> str:
-    """Say how far the box of the linear model is from its bound."""
-    gap = study.flex.gap
-    if not math.isfinite(gap):
-        return "no bound in the linear model"
-    return f"linear model ≤ {_up(gap)} ({study.flex.bound_kind})"
+def _linear(study: Study) -> Card:
+    """Say how far the box of the linear model is from the bound of the linear model."""
+    linear = study.flex.linear
+    label = "Linear model, from its own bound"
+    if not math.isfinite(linear.gap):
+        return Card(label, dash, "no bound known")
+    return Card(label, f"≤ {_up(linear.gap)}", f"{linear.bound_kind}; no bound of boxes in AC")
 
 
 def _holds(study: Study) -> Card:
@@ -293,7 +271,7 @@ def _relieved(study: Study) -> list[Card]:
 
 
 def _tightening(study: Study) -> Card:
-    """Tell what the AC proof cost; losses may also make the true box larger than that of the linear model."""
+    """Tell what holding in AC costs; losses may also make the true box larger than that of the linear model."""
     flex = study.flex
     cost, linear = flex.tightening_mwh, flex.separable.total_mwh
     part = percent(100 * abs(cost) / linear, 2) if linear > 0 else dash
@@ -301,7 +279,7 @@ def _tightening(study: Study) -> Card:
         return Card(
             "AC box against the linear one", f"+{size(-cost)}", f"{part} larger: the linear model knows no losses"
         )
-    return Card("Price of the AC proof", size(cost), f"{part} of the box of the linear model")
+    return Card("Price of holding in AC", size(cost), f"{part} of the box of the linear model")
 
 
 def _extremes(study: Study) -> list[Card]:

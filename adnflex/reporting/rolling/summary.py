@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from adnflex.reporting.dispatch.costs import energy, money
-from adnflex.reporting.page import Card, Verdict
+from adnflex.reporting.page import Card, Verdict, passed
 from adnflex.reporting.rolling.inputs import (
     FLOOR,
     ITEM_WORDS,
@@ -17,6 +17,7 @@ from adnflex.reporting.rolling.inputs import (
     quantity,
 )
 from adnflex.reporting.text import change, dash, fixed, number
+from adnflex.results.certificate import reservation
 from adnflex.results.rolling import ITEMS, Comparison, RollingCheck, RollingRun
 
 __all__ = ["cents", "key_cards", "notes_of", "paired", "signed", "spread", "verdict"]
@@ -72,7 +73,7 @@ def verdict(study: Study) -> Verdict:
     >>> from adnflex.reporting.rolling.inputs import collected
     >>> run, comparison, check = example()
     >>> verdict(collected(run, check)).headline
-    'Proven in AC: this day may be carried out'
+    'Passed in AC: this day may be carried out'
     >>> verdict(collected(comparison)).kind
     'open'
     """
@@ -88,7 +89,7 @@ def verdict(study: Study) -> Verdict:
         return Verdict("open", "Not validated", sentence, _gain_words(study))
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
-        return Verdict("pass", "Proven in AC: this day may be carried out", sentence, _stage_words(study))
+        return passed("Passed in AC: this day may be carried out", sentence, _stage_words(study), reservation(None))
     return Verdict("fail", "FAILED: do not carry out this day", sentence, _stage_words(study))
 
 

@@ -41,13 +41,12 @@ def test_stored_energy_of_the_ends_is_the_reach(case, request):
 
 
 def test_gains_are_those_of_the_boxes(day):
-    flex, best, check = day
+    flex, best, _ = day
     table = best.comparison
     assert table.at["present", "total_mwh"] == pytest.approx(flex.total_mwh)
     assert table.at["flexibility", "total_mwh"] == pytest.approx(best.total_mwh)
     assert table.at["flexibility", "change_percent"] == pytest.approx(100 * (best.total_mwh / flex.total_mwh - 1))
     assert table["losses_kw"].idxmin() == "least losses"
-    assert check.certificate == pytest.approx(best.corrected_bound / best.total_mwh - 1)
 
 
 def test_box_is_saved_and_loaded(day, tmp_path):
@@ -61,5 +60,4 @@ def test_box_is_saved_and_loaded(day, tmp_path):
 def test_narrow_limits_fail(failing):
     check = failing[2]
     assert not check.passed
-    assert check.certificate is None
     assert len(check.violations) > 0

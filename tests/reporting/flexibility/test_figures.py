@@ -233,29 +233,29 @@ def test_maps_mark_what_limits(day):
 def test_comparison_has_the_numbers_of_the_table(day):
     best = day[1]
     fig = comparison_figure(best)
-    assert list(named(fig, "proven in AC").y) == pytest.approx(list(best.comparison["total_mwh"]))
+    assert list(named(fig, "run in AC").y) == pytest.approx(list(best.comparison["total_mwh"]))
     only = replace(best, comparison=best.comparison[["total_mwh"]])
     assert len(comparison_figure(only).data) == 1
 
 
 def test_bound_falls_and_box_rises_towards_it(day):
     fig = bounds_figure(day[1])
-    assert (np.diff(named(fig, "proven bound").y) <= 0).all()
+    assert (np.diff(named(fig, "bound of the linear model").y) <= 0).all()
     assert (np.asarray(named(fig, "gap").y) > 0).all()
 
 
 def test_progress_that_tells_one_thing_at_a_time_is_filled(day):
     rows = [(0.5, math.nan, 45.0, "bound"), (0.9, 44.0, math.nan, "box"), (1.5, 45.5, math.nan, "AC")]
-    table = pd.DataFrame(rows, columns=["seconds", "box_mwh", "bound_mwh", "event"])
+    table = pd.DataFrame(rows, columns=["seconds", "box_mwh", "linear_bound_mwh", "event"])
     fig = bounds_figure(replace(day[1], progress=table))
-    assert list(named(fig, "proven bound").y) == [45.0, 45.0, 45.0]
+    assert list(named(fig, "bound of the linear model").y) == [45.0, 45.0, 45.0]
     assert len(fig.data) == 3
     above = table.assign(box_mwh=46.0)
     assert len(bounds_figure(replace(day[1], progress=above)).data) == 2
 
 
 def test_weighted_bounds_are_not_called_megawatt_hours(day):
-    weighted = replace(day[1], objective=4321.0, bound=4400.0, corrected_bound=4390.0)
+    weighted = replace(day[1], linear=replace(day[1].linear, worth=4321.0, bound=4400.0))
     assert "bound" not in " ".join(sizes_figure(weighted).data[0].y)
     assert "bound" in " ".join(sizes_figure(day[1]).data[0].y)
 

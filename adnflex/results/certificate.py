@@ -1,0 +1,63 @@
+"""When a plan that passed its AC check may be shown without reservation: below a certificate of a few per cent."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["GREEN_CERTIFICATE", "amber", "reservation"]
+
+#: A plan that passed is green only below this certificate (distance from the best possible, as a share).
+GREEN_CERTIFICATE = 0.05
+
+# A value below its own bound by more than this shows that the bound is not one.
+_DISAGREE = 1e-4
+
+# Differences of this size are rounding.
+_EXACT = 1e-9
+
+
+def reservation(certificate: float | None, absolute: float | None = None, what: str = "certificate") -> str:
+    """Say why a plan that passed its AC check is amber and not green; empty where it is green.
+
+    Parameters
+    ----------
+    certificate : float or None
+        Distance from the best possible as a share of the objective; None where there is none.
+    absolute : float or None
+        The same in the unit of the objective, for an objective of next to nothing.
+    what : str
+        What the certificate is called.
+
+    Examples
+    --------
+    >>> reservation(0.0012), reservation(None, 0.0)
+    ('', '')
+    >>> reservation(0.31)
+    'its certificate, 31 %, is not below 5 %: a much better plan is not ruled out'
+    >>> reservation(None)
+    'there is no certificate: how near it is to the best is not known'
+    """
+    limit = f"{100 * GREEN_CERTIFICATE:g} %"
+    if certificate is None or not math.isfinite(certificate):
+        if absolute is not None and abs(absolute) <= _EXACT:
+            return ""
+        return "there is no certificate: how near it is to the best is not known"
+    if certificate < -_DISAGREE:
+        return "there is no certificate: bound and AC power flow disagree"
+    if certificate < GREEN_CERTIFICATE:
+        return ""
+    value = 100 * certificate
+    told = f"{value:.2g}" if value < 100 else f"{value:.0f}"
+    return f"its {what}, {told} %, is not below {limit}: a much better plan is not ruled out"
+
+
+def amber(doubt: str) -> str:
+    """Tell a reservation in the words of banner and terminal; empty where there is none.
+
+    Examples
+    --------
+    >>> amber(reservation(None, None))[:34]
+    'Amber, as there is no certificate:'
+    """
+    limit = f"{100 * GREEN_CERTIFICATE:g} %"
+    return f"Amber, as {doubt}. Green needs a certificate below {limit}." if doubt else ""
