@@ -149,8 +149,11 @@ def sealed(monkeypatch, tmp_path):
     return imported
 
 
-@pytest.mark.parametrize("where", PLACES)
-@pytest.mark.parametrize(("module", "name"), STRANGERS)
+# every stranger at one place, and every place with some of them
+TRIED = [*((where, *who) for where in PLACES for who in STRANGERS[:28:7]), *(("cell", *who) for who in STRANGERS)]
+
+
+@pytest.mark.parametrize(("where", "module", "name"), list(dict.fromkeys(TRIED)))
 def test_no_stranger_is_let_in_at_any_place(tmp_path, text, sealed, where, module, name):
     path = written(tmp_path, inside({"_module": module, "_class": name, "_object": "f"}, where, text))
     message = refusal(path)
