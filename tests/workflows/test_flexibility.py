@@ -350,10 +350,10 @@ def test_setpoints_that_were_changed_are_found(feeder, small, side, column) -> N
     assert not check.violations.empty
 
 
-def test_an_enlarged_box_is_refuted(feeder, small) -> None:
+def test_an_enlarged_box_fails_its_check(feeder, small) -> None:
     check = adnflex.validate(small.enlarged(0.05), feeder.net(), trajectories=6, levels=2)
     assert not check.passed
-    assert check.violations["kind"].str.contains("no dispatch reaches").any()
+    assert check.violations["kind"].str.contains("no dispatch found").any()
     worst = check.violations[check.violations["kind"].str.contains("no dispatch")].iloc[0]
     assert worst["period"] in small.box.index
     assert worst["excess"] > 0
