@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import adnflex
+from adnflex.arguments.table import ARGUMENTS
 from adnflex.errors import InputError
 
 VERBS = {
@@ -119,3 +120,9 @@ def test_every_wrong_kind_is_refused_by_the_name_of_its_argument(verb, net) -> N
         else:
             silent.append((name, word, "accepted"))
     assert not silent
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_argument_has_a_kind(verb) -> None:
+    named = {n for n, p in inspect.signature(VERBS[verb]).parameters.items() if p.kind is not p.VAR_KEYWORD}
+    assert named - {"net", "check", "self"} <= set(ARGUMENTS)

@@ -87,6 +87,7 @@ ARGUMENTS: dict[str, Kind] = {
     "gap": number("a relative gap of 0 or more, e.g. 1e-4", 0.0),
     "time_limit": number("seconds above 0", 0.0, above=True, infinite=True),
     "search_time": number("seconds of 0 or more", 0.0, infinite=True),
+    "gap_in": word("cost", "losses", says="'cost', 'losses', or None for losses where lines may be switched"),
     "solver": text("'auto' or the name of a solver"),
     "progress": _CALLABLE,
     "executor": having("a concurrent.futures.Executor", "submit", "map"),
