@@ -26,8 +26,10 @@ def write_envelope(path: str | Path, form: str, content: Any) -> None:
     OutputError
         If the file cannot be written.
     """
-    text = _canonical(content)
-    write_text(path, f'{{"format": {json.dumps(form)}, "sha256": "{_digest(text)}", "content": {text}}}\n')
+    # in its own order, which reports show; the digest is that of the sorted form
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    digest = _digest(_canonical(content))
+    write_text(path, f'{{"format": {json.dumps(form)}, "sha256": "{digest}", "content": {text}}}\n')
 
 
 def read_envelope(path: str | Path, form: str, writer: str, kind: str) -> Any:
