@@ -216,7 +216,7 @@ def truth(verb: str) -> Truth:
     if isinstance(answer, adnflex.Plan | adnflex.DispatchPlan):
         return Truth(answer.bound, answer.objective)
     if isinstance(answer, adnflex.Flexibility):
-        return Truth(answer.objective, answer.bound)
+        return Truth(answer.linear.worth, answer.linear.bound)
     return Truth(math.nan, math.nan)
 
 
@@ -256,10 +256,10 @@ def _wrong_plan(known: Truth | None, plan: Any, net: pandapowerNet) -> str:
 
 def _wrong_box(known: Truth, box: Any, net: pandapowerNet) -> str:
     off = _SAME * abs(known.low) + 1e-6
-    if box.bound < known.low - off:
-        return f"bound {box.bound:.6g} below a box of {known.low:.6g}"
-    if box.status == "optimal" and box.objective < known.low - off:
-        return f"optimal at {box.objective:.6g}, where {known.low:.6g} is known"
+    if box.linear.bound < known.low - off:
+        return f"bound {box.linear.bound:.6g} below a box of {known.low:.6g}"
+    if box.linear.status == "optimal" and box.linear.worth < known.low - off:
+        return f"optimal at {box.linear.worth:.6g}, where {known.low:.6g} is known"
     check = adnflex.validate(box, net, trajectories=20, levels=None)
     return "" if check.passed else f"the box fails its check: {check.summary()[:200]}"
 
