@@ -37,6 +37,8 @@ class GridConnection(NoDecisions):
         Emission of imported energy [kg/MWh]; exports count negative.
     extra : CostCurve
         What pandapower's cost tables say of the import beyond a straight `price`.
+    carbon_given : bool
+        Whether the emission factor is written down in every period; otherwise it is taken as 0.
     """
 
     place: Place
@@ -48,6 +50,7 @@ class GridConnection(NoDecisions):
     sell_price: FloatArray
     carbon: FloatArray
     extra: CostCurve = NO_COST
+    carbon_given: bool = True
 
     @property
     def priced(self) -> bool:
@@ -150,7 +153,9 @@ def read_grid_connections(inputs: Inputs) -> list[GridConnection]:
             place,
             "sell_price_per_mwh is above price_per_mwh in some period, which would pay for buying and selling at once.",
         )
-        found[place.node] = GridConnection(place, ends[0], ends[1], ends[2], ends[3], price, sell, carbon, extra)
+        found[place.node] = GridConnection(
+            place, ends[0], ends[1], ends[2], ends[3], price, sell, np.nan_to_num(carbon), extra, not np.isnan(carbon).any()
+        )
     if inputs.prices and len(silent) < len(found):
         # no price at all is for the verb to judge; one beside another's would be bought without end
         inputs.faults += [
@@ -190,4 +195,4 @@ def _prices(
         silent.append(place)
     price = np.where(known, series[0], straight)
     sell = np.where(np.isnan(series[1]), price, series[1])
-    return price, sell, np.nan_to_num(series[2]), curve.beyond(straight) if not curve.nothing else NO_COST
+    return price, sell, series[2], curve.beyond(straight) if not curve.nothing else NO_COST

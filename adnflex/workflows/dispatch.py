@@ -26,7 +26,16 @@ from adnflex.scenarios import ScenarioSet
 from adnflex.study import Profiles
 from adnflex.text import title as title_of
 from adnflex.workflows.dispatch_prices import price_notes, require_prices
-from adnflex.workflows.dispatch_study import Study, input_table, pins_of, read_study, settings, spans_of, times_table
+from adnflex.workflows.dispatch_study import (
+    Study,
+    carried_over_breaks,
+    input_table,
+    pins_of,
+    read_study,
+    settings,
+    spans_of,
+    times_table,
+)
 from adnflex.workflows.dispatch_tables import by_period, plan_tables
 from adnflex.workflows.reasons import causes, require_possible
 from adnflex.workflows.reconfigure import kept, relative_gap
@@ -174,6 +183,11 @@ def dispatch(
         switchable_switches=switchable_switches,
         locked_lines=locked_lines,
     )
+    carried = [
+        f"{text}; choose rows without gaps, or set its controllable to False." for text in carried_over_breaks(study)
+    ]
+    if carried:
+        raise InputError(carried)
     topology = spans_of(study.axis, switching, switching_cost, max_operations)
     if topology.spans:
         require_reconfigurable(study.grid)

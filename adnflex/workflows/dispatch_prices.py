@@ -44,7 +44,8 @@ def require_prices(devices: Sequence[Device], costs: Costs, topology: Topology) 
         "carbon_budget_kg": costs.carbon_budget_kg is not None,
     }
     wanting = [name for name, wanted in asked.items() if wanted]
-    if wanting and not carbon:
+    # a factor of 0 that is written down is an answer, one that is missing is not
+    if wanting and not any(d.carbon_given for d in sources):
         raise InputError(
             f"{' and '.join(wanting)}: no source has an emission factor, so every dispatch emits nothing; give "
             "ext_grid.co2_kg_per_mwh (or its profile)."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,17 @@ from adnflex.results.switches import decided
 from adnflex.scenarios import ScenarioSet
 from adnflex.study import Profiles, Series, TimeAxis, read_series, time_axis
 
-__all__ = ["Study", "input_table", "pins_of", "read_again", "read_study", "settings", "spans_of", "times_table"]
+__all__ = [
+    "Study",
+    "carried_over_breaks",
+    "input_table",
+    "pins_of",
+    "read_again",
+    "read_study",
+    "settings",
+    "spans_of",
+    "times_table",
+]
 
 # Keyword arguments that a net may carry in net.dispatch, with their defaults.
 _DEFAULTS: dict[str, Any] = {
@@ -146,7 +156,7 @@ def read_study(
     inputs.dependent = {int(j) for j in np.flatnonzero((grid.z_share_p != 0) | (grid.z_share_q != 0))}
     devices = read_devices(inputs, grid, np.minimum(grid.v_max, 1.5**2))
     # a table that several readers go through is told once
-    faults = list(dict.fromkeys([*inputs.faults, *_carried_over_breaks(axis, devices)]))
+    faults = list(dict.fromkeys(inputs.faults))
     if faults:
         raise InputError(faults)
     controlled = {(d.place.table, d.place.index) for d in devices if d.place.table in _POWER}
@@ -155,15 +165,16 @@ def read_study(
     return Study(horizon, axis, series, values, grid, devices, points, notes)
 
 
-def _carried_over_breaks(axis: TimeAxis, devices: Sequence[Device]) -> list[str]:
-    """Refuse devices that carry something over rows that were left out."""
+def carried_over_breaks(study: Study) -> list[str]:
+    """Name devices that carry something over rows that were left out."""
+    axis = study.axis
     if not axis.breaks:
         return []
     t = axis.breaks[0]
     return [
-        f"{d.place}: {d.carries} would run on from row {axis.rows[t - 1]} to row {axis.rows[t]}, and the rows between "
-        "are not in periods; choose rows without gaps, or set its controllable to False."
-        for d in devices
+        f"{d.place}: {d.carries} runs on from row {axis.rows[t - 1]} to row {axis.rows[t]}, though the rows between "
+        "are not in periods"
+        for d in study.devices
         if d.carries
     ]
 

@@ -33,7 +33,7 @@ from adnflex.grid.topology import Adjacency
 from adnflex.problems.flexibility import BoxProblem, Columns
 from adnflex.problems.flexibility_states import Network
 from adnflex.study import Profiles
-from adnflex.workflows.dispatch_study import Study, read_study, settings
+from adnflex.workflows.dispatch_study import Study, carried_over_breaks, read_study, settings
 
 __all__ = ["DIRECTIONS", "FlexibilityStudy", "Wishes", "read_flexibility_study", "study_of"]
 
@@ -313,7 +313,8 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
         )
     taking_part = {(r.place.table, r.place.index) for r in resources}
     points = operating_points(coupling.net, study.grid, study.values, taking_part)
-    notes = (*coupling.notes, *study.notes, *_notes(study), *_silent_vehicles(coupling.net, study))
+    carried = [f"{text}, as if they followed one another." for text in carried_over_breaks(study)]
+    notes = (*coupling.notes, *study.notes, *carried, *_notes(study), *_silent_vehicles(coupling.net, study))
     return FlexibilityStudy(
         coupling, replace(study, points=points), resources, wishes, connection, notes, Columns.of(resources)
     )

@@ -185,8 +185,10 @@ def test_hours_and_clock_may_not_contradict_the_times():
 
 def test_rows_that_are_left_out_do_not_carry_energy():
     profiles = load([1.0] * 10)
-    with pytest.raises(InputError, match="storage 0: stored energy would run on from row 1 to row 8"):
+    with pytest.raises(InputError, match="storage 0: stored energy runs on from row 1 to row 8"):
         adnflex.dispatch(feeder(storage=True), profiles=profiles, hours_per_period=1.0, periods=[0, 1, 8, 9])
+    box = adnflex.flexibility(feeder(storage=True), profiles=profiles, hours_per_period=1.0, periods=[0, 8])
+    assert any("runs on from row 0 to row 8" in n for n in box.notes)
     plan = adnflex.dispatch(feeder(), profiles=profiles, hours_per_period=1.0, periods=[0, 1, 8, 9])
     assert plan.periods == [0, 1, 8, 9]
     assert plan.times["clock_hour"].tolist() == [0.0, 1.0, 8.0, 9.0]
