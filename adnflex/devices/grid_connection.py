@@ -154,7 +154,16 @@ def read_grid_connections(inputs: Inputs) -> list[GridConnection]:
             "sell_price_per_mwh is above price_per_mwh in some period, which would pay for buying and selling at once.",
         )
         found[place.node] = GridConnection(
-            place, ends[0], ends[1], ends[2], ends[3], price, sell, np.nan_to_num(carbon), extra, not np.isnan(carbon).any()
+            place,
+            ends[0],
+            ends[1],
+            ends[2],
+            ends[3],
+            price,
+            sell,
+            np.nan_to_num(carbon),
+            extra,
+            not np.isnan(carbon).any(),
         )
     if inputs.prices and len(silent) < len(found):
         # no price at all is for the verb to judge; one beside another's would be bought without end
