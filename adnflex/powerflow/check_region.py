@@ -65,6 +65,7 @@ def measure_states(
     vm_limits: tuple[float, float] | None,
     sources: Sequence[SourceLimit],
     audit: Callable[[pd.Series], list[dict[str, Any]]],
+    over: Callable[[int], bool] = lambda label: False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run every row of set-points.
 
@@ -82,24 +83,29 @@ def measure_states(
         Limits of the sources.
     audit : callable
         Limits of devices that a row breaks, in the form of the violations.
+    over : callable
+        Told a row's label, says whether it is left out because the time is over.
 
     Returns
     -------
     points : pandas.DataFrame
-        Columns `POINT_COLUMNS`, one row a state.
+        Columns `POINT_COLUMNS`, one row a state that was run.
     violations : pandas.DataFrame
         ``point`` and the columns of `Check.violations`.
     """
     copy = push_back(net, setpoints)
-    rows, bad = [], []
+    rows, bad, run = [], [], []
     for label in setpoints.index:
+        if over(label):
+            continue
+        run.append(label)
         new = copy.at(label)
         broken = audit(setpoints.loc[label])
         row, found = _measure(new, pcc, vm_limits, sources) if run_ac(new) else (_NOTHING, [_DIVERGED])
         broken = [*broken, *found]
         rows.append({**row, "violations": len(broken)})
         bad += [{"point": label, **entry} for entry in broken]
-    points = pd.DataFrame(rows, index=setpoints.index, columns=POINT_COLUMNS)
+    points = pd.DataFrame(rows, index=pd.Index(run, name=setpoints.index.name), columns=POINT_COLUMNS)
     return points, pd.DataFrame(bad, columns=["point", *VIOLATION_COLUMNS])
 
 

@@ -76,6 +76,11 @@ class RegionModel:
         c[self.import_columns] = -normal
         return replace(self.form, c=c, c0=0.0)
 
+    def largest(self, normal: FloatArray) -> float:
+        """Bound ``normal · (p, q)`` by the bounds of the import alone [MVA]: known without any solve."""
+        low, high = self.form.low[self.import_columns], self.form.high[self.import_columns]
+        return float(np.maximum(normal * low, normal * high).sum() * self.base_mva)
+
     def import_at(self, x: FloatArray) -> FloatArray:
         """Import of a point of the relaxation [MW, Mvar]."""
         return np.asarray(x[self.import_columns] * self.base_mva)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.grid.model import FloatArray
+from adnflex.problems.clock import Deadline
+from adnflex.problems.present_dispatch import present_point
 from adnflex.problems.region import RegionModel, solve_support
 from adnflex.problems.region_flow import Outcome, PeriodFlow, Setting, open_flow, read_setting
 from adnflex.solvers.clarabel import solve_relaxation
@@ -74,23 +75,43 @@ class Support:
     def __init__(self, model: RegionModel) -> None:
         self.model = model
         self.flow: PeriodFlow | None = None
+        self.present: Outcome | None = None
+        self._looked = False
 
-    def corner(self, normal: FloatArray, seconds: float) -> Corner:
+    def at_rest(self) -> Outcome | None:
+        """Return the state in which every device stays as it is, if it meets every limit."""
+        if not self._looked:
+            self._looked = True
+            setting = self._setting(present_point(self.model.dispatch))
+            assert self.flow is not None
+            self.present = self.flow.feasible(setting)
+        return self.present
+
+    def unsolved(self, normal: FloatArray) -> Corner:
+        """Return what is known of a direction without solving: the bounds of the import, and the present state."""
+        return Corner(normal, self.model.largest(normal), self.at_rest(), None, None)
+
+    def corner(self, normal: FloatArray, clock: Deadline) -> Corner:
         """Solve one direction and bring its set-points to where exact power flow meets every limit."""
-        model, end = self.model, time.monotonic() + seconds
-        answer = solve_support(model, normal, seconds)
-        if answer.status == "infeasible":
+        model, known = self.model, self.unsolved(normal)
+        if clock.spent:
+            return known
+        answer = solve_support(model, normal, clock.left)
+        if answer.status == "infeasible" and known.reached is None:
             return Corner(normal, -math.inf, None, None, None)
-        support = -answer.bound * model.base_mva
+        # a present state that holds refutes a solver that knows of none
+        support = known.support if answer.status == "infeasible" else min(-answer.bound * model.base_mva, known.support)
         if answer.x is None:
-            return Corner(normal, support, None, None, None)
+            return replace(known, support=support)
         setting = self._setting(answer.x)
         assert self.flow is not None
-        best = self.flow.feasible(setting)
+        best, first = known.reached, self.flow.feasible(setting)
+        if first is not None and (best is None or normal @ first.place > normal @ best.place):
+            best = first
         found = Corner(normal, support, best, setting, answer.x)
-        if found.gap <= _SAME * model.base_mva:
+        if found.gap <= _SAME * model.base_mva or clock.spent:
             return found
-        for outcome in self._sequential(normal, answer.x, end - time.monotonic()):
+        for outcome in self._sequential(normal, answer.x, clock.left):
             if outcome.feasible and (best is None or normal @ outcome.place > normal @ best.place):
                 best = outcome
         return replace(found, reached=best)
@@ -137,7 +158,7 @@ def farthest(flow: PeriodFlow, inside: Outcome, target: Setting, steps: int = 30
     return best
 
 
-def tighter_support(model: RegionModel, corner: Corner, seconds: float, worst: int = 3, rounds: int = 2) -> float:
+def tighter_support(model: RegionModel, corner: Corner, clock: Deadline, worst: int = 3, rounds: int = 2) -> float:
     """Improve the half-plane of a direction beyond its farthest AC state [MVA].
 
     Only states beyond the farthest one found matter.  Among them, flows and voltages of the branches with the largest
@@ -150,8 +171,8 @@ def tighter_support(model: RegionModel, corner: Corner, seconds: float, worst: i
         The relaxation.
     corner : Corner
         With a reached state.
-    seconds : float
-        No further round is begun after so long.
+    clock : Deadline
+        No further round is begun after it.
     worst, rounds : int
         Branches in a round, rounds.
 
@@ -160,7 +181,6 @@ def tighter_support(model: RegionModel, corner: Corner, seconds: float, worst: i
     Gleixner et al., "Three enhancements for optimization-based bound tightening", J. Global Optimization 67, 2017,
     doi:10.1007/s10898-016-0450-4.
     """
-    end = time.monotonic() + seconds
     base, form, x, support = model.base_mva, model.towards(corner.normal), corner.x, corner.support
     if corner.reached is None or x is None:
         return support
@@ -168,10 +188,10 @@ def tighter_support(model: RegionModel, corner: Corner, seconds: float, worst: i
     form = _beyond(form, model, corner.normal, corner.value / base - 1e-6)
     for _ in range(rounds):
         cones = _loosest(form, x, model, worst)
-        if time.monotonic() > end or not len(cones):
+        if clock.spent or not len(cones):
             break
-        form = _with_secants(form, cones, end)
-        answer = solve_relaxation(form, time_limit=max(end - time.monotonic(), 0.01))
+        form = _with_secants(form, cones, clock)
+        answer = solve_relaxation(form, time_limit=max(clock.left, 0.01))
         if answer.status == "infeasible":
             return min(support, corner.value + 1e-6 * base)
         better = max(-answer.bound * base, corner.value)
@@ -206,17 +226,17 @@ def _loosest(form: ConicForm, x: FloatArray, model: RegionModel, count: int) -> 
     return np.asarray(model.cones[order[invented[order] > 1e-7]])
 
 
-def _with_secants(form: ConicForm, cones: NDArray[np.int64], end: float) -> ConicForm:
+def _with_secants(form: ConicForm, cones: NDArray[np.int64], clock: Deadline) -> ConicForm:
     """Bound flow and voltage of some branches by the relaxation, and add the secants that follow."""
     low, high = form.low.copy(), form.high.copy()
     for columns in form.cones[cones][:, [0, 1, 3]]:
         for column in columns.tolist():
             for side in (1.0, -1.0):
-                if time.monotonic() > end:
+                if clock.spent:
                     break
                 c = np.zeros(len(form.c))
                 c[column] = side
-                bound = solve_relaxation(replace(form, c=c, c0=0.0), low, high, max(end - time.monotonic(), 0.01)).bound
+                bound = solve_relaxation(replace(form, c=c, c0=0.0), low, high, max(clock.left, 0.01)).bound
                 # a bound that is a little too wide stays valid where the solver's last digit is not
                 slack = 1e-9 * max(1.0, abs(bound)) if np.isfinite(bound) else 0.0
                 if side > 0:

@@ -13,7 +13,7 @@ not all pass gets more corners where it failed, then shrinks there until they do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,7 +196,12 @@ def _angle(middle: Outcome, other: Outcome) -> float:
 
 
 def inner_polygon(
-    flow: PeriodFlow, reached: Sequence[Outcome], directions: int, inside: int, rng: np.random.Generator
+    flow: PeriodFlow,
+    reached: Sequence[Outcome],
+    directions: int,
+    inside: int,
+    rng: np.random.Generator,
+    stop: Callable[[], bool] | None = None,
 ) -> Inner:
     """Make a polygon of what was reached, every sample of it verified.
 
@@ -212,9 +217,46 @@ def inner_polygon(
         Number of imports to verify inside, about.
     rng : numpy Generator
         Places half of them.
+    stop : callable
+        Whether the time is over: then the polygon of a few states is what there is, or what was reached stays without
+        one.
     """
-    middle = _middle(flow, reached)
+    few = _extreme(reached)
+    first = None
+    if stop is not None and len(few) < len(reached):
+        # soon done, and an answer wherever the time ends
+        first = _polygon(flow, few, directions, _FEW_INSIDE, np.random.default_rng(0), stop)
+    found = _polygon(flow, reached, directions, inside, rng, stop or _never)
+    return found if first is None or len(found.polygon) else first
+
+
+def _never() -> bool:
+    return False
+
+
+# Imports verified inside a polygon of a few states.
+_FEW_INSIDE = 8
+
+
+def _extreme(reached: Sequence[Outcome]) -> list[Outcome]:
+    """Return the states with the least and largest active and reactive import."""
+    places = np.array([o.place for o in reached])
+    rows = dict.fromkeys([*places.argmin(axis=0).tolist(), *places.argmax(axis=0).tolist()])
+    return [reached[k] for k in rows]
+
+
+def _polygon(
+    flow: PeriodFlow,
+    reached: Sequence[Outcome],
+    directions: int,
+    inside: int,
+    rng: np.random.Generator,
+    stop: Callable[[], bool],
+) -> Inner:
     alone = Inner(np.empty((0, 2)), [Sample("corner", o) for o in reached], 0)
+    if stop():
+        return alone
+    middle = _middle(flow, reached)
     places = np.array([o.place for o in reached])
     scale = float(np.ptp(places, axis=0).max())
     outer = _apart(places, hull(places), 1e-6 * scale)
@@ -223,14 +265,14 @@ def inner_polygon(
     fan = _Fan(flow, middle, [reached[k] for k in outer], scale / (2 * directions))
     if not fan.usable():
         return alone
-    edges = _settle_edges(fan, scale)
+    edges = _settle_edges(fan, scale, stop)
     before = list(fan.shrink)
-    samples = _settle_inside(fan, scale, inside, rng)
+    samples = _settle_inside(fan, scale, inside, rng, stop)
     if samples is None:
         return alone
     if fan.shrink != before:
         # shrinking for the inside moved edges
-        edges = _settle_edges(fan, scale)
+        edges = _settle_edges(fan, scale, stop)
     corners = [fan.reach(z, scale) for z in fan.corners()]
     middles = [o for o, k in edges if fan.length(k) >= fan.grain]
     if len(edges) < len(corners) or any(o is None for o in corners) or max(fan.shrink) >= 1.0:
@@ -256,13 +298,15 @@ def _middle(flow: PeriodFlow, reached: Sequence[Outcome]) -> Outcome:
     return farthest(flow, reached[0], mean)
 
 
-def _settle_edges(fan: _Fan, scale: float) -> list[tuple[Outcome, int]]:
+def _settle_edges(fan: _Fan, scale: float, stop: Callable[[], bool]) -> list[tuple[Outcome, int]]:
     """Split and shrink until every edge is verified; return the states in the middle of the edges."""
     passed: dict[tuple[bytes, bytes], Outcome] = {}
     for _ in range(200):
         corners = fan.corners()
         bad = []
         for k in range(len(corners)):
+            if stop():
+                return []
             ends = corners[k], corners[(k + 1) % len(corners)]
             key = ends[0].tobytes(), ends[1].tobytes()
             if key not in passed:
@@ -290,11 +334,17 @@ def _edge(fan: _Fan, a: FloatArray, b: FloatArray, scale: float) -> Outcome | No
     return None if any(o is None for o in found) else found[0]
 
 
-def _settle_inside(fan: _Fan, scale: float, count: int, rng: np.random.Generator) -> list[Outcome] | None:
+def _settle_inside(
+    fan: _Fan, scale: float, count: int, rng: np.random.Generator, stop: Callable[[], bool]
+) -> list[Outcome] | None:
     """Verify imports inside, shrinking where one fails; None where that does not end."""
     for _ in range(12):
         polygon = fan.corners()
-        found = [(z, fan.reach(z, scale)) for z in _spread(polygon, count, rng)]
+        found: list[tuple[FloatArray, Outcome | None]] = []
+        for z in _spread(polygon, count, rng):
+            if stop():
+                break
+            found.append((z, fan.reach(z, scale)))
         bad = [z for z, o in found if o is None]
         if not bad:
             return [o for _, o in found if o is not None]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,15 +16,17 @@ from adnflex.errors import SolverError
 from adnflex.formulations.positions import picked
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
+from adnflex.problems.clock import Deadline
 from adnflex.problems.region import (
     Positions,
     RegionModel,
     at_positions,
     build_region,
     positions_to_choose,
+    solve_support,
 )
+from adnflex.problems.region_answer import Cell, Effort, RegionAnswer
 from adnflex.problems.region_corners import Corner, Support, tighter_support
-from adnflex.problems.region_flow import Key
 from adnflex.problems.region_inner import Inner, inner_polygon
 from adnflex.solvers.gate import solve_model
 
@@ -36,105 +37,17 @@ log = logging.getLogger(__name__)
 # The outer side is made tighter where it is farther from the inner one than this share of the region's size.
 _LOOSE = 2e-3
 
-# Share of the time that is kept for the inner side.
-_INNER_SHARE = 0.4
+# Share of the time that is kept for the inner side, and of it for what follows: its states are run in pandapower.
+_INNER_SHARE, _RUN_SHARE = 0.45, 0.1
+
+# Share of the time that building one model a combination of positions may take.
+_BUILD_SHARE = 0.3
+
+# A mixed-integer bound that has less time [s] gives way to that of the relaxation.
+_LEAST_INTEGER = 1.0
 
 # A combination of positions whose polygon adds less than this share of the area is left out.
 _ADDS = 1e-3
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much is done.
-
-    Attributes
-    ----------
-    directions : int
-        Support directions, evenly spread; half as many again are added where outer and inner side differ most.
-    enumerate_up_to : int
-        Combinations of positions up to which each has its own relaxation.
-    cells : int
-        Combinations that get an inner polygon where there are more.
-    inside : int
-        Imports to verify inside all polygons for every direction, about.
-    seconds : float
-        Time limit [s].
-    seed : int
-        Places half of the imports inside.
-    """
-
-    directions: int = 16
-    enumerate_up_to: int = 16
-    cells: int = 6
-    inside: int = 2
-    seconds: float = 300.0
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One combination of positions.
-
-    Attributes
-    ----------
-    positions : tuple of int
-        Step of every discrete device.
-    keys : tuple of Key
-        What the set-points of its states write.
-    corners : list of Corner
-        By direction.
-    inner : Inner
-        Its polygon.
-    """
-
-    positions: Positions
-    keys: tuple[Key, ...]
-    corners: list[Corner]
-    inner: Inner
-
-
-@dataclass(frozen=True)
-class RegionAnswer:
-    """What a period gave.
-
-    Attributes
-    ----------
-    status : str
-        ``complete``, ``time_limit``, ``infeasible`` (proven) or ``not found``.
-    normals, supports : (k, 2), (k,) array
-        Half-planes ``normal · (p, q) <= support`` [MVA] that hold every AC-feasible import.
-    reached : (k,) array
-        Largest ``normal · (p, q)`` of any AC state found.
-    outer : (n, 2) array
-        Vertices of their intersection [MW, Mvar].
-    cells : list of Cell
-        Combinations with AC states.
-    combinations, solved : int
-        How many there are, and how many have a relaxation of their own.
-    inner_area : float
-        Of the union of the polygons [MW·Mvar].
-    flows : int
-        Power flows.
-    notes : list of str
-        What the reader has to know.
-    """
-
-    status: str
-    normals: FloatArray
-    supports: FloatArray
-    reached: FloatArray
-    outer: FloatArray
-    cells: list[Cell]
-    combinations: int
-    solved: int
-    inner_area: float
-    flows: int
-    notes: list[str]
-
-    @property
-    def outer_area(self) -> float:
-        """Area of the outer polygon [MW·Mvar]."""
-        return area(self.outer)
 
 
 Tell = Callable[[float, float, str], None]
@@ -147,8 +60,11 @@ def solve_region(
     pcc: GridConnection,
     effort: Effort,
     tell: Tell = lambda inner, outer, event: None,
+    clock: Deadline | None = None,
 ) -> RegionAnswer:
     """Find the region of one period.
+
+    The outer polygon is valid at any time: a direction that was not solved has the bound of the import's own limits.
 
     Parameters
     ----------
@@ -158,8 +74,10 @@ def solve_region(
         How much is done.
     tell : callable
         Told inner and outer area so far and what is done.
+    clock : Deadline, optional
+        The caller's clock; by default one of ``effort.seconds``.
     """
-    return _Period(points, horizon, devices, pcc, effort, tell).solve()
+    return _Period(points, horizon, devices, pcc, effort, tell, clock or Deadline(effort.seconds)).solve()
 
 
 class _Period:
@@ -173,10 +91,11 @@ class _Period:
         pcc: GridConnection,
         effort: Effort,
         tell: Tell,
+        clock: Deadline,
     ) -> None:
         self.points, self.horizon, self.devices, self.pcc = points, horizon, list(devices), pcc
         self.effort, self.tell = effort, tell
-        self.end = time.monotonic() + effort.seconds
+        self.clock = clock
         self.choices = positions_to_choose(devices)
         self.combinations = math.prod(len(steps) for steps in self.choices)
         self.supports: dict[Positions, Support] = {}
@@ -184,22 +103,21 @@ class _Period:
         self.normals: list[FloatArray] = []
         self.whole: list[float] = []  # supports of all positions together, where they are not enumerated
         self.notes: list[str] = []
-        self.cut_short = False
-
-    @property
-    def left(self) -> float:
-        return max(self.end - time.monotonic(), 0.5)
+        self.cut_short = self.relaxed = False
 
     def solve(self) -> RegionAnswer:
         count = self.effort.directions
         # those a quarter turn apart first, so that there is a polygon early
         order = sorted(range(count), key=lambda k: (k % (count // 4) != 0, k))
         first = [_normal(2 * math.pi * k / count) for k in order]
-        enumerated = self.combinations <= self.effort.enumerate_up_to
-        chosen = list(itertools.product(*self.choices)) if enumerated else self._by_integers(first)
-        for positions in chosen:
-            self._open(positions)
-        for normal in first:
+        # the present positions first: the state in which nothing moves may be all that there is time for
+        self._open(tuple(steps[0] for steps in self.choices))
+        enumerated = self.combinations <= self.effort.enumerate_up_to and self._open_all()
+        if not enumerated:
+            for positions in self._by_integers(first):
+                if positions not in self.supports and not self._spent():
+                    self._open(positions)
+        for normal in first[: len(self.whole) or None]:
             if len(self.normals) >= 4 and self._spent():
                 break
             self._solve_direction(normal)
@@ -208,7 +126,8 @@ class _Period:
         if enumerated:
             self._refine()
         inner = self._inner()
-        status = "time_limit" if self.cut_short else "complete" if inner else "not found"
+        cut = self.cut_short or self.clock.spent
+        status = "time_limit" if cut else "complete" if inner else "not found"
         return self._answer(status, inner)
 
     # --- the outer side ---------------------------------------------------------------------------
@@ -219,11 +138,25 @@ class _Period:
         self.supports[positions] = Support(build_region(self.points, self.horizon, devices, self.pcc))
         self.corners[positions] = []
 
+    def _open_all(self) -> bool:
+        """Open every combination; False where the time does not last for them."""
+        begin = self.clock.now
+        for k, positions in enumerate(itertools.product(*self.choices)):
+            took = (self.clock.now - begin) / max(k, 1)
+            if self.combinations > 1 and (
+                self.clock.spent or took * self.combinations > _BUILD_SHARE * self.clock.seconds
+            ):
+                self.cut_short = True
+                return False
+            if positions not in self.supports:
+                self._open(positions)
+        return True
+
     def _solve_direction(self, normal: FloatArray) -> None:
         """Solve a direction at all positions that are not proven infeasible."""
         self.normals.append(normal)
         for positions, support in list(self.supports.items()):
-            corner = support.corner(normal, self.left)
+            corner = support.corner(normal, self.clock)
             if corner.support == -math.inf:
                 log.info("positions %s: infeasible", positions)
                 del self.supports[positions], self.corners[positions]
@@ -251,7 +184,7 @@ class _Period:
 
     def _spent(self) -> bool:
         # the inner side needs its time too
-        if self.end - time.monotonic() < _INNER_SHARE * self.effort.seconds:
+        if self.clock.left < _INNER_SHARE * self.clock.seconds:
             self.cut_short = True
         return self.cut_short
 
@@ -268,9 +201,9 @@ class _Period:
             # what another combination reaches anyway needs no tighter bound
             if corner.support <= loose or self._spent():
                 continue
-            model = self.supports[positions].model
-            better = tighter_support(model, corner, min(self.left / 4, 10.0))
-            corners[k] = Corner(corner.normal, better, corner.reached, corner.relaxed, corner.x)
+            left = max(self.clock.left, 1e-9)
+            part = self.clock.part(min(1 / 4, 10.0 / left))
+            corners[k] = replace(corner, support=tighter_support(self.supports[positions].model, corner, part))
 
     def _next_normal(self) -> FloatArray | None:
         """Return the normal of the edge of the inner hull from which the outer polygon is farthest."""
@@ -303,13 +236,16 @@ class _Period:
         present = tuple(steps[0] for steps in self.choices)
         found: dict[Positions, int] = {present: 0}
         for normal in normals:
-            bound, positions = self._integer_support(model, normal, self.left / (2 * len(normals)))
-            self.whole.append(bound)
+            if len(self.whole) >= 4 and self._spent():
+                break
+            bound, positions = self._integer_support(model, normal, self.clock.left / (2 * len(normals)))
+            self.whole.append(min(bound, model.largest(normal)))
             if positions is not None:
                 found[positions] = found.get(positions, 0) + 1
         ranked = sorted(found, key=lambda p: (p != present, -found[p]))
+        how = "bound of their relaxation, as the time did not last" if self.relaxed else "mixed-integer bound"
         self.notes.append(
-            f"{self.combinations} combinations of positions: the outer side covers all of them (mixed-integer bound), "
+            f"{self.combinations} combinations of positions: the outer side covers all of them ({how}), "
             f"inner polygons are made for {min(len(ranked), self.effort.cells)} that turned up in some direction."
         )
         return ranked[: self.effort.cells]
@@ -317,6 +253,11 @@ class _Period:
     def _integer_support(
         self, model: RegionModel, normal: FloatArray, seconds: float
     ) -> tuple[float, Positions | None]:
+        if seconds < _LEAST_INTEGER:
+            self.relaxed = self.cut_short = True
+            if self.clock.spent:
+                return math.inf, None
+            return -solve_support(model, normal, self.clock.left).bound * model.base_mva, None
         dispatch = model.dispatch
         p, q = (dispatch.form.variables[int(c)] for c in model.import_columns)
         for variable, column in ((p, model.import_columns[0]), (q, model.import_columns[1])):
@@ -324,7 +265,7 @@ class _Period:
             variable.setub(float(model.form.high[column]))
         dispatch.model.objective.set_value(-float(normal[0]) * p - float(normal[1]) * q)
         try:
-            solved = solve_model(dispatch.model, gap=1e-3, seconds=max(seconds, 1.0))
+            solved = solve_model(dispatch.model, gap=1e-3, seconds=seconds)
         except SolverError as error:
             log.info("direction %s: %s", normal, error)
             return math.inf, None
@@ -339,8 +280,9 @@ class _Period:
     # --- the inner side ---------------------------------------------------------------------------
 
     def _inner(self) -> dict[Positions, Inner]:
+        # several directions may end in one state
         reached = {
-            positions: [c.reached for c in corners if c.reached is not None]
+            positions: list({id(c.reached): c.reached for c in corners if c.reached is not None}.values())
             for positions, corners in self.corners.items()
         }
         alive = {positions: states for positions, states in reached.items() if states}
@@ -351,9 +293,15 @@ class _Period:
         for positions, states in alive.items():
             flow = self.supports[positions].flow
             assert flow is not None
-            found[positions] = inner_polygon(flow, states, directions, inside, rng)
+            found[positions] = inner_polygon(flow, states, directions, inside, rng, self._inner_spent)
             self.tell(union_area([i.polygon for i in found.values()]), math.nan, f"inner polygon {len(found)}")
         return self._worth_keeping(found)
+
+    def _inner_spent(self) -> bool:
+        if self.clock.left < _RUN_SHARE * self.clock.seconds:
+            self.cut_short = True
+            return True
+        return False
 
     def _worth_keeping(self, found: dict[Positions, Inner]) -> dict[Positions, Inner]:
         """Leave out combinations whose imports others reach too; the present one stays."""

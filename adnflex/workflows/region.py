@@ -20,13 +20,13 @@ from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
 from adnflex.devices import Device, GridConnection, Storage
 from adnflex.devices.storage_period import of_one_period
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
 from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import coupling_of
 from adnflex.powerflow.check_region import measure_states
 from adnflex.powerflow.limits import VIOLATION_COLUMNS
-from adnflex.problems.clock import Progress
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.describe import unit_hint
 from adnflex.problems.dispatch import Costs, Topology
 from adnflex.problems.dispatch_limits import Excess
@@ -99,7 +99,8 @@ def pq_region(
     hours_per_period : float, optional
         Length of a period [h], for storages; by default ``net.dispatch`` or the profiles' own step.
     time_limit : float
-        Time limit of each period [s]; what is proven and verified by then is returned.
+        Time limit of each period [s]; what is proven and verified by then is returned. The outer polygon is valid at
+        any time, an inner one may be missing; ``areas`` says ``time_limit``.
     executor : concurrent.futures.Executor, optional
         Runs periods side by side.
     progress : callable, optional
@@ -120,6 +121,8 @@ def pq_region(
         If the net, its profiles or an argument is wrong, or a period does not exist.
     Infeasible
         If no set-points meet every limit in a period; names the limit and by how much it is missed.
+    TimeExpired
+        If the time was over before any state was found that meets every limit.
 
     Examples
     --------
@@ -267,13 +270,22 @@ def _one_period(
     job: _Job, effort: Effort, t: int, tell: Callable[[float, float, str], None] = lambda inner, outer, event: None
 ) -> tuple[PeriodTables, str, float, float]:
     """Solve one period and run its states; also the coupling point, the hours and the seconds."""
-    started = time.monotonic()
+    clock = Deadline(effort.seconds)
     study, devices, pcc = job.read(t)
-    answer = solve_region(study.points, study.horizon, devices, pcc, effort, tell)
+    answer = solve_region(study.points, study.horizon, devices, pcc, effort, tell, clock)
+    if not answer.cells and answer.status != "infeasible" and clock.spent:
+        raise TimeExpired(
+            f"period {t}: no state that meets every limit was found within {clock.seconds:g} s; it is not proven that "
+            "there is none. Give more time_limit."
+        )
     if not answer.cells:
-        raise _infeasible(job.net, study, devices, answer, t, effort.seconds)
-    tables = period_tables(job.net, study, devices, pcc, answer, job.vm_limits)
-    return tables, str(pcc.place), study.horizon.hours, time.monotonic() - started
+        raise _infeasible(job.net, study, devices, answer, t, max(clock.left, _EXPLAIN_SECONDS))
+    tables = period_tables(job.net, study, devices, pcc, answer, job.vm_limits, clock)
+    return tables, str(pcc.place), study.horizon.hours, clock.now
+
+
+# Time to look for the limit in the way where the time is over [s].
+_EXPLAIN_SECONDS = 1.0
 
 
 def _infeasible(

@@ -15,7 +15,8 @@ from adnflex.algorithms.polygons import union_area
 from adnflex.devices import CapacitorBank, Device, GridConnection, Horizon, TapChanger
 from adnflex.grid.model import FloatArray
 from adnflex.powerflow.check_region import SourceLimit, measure_states
-from adnflex.problems.solve_region import RegionAnswer
+from adnflex.problems.clock import Deadline
+from adnflex.problems.region_answer import RegionAnswer
 from adnflex.workflows.dispatch_study import Study
 
 __all__ = ["PeriodTables", "audit_of", "joined", "period_tables", "source_limits"]
@@ -55,8 +56,12 @@ def period_tables(
     pcc: GridConnection,
     answer: RegionAnswer,
     vm_limits: tuple[float, float] | None,
+    clock: Deadline,
 ) -> PeriodTables:
-    """Run every state in pandapower and tabulate; a polygon with a state that fails there is left out."""
+    """Run every state in pandapower and tabulate; a polygon with a state that fails there is left out.
+
+    Where the time does not last for all states, corners of polygons come first; what was not run is not kept.
+    """
     setpoints, roles = _states(net, study, answer)
     measured, _ = measure_states(
         net,
@@ -65,13 +70,23 @@ def period_tables(
         vm_limits,
         source_limits(devices),
         audit_of(devices, study.horizon),
+        partial(_over, roles, clock),
     )
-    points = pd.concat([roles, measured], axis=1)
+    points = roles.loc[measured.index].join(measured)
     good = (points["violations"] == 0) & points["converged"].astype(bool)
     notes = [*study.notes, *answer.notes]
     bad_cells = sorted(set(points.loc[~good, "combination"]))
     if bad_cells:
         notes.append(f"combinations {bad_cells} have states that fail in pandapower; their polygons are left out.")
+    unrun = roles.drop(measured.index)
+    missing = sorted(set(unrun.loc[unrun["role"] == "corner", "combination"]) - set(bad_cells))
+    if len(unrun):
+        more = f", and the polygons of combinations {missing} with them" if missing else ""
+        notes.append(
+            f"the time was over when {len(points)} of {len(roles)} states were run in pandapower; the others are left "
+            f"out{more}."
+        )
+    bad_cells = sorted({*bad_cells, *missing})
     inner = _inner(answer, points, bad_cells)
     kept = [c.inner.polygon for k, c in enumerate(answer.cells) if k not in bad_cells]
     inner_area = union_area(kept)
@@ -84,7 +99,7 @@ def period_tables(
         "power_flows": answer.flows,
         "power_flows_pandapower": len(points),
         "sampled": sum(c.inner.checked for k, c in enumerate(answer.cells) if k not in bad_cells),
-        "status": answer.status,
+        "status": "time_limit" if len(unrun) else answer.status,
     }
     return PeriodTables(
         area,
@@ -92,11 +107,22 @@ def period_tables(
         _polygon(answer.outer),
         inner,
         points[good].drop(columns=["converged", "violations"]),
-        setpoints[good],
+        setpoints.loc[points.index[good]],
         _positions(devices, answer),
         _inputs(net, study),
         tuple(notes),
     )
+
+
+# Seconds after the time limit in which corners of polygons are still run: without them there is no polygon.
+_GRACE = 1.0
+
+
+def _over(roles: pd.DataFrame, clock: Deadline, point: int) -> bool:
+    """Whether a state is left out for time; the first one never is."""
+    if point == roles.index[0]:
+        return False
+    return clock.now >= clock.seconds + (_GRACE if roles.at[point, "role"] == "corner" else 0.0)
 
 
 def _states(net: pandapowerNet, study: Study, answer: RegionAnswer) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -15,8 +16,10 @@ from adnflex.devices import GridConnection
 from adnflex.grid import read_grid
 from adnflex.grid.sweep import RadialFlow
 from adnflex.grid.tree_flow import TreeFlow
+from adnflex.problems.clock import Deadline
 from adnflex.problems.region import at_positions, build_region, positions_to_choose, solve_support, without_prices
 from adnflex.problems.region_corners import Support, farthest, tighter_support
+from adnflex.problems.region_inner import inner_polygon
 from adnflex.problems.solve_region import Effort, solve_region
 from adnflex.workflows.dispatch_study import read_study
 from tests.region_nets import cigre, feeder, random_injections, sampled
@@ -113,8 +116,8 @@ def test_half_planes_hold_every_sample_before_and_after_tightening():
     improved = 0
     for angle in np.linspace(0, 2 * np.pi, 6, endpoint=False):
         normal = np.array([math.cos(angle), math.sin(angle)])
-        corner = support.corner(normal, 60.0)
-        better = tighter_support(support.model, corner, 10.0)
+        corner = support.corner(normal, Deadline(60.0))
+        better = tighter_support(support.model, corner, Deadline(10.0))
         assert (places @ normal).max() <= better + 1e-7
         assert corner.value <= better + 1e-7 <= corner.support + 2e-7
         assert corner.reached.feasible
@@ -145,17 +148,56 @@ def test_bisection_ends_on_a_limit():
     net = feeder(tap=False, bank=False)
     study, devices, pcc = opened(net)
     support = Support(build_region(study.points, study.horizon, devices, pcc))
-    inside = support.corner(np.array([1.0, 0.0]), 60.0).reached
-    target = support.corner(np.array([-1.0, -1.0]) / math.sqrt(2), 60.0).relaxed
+    inside = support.corner(np.array([1.0, 0.0]), Deadline(60.0)).reached
+    target = support.corner(np.array([-1.0, -1.0]) / math.sqrt(2), Deadline(60.0)).relaxed
     beyond = inside.setting.towards(target, 1.6)
     found = farthest(support.flow, inside, beyond)
     assert found.feasible
     assert abs(found.margin) < 1e-6
 
 
-def test_time_limit_is_told():
-    study, devices, pcc = opened(cigre())
-    answer = solve_region(study.points, study.horizon, devices, pcc, Effort(directions=16, seconds=0.02))
-    assert len(answer.normals) < 16
-    assert answer.status == "time_limit"
-    assert answer.inner_area > 0
+def ended_after(looks, net):
+    """Answer of a region whose clock is over after so many looks at it."""
+    study, devices, pcc = opened(net)
+    clock = Deadline(float(looks), time_of=itertools.count().__next__)
+    return solve_region(study.points, study.horizon, devices, pcc, Effort(directions=8), clock=clock)
+
+
+@pytest.mark.parametrize("positions", [False, True])
+def test_outer_side_holds_every_sample_wherever_the_time_ends(positions):
+    net = feeder(tap=positions, bank=positions)
+    places = sampled(net, random_injections(net, 60, np.random.default_rng(1)))
+    areas = []
+    for looks in (1, 12, 40, 120):
+        answer = ended_after(looks, net)
+        assert answer.status == "time_limit"
+        assert len(answer.normals) >= 4
+        assert np.isfinite(answer.supports).all()
+        assert (places @ answer.normals.T <= answer.supports + 1e-7).all()
+        assert (answer.reached <= answer.supports + 1e-7).all()
+        states = [s.outcome for c in answer.cells for s in c.inner.samples]
+        assert states
+        assert all(s.feasible for s in states)
+        areas.append(answer.outer_area)
+    assert areas[-1] < 0.5 * areas[0]
+
+
+def test_polygon_of_a_few_states_is_there_before_that_of_all():
+    study, devices, pcc = opened(feeder(tap=False, bank=False))
+    support = Support(build_region(study.points, study.horizon, devices, pcc))
+    angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    corners = [support.corner(np.array([math.cos(a), math.sin(a)]), Deadline(60.0)) for a in angles]
+    states = [c.reached for c in corners]
+
+    def inner(looks):
+        left = itertools.count(looks, -1)
+        polygon = inner_polygon(support.flow, states, 8, 8, np.random.default_rng(0), lambda: next(left) <= 0).polygon
+        return next(left), area(polygon)
+
+    many = 10_000
+    left, whole = inner(many)
+    assert whole > 0
+    needed = many - left
+    assert inner(0)[1] == 0
+    some = inner(needed // 2)[1]
+    assert 0 < some < whole

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adnflex.algorithms.polygons import area
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.results.region import Region
 from adnflex.workflows.region import pq_region, validate_region
 from tests.dispatch_nets import require_unchanged
@@ -291,7 +291,8 @@ def test_periods_are_regions_of_their_own():
     with Travelling() as executor:
         region = pq_region(net, [0, 2], profiles=profiles, directions=4, executor=executor, progress=told.append)
     assert region.periods == [0, 2]
-    assert told[-1].bound == region.areas.at[2, "outer"]
+    # side by side they end in any order
+    assert {row.event: row.bound for row in told} == {f"period {t}: done": region.areas.at[t, "outer"] for t in (0, 2)}
     assert -region.outer_polygon(0)[:, 0].min() > -region.outer_polygon(2)[:, 0].min() + 4
     check = validate_region(region, net)
     assert check.passed, check.verdict
@@ -334,6 +335,19 @@ def test_a_region_without_area_keeps_its_points():
     assert not region.inner_polygons(0)
     assert len(region.points) > 0
     assert validate_region(region, net).passed
+
+
+def test_no_time_leaves_the_present_state_and_a_valid_outer_side():
+    net = discrete_net()
+    region = pq_region(net, directions=4, time_limit=1e-9)
+    assert region.areas.at[0, "status"] == "time_limit"
+    assert len(region.points) == 1
+    assert validate_region(region, net).passed
+    assert region.in_outer(0, *sampled(net, random_injections(net, 20, np.random.default_rng(2))).T).all()
+    # none is known where the present state breaks a limit: no word about what there is
+    net.load["p_mw"] *= 2.5
+    with pytest.raises(TimeExpired, match="not proven"):
+        pq_region(net, directions=4, time_limit=1e-9)
 
 
 def test_two_sources_need_a_name():
