@@ -32,6 +32,19 @@ _MEANING = {
 _ROUNDING = 1e-7
 
 
+class _Quiet(highspy.Highs):  # type: ignore[misc]
+    """HiGHS that never writes; the only one that is made.
+
+    HiGHS prints its banner once in a process, at the first call that can speak while its output is on. In highspy that
+    is the constructor itself, which passes its callback; options that are set afterwards come too late.
+    """
+
+    def enableCallbacks(self) -> None:
+        """Enable the callbacks, silenced first."""
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()
+
+
 class LinearSolver:
     """A HiGHS model of the linear part of a `ConicForm`.
 
@@ -52,7 +65,8 @@ class LinearSolver:
         self.cost, self.low, self.high = form.c, form.low.copy(), form.high.copy()
         self._rows = [(form.a, form.row_low, form.row_high)]
         self._presolve, self._method = "choose" if presolve else "off", "choose"
-        h = highspy.Highs()
+        h = _Quiet()
+        # once more, for a highspy whose constructor passes no callback
         h.setOptionValue("output_flag", False)
         h.setOptionValue("threads", threads)
         h.setOptionValue("mip_feasibility_tolerance", 1e-7)
