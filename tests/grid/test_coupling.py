@@ -73,7 +73,7 @@ def same(found, expected) -> None:
     for kind in ("separable", "foresighted"):
         a, b = getattr(found, kind), getattr(expected, kind)
         np.testing.assert_allclose(a.total_mwh, b.total_mwh, rtol=1e-6)
-    np.testing.assert_allclose(found.bound, expected.bound, rtol=1e-6)
+    np.testing.assert_allclose(found.linear.bound, expected.linear.bound, rtol=1e-6)
     # the source's voltage is rounded to 1e-6 pu
     np.testing.assert_allclose(found.total_mwh, expected.total_mwh, rtol=1e-4)
 

@@ -108,5 +108,5 @@ def test_a_policy_knows_the_limits():
 
 
 def test_another_word_is_an_error():
-    with pytest.raises(InputError, match="exchange_limit_mw is grid"):
+    with pytest.raises(InputError, match="exchange_limit_mw is 'grid'"):
         RollingCase.load("rolling33", exchange_limit_mw="grid")

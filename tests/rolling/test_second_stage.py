@@ -44,7 +44,7 @@ def test_costs_and_actions_do_not_depend_on_it():
 
 
 def test_wrong_arguments_are_told():
-    with pytest.raises(InputError, match="reactive is 'scenario'; give 'scenarios', 'mean', None"):
+    with pytest.raises(InputError, match="reactive is 'scenario'; give 'auto', 'scenarios', 'mean', None"):
         schedule_rolling(small(), "pool", reactive="scenario")
     with pytest.raises(InputError, match="the net has no site"):
         schedule_rolling(RollingCase.from_net(net(), renewables=Steady()), "pool", reactive="scenarios")

@@ -204,9 +204,14 @@ def test_a_stochastic_dispatch_between_wait_and_see_and_a_fixed_decision():
     assert plan.bound <= plan.objective
 
 
-def test_the_values_of_information_have_their_signs():
+@pytest.fixture(scope="module")
+def calm_or_windy():
     net, several = stochastic_case(), windy([0.3, 1.3], [0.5, 0.5])
-    plan = adnflex.dispatch(net, scenarios=several, gap=1e-3)
+    return net, several, adnflex.dispatch(net, scenarios=several, gap=1e-3)
+
+
+def test_the_values_of_information_have_their_signs(calm_or_windy):
+    net, several, plan = calm_or_windy
     plan = adnflex.value_of_information(plan, net, several, gap=1e-3)
     slack = 3e-3 * abs(plan.objective)
     assert plan.wait_and_see <= plan.objective + slack
@@ -215,9 +220,8 @@ def test_the_values_of_information_have_their_signs():
     assert plan.value_of_stochastic_solution == pytest.approx(plan.expected_value_cost - plan.objective, abs=1e-6)
 
 
-def test_out_of_sample_keeps_what_was_decided():
-    net, several = stochastic_case(), windy([0.3, 1.3], [0.5, 0.5])
-    plan = adnflex.dispatch(net, scenarios=several, gap=1e-3)
+def test_out_of_sample_keeps_what_was_decided(calm_or_windy):
+    net, _, plan = calm_or_windy
     fresh = adnflex.out_of_sample(plan, net, windy([0.5, 0.9], [0.5, 0.5]), gap=1e-3)
     assert fresh["passed"].all()
     again = adnflex.dispatch(net, scenarios=windy([0.5], [1.0]), follow=plan, gap=1e-3)

@@ -36,7 +36,7 @@ def refused(net, *words: str, error=InputError, **arguments) -> InputError:
     ("table", "column", "index", "value", "words"),
     [
         ("sgen", "min_p_mw", 2, np.nan, ["sgen 2", "min_p_mw", "missing"]),
-        ("sgen", "min_p_mw", 2, 3.0, ["sgen 2", "min_p_mw is 3"]),
+        ("sgen", "min_p_mw", 2, 3.0, ["sgen 2", "min_p_mw 3 is above max_p_mw 1.5"]),
         ("sgen", "max_q_mvar", 4, np.nan, ["sgen 4", "max_q_mvar"]),
         ("sgen", "min_q_mvar", 4, 0.7, ["sgen 4", "0.7", "0.3"]),
         ("storage", "max_p_mw", 1, np.nan, ["storage 1", "max_p_mw", "missing"]),

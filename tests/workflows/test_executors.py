@@ -57,7 +57,7 @@ def test_reconfiguration_for_flexibility_and_its_check(travelling):
     here = adnflex.reconfigure(case.net(), "flexibility", workers=1, **options)
     there = adnflex.reconfigure(case.net(), "flexibility", executor=travelling, **options)
     assert there.open_lines == here.open_lines
-    assert there.bound == pytest.approx(here.bound, rel=1e-9)
+    assert there.linear.bound == pytest.approx(here.linear.bound, rel=1e-9)
     pd.testing.assert_frame_equal(there.box, here.box)
     check = adnflex.validate(there, case.net(), executor=travelling, trajectories=2, levels=2)
     assert check.passed, check.verdict

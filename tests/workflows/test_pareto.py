@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import pytest
@@ -29,6 +30,7 @@ def test_a_point_that_is_not_found_in_time_does_not_lose_the_others(monkeypatch)
     module = sys.modules["adnflex.workflows.pareto"]
     real = module.dispatch
 
+    @functools.wraps(real)  # the arguments that it takes are read from it
     def late(net, **arguments):
         if arguments.get("carbon_budget_kg") is not None and "follow" not in arguments:
             raise Infeasible("nothing was found in the time given.", None, False)

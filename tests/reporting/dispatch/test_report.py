@@ -309,7 +309,7 @@ def test_what_cannot_be_reported_is_refused(three, day, tmp_path):
         report(day[0], True, tmp_path / "x.html")
     with pytest.raises(InputError, match="plan: is a str"):
         report(["plan.json"], [None], tmp_path / "x.html")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="writing failed"):
         report(*day, tmp_path / "missing" / "x.html")
 
 

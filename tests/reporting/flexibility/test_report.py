@@ -229,7 +229,7 @@ def test_what_cannot_be_reported_is_refused(day, region, tmp_path):
         report([best, "box.json"], None, path)
     with pytest.raises(InputError, match="other periods"):
         report([replace(flex, box=flex.box.iloc[:5]), best], check, path)
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="writing failed"):
         report(best, check, tmp_path / "missing" / "x.html")
 
 
