@@ -17,11 +17,12 @@ from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility import BoxProblem, build_program
 from adnflex.problems.flexibility_rows import Solved, solve_box
+from adnflex.problems.flexibility_shrunk import shrunk
 from adnflex.problems.flexibility_states import Network, Sampled, sample
 from adnflex.problems.flexibility_vertices import Follower
 from adnflex.solvers.highs import LinearSolver
 
-__all__ = ["BoxAnswer", "Ends", "LinearBoxes", "linear_boxes", "prove_states", "separable_box"]
+__all__ = ["BoxAnswer", "Ends", "LinearBoxes", "around_base", "linear_boxes", "prove_states", "separable_box"]
 
 log = logging.getLogger(__name__)
 
@@ -323,7 +324,7 @@ def prove_states(
     -------
     BoxAnswer or None
         None where no round has power flow solutions, the corrected model is infeasible, or the time was over before
-        a box held.
+        a box or a part of one held.
     """
     ends = first
     best: BoxAnswer | None = None
@@ -336,9 +337,8 @@ def prove_states(
             answer = _run(problem, network, ends, shares)
             off = _difference(answer)
             voltage, loading = answer.sampled.worst
-            size = float((answer.upper - answer.lower).sum() * problem.hours)
-            rounds.append((size, max(voltage, 0.0), max(loading, 0.0), off))
-            answer.holds = voltage <= _VOLTAGE_TOLERANCE and loading <= _CURRENT_TOLERANCE and _asked(problem, answer)
+            rounds.append((_size(answer), max(voltage, 0.0), max(loading, 0.0), off))
+            answer.holds = _holds(problem, answer)
             value = worth(problem, answer.lower, answer.upper) if answer.holds else -math.inf
             clock.report(value if best is None else max(value, _worth_of(problem, best)), math.nan, f"AC round {k + 1}")
             if answer.holds and (best is None or value > _worth_of(problem, best)):
@@ -376,10 +376,44 @@ def prove_states(
         if best is None:
             raise
         clock.end()  # the best box so far holds; nothing more is asked for
+    if best is None and clock.spent:
+        best = _shrunk(problem, network, answer, shares)
+        if best is not None:
+            rounds.append((_size(best), 0.0, 0.0, _difference(best)))
+            clock.report(_worth_of(problem, best), math.nan, "part of the box that holds")
     if best is not None:
         best.rounds = rounds
         best.problem = replace(_corrected(best.problem, best), near=None)
     return best
+
+
+def _holds(problem: BoxProblem, answer: BoxAnswer) -> bool:
+    """Whether every state keeps every limit, and the box is as asked for."""
+    voltage, loading = answer.sampled.worst
+    return voltage <= _VOLTAGE_TOLERANCE and loading <= _CURRENT_TOLERANCE and _asked(problem, answer)
+
+
+def _size(answer: BoxAnswer) -> float:
+    return float((answer.upper - answer.lower).sum() * answer.problem.hours)
+
+
+def _shrunk(problem: BoxProblem, network: Network, answer: BoxAnswer, shares: FloatArray) -> BoxAnswer | None:
+    """Return the part of a box whose states hold, run again; None where there is none."""
+    x_lower, x_upper = answer.ends.x_lower, answer.ends.x_upper
+    if x_lower is None or x_upper is None:
+        return None
+    part = shrunk(x_lower, x_upper, answer.sampled, _VOLTAGE_TOLERANCE, _CURRENT_TOLERANCE)
+    if part is None:
+        return None
+    imports = [np.array([problem.imports(t) @ x[t] for t in range(problem.periods)]) for x in part]
+    fixed = [
+        np.array([now.import_p for now in (problem.operating[side][t] for t in range(problem.periods))])
+        for side in range(2)
+    ]
+    lower, upper = (i + f * problem.grid.base_mva for i, f in zip(imports, fixed, strict=True))
+    found = _run(problem, network, Ends(lower, upper, worth(problem, lower, upper), *part), shares)
+    found.holds = _holds(problem, found)
+    return found if found.holds and around_base(problem, found) else None
 
 
 def _worth_of(problem: BoxProblem, answer: BoxAnswer) -> float:
@@ -410,6 +444,14 @@ def _asked(problem: BoxProblem, answer: BoxAnswer) -> bool:
     if problem.direction in ("down", "symmetric"):
         good = good and bool(np.all(answer.upper >= problem.base - tolerance))
     return good and bool(np.all(answer.upper >= answer.lower - tolerance))
+
+
+def around_base(problem: BoxProblem, answer: BoxAnswer, tolerance: float = 1e-6) -> bool:
+    """Whether the base lies in a box that is to lie around it in some way; a box of the linear model sees to that."""
+    if problem.direction == "both":
+        return True
+    inside = np.all(answer.lower <= problem.base + tolerance) and np.all(answer.upper >= problem.base - tolerance)
+    return bool(inside)
 
 
 def _corrected(problem: BoxProblem, answer: BoxAnswer) -> BoxProblem:

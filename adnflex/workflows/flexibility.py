@@ -24,6 +24,7 @@ from adnflex.grid.topology import Adjacency
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.explain_flexibility import Broken, least_violation, without_wishes
 from adnflex.problems.flexibility import BoxProblem
+from adnflex.problems.flexibility_at_rest import at_rest
 from adnflex.problems.flexibility_states import Network
 from adnflex.problems.solve_flexibility import BoxAnswer, LinearBoxes, linear_boxes, prove_states, separable_box
 from adnflex.results.flexibility import Flexibility
@@ -120,7 +121,8 @@ def flexibility(
         ``fixed``: tap changers and capacitor banks stay as they are; ``search``: those that are ``controllable`` are
         moved step by step, for the whole horizon, while that enlarges the box of the linear model.
     time_limit : float
-        Time limit [s].
+        Time limit [s]. Where it ends before the model has met AC power flow, the box is the part of the linear model's
+        whose states hold, or that in which nothing moves; ``status`` says ``time_limit``.
     seed : int
         Seed of the search for bad vertices.
     progress : callable, optional
@@ -165,7 +167,7 @@ def flexibility(
     study = read(net)
     options = asked(wishes, tie_break, time_limit, seed, positions=positions)
     if positions == "fixed":
-        solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even")
+        solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even", rest=True)
         return flexibility_of(net, study, solved, clock, options, name)
 
     def value_of(trial: pandapowerNet) -> float:
@@ -182,7 +184,7 @@ def flexibility(
     written, looked_at = search_positions(net, study.study.devices, value_of)
     moved = with_positions(net, written)
     study = read(moved)
-    solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even")
+    solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even", rest=True)
     found = flexibility_of(net, study, solved, clock, options, name)
     ends = [_with_columns(table, written) for table in (found.setpoints_lower, found.setpoints_upper)]
     note = f"positions of taps and banks: {looked_at} combinations looked at, one step at a time; no bound over all."
@@ -232,6 +234,7 @@ def solve_state(
     seed: int = 0,
     even: bool = False,
     adjacency: Adjacency | None = None,
+    rest: bool = False,
 ) -> Solved:
     """Solve for the box of one radial state.
 
@@ -249,6 +252,8 @@ def solve_state(
         Whether ties are broken evenly.
     adjacency : Adjacency, optional
         Of the grid.
+    rest : bool
+        Whether the box in which nothing moves is an answer where the time was over before another one was found.
 
     Raises
     ------
@@ -264,6 +269,9 @@ def solve_state(
     try:
         boxes = linear_boxes(problem, clock, seed, even)
     except TimeExpired:
+        problem = replace(problem, base=base)
+        if rest and (still := at_rest(problem, network, _SHARES)) is not None:
+            return Solved(network, problem, _no_more_than_rest(still, clock), still)
         raise TimeExpired(
             f"no box was found within {clock.seconds:g} s; nothing is proven, neither a box nor that there is none. "
             "Give more time_limit."
@@ -273,6 +281,8 @@ def solve_state(
     # from here on the base is that of AC power flow
     problem = replace(problem, base=base)
     answer = prove_states(problem, network, boxes.separable, clock, _SHARES, even)
+    if answer is None and clock.spent and rest:
+        answer = at_rest(problem, network, _SHARES)
     if answer is None and clock.spent:
         raise TimeExpired(
             f"the linear model has a box, but none was run in exact power flow until its states hold within "
@@ -286,6 +296,12 @@ def solve_state(
             False,
         )
     return Solved(network, problem, boxes, answer)
+
+
+def _no_more_than_rest(still: BoxAnswer, clock: Deadline) -> LinearBoxes:
+    """Boxes of the linear model where the time was over before one was found: only the bound is known, if any is."""
+    bound = min((row.bound for row in clock.rows if math.isfinite(row.bound)), default=math.inf)
+    return LinearBoxes(still.ends, still.ends, max(bound, 0.0), 0, False, None)
 
 
 def _require_base(study: FlexibilityStudy, base: FloatArray) -> None:

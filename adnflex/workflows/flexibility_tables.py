@@ -20,6 +20,7 @@ from adnflex.reporting.layout import drawing_tables
 from adnflex.results.flexibility import Box, LinearFlexibility
 from adnflex.workflows.dispatch_study import input_table
 from adnflex.workflows.flexibility_study import FlexibilityStudy, fixed_setpoints, setpoint_table
+from adnflex.workflows.reconfigure import relative_gap
 
 __all__ = ["binding_table", "flexibility_tables", "relieved_table"]
 
@@ -100,7 +101,7 @@ def _linear(problem: BoxProblem, boxes: LinearBoxes, settled: bool) -> LinearFle
         total_mwh=float((ends.upper - ends.lower).sum() * problem.hours),
         worth=value,
         bound=boxes.bound,
-        gap=max(boxes.bound - value, 0.0) / max(abs(value), 1e-12),
+        gap=relative_gap(-value, -boxes.bound),
         bound_kind="largest box in LinDistFlow (no losses) with full knowledge of the trajectory",
         status="optimal" if settled else "time_limit",
     )

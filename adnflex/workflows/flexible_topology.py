@@ -312,9 +312,27 @@ def _run_in_ac(
         if best is None or _size(solved) > _size(best[0]):
             best = solved, state
     if best is None:
+        if clock.spent and (late := _present_box(study, adjacency)) is not None:
+            return late, present
         known = [runs.failures[s] for s in found.states if s in runs.failures]
         raise known[0] if known else _nowhere(study, adjacency, clock, runs)
     return best
+
+
+# Seconds after the time limit for the box of the present switch states, where there is no other.
+_GRACE = 1.0
+
+
+def _present_box(study: FlexibilityStudy, adjacency: Adjacency) -> Solved | None:
+    """Return the box of the present switch states, be it that in which nothing moves; None where there is none."""
+    closed = study.study.grid.closed
+    if adjacency.forest(closed) is None:
+        return None
+    try:
+        return solve_state(study, closed, Deadline(_GRACE), adjacency=adjacency, rest=True)
+    except (Infeasible, SolverError) as error:
+        log.info("present switch states: %s", error)
+        return None
 
 
 def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, runs: _Runs) -> AdnflexError:
