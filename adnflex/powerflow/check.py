@@ -137,7 +137,7 @@ _DEVIATION_COLUMNS = ["model", "quantity", "max_abs", "unit", "element", "index"
 
 def _deviations(plan: Plan, net: pandapowerNet, losses: float) -> pd.DataFrame:
     """Compare what the plan's tables say with AC, then what the relaxation said: voltage, currents, losses."""
-    rows = _against("plan", plan.buses, plan.branches, plan.losses_mw, net, losses)
+    rows = _against("exact power flow", plan.buses, plan.branches, plan.losses_mw, net, losses)
     if plan.relaxation_losses_mw is not None:
         said = plan.relaxation_buses, plan.relaxation_branches, plan.relaxation_losses_mw
         rows += _against("relaxation", *said, net, losses)

@@ -127,9 +127,8 @@ def _verdict(plan: DispatchPlan, violations: pd.DataFrame, limits: pd.DataFrame)
             f"against {v['limit']:.5g} {v['unit']}"
         )
     runs = len(plan.periods) * len(plan.scenarios)
-    return (
-        f"all {runs} power flows converged, radial, everything supplied, all {int(limits['checked'].sum())} limits met"
-    )
+    flows = f"all {runs} power flows" if runs > 1 else "power flow"
+    return f"{flows} converged, radial, everything supplied, all {int(limits['checked'].sum())} limits met"
 
 
 def _periods(plan: DispatchPlan, measured: Sequence[Measured]) -> pd.DataFrame:

@@ -8,11 +8,18 @@ from adnflex.reporting.progress import progress_figure
 from adnflex.reporting.text import dash, number, power
 from adnflex.reporting.tightness import EXACT_GAP, gap_table, tightness_figure
 from adnflex.results import Check, Plan
+from adnflex.results.status import status_words
 
 __all__ = ["details_section", "exactness_section", "limits_section", "progress_section", "terms_section"]
 
 #: Invented loss below this share of the losses does not matter.
 _WEIGHTLESS = 1e-4
+#: What the models are that are compared with AC power flow.
+MODEL_WORDS = (
+    "“exact power flow” is what this report shows: the answer run through the exact equations of a radial network. "
+    "“relaxation” is what the optimiser believed when it chose; where it is far off, the values shown come from "
+    "another way, and the bound stays that of the relaxation."
+)
 #: Technical terms of every report; a report of another kind of result may add its own.
 TERMS = {
     "AC power flow": "The full physical calculation of voltages and currents, without any simplification.",
@@ -72,13 +79,15 @@ def exactness_section(plan: Plan, check: Check | None) -> Section:
         blocks.append(page.figure(tightness_figure(plan, check), "tightness"))
     if check is not None and len(check.deviations):
         rows = [
-            [row.model, row.quantity, number(row.max_abs, row.unit, 2), places.place(plan, row.element, row.place),
+            [row.model, row.quantity, number(row.max_abs, row.unit, 2),
+             "whole net" if row.element == "net" else places.place(plan, row.element, row.place),
              number(row.relative * 100, "%", 2)]
             for row in check.deviations.rename(columns={"index": "place"}).itertuples(index=False)
         ]  # fmt: skip
         columns = ["model", "quantity", "largest difference", "at", "relative"]
         blocks += [
             Html("<h3>Model against AC power flow</h3>"),
+            page.paragraph(MODEL_WORDS),
             page.table(columns, rows, [columns[2], columns[4]]),
         ]
     return Section("exactness", "How exact is the model", intro, blocks, "Exactness")
@@ -133,7 +142,7 @@ def details_section(plan: Plan) -> Section:
             dash if plan.vm_limits is None else f"{plan.vm_limits[0]:g} to {plan.vm_limits[1]:g} pu",
         ],
         ["solver", plan.solver],
-        ["status", plan.status],
+        ["status", f"{plan.status}: {status_words(plan.status)}"],
         ["time", number(plan.seconds, "s", 3)],
     ]
     if plan.vm_limits is None:

@@ -22,6 +22,7 @@ from adnflex.reporting.layout import drawing_tables
 from adnflex.reporting.summary import key_cards, objective_words, verdict
 from adnflex.reporting.text import share
 from adnflex.results import Check, Plan
+from adnflex.results.status import status_words
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -98,12 +99,8 @@ def _page(plan: Plan, check: Check | None) -> page.Page:
 
 def _subtitle(plan: Plan) -> str:
     """Say what was asked for and what is proven of the answer, in one line."""
-    ended = {
-        "optimal": "solved to the gap asked for",
-        "time_limit": "stopped at the time limit: a better plan may exist, see the certificate",
-        "unproven": "the solver gave up: a better plan may exist, see the certificate",
-        "interrupted": "stopped by the user: a better plan may exist, see the certificate",
-    }.get(plan.status, plan.status)
+    more = "" if plan.status == "optimal" else ": a better plan may exist, see the certificate"
+    ended = f"{status_words(plan.status)}{more}"
     counts = f"{len(plan.coordinates)} buses, {len(plan.topology)} branches; " if has_drawing(plan) else ""
     gap = f", gap {share(plan.gap)}" if math.isfinite(plan.gap) else ", no bound known"
     return f"{counts}objective: least {objective_words(plan)}; {ended}{gap}"

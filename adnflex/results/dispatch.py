@@ -10,6 +10,7 @@ import pandas as pd
 from adnflex.arguments import public
 from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
+from adnflex.results.status import told_status
 from adnflex.results.switches import open_branches
 from adnflex.results.versions import versions
 
@@ -230,8 +231,9 @@ class DispatchPlan(Saved):
         carbon = self.options.get("objective") == "carbon"
         what, money = ("emission", "kg") if carbon else ("cost", self.currency)
         lines = [
-            f"{self.net_name}: {self.status}, {what} {self.objective:,.2f} {money}, bound {self.bound:,.2f} {money}, "
-            f"gap {self.gap:.4%}, {len(self.periods)} periods of {self.hours_per_period:g} h"
+            f"{self.net_name}: {told_status(self.status)}, {what} {self.objective:,.2f} {money}, "
+            f"bound {self.bound:,.2f} {money}, gap {self.gap:.4%}, "
+            f"{len(self.periods)} {'periods' if len(self.periods) > 1 else 'period'} of {self.hours_per_period:g} h"
             + (f", {len(self.scenarios)} scenarios" if len(self.scenarios) > 1 else "")
             + f", {self.seconds:.1f} s",
             "costs: " + ", ".join(f"{i} {c:,.2f}" for i, c in self.costs["cost"].items() if abs(c) > 5e-3),

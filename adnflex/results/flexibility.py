@@ -15,6 +15,7 @@ from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
+from adnflex.results.status import told_status
 from adnflex.results.switches import open_branches, open_lines
 from adnflex.results.versions import versions
 
@@ -91,7 +92,8 @@ class LinearFlexibility:
     def summary(self) -> str:
         """Return one line for the terminal."""
         bound = f"bound {self.bound:.4f}, gap {self.gap:.4%}" if math.isfinite(self.bound) else "no bound known"
-        return f"linear model without losses: {self.total_mwh:.4f} MWh, {self.status}, {bound} (no bound of AC boxes)"
+        size = f"{self.total_mwh:.4f} MWh, {told_status(self.status)}"
+        return f"linear model without losses: {size}, {bound} (no bound of AC boxes)"
 
 
 @dataclass(frozen=True)
@@ -378,7 +380,7 @@ class Flexibility(Saved):
         lines = [
             f"{self.net_name}: flexibility at {self.pcc} {self.total_mwh:.4f} MWh in {len(self.box)} periods of "
             f"{self.hours_per_period:g} h, {low.min():.3f} to {high.max():.3f} MW, every state run in AC power flow; "
-            f"{self.status}, {self.seconds:.1f} s",
+            f"{told_status(self.status)}, {self.seconds:.1f} s",
             "a larger box may exist: no bound on boxes in AC is known",
             self.linear.summary(),
             f"linear model hour by hour {self.separable.total_mwh:.4f} MWh, with foresight "

@@ -10,6 +10,7 @@ import pandas as pd
 from adnflex.arguments import public
 from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
+from adnflex.results.status import told_status
 from adnflex.results.switches import open_branches, open_lines
 from adnflex.results.versions import versions
 
@@ -39,7 +40,7 @@ class Plan(Saved):
         ``(objective - bound) / |objective|``; 0 where both are zero.
     status : str
         ``optimal`` (the gap asked for is reached), ``time_limit``, ``interrupted`` or ``unproven`` (the solver gave
-        up).
+        up); `adnflex.results.status` has the words of all.
     switches : pandas.DataFrame
         One row a branch that may be switched, and one an open line that is ``locked`` (true: out of service or
         open at a switch, and no part of the choice): ``element`` (``line``, ``trafo``, ``switch``), ``index``,
@@ -136,7 +137,7 @@ class Plan(Saved):
         """Return a few lines for the terminal."""
         scale, unit = (1e3, "kW") if self.unit == "MW" else (1.0, self.unit)
         lines = [
-            f"{self.net_name}: {self.status}, objective {self.objective_name} = "
+            f"{self.net_name}: {told_status(self.status)}, objective {self.objective_name} = "
             f"{self.objective * scale:.6g} {unit}, bound {self.bound * scale:.6g} {unit}, gap {self.gap:.4%}",
             f"losses {self.losses_before_mw * 1e3:.3f} kW -> {self.losses_mw * 1e3:.3f} kW "
             f"with {self.operations} switching operations in {self.seconds:.1f} s",
@@ -175,8 +176,8 @@ class Check:
     relaxation : pandas.DataFrame
         One row a closed branch: ``element``, ``index``, ``cone_gap`` [-], ``cone_loss_mw`` [MW].
     deviations : pandas.DataFrame
-        Model against AC: ``model`` (``plan``: its tables; ``relaxation``), ``quantity``, ``max_abs``, ``unit``,
-        ``element``, ``index`` (worst place), ``relative``.
+        Model against AC: ``model`` (``exact power flow``: what the plan's tables say; ``relaxation``), ``quantity``,
+        ``max_abs``, ``unit``, ``element``, ``index`` (worst place), ``relative``.
     buses : pandas.DataFrame
         Index: pandapower bus; ``vm_before_pu``, ``vm_pu`` (AC), ``vm_model_pu``, ``vm_min_pu``, ``vm_max_pu``.
     branches : pandas.DataFrame

@@ -122,9 +122,10 @@ def _subtitle(study: Study) -> str:
     plan = study.plan
     buses = f"{len(plan.vm_pu.columns)} buses, " if len(plan.vm_pu.columns) else ""
     scenarios = f", {len(plan.scenarios)} scenarios" if len(plan.scenarios) > 1 else ""
+    periods = "periods" if len(plan.periods) > 1 else "period"
     kinds = plan.devices["kind"].value_counts() if "kind" in plan.devices else {}
     devices = f"; dispatched: {', '.join(f'{k} ×{n}' if n > 1 else k for k, n in kinds.items())}" if len(kinds) else ""
-    return f"{buses}{len(plan.periods)} periods of {plan.hours_per_period:g} h{scenarios}{devices}"
+    return f"{buses}{len(plan.periods)} {periods} of {plan.hours_per_period:g} h{scenarios}{devices}"
 
 
 def _top(found: list[Study]) -> list[Html]:

@@ -217,7 +217,7 @@ def quantity(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def voltage_limits(plan: DispatchPlan, check: DispatchCheck | None, buses: pd.Index) -> tuple[pd.Series, pd.Series]:
     """Lowest and highest voltage allowed at each bus [pu]; NaN where no limit is known."""
     if check is not None:
-        return (s.reindex(buses).astype(float) for s in (check.vm_min_pu, check.vm_max_pu))  # type: ignore[return-value]
+        return check.vm_min_pu.reindex(buses).astype(float), check.vm_max_pu.reindex(buses).astype(float)
     low, high = plan.vm_limits or (math.nan, math.nan)
     return pd.Series(low, index=buses, dtype=float), pd.Series(high, index=buses, dtype=float)
 

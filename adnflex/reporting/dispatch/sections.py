@@ -13,6 +13,7 @@ from adnflex.reporting.dispatch.exactness import TIGHT_GAP, exactness_figure, wo
 from adnflex.reporting.dispatch.fans import fan_figure
 from adnflex.reporting.dispatch.heat import cone_gap_figure, has_loadings, loading_heat_figure, voltage_heat_figure
 from adnflex.reporting.dispatch.inputs import Study
+from adnflex.reporting.dispatch.looseness import belief_words, invented_words, loose_table
 from adnflex.reporting.dispatch.positions import capacitor_figure, tap_figure
 from adnflex.reporting.dispatch.reactive import reactive_figure, reactive_table
 from adnflex.reporting.dispatch.snapshot import map_figure, worst_period
@@ -188,6 +189,7 @@ def exactness_section(study: Study) -> Section | None:
     if loose > TIGHT_GAP:
         title = "Where the plain relaxation is loose"
         blocks.append(_figure(study, cone_gap_figure(plan), "gap-heat", title))
+    blocks += loose_table(study)
     blocks += deviation_table(study)
     if not blocks:
         return None
@@ -202,11 +204,11 @@ def exactness_section(study: Study) -> Section | None:
 def _words(study: Study) -> str:
     """Judge the relaxation, and name the hours that were recovered."""
     table = worst_recovery(study.plan)
-    gap, loss = float(table["gap"].max()), float(table["invented_kw"].sum()) * study.plan.hours_per_period
-    invented = "less than 0.001 kWh" if abs(loss) < 1e-3 else number(loss, "kWh", 3)
+    gap = float(table["gap"].max())
     hours = recovered_words(study)
     judgement = f"recovered: {hours}" if hours else _unrecovered(gap)
-    return f"Largest cone gap {number(gap, digits=2)}, invented loss {invented} in all; {judgement}."
+    first = f"Largest cone gap {number(gap, digits=2)}, {invented_words(study)}; {judgement}."
+    return " ".join(filter(None, [first, belief_words(study)]))
 
 
 def _unrecovered(gap: float) -> str:

@@ -13,6 +13,7 @@ from adnflex.reporting.dispatch.heat import has_loadings
 from adnflex.reporting.dispatch.inputs import NO_RECOVERY, Study, place
 from adnflex.reporting.page import Card, Verdict, passed
 from adnflex.reporting.text import dash, fixed, number, percent, rounded_up, share
+from adnflex.results.status import status_words
 
 __all__ = ["certificate_words", "distance", "key_cards", "recovered_words", "spread_percent", "verdict"]
 
@@ -205,6 +206,7 @@ def key_cards(study: Study, first: Study | None = None) -> list[Card]:
         *_curtailed(study),
         _certificate(study),
         Card("Gap of the model", share(max(plan.gap, 0.0)), _status(study)),
+        *_in_losses(study),
         _tightness(study),
         *_voltages(study),
         *_loading(study),
@@ -244,15 +246,20 @@ def _certificate(study: Study) -> Card:
     return Card(label, distance(check.certificate, "≤"), f"at most {_room(study)}, proven")
 
 
+def _in_losses(study: Study) -> list[Card]:
+    """Gap and certificate as a share of what the losses are worth; nothing where no switches are decided."""
+    plan, check = study.plan, study.check
+    if not len(plan.switches):
+        return []
+    if plan.loss_gap is None:
+        return [Card("Gap in losses", dash, "not proven, or losses are worth nothing here")]
+    left = None if check is None else check.certificate_losses
+    true = "no certificate without a passed check" if left is None else f"{distance(left, '≤')} by AC power flow"
+    return [Card("Gap in losses", share(max(plan.loss_gap, 0.0)), f"of what they are worth; {true}")]
+
+
 def _status(study: Study) -> str:
-    return {
-        "optimal": "solved to the gap asked for",
-        "gap": "ended above the gap asked for",
-        "time_limit": "stopped at the time limit",
-        "interrupted": "stopped by the user",
-        "unproven": "the solver failed: no bound was proven",
-        "not_passed": "these set-points are no answer: they fail their own check",
-    }.get(study.plan.status, study.plan.status)
+    return status_words(study.plan.status)
 
 
 def _tightness(study: Study) -> Card:

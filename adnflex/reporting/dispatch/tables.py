@@ -12,9 +12,11 @@ from adnflex.reporting.dispatch.clock import Clock
 from adnflex.reporting.dispatch.costs import cost_figure, energy, mass, money, relative
 from adnflex.reporting.dispatch.inputs import Study, place
 from adnflex.reporting.dispatch.summary import distance, spread_percent
-from adnflex.reporting.evidence import TERMS
+from adnflex.reporting.evidence import MODEL_WORDS, TERMS
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import branch_label, dash, fixed, number, percent, share
+from adnflex.results.status import status_words
+from adnflex.results.switches import open_branches
 
 __all__ = [
     "comparison_tables", "cost_section", "details_section", "deviation_table", "limits_section", "published_table",
@@ -215,8 +217,10 @@ def switching_section(study: Study) -> Section | None:
     earlier = ordered.groupby(["element", "index"], sort=False)["closed_after"].shift()
     was = earlier.where(earlier.notna(), ordered["closed_before"]).astype(bool)
     moved = ordered[was != ordered["closed_after"].astype(bool)]
+    opened = _open_words(study, ordered)
     if moved.empty:
-        return None
+        text = "Nothing: the switch states stay as they are in the net."
+        return Section("switching", "What to switch", text, [opened], "Switching")
     rows = [
         [study.clock.begin(row.first_period), _action(bool(row.closed_after)),
          branch_label(row.element, row.place, row.name), places.text(getattr(row, "how", ""))]
@@ -224,7 +228,16 @@ def switching_section(study: Study) -> Section | None:
     ]  # fmt: skip
     intro = "Switch states that change at the beginning of a block of hours; all others stay as they are in the net."
     table = page.table(["from", "do", "branch", "in pandapower"], rows)
-    return Section("switching", "What to switch", intro, [table], "Switching")
+    return Section("switching", "What to switch", intro, [table, opened], "Switching")
+
+
+def _open_words(study: Study, ordered: pd.DataFrame) -> Html:
+    """Name the open branches of every block of hours, and which of them are locked."""
+    told = {first: ", ".join(open_branches(rows)) or "none" for first, rows in ordered.groupby("first_period")}
+    if len(set(told.values())) == 1:
+        return page.paragraph(f"Open: {next(iter(told.values()))}.")
+    blocks = "; ".join(f"from {study.clock.begin(first)} {names}" for first, names in told.items())
+    return page.paragraph(f"Open: {blocks}.")
 
 
 def _action(close: bool) -> Html:
@@ -246,7 +259,8 @@ def limits_section(study: Study) -> Section:
         for row in check.limits.rename(columns={"index": "place"}).itertuples(index=False)
     ]  # fmt: skip
     failed = check.periods.index[~check.periods["converged"].astype(bool)]
-    good = f"✓ AC power flow converges in all {len(check.periods)} cases"
+    cases = f"{len(check.periods)} case{'s' if len(check.periods) > 1 else ''}"
+    good = f"✓ AC power flow converges in {'all ' if len(check.periods) > 1 else ''}{cases}"
     hours = clock.spans({int(p) for _, p in failed})
     bad = f"✗ AC power flow does not converge in {hours}"
     badge = page.badge(bad, "bad") if len(failed) else page.badge(good, "good")
@@ -269,18 +283,14 @@ def deviation_table(study: Study) -> list[Html]:
         return []
     clock, several = Clock.of(plan), len(plan.scenarios) > 1
     rows = [
-        [row.model, row.quantity, number(row.max_abs, row.unit, 2), place(plan, row.element, row.place),
+        [row.model, row.quantity, number(row.max_abs, row.unit, 2),
+         "whole net" if row.element == "net" else place(plan, row.element, row.place),
          _when(clock, row.period, row.scenario if several else None)]
         for row in check.deviations.rename(columns={"index": "place"}).itertuples(index=False)
     ]  # fmt: skip
     columns = ["model", "quantity", "largest difference", "at", "when"]
-    words = (
-        "“exact power flow” is what this report shows: the schedule run through the exact equations of a radial "
-        "network. “relaxation” is what the optimiser believed when it chose; where it is far off, other set-points had "
-        "to be found, and the bound stays that of the relaxation."
-    )
     table = page.table(columns, rows, columns[2:3])
-    return [Html("<h3>Model against AC power flow</h3>"), page.paragraph(words), table]
+    return [Html("<h3>Model against AC power flow</h3>"), page.paragraph(MODEL_WORDS), table]
 
 
 def details_section(study: Study) -> Section:
@@ -297,7 +307,7 @@ def details_section(study: Study) -> Section:
         ["cost of the model, bound", f"{money(plan.objective, plan.currency)}, {money(plan.bound, plan.currency)}"],
         ["voltage limits", limits],
         ["solver", plan.solver],
-        ["status", plan.status],
+        ["status", f"{plan.status}: {status_words(plan.status)}"],
         ["time", number(plan.seconds, "s", 3)],
     ]
     options = {k: v for k, v in plan.options.items() if k != "published"}

@@ -17,6 +17,7 @@ from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import fixed
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
 from adnflex.results.region import Region, RegionCheck
+from adnflex.results.status import status_words
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -106,7 +107,7 @@ def _subtitle(study: Study) -> str:
     low, high = fixed(flex.lower_mw.min(), 2), fixed(flex.upper_mw.max(), 2, "MW")
     return (
         f"At {flex.pcc}: {len(flex.box)} periods of {flex.hours_per_period:g} h, import between {low} and {high}; "
-        f"search {flex.status.replace('_', ' ')}"
+        f"{status_words(flex.status)}"
     )
 
 

@@ -34,6 +34,8 @@ from adnflex.reporting.flexibility.summary import size, worst_order
 from adnflex.reporting.inputs import has_drawing
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import branch_label, dash, fixed, number, percent, share
+from adnflex.results.status import status_words
+from adnflex.results.switches import open_branches
 
 __all__ = [
     "box_section", "comparison_section", "details_section", "following_section", "holding_section", "limits_section",
@@ -135,7 +137,7 @@ def switching_section(study: Study) -> Section | None:
     moved = table[table["operated"].astype(bool)]
     if moved.empty:
         text = "No topology with a larger box was found: nothing is switched."
-        return Section("switching", "What to switch", text, [], "Switching")
+        return Section("switching", "What to switch", text, [_open_words(study)], "Switching")
     rows = [
         [page.badge("close", "close") if row.closed_after else page.badge("open", "open"),
          branch_label(row.element, row.place, getattr(row, "name", "")),
@@ -144,7 +146,12 @@ def switching_section(study: Study) -> Section | None:
     ]  # fmt: skip
     intro = f"{len(moved)} operations before the first period; the topology stays until the last one."
     table = page.table(["do", "branch", "between", "in pandapower"], rows)
-    return Section("switching", "What to switch", intro, [table], "Switching")
+    return Section("switching", "What to switch", intro, [table, _open_words(study)], "Switching")
+
+
+def _open_words(study: Study) -> Html:
+    """Name what is open, and what of it is locked."""
+    return page.paragraph(f"Open: {', '.join(open_branches(study.flex.switches)) or 'none'}.")
 
 
 def holding_section(study: Study) -> Section:
@@ -269,15 +276,11 @@ def _values(row: object) -> list[str]:
 def proof_section(study: Study) -> Section:
     """How the box was found and what holding in AC costs."""
     flex = study.flex
-    ended = {
-        "complete": "ended at the gap asked for",
-        "time_limit": "stopped at the time limit",
-        "interrupted": "stopped by the user",
-    }.get(flex.status, flex.status)
     gap = share(max(flex.linear.gap, 0.0)) if math.isfinite(flex.linear.gap) else dash
     intro = (
         f"The box of the linear model is computed with a bound of that model ({flex.linear.bound_kind}), then "
-        f"corrected until every state tried holds in AC power flow. The search {ended}; gap of the linear model {gap}. "
+        f"corrected until every state tried holds in AC power flow. "
+        f"The search: {status_words(flex.status)}; gap of the linear model {gap}. "
         "None of this bounds boxes in AC: a larger one may exist."
     )
     pieces: list[Html] = [page.figure(sizes_figure(flex), "proof-sizes", "From the linear model to the promise")]
@@ -451,10 +454,10 @@ def details_section(study: Study) -> Section:
         ["size of the linear model, its bound", _worths(study, flex.linear.worth, flex.linear.bound)],
         ["size after AC tightening", number(flex.total_mwh, "MWh", 6)],
         ["what the linear model's bound is", flex.linear.bound_kind or dash],
-        ["how the linear model ended", _ENDED.get(flex.linear.status, flex.linear.status)],
+        ["how the linear model ended", f"{flex.linear.status}: {status_words(flex.linear.status)}"],
         ["voltage limits", limits],
         ["solver", flex.solver],
-        ["status", flex.status.replace("_", " ")],
+        ["status", f"{flex.status}: {status_words(flex.status)}"],
         ["time", number(flex.seconds, "s", 3)],
         *([["seed of the random trajectories", str(study.check.seed)]] if study.check is not None else []),
     ]

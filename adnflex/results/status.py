@@ -1,0 +1,39 @@
+"""How a search ended, in words: one vocabulary for plans, summaries, reports and the command line."""
+
+from __future__ import annotations
+
+__all__ = ["STATUSES", "status_words", "told_status"]
+
+#: Every status that a result can have. What a solver says of one call is another list, `adnflex.solvers.ending`.
+STATUSES = {
+    "optimal": "the gap asked for is reached",
+    "gap": "ended above the gap asked for, e.g. because the relaxation is loose",
+    "complete": "every step of the search is done",
+    "time_limit": "stopped at the time limit",
+    "interrupted": "stopped by the user",
+    "unproven": "the solver gave up before the gap asked for was proven",
+    "not_passed": "no answer: these set-points fail their own check",
+    "not found": "no state that holds in AC power flow was found",
+}
+
+
+def status_words(status: str) -> str:
+    """Say a status in words; one that is not in the list is said as it is.
+
+    Examples
+    --------
+    >>> status_words("unproven")
+    'the solver gave up before the gap asked for was proven'
+    """
+    return STATUSES.get(status, status.replace("_", " "))
+
+
+def told_status(status: str) -> str:
+    """Return a status for a summary: the word, explained where it is not the best ending.
+
+    Examples
+    --------
+    >>> told_status("optimal"), told_status("time_limit")
+    ('optimal', 'time_limit (stopped at the time limit)')
+    """
+    return status if status in ("optimal", "complete") else f"{status} ({status_words(status)})"
