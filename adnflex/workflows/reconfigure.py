@@ -274,11 +274,12 @@ class _Model:
     notes: tuple[str, ...]
 
 
-# Up to this difference to the exact losses, as a share of them, the relaxation's own values are shown.
+# Up to this difference to the exact losses, as a share of them, the relaxation counts as exact.
 _TIGHT = 1e-5
 
 
 def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
+    """Exact values are shown; the relaxation's own stand beside, and where they differ a note says by how much."""
     exact = State(flow.closed, flow.v, flow.p, flow.q, flow.l)
     if answer.relaxed is None:
         note = "no relaxation was solved for the chosen topology; the exact branch flow equations are shown."
@@ -287,7 +288,7 @@ def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
     invented = float(relaxed.invented_loss(grid).sum())
     off = abs(relaxed.loss(grid) - flow.loss)
     if max(invented, off) <= _TIGHT * max(flow.loss, 1e-9) and float(np.abs(relaxed.v - flow.v).max()) < 1e-5:
-        return _Model(relaxed, relaxed, ())
+        return _Model(exact, relaxed, ())
     note = (
         "the cone relaxation of the chosen topology is not exact: its losses are off by "
         f"{off * grid.base_mva * 1e3:.3g} kW, of which its cones invent {invented * grid.base_mva * 1e3:.3g} kW; the "
