@@ -68,15 +68,22 @@ class Search:
             self.points, self.horizon, self.devices, self.costs, self.topology, modes, self.pins, secants
         )
 
-    def one_way(self, secants: bool = False) -> tuple[Dispatch, Ending]:
+    def one_way(self, secants: bool = False, built: Dispatch | None = None) -> tuple[Dispatch, Ending]:
         """Solve, and again with the charge modes that the solution shows to be needed, until none is missing.
 
         Every model on the way is a relaxation of the same problem, so the best of their bounds holds. Where the time
         ends before a point that does one thing at a time is found, the last one comes back: recovery repairs it.
+
+        Parameters
+        ----------
+        secants : bool
+            Whether squared currents are bounded from above too.
+        built : Dispatch, optional
+            The model with the modes known so far, where it is there already.
         """
         last: tuple[Dispatch, Ending] | None = None
         while True:
-            dispatch = self.build(secants=secants)
+            dispatch, built = self.build(secants=secants) if built is None else built, None
             exact = self.exact and not secants
             solved = self._solve(dispatch, exact)
             if exact and solved.x is None and solved.status in ("infeasible", "failed"):
@@ -104,13 +111,15 @@ class Search:
         if exact or not positions:
             return solve_model(model, solver, exact=exact, gap=gap, seconds=clock.left, report=clock.report)
         first = solve_model(model, solver, gap=gap, seconds=_PATIENCE * clock.left, report=clock.report)
-        if first.status != "time_limit":
+        if first.status != "time_limit" or clock.spent:
             return first
         if first.x is None:
             clock.report(math.inf, first.bound, "looking for positions that never change")
             start = self._steady(dispatch)
         else:
             start = first.x
+        if clock.spent:
+            return first
         again = solve_model(model, solver, gap=gap, seconds=clock.left, start=start, report=clock.report)
         return replace(again, bound=max(first.bound, again.bound))
 

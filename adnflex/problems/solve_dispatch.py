@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -102,11 +102,10 @@ def solve_dispatch(
     topology: Topology,
     *,
     goal: Goal,
-    seconds: float = 300.0,
+    clock: Deadline,
     solver: str = "auto",
     exact: bool = False,
     pins: Pins | None = None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> DispatchAnswer:
     """Solve a dispatch and make it hold in exact power flow.
 
@@ -116,23 +115,20 @@ def solve_dispatch(
         See `adnflex.problems.dispatch.build_dispatch`.
     goal : Goal
         When the search may end.
-    seconds : float
-        Time limit [s].
+    clock : Deadline
+        Time limit; told incumbent, bound and seconds.
     solver : str
         See `adnflex.solvers.gate.SOLVERS`.
     exact : bool
         The exact equations by spatial branch and bound (SCIP, Gurobi) instead of the relaxation.
     pins : Pins, optional
         Decisions that are taken already.
-    progress : callable, optional
-        Told incumbent, bound and seconds.
 
     Raises
     ------
     SolverError
         If the solver fails and the present state is no answer.
     """
-    clock = Deadline(seconds, progress)
     clock.report(math.inf, -math.inf, "building")
     modes = first_modes(horizon, devices)
     search = Search(points, horizon, devices, costs, topology, pins, goal.gap, solver, clock, modes, exact)
@@ -142,8 +138,12 @@ def solve_dispatch(
     best = _Best(present, PRESENT) if present.feasible else _Best(None, "")
     if best.state is not None:
         clock.report(best.value, -math.inf, PRESENT)
+    if clock.spent:
+        # building took all the time: no search, but what can be said at once
+        late = Ending("time_limit", None, math.inf, -math.inf, 0.0, solver)
+        return _without_point(search, dispatch, late, best)
     try:
-        dispatch, solved = search.one_way()
+        dispatch, solved = search.one_way(built=dispatch)
     except KeyboardInterrupt:
         if best.state is None:
             raise
@@ -184,7 +184,10 @@ def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Be
     if best.state is not None:
         # an answer that runs refutes what a solver calls infeasible within its tolerances
         bound = search.bound if status == "infeasible" else bound
-        status, bound = _STATUS.get(status, "unproven"), min(bound, best.value)
+        status = _STATUS.get(status, "unproven")
+        if status == "time_limit":
+            bound = max(bound, _relaxed_bound(search, dispatch))
+        bound = min(bound, best.value)
     else:
         if status not in ("infeasible", "time_limit", "interrupted"):
             raise SolverError(
@@ -205,6 +208,12 @@ def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Be
 
 # Seconds after the time limit in which an answer is still looked for where there is none.
 _GRACE = 1.0
+
+
+def _relaxed_bound(search: Search, dispatch: Dispatch) -> float:
+    """Return the bound of the relaxation without integers: what the time allowed may be far from it."""
+    found = solve_relaxation(dispatch.form, time_limit=_left(search.clock, _GRACE))
+    return found.bound if found.status in ("optimal", "time_limit") else -math.inf
 
 
 def _left(clock: Deadline, grace: float) -> float:

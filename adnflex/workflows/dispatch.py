@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -12,9 +11,9 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
-from adnflex.problems.clock import Progress
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.describe import require_reconfigurable, unit_hint
 from adnflex.problems.dispatch import Costs
 from adnflex.problems.dispatch_limits import Excess
@@ -138,6 +137,8 @@ def dispatch(
     Infeasible
         If no set-points meet every limit (`proven`), or none were found that do; names where. Never where the present
         state meets every limit: it is the first answer of the search.
+    TimeExpired
+        If the time was over before anything was found or refuted.
 
     Examples
     --------
@@ -146,7 +147,7 @@ def dispatch(
     >>> round(plan.objective), plan.status, round(float(plan.energy.at["imported", "mwh"]), 2)
     (13760, 'optimal', 13.44)
     """
-    started = time.monotonic()
+    clock = Deadline(time_limit, progress)
     if objective not in ("cost", "carbon"):
         raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
     if gap_in not in (None, "cost", "losses"):
@@ -203,14 +204,13 @@ def dispatch(
         costs,
         topology,
         goal=Goal(gap, gap_in == "losses"),
-        seconds=time_limit,
+        clock=clock,
         solver=solver,
         exact=exact,
         pins=None if follow is None else pins_of(follow, study, topology),
-        progress=progress,
     )
     if answer.state is None or not answer.state.feasible:
-        raise _infeasible(net, study, answer)
+        raise _not_found(net, study, answer, clock)
     options = {
         **{k: facts[k] for k in ("loss_cost_per_mwh", "carbon_price_per_kg", "carbon_budget_kg")},
         "objective": objective,
@@ -230,7 +230,7 @@ def dispatch(
     if isinstance(shipped, dict) and "published" in shipped:
         options["published"] = shipped["published"]
     title = title_of(net, name)
-    return _judged(_plan(net, study, answer, facts, options, vm_limits, title, started), net, started)
+    return _judged(_plan(net, study, answer, facts, options, vm_limits, title, clock), net, clock)
 
 
 def _plan(
@@ -241,7 +241,7 @@ def _plan(
     options: dict[str, Any],
     vm_limits: tuple[float, float] | None,
     title: str,
-    started: float,
+    clock: Deadline,
 ) -> DispatchPlan:
     state = answer.state
     assert state is not None
@@ -261,7 +261,7 @@ def _plan(
         inputs=input_table(net, study, by_period(study)),
         progress=pd.DataFrame(answer.progress, columns=["seconds", "incumbent", "bound", "event"]),
         solver=answer.solver,
-        seconds=time.monotonic() - started,
+        seconds=clock.now,
         options=options,
         vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
         fingerprint=study.grid.fingerprint,
@@ -299,14 +299,23 @@ def _notes(answer: DispatchAnswer) -> list[str]:
     return notes
 
 
-def _judged(plan: DispatchPlan, net: pandapowerNet, started: float) -> DispatchPlan:
+def _judged(plan: DispatchPlan, net: pandapowerNet, clock: Deadline) -> DispatchPlan:
     """Let the devices' audit and AC power flow judge a plan before it leaves; one that fails says so."""
     check = validate(plan, net)
-    seconds = time.monotonic() - started
+    seconds = clock.now
     if check.passed:
         return replace(plan, seconds=seconds)
     note = f"these set-points are no answer, they fail their own AC check: {check.verdict}."
     return replace(plan, status=NOT_PASSED, notes=(*plan.notes, note), seconds=seconds)
+
+
+def _not_found(net: pandapowerNet, study: Study, answer: DispatchAnswer, clock: Deadline) -> Infeasible | TimeExpired:
+    if answer.state is None and answer.status == "time_limit" and clock.spent and not answer.excess:
+        return TimeExpired(
+            f"no set-points that meet every limit were found within {clock.seconds:g} s; it is not proven that there "
+            "are none. Give more time_limit."
+        )
+    return _infeasible(net, study, answer)
 
 
 def _infeasible(net: pandapowerNet, study: Study, answer: DispatchAnswer) -> Infeasible:

@@ -1,0 +1,27 @@
+"""A dispatch without time: what is known at once leaves with a bound that says something, and nothing is refuted."""
+
+from __future__ import annotations
+
+import pytest
+
+import adnflex
+from adnflex import networks
+from adnflex.errors import TimeExpired
+
+
+@pytest.mark.parametrize("switching", ["fixed", "day"])
+def test_without_time_there_is_a_plan_with_a_bound_near_it(switching):
+    net = networks.load("ieee33_dispatch")
+    plan = adnflex.dispatch(net, periods=range(17, 19), switching=switching, time_limit=1e-9)
+    assert plan.status == "time_limit"
+    assert 0.8 * plan.objective < plan.bound <= plan.objective
+    assert adnflex.validate(plan, net).passed
+
+
+def test_without_time_nothing_is_refuted():
+    net = networks.load("ieee33_dispatch")
+    net.load[["p_mw", "q_mvar"]] *= 0.9
+    net.bus["min_vm_pu"] = 1.04
+    net.bus["max_vm_pu"] = 1.05
+    with pytest.raises(TimeExpired, match="not proven that there are none"):
+        adnflex.dispatch(net, periods=range(17, 19), time_limit=1e-9)
