@@ -12,6 +12,7 @@ from scipy import sparse
 
 from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
+from adnflex.problems.dispatch_state import evaluate
 from adnflex.problems.present_dispatch import present_point
 from adnflex.problems.region import RegionModel, solve_support
 from adnflex.problems.region_flow import Outcome, PeriodFlow, Setting, open_flow, read_setting
@@ -79,12 +80,15 @@ class Support:
         self._looked = False
 
     def at_rest(self) -> Outcome | None:
-        """Return the state in which every device stays as it is, if it meets every limit."""
+        """Return the state in which every device stays as it is, if it meets every limit, the devices' own too."""
         if not self._looked:
             self._looked = True
-            setting = self._setting(present_point(self.model.dispatch))
+            dispatch = self.model.dispatch
+            x = present_point(dispatch)
+            setting = self._setting(x)
             assert self.flow is not None
-            self.present = self.flow.feasible(setting)
+            # power flow alone knows nothing of energy that a storage loses by itself
+            self.present = self.flow.feasible(setting) if evaluate(dispatch, x).feasible else None
         return self.present
 
     def unsolved(self, normal: FloatArray) -> Corner:
