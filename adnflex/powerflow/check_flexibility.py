@@ -15,7 +15,7 @@ from pandapower import pandapowerNet
 from adnflex.algorithms.workers import run_each
 from adnflex.grid.setpoints import Follow
 from adnflex.powerflow.limits import LIMIT_COLUMNS, VIOLATION_COLUMNS, measure_limits
-from adnflex.powerflow.run import losses_mw, run_ac
+from adnflex.powerflow.run import losses_mw, not_converged, run_ac
 from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.results.flexibility import Flexibility
 
@@ -97,7 +97,7 @@ def _measure(
     nothing = pd.DataFrame(columns=VIOLATION_COLUMNS)
     row: dict[str, object] = {"period": period, "share": share}
     if not run_ac(new):
-        return AcState(period, share, row, nothing, nothing, "AC power flow does not converge")
+        return AcState(period, share, row, nothing, nothing, not_converged())
     fault = _structure(new, flex) if first else ""
     limits, violations, _ = measure_limits(new, flex.vm_limits)
     table, index = source

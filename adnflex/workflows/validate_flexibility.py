@@ -299,7 +299,9 @@ def _verdict(flex: Flexibility, violations: pd.DataFrame, count: int, states: in
         v = violations.iloc[0]
         more = f"; {len(violations) - 1} more" if len(violations) > 1 else ""
         limit = "" if v["limit"] != v["limit"] else f", {v['value']:.5g} against {v['limit']:.5g} {v['unit']}"
-        return f"{v['kind']} at {v['element']} {v['index']} in period {v['period']}{limit}{more}"
+        # of the whole net: no place, as where power flow does not converge
+        place = "" if v["element"] == "net" else f" at {v['element']} {v['index']}"
+        return f"{v['kind']}{place} in period {v['period']}{limit}{more}"
     return (
         f"{count} trajectories in {len(flex.box)} periods followed to {1e6 * worst:.2g} W; all {states} power flows "
         "converged, every limit of network and devices met"

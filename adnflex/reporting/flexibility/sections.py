@@ -279,7 +279,7 @@ def proof_section(study: Study) -> Section:
     gap = share(max(flex.linear.gap, 0.0)) if math.isfinite(flex.linear.gap) else dash
     intro = (
         f"The box of the linear model is computed with a bound of that model ({flex.linear.bound_kind}), then "
-        f"corrected until every state tried holds in AC power flow. "
+        "corrected until every state tried holds in AC power flow. "
         f"The search: {status_words(flex.status)}; gap of the linear model {gap}. "
         "None of this bounds boxes in AC: a larger one may exist."
     )

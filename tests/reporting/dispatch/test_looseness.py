@@ -90,3 +90,11 @@ def test_a_status_has_the_same_words_everywhere(status):
     assert f"| `{status}` | {STATUSES[status]} |" in told
     if status not in ("optimal", "complete"):
         assert STATUSES[status] in plan.summary()
+
+
+@pytest.mark.parametrize("where", ["check", "check_dispatch", "check_flexibility"])
+def test_a_power_flow_that_does_not_converge_is_said_in_one_way(where):
+    """No judge has its own sentence: what did not converge is neither confirmed nor refuted."""
+    source = (Path(adnflex.__file__).parent / "powerflow" / f"{where}.py").read_text(encoding="utf-8")
+    assert "not_converged(" in source
+    assert not re.search(r'(verdict|return).*"AC power flow does not converge', source)
