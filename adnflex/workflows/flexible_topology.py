@@ -394,7 +394,7 @@ def _compared(
     value = best.linear.worth
     bound = max(found.bound, value) if math.isfinite(found.bound) else math.inf
     # what the bound settles is the best topology of the linear model; by AC another one may be chosen
-    most = max(value, *found.values[:1])
+    most = max([value, *found.values[:1]])
     settled = bound - most <= float(best.options["gap"]) * abs(most) + 1e-9
     ended = "interrupted" if found.interrupted else "time_limit"
     progress = pd.DataFrame(

@@ -99,3 +99,11 @@ def test_where_nothing_moves_is_the_least_answer(tmp_path, late):
 def test_where_nothing_moves_is_no_answer_to_more(asked, late):
     with pytest.raises(TimeExpired, match="nothing is proven"):
         adnflex.flexibility(quiet(), time_limit=1e-9, **asked)
+
+
+def test_where_no_switch_states_were_looked_at_the_present_ones_are_the_answer(late):
+    net = quiet()
+    flex = adnflex.reconfigure(net, objective="flexibility", switchable_lines="all", workers=1, time_limit=1e-9)
+    assert flex.status == "time_limit"
+    assert flex.operations == 0
+    assert adnflex.validate(flex, net).passed

@@ -115,7 +115,9 @@ def test_a_present_state_that_meets_every_limit_is_an_answer(monkeypatch, switch
     options = {} if switching == "fixed" else {"switching": "day", "switchable_lines": "all"}
     plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5, **options)
     assert plan.status == {"time is out": "time_limit", "interrupted": "interrupted"}.get(end, "unproven")
-    assert plan.bound == -math.inf
+    # the time of a search may be over, that of a relaxation is short
+    assert (plan.bound > 0) if end == "time is out" else (plan.bound == -math.inf)
+    assert plan.bound <= plan.objective
     assert (plan.recovery["method"] == "present state").all()
     assert plan.objective == pytest.approx(present_cost(net, profiles), rel=1e-6)
     check = adnflex.validate(plan, net)
