@@ -395,11 +395,16 @@ class Flexibility(Saved):
             lines.append(f"positions: {', '.join(words) or 'as they are'}")
         if len(self.comparison):
             lines.extend(
-                f"{row.Index}: {row.total_mwh:.4f} MWh ({row.change_percent:+.2f} %), open {row.open}"
+                f"{row.Index}: {_compared(row.total_mwh, row.change_percent)}, open {row.open}"
                 for row in self.comparison.itertuples()
             )
         lines.extend(f"note: {n}" for n in self.notes)
         return "\n".join(lines)
+
+
+def _compared(total_mwh: float, change_percent: float) -> str:
+    """Width of a topology beside the present one; NaN where the time was over before its box was computed."""
+    return f"{total_mwh:.4f} MWh ({change_percent:+.2f} %)" if math.isfinite(total_mwh) else "not computed"
 
 
 def _named(rows: pd.DataFrame) -> Any:
