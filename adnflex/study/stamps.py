@@ -7,6 +7,7 @@ are read on the wall.
 from __future__ import annotations
 
 import datetime
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -167,7 +168,12 @@ def _parsed(texts: pd.Series) -> pd.Series:
     """Read as ISO 8601, else with the day first; NaT where neither holds for all."""
     found = pd.to_datetime(texts, format="ISO8601", errors="coerce")
     if found.isna().any():
-        other = pd.to_datetime(texts, dayfirst=True, format="mixed", errors="coerce")
+        # the form of the first row usually is that of all, which is far quicker than to guess anew in each
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # pandas: no form, or the month first; both are judged here
+            other = pd.to_datetime(texts, dayfirst=True, errors="coerce")
+        if other.isna().any():
+            other = pd.to_datetime(texts, dayfirst=True, format="mixed", errors="coerce")
         # a mixture of both is read by neither
         found = other if other.notna().sum() > found.notna().sum() else found
     return found
