@@ -1,6 +1,8 @@
 """Optimise active distribution networks held in pandapower, and prove the answer by full AC power flow."""
 
-from adnflex import errors, networks, rolling, scenarios
+from adnflex import errors, networks, scenarios
+from adnflex.problems import rolling
+from adnflex.problems.rolling import RollingCase, RollingScheduler, compare_policies, schedule_rolling
 from adnflex.reporting import report
 from adnflex.results import (
     Check,
@@ -17,8 +19,7 @@ from adnflex.results import (
     RollingRun,
     versions,
 )
-from adnflex.rolling import RollingCase, RollingScheduler, compare_policies, schedule_rolling
-from adnflex.workflows import (
+from adnflex.verbs import (
     Pareto,
     Progress,
     dispatch,

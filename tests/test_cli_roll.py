@@ -80,7 +80,9 @@ def test_a_saved_day_can_be_validated_again(capsys, files, tmp_path):
 
 
 def test_stored_days_are_not_simulated_again(files, monkeypatch, unchecked):
-    monkeypatch.setattr("adnflex.rolling.compare._one_day", lambda *_: pytest.fail("a stored day was simulated"))
+    monkeypatch.setattr(
+        "adnflex.problems.rolling.compare._one_day", lambda *_: pytest.fail("a stored day was simulated")
+    )
     before = files.store.read_text()
     assert main(files.command) == cli.EXIT_OK
     assert files.store.read_text() == before
@@ -152,7 +154,7 @@ def test_words_that_mean_nothing_are_refused(capsys, words):
 
 def pressed_after(days, monkeypatch):
     """Press Ctrl-C after so many days of policies."""
-    from adnflex.rolling import compare
+    from adnflex.problems.rolling import compare
 
     calls, original = [], compare._one_day
 

@@ -15,7 +15,7 @@ import pytest
 
 import adnflex
 from adnflex.errors import InputError
-from adnflex.workflows import Progress
+from adnflex.verbs import Progress
 
 #: Optimum of mv_oberrhein, known from earlier proofs to 1e-4 [MW].
 OBERRHEIN_MW = 0.946632

@@ -14,7 +14,7 @@ from adnflex.cli.interruption import Interruption
 from adnflex.cli.judging import judge, say_interrupted
 from adnflex.cli.terminal import ProgressLine
 from adnflex.cli.words import NET_FORMS, add_outputs, add_switchable, count, number, objective
-from adnflex.problems.objective import parse_objective
+from adnflex.problems.reconfiguration.objective import parse_objective
 from adnflex.sources import open_net
 
 __all__ = ["add", "run"]

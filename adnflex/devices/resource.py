@@ -1,6 +1,6 @@
 """What a device can offer at once: a convex set a period, and levels that add up over periods.
 
-A box of trajectories (see `adnflex.problems.flexibility`) needs the devices as linear inequalities.  Each device
+A box of trajectories (see `adnflex.problems.flexibility.model`) needs the devices as linear inequalities.  Each device
 states them here: columns with bounds, rows within a period, and accumulators, which carry stored or delivered
 energy from period to period.
 """

@@ -24,9 +24,9 @@ from adnflex.grid import Grid, read_grid
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.sweep import Flow, RadialFlow
 from adnflex.grid.topology import chains
-from adnflex.problems.exchange import limit_violation
-from adnflex.problems.objective import Objective
-from adnflex.problems.reconfiguration import Reconfiguration, build_reconfiguration
+from adnflex.problems.reconfiguration.exchange import limit_violation
+from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
+from adnflex.problems.reconfiguration.objective import Objective
 from tests.brute_force import radial_choices
 from tests.strategies import FLAGS, NetSpec
 

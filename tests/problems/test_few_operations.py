@@ -14,11 +14,11 @@ from adnflex.algorithms.branch_exchange import Search
 from adnflex.errors import Infeasible
 from adnflex.grid import read_grid
 from adnflex.grid.topology import must_close
-from adnflex.problems.exchange import ExchangeProblem
-from adnflex.problems.few_operations import nearest_tree, operation_count, try_few_operations
-from adnflex.problems.objective import parse_objective
-from adnflex.problems.radial_search import Incumbent
-from adnflex.problems.solve_reconfiguration import solve_reconfiguration
+from adnflex.problems.reconfiguration.exchange import ExchangeProblem
+from adnflex.problems.reconfiguration.few_operations import nearest_tree, operation_count, try_few_operations
+from adnflex.problems.reconfiguration.objective import parse_objective
+from adnflex.problems.reconfiguration.radial_search import Incumbent
+from adnflex.problems.reconfiguration.solve import solve_reconfiguration
 from tests.problems.test_reconfiguration import Case, _case
 
 NETS = int(8 * float(os.environ.get("ADNFLEX_SOAK", "1")))
@@ -124,7 +124,7 @@ def test_interrupted_before_there_is_a_model(monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("adnflex.problems.solve_reconfiguration.build_reconfiguration", interrupt)
+    monkeypatch.setattr("adnflex.problems.reconfiguration.solve.build_reconfiguration", interrupt)
     plan = adnflex.reconfigure(feeder(0.9), workers=1)
     assert (plan.status, plan.operations, plan.bound) == ("interrupted", 0, 0.0)
     with pytest.raises(KeyboardInterrupt):

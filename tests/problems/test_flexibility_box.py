@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, example, given, settings
 
 import adnflex
 from adnflex.errors import Infeasible
-from adnflex.problems.solve_flexibility import separable_box
-from adnflex.workflows.flexibility_study import Wishes, read_flexibility_study, setpoint_table
+from adnflex.problems.flexibility.solve import separable_box
+from adnflex.problems.flexibility.study import Wishes, read_flexibility_study, setpoint_table
 from tests.dispatch_nets import require_unchanged
 from tests.flexibility_nets import (
     POLICIES,

@@ -12,7 +12,7 @@ from adnflex.devices import CapacitorBank, Place
 from adnflex.devices.moves import MoveRules
 from adnflex.grid import read_grid
 from adnflex.grid.sweep_many import ManyFlows
-from adnflex.problems.reactive import Sites, Weights, _pieces, build_reactive, deviation
+from adnflex.problems.dispatch.reactive import Sites, Weights, _pieces, build_reactive, deviation
 
 
 def feeder(limits=(0.95, 1.05)):

@@ -25,10 +25,10 @@ from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
 from adnflex.algorithms.branch_exchange import Search
 from adnflex.errors import Infeasible
 from adnflex.grid import read_grid
-from adnflex.problems.exchange import ExchangeProblem
-from adnflex.problems.objective import Objective, parse_objective
-from adnflex.problems.radial_search import Incumbent, RadialSearch
-from adnflex.problems.reconfiguration import build_reconfiguration
+from adnflex.problems.reconfiguration.exchange import ExchangeProblem
+from adnflex.problems.reconfiguration.model import build_reconfiguration
+from adnflex.problems.reconfiguration.objective import Objective, parse_objective
+from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
 from tests.brute_force import enumerate_configurations, evaluate
 from tests.strategies import FLAGS, NetSpec
 

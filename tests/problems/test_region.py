@@ -17,11 +17,11 @@ from adnflex.grid import read_grid
 from adnflex.grid.sweep import RadialFlow
 from adnflex.grid.tree_flow import TreeFlow
 from adnflex.problems.clock import Deadline
-from adnflex.problems.region import at_positions, build_region, positions_to_choose, solve_support, without_prices
-from adnflex.problems.region_corners import Support, farthest, tighter_support
-from adnflex.problems.region_inner import inner_polygon
-from adnflex.problems.solve_region import Effort, solve_region
-from adnflex.workflows.dispatch_study import read_study
+from adnflex.problems.dispatch.study import read_study
+from adnflex.problems.region.corners import Support, farthest, tighter_support
+from adnflex.problems.region.inner import inner_polygon
+from adnflex.problems.region.model import at_positions, build_region, positions_to_choose, solve_support, without_prices
+from adnflex.problems.region.solve import Effort, solve_region
 from tests.region_nets import cigre, feeder, random_injections, sampled
 
 # --- geometry -------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import pytest
 from adnflex.errors import SolverUnavailable
 from adnflex.formulations.cones import Cone, record_cone
 from adnflex.grid import read_grid
-from adnflex.problems.objective import Objective
-from adnflex.problems.reconfiguration import build_reconfiguration
+from adnflex.problems.reconfiguration.model import build_reconfiguration
+from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.solvers import gate
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import pick, solve_model, tangents
@@ -137,7 +137,7 @@ def test_a_feeder_by_other_solvers(solver):
     grid = read_grid(net)
     solved = solve_model(build_reconfiguration(grid, Objective(losses=1.0)).model, solver, gap=1e-4, seconds=120)
     own = build_reconfiguration(grid, Objective(losses=1.0))
-    from adnflex.problems.solve_reconfiguration import solve_reconfiguration
+    from adnflex.problems.reconfiguration.solve import solve_reconfiguration
 
     answer = solve_reconfiguration(grid, own.objective, workers=1)
     assert solved.objective == pytest.approx(answer.flow.loss * grid.base_mva, rel=3e-4)

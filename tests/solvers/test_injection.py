@@ -10,7 +10,7 @@ import pytest
 
 import adnflex
 from adnflex.errors import SolverError
-from adnflex.problems.search_flexibility import TopologySearch
+from adnflex.problems.flexibility.search import TopologySearch
 from adnflex.solvers.injection import injected
 
 _FILE = Path(__file__).parents[2] / "validation" / "faults" / "injection.py"

@@ -95,8 +95,8 @@ def _scip(net: Any, gap: float, time_limit: float) -> common.Record:
 def _build(net: Any) -> common.Record:
     """Time what adnflex does before it searches."""
     from adnflex.grid import read_grid
-    from adnflex.problems.objective import parse_objective
-    from adnflex.problems.reconfiguration import build_reconfiguration
+    from adnflex.problems.reconfiguration.model import build_reconfiguration
+    from adnflex.problems.reconfiguration.objective import parse_objective
 
     started = time.perf_counter()
     grid = read_grid(net)

@@ -33,7 +33,8 @@ CASE = "ieee33_dispatch"
 @contextlib.contextmanager
 def stopwatch() -> Iterator[dict[str, float]]:
     """Seconds that a dispatch spends on building, solving and recovery."""
-    from adnflex.problems import search_dispatch, solve_dispatch
+    from adnflex.problems.dispatch import search as search_dispatch
+    from adnflex.problems.dispatch import solve as solve_dispatch
 
     names = {
         "build": (search_dispatch, "build_dispatch"),

@@ -19,7 +19,7 @@ from pandapower import pandapowerNet
 
 import adnflex
 from adnflex.errors import AdnflexError, Infeasible
-from adnflex.rolling import RollingCase
+from adnflex.problems.rolling import RollingCase
 from adnflex.solvers.injection import FAULTS, KINDS, injected
 
 TRIES = 400

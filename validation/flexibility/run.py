@@ -145,7 +145,7 @@ def _places(binding: Any) -> list[list[Any]]:
 @contextlib.contextmanager
 def timed_proof() -> Iterator[dict[str, float]]:
     """Seconds that a search over topologies spends on its proof."""
-    from adnflex.problems.search_flexibility import TopologySearch
+    from adnflex.problems.flexibility.search import TopologySearch
 
     spent, original = {"proof": 0.0}, TopologySearch._prove
 
@@ -817,7 +817,7 @@ and six storages; `networks/PROVENANCE.md` says what is published in it and what
   in AC. How far the AC boxes of this page are from the largest that AC power flow allows is not known: for the present
   lines over 24 hours a box of 32.444 MWh exists, 5.4 % larger than the one found here, with the same lower ends and
   storage powers. It burns power in lines by reactive current, which counts as import
-  (`tests/workflows/test_flexibility_claims.py` builds such a box and runs it in pandapower).
+  (`tests/verbs/test_flexibility_claims.py` builds such a box and runs it in pandapower).
 * *s* counts from the call to the answer, wall time; *CPU* all processors together. The first answer of a process, which
   compiles code, is not counted; Python and imports are not either.
 * *without q*: inverters keep their reactive power.

@@ -57,7 +57,7 @@ TARIFF: Rows = {
 
 def measured(rows: Rows, days: int, **options: Any) -> common.Record:
     """Mean, confidence interval and days of each row, all on the same days."""
-    from adnflex.rolling import RollingCase, compare_policies
+    from adnflex.problems.rolling import RollingCase, compare_policies
 
     case = RollingCase.load("rolling33", **options)
     found = {}
@@ -112,7 +112,7 @@ def stored() -> common.Record:
 
 def ties() -> common.Record:
     """Which of several candidates of equal cost is taken, shown by trying *match* after the other powers."""
-    from adnflex.rolling import rollout
+    from adnflex.problems.rolling import rollout
 
     rows: Rows = {"floor": FLAT["floor"], "own/full, M = 30": FLAT["own/full, M = 30"]}
     found = measured(rows, 30)["rows"]

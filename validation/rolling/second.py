@@ -23,7 +23,7 @@ SECONDS = 120.0
 def reactive() -> common.Record:
     """Ten days of the default, each hour run as it really comes."""
     from adnflex import schedule_rolling, validate
-    from adnflex.rolling import RollingCase
+    from adnflex.problems.rolling import RollingCase
 
     case = RollingCase.load("rolling33")
     days = []
@@ -59,7 +59,7 @@ def out_of_sample() -> common.Record:
     import numpy as np
 
     from adnflex import schedule_rolling
-    from adnflex.rolling import RollingCase, ScenarioReactive
+    from adnflex.problems.rolling import RollingCase, ScenarioReactive
 
     case = RollingCase.load("rolling33")
     rows: list[dict[str, Any]] = []
@@ -98,7 +98,7 @@ def out_of_sample() -> common.Record:
 def timing() -> common.Record:
     """Processor time of 30 days of the default policy with the second stage, in one process."""
     from adnflex import schedule_rolling
-    from adnflex.rolling import RollingCase
+    from adnflex.problems.rolling import RollingCase
 
     case = RollingCase.load("rolling33")
     begin, wall = time.process_time(), time.monotonic()
@@ -120,8 +120,8 @@ def timing() -> common.Record:
 def feeder() -> common.Record:
     """Exchange with the net's limits, with the feeder's, and actions within the feeder; 10 days each."""
     from adnflex import networks, schedule_rolling, validate
-    from adnflex.rolling import RollingCase, WithinFeeder
-    from adnflex.rolling.naming import policy_of
+    from adnflex.problems.rolling import RollingCase, WithinFeeder
+    from adnflex.problems.rolling.naming import policy_of
 
     def doubled(**options: Any) -> RollingCase:
         net = networks.load("rolling33")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.check import check_run
+from adnflex.problems.rolling.compare import compare_policies
+from adnflex.problems.rolling.simulate import schedule_rolling
 from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
-from adnflex.rolling.case import RollingCase
-from adnflex.rolling.check import check_run
-from adnflex.rolling.compare import compare_policies
-from adnflex.rolling.simulate import schedule_rolling
 
 __all__ = ["example", "example_case"]
 

@@ -1,0 +1,1 @@
+"""Day-ahead dispatch: the model, its search, recovery and tables."""

@@ -1,0 +1,137 @@
+"""Why nothing is feasible, in words: devices that contradict themselves, numbers in the wrong unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pandapower import pandapowerNet
+
+from adnflex.devices import Device, Horizon, Storage
+from adnflex.devices.contradictions import contradictions
+from adnflex.errors import Infeasible
+from adnflex.grid.model import FloatArray, Grid
+from adnflex.problems.dispatch.study import Study
+
+__all__ = ["causes", "contradiction_sentences", "require_possible", "unit_suspects"]
+
+# Elements whose power is compared with what the branches at their bus can carry.
+_TABLES = ("load", "sgen", "storage")
+# From so many times on it is named; from so many on it looks like another unit.
+_TOO_MUCH, _ODD = 2.0, 10.0
+_SHOWN = 3
+
+
+def contradiction_sentences(devices: Sequence[Device], horizon: Horizon, periods: Sequence[int]) -> list[str]:
+    """Return a sentence for every device whose own limits nothing meets."""
+    return [f"{c.place} in period {periods[c.period]}: {c.sentence}" for c in contradictions(devices, horizon)]
+
+
+def require_possible(devices: Sequence[Device], horizon: Horizon, periods: Sequence[int]) -> None:
+    """Refuse storages whose energy cannot go as it is asked to, before anything is solved.
+
+    Raises
+    ------
+    Infeasible
+        Proven, with storage, hour and energy.
+    """
+    found = contradiction_sentences([d for d in devices if isinstance(d, Storage)], horizon, periods)
+    if found:
+        raise Infeasible(f"no set-points meet every limit (proven): {'; '.join(found)}.", None, True)
+
+
+def causes(
+    net: pandapowerNet,
+    study: Study,
+    devices: Sequence[Device] | None = None,
+) -> str:
+    """Return what can be said without a solver, from "; " on; empty where nothing stands out.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    study : Study
+        What was read.
+    devices : sequence of Device, optional
+        Devices as they were asked for; by default those of the study.
+    """
+    asked = study.devices if devices is None else devices
+    found = contradiction_sentences(asked, study.horizon, study.series.periods)
+    found += unit_suspects(net, study.grid, study.values)
+    return "".join(f"; {sentence}" for sentence in found)
+
+
+def unit_suspects(
+    net: pandapowerNet, grid: Grid, values: Mapping[tuple[str, str], FloatArray] | None = None
+) -> list[str]:
+    """Name elements far larger than what leads to them, and branches whose impedance belies their rating.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    grid : Grid
+        Its grid.
+    values : mapping, optional
+        Series (S, T, E) by table and column; by default the tables' own values.
+    """
+    rated, passing = _capacities(grid)
+    able = np.zeros(grid.n)
+    for ends in (grid.f, grid.t):
+        np.add.at(able, ends, np.minimum(rated, passing))
+    able[grid.roots] = np.inf
+    found = sorted(_elements(net, grid, able * grid.base_mva, values or {}), reverse=True)
+    branches = [
+        (float(rated[k] / passing[k]), _long(grid, k, float(passing[k]), float(rated[k])))
+        for k in np.flatnonzero(np.isfinite(rated) & (rated > _ODD * passing)).tolist()
+    ]
+    sentences = [sentence for _, sentence in [*sorted(branches, reverse=True), *found]]
+    more = len(sentences) - _SHOWN
+    return [*sentences[:_SHOWN], *([f"and {more} more of the kind"] if more > 0 else [])]
+
+
+def _capacities(grid: Grid) -> tuple[FloatArray, FloatArray]:
+    """Power of each branch by its rating, and by its impedance at 1 pu; infinite where nothing limits [pu]."""
+    rated = np.full(grid.m, np.inf)
+    limits = grid.ratings
+    np.minimum.at(rated, limits.branch, limits.limit / np.maximum(np.abs(limits.share), 1e-12))
+    size = np.hypot(grid.r, grid.x)
+    passing = np.divide(0.5, size, out=np.full(grid.m, np.inf), where=size > 0)
+    return rated, passing
+
+
+def _elements(
+    net: pandapowerNet, grid: Grid, able_mva: FloatArray, values: Mapping[tuple[str, str], FloatArray]
+) -> list[tuple[float, str]]:
+    found = []
+    for table in _TABLES:
+        rows = net[table]
+        for place, (i, row) in enumerate(rows.iterrows()):
+            node = grid.node_of.get(int(row["bus"])) if bool(row["in_service"]) else None
+            if node is None or not np.isfinite(able_mva[node]):
+                continue
+            p, q = (
+                values[table, c][:, :, place] if (table, c) in values else np.array(float(row[c]))
+                for c in ("p_mw", "q_mvar")
+            )
+            size = float(np.nanmax(np.hypot(p, np.nan_to_num(q))) * abs(float(row["scaling"])))
+            times = size / max(float(able_mva[node]), 1e-12)
+            if times >= _TOO_MUCH:
+                hint = "; check its unit (kW given as MW?) and scaling, and the ratings there" if times >= _ODD else ""
+                found.append(
+                    (
+                        times,
+                        f"{table} {i} has up to {size:.4g} MVA at bus {int(row['bus'])}, {times:.3g} times what the "
+                        f"branches there can carry ({able_mva[node]:.4g} MVA){hint}",
+                    )
+                )
+    return found
+
+
+def _long(grid: Grid, k: int, passing: float, rated: float) -> str:
+    base = grid.base_mva
+    return (
+        f"the impedance of {grid.branches[k]} lets at most {passing * base:.4g} MVA pass, its rating "
+        f"{rated * base:.4g} MVA; check length_km (m given as km?) and the impedances"
+    )

@@ -1,0 +1,51 @@
+"""The point of a relaxation as a state: its own voltages, flows and losses, beside those of exact power flow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.devices import GridConnection
+from adnflex.grid.model import FloatArray
+from adnflex.grid.sweep import Flow
+from adnflex.grid.topology import Adjacency
+from adnflex.problems.dispatch.model import Dispatch
+from adnflex.problems.dispatch.state import State
+
+__all__ = ["relaxed_state"]
+
+
+def relaxed_state(dispatch: Dispatch, state: State, x: FloatArray) -> State:
+    """Return what the relaxation itself says at a point.
+
+    Parameters
+    ----------
+    dispatch : Dispatch
+        The model.
+    state : State
+        What exact power flow makes of the same point.
+    x : (N,) array
+        The point.
+    """
+    form, model, grid = dispatch.form, dispatch.model, dispatch.points.grid
+    form.load(x)
+    adjacency = Adjacency(grid)
+    flows: dict[tuple[int, int], Flow | None] = {}
+    for (s, t), now in state.grids.items():
+        at, closed = model.at[s, t], state.closed[t]
+        forest = adjacency.forest(closed)
+        # a root next to fixed voltages only is no column of the model
+        v = np.where(np.isnan(now.root_v), form.get(x, at.v, grid.n), now.root_v)
+        p, q, l = (form.get(x, part, grid.m) for part in (at.p, at.q, at.l))  # noqa: E741
+        # a relaxation has no angles, and so no complex currents
+        none = np.full(grid.m, np.nan + 0j)
+        flows[s, t] = None if forest is None else Flow(closed, forest, v, p, q, l, none, float(pyo.value(at.loss)))
+    imports = [
+        (-plan.p_mw, -plan.q_mvar)
+        for device, plan in zip(dispatch.devices, state.schedules, strict=True)
+        if isinstance(device, GridConnection)
+    ]
+    p_mw, q_mvar = (np.stack([pair[k] for pair in imports], axis=2) for k in range(2))
+    return replace(state, flows=flows, grid_mw=p_mw, grid_mvar=q_mvar)

@@ -1,0 +1,140 @@
+"""The search of a dispatch: time, the model with its charge modes, and the best bound of all that was solved."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.devices import Device, Horizon
+from adnflex.grid.operating_points import OperatingPoints
+from adnflex.problems.clock import Deadline
+from adnflex.problems.dispatch.charge_modes import Modes, conflicts_at
+from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.solvers.ending import Ending
+from adnflex.solvers.gate import solve_model
+
+__all__ = ["Search"]
+
+log = logging.getLogger(__name__)
+
+# Share of the time after which a search without any answer is given an easy one to start from.
+_PATIENCE = 0.25
+
+
+@dataclass
+class Search:
+    """What is asked, with the charge modes and the bound that are known so far.
+
+    Parameters
+    ----------
+    points, horizon, devices, costs, topology, pins
+        See `adnflex.problems.dispatch.model.build_dispatch`.
+    gap : float
+        Relative gap of the objective at which a solve ends.
+    solver : str
+        See `adnflex.solvers.gate.SOLVERS`.
+    clock : Deadline
+        Time limit and progress.
+    modes : frozenset of (int, int)
+        Charge modes to begin with.
+    exact : bool
+        Whether the exact equations are solved by spatial branch and bound, not the relaxation.
+    bound : float
+        Best bound of all models that were solved.
+    """
+
+    points: OperatingPoints
+    horizon: Horizon
+    devices: Sequence[Device]
+    costs: Costs
+    topology: Topology
+    pins: Pins | None
+    gap: float
+    solver: str
+    clock: Deadline
+    modes: Modes
+    exact: bool = False
+    bound: float = -math.inf
+
+    def build(self, modes: Modes | None = None, secants: bool = False) -> Dispatch:
+        """Declare the model with some charge modes, by default those that are known to be needed."""
+        modes = self.modes if modes is None else modes
+        return build_dispatch(
+            self.points, self.horizon, self.devices, self.costs, self.topology, modes, self.pins, secants
+        )
+
+    def one_way(self, secants: bool = False, built: Dispatch | None = None) -> tuple[Dispatch, Ending]:
+        """Solve, and again with the charge modes that the solution shows to be needed, until none is missing.
+
+        Every model on the way is a relaxation of the same problem, so the best of their bounds holds. Where the time
+        ends before a point that does one thing at a time is found, the last one comes back: recovery repairs it.
+
+        Parameters
+        ----------
+        secants : bool
+            Whether squared currents are bounded from above too.
+        built : Dispatch, optional
+            The model with the modes known so far, where it is there already.
+        """
+        last: tuple[Dispatch, Ending] | None = None
+        while True:
+            dispatch, built = self.build(secants=secants) if built is None else built, None
+            exact = self.exact and not secants
+            solved = self._solve(dispatch, exact)
+            if exact and solved.x is None and solved.status in ("infeasible", "failed"):
+                # spatial branch and bound was seen to call feasible models infeasible: only the relaxation may say so
+                log.warning("the solver of the exact equations found nothing; the relaxation decides")
+                self.exact = False
+                continue
+            if solved.x is None and solved.status == "infeasible":
+                return dispatch, solved
+            self.bound = max(self.bound, solved.bound)
+            solved = replace(solved, bound=self.bound)
+            if solved.x is None:
+                return (dispatch, solved) if last is None else (last[0], replace(last[1], status=solved.status))
+            needed = conflicts_at(dispatch, solved.x)
+            if needed <= self.modes or solved.status == "interrupted":
+                return dispatch, solved
+            log.info("%d charge modes are needed", len(needed))
+            self.modes = self.modes | needed
+            last = dispatch, solved
+
+    def _solve(self, dispatch: Dispatch, exact: bool) -> Ending:
+        """Solve the model; where nothing is found for long, start again from positions that never change."""
+        model, clock, gap, solver = dispatch.model, self.clock, self.gap, self.solver
+        positions = [block.u for block in model.device.values() if hasattr(block, "u")]
+        if exact or not positions:
+            return solve_model(model, solver, exact=exact, gap=gap, seconds=clock.left, report=clock.report)
+        first = solve_model(model, solver, gap=gap, seconds=_PATIENCE * clock.left, report=clock.report)
+        if first.status != "time_limit" or clock.spent:
+            return first
+        if first.x is None:
+            clock.report(math.inf, first.bound, "looking for positions that never change")
+            start = self._steady(dispatch)
+        else:
+            start = first.x
+        if clock.spent:
+            return first
+        again = solve_model(model, solver, gap=gap, seconds=clock.left, start=start, report=clock.report)
+        return replace(again, bound=max(first.bound, again.bound))
+
+    def _steady(self, dispatch: Dispatch) -> np.ndarray | None:
+        """Return a point at which no position changes."""
+        model = dispatch.model
+        model.steady = pyo.ConstraintList()
+        for block in model.device.values():
+            for t, k in getattr(block, "u", ()):
+                if t:
+                    model.steady.add(block.u[t, k] == block.u[0, k])
+        try:
+            easy = solve_model(
+                model, self.solver, gap=1e-2, seconds=_PATIENCE * self.clock.left, report=lambda *_: None
+            )
+        finally:
+            model.del_component(model.steady)
+        return None if easy.x is None else np.array([float(v.value) for v in dispatch.form.variables])

@@ -1,0 +1,337 @@
+"""Solve a dispatch: relaxation and integers first, exact power flow next, recovery where they disagree.
+
+Whatever is returned as a plan is a `State` without excess: exact power flow has measured it and the devices have
+audited it.  The present state is the first one, so that no end of the search can lose it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adnflex.algorithms.recovery import Recovered
+from adnflex.devices import Device, Horizon
+from adnflex.errors import SolverError
+from adnflex.grid.model import FloatArray
+from adnflex.grid.operating_points import OperatingPoints
+from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.dispatch.charge_modes import first_modes
+from adnflex.problems.dispatch.explain import least_violation
+from adnflex.problems.dispatch.limits import Excess
+from adnflex.problems.dispatch.loss_certificate import Goal, Losses, least_losses_mwh, loss_value
+from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology
+from adnflex.problems.dispatch.other_decisions import next_best
+from adnflex.problems.dispatch.present import present_point
+from adnflex.problems.dispatch.recover import network_cones, recover_dispatch
+from adnflex.problems.dispatch.relaxed import relaxed_state
+from adnflex.problems.dispatch.search import Search
+from adnflex.problems.dispatch.state import State, evaluate
+from adnflex.solvers.clarabel import solve_relaxation
+from adnflex.solvers.ending import Ending
+
+__all__ = ["PRESENT", "DispatchAnswer", "solve_dispatch"]
+
+log = logging.getLogger(__name__)
+
+# Up to this relative difference of the objective a bound above it is rounding.
+_SAME = 1e-6
+
+# The way by which the present state becomes an answer.
+PRESENT = "present state"
+
+
+@dataclass(frozen=True)
+class DispatchAnswer:
+    """What solving gave.
+
+    Attributes
+    ----------
+    status : str
+        ``optimal``, ``gap``, ``infeasible``, ``not recovered``, ``unproven``, ``time_limit`` or ``interrupted``.
+    dispatch : Dispatch
+        The model of `relaxed`.
+    state : State or None
+        The dispatch as it runs; where no limit-abiding one was found, the least violating one.
+    relaxed : (N,) array or None
+        The point of the plain relaxation; None where it gave none.
+    bound : float
+        Proven lower bound of the objective.
+    gap_of, invented_kw : (S, T, m) array
+        Tightness of the plain relaxation; NaN where it gave no point.
+    method : str
+        What recovered, or `PRESENT`; empty where nothing had to.
+    excess : list of Excess
+        Where nothing meets every limit: what the least violating dispatch breaks, worst first.
+    by_relaxation : State or None
+        What the plain relaxation itself says of its point.
+    losses : Losses or None
+        What is proven of the losses.
+    progress : list of Progress
+        How incumbent and bound went.
+    solver : str
+        What did it.
+    """
+
+    status: str
+    dispatch: Dispatch
+    state: State | None
+    relaxed: NDArray[np.float64] | None
+    bound: float
+    gap_of: FloatArray
+    invented_kw: FloatArray
+    method: str
+    excess: list[Excess]
+    progress: list[Progress]
+    solver: str
+    by_relaxation: State | None = None
+    losses: Losses | None = None
+
+
+def solve_dispatch(
+    points: OperatingPoints,
+    horizon: Horizon,
+    devices: Sequence[Device],
+    costs: Costs,
+    topology: Topology,
+    *,
+    goal: Goal,
+    clock: Deadline,
+    solver: str = "auto",
+    exact: bool = False,
+    pins: Pins | None = None,
+) -> DispatchAnswer:
+    """Solve a dispatch and make it hold in exact power flow.
+
+    Parameters
+    ----------
+    points, horizon, devices, costs, topology
+        See `adnflex.problems.dispatch.model.build_dispatch`.
+    goal : Goal
+        When the search may end.
+    clock : Deadline
+        Time limit; told incumbent, bound and seconds.
+    solver : str
+        See `adnflex.solvers.gate.SOLVERS`.
+    exact : bool
+        The exact equations by spatial branch and bound (SCIP, Gurobi) instead of the relaxation.
+    pins : Pins, optional
+        Decisions that are taken already.
+
+    Raises
+    ------
+    SolverError
+        If the solver fails and the present state is no answer.
+    """
+    clock.report(math.inf, -math.inf, "building")
+    modes = first_modes(horizon, devices)
+    search = Search(points, horizon, devices, costs, topology, pins, goal.gap, solver, clock, modes, exact)
+    dispatch = search.build()
+    present = evaluate(dispatch, present_point(dispatch))
+    search.gap = goal.relative(dispatch, present)
+    best = _Best(present, PRESENT) if present.feasible else _Best(None, "")
+    if best.state is not None:
+        clock.report(best.value, -math.inf, PRESENT)
+    if clock.spent:
+        # building took all the time: no search, but what can be said at once
+        late = Ending("time_limit", None, math.inf, -math.inf, 0.0, solver)
+        return _without_point(search, dispatch, late, best)
+    try:
+        dispatch, solved = search.one_way(built=dispatch)
+    except KeyboardInterrupt:
+        if best.state is None:
+            raise
+        solved = Ending("interrupted", None, math.inf, search.bound, 0.0, solver)
+    if solved.x is None:
+        return _without_point(search, dispatch, solved, best)
+    return _from_point(search, dispatch, solved, best, goal)
+
+
+# What a plan may be where a solver ended so.
+_STATUS = {"time_limit": "time_limit", "interrupted": "interrupted", "optimal": "optimal"}
+
+
+class _Best(NamedTuple):
+    """The best answer that holds, and the way it came."""
+
+    state: State | None
+    method: str
+
+    @property
+    def value(self) -> float:
+        return math.inf if self.state is None else self.state.objective
+
+    def or_better(self, state: State | None, method: str) -> _Best:
+        """Take another answer if it holds and is no worse."""
+        if state is None or not state.feasible or state.objective > self.value:
+            return self
+        return _Best(state, method)
+
+
+def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best) -> DispatchAnswer:
+    """Answer where the relaxation gave no point: with what is known, else with the reason."""
+    clock, nan = search.clock, np.full((search.horizon.scenarios, search.horizon.periods, search.points.grid.m), np.nan)
+    status, bound = solved.status, solved.bound
+    if best.state is None and status != "infeasible":
+        best = _at_rest(search, dispatch)
+    excess: list[Excess] = []
+    if best.state is not None:
+        # an answer that runs refutes what a solver calls infeasible within its tolerances
+        bound = search.bound if status == "infeasible" else bound
+        status = _STATUS.get(status, "unproven")
+        if status == "time_limit":
+            bound = max(bound, _relaxed_bound(search, dispatch))
+        bound = min(bound, best.value)
+    else:
+        if status not in ("infeasible", "time_limit", "interrupted"):
+            raise SolverError(
+                f"{solved.solver} ended without an answer ({solved.words}); nothing is proven, neither a dispatch nor "
+                "that there is none. Try another solver, or scale the data."
+            )
+        if status == "infeasible":
+            clock.report(math.inf, math.inf, "infeasible; looking for the reason")
+            asked = search.points, search.horizon, search.devices, search.costs, search.topology, search.pins
+            excess = least_violation(*asked, clock.left) or []
+    clock.report(best.value, bound, "exact power flow")
+    losses = _losses(search, dispatch, best.state)
+    return DispatchAnswer(
+        *(status, dispatch, best.state, None, bound, nan, nan, best.method, excess, clock.rows, solved.solver),
+        losses=losses,
+    )
+
+
+# Seconds after the time limit in which an answer is still looked for where there is none.
+_GRACE = 1.0
+
+
+def _relaxed_bound(search: Search, dispatch: Dispatch) -> float:
+    """Return the bound of the relaxation without integers: what the time allowed may be far from it."""
+    found = solve_relaxation(dispatch.form, time_limit=_left(search.clock, _GRACE))
+    return found.bound if found.status in ("optimal", "time_limit") else -math.inf
+
+
+def _left(clock: Deadline, grace: float) -> float:
+    return max(clock.left, grace)
+
+
+def _at_rest(search: Search, dispatch: Dispatch) -> _Best:
+    """Look for what the continuous devices can do while the discrete ones stay as they are."""
+    form, clock = dispatch.form, search.clock
+    low, high = form.low.copy(), form.high.copy()
+    low[form.integer] = high[form.integer] = np.round(present_point(dispatch)[form.integer])
+    clock.report(math.inf, search.bound, "positions and switches as they are")
+    answer = solve_relaxation(form, low, high, _left(clock, _GRACE))
+    if answer.x is None:
+        return _Best(None, "")
+    state = evaluate(dispatch, answer.x)
+    if state.feasible:
+        return _Best(state, "positions as they are")
+    found = recover_dispatch(dispatch, answer.x, lambda _: True, lambda: _left(clock, _GRACE), search.build)
+    return _Best(found.answer, found.method)
+
+
+def _closer(search: Search, dispatch: Dispatch, solved: Ending, goal: Goal) -> tuple[Dispatch, Ending, State]:
+    """Solve again where the gap that a solver was asked for turns out too wide for the losses at hand."""
+    assert solved.x is not None
+    state = evaluate(dispatch, solved.x)
+    for _ in range(_AGAIN):
+        if not goal.of_losses or solved.status != "optimal" or search.clock.spent:
+            break
+        wanted = goal.relative(dispatch, state)
+        if wanted >= search.gap or solved.objective - search.bound <= goal.room(dispatch, state):
+            break
+        search.gap = wanted
+        try:
+            more, again = search.one_way()
+        except KeyboardInterrupt:  # what was found first is an answer
+            return dispatch, replace(solved, status="interrupted"), state
+        if again.x is None:
+            break
+        dispatch, solved, state = more, again, evaluate(more, again.x)
+    return dispatch, solved, state
+
+
+# How often a gap that was too wide for the losses is made narrower.
+_AGAIN = 2
+
+
+def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best, goal: Goal) -> DispatchAnswer:
+    """Make the point of the relaxation hold, or find one near it that does."""
+    dispatch, solved, state = _closer(search, dispatch, solved, goal)
+    assert solved.x is not None
+    clock, first = search.clock, dispatch
+    gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
+    by_relaxation = relaxed_state(dispatch, state, solved.x)
+    best = best.or_better(state, "")
+    status, relaxed = _STATUS.get(solved.status, "unproven"), solved.x
+
+    def enough(state: State | None) -> bool:
+        return state is not None and state.objective <= search.bound + goal.room(first, state)
+
+    refuted = False
+    try:
+        if not enough(best.state) and (status != "interrupted" or best.state is None):
+            clock.report(best.value, search.bound, "recovery")
+            if not search.topology.spans:
+                dispatch, relaxed, refuted = _with_secants(search, dispatch, relaxed)
+            if refuted and best.state is None:
+                # no AC state meets every limit
+                return _without_point(search, first, replace(solved, status="infeasible", x=None), best)
+            grace = _GRACE if best.state is None else 0.0
+            left = partial(_left, clock, grace)
+            found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, left, search.build)
+            if found.answer is None and best.state is None:
+                found = next_best(search, dispatch, relaxed, enough)
+            best = best.or_better(found.answer, found.method)
+    except KeyboardInterrupt:
+        if best.state is None:
+            raise
+        status = "interrupted"
+    if status in ("optimal", "unproven"):
+        proven = "gap" if math.isfinite(search.bound) else "unproven"
+        status = "optimal" if enough(best.state) else proven
+    bound = search.bound
+    if bound <= best.value + _SAME * abs(best.value):
+        bound = min(bound, best.value)  # rounding, and a lower bound is one still
+    clock.report(best.value, bound, "exact power flow")
+    shown = state if best.state is None else best.state
+    excess = sorted(shown.excess, key=lambda e: -e.share)
+    return DispatchAnswer(
+        status if best.state is not None else "not recovered",
+        first,
+        shown,
+        solved.x,
+        bound,
+        gaps,
+        invented,
+        best.method,
+        excess,
+        clock.rows,
+        solved.solver,
+        by_relaxation,
+        _losses(search, first, best.state),
+    )
+
+
+def _losses(search: Search, dispatch: Dispatch, state: State | None) -> Losses | None:
+    """Say what is proven of the losses, where switches are decided."""
+    if state is None or not search.topology.spans:
+        return None
+    return Losses(loss_value(dispatch, state), least_losses_mwh(dispatch, _left(search.clock, _GRACE)))
+
+
+def _with_secants(search: Search, dispatch: Dispatch, relaxed: FloatArray) -> tuple[Dispatch, FloatArray, bool]:
+    """Solve again with squared currents bounded from above: a better bound and a point nearer to the truth.
+
+    Also tells whether this refutes that any AC state meets every limit.
+    """
+    better, again = search.one_way(secants=True)
+    if again.x is None:
+        return dispatch, relaxed, again.status == "infeasible"
+    return better, again.x, False

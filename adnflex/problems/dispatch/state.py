@@ -1,0 +1,197 @@
+"""What a dispatch does, once its decisions are chosen: exact power flow, costs and limits at every point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adnflex.devices import GridConnection, Schedule, TapChanger
+from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.sweep import Flow, RadialFlow
+from adnflex.problems.dispatch.limits import Excess, excess_of, faults_of, written_by
+from adnflex.problems.dispatch.model import Dispatch
+
+__all__ = ["State", "evaluate"]
+
+
+@dataclass(frozen=True)
+class State:
+    """A dispatch as it runs.
+
+    Attributes
+    ----------
+    x : (N,) array
+        The point of the model.
+    schedules : list of Schedule
+        Of every device.
+    decisions : list of dict
+        Of every device, what is decided for all scenarios (see `Device.decisions`).
+    closed : dict of int to (m,) array of bool
+        Branch states of every period.
+    grids : dict
+        Grid of every point with all withdrawals, ratios and root voltages.
+    flows : dict
+        Exact power flow of every point; None where there is none.
+    grid_mw, grid_mvar : (S, T, R) array
+        Import of every root.
+    items : dict of str to (S,) array
+        Costs by item and scenario [money].
+    carbon_kg : (S,) array
+        Emissions.
+    objective : float
+        Expected cost (or emission, where that is minimised).
+    excess : list of Excess
+        Violated limits.
+    """
+
+    x: NDArray[np.float64]
+    schedules: list[Schedule]
+    decisions: list[dict[str, float]]
+    closed: dict[int, BoolArray]
+    grids: dict[tuple[int, int], Grid]
+    flows: dict[tuple[int, int], Flow | None]
+    grid_mw: FloatArray
+    grid_mvar: FloatArray
+    items: dict[str, FloatArray]
+    carbon_kg: FloatArray
+    objective: float
+    excess: list[Excess]
+
+    @property
+    def feasible(self) -> bool:
+        """Whether every limit is met."""
+        return not self.excess
+
+    @property
+    def worst(self) -> float:
+        """Largest relative violation."""
+        return max((e.share for e in self.excess), default=0.0)
+
+
+def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
+    """Run the decisions of a model's point through exact radial power flow.
+
+    Parameters
+    ----------
+    dispatch : Dispatch
+        The model.
+    x : (N,) array
+        A point of its conic form; flows and voltages in it are not used.
+    """
+    x = x.copy()
+    x[dispatch.form.integer] = np.round(x[dispatch.form.integer])
+    dispatch.form.load(x)
+    schedules = [d.schedule(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(dispatch.devices)]
+    decisions = [d.decisions(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(dispatch.devices)]
+    grids = _grids(dispatch, schedules)
+    closed = {t: dispatch.closed_at(x, t) for t in range(dispatch.horizon.periods)}
+    flows = _flows(grids, closed)
+    grid_mw, grid_mvar = _imports(dispatch, grids, flows)
+    items, carbon = _costs(dispatch, schedules, closed, grid_mw, flows)
+    weights = dispatch.horizon.probabilities
+    cost = float(sum(weights @ part for part in items.values()))
+    objective = cost if dispatch.costs.minimise == "cost" else float(weights @ carbon) + 1e-6 * cost
+    state = State(x, schedules, decisions, closed, grids, flows, grid_mw, grid_mvar, items, carbon, objective, [])
+    # devices are asked only where the network has nothing to say: a fleet's audit is a programme of its own
+    return replace(state, excess=excess_of(dispatch, state) or faults_of(dispatch, schedules))
+
+
+def _grids(dispatch: Dispatch, schedules: list[Schedule]) -> dict[tuple[int, int], Grid]:
+    points = dispatch.points
+    base = points.grid
+    p, q, y = points.p.copy(), points.q.copy(), points.y.copy()
+    shape = p.shape[:2]
+    ratio = np.broadcast_to(base.ratio, (*shape, base.m)).copy()
+    root_v = np.broadcast_to(base.root_v, (*shape, base.n)).copy()
+    for i, (device, plan) in enumerate(zip(dispatch.devices, schedules, strict=True)):
+        if isinstance(device, GridConnection):
+            continue
+        node = device.place.node
+        p[:, :, node] += plan.p_mw / base.base_mva
+        q[:, :, node] += plan.q_mvar / base.base_mva
+        # a withdrawal P + jQ at 1 pu is the admittance P - jQ
+        y[:, :, node] += np.conj(plan.shunt_mva) / base.base_mva
+        if isinstance(device, TapChanger):
+            step = _steps(dispatch, i, device)
+            if device.branch is None:
+                root_v[:, :, node] = device.factor[step]
+            else:
+                ratio[:, :, device.branch] = 1 / np.sqrt(device.factor[step])
+    return {
+        (s, t): base.replace(
+            p=p[s, t].copy(), q=q[s, t].copy(), y=y[s, t].copy(), ratio=ratio[s, t].copy(), root_v=root_v[s, t].copy()
+        )
+        for s, t in dispatch.horizon.points
+    }
+
+
+def _steps(dispatch: Dispatch, i: int, device: TapChanger) -> NDArray[np.int64]:
+    from adnflex.formulations.positions import picked
+
+    return np.array(picked(dispatch.model.device[i], dispatch.horizon.periods, len(device.factor)))
+
+
+def _flows(grids: dict[tuple[int, int], Grid], closed: dict[int, BoolArray]) -> dict[tuple[int, int], Flow | None]:
+    adjacency = None
+    flows: dict[tuple[int, int], Flow | None] = {}
+    for (s, t), grid in grids.items():
+        solver = RadialFlow(grid, adjacency=adjacency)
+        adjacency = solver.adjacency
+        flows[s, t] = solver.solve(closed[t])
+    return flows
+
+
+def _imports(
+    dispatch: Dispatch, grids: dict[tuple[int, int], Grid], flows: dict[tuple[int, int], Flow | None]
+) -> tuple[FloatArray, FloatArray]:
+    h = dispatch.horizon
+    roots = [d.place.node for d in dispatch.devices if isinstance(d, GridConnection)]
+    found = np.full((h.scenarios, h.periods, len(roots)), np.nan, dtype=complex)
+    for (s, t), flow in flows.items():
+        if flow is not None:
+            found[s, t] = flow.supplied(grids[s, t])[roots] * dispatch.points.grid.base_mva
+    return found.real, found.imag
+
+
+def _costs(
+    dispatch: Dispatch,
+    schedules: list[Schedule],
+    closed: dict[int, BoolArray],
+    grid_mw: FloatArray,
+    flows: dict[tuple[int, int], Flow | None],
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Items of the model, as what is written and exact power flow make them."""
+    h, base = dispatch.horizon, dispatch.points.grid.base_mva
+    items = {item: np.zeros(h.scenarios) for item in dispatch.items}
+    for device, schedule in zip(dispatch.devices, schedules, strict=True):
+        written = written_by(device, schedule, (h.scenarios, h.periods))
+        for item, cost in device.bill(written, h, _voltages(dispatch, flows, device.place.node)).items():
+            if item in items or np.any(cost):
+                items[item] = items.get(item, np.zeros(h.scenarios)) + cost
+    if "switching" in items:
+        items["switching"] = np.full(h.scenarios, dispatch.topology.cost * dispatch.operations(closed))
+    connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
+    carbon = np.zeros(h.scenarios)
+    items["purchase"] = np.zeros(h.scenarios)
+    for k, d in enumerate(connections):
+        items["purchase"] = items["purchase"] + d.purchase(grid_mw[:, :, k], h.hours)
+        carbon = carbon + (d.carbon * grid_mw[:, :, k]).sum(axis=1) * h.hours
+    if "carbon" in items:
+        items["carbon"] = dispatch.costs.carbon_per_kg * carbon
+    if "losses" in items:
+        loss = np.full((h.scenarios, h.periods), np.nan)
+        for (s, t), flow in flows.items():
+            loss[s, t] = np.nan if flow is None else flow.loss * base
+        items["losses"] = dispatch.costs.loss_per_mwh * loss.sum(axis=1) * h.hours
+    return items, carbon
+
+
+def _voltages(dispatch: Dispatch, flows: dict[tuple[int, int], Flow | None], node: int) -> FloatArray:
+    """Squared voltage of a node (S, T); NaN where there is no power flow."""
+    v = np.full((dispatch.horizon.scenarios, dispatch.horizon.periods), np.nan)
+    for point, flow in flows.items():
+        if flow is not None:
+            v[point] = flow.v[node]
+    return v

@@ -1,0 +1,351 @@
+"""The tables of a dispatch plan, from the state that it runs in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.devices import GridConnection
+from adnflex.grid import Grid, switch_table
+from adnflex.grid.model import FloatArray
+from adnflex.grid.ratings import collect_ratings
+from adnflex.problems.dispatch.solve import PRESENT, DispatchAnswer
+from adnflex.problems.dispatch.state import State
+from adnflex.problems.dispatch.study import Study
+
+__all__ = ["by_period", "plan_tables"]
+
+# A branch counts as tight up to this relative gap or this invented loss [kW].
+_TIGHT_GAP, _TIGHT_KW = 1e-4, 1e-3
+
+
+def by_period(study: Study) -> pd.Index:
+    """Index of the plan's tables: period, or (scenario, period) where there are several scenarios."""
+    periods = list(study.series.periods)
+    if study.horizon.scenarios == 1:
+        return pd.Index(periods, name="period")
+    pairs = [(s, t) for s in range(study.horizon.scenarios) for t in periods]
+    return pd.MultiIndex.from_tuples(pairs, names=["scenario", "period"])
+
+
+def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state: State) -> dict[str, Any]:
+    """Return every table field of `DispatchPlan` by its name.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    study : Study
+        What was dispatched.
+    answer : DispatchAnswer
+        What solving gave.
+    state : State
+        The dispatch as it runs.
+    """
+    index = by_period(study)
+    horizon = study.horizon
+    scenarios = pd.DataFrame(
+        {"probability": horizon.probabilities}, index=pd.RangeIndex(horizon.scenarios, name="scenario")
+    )
+    balance = _balance(net, study, state, index)
+    return {
+        "scenarios": scenarios,
+        **_costs(study, state, scenarios.index),
+        "balance": balance,
+        "energy": _energy(study, balance),
+        "carbon_kg": float(horizon.probabilities @ state.carbon_kg),
+        "setpoints": _setpoints(net, study, state, index),
+        "taps": _daily(study, state, "taps"),
+        "capacitor_steps": _daily(study, state, "capacitor_steps").droplevel(0, axis=1),
+        "storage": _merged(state, "storage", index),
+        "ev": _merged(state, "ev", index),
+        "generation": _merged(state, "generation", index),
+        "switches": _switches(study, answer, state),
+        "decisions": _decisions(study, state),
+        "devices": _devices(study, state),
+        **_network(net, study, answer, state, index),
+        "recovery": _recovery(answer, index),
+        **_by_relaxation(net, study, answer, index),
+    }
+
+
+# What power flow decides, of the columns of a balance.
+_OF_THE_NETWORK = ["grid_mw", "grid_mvar", "losses_mw"]
+
+
+def _by_relaxation(
+    net: pandapowerNet, study: Study, answer: DispatchAnswer, index: pd.Index
+) -> dict[str, pd.DataFrame]:
+    """Tabulate what the plain relaxation itself says; nothing where it gave no point."""
+    state = answer.by_relaxation
+    if state is None:
+        return {}
+    network = _network(net, study, answer, state, index)
+    return {
+        "relaxation_vm_pu": network["vm_pu"],
+        "relaxation_loading_percent": network["loading_percent"],
+        "relaxation_balance": _balance(net, study, state, index)[_OF_THE_NETWORK],
+    }
+
+
+def _costs(study: Study, state: State, scenarios: pd.Index) -> dict[str, pd.DataFrame]:
+    items = pd.DataFrame(state.items, index=scenarios)
+    order = [i for i in _ORDER if i in items.columns]
+    items = items[order + [i for i in items.columns if i not in order]]
+    expected = pd.DataFrame({"cost": study.horizon.probabilities @ items.to_numpy()}, index=items.columns)
+    expected.index.name = "item"
+    return {"costs": expected, "scenario_costs": items}
+
+
+_ORDER = (
+    "purchase",
+    "losses",
+    "carbon",
+    "generation",
+    "storage",
+    "EV transfer",
+    "EV reduction",
+    "flexible load",
+    "reactive sources",
+    "capacitors",
+    "capacitor moves",
+    "tap moves",
+    "switching",
+)
+
+
+def _flat(array: Any, shape: tuple[int, int]) -> FloatArray:
+    return np.broadcast_to(np.asarray(array, dtype=float), shape).reshape(-1)
+
+
+def _balance(net: pandapowerNet, study: Study, state: State, index: pd.Index) -> pd.DataFrame:
+    h = study.horizon
+    shape = (h.scenarios, h.periods)
+    total = {name: np.zeros(shape) for name in _BALANCE}
+    total["grid_mw"], total["grid_mvar"] = state.grid_mw.sum(axis=2), state.grid_mvar.sum(axis=2)
+    loss = [0.0 if f is None else f.loss * study.grid.base_mva for f in state.flows.values()]
+    total["losses_mw"] = np.array(loss).reshape(shape)
+    controlled = study.controlled
+    for table in ("load", "sgen", "storage"):
+        rows = net[table]
+        for place, (i, bus, alive, scaling) in enumerate(
+            zip(rows.index, rows["bus"], rows["in_service"], rows["scaling"], strict=True)
+        ):
+            if not alive or int(bus) not in study.grid.node_of or (table, int(i)) in controlled:
+                continue
+            power = study.values[table, "p_mw"][:, :, place] * float(scaling)
+            if table == "load":
+                total["ev_mw" if rows.at[i, "type"] == "ev" else "load_mw"] += power
+            elif table == "sgen":
+                total["must_take_mw"] += power
+            else:
+                total["charge_mw"] += np.maximum(power, 0)
+                total["discharge_mw"] += np.maximum(-power, 0)
+    for device, plan in zip(study.devices, state.schedules, strict=True):
+        kind = device.place.kind
+        if kind == "electric vehicles":
+            total["ev_mw"] += plan.p_mw
+        elif kind == "flexible load":
+            total["load_mw"] += plan.p_mw
+        elif kind == "generation":
+            total["used_mw"] -= plan.p_mw
+            total["available_mw"] += plan.tables["generation"]["available_mw", device.place.index]
+        elif kind == "storage":
+            total["charge_mw"] += np.maximum(plan.p_mw, 0)
+            total["discharge_mw"] += np.maximum(-plan.p_mw, 0)
+        elif isinstance(device, GridConnection) and not total["price"].any():
+            total["price"] = device.price
+    return pd.DataFrame({name: _flat(a, shape) for name, a in total.items()}, index=index)
+
+
+_BALANCE = (
+    "grid_mw",
+    "grid_mvar",
+    "load_mw",
+    "ev_mw",
+    "must_take_mw",
+    "available_mw",
+    "used_mw",
+    "charge_mw",
+    "discharge_mw",
+    "losses_mw",
+    "price",
+)
+
+
+def _energy(study: Study, balance: pd.DataFrame) -> pd.DataFrame:
+    h = study.horizon
+    weight = np.repeat(h.probabilities, h.periods) * h.hours
+    load = balance["load_mw"] + balance["ev_mw"]
+    parts = {
+        "imported": balance["grid_mw"].clip(lower=0),
+        "exported": (-balance["grid_mw"]).clip(lower=0),
+        "losses": balance["losses_mw"],
+        "load": load,
+        "available": balance["available_mw"],
+        "used": balance["used_mw"],
+        "curtailed": balance["available_mw"] - balance["used_mw"],
+    }
+    frame = pd.DataFrame({"mwh": {name: float(weight @ part.to_numpy()) for name, part in parts.items()}})
+    frame.index.name = "quantity"
+    return frame
+
+
+def _setpoints(net: pandapowerNet, study: Study, state: State, index: pd.Index) -> pd.DataFrame:
+    """Everything that differs from the net: devices, and what follows a profile."""
+    shape = (study.horizon.scenarios, study.horizon.periods)
+    columns: dict[tuple[str, str, int], FloatArray] = {}
+    controlled = study.controlled
+    for (table, column), array in study.values.items():
+        if table == "ext_grid":
+            continue
+        rows = net[table]
+        for place, i in enumerate(rows.index):
+            part = array[:, :, place]
+            varies = not np.allclose(part, rows[column].iloc[place], rtol=0, atol=0, equal_nan=True)
+            if varies and rows["in_service"].iloc[place] and (table, int(i)) not in controlled:
+                columns[table, column, int(i)] = part.reshape(-1)
+    for plan in state.schedules:
+        for key, array in plan.setpoints.items():
+            columns[key] = _flat(array, shape)
+    return _frame(columns, index, ["table", "column", "index"])
+
+
+def _frame(columns: dict[Any, FloatArray], index: pd.Index, names: list[str]) -> pd.DataFrame:
+    if not columns:
+        return pd.DataFrame(index=index, columns=pd.MultiIndex.from_arrays([[]] * len(names), names=names))
+    frame = pd.DataFrame(dict(enumerate(columns.values())), index=index)
+    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=names)
+    return frame
+
+
+def _daily(study: Study, state: State, name: str) -> pd.DataFrame:
+    """Decisions that are the same in every scenario, by period."""
+    index = pd.Index(list(study.series.periods), name="period")
+    columns = {key: a[0] for plan in state.schedules for key, a in plan.tables.get(name, {}).items()}
+    return _frame(columns, index, ["table", "index"])
+
+
+def _merged(state: State, name: str, index: pd.Index) -> pd.DataFrame:
+    columns = {key: a.reshape(-1) for plan in state.schedules for key, a in plan.tables.get(name, {}).items()}
+    return _frame(columns, index, ["quantity", "index"])
+
+
+def _switches(study: Study, answer: DispatchAnswer, state: State) -> pd.DataFrame:
+    spans = answer.dispatch.topology.spans
+    parts = []
+    for span in spans:
+        parts.append(
+            switch_table(study.grid, state.closed[span.start].tolist()).assign(
+                first_period=study.series.periods[span.start]
+            )
+        )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["first_period"])
+
+
+def _decisions(study: Study, state: State) -> pd.DataFrame:
+    rows = [
+        (d.place.table, d.place.index, name, value)
+        for d, taken in zip(study.devices, state.decisions, strict=True)
+        for name, value in taken.items()
+    ]
+    return pd.DataFrame(rows, columns=["table", "index", "name", "value"])
+
+
+def _devices(study: Study, state: State) -> pd.DataFrame:
+    rows = []
+    for device, plan in zip(study.devices, state.schedules, strict=True):
+        place, facts = device.place, plan.facts
+        if isinstance(device, GridConnection):
+            continue
+        rows.append(
+            {
+                "kind": place.kind,
+                "table": place.table,
+                "index": place.index,
+                "name": place.name,
+                "bus": place.bus,
+                "moves": math.nan if plan.moves is None else float(plan.moves.sum()),
+                "max_moves": facts.get("max_moves", math.nan),
+                "initial": facts.get("initial", math.nan),
+                "low": facts.get("low", math.nan),
+                "high": facts.get("high", math.nan),
+            }
+        )
+    columns = ["kind", "table", "index", "name", "bus", "moves", "max_moves", "initial", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _network(
+    net: pandapowerNet, study: Study, answer: DispatchAnswer, state: State, index: pd.Index
+) -> dict[str, pd.DataFrame]:
+    grid, h = study.grid, study.horizon
+    buses = sorted(grid.node_of)
+    nodes = [grid.node_of[b] for b in buses]
+    v = np.full((h.scenarios * h.periods, grid.n), np.nan)
+    terminals = collect_ratings(grid.branches, rated_only=False)
+    ampacity = _ampacity(net, grid, terminals)
+    loading = np.full((h.scenarios * h.periods, len(ampacity)), np.nan)
+    for row, ((s, t), flow) in enumerate(state.flows.items()):
+        if flow is None:
+            continue
+        v[row] = flow.v
+        now = state.grids[s, t]
+        behind = np.where(terminals.at_from, now.ratio[terminals.branch], 1.0)
+        loading[row] = 100 * flow.currents_at(now, terminals) / behind / ampacity
+    elements = [(m.element, m.index) for b in grid.branches for m in b.members]
+    names = ["element", "index"]
+    worst: dict[tuple[str, int], FloatArray] = {}
+    for r in range(len(ampacity)):
+        member = grid.branches[int(terminals.branch[r])].members[int(terminals.member[r])]
+        key = (member.element, member.index)
+        if member.element != "switch":
+            worst[key] = np.fmax(worst.get(key, np.full(len(loading), -np.inf)), loading[:, r])
+    worst = {k: np.where(np.isfinite(a), a, np.nan) for k, a in worst.items() if np.isfinite(a).any()}
+    where = np.array([k for k, b in enumerate(grid.branches) for _ in b.members])
+    gaps = answer.gap_of.reshape(-1, grid.m)
+    return {
+        "vm_pu": pd.DataFrame(np.sqrt(np.maximum(v[:, nodes], 0)), index=index, columns=pd.Index(buses, name="bus")),
+        "loading_percent": _frame(worst, index, names),
+        "cone_gap": _frame({e: gaps[:, k] for e, k in zip(elements, where, strict=True)}, index, names),
+    }
+
+
+def _ampacity(net: pandapowerNet, grid: Grid, terminals: Any) -> FloatArray:
+    """Tabulate the current of 100 % loading at every terminal, per unit on its own bus; NaN: no rating."""
+    found = np.full(len(terminals.branch), np.nan)
+    for r in range(len(found)):
+        k = int(terminals.branch[r])
+        branch = grid.branches[k]
+        m = branch.members[int(terminals.member[r])]
+        node = int(grid.f[k] if terminals.at_from[r] else grid.t[k])
+        base_ka = grid.base_mva / math.sqrt(3) / float(grid.base_kv[node])
+        if m.element == "line":
+            row = net.line.loc[m.index]
+            ka = float(row["max_i_ka"]) * float(row.get("df", 1.0)) * float(row["parallel"])
+        elif m.element == "trafo":
+            row = net.trafo.loc[m.index]
+            high_side = bool(terminals.at_from[r]) != branch.flipped
+            kv = float(row["vn_hv_kv"] if high_side else row["vn_lv_kv"])
+            ka = float(row["sn_mva"]) * float(row.get("df", 1.0)) * float(row["parallel"]) / math.sqrt(3) / kv
+        else:
+            continue
+        # pandapower's 99999 kA stands for "not known"
+        found[r] = ka / base_ka if math.isfinite(ka) and ka < 9e4 else np.nan
+    return found
+
+
+def _recovery(answer: DispatchAnswer, index: pd.Index) -> pd.DataFrame:
+    shape = answer.gap_of.shape
+    gap = answer.gap_of.reshape(-1, shape[2]).max(axis=1, initial=0.0)
+    kw = answer.invented_kw.reshape(-1, shape[2]).sum(axis=1)
+    loose = (gap > _TIGHT_GAP) & (kw > _TIGHT_KW)
+    if answer.relaxed is None or answer.method == PRESENT:
+        loose = np.ones(len(gap), dtype=bool)  # no period is as the relaxation has it
+    used = answer.method or "exact power flow"
+    method = np.where(loose, used, "none needed")
+    return pd.DataFrame({"gap": gap, "invented_kw": kw, "method": method}, index=index)

@@ -1,0 +1,1 @@
+"""Flexibility at the point of common coupling: the model, its search and tables."""

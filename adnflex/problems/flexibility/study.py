@@ -1,0 +1,426 @@
+"""The reading half of a flexibility study: arguments and tables to network, devices and the problem of a box."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from pandapower import pandapowerNet
+
+from adnflex.devices import (
+    CapacitorBank,
+    ElectricVehicles,
+    Fleet,
+    FlexibleLoad,
+    Generation,
+    GridConnection,
+    Storage,
+    TapChanger,
+)
+from adnflex.devices.resource import Accumulator, Resource
+from adnflex.errors import InputError
+from adnflex.formulations.radial import Operating, TreeMap
+from adnflex.grid.coupling import Coupling, coupling_of
+from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.operating_points import operating_points
+from adnflex.grid.topology import Adjacency
+from adnflex.problems.dispatch.study import Study, carried_over_breaks, read_study, settings
+from adnflex.problems.flexibility.model import BoxProblem, Columns
+from adnflex.problems.flexibility.states import Network
+from adnflex.study import Profiles
+
+__all__ = ["DIRECTIONS", "FlexibilityStudy", "Wishes", "read_flexibility_study", "study_of"]
+
+# Devices with a `resource`.
+_OFFERING = (Generation, Storage, FlexibleLoad, Fleet)
+
+DIRECTIONS = ("both", "up", "down", "symmetric")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a caller asks of a box, beside the net; see `adnflex.flexibility`.
+
+    Attributes
+    ----------
+    pcc : tuple or None
+        Coupling point.
+    vm_limits : tuple or None
+        Voltage limits [pu].
+    weights : array_like or None
+        Worth of a MWh by period.
+    direction : str
+        One of `DIRECTIONS`.
+    required_mw : tuple or None
+        Least width below and above the base.
+    base_mw : array_like or None
+        Base schedule.
+    reactive_power : bool
+        Whether inverters may use it.
+    final_energy : str or float
+        ``free``, ``initial`` or percent of ``max_e_mwh``.
+    sides : int
+        Sides of the polygons.
+    """
+
+    pcc: tuple[str, int] | None = None
+    vm_limits: tuple[float, float] | None = None
+    weights: ArrayLike | None = None
+    direction: str = "both"
+    required_mw: tuple[ArrayLike, ArrayLike] | None = None
+    base_mw: ArrayLike | None = None
+    reactive_power: bool = True
+    final_energy: str | float = "free"
+    sides: int = 16
+
+
+@dataclass(frozen=True)
+class FlexibilityStudy:
+    """What a box is computed for, whatever the switch states.
+
+    Attributes
+    ----------
+    coupling : Coupling
+        The coupling point and the net behind it.
+    study : Study
+        Horizon, series, grid, devices.
+    resources : list of Resource
+        Devices that take part.
+    wishes : Wishes
+        What the caller asks.
+    connection : GridConnection
+        Limits of the import.
+    notes : tuple of str
+        What the reader has to know.
+    columns : Columns
+        Columns of the resources.
+    still : dict of int to Grid
+        See `Network.still`.
+    """
+
+    coupling: Coupling
+    study: Study
+    resources: list[Resource]
+    wishes: Wishes
+    connection: GridConnection
+    notes: tuple[str, ...]
+    columns: Columns
+    still: dict[int, Grid] = field(default_factory=dict)
+
+    @property
+    def periods(self) -> list[int]:
+        """Rows of the time index."""
+        return [int(t) for t in self.study.series.periods]
+
+    def network(self, closed: BoolArray, adjacency: Adjacency | None = None) -> Network:
+        """Return the exact model of one radial state."""
+        grid = self.study.grid
+        return Network(
+            grid,
+            self.study.points,
+            self.resources,
+            closed,
+            self.connection.place.node,
+            Adjacency(grid) if adjacency is None else adjacency,
+            self.columns,
+            self.still,
+        )
+
+    @property
+    def asks(self) -> bool:
+        """Whether the box has to lie in some way around the base schedule."""
+        return self.wishes.direction != "both" or self.wishes.required_mw is not None
+
+    def problem(self, network: Network, base: FloatArray | None = None) -> BoxProblem:
+        """Return the linear model of one radial state.
+
+        Parameters
+        ----------
+        network : Network
+            The state.
+        base : (T,) array, optional
+            Import if nothing is asked for [MW]; by default that of the model itself, which has no losses.
+        """
+        tree: TreeMap = network.tree()
+        horizon = self.study.horizon
+        operating = _Lossless(network, tree, horizon.periods)
+        shape = (2, horizon.periods)
+        if base is None:
+            base = self._lossless_base(network, operating)
+        required = np.full(shape, -math.inf)
+        if self.wishes.required_mw is not None:
+            required = np.stack([_series(w, horizon.periods, "required_mw") for w in self.wishes.required_mw])
+        return BoxProblem(
+            network.grid,
+            tree,
+            self.resources,
+            network.columns,
+            (operating, operating),
+            horizon.hours,
+            self.weights,
+            base,
+            self.wishes.direction,
+            required,
+            self.wishes.sides,
+            limits=np.array(
+                [
+                    [self.connection.p_min, self.connection.p_max],
+                    [self.connection.q_min, self.connection.q_max],
+                ]
+            ),
+            alike=len(network.grid.roots) == 1 and not (self.asks and self.wishes.base_mw is not None),
+        )
+
+    def _lossless_base(self, network: Network, operating: Sequence[Operating]) -> FloatArray:
+        """Import without losses if nothing is asked for; a base of the caller's less the losses of that state [MW]."""
+        c, periods = self.columns, self.study.horizon.periods
+        if not self.asks:
+            return np.full(periods, math.nan)
+        mine = network.tree().imports[c.place]
+        idle = np.hstack([r.idle for r in self.resources])
+        found = np.array(
+            [operating[t].import_p * network.grid.base_mva + (mine * c.p[t]) @ idle[t] for t in range(periods)]
+        )
+        if self.wishes.base_mw is None:
+            return np.asarray(found)
+        lost = replace(self, wishes=replace(self.wishes, base_mw=None)).base(network) - found
+        return np.asarray(_series(self.wishes.base_mw, periods, "base_mw") - np.nan_to_num(lost))
+
+    @property
+    def weights(self) -> FloatArray:
+        """Worth of a MWh in every period."""
+        periods = self.study.horizon.periods
+        return np.ones(periods) if self.wishes.weights is None else _series(self.wishes.weights, periods, "weights")
+
+    def base(self, network: Network) -> FloatArray:
+        """Import if nothing is asked for, by exact power flow unless the caller gives it [MW]."""
+        periods = self.study.horizon.periods
+        if self.wishes.base_mw is not None:
+            return _series(self.wishes.base_mw, periods, "base_mw")
+        found = np.full(periods, math.nan)
+        for t in range(periods):
+            grid, flow = network.solve(t, [r.idle[t] for r in self.resources])
+            if flow is not None:
+                found[t] = network.import_mw(grid, flow).real
+        return found
+
+
+class _Lossless(Sequence[Operating]):
+    """Constants of LinDistFlow by period, made when they are asked for: most topologies are judged by one period."""
+
+    def __init__(self, network: Network, tree: TreeMap, periods: int) -> None:
+        self._make = partial(network.lossless, tree)
+        self._known: dict[int, Operating] = {}
+        self._periods = periods
+
+    def __len__(self) -> int:
+        return self._periods
+
+    def __getitem__(self, t: Any) -> Any:
+        if t not in self._known:
+            self._known[t] = self._make(t)
+        return self._known[t]
+
+
+def _numbers(values: ArrayLike, name: str) -> FloatArray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is {values!r}; give one number, or one for each period.") from error
+
+
+def _series(values: ArrayLike, periods: int, name: str) -> FloatArray:
+    array = _numbers(values, name)
+    if array.ndim == 0:
+        array = np.full(periods, float(array))
+    if array.shape != (periods,):
+        raise InputError(f"{name} has the shape {array.shape}; give one number, or one for each of {periods} periods.")
+    odd = np.flatnonzero(~np.isfinite(array))
+    if len(odd):
+        raise InputError(f"{name} is {array[odd[0]]} in period {int(odd[0])}; give a finite number.")
+    return array
+
+
+def read_flexibility_study(
+    net: pandapowerNet,
+    wishes: Wishes,
+    *,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    topology: bool = False,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+) -> FlexibilityStudy:
+    """Read a net for a box; all faults at once."""
+    _check(wishes)
+    facts = settings(net, {"hours_per_period": hours_per_period, "start_hour": start_hour})
+    coupling = coupling_of(net, wishes.pcc)
+    study = read_study(
+        coupling.net,
+        profiles=profiles,
+        periods=periods,
+        hours_per_period=facts["hours_per_period"],
+        start_hour=facts["start_hour"],
+        vm_limits=wishes.vm_limits,
+        topology=topology,
+        switchable_lines=switchable_lines,
+        switchable_switches=switchable_switches,
+        locked_lines=locked_lines,
+        prices=False,
+    )
+    found = study_of(study, coupling, wishes)
+    # lengths are checked before any work is done
+    _ = found.weights
+    for name in ("base_mw", "required_mw"):
+        given = getattr(wishes, name)
+        for part in () if given is None else (given if name == "required_mw" else (given,)):
+            _series(part, study.horizon.periods, name)
+    return found
+
+
+def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStudy:
+    """Pick what takes part in a box from a net that was read.
+
+    Parameters
+    ----------
+    study : Study
+        The net as read.
+    coupling : Coupling
+        Its coupling point.
+    wishes : Wishes
+        What the caller asks.
+
+    Raises
+    ------
+    InputError
+        If no device can vary its power.
+    """
+    connection = _connection(study, coupling)
+    resources = [_resource(d, study, wishes) for d in study.devices if isinstance(d, _OFFERING)]
+    if not resources:
+        raise InputError(
+            "no device can vary its power: set controllable to True on sgens, storages, loads or vehicles (docs: "
+            "devices), with the limits that they need."
+        )
+    taking_part = {(r.place.table, r.place.index) for r in resources}
+    points = operating_points(coupling.net, study.grid, study.values, taking_part)
+    carried = [f"{text}, as if they followed one another." for text in carried_over_breaks(study)]
+    notes = (*coupling.notes, *study.notes, *carried, *_notes(study), *_silent_vehicles(coupling.net, study))
+    return FlexibilityStudy(
+        coupling, replace(study, points=points), resources, wishes, connection, notes, Columns.of(resources)
+    )
+
+
+def _check(wishes: Wishes) -> None:
+    faults = []
+    if wishes.direction not in DIRECTIONS:
+        faults.append(f"direction is {wishes.direction!r}; give one of {', '.join(DIRECTIONS)}.")
+    if not (isinstance(wishes.sides, int) and wishes.sides >= 8 and wishes.sides % 4 == 0):
+        faults.append(f"sides is {wishes.sides!r}; give a multiple of 4 from 8 on, e.g. 16 or 64.")
+    end = wishes.final_energy
+    number = isinstance(end, int | float) and not isinstance(end, bool)
+    if not (end in ("free", "initial") or (number and 0 <= float(end) <= 100)):
+        faults.append(f"final_energy is {end!r}; give 'free', 'initial' or percent of max_e_mwh (0 to 100).")
+    pair = wishes.required_mw
+    if pair is not None and not (isinstance(pair, tuple | list) and len(pair) == 2):
+        faults.append(f"required_mw is {pair!r}; give two widths, (below the base, above the base) [MW].")
+    if wishes.weights is not None and not np.all(_numbers(wishes.weights, "weights") >= 0):
+        faults.append("weights: give numbers of 0 or more.")
+    if faults:
+        raise InputError(faults)
+
+
+def _connection(study: Study, coupling: Coupling) -> GridConnection:
+    for d in study.devices:
+        if isinstance(d, GridConnection) and (d.place.table, d.place.index) == coupling.source:
+            return d
+    table, index = coupling.source
+    raise InputError(f"pcc: {table} {index} is no source of the net; give one that is in service.")
+
+
+def _resource(device: Any, study: Study, wishes: Wishes) -> Resource:
+    if not wishes.reactive_power and isinstance(device, Generation | Storage):
+        still = replace(device.inverter, q_min=math.nan, q_max=math.nan)
+        device = replace(device, inverter=still)
+    resource: Resource = device.resource(study.horizon, wishes.sides)
+    if isinstance(device, Storage) and wishes.final_energy != "free":
+        end = wishes.final_energy
+        least = device.e_start if end == "initial" else float(end) / 100 * device.e_max
+        if least > device.e_max + 1e-9:
+            raise InputError(f"{device.place}: final_energy {least:g} MWh is above max_e_mwh {device.e_max:g}.")
+        resource = replace(
+            resource, accumulators=tuple(_ending(a, max(least, device.e_min)) for a in resource.accumulators)
+        )
+    return resource
+
+
+def _ending(level: Accumulator, least: float) -> Accumulator:
+    """Ask for some energy at the end of the horizon."""
+    if level.kind != "energy low":
+        return level
+    limit = level.limit.copy()
+    limit[-1] = -least
+    return replace(level, limit=limit)
+
+
+def _notes(study: Study) -> list[str]:
+    notes = []
+    for d in study.devices:
+        if isinstance(d, TapChanger | CapacitorBank):
+            what = "tap_pos" if isinstance(d, TapChanger) else "step"
+            notes.append(f"{d.place} keeps one {what} over the horizon, {_position(d):g}.")
+        elif isinstance(d, ElectricVehicles):
+            notes.append(f"{d.place}: vehicles draw what their profile says, as net.ev does not list them one by one.")
+    return notes
+
+
+def _silent_vehicles(net: pandapowerNet, study: Study) -> list[str]:
+    """Name fleets whose vehicles are listed and yet take no part."""
+    table = net.get("ev")
+    if not isinstance(table, pd.DataFrame) or "load" not in table.columns:
+        return []
+    fleets = {d.place.index for d in study.devices if isinstance(d, Fleet)}
+    return [
+        f"load {i}: its vehicles in net.ev take no part: it is not controllable, out of service or not of type 'ev'; "
+        "it draws what its profile says."
+        for i in sorted({int(i) for i in table["load"]} - fleets)
+    ]
+
+
+def _position(device: TapChanger | CapacitorBank) -> float:
+    if isinstance(device, TapChanger):
+        return float(device.positions[0, device.initial])
+    return float(device.steps[device.initial])
+
+
+def fixed_setpoints(found: FlexibilityStudy) -> dict[tuple[str, str, int], FloatArray]:
+    """Values (T,) of everything that follows a profile and differs from the net."""
+    study, net = found.study, found.coupling.net
+    taking_part = {(r.place.table, r.place.index) for r in found.resources}
+    columns: dict[tuple[str, str, int], FloatArray] = {}
+    for (table, column), array in study.values.items():
+        if table == "ext_grid":
+            continue
+        rows = net[table]
+        for place, i in enumerate(rows.index):
+            part = array[0, :, place]
+            varies = not np.allclose(part, rows[column].iloc[place], rtol=0, atol=0, equal_nan=True)
+            if varies and rows["in_service"].iloc[place] and (table, int(i)) not in taking_part:
+                columns[table, column, int(i)] = part
+    return columns
+
+
+def setpoint_table(columns: Mapping[tuple[str, str, int], FloatArray], periods: Sequence[int]) -> pd.DataFrame:
+    """Put values (T,) side by side, by period."""
+    frame = pd.DataFrame(dict(enumerate(columns.values())), index=pd.Index(periods, name="period"))
+    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["table", "column", "index"])
+    return frame

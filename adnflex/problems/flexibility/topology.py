@@ -1,0 +1,464 @@
+"""Reconfigure for flexibility: switch states that enlarge the box at the coupling point."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from pandapower import pandapowerNet
+
+from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, TimeExpired
+from adnflex.grid import switch_table
+from adnflex.grid.model import BoolArray
+from adnflex.grid.topology import Adjacency, must_close
+from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.flexibility.explain import binding_limits
+from adnflex.problems.flexibility.model import BoxProblem
+from adnflex.problems.flexibility.search import Found, TopologySearch, closed_of, least_loss_state
+from adnflex.problems.flexibility.solve import separable_box
+from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_flexibility_study, study_of
+from adnflex.problems.flexibility.tables import relieved_table
+from adnflex.problems.reconfiguration.describe import require_reconfigurable
+from adnflex.problems.reconfiguration.exchange import meshed_start
+from adnflex.reporting.layout import drawing_tables
+from adnflex.results.flexibility import Flexibility
+from adnflex.study import Profiles
+from adnflex.verbs.flexibility import Solved, asked, flexibility_of, solve_state
+
+__all__ = ["reconfigure_for_flexibility"]
+
+log = logging.getLogger(__name__)
+
+Open = frozenset[int]
+
+# Topologies whose boxes are run in exact power flow, best of the linear model first.
+_CANDIDATES = 3
+
+# Share of the time after which the proof ends at the latest, and of that left after the first AC run at the earliest.
+_PROOF_SHARE, _PROOF_LEAST = 0.85, 0.3
+
+# Share of the best box within which the runners-up may overtake it by AC.
+_CLOSE = 0.01
+
+
+@dataclass(frozen=True)
+class ProblemOf:
+    """Maps a radial state to its linear problem; sent to worker processes."""
+
+    study: FlexibilityStudy
+    adjacency: Adjacency
+
+    def __call__(self, closed: BoolArray) -> BoxProblem:
+        """Return the problem of a state."""
+        return self.study.problem(self.study.network(closed, self.adjacency))
+
+
+def reconfigure_for_flexibility(
+    net: pandapowerNet,
+    *,
+    pcc: tuple[str, int] | None = None,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    vm_limits: tuple[float, float] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+    max_operations: int | None = None,
+    weights: ArrayLike | None = None,
+    direction: str = "both",
+    required_mw: tuple[ArrayLike, ArrayLike] | None = None,
+    base_mw: ArrayLike | None = None,
+    reactive_power: bool = True,
+    final_energy: str | float = "free",
+    tie_break: str = "none",
+    sides: int = 16,
+    compare: Mapping[str, Iterable[int]] | None = None,
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    search_time: float | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    name: str | None = None,
+) -> Flexibility:
+    """Search for the radial switch states whose box at the coupling point is largest.
+
+    The search and its bound are of the linear model; the box of the answer was run in AC power flow.
+
+    Called by `adnflex.reconfigure` with ``objective="flexibility"``.
+
+    Parameters
+    ----------
+    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, weights, direction, required_mw, base_mw,
+    reactive_power, final_energy, tie_break, sides, seed, progress, name
+        As in `adnflex.flexibility`.
+    switchable_lines, switchable_switches, locked_lines
+        As in `adnflex.reconfigure`.
+    max_operations : int, optional
+        Largest number of branches whose state changes.
+    compare : mapping, optional
+        Topologies to be compared beside the present one and that of least losses: name and open lines.
+    gap : float
+        Relative gap of the linear model at which to stop.
+    time_limit : float
+        Time limit, the bound of the linear model included [s].
+    search_time : float, optional
+        Time for the local search [s]; by default a fifth of the time limit, 40 s at most.
+    executor : concurrent.futures.Executor, optional
+        Bounds all topologies in the linear model; by default processes on this machine.
+    workers : int, optional
+        Number of those processes.
+
+    Raises
+    ------
+    InputError
+        If the net or an argument is wrong; all faults at once.
+    Infeasible
+        If no radial state has a box.
+    SolverError
+        If no box was found and none is refuted; `TimeExpired` where the time was over.
+    """
+    clock = Deadline(time_limit, progress)
+    if tie_break not in ("none", "even"):
+        raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
+    if max_operations is not None and max_operations < 0:
+        raise InputError(f"max_operations is {max_operations}; give 0 or more, or None for no limit.")
+    wishes = Wishes(pcc, vm_limits, weights, direction, required_mw, base_mw, reactive_power, final_energy, sides)
+    study = read_flexibility_study(
+        net,
+        wishes,
+        profiles=profiles,
+        periods=periods,
+        hours_per_period=hours_per_period,
+        start_hour=start_hour,
+        topology=True,
+        switchable_lines=switchable_lines,
+        switchable_switches=switchable_switches,
+        locked_lines=locked_lines,
+    )
+    grid = study.study.grid
+    require_reconfigurable(grid)
+    adjacency = Adjacency(grid)
+    others = _others(study, adjacency, compare, clock)
+    even = tie_break == "even"
+    runs = _Runs(study, adjacency, clock, seed, even, len(set(others.values())))
+    found = _search(study, adjacency, others, max_operations, gap, search_time, executor, workers, seed, clock, runs)
+    boxes = {state: runs.box(state, False) for state in others.values()}
+    solved, state = _run_in_ac(study, adjacency, found, boxes, max_operations, clock, runs)
+    options = asked(
+        wishes,
+        tie_break,
+        time_limit,
+        seed,
+        objective="flexibility",
+        max_operations=max_operations,
+        gap=gap,
+    )
+    best = flexibility_of(net, study, solved, clock, options, name)
+    compared = {title: (other, solved if other == state else boxes[other]) for title, other in others.items()}
+    answer = _compared(study, adjacency, best, compared, (state, solved), found, clock)
+    missing = [title for title, other in others.items() if other in runs.missing and other != state]
+    if missing:
+        note = f"not computed within the time limit of {time_limit:g} s: the box of {', '.join(missing)}."
+        answer = replace(answer, notes=(*answer.notes, note))
+    return answer
+
+
+def _others(
+    study: FlexibilityStudy, adjacency: Adjacency, compare: Mapping[str, Iterable[int]] | None, clock: Deadline
+) -> dict[str, Open]:
+    """Topologies to compare with: the present one where it is radial, that of least losses, the caller's own."""
+    grid = study.study.grid
+    present = frozenset(np.flatnonzero(~grid.closed).tolist())
+    required = must_close(grid)
+    starts = [s for s in (present, meshed_start(grid, required)) if adjacency.forest(closed_of(grid, s)) is not None]
+    found = {"present": present} if adjacency.forest(grid.closed) is not None else {}
+    for title, devices in (("least losses", True), ("least losses of the loads alone", False)):
+        end = clock.now + 0.05 * clock.seconds
+        network_of = partial(study.network, adjacency=adjacency)
+        least = least_loss_state(network_of, grid, required, starts, clock, end, devices)
+        if least is not None:
+            found[title] = least
+    line_of = {
+        b.decision.index: k
+        for k, b in enumerate(grid.branches)
+        if b.decision is not None and b.decision.element == "line"
+    }
+    faults = []
+    for title, lines in (compare or {}).items():
+        wanted = [int(i) for i in lines]
+        unknown = [i for i in wanted if i not in line_of]
+        state = frozenset(line_of[i] for i in wanted if i in line_of)
+        if unknown:
+            faults.append(f"compare {title!r}: line {unknown} cannot be switched; see switchable_lines.")
+        elif adjacency.forest(closed_of(grid, state)) is None:
+            faults.append(f"compare {title!r}: with the lines {wanted} open the network is not radial and supplied.")
+        found[title] = state
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def _search(
+    study: FlexibilityStudy,
+    adjacency: Adjacency,
+    others: Mapping[str, Open],
+    max_operations: int | None,
+    gap: float,
+    search_time: float | None,
+    executor: Executor | None,
+    workers: int | None,
+    seed: int,
+    clock: Deadline,
+    runs: _Runs,
+) -> Found:
+    grid = study.study.grid
+    required = must_close(grid)
+    search = TopologySearch(grid, required, ProblemOf(study, adjacency), clock, max_operations, gap, seed)
+    seconds = min(0.2 * clock.seconds, 40.0) if search_time is None else search_time
+    starts = [*others.values(), meshed_start(grid, required)]
+    return search.run(starts, clock.now + seconds, workers, executor, runs.until)
+
+
+class _Runs:
+    """Boxes by exact power flow, one a topology; all share the clock, so that one too late has none.
+
+    Parameters
+    ----------
+    study, adjacency, clock, seed, even
+        What is asked, the deadline, seed and ties.
+    others : int
+        Topologies that are compared.
+    """
+
+    def __init__(
+        self, study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, seed: int, even: bool, others: int
+    ) -> None:
+        self.study, self.adjacency, self.clock, self.seed, self.even = study, adjacency, clock, seed, even
+        self.others = others
+        self.known: dict[tuple[Open, bool], Solved | None] = {}
+        self.failures: dict[Open, AdnflexError] = {}
+        # topologies that were not run, as the time was over or a solver gave up
+        self.missing: set[Open] = set()
+
+    def until(self, state: Open) -> float:
+        """Run the best topology first; return when the proof has to end so that the others have their time too."""
+        before = self.clock.now
+        self.box(state, self.even)
+        one = self.clock.now - before
+        reserve = one * (self.others + _CANDIDATES - 1)
+        latest = _PROOF_SHARE * self.clock.seconds
+        return max(min(latest, self.clock.seconds - reserve), self.clock.now + _PROOF_LEAST * self.clock.left)
+
+    def box(self, state: Open, even: bool) -> Solved | None:
+        """Return the box of a topology; None where there is none, or it was not found in time."""
+        if (state, even) not in self.known:
+            self.known[state, even] = self._solve(state, even)
+        return self.known[state, even]
+
+    def _solve(self, state: Open, even: bool) -> Solved | None:
+        closed = closed_of(self.study.study.grid, state)
+        try:
+            return solve_state(self.study, closed, self._clock(), self.seed, even, self.adjacency)
+        except Infeasible as error:
+            self.failures[state] = error
+        except SolverError as error:
+            log.info("box of %s: %s", sorted(state), error)
+            self.missing.add(state)
+            self.failures[state] = error
+        return None
+
+    def _clock(self) -> Deadline:
+        """Return the time left as a clock that tells nobody: a box of one topology is not the answer."""
+        return self.clock.part(1.0)
+
+
+def _run_in_ac(
+    study: FlexibilityStudy,
+    adjacency: Adjacency,
+    found: Found,
+    boxes: Mapping[Open, Solved | None],
+    max_operations: int | None,
+    clock: Deadline,
+    runs: _Runs,
+) -> tuple[Solved, Open]:
+    """Run the best topologies in exact power flow; the largest box of them that holds wins, be it one compared with."""
+    grid = study.study.grid
+    present = frozenset(np.flatnonzero(~grid.closed).tolist())
+    best: tuple[Solved, Open] | None = None
+    for state, box in boxes.items():
+        allowed = max_operations is None or len(state ^ present) <= max_operations
+        if box is not None and allowed and not runs.even and (best is None or _size(box) > _size(best[0])):
+            best = box, state
+    for rank, (state, value) in enumerate(zip(found.states, found.values, strict=True)):
+        near = value >= found.values[0] - _CLOSE * abs(found.values[0])
+        if best is not None and (rank >= _CANDIDATES or not near):
+            break
+        if state in boxes and not runs.even:
+            continue
+        solved = runs.box(state, runs.even)
+        if solved is None:
+            continue
+        if best is None or _size(solved) > _size(best[0]):
+            best = solved, state
+    if best is None:
+        if clock.spent and (late := _present_box(study, adjacency)) is not None:
+            return late, present
+        known = [runs.failures[s] for s in found.states if s in runs.failures]
+        raise known[0] if known else _nowhere(study, adjacency, clock, runs)
+    return best
+
+
+# Seconds after the time limit for the box of the present switch states, where there is no other.
+_GRACE = 1.0
+
+
+def _present_box(study: FlexibilityStudy, adjacency: Adjacency) -> Solved | None:
+    """Return the box of the present switch states, be it that in which nothing moves; None where there is none."""
+    closed = study.study.grid.closed
+    if adjacency.forest(closed) is None:
+        return None
+    try:
+        return solve_state(study, closed, Deadline(_GRACE), adjacency=adjacency, rest=True)
+    except (Infeasible, SolverError) as error:
+        log.info("present switch states: %s", error)
+        return None
+
+
+def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, runs: _Runs) -> AdnflexError:
+    """Say what stands in the way, in the present topology if it is radial."""
+    grid = study.study.grid
+    state = frozenset(np.flatnonzero(~grid.closed).tolist())
+    if adjacency.forest(grid.closed) is None:
+        state = meshed_start(grid, must_close(grid))
+    runs.box(state, False)
+    failure = runs.failures.get(state)
+    if isinstance(failure, Infeasible):
+        text = f"no radial switch state that was tried has a box; in one of them: {failure}"
+        return Infeasible(text, None, False)
+    if clock.spent:
+        return TimeExpired(
+            f"no box was found in any switch state within {clock.seconds:g} s; nothing is proven. Give more time_limit."
+        )
+    return failure or SolverError("no switch state that was tried has a box, and none is refuted.")
+
+
+def _size(solved: Solved) -> float:
+    return float(solved.problem.weights @ (solved.answer.upper - solved.answer.lower))
+
+
+def _compared(
+    study: FlexibilityStudy,
+    adjacency: Adjacency,
+    best: Flexibility,
+    others: Mapping[str, tuple[Open, Solved | None]],
+    chosen: tuple[Open, Solved],
+    found: Found,
+    clock: Deadline,
+) -> Flexibility:
+    """Put the other topologies beside the best one, and say which limits it relieves."""
+    grid = study.study.grid
+    state, solved = chosen
+    boxes: dict[str, tuple[Open, Solved | None]] = {**others, "flexibility": chosen}
+    without_q = _without_reactive_power(study)
+    rows = {}
+    for title, (where, box) in boxes.items():
+        rows[title] = _row(study, without_q, adjacency, where, box, clock)
+    comparison = pd.DataFrame.from_dict(rows, orient="index")
+    comparison.index.name = "topology"
+    first = comparison["total_mwh"].iloc[0]
+    comparison.insert(3, "change_percent", 100 * (comparison["total_mwh"] / first - 1) if first > 0 else math.nan)
+    bands = {
+        (title, side): getattr(box.answer, side.removesuffix("_mw"))
+        for title, (_, box) in boxes.items()
+        if box is not None
+        for side in ("lower_mw", "upper_mw")
+    }
+    frame = pd.DataFrame(dict(enumerate(bands.values())), index=best.box.index)
+    frame.columns = pd.MultiIndex.from_tuples(list(bands), names=["topology", "end"])
+    before = next((box for title, (_, box) in boxes.items() if title == "present" and box is not None), None)
+    relieved = best.relieved
+    if before is not None:
+        held = [binding_limits(s.answer.problem, s.answer, clock.left) for s in (before, solved)]
+        relieved = relieved_table(study, held[0], held[1], solved.answer)
+    value = best.linear.worth
+    bound = max(found.bound, value) if math.isfinite(found.bound) else math.inf
+    # what the bound settles is the best topology of the linear model; by AC another one may be chosen
+    most = max([value, *found.values[:1]])
+    settled = bound - most <= float(best.options["gap"]) * abs(most) + 1e-9
+    ended = "interrupted" if found.interrupted else "time_limit"
+    progress = pd.DataFrame(
+        [(r.seconds, r.incumbent, r.bound, r.event) for r in clock.rows], columns=best.progress.columns
+    )
+    switches = switch_table(grid, closed_of(grid, state).tolist())
+    topology, coordinates = drawing_tables(study.coupling.net, switches)
+    return replace(
+        best,
+        switches=switches,
+        comparison=comparison,
+        bands=frame,
+        relieved=relieved,
+        linear=replace(
+            best.linear,
+            bound=bound,
+            gap=(bound - value) / max(abs(value), 1e-12),
+            bound_kind=found.kind,
+            status="optimal" if settled else ended,
+        ),
+        status="complete" if settled else ended,
+        progress=progress,
+        seconds=clock.now,
+        solver=f"HiGHS, branch exchange over {found.looked_at} boxes",
+        topology=topology,
+        coordinates=coordinates,
+        notes=(*best.notes, *found.notes),
+    )
+
+
+def _without_reactive_power(study: FlexibilityStudy) -> FlexibilityStudy:
+    return study_of(study.study, study.coupling, replace(study.wishes, reactive_power=False))
+
+
+def _row(
+    study: FlexibilityStudy,
+    without_q: FlexibilityStudy,
+    adjacency: Adjacency,
+    state: Open,
+    box: Solved | None,
+    clock: Deadline,
+) -> dict[str, object]:
+    grid = study.study.grid
+    closed = closed_of(grid, state)
+    try:
+        still = separable_box(ProblemOf(without_q, adjacency)(closed), clock.left)
+    except SolverError:
+        still = None  # out of time: the column stays empty
+    network = study.network(closed, adjacency)
+    hours = study.study.horizon.hours
+    lost = 0.0
+    for t in range(study.study.horizon.periods):
+        _, flow = network.solve(t, [r.idle[t] for r in study.resources])
+        lost += math.nan if flow is None else flow.loss * grid.base_mva * hours
+
+    def total(lower: Sequence[float] | np.ndarray, upper: Sequence[float] | np.ndarray) -> float:
+        return float((np.asarray(upper) - np.asarray(lower)).sum() * hours)
+
+    return {
+        "open": ", ".join(str(grid.branches[k]) for k in sorted(state)) or "none",
+        "operations": int(np.sum(closed != grid.closed)),
+        "total_mwh": math.nan if box is None else total(box.answer.lower, box.answer.upper),
+        "linear_mwh": math.nan if box is None else total(box.boxes.separable.lower, box.boxes.separable.upper),
+        "linear_without_q_mwh": math.nan if still is None else total(still.lower, still.upper),
+        "linear_bound_mwh": math.nan if box is None else box.boxes.bound,
+        "losses_kw": 1e3 * lost / (hours * study.study.horizon.periods),
+    }

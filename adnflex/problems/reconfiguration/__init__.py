@@ -1,0 +1,1 @@
+"""Radial reconfiguration: the model, its search and its answer."""

@@ -1,0 +1,181 @@
+"""Radial reconfiguration as a mixed-integer second-order cone programme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from numpy.typing import NDArray
+
+from adnflex.formulations.bounds import Bounds, compute_bounds
+from adnflex.formulations.chain_hull import declare_chain_hull
+from adnflex.formulations.distflow import declare_direction_cuts, declare_distflow, declare_voltages
+from adnflex.formulations.radiality import declare_radiality
+from adnflex.grid.model import BoolArray, Grid
+from adnflex.grid.sweep import Flow
+from adnflex.grid.topology import Chain, chains, must_close
+from adnflex.problems.reconfiguration.objective import Objective, measured
+from adnflex.solvers.conic import ConicForm, compile_model
+
+__all__ = ["Reconfiguration", "build_reconfiguration"]
+
+
+@dataclass(frozen=True)
+class Reconfiguration:
+    """The model, its conic form and where its variables stand.
+
+    Attributes
+    ----------
+    grid, objective, bounds : Grid, Objective, Bounds
+        What it was built from.
+    required : (m,) array of bool
+        Branches that stay closed.
+    free : (k,) array of int
+        Branches that may be open.
+    paths : list of Chain
+        The chains that the model knows.
+    model : pyomo ConcreteModel
+        The model.
+    form : ConicForm
+        Its arrays.
+    """
+
+    grid: Grid
+    objective: Objective
+    bounds: Bounds
+    required: BoolArray
+    free: NDArray[np.int64]
+    paths: list[Chain]
+    model: pyo.ConcreteModel
+    form: ConicForm
+
+    def closed_of(self, x: NDArray[np.float64]) -> BoolArray:
+        """States of all branches at a point."""
+        closed = np.ones(self.grid.m, dtype=bool)
+        closed[self.free] = x[self.form.columns_of(self.model.z[k] for k in self.free)] > 0.5
+        return closed
+
+    def point_of(self, flow: Flow) -> NDArray[np.float64]:
+        """Return the point of the model that an exact power flow is."""
+        m, g, form = self.model, self.grid, self.form
+        x = np.zeros(len(form.c))
+
+        closed = flow.closed
+        seen_f, seen_t = closed * flow.v[g.f] / g.ratio**2, closed * flow.v[g.t]
+        down = np.zeros(g.m)
+        tree = flow.forest
+        size = np.ones(g.n)
+        feeds_t = np.zeros(g.m)
+        for node in tree.order[::-1].tolist():
+            k = int(tree.branch[node])
+            if k >= 0:
+                size[tree.parent[node]] += size[node]
+                down[k] = size[node] if tree.away[node] else -size[node]
+                feeds_t[k] = 1.0 if tree.away[node] else 0.0
+        form.put(x, m.z, closed.astype(float))
+        form.put(x, m.feeds_to, closed * feeds_t)
+        if hasattr(m, "phi"):
+            form.put(x, m.phi, down / (g.n - len(g.roots)))
+        form.put(x, m.v, flow.v)
+        form.put(x, m.p, flow.p)
+        form.put(x, m.q, flow.q)
+        form.put(x, m.l, np.where((g.r == 0) & (g.x == 0), 0.0, flow.l))
+        form.put(x, m.w_f, seen_f)
+        form.put(x, m.w_t, seen_t)
+        form.put(x, m.u, seen_f)
+        whole = self._none_open(closed)
+        if hasattr(m, "p0"):
+            form.put(x, m.p0, flow.p * whole)
+            form.put(x, m.q0, flow.q * whole)
+            form.put(x, m.l0, flow.l * whole)
+            form.put(x, m.w0, seen_f * whole)
+        if hasattr(m, "off"):
+            form.put(x, m.off, np.abs(flow.v - 1))
+        return x
+
+    def _none_open(self, closed: BoolArray) -> NDArray[np.float64]:
+        """1 for the branches of chains in which every branch is closed, else 0."""
+        whole = np.zeros(self.grid.m)
+        for chain in self.paths:
+            whole[list(chain.branches)] = float(closed[list(chain.branches)].all())
+        return whole
+
+
+def build_reconfiguration(
+    grid: Grid, objective: Objective, *, strengthen: bool = True, least_operations: int = 0
+) -> Reconfiguration:
+    """Declare the model.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid, with its limits and its switchable branches.
+    objective : Objective
+        What to minimise.
+    strengthen : bool
+        Add the valid inequalities (chains, direction of flow); without them it is the textbook model.
+    least_operations : int
+        Operations that every admissible state is known to need; only where they are priced.
+    """
+    required = must_close(grid)
+    free = np.flatnonzero(~required)
+    bounds = compute_bounds(grid)
+    # a chain with fewer than two branches that may be open has nothing to choose
+    paths = [c for c in chains(grid) if sum(not required[k] for k in c.branches) > 1] if strengthen else []
+    model = pyo.ConcreteModel()
+    declare_radiality(
+        model,
+        grid.f,
+        grid.t,
+        [int(r) for r in grid.roots],
+        grid.n,
+        free.tolist(),
+        bounds.direction,
+        chains=[[k for k in c.branches if not required[k]] for c in paths],
+        connection=_needs_connection(grid, bounds),
+    )
+    declare_voltages(model, grid, bounds)
+    declare_distflow(model, grid, bounds, free.tolist())
+    if strengthen:
+        declare_chain_hull(model, grid, bounds, paths, free.tolist())
+        declare_direction_cuts(model, grid, bounds, np.flatnonzero(bounds.in_loop).tolist())
+    if objective.switching and least_operations:
+        model.few_operations = pyo.Constraint(expr=_operations(model, grid, free) >= least_operations)
+    model.objective = pyo.Objective(expr=_objective(model, grid, objective, free))
+    return Reconfiguration(grid, objective, bounds, required, free, paths, model, compile_model(model))
+
+
+def _needs_connection(grid: Grid, bounds: Bounds) -> bool:
+    """Tell whether the fictitious flow is needed.
+
+    A closed ring without source is impossible where every node in a loop draws active power.
+    """
+    inner = np.isnan(grid.root_v)
+    in_loop = bounds.in_loop
+    touched = np.zeros(grid.n, dtype=bool)
+    touched[grid.f[in_loop]] = touched[grid.t[in_loop]] = True
+    return not (bounds.one_way_p[in_loop].all() and bool(np.all(grid.p[touched & inner] > 0)))
+
+
+def _operations(model: pyo.ConcreteModel, grid: Grid, free: NDArray[np.int64]) -> Any:
+    changes = [1 - model.z[k] if grid.closed[k] else model.z[k] for k in free.tolist()]
+    # a bridge that is open now has to be closed whatever is chosen
+    forced = int(np.count_nonzero(~grid.closed)) - int(np.count_nonzero(~grid.closed[free]))
+    return pyo.quicksum(changes) + forced
+
+
+def _objective(model: pyo.ConcreteModel, grid: Grid, objective: Objective, free: NDArray[np.int64]) -> Any:
+    terms: list[Any] = []
+    if objective.losses:
+        terms.append(objective.losses * grid.base_mva * model.loss)
+    if objective.switching:
+        terms.append(objective.switching * _operations(model, grid, free))
+    if objective.voltage:
+        nodes = np.flatnonzero(measured(grid)).tolist()
+        model.off = pyo.Var(nodes, bounds=(0, 2))
+        model.off_up = pyo.Constraint(nodes, rule=lambda b, j: b.off[j] >= b.v[j] - 1)
+        model.off_down = pyo.Constraint(nodes, rule=lambda b, j: b.off[j] >= 1 - b.v[j])
+        terms.append(objective.voltage / (2 * len(nodes)) * pyo.quicksum(model.off.values()))
+    return pyo.quicksum(terms)

@@ -1,0 +1,1 @@
+"""Regions of active and reactive power at the point of common coupling."""

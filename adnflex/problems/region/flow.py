@@ -1,0 +1,199 @@
+"""Exact power flow of one period at given positions: what set-points import, and how near they come to a limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adnflex.devices import Device, GridConnection, Schedule, TapChanger
+from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.operating_points import OperatingPoints
+from adnflex.grid.sweep import Flow
+from adnflex.grid.tree_flow import TreeFlow
+from adnflex.problems.region.model import RegionModel
+
+__all__ = ["Key", "Outcome", "PeriodFlow", "Setting", "open_flow", "read_setting"]
+
+# A value that is written into the net: table, column, index.
+Key = tuple[str, str, int]
+
+# Rounding of power flow: a limit counts as met up to this, in pu and relative to a rating.
+_ROUNDING = 1e-8
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Set-points of all devices.
+
+    Attributes
+    ----------
+    values : (c,) array
+        What is written into the net, in the order of `PeriodFlow.keys`.
+    p, q : (n,) array
+        Constant-power withdrawal of every node [pu].
+    """
+
+    values: FloatArray
+    p: FloatArray
+    q: FloatArray
+
+    def towards(self, other: Setting, share: float) -> Setting:
+        """Return the point between two settings, `share` 1 is the other; admissible where both are."""
+        return Setting(*(a + share * (b - a) for a, b in zip(self._parts(), other._parts(), strict=True)))
+
+    def combined(self, others: Sequence[Setting], weights: FloatArray) -> Setting:
+        """Return ``self + Σ weight_k (other_k - self)``."""
+        parts = self._parts()
+        total = list(parts)
+        for other, weight in zip(others, weights.tolist(), strict=True):
+            for k, (mine, its) in enumerate(zip(parts, other._parts(), strict=True)):
+                total[k] = total[k] + weight * (its - mine)
+        return Setting(*total)
+
+    def _parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        return self.values, self.p, self.q
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What exact power flow makes of a setting.
+
+    Attributes
+    ----------
+    setting : Setting
+        The setting.
+    place : (2,) array
+        Import [MW, Mvar].
+    margin : float
+        To the nearest limit: pu of voltage, share of a rating, import relative to the base; negative where one is
+        broken.
+    """
+
+    setting: Setting
+    place: FloatArray
+    margin: float
+
+    @property
+    def feasible(self) -> bool:
+        """Whether every limit of the network is met."""
+        return self.margin >= -_ROUNDING
+
+
+@dataclass
+class PeriodFlow:
+    """Power flow at fixed positions; counts what it runs.
+
+    Attributes
+    ----------
+    grid : Grid
+        With ratios, root voltages and banks of the positions.
+    base : Grid
+        The grid of the net as it is, whose ratings count.
+    node : int
+        Root of the import asked for.
+    limits : sequence of GridConnection
+        Sources with limits.
+    keys : tuple of Key
+        What a setting writes.
+    flows : int
+        Power flows so far.
+    """
+
+    grid: Grid
+    base: Grid
+    node: int
+    limits: Sequence[GridConnection]
+    keys: tuple[Key, ...]
+    flows: int = 0
+
+    def __post_init__(self) -> None:
+        base = self.base
+        self._named = np.array([bool(b) for b in base.buses]) & np.isnan(base.root_v)
+        self._low, self._high = np.sqrt(base.v_min), np.sqrt(base.v_max)
+        rated = base.ratings
+        # ratings at a tapped end are kept behind the ratio of the net as it is
+        stretch = np.where(rated.at_from, self.grid.ratio[rated.branch] / base.ratio[rated.branch], 1.0)
+        self._rating = np.maximum(rated.limit * stretch, 1e-12)
+        self._solver = TreeFlow(self.grid)
+
+    def run(self, setting: Setting) -> Outcome | None:
+        """Return what a setting does; None where power flow has no solution."""
+        self.flows += 1
+        flow = self._solver.solve(setting.p, setting.q)
+        if flow is None:
+            return None
+        supplied = self._supplied(flow, setting, self.node)
+        return Outcome(setting, np.array([supplied.real, supplied.imag]), self._margin(flow, setting))
+
+    def _supplied(self, flow: Flow, setting: Setting, node: int) -> complex:
+        return self._solver.supplied(flow, setting.p, setting.q, node) * self.base.base_mva
+
+    def feasible(self, setting: Setting) -> Outcome | None:
+        """Return what a setting does if it meets every limit."""
+        found = self.run(setting)
+        return found if found is not None and found.feasible else None
+
+    def _margin(self, flow: Flow, setting: Setting) -> float:
+        vm = np.sqrt(flow.v[self._named])
+        found = [math.inf]
+        if len(vm):
+            found.append(float(np.min(vm - self._low[self._named])))
+            found.append(float(np.min(self._high[self._named] - vm)))
+        if len(self._rating):
+            found.append(float(1 - np.max(flow.currents_at(self.grid, self.base.ratings) / self._rating)))
+        for d in self.limits:
+            s = self._supplied(flow, setting, d.place.node)
+            ends = (s.real - d.p_min, d.p_max - s.real, s.imag - d.q_min, d.q_max - s.imag)
+            found.append(min(ends) / self.base.base_mva)
+        return min(found)
+
+
+def open_flow(model: RegionModel, devices: Sequence[Device], plans: Sequence[Schedule]) -> PeriodFlow:
+    """Make the power flow at the positions of a solved model.
+
+    Parameters
+    ----------
+    model : RegionModel
+        The model.
+    devices : sequence of Device
+        Its devices.
+    plans : sequence of Schedule
+        What they do; only what is discrete is used.
+    """
+    points: OperatingPoints = model.dispatch.points
+    base = points.grid
+    y, ratio, root_v = points.y[0, 0].copy(), base.ratio.copy(), base.root_v.copy()
+    for device, plan in zip(devices, plans, strict=True):
+        y[device.place.node] += np.conj(np.broadcast_to(plan.shunt_mva, (1, 1))[0, 0]) / base.base_mva
+        if isinstance(device, TapChanger):
+            if device.branch is None:
+                root_v[device.place.node] = device.factor[0]
+            else:
+                ratio[device.branch] = 1 / math.sqrt(float(device.factor[0]))
+    keys = tuple(key for plan in plans for key in plan.setpoints)
+    sources = [d for d in devices if isinstance(d, GridConnection)]
+    return PeriodFlow(base.replace(y=y, ratio=ratio, root_v=root_v), base, model.pcc.place.node, sources, keys)
+
+
+def read_setting(model: RegionModel, x: FloatArray) -> tuple[Setting, list[Schedule]]:
+    """Read the set-points of a point of the relaxation; its flows and voltages are not used."""
+    dispatch = model.dispatch
+    dispatch.form.load(x)
+    devices = dispatch.devices
+    plans = [d.schedule(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(devices)]
+    p, q = dispatch.points.p[0, 0].copy(), dispatch.points.q[0, 0].copy()
+    written: dict[Key, float] = {}
+    for device, plan in zip(devices, plans, strict=True):
+        if isinstance(device, GridConnection):
+            continue
+        p[device.place.node] += float(plan.p_mw[0, 0]) / model.base_mva
+        q[device.place.node] += float(plan.q_mvar[0, 0]) / model.base_mva
+        written.update(_scalars(plan.setpoints))
+    return Setting(np.array(list(written.values()), dtype=float), p, q), plans
+
+
+def _scalars(arrays: Mapping[Key, FloatArray]) -> dict[Key, float]:
+    return {key: float(array[0, 0]) for key, array in arrays.items()}

@@ -1,0 +1,203 @@
+"""The region of active and reactive import in one period: support of the cone relaxation in a direction.
+
+For every normal ``n`` the largest ``n · (p, q)`` over the relaxation, as *proven* by the solver's dual bound, is a
+half-plane that holds every AC-feasible import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adnflex.devices import CapacitorBank, Device, GridConnection, Horizon, TapChanger
+from adnflex.devices.cost_curve import NO_COST
+from adnflex.devices.moves import MoveRules
+from adnflex.grid.model import FloatArray
+from adnflex.grid.operating_points import OperatingPoints
+from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.problems.dispatch.recover import network_cones
+from adnflex.solvers.clarabel import solve_relaxation
+from adnflex.solvers.conic import ConicForm
+from adnflex.solvers.ending import Ending
+
+__all__ = [
+    "Positions",
+    "RegionModel",
+    "at_positions",
+    "build_region",
+    "positions_to_choose",
+    "solve_support",
+    "without_prices",
+]
+
+# Position of every discrete device, by its step.
+Positions = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RegionModel:
+    """The relaxation of one period.
+
+    Attributes
+    ----------
+    dispatch : Dispatch
+        The model; its own objective says nothing.
+    pcc : GridConnection
+        Whose import it is.
+    form : ConicForm
+        Its arrays, with finite bounds on the import.
+    import_columns : (2,) array of int
+        Columns of the active and reactive import [pu].
+    cones : (k,) array of int
+        Rows of `form.cones` that are branches.
+    price : (k,) array
+        What a unit of squared current is worth in import [pu].
+    """
+
+    dispatch: Dispatch
+    pcc: GridConnection
+    form: ConicForm
+    import_columns: NDArray[np.int64]
+    cones: NDArray[np.int64]
+    price: FloatArray
+
+    @property
+    def base_mva(self) -> float:
+        """Base power [MVA]."""
+        return self.dispatch.points.grid.base_mva
+
+    def towards(self, normal: FloatArray) -> ConicForm:
+        """Return the form that minimises ``-normal · (p, q)`` [pu]."""
+        c = np.zeros(len(self.form.c))
+        c[self.import_columns] = -normal
+        return replace(self.form, c=c, c0=0.0)
+
+    def largest(self, normal: FloatArray) -> float:
+        """Bound ``normal · (p, q)`` by the bounds of the import alone [MVA]: known without any solve."""
+        low, high = self.form.low[self.import_columns], self.form.high[self.import_columns]
+        return float(np.maximum(normal * low, normal * high).sum() * self.base_mva)
+
+    def import_at(self, x: FloatArray) -> FloatArray:
+        """Import of a point of the relaxation [MW, Mvar]."""
+        return np.asarray(x[self.import_columns] * self.base_mva)
+
+
+def build_region(
+    points: OperatingPoints, horizon: Horizon, devices: Sequence[Device], pcc: GridConnection
+) -> RegionModel:
+    """Declare the relaxation of one period, currents bounded from above by secants too.
+
+    Parameters
+    ----------
+    points : OperatingPoints
+        The grid and what follows its profile, one scenario and one period.
+    horizon : Horizon
+        One period.
+    devices : sequence of Device
+        What is free; discrete ones with a single position are fixed to it.
+    pcc : GridConnection
+        The one of the devices whose import is asked for.
+    """
+    fixed = {(d.place.table, d.place.index): {"position:0": 0.0} for d in devices if len(_steps(d)) == 1}
+    dispatch = build_dispatch(points, horizon, devices, Costs(), Topology(), pins=Pins(fixed), secants=True)
+    block = dispatch.model.device[list(devices).index(pcc)]
+    columns = dispatch.form.columns_of([block.p[0, 0], block.q[0, 0]])
+    low, high = dispatch.form.low.copy(), dispatch.form.high.copy()
+    reach = _largest_import(dispatch, pcc.place.node)
+    low[columns], high[columns] = np.maximum(low[columns], -reach), np.minimum(high[columns], reach)
+    cones = network_cones(dispatch)
+    grid = points.grid
+    price = np.hypot(grid.r, grid.x)[cones.branch]
+    return RegionModel(dispatch, pcc, replace(dispatch.form, low=low, high=high), columns, cones.cone, price)
+
+
+def _largest_import(dispatch: Dispatch, node: int) -> float:
+    """Bound the size of the import at a root by what its branches carry and what is drawn there [pu].
+
+    The solver's bound is proven only where every variable has finite limits.
+    """
+    grid, bounds = dispatch.points.grid, dispatch.bounds
+    at = (grid.f == node) | (grid.t == node)
+    loss = np.hypot(grid.r, grid.x) * bounds.i_max**2
+    shunts = np.hypot(np.abs(grid.y_from) / bounds.ratio_min**2, np.abs(grid.y_to))
+    own = sum(
+        float(np.max(np.abs(np.asarray(part)))) for d in dispatch.devices if d.place.node == node for part in d.reach()
+    )
+    drawn = np.abs(dispatch.points.p[0, 0, node]) + np.abs(dispatch.points.q[0, 0, node]) + own / grid.base_mva
+    admittance = np.abs(dispatch.points.y[0, 0, node]) + shunts[at].sum()
+    return float((bounds.s_max + loss)[at].sum() + drawn + admittance * bounds.v_max[node]) * 1.01 + 1e-3
+
+
+def solve_support(model: RegionModel, normal: FloatArray, seconds: float = 60.0) -> Ending:
+    """Maximise ``normal · (p, q)`` over the relaxation, positions fixed or relaxed.
+
+    Returns
+    -------
+    Ending
+        Objective and proven bound are those of the minimum of ``-normal · (p, q)`` [pu].
+    """
+    return solve_relaxation(model.towards(normal), time_limit=seconds)
+
+
+def _steps(device: Device) -> range:
+    """Return the steps of a discrete device; of others none."""
+    if isinstance(device, TapChanger):
+        return range(len(device.factor))
+    return range(len(device.steps)) if isinstance(device, CapacitorBank) else range(0)
+
+
+def positions_to_choose(devices: Sequence[Device]) -> list[list[int]]:
+    """List the steps that every discrete device may take in the next period, the present one first."""
+    found = []
+    for device in devices:
+        if not isinstance(device, TapChanger | CapacitorBank):
+            continue
+        moves = not device.rules.most < 1  # NaN is no limit
+        steps = [k for k in _steps(device) if moves or k == device.initial]
+        if isinstance(device, TapChanger):
+            steps = [k for k in steps if device.allowed[k]]
+        present = [k for k in steps if k == device.initial]
+        found.append([*present, *(k for k in steps if k != device.initial)])
+    return found
+
+
+def at_positions(devices: Sequence[Device], chosen: Positions) -> list[Device]:
+    """Return the devices with the discrete ones at one position each, which tightens every bound."""
+    rest = list(chosen)
+    found: list[Device] = []
+    for device in devices:
+        if isinstance(device, TapChanger):
+            k = rest.pop(0)
+            one: Mapping[str, Any] = {
+                "positions": device.positions[:, [k]],
+                "factor": device.factor[[k]],
+                "allowed": np.ones(1, dtype=np.bool_),
+            }
+            found.append(replace(device, initial=0, rules=_FREE, **one))
+        elif isinstance(device, CapacitorBank):
+            found.append(replace(device, steps=device.steps[[rest.pop(0)]], initial=0, rules=_FREE))
+        else:
+            found.append(device)
+    return found
+
+
+_FREE = MoveRules(float("nan"), 0.0)
+
+
+def without_prices(device: Device) -> Device:
+    """Return a device that costs nothing and asks for nothing beyond one period."""
+    nothing: dict[str, Any] = {name: 0.0 for name in ("cost_per_mwh", "cost_per_mvarh") if hasattr(device, name)}
+    if hasattr(device, "curve"):
+        nothing["curve"] = NO_COST
+    if isinstance(device, GridConnection):
+        nothing = {name: np.zeros_like(device.price) for name in ("price", "sell_price", "carbon")}
+    if hasattr(device, "keep_energy"):
+        nothing["keep_energy"] = False
+    if isinstance(device, TapChanger | CapacitorBank):
+        nothing["rules"] = replace(device.rules, cost=0.0)
+    made: Device = replace(device, **nothing)  # type: ignore[type-var]
+    return made

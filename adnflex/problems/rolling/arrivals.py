@@ -1,0 +1,359 @@
+r"""Arriving vehicles: laws of fleets, recorded days, and the library of sample days that policies look ahead with.
+
+The law of the study: a fleet has a Poisson number of vehicles a day; each arrives at hour
+:math:`a = \mathrm{clip}(\lfloor N_a \rfloor, 0, H - 2)`, stays :math:`L = \max(1, \mathrm{round}\, N_L)` hours and
+leaves at :math:`d = \min(a + L, H)`. With the state of charge :math:`q` on arrival, uniform, battery :math:`B`, charger
+efficiency :math:`\eta` and power :math:`P` it must and may draw
+
+.. math::
+
+    R = \min\{(q_R - q) B / \eta,\; P (d - a)\}, \qquad X = \min\{(q_X - q) B / \eta,\; P (d - a)\}
+
+from the grid. The difference is what makes the demand elastic.
+
+References
+----------
+Xu et al., doi:10.3390/wevj16090515, section 2.2 (aggregation of random charging demand; battery, charger and efficiency
+are printed, the laws are not).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from adnflex.errors import InputError
+from adnflex.problems.rolling.vehicles import TOLERANCE_KWH, Vehicles
+
+__all__ = ["COLUMNS", "Arrivals", "Envelopes", "FleetLaw", "FleetLaws", "Library", "RecordedDays", "vehicles_of"]
+
+Floats = NDArray[np.float64]
+
+COLUMNS = ("load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh", "p_max_mw")
+
+
+class Arrivals(Protocol):
+    """A source of days of vehicles."""
+
+    def sample(self, rng: np.random.Generator, /) -> pd.DataFrame:
+        """Draw the vehicles of one day, in the form of ``net.ev``."""
+
+
+@dataclass(frozen=True)
+class FleetLaw:
+    """Law of one fleet.
+
+    Attributes
+    ----------
+    load : int
+        Index of the fleet in ``net.load``.
+    per_day : float
+        Mean number of vehicles a day.
+    arrival_h, stay_h : (float, float)
+        Mean and standard deviation of normal laws [h].
+    battery_kwh : float
+        Size of a battery [kWh].
+    charger_kw : float
+        Power drawn from the grid [kW].
+    charger_efficiency : float
+        Energy into the battery over energy from the grid.
+    soc_on_arrival : (float, float)
+        Range of a uniform law.
+    soc_needed, soc_most : float
+        What a vehicle must and may leave with.
+    """
+
+    load: int
+    per_day: float
+    arrival_h: tuple[float, float]
+    stay_h: tuple[float, float]
+    battery_kwh: float = 66.0
+    charger_kw: float = 6.6
+    charger_efficiency: float = 0.9
+    soc_on_arrival: tuple[float, float] = (0.3, 0.7)
+    soc_needed: float = 0.8
+    soc_most: float = 0.9
+
+
+@dataclass(frozen=True)
+class FleetLaws:
+    """Days of vehicles from laws of fleets.
+
+    Attributes
+    ----------
+    fleets : tuple of FleetLaw
+        One a fleet.
+    hours : int
+        Hours H of a day.
+
+    Examples
+    --------
+    >>> laws = FleetLaws((FleetLaw(32, 2.0, (17.5, 1.5), (6.0, 1.0)),))
+    >>> laws.sample(np.random.default_rng(2)).round(2)
+       load  vehicle  arrival  departure  need_kwh  max_kwh  p_max_mw
+    0    32        0       16         20     19.06     26.4      0.01
+    """
+
+    fleets: tuple[FleetLaw, ...]
+    hours: int = 24
+
+    def sample(self, rng: np.random.Generator) -> pd.DataFrame:
+        """Draw the vehicles of one day."""
+        return self.sample_days(rng, 1).drop(columns="run")
+
+    def sample_days(self, rng: np.random.Generator, days: int) -> pd.DataFrame:
+        """Draw several days at once, numbered in the column ``run``."""
+        count = rng.poisson([law.per_day for law in self.fleets], (days, len(self.fleets)))
+        run = np.repeat(np.arange(days), count.sum(axis=1))
+        fleet = np.repeat(np.tile(np.arange(len(self.fleets)), days), count.ravel())
+        n = len(fleet)
+
+        def each(name: str) -> Floats:
+            return np.array([getattr(law, name) for law in self.fleets], dtype=float)[fleet]
+
+        arrival_law, stay_law, soc_law = each("arrival_h"), each("stay_h"), each("soc_on_arrival")
+        arrival = np.clip(np.floor(rng.normal(arrival_law[:, 0], arrival_law[:, 1])), 0, self.hours - 2)
+        stay = np.maximum(np.rint(rng.normal(stay_law[:, 0], stay_law[:, 1])), 1)
+        departure = np.minimum(arrival + stay, self.hours)
+        soc = rng.uniform(soc_law[:, 0], soc_law[:, 1])
+        most = each("charger_kw") * (departure - arrival)
+        grid_kwh = each("battery_kwh") / each("charger_efficiency")
+        starts = np.concatenate([[0], np.cumsum(count.ravel())[:-1]])
+        return pd.DataFrame(
+            {
+                "run": run,
+                "load": np.array([law.load for law in self.fleets], dtype=np.int64)[fleet],
+                "vehicle": np.arange(n) - np.repeat(starts, count.ravel()),
+                "arrival": arrival.astype(np.int64),
+                "departure": departure.astype(np.int64),
+                "need_kwh": np.minimum(np.maximum(each("soc_needed") - soc, 0.0) * grid_kwh, most),
+                "max_kwh": np.minimum(np.maximum(each("soc_most") - soc, 0.0) * grid_kwh, most),
+                "p_max_mw": each("charger_kw") / 1e3,
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedDays:
+    """Days of vehicles drawn from records, each as likely as the others.
+
+    Attributes
+    ----------
+    vehicles : pandas.DataFrame
+        In the form of ``net.ev``; with a column ``run`` each of its values is a day (as `FleetSample.vehicles` has
+        it), without it all rows are one day, which is then certain. Vehicles with a name get the number of their
+        name in alphabetical order.
+    names : tuple of str
+        The names in that order; empty where vehicles have numbers.
+    """
+
+    vehicles: pd.DataFrame
+    names: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        column = self.vehicles.get("vehicle")
+        if column is None or not any(isinstance(v, str) for v in column):
+            return
+        names = tuple(sorted({str(v) for v in column if pd.notna(v)}))
+        number = {name: k for k, name in enumerate(names)}
+        numbered = [number[str(v)] if pd.notna(v) else math.nan for v in column]
+        object.__setattr__(self, "vehicles", self.vehicles.assign(vehicle=numbered))
+        object.__setattr__(self, "names", names)
+
+    def sample(self, rng: np.random.Generator) -> pd.DataFrame:
+        """Draw one of the days."""
+        if "run" not in self.vehicles.columns:
+            return self.vehicles
+        run = rng.choice(self.vehicles["run"].unique())
+        chosen: pd.DataFrame = self.vehicles[self.vehicles["run"] == run]
+        return chosen
+
+
+def vehicles_of(table: pd.DataFrame, node_of_load: dict[int, int], hours: int) -> Vehicles:
+    """Read vehicles from a table in the form of ``net.ev``.
+
+    Only whole hours count: a vehicle is there from the first full hour after it arrives to the last one before it
+    leaves. One that stays past the end of the day is scheduled until then and must get what it can get by then.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With ``load``, ``vehicle``, ``arrival``, ``departure`` [h], ``need_kwh``, ``max_kwh`` [kWh], ``p_max_mw`` [MW].
+    node_of_load : dict of int to int
+        Node of each fleet.
+    hours : int
+        Hours of the day.
+
+    Raises
+    ------
+    InputError
+        For missing columns or values, a vehicle that leaves before it arrives, or a need that its stay cannot meet;
+        one sentence a fault.
+    """
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise InputError(f"vehicles: column {', '.join(missing)} is missing; give a table in the form of net.ev.")
+    texts = [v for v in table["vehicle"] if isinstance(v, str)]
+    if texts:
+        raise InputError(
+            f"vehicles: vehicle is {texts[0]!r}, which is text; give its number (names in net.ev and in recorded days "
+            "are numbered in alphabetical order)."
+        )
+    raw = {column: pd.to_numeric(table[column], errors="coerce").to_numpy(float) for column in COLUMNS}
+    unknown = sorted({int(k) if np.isfinite(k) else k for k in raw["load"]} - set(node_of_load))
+    findings = [
+        f"vehicles: their load {load} is no fleet of the case; give one of {sorted(node_of_load)} (a load of type "
+        "'ev'), or add the fleet to net.load."
+        for load in unknown
+    ]
+    for column in COLUMNS[1:]:
+        wrong = ~np.isfinite(raw[column]) | (raw[column] < 0)
+        findings += [
+            f"{_who(raw, k)}: {column} is {raw[column][k]:g}; give a finite number of 0 or more."
+            for k in np.flatnonzero(wrong)[:5]
+        ]
+    if findings:
+        raise InputError(findings)
+    arrival, departure = raw["arrival"], raw["departure"]
+    first = np.ceil(arrival - 1e-9)
+    last = np.minimum(np.floor(departure + 1e-9), hours)
+    power = raw["p_max_mw"] * 1e3
+    stays_on = departure > hours + 1e-9
+    most = power * np.maximum(last - first, 0.0)
+    need = np.where(stays_on, np.minimum(raw["need_kwh"], most), raw["need_kwh"])
+    limit = np.minimum(raw["max_kwh"], most)
+    for k in np.flatnonzero(departure <= arrival)[:5]:
+        findings.append(
+            f"{_who(raw, k)}: departs at {departure[k]:g} h and arrives at {arrival[k]:g} h; give a departure after "
+            "the arrival (one on the next day is above 24)."
+        )
+    for k in np.flatnonzero((departure > arrival) & (need > most + TOLERANCE_KWH))[:5]:
+        findings.append(
+            f"{_who(raw, k)}: needs {need[k]:.6g} kWh, and its {max(last[k] - first[k], 0):g} full hours at "
+            f"{power[k]:g} kW give {most[k]:.6g} kWh at most; lower need_kwh, or let it stay longer."
+        )
+    for k in np.flatnonzero(raw["max_kwh"] < raw["need_kwh"] - TOLERANCE_KWH)[:5]:
+        findings.append(
+            f"{_who(raw, k)}: max_kwh {raw['max_kwh'][k]:g} is below need_kwh {raw['need_kwh'][k]:g}; give at least "
+            "the need."
+        )
+    if findings:
+        raise InputError(findings)
+    loads = raw["load"].astype(np.int64)
+    return Vehicles(
+        np.array([node_of_load[int(k)] for k in loads], dtype=np.int64),
+        loads,
+        raw["vehicle"].astype(np.int64),
+        first.astype(np.int64),
+        last.astype(np.int64),
+        need,
+        np.maximum(limit, need),
+        power,
+    )
+
+
+def _who(raw: dict[str, Floats], k: int) -> str:
+    return f"vehicle {raw['vehicle'][k]:g} of load {raw['load'][k]:g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Envelopes:
+    """Mean bounds of what cohorts (vehicles of a node that arrive in one hour) draw; an outer set, for forecasts only.
+
+    One entry for every cohort and hour, cohort by cohort and hour by hour.
+
+    Attributes
+    ----------
+    node, arrival, hour : (K,) int array
+        Node and hour of arrival of the cohort, and the hour.
+    low, high : (K,) array
+        Energy drawn by the end of the hour, at least and at most [kWh].
+    power : (K,) array
+        Power at most [kW].
+    """
+
+    node: NDArray[np.int64]
+    arrival: NDArray[np.int64]
+    hour: NDArray[np.int64]
+    low: Floats
+    high: Floats
+    power: Floats
+
+
+class Library:
+    """Sample days of vehicles, and what they draw if each charges as soon as possible.
+
+    Parameters
+    ----------
+    arrivals : Arrivals
+        Where the days come from.
+    rng : numpy.random.Generator
+        The random generator.
+    days : int
+        Number of days D.
+    node_of_load : dict of int to int
+        Node of each fleet.
+    nodes, hours : int
+        Numbers n of nodes and H of hours.
+
+    Attributes
+    ----------
+    later : (H, D, H, n) array
+        ``later[t, d, τ]``: load in hour τ of those vehicles of day d that arrive after hour t [kW].
+    envelopes : Envelopes
+        Mean bounds of the vehicles by node and hour of arrival.
+    """
+
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        rng: np.random.Generator,
+        days: int,
+        node_of_load: dict[int, int],
+        nodes: int,
+        hours: int,
+    ) -> None:
+        self.days = days
+        if hasattr(arrivals, "sample_days"):
+            table = arrivals.sample_days(rng, days)
+        else:
+            table = pd.concat([arrivals.sample(rng).assign(run=day) for day in range(days)], ignore_index=True)
+        day = table["run"].to_numpy(np.int64)
+        everyone = vehicles_of(table, node_of_load, hours)
+        k = np.arange(hours)
+        since = k - everyone.arrival[:, None]
+        here = (since >= 0) & (k < everyone.departure[:, None])
+        power = everyone.power[:, None]
+        soon = np.clip(everyone.limit[:, None] - since * power, 0.0, power) * here
+        # by hour of arrival first, so that a sum from the back gives who arrives later
+        by_arrival = np.zeros((hours, days, nodes, hours))
+        np.add.at(by_arrival, (everyone.arrival, day, everyone.node), soon)
+        after = np.cumsum(by_arrival[::-1], axis=0)[::-1]
+        self.later: Floats = np.zeros((hours, days, hours, nodes))
+        self.later[:-1] = after[1:].transpose(0, 1, 3, 2)
+        self.mean_later: Floats = self.later.mean(axis=1)
+        self.envelopes = _envelopes(everyone, days, hours)
+
+
+def _envelopes(everyone: Vehicles, days: int, hours: int) -> Envelopes:
+    parts: list[list[NDArray[np.int64] | Floats]] = [[] for _ in range(6)]
+    for arrival in range(hours):
+        arriving = everyone.at(arrival)
+        for node in np.unique(arriving.node):
+            some = arriving.take(arriving.node == node)
+            at = np.arange(arrival, int(some.departure.max()))
+            there = np.minimum(at[:, None] + 1, some.departure)
+            high = np.minimum(some.limit, some.power * (there - arrival))
+            low = np.minimum(np.maximum(some.need - some.power * (some.departure - there), 0.0), some.need)
+            power = some.power * (at[:, None] < some.departure)
+            same = np.ones_like(at)
+            means = (a.sum(axis=1) / days for a in (low, high, power))
+            for part, value in zip(parts, (same * node, same * arrival, at, *means), strict=True):
+                part.append(value)
+    kinds: tuple[type, ...] = (np.int64, np.int64, np.int64, float, float, float)
+    return Envelopes(*(np.concatenate([np.zeros(0, k), *p]).astype(k) for p, k in zip(parts, kinds, strict=True)))

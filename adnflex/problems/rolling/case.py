@@ -1,0 +1,346 @@
+"""What a rolling schedule is about: the nodes of a net, their prices, and the laws of what comes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from pandapower.auxiliary import pandapowerNet
+
+from adnflex import networks
+from adnflex.arguments import keywords_of, public
+from adnflex.errors import InputError
+from adnflex.net_json import read_net
+from adnflex.problems.rolling.arrivals import Arrivals, Library
+from adnflex.problems.rolling.read import (
+    cost_notes,
+    generators_of,
+    name_notes,
+    parking_laws,
+    prices_of,
+    setting,
+    storages_of,
+    weather_of,
+)
+from adnflex.problems.rolling.renewables import Renewables
+from adnflex.problems.rolling.storages import Storages
+from adnflex.text import title as title_of
+
+__all__ = ["Generators", "Prices", "RollingCase"]
+
+Floats = NDArray[np.float64]
+
+# The library that policies look ahead with is part of the case, not of a run.
+_LIBRARY_SEED = 20250916
+
+
+@dataclass(frozen=True, eq=False)
+class Generators:
+    """Sun and wind as arrays of length G: index in ``net.sgen``, node, whether it is sun, rating [kW], cost.
+
+    Attributes
+    ----------
+    index, node : (G,) int array
+        Index in ``net.sgen`` and position of the node.
+    sun : (G,) bool array
+        Sun (type ``PV``), else wind (``WP``).
+    rated_mw : (G,) array
+        Rating [MW].
+    cost : (G,) array
+        Of available energy [money/kWh].
+    """
+
+    index: NDArray[np.int64]
+    node: NDArray[np.int64]
+    sun: NDArray[np.bool_]
+    rated_mw: Floats
+    cost: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """Prices of a day [money/kWh].
+
+    Attributes
+    ----------
+    buy : (H,) array
+        Of purchase.
+    ev : (H,) array
+        That vehicles pay for what they draw.
+    subsidy : float
+        Per arriving vehicle [money].
+    stored : float
+        Value of energy stored at the end of the day, above the least.
+    """
+
+    buy: Floats
+    ev: Floats
+    subsidy: float
+    stored: float
+
+
+@dataclass(frozen=True, eq=False)
+class RollingCase:
+    """A net whose nodes schedule vehicles and storages by the hour.
+
+    A node is a bus with vehicles (a load of type ``ev``), sun or wind (an sgen of type ``PV`` or ``WP``) or a
+    controllable storage. Other elements are no matter of the active-power stage. Powers inside are in kW, energies
+    in kWh, an hour is the step.
+
+    Attributes
+    ----------
+    name : str
+        Name of the case.
+    net : pandapowerNet
+        The net; only read.
+    buses : (n,) int array
+        Bus of each node, ascending.
+    storages : Storages
+        Their storages.
+    generators : Generators
+        Their sun and wind.
+    fleets : dict of int to int
+        Index in ``net.load`` and node of each fleet.
+    prices : Prices
+        Prices of the day.
+    exchange_kw : (H, n) array
+        Largest import and export of each node in each hour [kW]; 0: no exchange. Bounds that a feeder sets hour by
+        hour can be written here.
+    renewables : Renewables
+        Source of futures of sun and wind.
+    arrivals : Arrivals
+        Source of days of vehicles.
+    currency : str
+        Unit of money.
+    library_days : int
+        Number of sample days that policies look ahead with.
+    notes : tuple of str
+        What the reader of a schedule has to know.
+    """
+
+    name: str
+    net: pandapowerNet
+    buses: NDArray[np.int64]
+    storages: Storages
+    generators: Generators
+    fleets: dict[int, int]
+    prices: Prices
+    exchange_kw: Floats
+    renewables: Renewables
+    arrivals: Arrivals
+    currency: str = "EUR"
+    library_days: int = 300
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hours(self) -> int:
+        """Number H of hours of the day."""
+        return len(self.prices.buy)
+
+    @cached_property
+    def library(self) -> Library:
+        """Sample days of vehicles, the same for every policy and run."""
+        rng = np.random.default_rng(_LIBRARY_SEED)
+        return Library(self.arrivals, rng, self.library_days, self.fleets, len(self.buses), self.hours)
+
+    @cached_property
+    def to_nodes(self) -> Floats:
+        """Matrix (G, n) that turns generation [MW] into power of the nodes [kW]."""
+        matrix = np.zeros((len(self.generators.index), len(self.buses)))
+        matrix[np.arange(len(matrix)), self.generators.node] = 1e3
+        return matrix
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of everything that a saved schedule depends on; of the user's own laws only their type."""
+        s, g = self.storages, self.generators
+        arrays = [self.buses, *(getattr(s, f.name) for f in dataclasses.fields(s)), g.index, g.node, g.rated_mw]
+        arrays += [self.prices.buy, self.prices.ev, self.exchange_kw]
+        facts = [np.round(np.asarray(a, dtype=float), 9).tolist() for a in arrays]
+        rest = [self.prices.subsidy, self.prices.stored, sorted(self.fleets.items()), self.library_days]
+        laws = [_law(self.renewables), _law(self.arrivals)]
+        return hashlib.sha256(json.dumps([facts, rest, laws]).encode()).hexdigest()[:16]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker process draws the library anew; it would be most of what has to be sent.
+        return {key: value for key, value in self.__dict__.items() if key != "library"}
+
+    @classmethod
+    @public(options=lambda: _settings_of_a_case())
+    def load(cls, source: str | Path, **options: Any) -> RollingCase:
+        """Load a case that comes with adnflex, or one of the user's files.
+
+        Parameters
+        ----------
+        source : str or pathlib.Path
+            A name out of `adnflex.networks.names`, or a pandapower JSON file.
+        **options
+            As for `from_net`.
+
+        Examples
+        --------
+        >>> case = RollingCase.load("rolling33")
+        >>> case.buses.tolist(), case.storages.index.tolist(), case.hours
+        ([7, 12, 16, 20, 23, 26, 29, 31], [0, 1, 2], 24)
+        """
+        path = Path(source)
+        if path.suffix == ".json":
+            if not path.is_file():
+                raise InputError(f"case file {path}: there is no such file; give a pandapower JSON file or a name.")
+            net = read_net(path)
+            name = path.stem
+        else:
+            net, name = networks.load(str(source)), str(source)
+        return cls.from_net(net, name=name, **options)
+
+    @classmethod
+    @public()
+    def from_net(
+        cls,
+        net: pandapowerNet,
+        *,
+        name: str | None = None,
+        renewables: Renewables | None = None,
+        arrivals: Arrivals | pd.DataFrame | None = None,
+        buy_price_per_mwh: ArrayLike | None = None,
+        ev_price_per_mwh: ArrayLike | None = None,
+        ev_subsidy_per_vehicle: float | None = None,
+        stored_value_per_mwh: float | None = None,
+        exchange_limit_mw: ArrayLike | str | None = None,
+        tariff: str | None = None,
+        weather: str | None = None,
+        currency: str | None = None,
+        hours: int | None = None,
+        library_days: int = 300,
+    ) -> RollingCase:
+        """Read a case from a net; what is not given comes from its ``net.rolling``.
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            With loads of type ``ev``, sgens of type ``PV`` or ``WP``, controllable storages. It is only read.
+        name : str, optional
+            Name of the case.
+        renewables : Renewables, optional
+            Source of futures, see `adnflex.rolling.Renewables`; by default the law in ``net.rolling``.
+        arrivals : Arrivals or pandas.DataFrame, optional
+            Source of days of vehicles, or recorded days as a table in the form of ``net.ev`` (with a column ``run``
+            where there are several); by default ``net.ev``, else the law in ``net.rolling``.
+        buy_price_per_mwh, ev_price_per_mwh : float or array_like of (H,), optional
+            Prices of purchase, and of what vehicles draw [money/MWh].
+        ev_subsidy_per_vehicle : float, optional
+            Paid for every arriving vehicle [money].
+        stored_value_per_mwh : float, optional
+            Value of what is stored at the end of the day [money/MWh].
+        exchange_limit_mw : float or array_like of (n,) or (H, n), optional
+            Largest import and export of a node [MW]; 0: no exchange. ``"feeder"``: what the feeder carries beside the
+            load, at most what ``net.rolling`` has (see `adnflex.rolling.exchange_limits`).
+        tariff, weather : str, optional
+            One of those in ``net.rolling``.
+        currency : str, optional
+            Unit of money.
+        hours : int, optional
+            Hours of the day; by default 24.
+        library_days : int
+            Number of sample days of vehicles that policies look ahead with.
+
+        Raises
+        ------
+        InputError
+            If something is missing or wrong; all faults at once.
+        """
+        findings: list[str] = []
+        facts = net.get("rolling") if isinstance(net.get("rolling"), dict) else {}
+        loads = net.load[(net.load.get("type") == "ev") & net.load["in_service"].astype(bool)]
+        sgens = net.sgen[net.sgen["type"].isin(["PV", "WP"]) & net.sgen["in_service"].astype(bool)]
+        stores = net.storage[net.storage["in_service"].astype(bool)]
+        if "controllable" in stores.columns:
+            stores = stores[stores["controllable"].map(lambda v: v is True or v == 1)]
+        buses = np.unique(np.concatenate([t["bus"].to_numpy(np.int64) for t in (loads, sgens, stores)]))
+        if not len(loads) and not len(stores):
+            raise InputError(
+                "the net has no load of type 'ev' and no controllable storage, so that there is nothing to schedule; "
+                "set net.load.type to 'ev' for fleets, or net.storage.controllable to True."
+            )
+        node_of = {int(bus): k for k, bus in enumerate(buses)}
+        storages = storages_of(stores, node_of, findings)
+        index, node, sun, rated, cost = generators_of(sgens, node_of)
+        generators = Generators(index, node, sun, rated, cost)
+        hours = int(setting(facts, "hours", hours, 24))
+        buy, ev, subsidy, stored = prices_of(
+            facts, hours, tariff, buy_price_per_mwh, ev_price_per_mwh, ev_subsidy_per_vehicle, stored_value_per_mwh,
+            findings,
+        )  # fmt: skip
+        by_feeder = isinstance(exchange_limit_mw, str) and exchange_limit_mw == "feeder"
+        limit = setting(
+            facts, "exchange_limit_mw", None if by_feeder else exchange_limit_mw, np.inf if by_feeder else 0.0
+        )
+        exchange = _exchange(limit, hours, len(buses), findings)
+        source = renewables or weather_of(facts, weather, sun, rated, hours, index, findings)
+        fleets = {int(k): node_of[int(bus)] for k, bus in loads["bus"].items()}
+        days = parking_laws(net, facts, arrivals, loads, hours, findings)
+        notes = cost_notes(net, {"load": loads, "sgen": sgens, "storage": stores}, findings)
+        if findings:
+            raise InputError(findings)
+        assert source is not None
+        case = cls(
+            name=title_of(net, name),
+            net=net,
+            buses=buses,
+            storages=storages,
+            generators=generators,
+            fleets=fleets,
+            prices=Prices(buy, ev, subsidy, stored),
+            exchange_kw=exchange,
+            renewables=source,
+            arrivals=days,
+            currency=str(setting(facts, "currency", currency, "EUR")),
+            library_days=library_days,
+            notes=(*notes, *name_notes(days)),
+        )
+        if not by_feeder:
+            return case
+        from adnflex.problems.rolling.feeder import exchange_limits  # it needs the case itself
+
+        return dataclasses.replace(case, exchange_kw=exchange_limits(case))
+
+
+def _settings_of_a_case() -> list[str]:
+    return keywords_of(RollingCase.from_net)
+
+
+def _law(value: Any) -> Any:
+    """Describe a law by its numbers where it is a dataclass, else by its type."""
+    if isinstance(value, np.ndarray):
+        return np.round(np.asarray(value, dtype=float), 9).tolist()
+    if isinstance(value, pd.DataFrame):
+        return hashlib.sha256(value.to_csv().encode()).hexdigest()
+    if dataclasses.is_dataclass(value):
+        return [type(value).__name__, *(_law(getattr(value, f.name)) for f in dataclasses.fields(value))]
+    if isinstance(value, tuple | list):
+        return [_law(part) for part in value]
+    return value if isinstance(value, int | float | str | None) else type(value).__name__
+
+
+def _exchange(limit: Any, hours: int, nodes: int, findings: list[str]) -> Floats:
+    """Exchange limit of each hour and node [kW]."""
+    try:
+        values = np.asarray(limit, dtype=float)
+    except (TypeError, ValueError):
+        values = np.array([-1.0])
+    if values.shape not in ((), (nodes,), (hours, nodes)) or not (values >= 0).all():
+        findings.append(
+            f"exchange_limit_mw is {limit}; give a number of 0 or more [MW], one for each of the {nodes} nodes (buses "
+            f"in ascending order), or a row of them for each of the {hours} hours."
+        )
+        return np.zeros((hours, nodes))
+    # infinity times zero is no number in the settlement
+    return np.broadcast_to(np.minimum(values, 1e6) * 1e3, (hours, nodes)).copy()

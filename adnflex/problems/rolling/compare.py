@@ -1,0 +1,287 @@
+"""Policies over common days: every policy meets the same sun, wind and vehicles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from adnflex.algorithms.workers import worker_pool
+from adnflex.arguments import public
+from adnflex.errors import InputError
+from adnflex.files import append_line, read_bytes, write_text
+from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.naming import OPTIONS, policy_of
+from adnflex.problems.rolling.policies import Policy
+from adnflex.problems.rolling.reactive import reactive_of
+from adnflex.problems.rolling.seams import ReactiveStage
+from adnflex.problems.rolling.simulate import schedule_rolling
+from adnflex.results.rolling import ITEMS, Comparison, RollingRun
+
+__all__ = ["compare_policies"]
+
+log = logging.getLogger(__name__)
+
+_FACTS = ("stored_value", "bought_mwh", "spilled_mwh", "unmet_kwh", "seconds", "slowest_seconds")
+
+
+class _Task(NamedTuple):
+    policy: str
+    day: int
+
+
+@public(options=lambda: OPTIONS)
+def compare_policies(
+    case: RollingCase,
+    policies: Sequence[str | Policy],
+    *,
+    days: int = 30,
+    seed: int = 1,
+    simulations: int = 30,
+    reactive: str | ReactiveStage | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    store: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Comparison:
+    """Simulate policies over common days.
+
+    Parameters
+    ----------
+    case : RollingCase
+        The case.
+    policies : sequence of str or Policy
+        Names as for `adnflex.schedule_rolling`, or objects with ``name`` and ``decide``.
+    days : int
+        Number of days.
+    seed : int
+        Seed of the days and of the futures.
+    simulations : int
+        Futures M that a rollout looks at.
+    reactive : {"scenarios", "mean"}, callable or None
+        Second stage, as for `adnflex.schedule_rolling`; costs do not depend on it, so that there is none by default.
+    executor : concurrent.futures.Executor, optional
+        Where the days are simulated; by default processes on this machine.
+    workers : int, optional
+        Number of those processes; 1: all in this one.
+    store : str or pathlib.Path, optional
+        A file to which each finished day is added at once, as a line of JSON; a later call with the same arguments
+        goes on where it ends.
+    progress : callable, optional
+        Told how many of how many days of policies are finished.
+    **options
+        Further options of rollouts.
+
+    Returns
+    -------
+    Comparison
+        Costs by day and policy. After Ctrl-C it has the days that were finished, and says so.
+
+    Raises
+    ------
+    InputError
+        If a policy is not known, an argument is out of range, or the stored days are those of another study.
+
+    Examples
+    --------
+    >>> case = RollingCase.load("rolling33")
+    >>> comparison = compare_policies(case, ["pool", "floor"], days=3, workers=1)
+    >>> bool((comparison.days["floor"] <= comparison.days["pool"] + 1e-6).all())
+    True
+    """
+    names = _checked(case, policies, days, simulations, options)
+    objects = {p.name: p for p in policies if not isinstance(p, str)}
+    stage = reactive_of(case, reactive)
+    job = partial(_one_day, case, objects, seed, simulations, stage, options)
+    mark = _mark(case, seed, simulations, options, stage)
+    done = _read(Path(store), mark) if store is not None else {}
+    # day by day, so that after an interrupt the days that are there are common ones
+    tasks = [_Task(name, day) for day in range(days) for name in names if _Task(name, day) not in done]
+    wanted = days * len(names)
+
+    def finished(task: _Task, row: dict[str, float]) -> None:
+        done[task] = row
+        if store is not None:
+            _append(Path(store), mark, task, row)
+        if progress is not None:
+            progress(sum(t.policy in names and t.day < days for t in done), wanted)
+
+    for policy in policies if tasks else ():
+        made = policy_of(policy, case, simulations=simulations, **options) if isinstance(policy, str) else policy
+        if hasattr(made, "prepare"):
+            made.prepare()  # once here, and not in every process that is forked
+    interrupted = _run(job, tasks, executor, workers, finished)
+    return _comparison(case, names, days, seed, {"simulations": simulations, **options}, done, interrupted)
+
+
+def _checked(
+    case: RollingCase, policies: Sequence[str | Policy], days: int, simulations: int, options: dict[str, Any]
+) -> list[str]:
+    """Names of the policies; all faults at once."""
+    findings = []
+    names = [p if isinstance(p, str) else p.name for p in policies]
+    if isinstance(policies, str) or not names:
+        findings.append("policies: give a list of at least one name.")
+        names = []
+    findings += [
+        f"policy {name!r} is given twice; give it once." for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    if isinstance(days, bool) or not isinstance(days, int) or days < 1:
+        findings.append(f"days is {days!r}; give an integer of at least 1.")
+    for policy in policies if names else ():
+        if isinstance(policy, str):
+            try:
+                policy_of(policy, case, simulations=simulations, **options)
+            except InputError as error:
+                findings.extend(f for f in error.findings if f not in findings)
+    if findings:
+        raise InputError(findings)
+    return names
+
+
+def _run(
+    job: Callable[[_Task], dict[str, float]],
+    tasks: list[_Task],
+    executor: Executor | None,
+    workers: int | None,
+    finished: Callable[[_Task, dict[str, float]], None],
+) -> bool:
+    """Run all tasks; return whether it was interrupted. What is finished has been handed over by then."""
+    left = len(tasks)
+
+    def hand_over(task: _Task, row: dict[str, float]) -> None:
+        nonlocal left
+        finished(task, row)
+        left -= 1
+
+    try:
+        with worker_pool(job, executor, workers) as crew:
+            try:
+                for task, row in crew.each(tasks):
+                    hand_over(task, row)
+            except BaseException:
+                for task, row in crew.rescued():
+                    hand_over(task, row)
+                raise
+    except (KeyboardInterrupt, MemoryError) as error:
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else "the memory ran out (workers=1 needs least)"
+        log.warning("%s; %d days of policies are missing", why, left)
+        return True
+    return False
+
+
+def _one_day(
+    case: RollingCase,
+    objects: dict[str, Policy],
+    seed: int,
+    simulations: int,
+    reactive: ReactiveStage | None,
+    options: dict[str, Any],
+    task: _Task,
+) -> dict[str, float]:
+    """Costs and a few figures of one policy on one day."""
+    policy = objects.get(task.policy, task.policy)
+    run = schedule_rolling(case, policy, simulations=simulations, seed=seed, day=task.day, reactive=reactive, **options)
+    return row_of(run)
+
+
+def row_of(run: RollingRun) -> dict[str, float]:
+    """Row of `Comparison.items` of a run."""
+    seconds = run.decision_seconds["active"]
+    return {
+        **{str(item): float(cost) for item, cost in run.costs["cost"].items()},
+        "stored_value": run.stored_value,
+        "bought_mwh": float(run.exchange["buy_mw"].to_numpy().sum()),
+        "spilled_mwh": float(run.exchange["spill_mw"].to_numpy().sum()),
+        "unmet_kwh": float(run.vehicles["unmet_kwh"].sum()),
+        "seconds": float(seconds.mean()),
+        "slowest_seconds": float(seconds.max()),
+    }
+
+
+def _comparison(
+    case: RollingCase,
+    names: list[str],
+    days: int,
+    seed: int,
+    options: dict[str, Any],
+    done: dict[_Task, dict[str, float]],
+    interrupted: bool,
+) -> Comparison:
+    rows = {task: row for task, row in sorted(done.items()) if task.policy in names and task.day < days}
+    index = (
+        pd.MultiIndex.from_tuples(list(rows) or [], names=["policy", "day"])
+        if rows
+        else pd.MultiIndex.from_arrays([[], []], names=["policy", "day"])
+    )
+    items = pd.DataFrame(list(rows.values()), index=index, columns=[*ITEMS, "total", *_FACTS])
+    cost = (items["total"] - items["stored_value"]).unstack("policy") if rows else pd.DataFrame()
+    common = cost.reindex(columns=names).dropna().rename_axis("day")
+    common.columns.name = "policy"
+    return Comparison(
+        case_name=case.name,
+        seed=seed,
+        currency=case.currency,
+        days=common,
+        items=items,
+        interrupted=interrupted,
+        options=options,
+    )
+
+
+def _mark(
+    case: RollingCase, seed: int, simulations: int, options: dict[str, Any], reactive: ReactiveStage | None
+) -> str:
+    """Digest of what stored days depend on."""
+    facts = [case.fingerprint, seed, simulations, sorted(options.items()), reactive is not None]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _append(path: Path, mark: str, task: _Task, row: dict[str, float]) -> None:
+    content = {"study": mark, "policy": task.policy, "day": task.day, **row}
+    append_line(path, json.dumps({**content, "sha256": _digest(content)}))
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Find damage and edits of one line."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read(path: Path, mark: str) -> dict[_Task, dict[str, float]]:
+    """Read stored days; a last line that was cut off by an interrupt is left out."""
+    if not path.is_file():
+        return {}
+    found: dict[_Task, dict[str, float]] = {}
+    text = read_bytes(path, "store", "give another file").decode("utf-8", errors="replace")
+    lines = text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            if row.pop("sha256") != _digest(row):
+                raise ValueError("its digest does not fit: something in it was changed")
+            task = _Task(row.pop("policy"), int(row.pop("day")))
+            study = row.pop("study")
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            if number == len(lines) and not text.endswith("\n"):
+                write_text(path, "".join(kept + "\n" for kept in lines[:-1]))
+                break
+            raise InputError(
+                f"store {path}: line {number} cannot be read ({error}); take it out, or give another file."
+            ) from error
+        if study != mark:
+            raise InputError(
+                f"store {path}: line {number} is of another study (case, seed, simulations or options); give another "
+                "file, or the arguments that it was begun with."
+            )
+        found[task] = row
+    if text and not text.endswith("\n") and len(found) == len(lines):  # only the end of the line was cut off
+        write_text(path, text + "\n")
+    return found

@@ -1,0 +1,287 @@
+r"""Linear programmes over the rest of the day: one hour that is common, and branches that may differ after it.
+
+For each hour and node, with import, export, purchase and spill :math:`i, x, b, s \ge 0` (:math:`i, x \le \bar X`),
+charge, discharge and energy :math:`c, d, z` of a storage and power :math:`p_j` of each vehicle that is there,
+
+.. math::
+
+    g + d - c - \textstyle\sum_j p_j + i - x + b - s = 0, \qquad \textstyle\sum_i i = \sum_i x, \\
+    z_\tau = z_{\tau - 1} + \eta_c c - d / \eta_d, \qquad R_j \le \textstyle\sum_\tau p_{j\tau} \le X_j, \quad
+    0 \le p_{j\tau} \le P_j
+
+at the least cost :math:`\sum_\tau (\lambda_\tau \sum b - \lambda^{EV}_\tau \sum p) - v_T \sum z_T`, the mean over the
+branches.
+Vehicles that are to come in a branch are known ones (perfect foresight) or mean envelopes of what they may draw.
+
+Ties are broken towards buying little and late, charging early, and not moving energy about. A programme of one hour
+has some thousand variables and other vehicles every hour; it is written as arrays and handed to HiGHS, because a
+modelling language would take many times longer to build it than the solver needs.
+
+References
+----------
+Xu et al., doi:10.3390/wevj16090515, section 2.2 (the balance of a node, storage, exchange). The method is the usual
+certainty-equivalent or scenario-based model predictive control.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from adnflex.errors import SolverError
+from adnflex.problems.rolling.arrivals import Envelopes
+from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.vehicles import Vehicles
+from adnflex.solvers.conic import linear_form
+from adnflex.solvers.highs import minimise_linear
+
+__all__ = ["Plan", "plan"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Weights that break ties [money/kWh].
+_LATE, _EARLY, _IDLE = 1e-4, 1e-6, 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a programme decides; with one branch for all hours T, with several for the first one.
+
+    Attributes
+    ----------
+    vehicles : (T, J) array
+        Power of each vehicle [kW].
+    storage : (T, k) array
+        Power of the storages, charge positive [kW].
+    cost : float
+        Mean cost of the rest of the day, with tie-breaks [money].
+    """
+
+    vehicles: Floats
+    storage: Floats
+    cost: float
+
+
+class _Programme:
+    """Columns and rows of a linear programme, added as blocks."""
+
+    def __init__(self) -> None:
+        self.cost: list[Floats] = []
+        self.low: list[Floats] = []
+        self.high: list[Floats] = []
+        self.count = 0
+        self.rows: list[Ints] = []
+        self.columns: list[Ints] = []
+        self.values: list[Floats] = []
+        self.row_low: list[Floats] = []
+        self.row_high: list[Floats] = []
+        self.row_count = 0
+
+    def variables(self, shape: tuple[int, ...], low: ArrayLike, high: ArrayLike, cost: ArrayLike) -> Ints:
+        """Add variables; return their columns in the shape."""
+        size = int(np.prod(shape))
+        for part, value in ((self.low, low), (self.high, high), (self.cost, cost)):
+            part.append(np.broadcast_to(np.asarray(value, dtype=float), shape).ravel())
+        self.count += size
+        return np.arange(self.count - size, self.count).reshape(shape)
+
+    def constraints(self, low: Floats, high: Floats) -> Ints:
+        """Add rows; return their numbers in the shape of the bounds."""
+        self.row_low.append(low.ravel())
+        self.row_high.append(high.ravel())
+        self.row_count += low.size
+        return np.arange(self.row_count - low.size, self.row_count).reshape(low.shape)
+
+    def put(self, rows: Ints, columns: Ints, values: ArrayLike) -> None:
+        """Add coefficients; what is given broadcasts."""
+        rows, columns, numbers = np.broadcast_arrays(rows, columns, np.asarray(values, dtype=float))
+        self.rows.append(rows.ravel())
+        self.columns.append(columns.ravel())
+        self.values.append(numbers.ravel())
+
+    def solve(self) -> tuple[Floats, float]:
+        """Solve; return the point and its cost."""
+        matrix = sparse.coo_matrix(
+            (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns))),
+            shape=(self.row_count, self.count),
+        ).tocsr()
+        form = linear_form(
+            np.concatenate(self.cost),
+            matrix,
+            (np.concatenate(self.row_low), np.concatenate(self.row_high)),
+            (np.concatenate(self.low), np.concatenate(self.high)),
+        )
+        # tie-breaks are as small as the solver's own tolerance
+        answer = minimise_linear(form, dual_tolerance=1e-9)
+        if answer.status != "optimal" or answer.x is None:
+            why = answer.words or "no point exists"
+            raise SolverError(
+                f"the linear programme of the hour was not solved ({answer.status}: {why}); "
+                "check the energies and vehicles that were reported, or use a policy without it ('pool', 'rollout')."
+            )
+        return answer.x, answer.objective
+
+
+def plan(
+    case: RollingCase,
+    hour: int,
+    energy: Floats,
+    vehicles: Vehicles,
+    generation: Floats,
+    envelopes: Envelopes | None = None,
+    ties: float = 1.0,
+) -> Plan:
+    """Plan the rest of a day.
+
+    Parameters
+    ----------
+    case : RollingCase
+        The case.
+    hour : int
+        The first hour t.
+    energy : ndarray, shape (k,)
+        Energies at its start [kWh].
+    vehicles : Vehicles
+        The J vehicles that are there or, with perfect foresight, will come.
+    generation : ndarray, shape (S, T, n)
+        Sun and wind of the hours from t on in S equally likely branches; the first hour is the same in all [kW].
+    envelopes : Envelopes, optional
+        Mean of the vehicles to come; those that arrive after t count.
+    ties : float
+        Factor on the weights that break ties.
+
+    Raises
+    ------
+    SolverError
+        If no optimum is proven.
+
+    Examples
+    --------
+    Two hours without sun, wind and vehicles leave the storages as they are where their content is worth something:
+
+    >>> from adnflex.problems.rolling.vehicles import empty
+    >>> case = RollingCase.load("rolling33", stored_value_per_mwh=450)
+    >>> result = plan(case, 22, case.storages.start, empty(), np.zeros((1, 2, 8)))
+    >>> bool(abs(result.storage).max() < 1e-6), round(result.cost, 1)
+    (True, -810.0)
+    """
+    branches, hours, nodes = generation.shape
+    program, prices = _Programme(), case.prices
+    # The tree: one first hour, then the branches hour by hour.
+    after = np.arange(hours - 1)
+    step = np.concatenate([[0], np.repeat(after + 1, branches)])
+    branch = np.concatenate([[0], np.tile(np.arange(branches), hours - 1)])
+    weight = np.where(step == 0, 1.0, 1.0 / branches)
+    count = len(step)
+    supply = generation[branch, step]
+    total = len(prices.buy)
+    late = _LATE * (1.0 + 10.0 * (total - hour - step) / total)
+    buy_price = (weight * (prices.buy[hour + step] + ties * late))[:, None]
+    drawn_price = weight * (ties * _EARLY * step - prices.ev[hour + step])
+    idle = (weight * ties * _IDLE)[:, None]
+
+    shape, limit = (count, nodes), case.exchange_kw[hour + step]
+    imports, exports = program.variables(shape, 0.0, limit, idle), program.variables(shape, 0.0, limit, 0.0)
+    buys = program.variables(shape, 0.0, np.inf, buy_price)
+    spills = program.variables(shape, 0.0, np.inf, 0.0)
+    balance = program.constraints(-supply, -supply)
+    for columns, sign in ((imports, 1.0), (exports, -1.0), (buys, 1.0), (spills, -1.0)):
+        program.put(balance, columns, sign)
+    trade = program.constraints(np.zeros((count, 1)), np.zeros((count, 1)))
+    program.put(trade, imports, 1.0)
+    program.put(trade, exports, -1.0)
+
+    charge, discharge = _storages(program, case, energy, step, branches, weight, idle, balance)
+    pairs, power = _vehicles(program, vehicles, hour, step, branch, branches, drawn_price, balance)
+    if envelopes is not None:
+        _envelopes(program, envelopes, hour, branches, hours, drawn_price, balance)
+
+    point, cost = program.solve()
+    known = hours if branches == 1 else 1
+    drawn = np.zeros((known, len(vehicles)))
+    first = pairs[0] < known
+    drawn[pairs[0][first], pairs[1][first]] = point[power[first]]
+    return Plan(drawn, point[charge[:known]] - point[discharge[:known]], cost)
+
+
+def _storages(
+    program: _Programme,
+    case: RollingCase,
+    energy: Floats,
+    step: Ints,
+    branches: int,
+    weight: Floats,
+    idle: Floats,
+    balance: Ints,
+) -> tuple[Ints, Ints]:
+    """Charge, discharge and energy (V, k) of the storages."""
+    s, count = case.storages, len(step)
+    shape = (count, len(s))
+    charge = program.variables(shape, 0.0, s.charge, idle)
+    discharge = program.variables(shape, 0.0, s.discharge, 0.0)
+    worth = np.where(step == step[-1], -weight * case.prices.stored, 0.0)[:, None]
+    level = program.variables(shape, s.low, s.high, worth)
+    given = np.where(step[:, None] == 0, np.clip(energy, s.low, s.high), 0.0)
+    rows = program.constraints(given, given)
+    program.put(rows, level, 1.0)
+    program.put(rows, charge, -s.charging)
+    program.put(rows, discharge, 1.0 / s.discharging)
+    if count > 1:
+        # all branches begin with the first hour, and go on with their own hour before
+        before = np.where(step == 1, 0, np.arange(count) - branches)[1:]
+        program.put(rows[1:], level[before], -1.0)
+    program.put(balance[:, s.node], charge, -1.0)
+    program.put(balance[:, s.node], discharge, 1.0)
+    return charge, discharge
+
+
+def _vehicles(
+    program: _Programme,
+    vehicles: Vehicles,
+    hour: int,
+    step: Ints,
+    branch: Ints,
+    branches: int,
+    price: Floats,
+    balance: Ints,
+) -> tuple[tuple[Ints, Ints], Ints]:
+    """Power of each vehicle where it is there; returns place in the tree and vehicle, and the columns."""
+    now = hour + step[:, None]
+    place, who = np.nonzero((vehicles.arrival <= now) & (now < vehicles.departure))
+    power = program.variables((len(who),), 0.0, vehicles.power[who], price[place])
+    each = (branches, len(vehicles))
+    rows = program.constraints(np.broadcast_to(vehicles.need, each), np.broadcast_to(vehicles.limit, each))
+    root = step[place] == 0
+    program.put(rows[:, who[root]], power[root], 1.0)
+    program.put(rows[branch[place[~root]], who[~root]], power[~root], 1.0)
+    program.put(balance[place, vehicles.node[who]], power, -1.0)
+    return (place, who), power
+
+
+def _envelopes(
+    program: _Programme,
+    envelopes: Envelopes,
+    hour: int,
+    branches: int,
+    hours: int,
+    price: Floats,
+    balance: Ints,
+) -> None:
+    """Power and energy drawn of the vehicles to come, by node and hour of arrival, in every branch."""
+    e = envelopes
+    chosen = np.flatnonzero((e.arrival > hour) & (e.hour < hour + hours))
+    place = 1 + (e.hour[chosen, None] - hour - 1) * branches + np.arange(branches)
+    shape = place.shape
+    power = program.variables(shape, 0.0, e.power[chosen, None], price[place])
+    level = program.variables(shape, e.low[chosen, None], e.high[chosen, None], 0.0)
+    rows = program.constraints(np.zeros(shape), np.zeros(shape))
+    program.put(rows, level, 1.0)
+    program.put(rows, power, -1.0)
+    # rows of one cohort follow each other
+    goes_on = np.flatnonzero(e.hour[chosen] > e.arrival[chosen])
+    program.put(rows[goes_on], level[goes_on - 1], -1.0)
+    program.put(balance[place, e.node[chosen, None]], power, -1.0)

@@ -1,0 +1,230 @@
+r"""What decides an hour: the interface of all policies, and the two base policies.
+
+Both base policies charge vehicles as soon as possible and differ in what they do with storage. With
+:math:`r_i = g_i - p_i`, generation less vehicles:
+
+*own*
+    A surplus goes into the node's own storage, then to other nodes. A shortfall is met by exchange, then by
+    the node's own storage, then by purchase. This is the rule of the paper.
+*pool*
+    All storages serve all nodes: the net :math:`\sum_i r_i` charges them in proportion to what each can take, or
+    discharges them in proportion to what each can give. Without exchange it is *own*.
+
+All decisions value purchase a little above its price (1e-4 money/kWh), because buying for charging that nobody needs
+is otherwise neutral where vehicles pay the same price.
+
+References
+----------
+Xu et al., doi:10.3390/wevj16090515, section 4.2 (the base policy in words).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.settlement import bought
+from adnflex.problems.rolling.storages import Storages
+from adnflex.problems.rolling.vehicles import Vehicles, can
+
+__all__ = ["BASES", "Action", "Base", "BasePolicy", "Policy", "State", "by_node", "simulate"]
+
+Floats = NDArray[np.float64]
+
+# Purchase counts this much more than its price in every decision [money/kWh].
+BUY_LESS = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What is known when an hour is decided, and nothing later.
+
+    Attributes
+    ----------
+    hour : int
+        The hour t.
+    energy : (k,) array
+        Energy of the storages at its start [kWh].
+    vehicles : Vehicles
+        The vehicles that are there, with what they must and may still get.
+    generation : (n,) array
+        Sun and wind of the hour at each node [kW].
+    weather : object
+        State of the source of futures.
+    """
+
+    hour: int
+    energy: Floats
+    vehicles: Vehicles
+    generation: Floats
+    weather: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Action:
+    """What is decided for an hour.
+
+    Attributes
+    ----------
+    ev : (n,) array
+        Power of the vehicles of each node [kW].
+    storage : (k,) array
+        Power of the storages, charge positive [kW].
+    vehicles : (J,) array or None
+        Power of each vehicle where the policy decides it; None: the least laxity first [kW].
+    """
+
+    ev: Floats
+    storage: Floats
+    vehicles: Floats | None = None
+
+
+class Policy(Protocol):
+    """Anything that decides an hour.
+
+    A policy with a method ``foresee(generation, vehicles)`` is told the whole day, (H, n) [kW] and all vehicles, before
+    it begins; it can be simulated but not put in charge. A method ``prepare()`` is called before the first hour.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    def decide(self, state: State, rng: np.random.Generator, /) -> Action:
+        """Decide the hour; `rng` is the same for every policy at this hour of this day."""
+
+
+class Base(Protocol):
+    """A rule for the storages that is fast enough to simulate with."""
+
+    def __call__(self, residual: Floats, energy: Floats, storages: Storages, limit: Floats, /) -> Floats:
+        """Power of the storages (k, B) [kW] for generation less vehicles (n, B) [kW] and energies (k, B) [kWh]."""
+
+
+def own(residual: Floats, energy: Floats, storages: Storages, limit: Floats) -> Floats:
+    """Serve the own node first.
+
+    Examples
+    --------
+    A surplus of 80 kW without storage, a shortfall of 100 kW with one: 80 kW come by exchange, the rest from storage.
+
+    >>> one = np.ones(1)
+    >>> box = Storages(np.zeros(1, int), np.ones(1, int), 120 * one, 1080 * one, 600 * one, 300 * one, 300 * one,
+    ...                0.95 * one, 0.95 * one)
+    >>> own(np.array([[80.0], [-100.0]]), np.array([[600.0]]), box, np.array([[300.0], [300.0]]))
+    array([[-20.]])
+    """
+    most, least = storages.room(energy)
+    mine = residual[storages.node]
+    charge = np.minimum(np.maximum(mine, 0.0), most)
+    rest = residual.copy()
+    rest[storages.node] -= charge
+    within = np.clip(rest, -limit, limit)
+    supply = np.maximum(within, 0.0).sum(axis=0)
+    demand = supply - within.sum(axis=0)
+    share = np.minimum(supply, demand) / np.maximum(demand, 1e-12)
+    wanted = np.maximum(-within[storages.node], 0.0)
+    short = np.maximum(-mine, 0.0) - wanted * share
+    result: Floats = charge - np.minimum(short, least)
+    return result
+
+
+def pool(residual: Floats, energy: Floats, storages: Storages, limit: Floats) -> Floats:
+    """Serve all nodes together.
+
+    Examples
+    --------
+    >>> one = np.ones(2)
+    >>> box = Storages(np.arange(2), np.arange(2), 120 * one, 1080 * one, 600 * one, 300 * one, 300 * one, 0.95 * one,
+    ...                0.95 * one)
+    >>> pool(np.array([[80.0], [-100.0]]), np.array([[600.0], [220.0]]), box, np.array([[300.0], [300.0]])).round(2)
+    array([[-15.19],
+           [ -4.81]])
+    """
+    if not limit.any():
+        return own(residual, energy, storages, limit)
+    most, least = storages.room(energy)
+    net = residual.sum(axis=0)
+    charge = np.minimum(np.maximum(net / np.maximum(most.sum(axis=0), 1e-12), 0.0), 1.0)
+    discharge = np.minimum(np.maximum(-net / np.maximum(least.sum(axis=0), 1e-12), 0.0), 1.0)
+    result: Floats = most * charge - least * discharge
+    return result
+
+
+BASES: dict[str, Base] = {"own": own, "pool": pool}
+
+
+def by_node(values: Floats, vehicles: Vehicles, nodes: int) -> Floats:
+    """Sum (J,) values of vehicles by node, (n,)."""
+    # without vehicles the count has integers
+    return np.bincount(vehicles.node, weights=values, minlength=nodes).astype(float)
+
+
+def simulate(
+    base: Base, residual: Floats, energy: Floats, storages: Storages, limit: Floats, price: Floats, stored: float
+) -> Floats:
+    """Cost of going on with a base policy.
+
+    Vehicles that charge as soon as possible do not look at storage, so that their load is part of the residual and
+    all that is left to simulate is storage and settlement.
+
+    Parameters
+    ----------
+    base : callable
+        The base policy's rule for storages.
+    residual : ndarray, shape (T, n, B)
+        Generation less vehicles in B futures [kW].
+    energy : ndarray, shape (k, B)
+        Energies at the start [kWh].
+    storages : Storages
+        The storages.
+    limit : ndarray, shape (T, n)
+        Exchange limits [kW].
+    price : ndarray, shape (T,)
+        Price of purchase [money/kWh].
+    stored : float
+        Value of what is stored at the end [money/kWh].
+
+    Returns
+    -------
+    ndarray, shape (B,)
+        Cost [money].
+    """
+    cost = np.zeros(residual.shape[2])
+    for t in range(len(residual)):
+        wide = limit[t][:, None]
+        power = base(residual[t], energy, storages, wide)
+        rest = residual[t].copy()
+        rest[storages.node] -= power
+        cost += price[t] * bought(rest, wide)
+        energy = storages.after(energy, power)
+    return cost - stored * energy.sum(axis=0) if stored else cost
+
+
+@dataclass(frozen=True)
+class BasePolicy:
+    """A base policy in charge.
+
+    Attributes
+    ----------
+    name : str
+        ``own`` or ``pool``.
+    case : RollingCase
+        The case.
+    """
+
+    name: str
+    case: RollingCase
+
+    def decide(self, state: State, rng: np.random.Generator) -> Action:
+        """Charge all vehicles as soon as possible, then the rule for the storages."""
+        case = self.case
+        ev = by_node(can(state.vehicles), state.vehicles, len(case.buses))
+        residual = (state.generation - ev)[:, None]
+        limit = case.exchange_kw[state.hour][:, None]
+        power = BASES[self.name](residual, state.energy[:, None], case.storages, limit)
+        return Action(ev, power[:, 0])

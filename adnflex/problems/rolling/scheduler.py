@@ -1,0 +1,292 @@
+"""A schedule hour by hour: observe, decide, go on; stop at any time and start again where it was."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from adnflex.arguments import public
+from adnflex.errors import InputError
+from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.days import stream
+from adnflex.problems.rolling.decisions import Decision
+from adnflex.problems.rolling.naming import OPTIONS, policy_of
+from adnflex.problems.rolling.observations import Observation, arriving_of, energy_of, generation_of, present_of
+from adnflex.problems.rolling.policies import Action, Policy, State, by_node
+from adnflex.problems.rolling.renewables import known_state
+from adnflex.problems.rolling.saving import read_state, write_state
+from adnflex.problems.rolling.seams import ActiveDecision, ReactiveStage
+from adnflex.problems.rolling.settlement import settle
+from adnflex.problems.rolling.vehicles import Vehicles, can, concatenate, empty, must, split
+
+__all__ = ["RollingScheduler"]
+
+Floats = NDArray[np.float64]
+
+
+class RollingScheduler:
+    """A policy in charge of a case, one hour at a time.
+
+    Parameters
+    ----------
+    case : RollingCase
+        The case.
+    policy : str or Policy
+        A name as for `adnflex.schedule_rolling`, or an object with ``name`` and ``decide(state, rng)``.
+    simulations : int
+        Futures that a rollout looks at.
+    seed : int
+        Of the random generator that policies look ahead with.
+    day : int
+        Number of the day.
+    reactive : callable, optional
+        Second stage, called after every decision.
+    **options
+        Further options of a rollout: ``future``, ``common``, ``sweeps``.
+
+    Examples
+    --------
+    >>> case = RollingCase.load("rolling33")
+    >>> control = RollingScheduler(case, "pool")
+    >>> decision = control.step(Observation([0, 0, 0.05, 0, 0, 0.02]))
+    >>> decision.hour, decision.storage_kw.round(1).tolist(), control.hour
+    (0, [23.3, 23.3, 23.3], 1)
+    """
+
+    @public(options=lambda: OPTIONS)
+    def __init__(
+        self,
+        case: RollingCase,
+        policy: str | Policy = "rollout",
+        *,
+        simulations: int = 30,
+        seed: int = 1,
+        day: int = 0,
+        reactive: ReactiveStage | None = None,
+        **options: Any,
+    ) -> None:
+        self.case = case
+        self.settings: dict[str, Any] = {"simulations": simulations, "seed": int(seed), **options}
+        self.policy = policy_of(policy, case, simulations=simulations, **options) if isinstance(policy, str) else policy
+        if hasattr(self.policy, "prepare"):
+            self.policy.prepare()
+        self.seed, self.day, self.reactive = int(seed), day, reactive
+        self.hour = 0
+        self.energy = case.storages.start.copy()
+        self.vehicles = empty()
+        self.weather: Any = None
+        self.history: list[Decision] = []
+
+    def step(self, observation: Observation) -> Decision:
+        """Decide an hour.
+
+        Nothing changes unless the whole step succeeds: after an error or an interrupt the same hour can be decided
+        again.
+
+        Parameters
+        ----------
+        observation : Observation
+            What is measured at its start.
+
+        Returns
+        -------
+        Decision
+            What to do; `history` keeps it.
+
+        Raises
+        ------
+        InputError
+            If the observation is wrong, or the day is over; one sentence a fault.
+        """
+        case, hour = self.case, self.hour
+        if hour >= case.hours:
+            raise InputError(f"hour {hour}: the day has {case.hours} hours and is over; call next_day() to go on.")
+        if observation.hour is not None and observation.hour != hour:
+            raise InputError(
+                f"hour {observation.hour} is observed and hour {hour} is to be decided; give the observations in their "
+                "order, each once."
+            )
+        findings: list[str] = []
+        generation = generation_of(case, observation.generation_mw, findings)
+        energy = energy_of(case, observation.storage_mwh, self.energy, findings)
+        last = self.history[-1] if self.history else None
+        present, unmet = present_of(self.vehicles, last, hour, observation, findings)
+        arriving = arriving_of(case, hour, observation.arrivals, present, findings)
+        if findings:
+            raise InputError([f"hour {hour}: {finding}" for finding in findings])
+        vehicles = concatenate(present, arriving)
+        weather = observation.weather
+        if weather is None:
+            weather = known_state(case.renewables, self.weather, hour, generation)
+        state = State(hour, energy, vehicles, generation @ case.to_nodes, weather)
+        started = time.perf_counter()
+        action = self.policy.decide(state, stream(self.seed, self.day, hour))
+        seconds = time.perf_counter() - started
+        decision = self._carried_out(state, action, generation, len(arriving), unmet, seconds)
+        # Everything has succeeded; only now does the schedule move on.
+        self.history.append(decision)
+        self.energy, self.weather, self.hour = decision.after_kwh, weather, hour + 1
+        rest = vehicles.charged(decision.vehicle_kw)
+        self.vehicles = rest.take(rest.departure > hour + 1)
+        return decision
+
+    def setpoints(self, decision: Decision) -> pd.DataFrame:
+        """Active power to write into the net, consumer sign as in its tables.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``table`` (``load``, ``storage``, ``sgen``), ``index``, ``p_mw``.
+        """
+        fleets = sorted(self.case.fleets)
+        at = np.searchsorted(fleets, decision.vehicles.load)
+        drawn = np.bincount(at, weights=decision.vehicle_kw, minlength=len(fleets)) / 1e3
+        parts = (
+            ("load", fleets, drawn),
+            ("storage", self.case.storages.index.tolist(), decision.storage_kw / 1e3),
+            ("sgen", self.case.generators.index.tolist(), decision.generation_mw),
+        )
+        rows = [(table, k, float(p)) for table, index, power in parts for k, p in zip(index, power, strict=True)]
+        return pd.DataFrame(rows, columns=["table", "index", "p_mw"])
+
+    def next_day(self) -> None:
+        """Begin the next day with the energy that the storages have; vehicles do not stay overnight."""
+        if self.hour < self.case.hours:
+            raise InputError(f"hour {self.hour}: the day is not over; step through hour {self.case.hours - 1} first.")
+        self.day, self.hour, self.vehicles, self.weather, self.history = self.day + 1, 0, empty(), None, []
+
+    def save(self, path: str | Path) -> None:
+        """Write the state as JSON; an older file stays whole until the new one is complete."""
+        write_state(self, path)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        case: RollingCase,
+        *,
+        policy: Policy | None = None,
+        reactive: ReactiveStage | None = None,
+    ) -> RollingScheduler:
+        """Go on where a schedule was saved.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file.
+        case : RollingCase
+            The same case.
+        policy : Policy, optional
+            Needed only where the saved one was no name.
+        reactive : callable, optional
+            Second stage.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, no such state, or that of another case.
+        """
+        return read_state(cls, path, case, policy, reactive)
+
+    def _carried_out(
+        self, state: State, action: Action, generation: Floats, arrived: int, unmet: float, seconds: float
+    ) -> Decision:
+        """Split and check an action, settle the hour, ask the second stage."""
+        case, n, vehicles = self.case, len(self.case.buses), state.vehicles
+        low, high = must(vehicles, state.hour), can(vehicles)
+        must_kw, can_kw = by_node(low, vehicles, n), by_node(high, vehicles, n)
+        drawn = _split(action, vehicles, state.hour, n)
+        ev = by_node(drawn, vehicles, n)
+        storage = case.storages.clip(state.energy, action.storage)
+        self._check(action, vehicles, drawn, low, high, ev, storage)
+        residual = state.generation - ev
+        residual[case.storages.node] -= storage
+        settled = settle(residual, case.exchange_kw[state.hour])
+        reactive = None
+        if self.reactive is not None:
+            by_load = dict.fromkeys(case.fleets, 0.0)
+            for load, power in zip(vehicles.load.tolist(), drawn.tolist(), strict=True):
+                by_load[load] += power / 1e3
+            told = ActiveDecision(
+                case,
+                self.day,
+                state.hour,
+                state,
+                action,
+                dict(zip(case.generators.index.tolist(), generation.tolist(), strict=True)),
+                by_load,
+                dict(zip(case.storages.index.tolist(), (storage / 1e3).tolist(), strict=True)),
+                self.history[-1].reactive if self.history else None,
+                stream(self.seed, self.day, state.hour, reactive=True),
+            )
+            reactive = self.reactive(told)
+        return Decision(
+            day=self.day,
+            hour=state.hour,
+            generation_mw=generation,
+            vehicles=vehicles,
+            vehicle_kw=drawn,
+            must_kw=must_kw,
+            can_kw=can_kw,
+            ev_kw=ev,
+            storage_kw=storage,
+            before_kwh=state.energy,
+            after_kwh=np.clip(case.storages.after(state.energy, storage), case.storages.low, case.storages.high),
+            import_kw=settled.imports,
+            export_kw=settled.exports,
+            buy_kw=settled.buys,
+            spill_kw=settled.spills,
+            arrived=arrived,
+            unmet_kwh=unmet,
+            seconds=seconds,
+            reactive=reactive,
+        )
+
+    def _check(
+        self,
+        action: Action,
+        vehicles: Vehicles,
+        drawn: Floats,
+        low: Floats,
+        high: Floats,
+        ev: Floats,
+        storage: Floats,
+    ) -> None:
+        """See that a policy's action is one that the devices can follow."""
+        who = f"policy {self.policy.name} at hour {self.hour}"
+        findings = []
+        outside = ~((drawn >= low - 1e-6) & (drawn <= high + 1e-6))
+        for k in np.flatnonzero(outside)[:3]:
+            findings.append(
+                f"{who}: vehicle {vehicles.number[k]} of load {vehicles.load[k]} draws {drawn[k]:g} kW, outside "
+                f"{low[k]:g} and {high[k]:g}; decide within its elastic capacity."
+            )
+        for i in np.flatnonzero(~(np.abs(ev - action.ev) <= 1e-6 * (1.0 + np.abs(ev)))):
+            findings.append(
+                f"{who}: {action.ev[i]:g} kW at bus {self.case.buses[i]} can be split to {ev[i]:g} kW; decide "
+                "within the elastic capacity of the node."
+            )
+        for k in np.flatnonzero(~(np.abs(storage - action.storage) <= 1e-6 * (1.0 + np.abs(storage)))):
+            findings.append(
+                f"{who}: storage {self.case.storages.index[k]} cannot run at {action.storage[k]:g} kW, at most at "
+                f"{storage[k]:g}; decide within its power and energy."
+            )
+        if findings:
+            raise InputError(findings)
+
+
+def _split(action: Action, vehicles: Vehicles, hour: int, nodes: int) -> Floats:
+    """Power of each vehicle (J,) [kW]."""
+    if action.vehicles is not None:
+        return action.vehicles
+    drawn = np.zeros(len(vehicles))
+    for i in range(nodes):
+        mine = np.flatnonzero(vehicles.node == i)
+        if len(mine):
+            drawn[mine] = split(vehicles.take(mine), hour, action.ev[i : i + 1])[0]
+    return drawn

@@ -1,0 +1,306 @@
+"""A day of a policy: every hour observed, decided, settled; then the bill."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adnflex.arguments import public
+from adnflex.arguments.kinds import whole
+from adnflex.errors import InputError
+from adnflex.grid.identity import fingerprint
+from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.days import Day, draw_day
+from adnflex.problems.rolling.decisions import Decision
+from adnflex.problems.rolling.naming import OPTIONS
+from adnflex.problems.rolling.observations import Observation
+from adnflex.problems.rolling.policies import Policy
+from adnflex.problems.rolling.reactive import reactive_of
+from adnflex.problems.rolling.scheduler import RollingScheduler
+from adnflex.problems.rolling.seams import ReactiveStage
+from adnflex.problems.rolling.vehicles import can, must
+from adnflex.results.rolling import ITEMS, RollingRun
+
+__all__ = ["bill", "run_of", "schedule_rolling", "simulate_day"]
+
+
+@public(options=lambda: OPTIONS, also={"scenarios": whole("an integer of at least 1", 1)})
+def schedule_rolling(
+    case: RollingCase,
+    policy: str | Policy = "rollout",
+    *,
+    simulations: int = 30,
+    seed: int = 1,
+    day: int = 0,
+    reactive: str | ReactiveStage | None = "auto",
+    scenarios: int = 20,
+    state: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> RollingRun:
+    """Simulate a day of a rolling schedule.
+
+    Parameters
+    ----------
+    case : RollingCase
+        The case.
+    policy : str or Policy
+        ``own``, ``pool``: base policies; ``rollout:<base>/<candidates>`` with candidates ``match`` or ``full`` and
+        ``+plans`` or ``+mpc`` behind, ``rollout`` alone being ``rollout:pool/match``; ``mpc:mean``,
+        ``mpc:<scenarios>``; ``floor``: perfect foresight. Or an object with ``name`` and ``decide(state, rng)``.
+    simulations : int
+        Futures M that a rollout looks at.
+    seed : int
+        Seed of the day and of the futures.
+    day : int
+        Which of the seed's days.
+    reactive : {"auto", "scenarios", "mean"}, callable or None
+        Second stage, called after each hour's decision: reactive power over scenarios of the hour, or for the expected
+        hour (see `adnflex.rolling.ScenarioReactive`). ``auto``: ``scenarios`` where the net has sites of reactive
+        power. It does not change what the first stage decides, nor the costs.
+    scenarios : int
+        Number of its scenarios.
+    state : str or pathlib.Path, optional
+        File that keeps the state after every hour. Where it exists, the day goes on where it was stopped, with the same
+        result as if it had not been; it is left when the day is over.
+    progress : callable, optional
+        Told the hours that are decided, and how many there are.
+    **options
+        Further options of a rollout: ``future`` (``sample`` or ``mean``), ``common`` (random numbers), ``sweeps``.
+
+    Returns
+    -------
+    RollingRun
+        What was done and what it cost.
+
+    Examples
+    --------
+    >>> case = RollingCase.load("rolling33")
+    >>> run = schedule_rolling(case, "pool", seed=1)
+    >>> run.costs["cost"].round(2).to_dict()  # doctest: +ELLIPSIS
+    {'purchase': ..., 'ev_profit': ..., 'ev_subsidy': ..., 'solar': ..., 'wind': ..., 'total': ...}
+    >>> bool(run.vehicles["unmet_kwh"].max() < 1e-6)
+    True
+    """
+    stage = reactive_of(case, reactive, scenarios)
+    control = RollingScheduler(case, policy, simulations=simulations, seed=seed, day=day, reactive=stage, **options)
+    if state is not None and Path(state).exists():
+        control = _resumed(control, state, policy, stage)
+
+    def after(hour: int) -> None:
+        if state is not None:
+            control.save(state)
+        if progress is not None:
+            progress(hour + 1, case.hours)
+
+    simulate_day(control, draw_day(case, seed, day), after)
+    return run_of(control)
+
+
+def _resumed(
+    asked: RollingScheduler, path: str | Path, policy: str | Policy, stage: ReactiveStage | None
+) -> RollingScheduler:
+    """Load a state, if it belongs to the very run that is asked for."""
+    own = None if isinstance(policy, str) else policy
+    found = RollingScheduler.load(path, asked.case, policy=own, reactive=stage)
+    for name, there, here in (
+        ("policy", found.policy.name, asked.policy.name),
+        ("day", found.day, asked.day),
+        *((key, found.settings.get(key), value) for key, value in asked.settings.items()),
+    ):
+        if there != here:
+            raise InputError(
+                f"state file {path}: belongs to {name} {there!r}, and {here!r} is asked for; ask for the same run, or "
+                "give another file."
+            )
+    return found
+
+
+def simulate_day(control: RollingScheduler, day: Day, after: Callable[[int], None] = lambda hour: None) -> None:
+    """Lead a schedule through the rest of a day.
+
+    Parameters
+    ----------
+    control : RollingScheduler
+        The schedule; it begins with its own hour.
+    day : Day
+        What comes. The policy learns of it hour by hour, unless it has a method ``foresee``.
+    after : callable
+        Told every hour that is decided.
+    """
+    if hasattr(control.policy, "foresee"):
+        control.policy.foresee(day.generation_mw @ control.case.to_nodes, day.vehicles)
+    for hour in range(control.hour, control.case.hours):
+        control.step(
+            Observation(day.generation_mw[hour], arrivals=day.vehicles.at(hour), hour=hour, weather=day.weather[hour])
+        )
+        after(hour)
+
+
+def bill(case: RollingCase, history: Sequence[Decision]) -> dict[str, float]:
+    """Cost items of the hours decided so far [money].
+
+    Sun and wind are paid for what is available, the subsidy is paid for every arrival: none of the three depends on
+    the policy.
+
+    Returns
+    -------
+    dict of str to float
+        The items, and ``total``, their sum.
+    """
+    prices, generators = case.prices, case.generators
+    available = np.array([1e3 * d.generation_mw * generators.cost for d in history])
+    available = available.reshape(len(history), len(generators.index)).sum(axis=0)
+    items = {
+        "purchase": math.fsum(float(prices.buy[d.hour] * d.buy_kw.sum()) for d in history),
+        "ev_profit": -math.fsum(float(prices.ev[d.hour] * d.ev_kw.sum()) for d in history),
+        "ev_subsidy": prices.subsidy * sum(d.arrived for d in history),
+        "solar": float(available[generators.sun].sum()),
+        "wind": float(available[~generators.sun].sum()),
+    }
+    return {**items, "total": math.fsum(items[item] for item in ITEMS)}
+
+
+def run_of(control: RollingScheduler) -> RollingRun:
+    """Tables of the hours that a schedule has decided today."""
+    case, history = control.case, control.history
+    hours = pd.Index([d.hour for d in history], name="hour")
+    buses, stores = case.buses.tolist(), case.storages.index.tolist()
+
+    def frame(parts: dict[str, Any], labels: list[int], place: str) -> pd.DataFrame:
+        columns = pd.MultiIndex.from_product([list(parts), labels], names=["quantity", place])
+        values = [np.array(rows, dtype=float).reshape(len(history), len(labels)) for rows in parts.values()]
+        return pd.DataFrame(np.hstack(values), index=hours, columns=columns)
+
+    storage_at_node = np.zeros((len(case.storages), len(buses)))
+    storage_at_node[np.arange(len(case.storages)), case.storages.node] = 1.0
+    actions = {
+        "generation_mw": [d.generation_mw @ case.to_nodes / 1e3 for d in history],
+        "ev_mw": [d.ev_kw / 1e3 for d in history],
+        "ev_must_mw": [d.must_kw / 1e3 for d in history],
+        "ev_can_mw": [d.can_kw / 1e3 for d in history],
+        "storage_mw": [d.storage_kw @ storage_at_node / 1e3 for d in history],
+    }
+    storage = {"p_mw": [d.storage_kw / 1e3 for d in history], "e_mwh": [d.after_kwh / 1e3 for d in history]}
+    exchange = {
+        f"{name}_mw": [getattr(d, f"{name}_kw") / 1e3 for d in history] for name in ("import", "export", "buy", "spill")
+    }
+    costs = bill(case, history)
+    stored = history[-1].after_kwh - case.storages.low if history else np.zeros(0)
+    unmet = sum(d.unmet_kwh for d in history)
+    generators = case.generators.index.tolist()
+    generation = np.array([d.generation_mw for d in history]).reshape(len(history), len(generators))
+    return RollingRun(
+        case_name=case.name,
+        policy=control.policy.name,
+        seed=control.seed,
+        day=control.day,
+        currency=case.currency,
+        costs=pd.DataFrame({"cost": costs}).rename_axis("item"),
+        stored_value=case.prices.stored * float(stored.sum()),
+        actions=frame(actions, buses, "bus"),
+        storage=frame(storage, stores, "storage"),
+        ev=_by_load(control, hours),
+        **_by_vehicle(history, hours),
+        exchange=frame(exchange, buses, "bus"),
+        **_second_stage(history, hours),
+        decision_seconds=pd.DataFrame(
+            {
+                "active": [d.seconds for d in history],
+                "reactive": [d.reactive.seconds if d.reactive else 0.0 for d in history],
+            },
+            index=hours,
+        ),
+        options={k: v for k, v in control.settings.items() if k != "seed"},
+        notes=(
+            *case.notes,
+            *([f"{unmet:.4g} kWh that vehicles need could not be met; see the log."] if unmet > 1e-6 else []),
+        ),
+        generation=pd.DataFrame(generation, index=hours, columns=pd.Index(generators, name="sgen")),
+        inputs=_inputs(case),
+    )
+
+
+def _inputs(case: RollingCase) -> dict[str, Any]:
+    """Collect what a check has to know of a case."""
+    s, g, prices = case.storages, case.generators, case.prices
+    return {
+        "fingerprint": fingerprint(case.net),
+        "buy_per_kwh": prices.buy.tolist(),
+        "ev_per_kwh": prices.ev.tolist(),
+        "subsidy": prices.subsidy,
+        "exchange_kw": case.exchange_kw.tolist(),
+        "storages": {
+            name: getattr(s, name).tolist()
+            for name in ("index", "low", "high", "start", "charge", "discharge", "charging", "discharging")
+        },
+        "generators": {"index": g.index.tolist(), "sun": g.sun.tolist(), "cost": g.cost.tolist()},
+    }
+
+
+def _by_load(control: RollingScheduler, hours: pd.Index) -> pd.DataFrame:
+    """Power, elastic capacity and number of vehicles of each fleet."""
+    loads = sorted(control.case.fleets)
+    columns = pd.MultiIndex.from_product([["p_mw", "must_mw", "can_mw", "vehicles"], loads], names=["quantity", "load"])
+    rows = np.zeros((len(hours), 4, len(loads)))
+    for k, d in enumerate(control.history):
+        at = np.searchsorted(loads, d.vehicles.load)
+        values = (d.vehicle_kw / 1e3, must(d.vehicles, d.hour) / 1e3, can(d.vehicles) / 1e3, np.ones(len(at)))
+        for q, value in enumerate(values):
+            rows[k, q] = np.bincount(at, weights=value, minlength=len(loads))
+    return pd.DataFrame(rows.reshape(len(hours), -1), index=hours, columns=columns)
+
+
+def _by_vehicle(history: Sequence[Decision], hours: pd.Index) -> dict[str, pd.DataFrame]:
+    """One row a vehicle as it arrived, with what it got; and its power by hour."""
+    first: dict[tuple[int, int], dict[str, float]] = {}
+    power: dict[tuple[int, int], np.ndarray] = {}
+    short: dict[tuple[int, int], float] = {}
+    for k, d in enumerate(history):
+        v = d.vehicles
+        for j, key in enumerate(zip(v.load.tolist(), v.number.tolist(), strict=True)):
+            if key not in first:
+                first[key] = {
+                    "load": key[0],
+                    "vehicle": key[1],
+                    "arrival": int(v.arrival[j]),
+                    "departure": int(v.departure[j]),
+                    "need_kwh": float(v.need[j]),
+                    "max_kwh": float(v.limit[j]),
+                }
+                power[key] = np.zeros(len(history))
+            power[key][k] = d.vehicle_kw[j] / 1e3
+            short[key] = float(max(v.need[j] - d.vehicle_kw[j], 0.0)) if v.departure[j] <= d.hour + 1 else 0.0
+    keys = sorted(first)
+    columns = ["load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh"]
+    table = pd.DataFrame([first[key] for key in keys], columns=columns)
+    table["given_kwh"] = [1e3 * float(power[key].sum()) for key in keys]
+    table["unmet_kwh"] = [short[key] for key in keys]
+    labels = (
+        pd.MultiIndex.from_tuples(keys, names=["load", "vehicle"])
+        if keys
+        else pd.MultiIndex.from_arrays([[], []], names=["load", "vehicle"])
+    )
+    drawn = np.array([power[key] for key in keys]).reshape(len(keys), len(history)).T
+    return {"vehicles": table, "charging": pd.DataFrame(drawn, index=hours, columns=labels)}
+
+
+def _second_stage(history: Sequence[Decision], hours: pd.Index) -> dict[str, pd.DataFrame]:
+    """Tables of the second stage; empty without one."""
+    answers = [d.reactive for d in history]
+
+    def frame(name: str, column: str) -> pd.DataFrame:
+        rows = [dict(getattr(a, name)) if a is not None else {} for a in answers]
+        table = pd.DataFrame(rows, index=hours)
+        return table.rename_axis(column, axis=1)
+
+    return {
+        "reactive": frame("q_mvar", "sgen"),
+        "vm_pu": frame("vm_pu", "bus"),
+        "reactive_facts": frame("facts", "fact"),
+    }

@@ -1,0 +1,391 @@
+"""Dispatch: set-points of every device over a day that cost least."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.arguments import public
+from adnflex.errors import Infeasible, InputError, TimeExpired
+from adnflex.grid import read_grid
+from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.dispatch.limits import Excess
+from adnflex.problems.dispatch.loss_certificate import Goal
+from adnflex.problems.dispatch.model import Costs
+from adnflex.problems.dispatch.prices import price_notes, require_prices
+from adnflex.problems.dispatch.reasons import causes, require_possible
+from adnflex.problems.dispatch.solve import DispatchAnswer, solve_dispatch
+from adnflex.problems.dispatch.study import (
+    Study,
+    carried_over_breaks,
+    input_table,
+    pins_of,
+    read_study,
+    settings,
+    spans_of,
+    times_table,
+)
+from adnflex.problems.dispatch.tables import by_period, plan_tables
+from adnflex.problems.reconfiguration.describe import require_reconfigurable, unit_hint
+from adnflex.reporting.layout import drawing_tables
+from adnflex.results import NOT_PASSED, DispatchPlan
+from adnflex.scenarios import ScenarioSet
+from adnflex.study import Profiles
+from adnflex.text import title as title_of
+from adnflex.verbs.reconfigure import kept, relative_gap
+from adnflex.verbs.validate import validate
+
+__all__ = ["dispatch"]
+
+
+@public(reading=read_grid)
+def dispatch(
+    net: pandapowerNet,
+    *,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    scenarios: ScenarioSet | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    loss_cost_per_mwh: float | None = None,
+    carbon_price_per_kg: float | None = None,
+    carbon_budget_kg: float | None = None,
+    objective: str = "cost",
+    vm_limits: tuple[float, float] | None = None,
+    switching: str | float = "fixed",
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+    switching_cost: float = 0.0,
+    max_operations: int | None = None,
+    follow: DispatchPlan | None = None,
+    exact: bool = False,
+    gap: float = 1e-3,
+    gap_in: str | None = None,
+    time_limit: float = 300.0,
+    solver: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    name: str | None = None,
+) -> DispatchPlan:
+    """Find the set-points of every device over a horizon that cost least, with a proven gap.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net, its devices in its own tables (see the page "Devices"); it is only read.
+    profiles : mapping, optional
+        ``{(table, column): DataFrame}`` with absolute values; by default ``net.profiles``.
+    periods : iterable of int, optional
+        Rows of the profiles; by default all.
+    scenarios : ScenarioSet, optional
+        What varies, and how likely; taps, steps, blocks and charge modes are then the same in every scenario.
+    hours_per_period : float, optional
+        Length of a period [h]; by default ``net.dispatch`` or the profiles' own step.
+    start_hour : float, optional
+        Clock hour at which the first row of the profiles begins [h]; by default that of the profiles' times, else 0.
+    loss_cost_per_mwh : float, optional
+        Cost of network losses beside their purchase [money/MWh].
+    carbon_price_per_kg : float, optional
+        Cost of emissions [money/kg].
+    carbon_budget_kg : float, optional
+        Largest expected emission [kg].
+    objective : str
+        ``cost`` or ``carbon`` (emissions, at next to equal emissions the cheaper).
+    vm_limits : (float, float), optional
+        Voltage limits of all buses [pu]; by default the net's own.
+    switching : str or float
+        ``fixed``, ``day`` (one set of switch states) or hours of a block with the same states.
+    switchable_lines, switchable_switches, locked_lines
+        As in `adnflex.reconfigure`, where switching is not fixed.
+    switching_cost : float
+        Cost of one operation [money].
+    max_operations : int, optional
+        Largest number of operations over the horizon.
+    follow : DispatchPlan, optional
+        A plan whose taps, steps, blocks, reductions, charge modes and switch states are kept; everything else is
+        decided anew (new forecast, other scenarios).
+    exact : bool
+        Solve the exact branch flow equations by spatial branch and bound (small models) instead of the relaxation.
+    gap : float
+        Relative gap at which to stop.
+    gap_in : str, optional
+        What the gap is a share of: ``cost`` (of what is minimised), or ``losses`` (of the value of the losses in it,
+        which is a few percent of a bill). By default ``losses`` where switches are decided, else ``cost``.
+    time_limit : float
+        Time limit [s].
+    solver : str
+        ``auto`` (outer approximation with HiGHS and Clarabel), ``scip``, ``gurobi`` ...
+    progress : callable, optional
+        Told incumbent, bound and seconds.
+    name : str, optional
+        Name of the net in the report.
+
+    Returns
+    -------
+    DispatchPlan
+        Set-points, costs, bound and gap.
+
+    Raises
+    ------
+    InputError
+        If the net, its profiles or an argument is wrong; all faults at once.
+    Infeasible
+        If no set-points meet every limit (`proven`), or none were found that do; names where. Never where the present
+        state meets every limit: it is the first answer of the search.
+    TimeExpired
+        If the time was over before anything was found or refuted.
+
+    Examples
+    --------
+    >>> from adnflex import networks
+    >>> plan = dispatch(networks.study(networks.load("ieee33_dispatch"), "2"))
+    >>> round(plan.objective), plan.status, round(float(plan.energy.at["imported", "mwh"]), 2)
+    (13760, 'optimal', 13.44)
+    """
+    clock = Deadline(time_limit, progress)
+    if objective not in ("cost", "carbon"):
+        raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
+    if gap_in not in (None, "cost", "losses"):
+        raise InputError(
+            f"gap_in is {gap_in!r}; give 'cost', 'losses', or None for losses where lines may be switched."
+        )
+    gap_in = gap_in or ("cost" if switching == "fixed" else "losses")
+    switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
+    if switching == "fixed" and (
+        max_operations is not None or switching_cost or switchable_switches or switchable_lines or locked_lines
+    ):
+        raise InputError(
+            "max_operations, switching_cost, switchable and locked elements mean nothing while switching is 'fixed'; "
+            "give switching='day' or the hours of a block."
+        )
+    given = {
+        "hours_per_period": hours_per_period,
+        "start_hour": start_hour,
+        "loss_cost_per_mwh": loss_cost_per_mwh,
+        "carbon_price_per_kg": carbon_price_per_kg,
+        "carbon_budget_kg": carbon_budget_kg,
+    }
+    facts = settings(net, given)
+    study = read_study(
+        net,
+        profiles=profiles,
+        periods=periods,
+        scenarios=scenarios,
+        hours_per_period=facts["hours_per_period"],
+        start_hour=facts["start_hour"],
+        vm_limits=vm_limits,
+        topology=switching != "fixed",
+        switchable_lines=switchable_lines,
+        switchable_switches=switchable_switches,
+        locked_lines=locked_lines,
+    )
+    carried = [
+        f"{text}; choose rows without gaps, or set its controllable to False." for text in carried_over_breaks(study)
+    ]
+    if carried:
+        raise InputError(carried)
+    topology = spans_of(study.axis, switching, switching_cost, max_operations)
+    if topology.spans:
+        require_reconfigurable(study.grid)
+    costs = Costs(
+        float(facts["loss_cost_per_mwh"]), float(facts["carbon_price_per_kg"]), facts["carbon_budget_kg"], objective
+    )
+    require_prices(study.devices, costs, topology)
+    require_possible(study.devices, study.horizon, study.series.periods)
+    answer = solve_dispatch(
+        study.points,
+        study.horizon,
+        study.devices,
+        costs,
+        topology,
+        goal=Goal(gap, gap_in == "losses"),
+        clock=clock,
+        solver=solver,
+        exact=exact,
+        pins=None if follow is None else pins_of(follow, study, topology),
+    )
+    if answer.state is None or not answer.state.feasible:
+        raise _not_found(net, study, answer, clock)
+    options = {
+        **{k: facts[k] for k in ("loss_cost_per_mwh", "carbon_price_per_kg", "carbon_budget_kg")},
+        "objective": objective,
+        "vm_limits": vm_limits,
+        "switching": switching,
+        "switching_cost": switching_cost,
+        "max_operations": max_operations,
+        "exact": exact,
+        "gap": gap,
+        "gap_in": gap_in,
+        "time_limit": time_limit,
+        "solver": solver,
+    }
+    if isinstance(net.get("study"), str):
+        options["study"] = net["study"]
+    shipped = net.get("dispatch")
+    if isinstance(shipped, dict) and "published" in shipped:
+        options["published"] = shipped["published"]
+    title = title_of(net, name)
+    return _judged(_plan(net, study, answer, facts, options, vm_limits, title, clock), net, clock)
+
+
+def _plan(
+    net: pandapowerNet,
+    study: Study,
+    answer: DispatchAnswer,
+    facts: dict[str, Any],
+    options: dict[str, Any],
+    vm_limits: tuple[float, float] | None,
+    title: str,
+    clock: Deadline,
+) -> DispatchPlan:
+    state = answer.state
+    assert state is not None
+    tables = plan_tables(net, study, answer, state)
+    topology, coordinates = drawing_tables(net, tables["switches"])
+    return DispatchPlan(
+        net_name=title,
+        objective=state.objective,
+        bound=answer.bound,
+        gap=relative_gap(state.objective, answer.bound),
+        status=answer.status,
+        currency=str(facts["currency"]),
+        hours_per_period=study.horizon.hours,
+        start_hour=study.horizon.start_hour,
+        times=times_table(study.axis),
+        **tables,
+        inputs=input_table(net, study, by_period(study)),
+        progress=pd.DataFrame(answer.progress, columns=["seconds", "incumbent", "bound", "event"]),
+        solver=answer.solver,
+        seconds=clock.now,
+        options=options,
+        vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
+        fingerprint=study.grid.fingerprint,
+        notes=(*study.grid.notes, *study.notes, *price_notes(study.devices, answer.dispatch.costs), *_notes(answer)),
+        topology=topology,
+        coordinates=coordinates,
+        loss_gap=_loss_gap(answer),
+        loss_bound_mwh=None if answer.losses is None else _finite(answer.losses.least_mwh),
+    )
+
+
+def _loss_gap(answer: DispatchAnswer) -> float | None:
+    """Share of the value of the losses that may be left to save; None where nothing is proven of it."""
+    if answer.state is None or answer.losses is None or not answer.losses.value > 0:
+        return None
+    return _finite(max(answer.state.objective - answer.bound, 0.0) / answer.losses.value)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _notes(answer: DispatchAnswer) -> list[str]:
+    notes = []
+    if answer.relaxed is None:
+        notes.append(
+            f"the search ended before the relaxation had an answer; the set-points are those of the {answer.method}."
+        )
+    elif answer.method:
+        invented = float(answer.invented_kw.sum())
+        notes.append(
+            f"the cone relaxation invents {invented:.4g} kW of loss in all; the set-points come from another way "
+            f"({answer.method}), the bound stays that of the relaxation."
+        )
+    return notes
+
+
+def _judged(plan: DispatchPlan, net: pandapowerNet, clock: Deadline) -> DispatchPlan:
+    """Let the devices' audit and AC power flow judge a plan before it leaves; one that fails says so."""
+    check = validate(plan, net)
+    seconds = clock.now
+    if check.passed:
+        return replace(plan, seconds=seconds)
+    note = f"these set-points are no answer, they fail their own AC check: {check.verdict}."
+    return replace(plan, status=NOT_PASSED, notes=(*plan.notes, note), seconds=seconds)
+
+
+def _not_found(net: pandapowerNet, study: Study, answer: DispatchAnswer, clock: Deadline) -> Infeasible | TimeExpired:
+    if answer.state is None and answer.status == "time_limit" and clock.spent and not answer.excess:
+        return TimeExpired(
+            f"no set-points that meet every limit were found within {clock.seconds:g} s; it is not proven that there "
+            "are none. Give more time_limit."
+        )
+    return _infeasible(net, study, answer)
+
+
+def _infeasible(net: pandapowerNet, study: Study, answer: DispatchAnswer) -> Infeasible:
+    """Say what stands in the way, and where."""
+    table = _excess_table(study, answer.excess)
+    least = causes(net, study) if answer.state is None else ""
+    if answer.excess and answer.excess[0].kind == "power beyond the lines":
+        least = f"; at no voltage can the lines carry {_carried(study, answer.excess)}{least}"
+    elif answer.excess:
+        least = (
+            f"; the least violating dispatch found breaks {len(table)} limit{'s' if len(table) > 1 else ''}, worst "
+            f"{_where(study, answer.excess[0])}; relax that limit or add a measure there{least}"
+        )
+    if answer.state is not None:
+        text = "the relaxation has an answer, but none was found that holds in exact power flow (not proven)"
+    elif answer.status == "infeasible":
+        text = "no set-points meet every limit (proven)"
+        least = least or (
+            "; even with every limit of the network relaxed the devices find no set-points, so limits of theirs "
+            "contradict each other over the horizon: set controllable to False one by one to see whose"
+        )
+    else:
+        text = f"no set-points were found in the time given ({answer.status}, not proven)"
+    return Infeasible(f"{text}{least}.", table if len(table) else None, answer.status == "infeasible")
+
+
+def _excess_table(study: Study, excess: list[Excess]) -> pd.DataFrame:
+    rows = []
+    for e in excess:
+        element, index = _place(study, e)
+        row = {"scenario": e.s, "period": study.series.periods[e.t], "kind": e.kind, "element": element, "index": index}
+        rows.append({**row, "value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": _unit(e)})
+    columns = ["scenario", "period", "kind", "element", "index", "value", "limit", "excess", "unit"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _place(study: Study, e: Excess) -> tuple[str, int]:
+    if e.element:
+        return e.element, e.index
+    if e.where < 0:
+        return "net", -1
+    if e.kind == "loading":
+        member = study.grid.branches[e.where].members[0]
+        return member.element, member.index
+    return "bus", study.grid.buses[e.where][0]
+
+
+def _unit(e: Excess) -> str:
+    if e.unit or e.element:
+        return e.unit
+    if e.kind.startswith("voltage"):
+        return "pu"
+    return {"loading": "%", "carbon": "kg"}.get(e.kind, "Mvar" if e.kind.startswith("reactive") else "MW")
+
+
+def _where(study: Study, e: Excess) -> str:
+    period = study.series.periods[e.t]
+    if e.kind == "no power flow":
+        return f"period {period}: power flow has no solution"
+    element, index = _place(study, e)
+    place = "the carbon budget" if e.kind == "carbon" else f"{e.kind} at {element} {index} in period {period}"
+    return f"{place}: {e.value:.5g} against {e.limit:.5g} {_unit(e)}{unit_hint(e.value, e.limit)}"
+
+
+def _carried(study: Study, excess: list[Excess]) -> str:
+    """Say how much of the fixed power cannot be carried, where it is worst."""
+    worst = excess[0]
+    element, index = _place(study, worst)
+    more = f" (and {len(excess) - 1} more places and periods)" if len(excess) > 1 else ""
+    return (
+        f"more than {worst.limit:.4g} of the {worst.value:.4g} MVA at {element} {index} in period "
+        f"{study.series.periods[worst.t]}{more}"
+    )

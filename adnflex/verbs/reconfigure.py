@@ -1,0 +1,388 @@
+"""Reconfigure: the radial switch states that minimise an objective."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.arguments import keywords_of, public
+from adnflex.errors import Infeasible, InputError
+from adnflex.grid import Grid, apply_switches, read_grid, switch_table
+from adnflex.grid.sweep import Flow
+from adnflex.grid.tables import State, branch_table, bus_table
+from adnflex.powerflow import losses_mw, measure_limits, run_ac
+from adnflex.problems.clock import Progress
+from adnflex.problems.dispatch.reasons import unit_suspects
+from adnflex.problems.reconfiguration.describe import require_reconfigurable, violation_sentence
+from adnflex.problems.reconfiguration.objective import Objective, parse_objective
+from adnflex.problems.reconfiguration.solve import Answer, solve_reconfiguration
+from adnflex.reporting.layout import drawing_tables
+from adnflex.results import Flexibility, Plan
+from adnflex.study.controllers import controller_notes
+from adnflex.text import title as title_of
+
+__all__ = ["kept", "reconfigure", "relative_gap"]
+
+log = logging.getLogger(__name__)
+
+
+@overload
+def reconfigure(
+    net: pandapowerNet,
+    objective: Literal["flexibility"],
+    *,
+    vm_limits: tuple[float, float] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    progress: Callable[[Progress], None] | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    name: str | None = None,
+    **box: Any,
+) -> Flexibility: ...
+@overload
+def reconfigure(
+    net: pandapowerNet,
+    objective: str | Mapping[str, float] = "losses",
+    *,
+    vm_limits: tuple[float, float] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+    switching_cost: float = 0.0,
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    solver: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    name: str | None = None,
+) -> Plan: ...
+@public(options=lambda: keywords_of(_for_flexibility_verb()), reading=read_grid)
+def reconfigure(
+    net: pandapowerNet,
+    objective: str | Mapping[str, float] = "losses",
+    *,
+    vm_limits: tuple[float, float] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+    switching_cost: float = 0.0,
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    solver: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    name: str | None = None,
+    **box: Any,
+) -> Plan | Flexibility:
+    """Find the radial switch states of a net that minimise an objective, with a proven gap.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is only read.
+    objective : str or mapping
+        ``losses`` (default), ``switching`` (fewest operations that remove all violations), ``voltage`` (least mean
+        deviation from 1 pu), ``flexibility`` (a large box at the coupling point, see `adnflex.flexibility`) or
+        weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
+    vm_limits : (float, float), optional
+        Voltage limits of all buses [pu]; by default ``bus.min_vm_pu`` and ``bus.max_vm_pu``.
+    switchable_lines : iterable of int or ``"all"``, optional
+        Lines that may be switched; by default those in service that carry a line switch and, in nets without
+        switch rows, all of them (the out-of-service ones are ties).
+    switchable_switches : iterable of int, optional
+        Bus-bus and transformer switches that may be operated as well.
+    locked_lines : iterable of int, optional
+        Lines that keep their present state.
+    switching_cost : float
+        Cost of one operation, in the unit of the objective (MW for ``losses``).
+    gap : float
+        Relative gap between plan and bound at which to stop.
+    time_limit : float
+        Time limit [s]; what is proven by then is returned.
+    solver : str
+        ``auto``, ``clarabel`` (branch and bound over conic relaxations), ``highs`` (outer approximation) or
+        ``scip``, ``gurobi`` (through Pyomo).
+    progress : callable, optional
+        Told incumbent, bound and seconds.
+    executor : concurrent.futures.Executor, optional
+        Runs relaxations side by side: threads, processes of any start method, a cluster's. By default forked worker
+        processes; where there can be none, as inside a daemonic process or on Windows, this process alone.
+    workers : int, optional
+        How many; by default one a core, 8 at most.
+    seed : int
+        Seed of the local search.
+    name : str, optional
+        Name of the net in the report; by default ``net.name``.
+    **box
+        With ``flexibility`` only: the arguments of `adnflex.flexibility`, and ``max_operations``, ``compare``
+        (``{name: open lines}`` to be put beside), ``search_time``.
+
+    Returns
+    -------
+    Plan or Flexibility
+        Switch states, model values, bound and gap; a `Flexibility` with ``flexibility``.
+
+    Raises
+    ------
+    InputError
+        If the net or an argument is wrong; all faults at once.
+    Infeasible
+        If no radial state meets every limit; names the smallest violation found.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> plan = reconfigure(pn.case33bw(), workers=1)
+    >>> plan.open_lines, round(plan.objective * 1e3, 3), plan.status
+    ([6, 8, 13, 31, 36], 139.551, 'optimal')
+    """
+    if objective == "flexibility":
+        return _for_flexibility(
+            net,
+            {"switching_cost": switching_cost, "solver": solver},
+            {
+                "executor": executor,
+                "vm_limits": vm_limits,
+                "switchable_lines": switchable_lines,
+                "switchable_switches": switchable_switches,
+                "locked_lines": locked_lines,
+                "gap": gap,
+                "time_limit": time_limit,
+                "progress": progress,
+                "workers": workers,
+                "seed": seed,
+                "name": name,
+                **box,
+            },
+        )
+    if box:
+        raise InputError(f"{', '.join(box)}: belong to objective='flexibility'; leave them out.")
+    started = time.monotonic()
+    if switchable_lines is not None and not isinstance(switchable_lines, str):
+        switchable_lines = list(switchable_lines)  # it is read twice
+    switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
+    goal = parse_objective(objective, switching_cost)
+    grid = read_grid(
+        net,
+        vm_limits=vm_limits,
+        switchable_lines=switchable_lines,
+        switchable_switches=switchable_switches,
+        locked_lines=locked_lines,
+    )
+    require_reconfigurable(grid)
+    answer = solve_reconfiguration(
+        grid,
+        goal,
+        gap=gap,
+        seconds=time_limit,
+        solver=solver,
+        progress=progress,
+        executor=executor,
+        workers=workers,
+        seed=seed,
+    )
+    if answer.flow is None:
+        raise _infeasible(net, grid, answer, vm_limits)
+    options = {
+        "objective": goal.weights,
+        "vm_limits": vm_limits,
+        "switchable_lines": switchable_lines if isinstance(switchable_lines, str) else _ints(switchable_lines),
+        "switchable_switches": _ints(switchable_switches),
+        "locked_lines": _ints(locked_lines),
+        "gap": gap,
+        "time_limit": time_limit,
+        "solver": solver,
+        "seed": seed,
+    }
+    title = title_of(net, name)
+    return _plan(net, grid, goal, answer, answer.flow, vm_limits, options, title, time.monotonic() - started)
+
+
+def _for_flexibility(net: pandapowerNet, unused: dict[str, Any], given: dict[str, Any]) -> Flexibility:
+    """Hand over to the search for a larger box; name what it does not know."""
+    reconfigure_for_flexibility = _for_flexibility_verb()
+    known = set(inspect.signature(reconfigure_for_flexibility).parameters)
+    faults = [f"{k} is no argument of objective='flexibility'." for k in given if k not in known]
+    defaults = {"switching_cost": 0.0, "solver": "auto"}
+    faults += [
+        f"{k}: objective='flexibility' does not use it; leave it out"
+        + (" (max_operations limits the operations)." if k == "switching_cost" else ".")
+        for k, value in unused.items()
+        if value != defaults[k]
+    ]
+    if faults:
+        raise InputError(faults)
+    return reconfigure_for_flexibility(net, **given)
+
+
+def _for_flexibility_verb() -> Callable[..., Flexibility]:
+    from adnflex.problems.flexibility.topology import reconfigure_for_flexibility  # it imports this module
+
+    return reconfigure_for_flexibility
+
+
+def kept(values: Iterable[int]) -> Sequence[int]:
+    """Keep what is read more than once; a text stays a text, so that it can be refused by name."""
+    return values if isinstance(values, str) else list(values)
+
+
+def _ints(values: Iterable[int] | None) -> list[int] | None:
+    return None if values is None else [int(v) for v in values]
+
+
+def _infeasible(net: pandapowerNet, grid: Grid, answer: Answer, vm_limits: tuple[float, float] | None) -> Infeasible:
+    """Say which limits the least violating topology breaks, measured in AC on the pushed-back net."""
+    if answer.least_violating is None:
+        p, q = grid.p.sum() * grid.base_mva, grid.q.sum() * grid.base_mva
+        return Infeasible(
+            f"no radial switch state that was tried has a power flow solution: the loads, {p:.4g} MW and {q:.4g} Mvar "
+            f"in all, may be more than the lines can carry; "
+            f"{'; '.join(unit_suspects(net, grid)) or 'check units and scaling'}.",
+            None,
+            False,
+        )
+    least = apply_switches(net, switch_table(grid, answer.least_violating.closed.tolist()))
+    table = measure_limits(least, vm_limits)[1] if run_ac(least) else None
+    proven = answer.status == "infeasible"
+    return Infeasible(violation_sentence(table, proven), table, proven)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What the model says of the chosen topology, and what its relaxation said."""
+
+    state: State
+    relaxed: State
+    notes: tuple[str, ...]
+
+
+# Up to this difference to the exact losses, as a share of them, the relaxation counts as exact.
+_TIGHT = 1e-5
+
+
+def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
+    """Exact values are shown; the relaxation's own stand beside, and where they differ a note says by how much."""
+    exact = State(flow.closed, flow.v, flow.p, flow.q, flow.l)
+    if answer.relaxed is None:
+        note = "no relaxation was solved for the chosen topology; the exact branch flow equations are shown."
+        return _Model(exact, exact, (note,))
+    relaxed = answer.relaxed
+    invented = float(relaxed.invented_loss(grid).sum())
+    off = abs(relaxed.loss(grid) - flow.loss)
+    if max(invented, off) <= _TIGHT * max(flow.loss, 1e-9) and float(np.abs(relaxed.v - flow.v).max()) < 1e-5:
+        return _Model(exact, relaxed, ())
+    note = (
+        "the cone relaxation of the chosen topology is not exact: its losses are off by "
+        f"{off * grid.base_mva * 1e3:.3g} kW, of which its cones invent {invented * grid.base_mva * 1e3:.3g} kW; the "
+        "values shown solve the exact branch flow equations, the bound stays valid."
+    )
+    return _Model(exact, relaxed, (note,))
+
+
+def _plan(
+    net: pandapowerNet,
+    grid: Grid,
+    goal: Objective,
+    answer: Answer,
+    flow: Flow,
+    vm_limits: tuple[float, float] | None,
+    options: dict[str, Any],
+    title: str,
+    seconds: float,
+) -> Plan:
+    model = _model_values(grid, answer, flow)
+    switches = switch_table(grid, flow.closed.tolist())
+    value = goal.of_flow(grid, flow)
+    topology, coordinates = drawing_tables(net, switches)
+    return Plan(
+        net_name=title,
+        objective_name=goal.name,
+        weights=goal.weights,
+        objective=value,
+        bound=answer.bound,
+        unit=goal.unit,
+        gap=relative_gap(value, answer.bound),
+        status=answer.status,
+        switches=switches,
+        buses=bus_table(grid, model.state.v),
+        branches=branch_table(grid, model.state, model.relaxed),
+        losses_mw=model.state.loss(grid) * grid.base_mva,
+        losses_before_mw=_losses_before(net),
+        progress=pd.DataFrame(answer.progress, columns=["seconds", "incumbent", "bound", "event"]),
+        solver=answer.solver,
+        seconds=seconds,
+        options=options,
+        vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
+        fingerprint=grid.fingerprint,
+        notes=(
+            *grid.notes,
+            *controller_notes(net, read=False),
+            *_limit_notes(grid, switches),
+            *model.notes,
+            *answer.notes,
+        ),
+        topology=topology,
+        coordinates=coordinates,
+        **_by_relaxation(grid, answer),
+    )
+
+
+def _by_relaxation(grid: Grid, answer: Answer) -> dict[str, Any]:
+    """Return what the relaxation itself says of the plan's switch states."""
+    relaxed = answer.relaxed
+    if relaxed is None:
+        return {}
+    return {
+        "relaxation_buses": bus_table(grid, relaxed.v),
+        "relaxation_branches": branch_table(grid, relaxed, relaxed),
+        "relaxation_losses_mw": relaxed.loss(grid) * grid.base_mva,
+    }
+
+
+def relative_gap(value: float, bound: float) -> float:
+    """``(value - bound) / |value|``; 0 where both are zero, inf where there is no bound."""
+    if not math.isfinite(bound):
+        return math.inf
+    difference = max(value - bound, 0.0)
+    return difference / abs(value) if abs(value) > 1e-12 else (0.0 if difference < 1e-12 else math.inf)
+
+
+def _losses_before(net: pandapowerNet) -> float:
+    import copy
+
+    present = copy.deepcopy(net)
+    return losses_mw(present) if run_ac(present) else math.nan
+
+
+def _limit_notes(grid: Grid, switches: pd.DataFrame) -> list[str]:
+    notes = []
+    rated = np.isin(np.arange(grid.m), grid.ratings.branch)
+    if not rated.any():
+        notes.append("no loading limit: max_loading_percent is not set for any line or transformer.")
+    elif not rated.all():
+        notes.append(f"{int((~rated).sum())} of {grid.m} branches have no loading limit (max_loading_percent not set).")
+    served = switches["by_service"].astype(bool) & switches["operated"].astype(bool)
+    if served.any():
+        notes.append(
+            "lines without a switch are operated by in_service: in the field somebody has to open or close them "
+            "by hand."
+        )
+    return notes

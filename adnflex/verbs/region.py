@@ -1,0 +1,455 @@
+"""The P–Q region: which active and reactive power a network can import at its point of common coupling."""
+
+from __future__ import annotations
+
+import copy
+import math
+import numbers
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.algorithms.workers import worker_pool
+from adnflex.arguments import public
+from adnflex.devices import Device, GridConnection, Storage
+from adnflex.devices.storage_period import of_one_period
+from adnflex.errors import Infeasible, InputError, TimeExpired
+from adnflex.grid import read_grid
+from adnflex.grid.apply import require_same
+from adnflex.grid.coupling import coupling_of
+from adnflex.powerflow.check_region import measure_states
+from adnflex.powerflow.limits import VIOLATION_COLUMNS
+from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.dispatch.explain import least_violation
+from adnflex.problems.dispatch.limits import Excess
+from adnflex.problems.dispatch.model import Costs, Topology
+from adnflex.problems.dispatch.reasons import causes
+from adnflex.problems.dispatch.study import Study, read_study, settings
+from adnflex.problems.reconfiguration.describe import unit_hint
+from adnflex.problems.region.model import without_prices
+from adnflex.problems.region.solve import Effort, RegionAnswer, solve_region
+from adnflex.problems.region.tables import (
+    PeriodTables,
+    audit_of,
+    joined,
+    period_tables,
+    source_limits,
+)
+from adnflex.results.region import Region, RegionCheck
+from adnflex.study import Profiles, read_series
+from adnflex.text import title as title_of
+
+__all__ = ["pq_region", "validate_region"]
+
+# A point's import in a new run may differ from the stored one by this share of its size.
+_SAME = 1e-6
+
+# A set-point that follows a series is it to this [MW, Mvar].
+_SERIES = 1e-9
+
+
+@public(reading=read_grid)
+def pq_region(
+    net: pandapowerNet,
+    period: int | Iterable[int] | None = None,
+    *,
+    pcc: tuple[str, int] | None = None,
+    profiles: Profiles | None = None,
+    directions: int = 16,
+    vm_limits: tuple[float, float] | None = None,
+    hours_per_period: float | None = None,
+    time_limit: float = 300.0,
+    executor: Executor | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    seed: int = 0,
+    name: str | None = None,
+) -> Region:
+    """Find which active and reactive power a network can import in a period, from outside and from inside.
+
+    The outer polygon holds every import that any set-points and positions reach within all limits in AC power flow; it
+    follows from proven bounds of the cone relaxation.  The inner polygons, one a combination of discrete positions, lie
+    between states that were run in pandapower and meet every limit of net and devices; imports on their edges and
+    inside are verified at samples.
+
+    Storages offer what the energy in ``soc_percent`` allows for one period, flexible loads their whole range; charging
+    of electric vehicles stays as it is.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net, its devices in its own tables (see the page "Devices"); it is only read.
+    period : int or iterable of int, optional
+        Rows of the profiles, each a region of its own; by default all.
+    pcc : (str, int), optional
+        The point of common coupling: ``("ext_grid", 0)``, ``("trafo", 0)`` or ``("line", 0)``; by default the only
+        source.
+    profiles : mapping, optional
+        ``{(table, column): DataFrame}`` with absolute values; by default ``net.profiles``.
+    directions : int
+        Support directions, evenly spread; up to half as many again are added where outer and inner side differ most.
+    vm_limits : (float, float), optional
+        Voltage limits of all buses [pu]; by default the net's own.
+    hours_per_period : float, optional
+        Length of a period [h], for storages; by default ``net.dispatch`` or the profiles' own step.
+    time_limit : float
+        Time limit of each period [s]; what is proven and verified by then is returned. The outer polygon is valid at
+        any time, an inner one may be missing; ``areas`` says ``time_limit``.
+    executor : concurrent.futures.Executor, optional
+        Runs periods side by side.
+    progress : callable, optional
+        Told inner area as ``incumbent``, outer area as ``bound`` [MW·Mvar] and seconds.
+    seed : int
+        Places half of the samples inside the polygons.
+    name : str, optional
+        Name of the net in the report.
+
+    Returns
+    -------
+    Region
+        Half-planes, polygons, verified points with their set-points, areas.
+
+    Raises
+    ------
+    InputError
+        If the net, its profiles or an argument is wrong, or a period does not exist.
+    Infeasible
+        If no set-points meet every limit in a period; names the limit and by how much it is missed.
+    TimeExpired
+        If the time was over before any state was found that meets every limit.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> import pandapower as pp
+    >>> net = pn.create_cigre_network_mv()
+    >>> _ = pp.create_sgen(net, 7, p_mw=2.0, sn_mva=2.5, min_p_mw=0, max_p_mw=2, min_q_mvar=-2, max_q_mvar=2,
+    ...                    controllable=True)
+    >>> region = pq_region(net, directions=8, vm_limits=(0.9, 1.1))
+    >>> region.periods, bool(region.areas.at[0, "ratio"] > 0.9)
+    ([0], True)
+    >>> validate_region(region, net).passed
+    True
+    """
+    started = time.monotonic()
+    _check_arguments(directions, time_limit)
+    periods = _periods(net, profiles, period)
+    facts = settings(net, {"hours_per_period": hours_per_period})
+    coupling = coupling_of(net, pcc)
+    job = _Job(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
+    effort = Effort(directions=int(directions), seconds=float(time_limit), seed=int(seed))
+    title = title_of(net, name)
+    parts: dict[int, tuple[PeriodTables, str, float, float]] = {}
+    if executor is None:
+        for t in periods:
+            parts[t] = _one_period(job, effort, t, _teller(progress, started, t))
+    else:
+        with worker_pool(partial(_one_period, job, effort), executor) as crew:
+            for t, part in crew.each(periods):
+                parts[t] = part
+                _teller(progress, started, t)(part[0].area["inner"], part[0].area["outer"], "done")
+    tables = {t: parts[t][0] for t in periods}
+    first = parts[periods[0]]
+    areas = pd.DataFrame([{**tables[t].area, "seconds": parts[t][3]} for t in periods], index=_index(periods))
+    options = {"directions": directions, "time_limit": time_limit, "seed": seed}
+    return Region(
+        net_name=title,
+        pcc=coupling.name,
+        hours_per_period=first[2],
+        areas=areas,
+        **{
+            item: joined({t: getattr(tables[t], item) for t in periods})
+            for item in ("halfplanes", "outer", "inner", "points", "setpoints", "positions")
+        },
+        inputs=_input_table(tables),
+        options=options,
+        vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
+        fingerprint=coupling.fingerprint,
+        seconds=time.monotonic() - started,
+        notes=(*coupling.notes, *_notes(tables)),
+    )
+
+
+def _check_arguments(directions: int, time_limit: float) -> None:
+    faults = []
+    if not (isinstance(directions, numbers.Integral) and 4 <= directions <= 360):
+        faults.append(f"directions is {directions!r}; give an integer from 4 to 360.")
+    if not (isinstance(time_limit, int | float) and math.isfinite(time_limit) and time_limit > 0):
+        faults.append(f"time_limit is {time_limit!r}; give seconds above 0.")
+    if faults:
+        raise InputError(faults)
+
+
+def _periods(net: pandapowerNet, profiles: Profiles | None, period: int | Iterable[int] | None) -> list[int]:
+    """Rows of the time index that are asked for; refuses what does not exist."""
+    if period is None:
+        return list(read_series(net, profiles).periods)
+    wanted: Sequence[Any] = list(period) if isinstance(period, Iterable) and not isinstance(period, str) else [period]
+    odd = [t for t in wanted if not isinstance(t, numbers.Integral) or isinstance(t, bool)]
+    if odd:
+        raise InputError(f"period is {odd[0]!r}; give a row of the profiles, 0 for the first, or several of them.")
+    return list(read_series(net, profiles, [int(t) for t in wanted]).periods)
+
+
+def _teller(progress: Callable[[Progress], None] | None, started: float, t: int) -> Callable[[float, float, str], None]:
+    def tell(inner: float, outer: float, event: str) -> None:
+        if progress is not None:
+            progress(Progress(time.monotonic() - started, inner, outer, f"period {t}: {event}"))
+
+    return tell
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all periods share."""
+
+    net: pandapowerNet
+    profiles: Profiles | None
+    pcc: tuple[str, int] | None
+    vm_limits: tuple[float, float] | None
+    hours: float | None
+    start_hour: float | None
+
+    def read(self, t: int) -> tuple[Study, list[Device], GridConnection]:
+        """Read one period: its study, its devices as they are free in it, the source asked for."""
+        study = read_study(
+            _vehicles_at_rest(self.net),
+            profiles=self.profiles,
+            periods=[t],
+            hours_per_period=self._hours(),
+            start_hour=self.start_hour,
+            vm_limits=self.vm_limits,
+            prices=False,
+        )
+        hours = study.horizon.hours
+        devices = [without_prices(of_one_period(d, hours) if isinstance(d, Storage) else d) for d in study.devices]
+        return study, devices, _source(devices, self.pcc)
+
+    def _hours(self) -> float | None:
+        """Length of a period as it was given; an unknown one is refused where a storage needs it."""
+        stamps = read_series(self.net, self.profiles, [0]).stamps
+        storages = self.net.storage
+        needs = len(storages) and "controllable" in storages.columns and bool(storages["controllable"].eq(True).any())
+        if self.hours is None and needs and (stamps is None or len(stamps) < 2):
+            raise InputError(
+                "hours_per_period is not given and the profiles have no time column; a storage's power depends on how "
+                "long a period is, so give it, e.g. 1.0 or 0.25."
+            )
+        return self.hours
+
+
+def _vehicles_at_rest(net: pandapowerNet) -> pandapowerNet:
+    """Return the net with electric vehicles that charge as they are; their blocks belong to a whole day."""
+    loads = net.load
+    if "type" not in loads.columns or "controllable" not in loads.columns or not loads["type"].eq("ev").any():
+        return net
+    view = copy.copy(net)
+    view["load"] = loads.assign(controllable=loads["controllable"].where(loads["type"] != "ev", False))
+    return view
+
+
+def _source(devices: Sequence[Device], pcc: tuple[str, int] | None) -> GridConnection:
+    sources = {(d.place.table, d.place.index): d for d in devices if isinstance(d, GridConnection)}
+    names = ", ".join(repr(key) for key in sources)
+    if pcc is None:
+        if len(sources) != 1:
+            raise InputError(f"the net has {len(sources)} sources; say at which one, pcc= one of {names}.")
+        return next(iter(sources.values()))
+    if tuple(pcc) not in sources:
+        raise InputError(f"pcc is {pcc!r}; give one of {names}.")
+    return sources[pcc[0], int(pcc[1])]
+
+
+def _one_period(
+    job: _Job, effort: Effort, t: int, tell: Callable[[float, float, str], None] = lambda inner, outer, event: None
+) -> tuple[PeriodTables, str, float, float]:
+    """Solve one period and run its states; also the coupling point, the hours and the seconds."""
+    clock = Deadline(effort.seconds)
+    study, devices, pcc = job.read(t)
+    answer = solve_region(study.points, study.horizon, devices, pcc, effort, tell, clock)
+    if not answer.cells and answer.status != "infeasible" and clock.spent:
+        raise TimeExpired(
+            f"period {t}: no state that meets every limit was found within {clock.seconds:g} s; it is not proven that "
+            "there is none. Give more time_limit."
+        )
+    if not answer.cells:
+        raise _infeasible(job.net, study, devices, answer, t, max(clock.left, _EXPLAIN_SECONDS))
+    tables = period_tables(job.net, study, devices, pcc, answer, job.vm_limits, clock)
+    return tables, str(pcc.place), study.horizon.hours, clock.now
+
+
+# Time to look for the limit in the way where the time is over [s].
+_EXPLAIN_SECONDS = 1.0
+
+
+def _infeasible(
+    net: pandapowerNet, study: Study, devices: list[Device], answer: RegionAnswer, t: int, seconds: float
+) -> Infeasible:
+    """Say which limit is in the way, where and by how much."""
+    proven = answer.status == "infeasible"
+    excess = least_violation(study.points, study.horizon, devices, Costs(), Topology(), None, seconds) or []
+    if proven:
+        text = f"period {t}: the region is empty, no set-points meet every limit (proven)"
+    else:
+        text = f"period {t}: no set-points were found that meet every limit in AC power flow (not proven)"
+    rows = [_excess_row(study, e, t) for e in excess]
+    own = causes(net, study, devices)
+    if rows:
+        r = rows[0]
+        text += (
+            f"; the least violating ones found break {len(rows)} limit{'s' if len(rows) > 1 else ''}, worst "
+            f"{r['kind']} at {r['element']} {r['index']}: {r['value']:.5g} against {r['limit']:.5g} {r['unit']}, "
+            f"missed by {r['excess']:.3g} {r['unit']}{unit_hint(r['value'], r['limit'])}; relax that limit or add a "
+            "measure there"
+        )
+    elif proven and not own:
+        text += (
+            "; even with every limit of the network relaxed the devices find no set-points: set controllable to False "
+            "one by one to see whose limits contradict each other"
+        )
+    return Infeasible(f"{text}{own}.", pd.DataFrame(rows) if rows else None, proven)
+
+
+def _excess_row(study: Study, e: Excess, t: int) -> dict[str, Any]:
+    element, index, unit = "net", -1, "MW"
+    if e.kind == "loading":
+        member = study.grid.branches[e.where].members[0]
+        element, index, unit = member.element, member.index, "%"
+    elif e.where >= 0:
+        element, index = "bus", study.grid.buses[e.where][0]
+        unit = "pu" if e.kind.startswith("voltage") else "Mvar" if e.kind.startswith("reactive") else "MW"
+    numbers_of = {"value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": e.unit or unit}
+    return {"period": t, "kind": e.kind, "element": element, "index": index, **numbers_of}
+
+
+def _index(periods: Sequence[int]) -> pd.Index:
+    return pd.Index(periods, name="period")
+
+
+def _input_table(tables: dict[int, PeriodTables]) -> pd.DataFrame:
+    """Series by period; a value that is only in some periods' inputs is the net's own in the others (NaN)."""
+    frame = pd.DataFrame([part.inputs for part in tables.values()], index=_index(list(tables)))
+    if not len(frame.columns):
+        empty: list[list[Any]] = [[], [], []]
+        frame.columns = pd.MultiIndex.from_arrays(empty, names=["table", "column", "index"])
+    return frame
+
+
+def _notes(tables: dict[int, PeriodTables]) -> list[str]:
+    """Collect the notes of all periods; what holds in every one is said once, the rest with its period."""
+    shared = set.intersection(*(set(part.notes) for part in tables.values()))
+    lines = [n if n in shared else f"period {t}: {n}" for t, part in tables.items() for n in part.notes]
+    return list(dict.fromkeys(lines))
+
+
+def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:
+    """Write every stored point into a fresh copy of the net, run pandapower and judge it.
+
+    Parameters
+    ----------
+    region : Region
+        The region.
+    net : pandapowerNet
+        The net that it was made for; it is not changed.
+
+    Returns
+    -------
+    RegionCheck
+        Verdict, every point as it runs now, violations.
+
+    Raises
+    ------
+    InputError
+        If the net is not the one that the region was made for.
+    """
+    require_same(net, region.fingerprint)
+    table, _, number = region.pcc.partition(" ")
+    coupling = coupling_of(net, (table, int(number)))
+    net, pcc = coupling.net, coupling.source
+    parts, broken = {}, {}
+    for t in region.periods:
+        study, devices, _ = _again(region, net, pcc, t)
+        claimed = region.points.xs(t, level="period")
+        setpoints = region.setpoints.xs(t, level="period").dropna(axis=1, how="all")
+        measured, violations = measure_states(
+            net, setpoints, pcc, region.vm_limits, source_limits(devices), audit_of(devices, study.horizon)
+        )
+        off = np.hypot(measured["p_mw"] - claimed["p_mw"], measured["q_mvar"] - claimed["q_mvar"])
+        parts[t] = pd.concat([claimed[["combination", "role"]], measured, off.rename("off_mva")], axis=1)
+        broken[t] = pd.concat([violations, _unserved(net, study, setpoints)], ignore_index=True)
+    points = joined(parts)
+    violations = joined(broken).reset_index(level="period").reset_index(drop=True)
+    faults = _claims(region, points)
+    bad = int((points["violations"] > 0).sum())
+    if bad:
+        worst = violations.iloc[0]
+        faults.insert(
+            0,
+            f"{bad} of {len(points)} points break a limit, first {worst['kind']} at {worst['element']} "
+            f"{worst['index']} in period {worst['period']}",
+        )
+    if len(violations) and not bad:
+        faults.append(f"{len(violations)} set-points are not what the series say")
+    verdict = "; ".join(faults) or f"all {len(points)} points converge and meet every limit of net and devices"
+    return RegionCheck(not faults, f"{verdict}.", points, violations)
+
+
+def _again(
+    region: Region, net: pandapowerNet, pcc: tuple[str, int], t: int
+) -> tuple[Study, list[Device], GridConnection]:
+    """Read a period once more, with the series that the region was made for."""
+    row = region.inputs.loc[t].dropna()
+    given: dict[tuple[str, str], dict[int, float]] = {("load", "p_mw"): {}}
+    for (table, column, i), value in row.items():
+        given.setdefault((str(table), str(column)), {})[int(i)] = float(value)
+    profiles = {key: pd.DataFrame(values, index=[0]) for key, values in given.items()}
+    return _Job(net, profiles, pcc, region.vm_limits, region.hours_per_period, None).read(0)
+
+
+def _unserved(net: pandapowerNet, study: Study, setpoints: pd.DataFrame) -> pd.DataFrame:
+    """List what is no device and yet does not follow its series."""
+    rows: list[dict[str, Any]] = []
+    for (table, column), array in study.values.items():
+        if table == "ext_grid":
+            continue
+        for place, i in enumerate(net[table].index):
+            if (table, int(i)) in study.controlled or not net[table]["in_service"].iloc[place]:
+                continue
+            wanted, key = float(array[0, 0, place]), (table, column, int(i))
+            given = (
+                setpoints[key] if key in setpoints.columns else pd.Series(float(net[table][column].iloc[place]), [-1])
+            )
+            for point, value in given[(given - wanted).abs() > _SERIES].items():
+                numbers_of = {"value": float(value), "limit": wanted, "excess": abs(float(value) - wanted)}
+                where = {"point": point, "kind": f"{column} of its series", "element": table, "index": int(i)}
+                rows.append({**where, **numbers_of, "unit": "MW" if column == "p_mw" else "Mvar"})
+    return pd.DataFrame(rows, columns=["point", *VIOLATION_COLUMNS])
+
+
+def _claims(region: Region, points: pd.DataFrame) -> list[str]:
+    """List what the region says beyond its points, and the new run does not bear out."""
+    faults = []
+    for t in region.periods:
+        now = points.xs(t, level="period")
+        size = max(float(np.ptp(region.outer_polygon(t), axis=0).max()), 1.0)
+        if float(now["off_mva"].max()) > _SAME * size:
+            faults.append(f"period {t}: an import differs from the stored one by {now['off_mva'].max():.3g} MVA")
+        if not region.in_outer(t, now["p_mw"], now["q_mvar"]).all():
+            faults.append(f"period {t}: a point lies outside the outer polygon")
+        if not len(region.inner) or t not in region.inner.index.get_level_values("period"):
+            continue
+        vertices = region.inner.xs(t, level="period")
+        states = now.reindex(vertices["point"].astype(int))
+        apart = np.hypot(
+            vertices["p_mw"].to_numpy() - states["p_mw"].to_numpy(),
+            vertices["q_mvar"].to_numpy() - states["q_mvar"].to_numpy(),
+        )
+        if not np.all(apart <= _SAME * size):
+            faults.append(f"period {t}: a vertex of an inner polygon is no verified point")
+    return faults

@@ -1,0 +1,332 @@
+"""Validate a box: random trajectories and vertices, disaggregated, pushed back, judged by full AC power flow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandapower import pandapowerNet
+
+from adnflex.devices import Fault, Fleet, Horizon, Storage
+from adnflex.devices.base import FloatArray
+from adnflex.devices.storage import stored_energy
+from adnflex.errors import InputError
+from adnflex.grid.apply import require_same
+from adnflex.grid.coupling import Coupling, coupling_of
+from adnflex.grid.topology import Adjacency
+from adnflex.powerflow.check_flexibility import AcState, measure_states, worst_limits
+from adnflex.problems.dispatch.study import Study, read_again
+from adnflex.problems.flexibility.model import BoxProblem
+from adnflex.problems.flexibility.positions import with_positions
+from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, study_of
+from adnflex.problems.flexibility.vertices import missing_at_ends
+from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.study import TimeAxis
+
+__all__ = ["validate_flexibility"]
+
+# A trajectory is followed where the import differs by less [MW]: 10 W, what interpolating the states leaves.
+_FOLLOWED = 1e-5
+
+# Where dispatches of ends that were never run are looked for.
+_WHERE = "linear model around the AC states"
+
+# Violations of devices of whole trajectories that are listed.
+_LISTED = 50
+
+_COLUMNS = ["trajectory", "period", "kind", "element", "index", "value", "limit", "excess", "unit"]
+
+
+def validate_flexibility(
+    flex: Flexibility,
+    net: pandapowerNet,
+    executor: Executor | None = None,
+    trajectories: int = 1000,
+    levels: int | None = 20,
+    seed: int = 0,
+) -> FlexibilityCheck:
+    """Follow vertices and random trajectories of a box and let full AC power flow judge every hour.
+
+    What a period does depends on its own value alone; so the values of a period are drawn from `levels` random ones,
+    each of which is run once, and trajectories combine them.
+
+    Parameters
+    ----------
+    flex : Flexibility
+        The box.
+    net : pandapowerNet
+        The net that it was made for; it is not changed.
+    executor : concurrent.futures.Executor, optional
+        Runs periods side by side.
+    trajectories : int
+        Random trajectories and vertices to try.
+    levels : int or None
+        Different values of every period, the two ends included; None: every trajectory has values of its own.
+    seed : int
+        Of the trajectories.
+
+    Raises
+    ------
+    InputError
+        If the net is not the one that the box was made for.
+    """
+    if trajectories < 2 or (levels is not None and levels < 2):
+        raise InputError(f"trajectories is {trajectories} and levels {levels}; give 2 or more.")
+    require_same(net, flex.fingerprint)
+    if len(flex.positions):
+        rows = flex.positions.rename(columns={"index": "place"}).itertuples(index=False)
+        net = with_positions(net, {(r.table, r.column, int(r.place)): float(r.after) for r in rows})
+    pcc = flex.options.get("pcc")
+    coupling = coupling_of(net, None if pcc is None else (str(pcc[0]), int(pcc[1])))
+    study = _study(flex, coupling)
+    values, shares = _draw(flex, trajectories, levels, np.random.default_rng(seed))
+    inside = replace(flex, fingerprint=_print_of(coupling))
+    states = measure_states(inside, coupling.net, coupling.source, shares, executor)
+    ac = _ac_table(flex, states, shares)
+    faults = _state_faults(states)
+    faults += _following(flex, ac)
+    faults += _device_faults(flex, study, shares, values)
+    beyond = _beyond(flex, study, coupling)
+    violations = pd.DataFrame([*beyond, *faults], columns=_COLUMNS)
+    passed = violations.empty
+    chosen = _examples(values)
+    worst = float(np.nanmax(np.abs(ac["import_mw"] - ac["wanted_mw"]))) if len(ac) else math.nan
+    examples, setpoints = _example_tables(flex, ac, shares, values, chosen)
+    return FlexibilityCheck(
+        passed=passed,
+        verdict=_verdict(flex, violations, len(values), len(states), worst),
+        trajectories=len(values),
+        vertices=int(np.sum(np.all((values == 0) | (values == shares.shape[1] - 1), axis=1))),
+        states=len(states),
+        seed=seed,
+        worst_error_kw=1e3 * worst,
+        ac=ac,
+        limits=worst_limits(states),
+        violations=violations,
+        examples=examples,
+        example_setpoints=setpoints,
+    )
+
+
+def _print_of(coupling: Coupling) -> str:
+    from adnflex.grid.identity import fingerprint
+
+    return fingerprint(coupling.net)
+
+
+def _study(flex: Flexibility, coupling: Coupling) -> Study:
+    return read_again(
+        coupling.net,
+        flex.inputs,
+        np.ones(1),
+        TimeAxis.counted(
+            flex.box.index.tolist(),
+            flex.hours_per_period,
+            flex.start_hour + float(flex.box.index[0]) * flex.hours_per_period,
+        ),
+        vm_limits=flex.vm_limits,
+        switches=flex.switches,
+        prices=False,
+    )
+
+
+def _draw(
+    flex: Flexibility, count: int, levels: int | None, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Trajectories as places (J, T) among the shares (T, K) of every period; the ends come first and last.
+
+    A third of them are vertices, the all-lower and the all-upper one among them.
+    """
+    periods = len(flex.box)
+    size = count if levels is None else levels
+    inner = np.sort(rng.random((periods, size - 2)), axis=1)
+    wanted = np.hstack([np.zeros((periods, 1)), inner, np.ones((periods, 1))])
+    vertices = rng.integers(0, 2, (max(count // 3, 2), periods)) * (size - 1)
+    vertices[0], vertices[1] = 0, size - 1
+    rest = count - len(vertices)
+    if levels is None:
+        # every inner value is used by one trajectory
+        drawn = np.array([1 + rng.permutation(size - 2)[:rest] for _ in range(periods)]).T if size > 2 else None
+        drawn = vertices[:0] if drawn is None else drawn
+    else:
+        drawn = rng.integers(0, size, (rest, periods))
+    low, high = flex.lower_mw.to_numpy(), flex.upper_mw.to_numpy()
+    targets = low[:, None] + wanted * (high - low)[:, None]
+    shares = np.array([flex.shares_of(t, row) for t, row in zip(flex.box.index, targets, strict=True)])
+    return np.vstack([vertices, drawn]), shares
+
+
+def _ac_table(flex: Flexibility, states: list[AcState], shares: FloatArray) -> pd.DataFrame:
+    ac = pd.DataFrame([s.row for s in states])
+    if "import_mw" not in ac.columns:
+        ac["import_mw"] = np.nan
+    wanted = [flex.import_at(t, row) for t, row in zip(flex.box.index, shares, strict=True)]
+    ac.insert(2, "wanted_mw", np.concatenate(wanted))
+    return ac
+
+
+Row = tuple[object, ...]
+
+
+def _state_faults(states: list[AcState]) -> list[Row]:
+    rows: list[Row] = []
+    for s in states:
+        if s.fault:
+            rows.append((-1, s.period, s.fault, "net", -1, math.nan, math.nan, math.nan, ""))
+        for v in s.violations.rename(columns={"index": "where"}).itertuples(index=False):
+            rows.append((-1, s.period, v.kind, v.element, v.where, v.value, v.limit, v.excess, v.unit))
+    return rows
+
+
+def _following(flex: Flexibility, ac: pd.DataFrame) -> list[Row]:
+    off = (ac["import_mw"] - ac["wanted_mw"]).abs()
+    size = max(float((flex.upper_mw - flex.lower_mw).max()), 1.0)
+    bad = ac[~(off <= _FOLLOWED * size)]
+    return [
+        (-1, r.period, "import", "net", -1, r.import_mw, r.wanted_mw, abs(r.import_mw - r.wanted_mw), "MW")
+        for r in bad.itertuples(index=False)
+    ]
+
+
+def _device_faults(flex: Flexibility, study: Study, shares: FloatArray, values: NDArray[np.int64]) -> list[Row]:
+    """Limits of devices over whole trajectories: power, inverter, stored energy, needs of vehicles."""
+    along = shares[np.arange(shares.shape[0]), values]
+    rows: list[Row] = []
+    for d in study.devices:
+        if (d.place.table, "p_mw", d.place.index) not in flex.setpoints_lower.columns:
+            continue
+        # splitting to vehicles is a linear program a trajectory
+        along_here = along[:60] if isinstance(d, Fleet) else along
+        written = partial(_values, flex, (d.place.table, d.place.index), along_here)
+        faults: list[Fault] = [f for f in d.audit(written, study.horizon) if f.kind != "energy at the end"]
+        faults += _final(flex, d, written, study.horizon) if isinstance(d, Storage) else []
+        for f in faults[:_LISTED]:
+            place = (f.scenario, int(flex.box.index[f.period]), f.kind, f.table, f.place)
+            rows.append((*place, f.value, f.limit, abs(f.value - f.limit), f.unit))
+    return rows
+
+
+def _values(flex: Flexibility, place: tuple[str, int], along: FloatArray, column: str) -> FloatArray:
+    key = (place[0], column, place[1])
+    low, high = flex.setpoints_lower[key].to_numpy(dtype=float), flex.setpoints_upper[key].to_numpy(dtype=float)
+    return np.asarray(low + along * (high - low))
+
+
+def _final(flex: Flexibility, storage: Storage, written: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    end = flex.options.get("final_energy", "free")
+    if end == "free":
+        return []
+    least = storage.e_start if end == "initial" else float(end) / 100 * storage.e_max
+    level = stored_energy(storage, written("p_mw") * storage.scaling, horizon)[:, -1]
+    i, t = storage.place.index, len(flex.box) - 1
+    return [
+        Fault("energy at the end", "storage", i, int(s), t, float(level[s]), least, "MWh")
+        for s in np.flatnonzero(level < least - 1e-4 * storage.e_max)
+    ]
+
+
+def _beyond(flex: Flexibility, study: Study, coupling: Coupling) -> list[Row]:
+    """List ends of the box that were never run and that no dispatch of the linear model around the AC states reaches.
+
+    That the linear model has none refutes nothing in AC; but the box has no dispatch that was run either.
+    """
+    ends = flex.ac["import_mw"].unstack("share")
+    low, high = ends.iloc[:, 0], ends.iloc[:, -1]
+    size = max(float((flex.upper_mw - flex.lower_mw).max()), 1e-6)
+    if not ((flex.lower_mw < low - _FOLLOWED * size).any() or (flex.upper_mw > high + _FOLLOWED * size).any()):
+        return []
+    problem = _corrected_problem(flex, study, coupling)
+    missing = missing_at_ends(problem, flex.lower_mw.to_numpy(), flex.upper_mw.to_numpy())
+    rows: list[Row] = []
+    for side, name in enumerate(("below", "above")):
+        wanted = (flex.lower_mw, flex.upper_mw)[side].to_numpy()
+        for t in np.flatnonzero(np.abs(missing[side]) > 1e-6):
+            amount = abs(float(missing[side][t]))
+            reached = float(wanted[t]) + (amount if side == 0 else -amount)
+            place = (side, int(flex.box.index[t]), f"no dispatch found ({_WHERE}) for the import {name}", "net", -1)
+            rows.append((*place, reached, float(wanted[t]), amount, "MW"))
+    if not rows:
+        # the ends themselves may be within reach of other dispatches, but they were never run
+        k = int(np.maximum(low - flex.lower_mw, flex.upper_mw - high).to_numpy().argmax())
+        place = (-1, int(flex.box.index[k]), "end of the box without a dispatch that was run", "net", -1)
+        rows.append((*place, float(high.iloc[k]), float(flex.upper_mw.iloc[k]), math.nan, "MW"))
+    return rows
+
+
+def _corrected_problem(flex: Flexibility, study: Study, coupling: Coupling) -> BoxProblem:
+    """Return the linear model around the AC states of both ends that were run."""
+    options = flex.options
+    wishes = Wishes(
+        vm_limits=flex.vm_limits,
+        reactive_power=bool(options.get("reactive_power", True)),
+        final_energy=options.get("final_energy", "free"),
+        sides=int(options.get("sides", 16)),
+    )
+    again: FlexibilityStudy = study_of(study, coupling, wishes)
+    closed = again.study.grid.closed.copy()
+    after = {
+        (r.element, int(r.place)): bool(r.closed_after)
+        for r in flex.switches.rename(columns={"index": "place"}).itertuples(index=False)
+    }
+    for k, branch in enumerate(again.study.grid.branches):
+        if branch.decision is not None:
+            closed[k] = after.get((branch.decision.element, branch.decision.index), closed[k])
+    network = again.network(closed, Adjacency(again.study.grid))
+    problem = again.problem(network, np.zeros(len(flex.box)))
+    sides = []
+    for table in (flex.setpoints_lower, flex.setpoints_upper):
+        operating = []
+        for t in range(len(flex.box)):
+            grid = network.written(t, table.iloc[t])
+            flow = network.flow_of(grid)
+            if flow is None:
+                raise InputError(f"period {flex.box.index[t]}: the end has no power flow solution in this net.")
+            p = (grid.p - network.grid_at(t).p)[problem.tree.nodes]
+            q = (grid.q - network.grid_at(t).q)[problem.tree.nodes]
+            operating.append(problem.tree.around(flow, grid, p, q))
+        sides.append(operating)
+    return problem.with_operating(sides[0], sides[1])
+
+
+def _verdict(flex: Flexibility, violations: pd.DataFrame, count: int, states: int, worst: float) -> str:
+    if len(violations):
+        v = violations.iloc[0]
+        more = f"; {len(violations) - 1} more" if len(violations) > 1 else ""
+        limit = "" if v["limit"] != v["limit"] else f", {v['value']:.5g} against {v['limit']:.5g} {v['unit']}"
+        # of the whole net: no place, as where power flow does not converge
+        place = "" if v["element"] == "net" else f" at {v['element']} {v['index']}"
+        return f"{v['kind']}{place} in period {v['period']}{limit}{more}"
+    return (
+        f"{count} trajectories in {len(flex.box)} periods followed to {1e6 * worst:.2g} W; all {states} power flows "
+        "converged, every limit of network and devices met"
+    )
+
+
+def _examples(values: NDArray[np.int64]) -> list[int]:
+    """Both corners, another vertex, and inner trajectories."""
+    first_inner = next((j for j in range(len(values)) if not np.isin(values[j], (0, values.max())).all()), 0)
+    return list(dict.fromkeys(j for j in (0, 1, 2, first_inner, first_inner + 1) if j < len(values)))
+
+
+def _example_tables(
+    flex: Flexibility, ac: pd.DataFrame, shares: FloatArray, values: NDArray[np.int64], chosen: list[int]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    periods, size = shares.shape
+    wanted, found = (ac[c].to_numpy(dtype=float).reshape(periods, size) for c in ("wanted_mw", "import_mw"))
+    columns: dict[tuple[int, str], FloatArray] = {}
+    parts = {}
+    low, high = flex.setpoints_lower, flex.setpoints_upper
+    here = np.arange(periods)
+    for j in chosen:
+        columns[j, "wanted_mw"], columns[j, "import_mw"] = wanted[here, values[j]], found[here, values[j]]
+        share = shares[here, values[j]][:, None]
+        parts[j] = low + share * (high - low).to_numpy()
+    examples = pd.DataFrame(dict(enumerate(columns.values())), index=flex.box.index)
+    examples.columns = pd.MultiIndex.from_tuples(list(columns), names=["trajectory", "name"])
+    return examples, pd.concat(parts, names=["trajectory"])

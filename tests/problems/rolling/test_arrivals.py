@@ -1,0 +1,64 @@
+"""Vehicles that arrive, and what is said about bad ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adnflex.errors import InputError
+from adnflex.problems.rolling.arrivals import Library, RecordedDays, vehicles_of
+from adnflex.problems.rolling.vehicles import can
+from tests.problems.rolling.small import ev
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ((4, 9, 8, 1, 1), ["vehicle 4 of load 0", "departs at 8 h", "arrives at 9 h"]),
+        ((4, 9, 11, 20, 20), ["vehicle 4 of load 0", "needs 20 kWh", "2 full hours", "13.2 kWh"]),
+        ((4, 9, 11, 5, 4), ["max_kwh 4", "need_kwh 5"]),
+        ((4, 9, 11, np.nan, 4), ["need_kwh is nan"]),
+    ],
+)
+def test_bad_vehicles_are_named(row, words):
+    with pytest.raises(InputError) as error:
+        vehicles_of(ev(row), {0: 0}, 24)
+    assert all(word in str(error.value) for word in words)
+
+
+def test_unknown_fleet_and_missing_column():
+    with pytest.raises(InputError, match="load 3 is no fleet"):
+        vehicles_of(ev((0, 1, 3, 1, 1), load=3), {0: 0}, 24)
+    with pytest.raises(InputError, match="p_max_mw is missing"):
+        vehicles_of(ev((0, 1, 3, 1, 1)).drop(columns="p_max_mw"), {0: 0}, 24)
+
+
+def test_only_full_hours_count_and_the_night_belongs_to_tomorrow():
+    seen = vehicles_of(ev((0, 8.5, 12.7, 10, 40), (1, 20, 31, 50, 60)), {0: 2}, 24)
+    assert seen.arrival.tolist() == [9, 20]
+    assert seen.departure.tolist() == [12, 24]
+    assert seen.need.tolist() == pytest.approx([10, 26.4])
+    assert seen.limit.tolist() == pytest.approx([19.8, 26.4])
+    assert seen.node.tolist() == [2, 2]
+
+
+def test_laws_of_the_study(case):
+    days = case.arrivals.sample_days(np.random.default_rng(0), 200)
+    assert len(days) / 200 == pytest.approx(8 * 37, rel=0.02)
+    assert (days["departure"] > days["arrival"]).all()
+    assert (days["max_kwh"] <= 6.6 * (days["departure"] - days["arrival"]) + 1e-9).all()
+    assert days.groupby(["run", "load"])["vehicle"].apply(lambda v: list(v) == list(range(len(v)))).all()
+
+
+def test_library_has_what_arrives_later():
+    table = pd.concat([ev((0, 1, 4, 5, 15)), ev((1, 2, 5, 6.6, 6.6))])
+    library = Library(RecordedDays(table), np.random.default_rng(0), 2, {0: 0}, 1, 6)
+    everyone = vehicles_of(table, {0: 0}, 6)
+    assert library.later[0, 0, :, 0].sum() == pytest.approx(21.6)
+    assert library.later[1, 1, :, 0].tolist() == pytest.approx([0, 0, 6.6, 0, 0, 0])
+    assert library.later[5].sum() == 0
+    first = library.envelopes.arrival == 1
+    assert library.envelopes.high[first].tolist() == pytest.approx([6.6, 13.2, 15])
+    assert library.envelopes.low[first].tolist() == pytest.approx([0, 0, 5])
+    assert can(everyone).tolist() == pytest.approx([6.6, 6.6])

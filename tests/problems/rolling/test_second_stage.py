@@ -1,0 +1,145 @@
+"""The second stage in a schedule: what it is told, what it answers, and what it does where its cones are not tight."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pandapower as pp
+import pytest
+
+from adnflex import networks
+from adnflex.errors import InputError
+from adnflex.problems.rolling import RollingCase, ScenarioReactive, compare_policies, schedule_rolling
+from adnflex.problems.rolling.hours import Hours, Spread, antithetic
+from adnflex.problems.rolling.reactive import reactive_of
+from tests.problems.rolling.small import Steady, net
+
+
+def small(**options):
+    """A small net with a site at the bus of the vehicles."""
+    found = net()
+    found.bus["min_vm_pu"], found.bus["max_vm_pu"] = 0.9, 1.1
+    site = pp.create_sgen(found, 2, 0.0, type="svc", min_q_mvar=-0.1, max_q_mvar=0.3, controllable=True)
+    pp.create_load(found, 2, 0.4, 0.3)
+    found.sgen.loc[found.sgen.index != site, "controllable"] = False
+    return RollingCase.from_net(found, renewables=Steady(), **options)
+
+
+def test_scenarios_are_the_default_where_there_are_sites():
+    case = small()
+    run = schedule_rolling(case, "pool")
+    assert run.reactive.shape == (6, 1)
+    assert run.reactive_facts["recovered"].sum() == 0
+    assert schedule_rolling(RollingCase.from_net(net(), renewables=Steady()), "pool").reactive.shape[1] == 0
+    assert schedule_rolling(case, "pool", reactive=None).reactive.shape[1] == 0
+
+
+def test_costs_and_actions_do_not_depend_on_it():
+    case = small()
+    one, other = (schedule_rolling(case, "rollout", simulations=3, reactive=r) for r in ("scenarios", None))
+    assert one.costs.equals(other.costs)
+    assert one.actions.equals(other.actions)
+
+
+def test_wrong_arguments_are_told():
+    with pytest.raises(InputError, match="reactive is 'scenario'; give 'auto', 'scenarios', 'mean', None"):
+        schedule_rolling(small(), "pool", reactive="scenario")
+    with pytest.raises(InputError, match="the net has no site"):
+        schedule_rolling(RollingCase.from_net(net(), renewables=Steady()), "pool", reactive="scenarios")
+    with pytest.raises(InputError) as caught:
+        ScenarioReactive(scenarios=0, load_sd=-1.0, horizon=0)
+    assert len(caught.value.findings) == 3
+
+
+def test_pickled_it_answers_the_same():
+    case = small()
+    stage = ScenarioReactive(scenarios=6)
+    first = schedule_rolling(case, "pool", reactive=stage)
+    again = schedule_rolling(case, "pool", reactive=pickle.loads(pickle.dumps(stage)))
+    assert first.reactive.to_numpy() == pytest.approx(again.reactive.to_numpy(), abs=1e-9)
+
+
+def test_in_processes():
+    case = small()
+    compared = compare_policies(case, ["pool"], days=2, workers=2, reactive="scenarios")
+    assert len(compared.days) == 2
+
+
+def test_what_is_built_is_used_again():
+    case = small()
+    assert reactive_of(case, "scenarios", 4) is reactive_of(case, "scenarios", 4)
+    assert reactive_of(case, "mean") is not reactive_of(case, "scenarios", 4)
+
+
+def test_scenarios_do_not_shift_the_expected_hour():
+    case = small()
+    hours = Hours.of(case.net, 6, case.generators.index, sorted(case.fleets), case.storages.index, [1, 1, 1, 1, 1, 0.5])
+    draws = antithetic(8, 1, 1, np.random.default_rng(0))
+    p, q = hours.withdrawals(5, np.array([0.05]), np.array([0.0132]), np.array([0.02]), draws, Spread(0.05, 0.1))
+    assert p.mean(axis=0) * hours.grid.base_mva == pytest.approx([0, 0.02 - 0.05, 0.2 + 0.0132])
+    assert q.mean(axis=0) * hours.grid.base_mva == pytest.approx([0, 0, 0.15])
+
+
+def test_a_rating_bounds_the_reactive_power():
+    found = net()
+    found.bus["min_vm_pu"], found.bus["max_vm_pu"] = 0.9, 1.1
+    found.sgen["controllable"], found.sgen["sn_mva"] = True, 0.05
+    found.sgen["min_q_mvar"], found.sgen["max_q_mvar"] = -0.05, 0.05
+    pp.create_load(found, 2, 0.4, 0.3)
+
+    class Full:
+        def sample(self, state, hour, n, rng):
+            return np.full((n, 6 - hour - 1, 1), 0.04)
+
+    run = schedule_rolling(RollingCase.from_net(found, renewables=Full()), "pool")
+    assert run.reactive.to_numpy() == pytest.approx(0.03, abs=1e-4)
+
+
+def test_where_cones_are_not_tight_power_flow_decides():
+    # fourteen times the sun and wind lifts the voltages to their limit, where losses help the relaxation
+    found = copy.deepcopy(networks.load("rolling33"))
+    rows = found.sgen["type"].isin(["PV", "WP"])
+    found.sgen.loc[rows, "p_mw"] *= 14
+    case = RollingCase.from_net(found, name="much sun")
+    stage = ScenarioReactive(scenarios=2)
+    run = schedule_rolling(case, "pool", reactive=stage)
+    facts = run.reactive_facts
+    hours = facts.index[facts["recovered"] == 1]
+    assert len(hours) > 0
+    assert (facts.loc[hours, "invented_kw"] > 0.05).all()
+    # the relaxation is a bound that the truth cannot beat
+    assert (facts["objective"] >= facts["model_objective"] - 1e-5).all()
+    ready = stage.prepare(case)
+    hour = int(facts["invented_kw"].idxmax())
+    active = (run.generation.loc[hour], run.ev["p_mw"].loc[hour], run.storage["p_mw"].loc[hour])
+    p, q = ready.hours.withdrawals(hour, *(a.to_numpy(float) for a in active), ready.draws, ready.spread)
+    solved = ready.problem_of(p[:, None], q[:, None], None, 0.0).solve(
+        p[:, None], q[:, None], ready.sites.low, ready.sites.high
+    )
+    relaxed, _, _ = ready.exact(ready.flows, p, q, solved.q_mvar, None)
+    assert facts.at[hour, "objective"] <= relaxed + 1e-9
+
+
+def test_moves_that_cost_are_fewer_and_looking_ahead_helps():
+    case = RollingCase.load("rolling33")
+    moved, value = {}, {}
+    for horizon, weight in ((1, 0.0), (1, 0.05), (3, 0.05)):
+        stage = ScenarioReactive(scenarios=2, move_weight_per_mvar=weight, horizon=horizon)
+        run = schedule_rolling(case, "pool", reactive=stage)
+        moved[horizon, weight] = float(run.reactive.diff().abs().sum().sum())
+        value[horizon, weight] = float(run.reactive_facts["objective"].sum())
+    assert moved[1, 0.05] < moved[1, 0.0]
+    assert value[3, 0.05] < value[1, 0.05]
+
+
+def test_a_bank_keeps_its_budget_over_the_hours():
+    found = copy.deepcopy(networks.load("rolling33"))
+    pp.create_shunt(found, 5, q_mvar=-0.3, p_mw=0.0, step=0, max_step=3)
+    found.shunt["controllable"], found.shunt["max_moves_per_day"] = True, 1.0
+    stage = ScenarioReactive(scenarios=2, position_weight=0.0)
+    run = schedule_rolling(RollingCase.from_net(found, name="bank"), "pool", reactive=stage)
+    steps = run.reactive_facts["shunt 0 step"]
+    assert int((steps.diff().fillna(steps.iloc[0]) != 0).sum()) == 1
+    assert run.reactive_facts["shunt 0 moves"].max() == 1.0
