@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +20,7 @@ from adnflex.powerflow.run import losses_mw, run_ac
 from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.results import DispatchPlan
 
-__all__ = ["Measured", "measure_periods"]
+__all__ = ["Measured", "measure_periods", "measuring_seconds"]
 
 FloatArray = NDArray[np.float64]
 Point = tuple[int, int]
@@ -77,6 +79,39 @@ def measure_periods(plan: DispatchPlan, net: pandapowerNet, executor: Executor |
     work = partial(_one_scenario, plan, net)
     parts = run_each(work, scenarios, executor)
     return [m for part in parts for m in part]
+
+
+# What one state takes at least, and more a bus [s]: a computer that is twice as fast, or slow, is measured.
+_STATE_SECONDS, _BUS_SECONDS = 0.04, 1e-4
+
+
+def measuring_seconds(net: pandapowerNet, states: int, most: float) -> float:
+    """Foresee the seconds that so many states of a net take to be measured.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is not changed.
+    states : int
+        Number of states.
+    most : float
+        Seconds that do not matter: where the size of the net says less than half of them, nothing is tried.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> measuring_seconds(pn.case33bw(), 2, 1.0)
+    0.0
+    >>> measuring_seconds(pn.case33bw(), 1000, 1.0) > 1.0
+    True
+    """
+    if states * (_STATE_SECONDS + _BUS_SECONDS * len(net.bus)) < most / 2:
+        return 0.0
+    tried = copy.deepcopy(net)
+    begin = time.monotonic()
+    if run_ac(tried):
+        measure_limits(tried, None)
+    return states * (time.monotonic() - begin)
 
 
 def _one_scenario(plan: DispatchPlan, net: pandapowerNet, scenario: int) -> list[Measured]:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 __all__ = ["Deadline", "Progress"]
+
+
+# Half of what a verb may take beyond its limit: a share of it, or seconds.
+_SHARE, _SECONDS = 0.05, 1.0
+# The smallest part that is handed on [s].
+_LEAST = 1e-3
 
 
 class Progress(NamedTuple):
@@ -71,9 +78,52 @@ class Deadline:
         """Whether the time is over."""
         return self.now >= self.seconds
 
+    @property
+    def grace(self) -> float:
+        """Seconds until half of what a verb may take beyond its limit is used.
+
+        A verb holds its limit within 10 % of it, or 2 s. The first half is for what makes an answer worth more once the
+        time is over (a bound, a certificate); the second is for tables and the last check.
+        """
+        return max(self.seconds + self.allowance - self.now, 0.0)
+
+    @property
+    def allowance(self) -> float:
+        """Half of what a verb may take beyond its limit [s]."""
+        return max(_SHARE * self.seconds, _SECONDS)
+
+    @contextmanager
+    def keeping(self, seconds: float) -> Iterator[None]:
+        """Let the time be over earlier within the block, so that what comes after it has these seconds.
+
+        Examples
+        --------
+        >>> clock = Deadline(5.0, time_of=lambda: 0.0)
+        >>> with clock.keeping(2.0):
+        ...     clock.left
+        3.0
+        >>> clock.left
+        5.0
+        """
+        self.seconds -= seconds
+        try:
+            yield
+        finally:
+            self.seconds += seconds
+
     def end(self) -> None:
         """Let the time be over now: the caller's user wants what there is."""
         self.seconds = min(self.seconds, self.now)
+
+    def share(self, parts: int) -> float:
+        """Seconds of one of so many equal parts of the time that is left; never 0, so that it is a time limit.
+
+        Examples
+        --------
+        >>> Deadline(6.0, time_of=lambda: 0.0).share(3)
+        2.0
+        """
+        return max(self.left / parts, _LEAST)
 
     def part(self, share: float) -> Deadline:
         """Return a clock for a part of the time that is left; it tells nobody."""

@@ -13,6 +13,7 @@ STATUSES = {
     "interrupted": "stopped by the user",
     "unproven": "the solver gave up before the gap asked for was proven",
     "not_passed": "no answer: these set-points fail their own check",
+    "not_reached": "the time was over before it",
     "not found": "no state that holds in AC power flow was found",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 import adnflex
@@ -25,3 +27,21 @@ def test_without_time_nothing_is_refuted():
     net.bus["max_vm_pu"] = 1.05
     with pytest.raises(TimeExpired, match="not proven that there are none"):
         adnflex.dispatch(net, periods=range(17, 19), time_limit=1e-9)
+
+
+def test_the_search_leaves_time_to_a_long_check(monkeypatch):
+    """A check that takes half of the limit ends the search at the other half; a short one takes nothing from it."""
+    module = sys.modules["adnflex.verbs.dispatch"]
+    seen = []
+
+    def solve(*args, clock, **more):
+        seen.append(clock.seconds)
+        raise TimeExpired("seen.")
+
+    monkeypatch.setattr(module, "solve_dispatch", solve)
+    net = networks.load("ieee33_dispatch")
+    for check, limit, search in ((50.0, 100.0, 55.0), (4.0, 100.0, 100.0), (0.5, 2.0, 2.0), (9.0, 2.0, -6.0)):
+        monkeypatch.setattr(module, "measuring_seconds", lambda *_, seconds=check: seconds)
+        with pytest.raises(TimeExpired):
+            adnflex.dispatch(net, periods=range(17, 19), time_limit=limit)
+        assert seen.pop() == pytest.approx(search)

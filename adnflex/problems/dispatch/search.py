@@ -46,6 +46,8 @@ class Search:
         Whether the exact equations are solved by spatial branch and bound, not the relaxation.
     bound : float
         Best bound of all models that were solved.
+    building : float
+        Seconds that the last model took to be built.
     """
 
     points: OperatingPoints
@@ -60,13 +62,17 @@ class Search:
     modes: Modes
     exact: bool = False
     bound: float = -math.inf
+    building: float = 0.0
 
     def build(self, modes: Modes | None = None, secants: bool = False) -> Dispatch:
         """Declare the model with some charge modes, by default those that are known to be needed."""
         modes = self.modes if modes is None else modes
-        return build_dispatch(
+        begin = self.clock.now
+        built = build_dispatch(
             self.points, self.horizon, self.devices, self.costs, self.topology, modes, self.pins, secants
         )
+        self.building = self.clock.now - begin
+        return built
 
     def one_way(self, secants: bool = False, built: Dispatch | None = None) -> tuple[Dispatch, Ending]:
         """Solve, and again with the charge modes that the solution shows to be needed, until none is missing.

@@ -186,7 +186,7 @@ def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Be
         bound = search.bound if status == "infeasible" else bound
         status = _STATUS.get(status, "unproven")
         if status == "time_limit":
-            bound = max(bound, _relaxed_bound(search, dispatch))
+            bound = max(bound, search.bound, _relaxed_bound(search, dispatch))
         bound = min(bound, best.value)
     else:
         if status not in ("infeasible", "time_limit", "interrupted"):
@@ -212,7 +212,9 @@ _GRACE = 1.0
 
 def _relaxed_bound(search: Search, dispatch: Dispatch) -> float:
     """Return the bound of the relaxation without integers: what the time allowed may be far from it."""
-    found = solve_relaxation(dispatch.form, time_limit=_left(search.clock, _GRACE))
+    if not search.clock.grace:
+        return -math.inf
+    found = solve_relaxation(dispatch.form, time_limit=search.clock.grace)
     return found.bound if found.status in ("optimal", "time_limit") else -math.inf
 
 
@@ -323,7 +325,10 @@ def _losses(search: Search, dispatch: Dispatch, state: State | None) -> Losses |
     """Say what is proven of the losses, where switches are decided."""
     if state is None or not search.topology.spans:
         return None
-    return Losses(loss_value(dispatch, state), least_losses_mwh(dispatch, _left(search.clock, _GRACE)))
+    # it is compiled anew, which takes about as long as building it
+    seconds = search.clock.grace - search.building
+    least = least_losses_mwh(dispatch, seconds) if seconds > 0 else -math.inf
+    return Losses(loss_value(dispatch, state), least)
 
 
 def _with_secants(search: Search, dispatch: Dispatch, relaxed: FloatArray) -> tuple[Dispatch, FloatArray, bool]:
