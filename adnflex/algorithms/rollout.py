@@ -32,6 +32,7 @@ def one_at_a_time(
     *,
     sweeps: int = 1,
     tie: float = 1e-7,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Joint:
     """Improve a joint action, one agent after the other.
 
@@ -50,6 +51,8 @@ def one_at_a_time(
         How often all agents have their turn; it ends early when a sweep changes nothing.
     tie : float
         What a candidate has to gain, at least.
+    stop : callable
+        Asked before each agent's turn; True ends it with what there is.
 
     Returns
     -------
@@ -69,6 +72,8 @@ def one_at_a_time(
     for _ in range(sweeps):
         before = joint
         for agent in order:
+            if stop():
+                return joint
             choices = candidates(agent, joint)
             if len(choices) < 2:
                 continue

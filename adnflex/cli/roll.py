@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,11 +16,15 @@ from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import DaysLine, say, tell
 from adnflex.cli.words import NET_FORMS, add_outputs, count, number
-from adnflex.errors import InputError
+from adnflex.errors import InputError, TimeExpired
+from adnflex.problems.clock import Deadline
 from adnflex.reporting.rolling.inputs import FLOOR, base_of, full_name
 from adnflex.sources import open_net
 
 __all__ = ["add", "exchange", "policies", "run", "with_references"]
+
+# Part of the time limit for the comparison of days; the day in detail has the rest.
+_DAYS_SHARE = 0.75
 
 _EXAMPLES = """\
 examples:
@@ -59,6 +64,13 @@ def add(commands: Any) -> None:
     _add_policy(command.add_argument_group("what decides"))
     _add_days(command.add_argument_group("which days"))
     _add_stage(command.add_argument_group("reactive power"))
+    command.add_argument(
+        "--time-limit",
+        type=number(0),
+        default=math.inf,
+        metavar="S",
+        help="time limit in seconds; the hours, or days, that were decided by then are the result; default: none",
+    )
     add_outputs(command)
     command.add_argument(
         "--plan",
@@ -169,19 +181,23 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     outputs = {"--report": args.report, "--plan": args.plan, "--plan (days)": days_file, "--store": args.store}
     require_writable(outputs, inputs={"NET": args.net})
     case = _case(args)
+    clock = Deadline(args.time_limit)
     names = args.policy if args.no_reference or not several else with_references(args.policy)
     files = Outputs()
-    comparison = _compared(args, case, names) if several else None
+    comparison = _compared(args, case, names, clock) if several else None
     if comparison is not None:
         files.write("--plan", days_file, comparison.save)
         if not len(comparison.days):
+            if comparison.notes:
+                raise TimeExpired(comparison.notes[0])
             kept = f"; finished ones are kept in {args.store}" if args.store is not None else ""
             say(f"interrupted before every policy had finished a day{kept}.")
             return interruption.code
         if comparison.interrupted:
-            say(f"interrupted; {len(comparison.days)} of {args.days} days are finished by every policy.")
+            why = "stopped at the time limit" if comparison.notes else "interrupted"
+            say(f"{why}; {len(comparison.days)} of {args.days} days are finished by every policy.")
         interruption.finish()  # the day in detail takes seconds
-    day = _told(args, case, _day(args, case))
+    day = _told(args, case, _day(args, case, clock))
     interruption.finish()
     files.write("--plan", args.plan, day.save)
     return _conclude(args, case, day, comparison, files)
@@ -215,7 +231,9 @@ def _case(args: argparse.Namespace) -> adnflex.RollingCase:
     )
 
 
-def _compared(args: argparse.Namespace, case: adnflex.RollingCase, names: list[str]) -> adnflex.Comparison:
+def _compared(
+    args: argparse.Namespace, case: adnflex.RollingCase, names: list[str], clock: Deadline
+) -> adnflex.Comparison:
     """Simulate all policies over the days, with a progress line; Ctrl-C ends it with the days that are finished."""
     line = None if args.quiet else DaysLine(sys.stderr)
     try:
@@ -227,6 +245,7 @@ def _compared(args: argparse.Namespace, case: adnflex.RollingCase, names: list[s
             simulations=args.simulations,
             workers=args.workers,
             store=args.store,
+            time_limit=clock.part(_DAYS_SHARE).share(1),
             progress=None if line is None else line.count,
         )
     finally:
@@ -235,7 +254,7 @@ def _compared(args: argparse.Namespace, case: adnflex.RollingCase, names: list[s
     return replace(found, options={**found.options, **_choices(args, case)})
 
 
-def _day(args: argparse.Namespace, case: adnflex.RollingCase) -> adnflex.RollingRun:
+def _day(args: argparse.Namespace, case: adnflex.RollingCase, clock: Deadline) -> adnflex.RollingRun:
     """Run the first day of the first policy, with its reactive power."""
     return adnflex.schedule_rolling(
         case,
@@ -244,6 +263,7 @@ def _day(args: argparse.Namespace, case: adnflex.RollingCase) -> adnflex.Rolling
         seed=args.seed,
         reactive=None if args.no_reactive else "auto",
         scenarios=args.scenarios or 20,
+        time_limit=clock.share(1),
     )
 
 

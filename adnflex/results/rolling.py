@@ -14,6 +14,7 @@ from scipy import stats
 from adnflex.errors import InputError
 from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
+from adnflex.results.status import told_status
 from adnflex.results.versions import versions
 
 __all__ = ["ITEMS", "Comparison", "RollingCheck", "RollingRun"]
@@ -81,6 +82,11 @@ class RollingRun(Saved):
         By hour; columns: sgens; available sun and wind [MW].
     inputs : dict
         What a check has to know: the net's fingerprint, prices [currency/kWh], limits of exchange and storages.
+    status : str
+        ``complete``, or ``time_limit`` where the later hours of the day were not reached.
+    fallbacks : pandas.DataFrame
+        Index ``hour``, the hours in which a solver gave the policy no answer: ``policy``, the base policy that decided
+        them, and ``why``.
     options, versions, notes
         As in `adnflex.DispatchPlan`.
     """
@@ -107,6 +113,8 @@ class RollingRun(Saved):
     versions: dict[str, str] = field(default_factory=_versions)
     generation: pd.DataFrame = field(default_factory=pd.DataFrame)
     inputs: dict[str, Any] = field(default_factory=dict)
+    status: str = "complete"
+    fallbacks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = _RUN_FORMAT
 
@@ -126,8 +134,9 @@ class RollingRun(Saved):
         bought, spilled = (
             float(self.exchange[q].to_numpy().sum()) if q in self.exchange else 0.0 for q in ("buy_mw", "spill_mw")
         )
+        ended = "" if self.status == "complete" else f", {told_status(self.status)}"
         lines = [
-            f"{self.case_name}: {self.policy}, day {self.day} of seed {self.seed}, total {self.total:,.2f} "
+            f"{self.case_name}: {self.policy}, day {self.day} of seed {self.seed}{ended}, total {self.total:,.2f} "
             f"{self.currency}, {bought:.3f} MWh bought, {spilled:.3f} MWh spilled",
             "costs: " + ", ".join(f"{item} {self.costs.at[item, 'cost']:,.2f}" for item in ITEMS),
             f"vehicles: {len(self.vehicles)}, {self.vehicles['given_kwh'].sum():,.1f} kWh, "
@@ -247,9 +256,10 @@ class Comparison(Saved):
         one [currency]. Only days that every policy has finished.
     items : pandas.DataFrame
         Index ``(policy, day)``; the cost items, ``total``, ``stored_value``, ``bought_mwh``, ``spilled_mwh``,
-        ``unmet_kwh``, ``seconds`` (mean time of a decision), ``slowest_seconds``; every finished day.
+        ``unmet_kwh``, ``seconds`` (mean time of a decision), ``slowest_seconds``, ``unsolved_hours`` (decided by the
+        base policy, because the policy was not solved); every finished day.
     interrupted : bool
-        Whether days are missing because the run was stopped.
+        Whether days are missing because the run was stopped, by the user or by its time limit.
     options, versions, notes
         As in `adnflex.DispatchPlan`.
     """
@@ -315,7 +325,7 @@ class Comparison(Saved):
     def summary(self, reference: str | None = None) -> str:
         """Return a table for the terminal: mean costs, and differences to a reference on the same days."""
         if not len(self.days):
-            return f"{self.case_name}: no day was finished by every policy."
+            return "\n".join([f"{self.case_name}: no day was finished by every policy.", *self.notes])
         table, pairs = self.table, self.against(reference)
         reference = self.days.columns[0] if reference is None else reference
         width = max(len("policy"), *(len(str(p)) for p in table.index))
@@ -331,6 +341,7 @@ class Comparison(Saved):
                 f"{policy:<{width}}  {one['mean']:>9.2f} ± {one['ci95']:>6.2f}  {one['purchase']:>9.2f}  {off:>24}  "
                 f"{one['ms']:>7.2f}"
             )
+        lines.extend(f"note: {note}" for note in self.notes)
         return "\n".join(lines)
 
 

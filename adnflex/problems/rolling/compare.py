@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +18,9 @@ import pandas as pd
 
 from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
-from adnflex.errors import InputError
+from adnflex.errors import InputError, TimeExpired
 from adnflex.files import append_line, read_bytes, write_text
+from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.naming import OPTIONS, policy_of
 from adnflex.problems.rolling.policies import Policy
@@ -29,7 +33,7 @@ __all__ = ["compare_policies"]
 
 log = logging.getLogger(__name__)
 
-_FACTS = ("stored_value", "bought_mwh", "spilled_mwh", "unmet_kwh", "seconds", "slowest_seconds")
+_FACTS = ("stored_value", "bought_mwh", "spilled_mwh", "unmet_kwh", "seconds", "slowest_seconds", "unsolved_hours")
 
 
 class _Task(NamedTuple):
@@ -49,6 +53,7 @@ def compare_policies(
     executor: Executor | None = None,
     workers: int | None = None,
     store: str | Path | None = None,
+    time_limit: float = math.inf,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Comparison:
@@ -75,6 +80,8 @@ def compare_policies(
     store : str or pathlib.Path, optional
         A file to which each finished day is added at once, as a line of JSON; a later call with the same arguments
         goes on where it ends.
+    time_limit : float
+        Time limit [s]; by default none. The days that were finished by then are returned, and a note counts the others.
     progress : callable, optional
         Told how many of how many days of policies are finished.
     **options
@@ -83,7 +90,7 @@ def compare_policies(
     Returns
     -------
     Comparison
-        Costs by day and policy. After Ctrl-C it has the days that were finished, and says so.
+        Costs by day and policy. After Ctrl-C, or at the time limit, it has the days that were finished, and says so.
 
     Raises
     ------
@@ -97,17 +104,20 @@ def compare_policies(
     >>> bool((comparison.days["floor"] <= comparison.days["pool"] + 1e-6).all())
     True
     """
+    clock = Deadline(time_limit)
     names = _checked(case, policies, days, simulations, options)
     objects = {p.name: p for p in policies if not isinstance(p, str)}
     stage = reactive_of(case, reactive)
-    job = partial(_one_day, case, objects, seed, simulations, stage, options)
+    job = partial(_one_day, case, objects, seed, simulations, stage, options, time.time() + clock.left)
     mark = _mark(case, seed, simulations, options, stage)
     done = _read(Path(store), mark) if store is not None else {}
     # day by day, so that after an interrupt the days that are there are common ones
     tasks = [_Task(name, day) for day in range(days) for name in names if _Task(name, day) not in done]
     wanted = days * len(names)
 
-    def finished(task: _Task, row: dict[str, float]) -> None:
+    def finished(task: _Task, row: dict[str, float] | None) -> None:
+        if row is None:  # the time was over before the day was
+            return
         done[task] = row
         if store is not None:
             _append(Path(store), mark, task, row)
@@ -119,7 +129,20 @@ def compare_policies(
         if hasattr(made, "prepare"):
             made.prepare()  # once here, and not in every process that is forked
     interrupted = _run(job, tasks, executor, workers, finished)
-    return _comparison(case, names, days, seed, {"simulations": simulations, **options}, done, interrupted)
+    notes = _notes(tasks, done, clock)
+    settings = {"simulations": simulations, **options}
+    return replace(_comparison(case, names, days, seed, settings, done, interrupted or bool(notes)), notes=notes)
+
+
+def _notes(tasks: list[_Task], done: dict[_Task, dict[str, float]], clock: Deadline) -> tuple[str, ...]:
+    """Say what the time limit left out."""
+    missing = sum(task not in done for task in tasks)
+    if not (missing and clock.spent):
+        return ()
+    return (
+        f"the time was over: {missing} of {len(tasks)} days of policies are missing; give more time_limit, or a store "
+        "that a later call goes on with.",
+    )
 
 
 def _checked(
@@ -148,16 +171,16 @@ def _checked(
 
 
 def _run(
-    job: Callable[[_Task], dict[str, float]],
+    job: Callable[[_Task], dict[str, float] | None],
     tasks: list[_Task],
     executor: Executor | None,
     workers: int | None,
-    finished: Callable[[_Task, dict[str, float]], None],
+    finished: Callable[[_Task, dict[str, float] | None], None],
 ) -> bool:
     """Run all tasks; return whether it was interrupted. What is finished has been handed over by then."""
     left = len(tasks)
 
-    def hand_over(task: _Task, row: dict[str, float]) -> None:
+    def hand_over(task: _Task, row: dict[str, float] | None) -> None:
         nonlocal left
         finished(task, row)
         left -= 1
@@ -185,12 +208,20 @@ def _one_day(
     simulations: int,
     reactive: ReactiveStage | None,
     options: dict[str, Any],
+    until: float,
     task: _Task,
-) -> dict[str, float]:
-    """Costs and a few figures of one policy on one day."""
+) -> dict[str, float] | None:
+    """Costs and a few figures of one policy on one day; None where the time, of day, is over before it is."""
+    left = until - time.time()
+    if left <= 0:
+        return None
     policy = objects.get(task.policy, task.policy)
-    run = schedule_rolling(case, policy, simulations=simulations, seed=seed, day=task.day, reactive=reactive, **options)
-    return row_of(run)
+    same: dict[str, Any] = {"simulations": simulations, "seed": seed, "reactive": reactive, **options}
+    try:
+        run = schedule_rolling(case, policy, day=task.day, time_limit=left, **same)
+    except TimeExpired:
+        return None
+    return None if run.status == "time_limit" else row_of(run)
 
 
 def row_of(run: RollingRun) -> dict[str, float]:
@@ -204,6 +235,7 @@ def row_of(run: RollingRun) -> dict[str, float]:
         "unmet_kwh": float(run.vehicles["unmet_kwh"].sum()),
         "seconds": float(seconds.mean()),
         "slowest_seconds": float(seconds.max()),
+        "unsolved_hours": float(len(run.fallbacks)),
     }
 
 

@@ -49,6 +49,8 @@ class Decision:
         Time that the policy took [s].
     reactive : ReactiveAnswer or None
         Answer of the second stage.
+    fallback : str
+        Why the base policy decided the hour and not the policy in charge; empty where the policy did.
     """
 
     day: int
@@ -70,6 +72,7 @@ class Decision:
     unmet_kwh: float
     seconds: float
     reactive: ReactiveAnswer | None = None
+    fallback: str = ""
 
     @property
     def vehicles_mw(self) -> pd.Series[Any]:

@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 
 # The floor is a bound, so that its ties are broken so gently that their cost is below a hundredth of a cent a kWh.
 _GENTLE = 0.01
+# Time limit of the programme of an hour [s].
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,15 @@ class Mpc:
             later = expected_generation(self.case, state, rng)[None]
         now = np.broadcast_to(state.generation, (len(later), 1, len(state.generation)))
         generation = np.concatenate([now, later], axis=1)
-        planned = plan(self.case, state.hour, state.energy, state.vehicles, generation, self.case.library.envelopes)
+        planned = plan(
+            self.case,
+            state.hour,
+            state.energy,
+            state.vehicles,
+            generation,
+            self.case.library.envelopes,
+            seconds=min(_SECONDS, state.seconds),
+        )
         return _first(self.case, state, planned.vehicles[0], planned.storage[0])
 
 

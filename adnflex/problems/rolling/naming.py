@@ -12,7 +12,7 @@ from adnflex.problems.rolling.mpc import Mpc, PerfectForesight
 from adnflex.problems.rolling.policies import BASES, BasePolicy, Policy
 from adnflex.problems.rolling.rollout import Rollout
 
-__all__ = ["OPTIONS", "policy_of"]
+__all__ = ["OPTIONS", "base_name", "policy_of"]
 
 # Arguments of `policy_of` that the verbs hand on.
 OPTIONS = ("future", "common", "sweeps")
@@ -99,6 +99,21 @@ def policy_of(
         f"policy {name!r} is not known.{meant} Give own, pool, rollout:<base>/<candidates> (base own or pool; "
         "candidates match or full, with +plans or +mpc behind), mpc:mean, mpc:<scenarios> or floor."
     )
+
+
+def base_name(name: str) -> str:
+    """Name of the base policy that stands in for a policy that is not solved.
+
+    Examples
+    --------
+    >>> [base_name(name) for name in ("mpc:5", "rollout:own/full+mpc", "feeder:rollout:own/match", "somebody's")]
+    ['pool', 'own', 'own', 'pool']
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "feeder":
+        return base_name(rest)
+    base = rest.partition("/")[0] if kind == "rollout" else kind
+    return base if base in BASES else "pool"
 
 
 def _words(rest: str) -> tuple[str, str, list[str]] | None:

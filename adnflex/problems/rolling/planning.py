@@ -103,8 +103,8 @@ class _Programme:
         self.columns.append(columns.ravel())
         self.values.append(numbers.ravel())
 
-    def solve(self) -> tuple[Floats, float]:
-        """Solve; return the point and its cost."""
+    def solve(self, seconds: float) -> tuple[Floats, float]:
+        """Solve within a time limit; return the point and its cost."""
         matrix = sparse.coo_matrix(
             (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns))),
             shape=(self.row_count, self.count),
@@ -116,7 +116,7 @@ class _Programme:
             (np.concatenate(self.low), np.concatenate(self.high)),
         )
         # tie-breaks are as small as the solver's own tolerance
-        answer = minimise_linear(form, dual_tolerance=1e-9)
+        answer = minimise_linear(form, seconds, dual_tolerance=1e-9)
         if answer.status != "optimal" or answer.x is None:
             why = answer.words or "no point exists"
             raise SolverError(
@@ -134,6 +134,7 @@ def plan(
     generation: Floats,
     envelopes: Envelopes | None = None,
     ties: float = 1.0,
+    seconds: float = 60.0,
 ) -> Plan:
     """Plan the rest of a day.
 
@@ -153,6 +154,8 @@ def plan(
         Mean of the vehicles to come; those that arrive after t count.
     ties : float
         Factor on the weights that break ties.
+    seconds : float
+        Time limit [s].
 
     Raises
     ------
@@ -200,7 +203,7 @@ def plan(
     if envelopes is not None:
         _envelopes(program, envelopes, hour, branches, hours, drawn_price, balance)
 
-    point, cost = program.solve()
+    point, cost = program.solve(seconds)
     known = hours if branches == 1 else 1
     drawn = np.zeros((known, len(vehicles)))
     first = pairs[0] < known

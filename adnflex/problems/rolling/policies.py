@@ -20,6 +20,7 @@ Xu et al., doi:10.3390/wevj16090515, section 4.2 (the base policy in words).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -55,6 +56,8 @@ class State:
         Sun and wind of the hour at each node [kW].
     weather : object
         State of the source of futures.
+    seconds : float
+        Time that is left for the decision; a policy that improves an answer step by step ends by then [s].
     """
 
     hour: int
@@ -62,6 +65,7 @@ class State:
     vehicles: Vehicles
     generation: Floats
     weather: Any
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)

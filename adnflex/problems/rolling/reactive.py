@@ -128,7 +128,7 @@ class ScenarioReactive:
             before = np.array([last.q_mvar[int(k)] for k in sites.index])
         ahead_p, ahead_q = self._ahead(ready, decision, p, q)
         problem = ready.problem_of(ahead_p, ahead_q, None if last is None else last.facts, self.position_weight)
-        solved = problem.solve(ahead_p, ahead_q, low, high, before, self.seconds)
+        solved = problem.solve(ahead_p, ahead_q, low, high, before, min(self.seconds, max(decision.seconds, 1.0)))
         positions, grid = ready.positions.read(problem, None if last is None else last.facts)
         flows = ManyFlows(grid) if len(ready.positions) else ready.flows
         injected, facts = ready.judged(flows, solved, p, q, low, high, before)

@@ -34,13 +34,14 @@ Xu et al., doi:10.3390/wevj16090515, section 3.1 and algorithm 1. Bertsekas, doi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.algorithms.rollout import one_at_a_time
+from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.futures import futures, mean_future
 from adnflex.problems.rolling.policies import BASES, BUY_LESS, Action, Policy, State, by_node, simulate
@@ -117,13 +118,16 @@ class Rollout:
 
     def decide(self, state: State, rng: np.random.Generator) -> Action:
         """Improve the base action."""
+        clock = Deadline(state.seconds)
         moment = _Moment(self, state, rng)
         start = moment.reference()
         if self.lead is not None:
-            lead = moment.joint(self.lead.decide(state, rng))
+            lead = moment.joint(self.lead.decide(replace(state, seconds=clock.left), rng))
             cost = moment.costs(None, [start, lead])
             start = lead if cost[1] < cost[0] - 1e-7 else start
-        best = one_at_a_time(start, moment.agents, moment.choices, moment.costs, sweeps=self.sweeps)
+        best = one_at_a_time(
+            start, moment.agents, moment.choices, moment.costs, sweeps=self.sweeps, stop=lambda: clock.spent
+        )
         return Action(
             np.array([part.ev for part in best]), np.array([best[i].storage for i in self.case.storages.node])
         )

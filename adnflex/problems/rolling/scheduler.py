@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from adnflex.arguments import public
-from adnflex.errors import InputError
+from adnflex.errors import InputError, SolverError
+from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import stream
 from adnflex.problems.rolling.decisions import Decision
-from adnflex.problems.rolling.naming import OPTIONS, policy_of
+from adnflex.problems.rolling.naming import OPTIONS, base_name, policy_of
 from adnflex.problems.rolling.observations import Observation, arriving_of, energy_of, generation_of, present_of
-from adnflex.problems.rolling.policies import Action, Policy, State, by_node
+from adnflex.problems.rolling.policies import Action, BasePolicy, Policy, State, by_node
 from adnflex.problems.rolling.renewables import known_state
 from adnflex.problems.rolling.saving import read_state, write_state
 from adnflex.problems.rolling.seams import ActiveDecision, ReactiveStage
@@ -25,6 +29,8 @@ from adnflex.problems.rolling.settlement import settle
 from adnflex.problems.rolling.vehicles import Vehicles, can, concatenate, empty, must, split
 
 __all__ = ["RollingScheduler"]
+
+log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
@@ -76,6 +82,8 @@ class RollingScheduler:
         if hasattr(self.policy, "prepare"):
             self.policy.prepare()
         self.seed, self.day, self.reactive = int(seed), day, reactive
+        #: Time limit of the hours that are decided; there is none by default.
+        self.clock = Deadline(math.inf)
         self.hour = 0
         self.energy = case.storages.start.copy()
         self.vehicles = empty()
@@ -86,7 +94,8 @@ class RollingScheduler:
         """Decide an hour.
 
         Nothing changes unless the whole step succeeds: after an error or an interrupt the same hour can be decided
-        again.
+        again. Where a solver gives the policy no answer, its base policy decides the hour, and `Decision.fallback` says
+        why.
 
         Parameters
         ----------
@@ -123,11 +132,11 @@ class RollingScheduler:
         weather = observation.weather
         if weather is None:
             weather = known_state(case.renewables, self.weather, hour, generation)
-        state = State(hour, energy, vehicles, generation @ case.to_nodes, weather)
+        state = State(hour, energy, vehicles, generation @ case.to_nodes, weather, self.clock.left)
         started = time.perf_counter()
-        action = self.policy.decide(state, stream(self.seed, self.day, hour))
+        action, why = self._decided(state)
         seconds = time.perf_counter() - started
-        decision = self._carried_out(state, action, generation, len(arriving), unmet, seconds)
+        decision = replace(self._carried_out(state, action, generation, len(arriving), unmet, seconds), fallback=why)
         # Everything has succeeded; only now does the schedule move on.
         self.history.append(decision)
         self.energy, self.weather, self.hour = decision.after_kwh, weather, hour + 1
@@ -193,6 +202,16 @@ class RollingScheduler:
         """
         return read_state(cls, path, case, policy, reactive)
 
+    def _decided(self, state: State) -> tuple[Action, str]:
+        """Ask the policy; where it is not solved, the base policy, with the reason."""
+        try:
+            return self.policy.decide(state, stream(self.seed, self.day, state.hour)), ""
+        except SolverError as error:
+            # not solved is not refuted: what needs no solver is always there
+            log.warning("hour %d: %s", state.hour, error)
+            rng = stream(self.seed, self.day, state.hour)
+            return BasePolicy(base_name(self.policy.name), self.case).decide(state, rng), str(error)
+
     def _carried_out(
         self, state: State, action: Action, generation: Floats, arrived: int, unmet: float, seconds: float
     ) -> Decision:
@@ -223,6 +242,7 @@ class RollingScheduler:
                 dict(zip(case.storages.index.tolist(), (storage / 1e3).tolist(), strict=True)),
                 self.history[-1].reactive if self.history else None,
                 stream(self.seed, self.day, state.hour, reactive=True),
+                self.clock.left,
             )
             reactive = self.reactive(told)
         return Decision(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -39,6 +40,8 @@ class ActiveDecision:
         Answer of the hour before.
     rng : numpy.random.Generator
         Random generator of the hour, the same in every run with the same seed.
+    seconds : float
+        Time that is left [s].
     """
 
     case: RollingCase
@@ -51,6 +54,7 @@ class ActiveDecision:
     storage_mw: Mapping[int, float]
     previous: ReactiveAnswer | None
     rng: np.random.Generator
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ import pandas as pd
 
 from adnflex.arguments import public
 from adnflex.arguments.kinds import whole
-from adnflex.errors import InputError
+from adnflex.errors import InputError, TimeExpired
 from adnflex.grid.identity import fingerprint
+from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import Day, draw_day
 from adnflex.problems.rolling.decisions import Decision
+from adnflex.problems.rolling.missing import fallbacks_of, judged, notes_of
 from adnflex.problems.rolling.naming import OPTIONS
 from adnflex.problems.rolling.observations import Observation
 from adnflex.problems.rolling.policies import Policy
@@ -40,6 +42,7 @@ def schedule_rolling(
     reactive: str | ReactiveStage | None = "auto",
     scenarios: int = 20,
     state: str | Path | None = None,
+    time_limit: float = math.inf,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> RollingRun:
@@ -68,6 +71,11 @@ def schedule_rolling(
     state : str or pathlib.Path, optional
         File that keeps the state after every hour. Where it exists, the day goes on where it was stopped, with the same
         result as if it had not been; it is left when the day is over.
+    time_limit : float
+        Time limit [s]; by default none. The hours that were decided by then are returned, with the status
+        ``time_limit`` and a note that names the others; with `state` a later call decides them. A policy that has to
+        end an hour early decides with what it has found by then. What is drawn and built before the first hour, some
+        seconds, is no less for a short limit.
     progress : callable, optional
         Told the hours that are decided, and how many there are.
     **options
@@ -76,7 +84,15 @@ def schedule_rolling(
     Returns
     -------
     RollingRun
-        What was done and what it cost.
+        What was done and what it cost. Where a solver gave the policy no answer for an hour, the base policy decided
+        it: `RollingRun.fallbacks` says which hours and why, and a note what AC power flow says of that day.
+
+    Raises
+    ------
+    TimeExpired
+        If the time was over before the first hour was decided.
+    SolverError
+        If the plan of ``floor`` is not solved: what is no optimum is no floor.
 
     Examples
     --------
@@ -87,10 +103,12 @@ def schedule_rolling(
     >>> bool(run.vehicles["unmet_kwh"].max() < 1e-6)
     True
     """
+    clock = Deadline(time_limit)
     stage = reactive_of(case, reactive, scenarios)
     control = RollingScheduler(case, policy, simulations=simulations, seed=seed, day=day, reactive=stage, **options)
     if state is not None and Path(state).exists():
         control = _resumed(control, state, policy, stage)
+    control.clock = clock
 
     def after(hour: int) -> None:
         if state is not None:
@@ -99,7 +117,9 @@ def schedule_rolling(
             progress(hour + 1, case.hours)
 
     simulate_day(control, draw_day(case, seed, day), after)
-    return run_of(control)
+    if not control.history:
+        raise TimeExpired(f"no hour was decided within {time_limit:g} s; give more time_limit.")
+    return judged(run_of(control), case)
 
 
 def _resumed(
@@ -122,7 +142,7 @@ def _resumed(
 
 
 def simulate_day(control: RollingScheduler, day: Day, after: Callable[[int], None] = lambda hour: None) -> None:
-    """Lead a schedule through the rest of a day.
+    """Lead a schedule through the rest of a day, as far as its time goes.
 
     Parameters
     ----------
@@ -136,6 +156,8 @@ def simulate_day(control: RollingScheduler, day: Day, after: Callable[[int], Non
     if hasattr(control.policy, "foresee"):
         control.policy.foresee(day.generation_mw @ control.case.to_nodes, day.vehicles)
     for hour in range(control.hour, control.case.hours):
+        if control.clock.spent:
+            break
         control.step(
             Observation(day.generation_mw[hour], arrivals=day.vehicles.at(hour), hour=hour, weather=day.weather[hour])
         )
@@ -220,7 +242,10 @@ def run_of(control: RollingScheduler) -> RollingRun:
         notes=(
             *case.notes,
             *([f"{unmet:.4g} kWh that vehicles need could not be met; see the log."] if unmet > 1e-6 else []),
+            *notes_of(control),
         ),
+        status="time_limit" if control.hour < case.hours and control.clock.spent else "complete",
+        fallbacks=fallbacks_of(control, hours),
         generation=pd.DataFrame(generation, index=hours, columns=pd.Index(generators, name="sgen")),
         inputs=_inputs(case),
     )

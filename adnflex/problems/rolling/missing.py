@@ -1,0 +1,52 @@
+"""What is missing of a rolling schedule: hours that were not reached, and hours that the policy did not decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from adnflex.grid.checks import shorten
+from adnflex.problems.rolling.check import check_run
+from adnflex.problems.rolling.naming import base_name
+from adnflex.results.rolling import RollingRun
+
+if TYPE_CHECKING:
+    from adnflex.problems.rolling.case import RollingCase
+    from adnflex.problems.rolling.scheduler import RollingScheduler
+
+__all__ = ["fallbacks_of", "judged", "notes_of"]
+
+
+def judged(run: RollingRun, case: RollingCase) -> RollingRun:
+    """Let AC power flow judge a day with hours that its policy did not decide."""
+    if not len(run.fallbacks):
+        return run
+    verdict = check_run(run, case.net).verdict
+    return replace(run, notes=(*run.notes, f"AC check of the day with these hours: {verdict}."))
+
+
+def fallbacks_of(control: RollingScheduler, hours: pd.Index) -> pd.DataFrame:
+    """Tabulate the hours that the base policy decided."""
+    why = pd.DataFrame({"why": [d.fallback for d in control.history]}, index=hours, dtype=object)
+    found = why[why["why"] != ""]
+    return found.assign(policy=base_name(control.policy.name))[["policy", "why"]]
+
+
+def notes_of(control: RollingScheduler) -> list[str]:
+    """Say which hours were not reached, and which the policy did not decide."""
+    case, notes = control.case, []
+    if control.hour < case.hours and control.clock.spent:
+        notes.append(
+            f"the time was over before hour {control.hour}: hours {control.hour} to {case.hours - 1} are not "
+            "decided, and the costs are those of the hours before."
+        )
+    lost = [d.hour for d in control.history if d.fallback]
+    if lost:
+        why = next(d.fallback for d in control.history if d.fallback)
+        notes.append(
+            f"{len(lost)} of {len(control.history)} hours were not solved and decided by the base policy "
+            f"{base_name(control.policy.name)!r}: hour {shorten(lost)}; the first because {why.rstrip('.')}."
+        )
+    return notes
