@@ -19,7 +19,6 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.devices.base import FloatArray, Frame, assign, table_of
-from adnflex.formulations.cones import Cone, record_cone
 
 __all__ = ["NO_COST", "CostCurve"]
 
@@ -116,9 +115,7 @@ class CostCurve:
             block.square = pyo.Var(points, bounds=(0, most if most < math.inf else None))
             block.own = pyo.Var(points)
             block.same = pyo.Constraint(points, rule=lambda _, s, t: block.own[s, t] == power(s, t))
-            block.one, block.none = pyo.Var(bounds=(1, 1), initialize=1), pyo.Var(bounds=(0, 0), initialize=0)
-            for point in points:
-                record_cone(block, Cone(block.own[point], block.none, block.square[point], block.one), physics=False)
+            block.squared = pyo.Constraint(points, rule=lambda _, s, t: block.own[s, t] ** 2 <= block.square[s, t])
 
     def stay(self, block: pyo.Block, frame: Frame, p_mw: FloatArray) -> None:
         """Give what bends the values that go with a power (S, T) [MW]."""

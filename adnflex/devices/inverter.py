@@ -14,7 +14,6 @@ import pyomo.environ as pyo
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, assign, table_of
 from adnflex.devices.capability import Capability, read_capability, refuse_capability
 from adnflex.devices.resource import EFFORT, Accumulator, Resource, polygon
-from adnflex.formulations.cones import Cone, record_cone
 
 __all__ = ["Inverter", "InverterColumns", "inverter_resource", "read_inverter"]
 
@@ -127,9 +126,7 @@ class Inverter:
         reach = math.hypot(self._largest_p(block), max(abs(self.q_min), abs(self.q_max)) / base)
         if reach <= size:
             return
-        block.size = pyo.Var(bounds=(size, size), initialize=size)
-        for s, t in points:
-            record_cone(block, Cone(block.p[s, t], block.q[s, t], block.size, block.size), physics=False)
+        block.circle = pyo.Constraint(points, rule=lambda _, s, t: block.p[s, t] ** 2 + block.q[s, t] ** 2 <= size**2)
 
     @staticmethod
     def _largest_p(block: pyo.Block) -> float:

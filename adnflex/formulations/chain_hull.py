@@ -28,9 +28,9 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from adnflex.formulations.bounds import Bounds
-from adnflex.formulations.cones import Cone, record_cone
 from adnflex.grid.model import ComplexArray, FloatArray, Grid
 from adnflex.grid.topology import Chain
+from adnflex.solvers.cones import mark_relaxed
 
 __all__ = ["StubFlows", "declare_chain_hull", "stub_flows"]
 
@@ -146,7 +146,7 @@ def declare_chain_hull(
     ----------
     block : pyomo Block
         Has the variables of `declare_distflow` and ``z``; gets ``p0``, ``q0``, ``l0``, ``w0`` for the branches of
-        the chains (the part in which no branch of its chain is open).
+        the chains (the part in which no branch of its chain is open) with ``chain_cone``.
     grid, bounds : Grid, Bounds
         The grid and its bounds.
     chains : sequence of Chain
@@ -189,4 +189,8 @@ def declare_chain_hull(
             v_low, v_high = bounds.v_min[node] / tau2, bounds.v_max[node] / tau2
             rows.add(b.w0[branch] <= v_high * none_open)
             rows.add(b.w0[branch] <= b.v[node] / tau2 - v_low * (1 - none_open))
-            record_cone(b, Cone(b.p0[branch], b.q0[branch], b.l0[branch], b.w0[branch]))
+    b.chain_cone = pyo.Constraint(
+        [k for k in members if grid.r[k] or grid.x[k]],
+        rule=lambda _, k: b.p0[k] ** 2 + b.q0[k] ** 2 <= b.l0[k] * b.w0[k],
+    )
+    mark_relaxed(b, b.chain_cone)

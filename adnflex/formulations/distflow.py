@@ -29,8 +29,8 @@ import pyomo.environ as pyo
 
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds
-from adnflex.formulations.cones import Cone, record_cone
 from adnflex.grid.model import Grid
+from adnflex.solvers.cones import mark_relaxed
 
 __all__ = ["declare_direction_cuts", "declare_distflow", "declare_voltages", "open_end_overload", "rated_open_ends"]
 
@@ -55,7 +55,7 @@ def declare_distflow(
     ----------
     block : pyomo Block
         Has ``v`` (see `declare_voltages`) and ``z`` over `free`; gets ``p``, ``q``, ``l`` (branches), ``w_f``, ``w_t``
-        (free branches)
+        (free branches), constraints, among them ``drop``, ``p_balance``, ``q_balance`` and ``cone``,
         and expressions ``loss`` and ``at_from``, ``at_to`` (squared voltage seen by the ends of a branch, 0 where
         it is open).
     grid : Grid
@@ -205,11 +205,11 @@ def _declare_cones(
     scaled = {k for k in range(grid.m) if k not in is_free and (grid.ratio[k] != 1.0 or k in more.behind)}
     b.u = pyo.Var(sorted(scaled), bounds=lambda _, k: (0, bounds.v_max[grid.f[k]] / bounds.ratio_min[k] ** 2))
     b.behind_ratio = pyo.Constraint(sorted(scaled), rule=lambda _, k: b.u[k] == at_from[k])
-    for k in range(grid.m):
-        if ideal[k]:
-            continue
-        w = b.w_f[k] if k in is_free else b.u[k] if k in scaled else b.v[int(grid.f[k])]
-        record_cone(b, Cone(b.p[k], b.q[k], b.l[k], w))
+    w = [b.w_f[k] if k in is_free else b.u[k] if k in scaled else b.v[int(grid.f[k])] for k in range(grid.m)]
+    b.cone = pyo.Constraint(
+        np.flatnonzero(~ideal).tolist(), rule=lambda _, k: b.p[k] ** 2 + b.q[k] ** 2 <= b.l[k] * w[k]
+    )
+    mark_relaxed(b, b.cone)
 
 
 def _declare_current_limits(

@@ -39,12 +39,11 @@ def solve_relaxation(
     Examples
     --------
     >>> import pyomo.environ as pyo
-    >>> from adnflex.formulations.cones import Cone, record_cone
     >>> from adnflex.solvers.conic import compile_model
     >>> m = pyo.ConcreteModel()
     >>> m.p, m.q = pyo.Var(bounds=(3, 3)), pyo.Var(bounds=(4, 4))
     >>> m.l, m.w = pyo.Var(bounds=(0, None)), pyo.Var(bounds=(0, 1))
-    >>> record_cone(m, Cone(m.p, m.q, m.l, m.w))
+    >>> m.cone = pyo.Constraint(expr=m.p**2 + m.q**2 <= m.l * m.w)
     >>> m.cost = pyo.Objective(expr=m.l)
     >>> answer = solve_relaxation(compile_model(m))
     >>> answer.status, round(answer.objective, 4)

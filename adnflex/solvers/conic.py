@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
+from pyomo.common.errors import InvalidConstraintError
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
-from adnflex.formulations.cones import cones_of
+from adnflex.solvers.cones import Derived, ReadCone, read_cones
 
 __all__ = ["ConicForm", "beyond", "compile_model", "linear_form"]
 
@@ -47,9 +48,10 @@ class ConicForm:
     cones : (k, 4) array of int
         Columns of p, q, l, w in ``p² + q² <= l w``.
     variables : list
-        The Pyomo variables, in column order.
+        The Pyomo variables, in column order; what a cone needs beside them is a `Derived` one.
     rows : list
-        The Pyomo constraint behind each row; empty where the rows are others than those of a model.
+        The Pyomo constraint behind each row, None where it only links a column within a cone to others; empty where the
+        rows are others than those of a model.
     """
 
     c: NDArray[np.float64]
@@ -172,12 +174,17 @@ def linear_form(
 
 
 def compile_model(model: pyo.ConcreteModel) -> ConicForm:
-    """Read a Pyomo model, whose only nonlinear parts are recorded cones, into arrays.
+    """Read a Pyomo model, whose constraints are linear or cones, into arrays.
 
     Parameters
     ----------
     model : pyomo ConcreteModel
-        A minimisation with linear constraints; cones recorded with `record_cone`.
+        A minimisation; its cones are constraints ``p**2 + q**2 <= l * w`` (see `adnflex.solvers.cones`).
+
+    Raises
+    ------
+    SolverError
+        If a constraint is neither; it is named.
 
     Examples
     --------
@@ -190,13 +197,16 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
     >>> form.c, form.c0, form.integer
     (array([1.]), 1.0, array([ True]))
     """
-    cones = cones_of(model)
     with _one_at_a_time:
-        compiled = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=pyo.minimize)
+        try:
+            compiled, cones = _read(model, deep=False)
+        except InvalidConstraintError:  # squares that do not show at a glance
+            compiled, cones = _read(model, deep=True)
     variables = list(compiled.columns)
     columns = {id(v): k for k, v in enumerate(variables)}
-    extra = [v for cone in cones for v in cone if id(v) not in columns]
-    for v in extra:
+    inside = [v for cone in cones for v in cone]
+    behind = [x for y in inside if isinstance(y, Derived) for x in y.variables]
+    for v in [*inside, *behind]:
         if id(v) not in columns:
             columns[id(v)] = len(variables)
             variables.append(v)
@@ -211,17 +221,59 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
     for k, v in enumerate(variables):
         if v.fixed:
             low[k] = high[k] = float(v.value)
+    links, sides = _links(variables, columns)
     return ConicForm(
         c=c,
         c0=float(compiled.c_offset[0]),
-        a=a,
-        row_low=np.where(kinds <= 0, rhs, -np.inf),
-        row_high=np.where(kinds >= 0, rhs, np.inf),
+        a=sparse.csr_matrix(sparse.vstack([a, links])) if len(sides) else a,
+        row_low=np.concatenate([np.where(kinds <= 0, rhs, -np.inf), sides]),
+        row_high=np.concatenate([np.where(kinds >= 0, rhs, np.inf), sides]),
         low=np.array(low),
         high=np.array(high),
         # one that has a single value left is nothing to decide
         integer=np.array([not v.is_continuous() for v in variables], dtype=bool) & (np.array(low) < np.array(high)),
         cones=np.array([[columns[id(v)] for v in cone] for cone in cones], dtype=np.int64).reshape(-1, 4),
         variables=variables,
-        rows=[r.constraint for r in compiled.rows],
+        rows=[r.constraint for r in compiled.rows] + [None] * len(sides),
     )
+
+
+def _read(model: pyo.ConcreteModel, deep: bool) -> tuple[Any, list[ReadCone]]:
+    """Return the linear part of a model and its cones; the model is left as it was."""
+    found, cones = read_cones(model, deep)
+    for data in found:
+        data.deactivate()
+    try:
+        compiled = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=pyo.minimize)
+    finally:
+        for data in found:
+            data.activate()
+    return compiled, _apart(cones)
+
+
+def _apart(cones: list[ReadCone]) -> list[ReadCone]:
+    """Give every cone columns of its own on its left side: the unit of such a column follows from its cone."""
+    taken = {id(v) for cone in cones for v in (cone.l, cone.w)}
+    free: list[ReadCone] = []
+    for cone in cones:
+        own = [Derived([v], [1.0], 0.0) if id(v) in taken and _moves(v) else v for v in (cone.p, cone.q)]
+        taken.update((id(cone.p), id(cone.q)))
+        free.append(cone._replace(p=own[0], q=own[1]))
+    return free
+
+
+def _moves(v: Any) -> bool:
+    """Whether a column is no number."""
+    return not isinstance(v, Derived) or bool(v.variables)
+
+
+def _links(variables: list[Any], columns: dict[int, int]) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+    """Rows that let derived columns follow their variables, ``y - k x = constant``; new variables get columns."""
+    derived = [v for v in variables if isinstance(v, Derived) and v.variables]
+    entries = [(i, columns[id(y)], 1.0) for i, y in enumerate(derived)]
+    entries += [
+        (i, columns[id(v)], -k) for i, y in enumerate(derived) for v, k in zip(y.variables, y.coefficients, strict=True)
+    ]
+    rows, at, values = zip(*entries, strict=True) if entries else ((), (), ())
+    matrix = sparse.csr_matrix((values, (rows, at)), shape=(len(derived), len(variables)), dtype=float)
+    return matrix, np.array([y.constant for y in derived], dtype=float)

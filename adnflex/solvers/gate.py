@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,8 @@ from scipy import sparse
 
 from adnflex.algorithms.outer_approximation import Master, Settled, outer_approximation
 from adnflex.errors import SolverUnavailable
-from adnflex.formulations.cones import materialise
 from adnflex.solvers.clarabel import least_violating, solve_relaxation
+from adnflex.solvers.cones import as_equations
 from adnflex.solvers.conic import ConicForm, compile_model
 from adnflex.solvers.ending import Ending, Said, believe, listen
 from adnflex.solvers.highs import LinearSolver
@@ -149,7 +150,7 @@ def solve_model(
     points: Sequence[NDArray[np.float64]] = (),
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
 ) -> Ending:
-    """Solve a Pyomo model with recorded cones.
+    """Solve a Pyomo model whose constraints are linear or cones.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def solve_model(
     wanted : str
         ``auto`` or a name of `SOLVERS`.
     exact : bool
-        Cones as equalities: the true physics, not convex.
+        Cones that relax an equation are that equation: the true physics, not convex.
     gap, seconds : float
         Relative gap and time limit [s].
     start : (n,) array, optional
@@ -333,19 +334,13 @@ _PYOMO = {
 
 
 def _by_pyomo(model: pyo.ConcreteModel, form: ConicForm, name: str, exact: bool, gap: float, seconds: float) -> Ending:
-    """Hand the model, cones written out, to a solver that Pyomo knows."""
+    """Hand the model to a solver that Pyomo knows."""
     solver = _pyomo_solver(SOLVERS[name].pyomo)
-    materialise(model, exact)
-    try:
-        # what it has found by then comes with its answer
-        with STOPPING.solver(tells=True) as asked:
-            if asked is not None:
-                hear_signals(solver, asked)
-            said = listen("whole model", name, lambda: _run_pyomo(solver, model, form, gap, seconds))
-    finally:
-        model.del_component(model.quadratic_cones)
-        if model.component("quadratic_cones_index") is not None:
-            model.del_component("quadratic_cones_index")
+    # what it has found by then comes with its answer
+    with as_equations(model) if exact else nullcontext(), STOPPING.solver(tells=True) as asked:
+        if asked is not None:
+            hear_signals(solver, asked)
+        said = listen("whole model", name, lambda: _run_pyomo(solver, model, form, gap, seconds))
     return believe(
         said,
         name,

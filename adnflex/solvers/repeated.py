@@ -38,12 +38,11 @@ class RepeatedConic:
     Examples
     --------
     >>> import pyomo.environ as pyo
-    >>> from adnflex.formulations.cones import Cone, record_cone
     >>> from adnflex.solvers.conic import compile_model
     >>> m = pyo.ConcreteModel()
     >>> m.p, m.q = pyo.Var(bounds=(-9, 9)), pyo.Var(bounds=(-9, 9))
     >>> m.l, m.w = pyo.Var(bounds=(0, 99)), pyo.Var(bounds=(0, 1))
-    >>> record_cone(m, Cone(m.p, m.q, m.l, m.w))
+    >>> m.cone = pyo.Constraint(expr=m.p**2 + m.q**2 <= m.l * m.w)
     >>> m.least = pyo.Constraint(expr=m.p == 3)
     >>> m.cost = pyo.Objective(expr=m.l)
     >>> form = compile_model(m)

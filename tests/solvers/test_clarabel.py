@@ -6,7 +6,6 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from adnflex.formulations.cones import Cone, record_cone
 from adnflex.solvers.clarabel import _run, _safe_bound, column_units, solve_relaxation, standard_form
 from adnflex.solvers.conic import ConicForm, compile_model
 
@@ -18,7 +17,7 @@ def feeder(cap: float = 40.0, demand: float = 3.0) -> ConicForm:
     m = pyo.ConcreteModel()
     m.p, m.q = pyo.Var(bounds=(-10, 10)), pyo.Var(bounds=(-10, 10))
     m.l, m.w = pyo.Var(bounds=(0, cap)), pyo.Var(bounds=(0, 1))
-    record_cone(m, Cone(m.p, m.q, m.l, m.w))
+    m.cone = pyo.Constraint(expr=m.p**2 + m.q**2 <= m.l * m.w)
     m.need_p = pyo.Constraint(expr=m.p >= demand)
     m.need_q = pyo.Constraint(expr=m.q == 4)
     m.cost = pyo.Objective(expr=m.l)
@@ -108,7 +107,7 @@ def test_random_feasible_problems_keep_their_bound(seed):
             variable[k].setlb(at[k] - room)
             variable[k].setub(at[k] + abs(at[k]) * rng.choice([0.0, 0.1, 1.0]))
     for k in names:
-        record_cone(m, Cone(m.p[k], m.q[k], m.l[k], m.w[k]))
+        m.add_component(f"cone_{k}", pyo.Constraint(expr=m.p[k] ** 2 + m.q[k] ** 2 <= m.l[k] * m.w[k]))
     weight = rng.uniform(0.1, 1.0, 5)
     m.row = pyo.Constraint(expr=sum(m.p[k] for k in names) >= float(p.sum()))
     m.cost = pyo.Objective(expr=sum(weight[k] * m.l[k] + 0.01 * m.w[k] for k in names))

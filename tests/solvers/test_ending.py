@@ -12,7 +12,6 @@ import pytest
 from scipy import sparse
 
 from adnflex.errors import SolverError
-from adnflex.formulations.cones import Cone, record_cone
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm, compile_model, linear_form
 from adnflex.solvers.ending import STATUSES, Said, believe, listen
@@ -34,7 +33,7 @@ def model(integer: bool = True, cone: bool = True, demand: float = 4.0) -> pyo.C
     m.least = pyo.Constraint(expr=m.p >= demand)
     m.row = pyo.Constraint(expr=2 * m.x >= (3 if integer else 4))
     if cone:
-        record_cone(m, Cone(m.p, m.q, m.l, m.w))
+        m.cone = pyo.Constraint(expr=m.p**2 + m.q**2 <= m.l * m.w)
     else:
         m.square = pyo.Constraint(expr=m.l == 25)
     m.cost = pyo.Objective(expr=m.l + m.x)

@@ -8,11 +8,11 @@ import pyomo.environ as pyo
 import pytest
 
 from adnflex.errors import SolverUnavailable
-from adnflex.formulations.cones import Cone, record_cone
 from adnflex.grid import read_grid
 from adnflex.problems.reconfiguration.model import build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.solvers import gate
+from adnflex.solvers.cones import mark_relaxed
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import pick, solve_model, tangents
 from adnflex.solvers.injection import injected
@@ -27,7 +27,8 @@ def toy(integer: bool = True) -> pyo.ConcreteModel:
     m.l = pyo.Var(bounds=(0, 400))
     m.w = pyo.Var(bounds=(1, 1))
     m.balance = pyo.Constraint(expr=3 * m.x + m.p == 7)
-    record_cone(m, Cone(m.p, m.q, m.l, m.w))
+    m.cone = pyo.Constraint(expr=m.p**2 + m.q**2 <= m.l * m.w)
+    mark_relaxed(m, m.cone)
     m.cost = pyo.Objective(expr=m.l + 0.1 * m.x)
     return m
 

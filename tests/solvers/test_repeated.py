@@ -7,7 +7,6 @@ import pyomo.environ as pyo
 import pytest
 
 from adnflex.errors import SolverError
-from adnflex.formulations.cones import Cone, record_cone
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.repeated import RepeatedConic
@@ -18,7 +17,7 @@ def form():
     m = pyo.ConcreteModel()
     m.p, m.q = pyo.Var(bounds=(-9, 9)), pyo.Var(bounds=(-9, 9))
     m.l, m.w = pyo.Var(bounds=(0, 99)), pyo.Var(bounds=(0.5, 1.2))
-    record_cone(m, Cone(m.p, m.q, m.l, m.w))
+    m.cone = pyo.Constraint(expr=m.p**2 + m.q**2 <= m.l * m.w)
     m.sum = pyo.Constraint(expr=m.p + m.q == 3)
     m.apart = pyo.Constraint(expr=m.p - m.q <= 1)
     m.cost = pyo.Objective(expr=m.l + 0.1 * m.p)

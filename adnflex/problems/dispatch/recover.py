@@ -258,7 +258,7 @@ def _capped(
             more = dispatch.frame.at[s, t]
             own = Attachments(more.p, more.q, {r: b.in_p[r] for r in roots}, {r: b.in_q[r] for r in roots})
             declare_lindistflow(b, dispatch.points.at(s, t), wide, [], own)
-            b._adnflex_cones = []  # currents are those of the first copy
+            b.cone.deactivate()  # currents are those of the first copy
             b.same_root = pyo.Constraint(roots, rule=lambda b, r, s=s, t=t: b.v[r] == model.at[s, t].v[r])
         both = compile_model(model)
     finally:
