@@ -14,6 +14,7 @@ from pandapower.toolbox import nets_equal
 
 from adnflex import networks
 from adnflex.errors import InputError
+from tests.dispatch_nets import require_unchanged
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -509,3 +510,17 @@ def test_data_are_found_in_a_wheel_and_in_a_checkout(tmp_path, monkeypatch, inst
     (folder / "feeder.json").write_text("{}")
     monkeypatch.setattr(networks, "__file__", str(package / "networks.py"))
     assert networks.names() == ["feeder"]
+
+
+@pytest.mark.parametrize("name", networks.names())
+def test_every_call_gives_a_net_of_its_own_that_is_the_file(name):
+    file = Path(networks.__file__).parents[1] / "networks" / f"{name}.json"
+    first, again = networks.load(name), networks.load(name)
+    require_unchanged(pp.from_json(str(file)), first)
+    for table in [t for t in first if isinstance(first[t], pd.DataFrame) and len(first[t])]:
+        first[table].iloc[:, 0] = first[table].iloc[0, 0]
+        first[table]["new"] = 1
+    for entry in [e for e in first if isinstance(first[e], dict)]:
+        first[entry]["new"] = 1
+    require_unchanged(networks.load(name), again)
+    require_unchanged(pp.from_json(str(file)), networks.load(name))

@@ -137,7 +137,7 @@ def test_every_kind_of_net_runs_in_every_configuration(kind: dict[str, Any]) -> 
 
         state = apply_configuration(net, row.open_lines)
         # a phase shift and the start of the iteration cannot matter
-        again = evaluate(state, init="flat", calculate_voltage_angles=False)
+        again = evaluate(state, init="flat", init_vm_pu=None, calculate_voltage_angles=False)
         assert again["losses_mw"] == pytest.approx(row.losses_mw, abs=1e-8)
         assert again["losses_mw"] == pytest.approx(_balance(state), abs=1e-7)
         assert again["import_mw"] == pytest.approx(state.res_ext_grid.p_mw.sum(), abs=1e-7)

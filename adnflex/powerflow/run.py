@@ -82,6 +82,7 @@ def _solved(net: pandapowerNet, options: PowerFlowOptions, tolerance: float, sta
                 net,
                 algorithm="nr",
                 init=start,
+                init_vm_pu=_start_pu(net) if start == "auto" else None,
                 max_iteration=60,
                 # pandapower compares it per unit of net.sn_mva
                 tolerance_mva=tolerance / max(1.0, float(net.sn_mva)),
@@ -95,6 +96,19 @@ def _solved(net: pandapowerNet, options: PowerFlowOptions, tolerance: float, sta
     except LoadflowNotConverged:
         return False
     return bool(np.isfinite(net.res_bus["vm_pu"]).any())
+
+
+def _start_pu(net: pandapowerNet) -> float | None:
+    """Mean set-point of all voltage sources in service [pu], or None where pandapower has to say it.
+
+    It is what pandapower starts from as well, but it asks for it by six queries of data frames, which take a quarter
+    of the time of a power flow of a small net.
+    """
+    if len(net.vsc):
+        return None
+    on = [net[t].loc[net[t]["in_service"].to_numpy(dtype=bool), "vm_pu"].to_numpy(float) for t in ("ext_grid", "gen")]
+    count = sum(map(len, on))
+    return float((on[0].sum() + on[1].sum()) / count) if count else None
 
 
 def _admittance_mva(net: pandapowerNet) -> NDArray[np.float64]:
