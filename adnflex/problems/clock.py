@@ -13,6 +13,8 @@ __all__ = ["Deadline", "Progress"]
 
 # Half of what a verb may take beyond its limit: a share of it, or seconds.
 _SHARE, _SECONDS = 0.05, 1.0
+# Bounds alone are told after so long a silence [s].
+_OFTEN = 0.2
 # The smallest part that is handed on [s].
 _LEAST = 1e-3
 
@@ -62,6 +64,7 @@ class Deadline:
         self.time_of = time_of
         self.begin, self.seconds, self.tell = time_of(), seconds, tell
         self.rows: list[Progress] = []
+        self._told = -math.inf
 
     @property
     def now(self) -> float:
@@ -132,6 +135,26 @@ class Deadline:
     def report(self, value: float, bound: float, event: str) -> None:
         """Note the best value, the bound, and what happened."""
         row = Progress(self.now, value, bound, event)
+        self._told = row.seconds
         self.rows.append(row)
         if self.tell is not None:
             self.tell(row)
+
+    def report_bests(self, value: float, bound: float, event: str) -> None:
+        """Note what is new: a better value, another event; of bounds alone never more than a few a second.
+
+        What was proven once stays proven, whoever reports next.
+
+        Examples
+        --------
+        >>> clock = Deadline(5.0, time_of=lambda: 0.0)
+        >>> for value, bound in ((9.0, 5.0), (9.0, 6.0), (8.0, 4.0)):
+        ...     clock.report_bests(value, bound, "node")
+        >>> [(row.incumbent, row.bound) for row in clock.rows]
+        [(9.0, 5.0), (8.0, 5.0)]
+        """
+        last = self.rows[-1] if self.rows else None
+        bound = bound if last is None else max(bound, last.bound)
+        changed = last is None or value < last.incumbent or event != last.event
+        if changed or self.now - self._told >= _OFTEN:
+            self.report(value, bound, event)

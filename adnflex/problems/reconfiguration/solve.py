@@ -20,7 +20,7 @@ from adnflex.grid.model import Grid
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State
 from adnflex.grid.topology import must_close
-from adnflex.problems.clock import Progress
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem, meshed_start
 from adnflex.problems.reconfiguration.few_operations import operation_count, try_few_operations
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
@@ -73,38 +73,13 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-class _Reporter:
-    """Keeps the progress and tells the caller; never more than a few rows a second."""
-
-    def __init__(self, callback: Callable[[Progress], None] | None) -> None:
-        self.start = time.monotonic()
-        self.rows: list[Progress] = []
-        self.callback = callback
-        self._told = -1.0
-
-    def __call__(self, incumbent: float, bound: float, event: str) -> None:
-        now = time.monotonic() - self.start
-        last = self.rows[-1] if self.rows else None
-        # what was proven once stays proven, whoever reports next
-        bound = bound if last is None else max(bound, last.bound)
-        changed = last is None or incumbent < last.incumbent or event != last.event
-        if not changed and now - self._told < 0.2:
-            return
-        self._told = now
-        row = Progress(now, incumbent, bound, event)
-        self.rows.append(row)
-        if self.callback is not None:
-            self.callback(row)
-
-
 def solve_reconfiguration(
     grid: Grid,
     objective: Objective,
     *,
     gap: float = 1e-4,
-    seconds: float = 300.0,
+    clock: Deadline | None = None,
     solver: str = "auto",
-    progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
     seed: int = 0,
@@ -117,12 +92,12 @@ def solve_reconfiguration(
         The grid.
     objective : Objective
         What to minimise.
-    gap, seconds : float
-        Relative gap and time limit [s] at which to stop.
+    gap : float
+        Relative gap at which to stop.
+    clock : Deadline, optional
+        Time limit, told of every step; by default 300 s from now.
     solver : str
         See `adnflex.reconfigure`.
-    progress : callable, optional
-        Told of every step.
     executor : concurrent.futures.Executor, optional
         Runs relaxations side by side.
     workers : int, optional
@@ -130,13 +105,13 @@ def solve_reconfiguration(
     seed : int
         Seed of the local search.
     """
-    report = _Reporter(progress)
+    clock = Deadline(300.0) if clock is None else clock
+    report = clock.report_bests
     exchange = ExchangeProblem(grid, objective, must_close(grid))
     best = Incumbent()
-    end = report.start + seconds
     # whatever the local search finds, most of the time belongs to the proof
-    pause = report.start + _SEARCH_SHARE * seconds
-    search = Search(exchange.evaluate, exchange.moves, stop=lambda: time.monotonic() > pause)
+    pause = clock.part(_SEARCH_SHARE)
+    search = Search(exchange.evaluate, exchange.moves, stop=lambda: pause.spent)
     name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
     present = frozenset(np.flatnonzero(~grid.closed).tolist())
     # the first incumbent: whatever happens later, a present state that meets every limit is an answer
@@ -151,21 +126,21 @@ def solve_reconfiguration(
         if best.state is not None and best.value - floor <= gap * abs(best.value):
             # no model is needed, which on ten thousand buses takes a minute to build
             name, outcome = "few operations", Outcome("optimal", best.state, best.value, floor, 0)
-        elif best.state is not None and time.monotonic() >= end:
+        elif best.state is not None and clock.spent:
             # no time for a model: what is known is the answer
             name, outcome = "few operations", Outcome("time_limit", best.state, best.value, floor, 0)
         else:
             problem = build_reconfiguration(grid, objective, least_operations=count.least)
-            if _local_search(grid, problem, search, best, report, seed, seconds):
-                search.stop = lambda: time.monotonic() > end
+            if _local_search(grid, problem, search, best, clock, seed):
+                search.stop = lambda: clock.spent
                 lift = partial(count.lift, objective)
                 if name == "clarabel":
                     tree = RadialSearch(problem, exchange, search, best, lift)
                     # workers have their own steady clocks, but the same day
-                    tree.relax.until = time.time() + max(end - time.monotonic(), 0.0)
-                    outcome, notes = _prove(tree, report, gap, end, executor, workers)
+                    tree.relax.until = time.time() + clock.left
+                    outcome, notes = _prove(tree, clock, gap, executor, workers)
                 else:
-                    outcome = _prove_by_model(problem, exchange, search, best, report, gap, end, name, lift)
+                    outcome = _prove_by_model(problem, exchange, search, best, clock, gap, name, lift)
     except KeyboardInterrupt:
         if best.state is None:
             raise
@@ -176,10 +151,10 @@ def solve_reconfiguration(
     return Answer(
         status=outcome.status,
         flow=flow,
-        relaxed=None if flow is None or problem is None else _relaxed_or_none(problem, flow, end),
+        relaxed=None if flow is None or problem is None else _relaxed_or_none(problem, flow, clock),
         least_violating=_least_violating(exchange, search) if flow is None else None,
         bound=min(bound, best.value),
-        progress=tuple(report.rows),
+        progress=tuple(clock.rows),
         solver=_solver_name(name, outcome),
         notes=tuple(notes),
     )
@@ -198,14 +173,14 @@ def _local_search(
     problem: Reconfiguration,
     search: Search,
     best: Incumbent,
-    report: _Reporter,
+    clock: Deadline,
     seed: int,
-    seconds: float,
 ) -> bool:
     """Branch exchange from the present state and from the meshed flow, then from perturbed states for a while.
 
     Returns False where Ctrl-C ended it.
     """
+    report = clock.report_bests
     try:
         present = frozenset(np.flatnonzero(~grid.closed).tolist())
         # whatever takes long below, the present state is known by then
@@ -220,7 +195,7 @@ def _local_search(
         report(best.value, -math.inf, "branch exchange")
         if found:
             top = min(found, key=lambda r: r[1])
-            effort = min(0.02 * seconds, 0.05 * len(problem.free))
+            effort = min(0.02 * clock.seconds, 0.05 * len(problem.free))
             best.offer(*perturbed_search(search, top, effort, np.random.default_rng(seed)))
             report(best.value, -math.inf, "perturbed search")
     except KeyboardInterrupt:
@@ -232,9 +207,8 @@ def _local_search(
 
 def _prove(
     tree: RadialSearch,
-    report: _Reporter,
+    clock: Deadline,
     gap: float,
-    end: float,
     executor: Executor | None,
     workers: int | None,
 ) -> tuple[Outcome, list[str]]:
@@ -247,9 +221,9 @@ def _prove(
             tree.heuristic,
             tree.incumbent,
             gap=gap,
-            seconds=max(end - time.monotonic(), 0.0),
+            seconds=clock.left,
             workers=crew,
-            report=report,
+            report=clock.report_bests,
         )
     return outcome, crew.notes
 
@@ -259,9 +233,8 @@ def _prove_by_model(
     exchange: ExchangeProblem,
     search: Search,
     best: Incumbent,
-    report: _Reporter,
+    clock: Deadline,
     gap: float,
-    end: float,
     name: str,
     lift: Callable[[float], float],
 ) -> Outcome:
@@ -270,7 +243,7 @@ def _prove_by_model(
     model.excluded = pyo.ConstraintList()
     bound, rounds, status = -math.inf, 0, "time_limit"
     excluded: set[Open] = set()
-    while time.monotonic() < end:
+    while not clock.spent:
         flow = exchange.flow(best.state) if best.state is not None else None
         start = problem.point_of(flow) if flow is not None else None
         # the points near the incumbent give tangent planes where they are needed
@@ -280,10 +253,10 @@ def _prove_by_model(
                 model,
                 name,
                 gap=gap / 2,
-                seconds=max(end - time.monotonic(), 0.1),
+                seconds=max(clock.left, 0.1),
                 start=start,
                 points=[problem.point_of(f) for f in near],
-                report=report,
+                report=clock.report_bests,
             )
         except KeyboardInterrupt:
             status = "interrupted"
@@ -307,7 +280,7 @@ def _prove_by_model(
             excluded.add(state)
             best.offer(state, search.score(state))
             model.excluded.add(pyo.quicksum(model.z[k] for k in state) >= 1)
-        report(best.value, min(bound, best.value), name)
+        clock.report_bests(best.value, min(bound, best.value), name)
         if status != "optimal" or bound >= best.value - gap * abs(best.value):
             break
     return Outcome(status, best.state, best.value, min(bound, best.value), rounds)
@@ -323,9 +296,9 @@ def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
     return exchange.flow(seen[0]) if seen else None
 
 
-def _relaxed_or_none(problem: Reconfiguration, flow: Flow, end: float) -> State | None:
+def _relaxed_or_none(problem: Reconfiguration, flow: Flow, clock: Deadline) -> State | None:
     try:
-        return _relaxed_state(problem, flow, max(end - time.monotonic(), _LEAST_SECONDS))
+        return _relaxed_state(problem, flow, max(clock.left, _LEAST_SECONDS))
     except KeyboardInterrupt:
         return None
 
