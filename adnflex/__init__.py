@@ -1,68 +1,85 @@
-"""Optimise active distribution networks held in pandapower, and prove the answer by full AC power flow."""
+"""Optimise active distribution networks held in pandapower, and prove the answer by full AC power flow.
 
-from adnflex import errors, networks, scenarios
-from adnflex.problems import rolling
-from adnflex.problems.rolling import RollingCase, RollingScheduler, compare_policies, schedule_rolling
-from adnflex.reporting import report
-from adnflex.results import (
-    Check,
-    Comparison,
-    Disaggregation,
-    DispatchCheck,
-    DispatchPlan,
-    Flexibility,
-    FlexibilityCheck,
-    Plan,
-    Region,
-    RegionCheck,
-    RollingCheck,
-    RollingRun,
-    versions,
-)
-from adnflex.verbs import (
-    Pareto,
-    Progress,
-    dispatch,
-    flexibility,
-    out_of_sample,
-    pareto,
-    pq_region,
-    reconfigure,
-    validate,
-    value_of_information,
-)
+A name is imported when it is first asked for: ``adnflex --help`` needs neither pandapower nor Pyomo.
+"""
 
-__all__ = [
-    "Check",
-    "Comparison",
-    "Disaggregation",
-    "DispatchCheck",
-    "DispatchPlan",
-    "Flexibility",
-    "FlexibilityCheck",
-    "Pareto",
-    "Plan",
-    "Progress",
-    "Region",
-    "RegionCheck",
-    "RollingCase",
-    "RollingCheck",
-    "RollingRun",
-    "RollingScheduler",
-    "compare_policies",
-    "dispatch",
-    "errors",
-    "flexibility",
-    "networks",
-    "out_of_sample",
-    "pareto",
-    "pq_region",
-    "reconfigure",
-    "report",
-    "rolling",
-    "scenarios",
-    "schedule_rolling",
-    "validate",
-    "value_of_information",
-]
-__version__ = versions()["adnflex"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adnflex import errors as errors
+    from adnflex import networks as networks
+    from adnflex import scenarios as scenarios
+    from adnflex.problems import rolling as rolling
+    from adnflex.problems.clock import Progress as Progress
+    from adnflex.problems.flexibility.topology import reconfigure_for_flexibility as reconfigure_for_flexibility
+    from adnflex.problems.rolling import RollingCase as RollingCase
+    from adnflex.problems.rolling import RollingScheduler as RollingScheduler
+    from adnflex.problems.rolling import compare_policies as compare_policies
+    from adnflex.problems.rolling import schedule_rolling as schedule_rolling
+    from adnflex.reporting import report as report
+    from adnflex.results import Check as Check
+    from adnflex.results import Comparison as Comparison
+    from adnflex.results import Disaggregation as Disaggregation
+    from adnflex.results import DispatchCheck as DispatchCheck
+    from adnflex.results import DispatchPlan as DispatchPlan
+    from adnflex.results import Flexibility as Flexibility
+    from adnflex.results import FlexibilityCheck as FlexibilityCheck
+    from adnflex.results import Plan as Plan
+    from adnflex.results import Region as Region
+    from adnflex.results import RegionCheck as RegionCheck
+    from adnflex.results import RollingCheck as RollingCheck
+    from adnflex.results import RollingRun as RollingRun
+    from adnflex.verbs.dispatch import dispatch as dispatch
+    from adnflex.verbs.flexibility import flexibility as flexibility
+    from adnflex.verbs.information import out_of_sample as out_of_sample
+    from adnflex.verbs.information import value_of_information as value_of_information
+    from adnflex.verbs.pareto import Pareto as Pareto
+    from adnflex.verbs.pareto import pareto as pareto
+    from adnflex.verbs.reconfigure import reconfigure as reconfigure
+    from adnflex.verbs.region import pq_region as pq_region
+    from adnflex.verbs.validate import validate as validate
+
+__version__ = "0.1.0"
+
+# Where each public name stands, for what runs; the lines above say the same to type checkers (a test compares them).
+_HOMES = {
+    "adnflex": "errors networks scenarios",
+    "adnflex.problems": "rolling",
+    "adnflex.problems.clock": "Progress",
+    "adnflex.problems.flexibility.topology": "reconfigure_for_flexibility",
+    "adnflex.problems.rolling": "RollingCase RollingScheduler compare_policies schedule_rolling",
+    "adnflex.reporting": "report",
+    "adnflex.results": (
+        "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck Plan Region "
+        "RegionCheck RollingCheck RollingRun"
+    ),
+    "adnflex.verbs.dispatch": "dispatch",
+    "adnflex.verbs.flexibility": "flexibility",
+    "adnflex.verbs.information": "out_of_sample value_of_information",
+    "adnflex.verbs.pareto": "Pareto pareto",
+    "adnflex.verbs.reconfigure": "reconfigure",
+    "adnflex.verbs.region": "pq_region",
+    "adnflex.verbs.validate": "validate",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'adnflex' has no attribute {name!r}")
+    if home == __name__ or name == "rolling":
+        found: Any = importlib.import_module(f"{home}.{name}")
+    else:
+        found = getattr(importlib.import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List what there is, imported or not."""
+    return sorted({*globals(), *__all__})

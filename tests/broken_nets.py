@@ -304,7 +304,9 @@ VERBS: dict[str, Callable[[str, pp.pandapowerNet], object]] = {
     "reconfigure": lambda _, net: adnflex.reconfigure(net, workers=1, time_limit=10.0, vm_limits=(0.8, 1.2)).objective,
     "dispatch": lambda _, net: adnflex.dispatch(net, time_limit=10.0, periods=[0], loss_cost_per_mwh=1.0).objective,
     "flexibility": lambda _, net: adnflex.flexibility(net, time_limit=10.0, periods=[0]).total_mwh,
-    "pq_region": lambda _, net: adnflex.pq_region(net, 0, time_limit=5.0, directions=4).areas["outer"].iloc[0],
+    "pq_region": lambda _, net: (
+        adnflex.pq_region(net, periods=[0], time_limit=5.0, directions=4).areas["outer"].iloc[0]
+    ),
     "rolling": lambda _, net: adnflex.RollingCase.from_net(net, buy_price_per_mwh=50.0).fingerprint,
     "validate": lambda name, net: adnflex.validate(plan_of(name), net).losses_mw,
     "apply": lambda name, net: plan_of(name).apply(net).line["in_service"].astype(bool).tolist(),

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 import adnflex
+from adnflex import Progress
 from adnflex.errors import InputError
-from adnflex.verbs import Progress
 
 #: Optimum of mv_oberrhein, known from earlier proofs to 1e-4 [MW].
 OBERRHEIN_MW = 0.946632

@@ -39,12 +39,12 @@ _PLAN = of_class("Plan", "DispatchPlan", "Flexibility", "Region", "RollingRun")
 ARGUMENTS: dict[str, Kind] = {
     # goals
     "objective": either(
-        "'losses', 'switching', 'voltage', 'flexibility' or weights such as {'losses': 1.0}",
+        "'losses', 'switching', 'voltage' or weights such as {'losses': 1.0}",
         text(),
         mapping("weights", text(), number("a weight")),
     ),
     "switching_cost": number("a cost of 0 or more", 0.0),
-    "weights": numbers(_PER_PERIOD),
+    "period_weights": numbers(_PER_PERIOD),
     "direction": word("both", "up", "down", "symmetric", says="one of both, up, down, symmetric"),
     "required_mw": pair("two widths, (below the base, above the base) [MW]", numbers(""), numbers("")),
     "base_mw": numbers(_PER_PERIOD),
@@ -78,7 +78,6 @@ ARGUMENTS: dict[str, Kind] = {
     # time
     "profiles": instance("{(table, column): DataFrame}", Mapping),
     "periods": indices("rows of the profiles, each once and in order, such as range(24)", empty=False),
-    "period": either("a row of the profiles, or several", whole("", 0), indices("", empty=False)),
     "hours_per_period": number("hours above 0", 0.0, above=True),
     "start_hour": number("a clock hour of 0 or more", 0.0),
     "scenarios": of_class("ScenarioSet"),

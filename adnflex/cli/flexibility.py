@@ -225,9 +225,8 @@ def _solve(
     best = _shown(
         args,
         interruption,
-        lambda p: adnflex.reconfigure(
+        lambda p: adnflex.reconfigure_for_flexibility(
             net,
-            objective="flexibility",
             switchable_lines=args.switchable_lines,
             switchable_switches=args.switchable_switches,
             locked_lines=args.locked_lines,
@@ -296,7 +295,7 @@ def _conclude(
     if args.region is not None:
         try:
             wanted, pcc = args.region, args.pcc
-            regions = [_beside(interruption, lambda p: adnflex.pq_region(net, period=wanted, pcc=pcc, progress=p))]
+            regions = [_beside(interruption, lambda p: adnflex.pq_region(net, periods=wanted, pcc=pcc, progress=p))]
         except KeyboardInterrupt:
             say("interrupted; the P-Q region is left out.")
     if args.net_out is not None:

@@ -246,7 +246,7 @@ def _compared(
             workers=args.workers,
             store=args.store,
             time_limit=clock.part(_DAYS_SHARE).share(1),
-            progress=None if line is None else line.count,
+            progress=None if line is None else (lambda row: line.count(row.done, row.wanted)),
         )
     finally:
         if line is not None:

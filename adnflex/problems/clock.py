@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-__all__ = ["Deadline", "Progress"]
+import pandas as pd
+
+__all__ = ["Deadline", "Progress", "progress_table"]
 
 
 # Half of what a verb may take beyond its limit: a share of it, or seconds.
@@ -20,12 +22,26 @@ _LEAST = 1e-3
 
 
 class Progress(NamedTuple):
-    """What is known at a moment: seconds, incumbent and bound in the objective's unit, and what happened."""
+    """What is known at a moment.
+
+    Attributes
+    ----------
+    seconds : float
+        Since the beginning [s].
+    incumbent, bound : float
+        In the objective's unit; inf or NaN where there is none.
+    event : str
+        What happened.
+    done, wanted : int
+        Parts of the work that are finished, of how many (hours, days of policies); 0 where parts are not counted.
+    """
 
     seconds: float
     incumbent: float
     bound: float
     event: str
+    done: int = 0
+    wanted: int = 0
 
     @property
     def gap(self) -> float:
@@ -158,3 +174,14 @@ class Deadline:
         changed = last is None or value < last.incumbent or event != last.event
         if changed or self.now - self._told >= _OFTEN:
             self.report(value, bound, event)
+
+
+def progress_table(rows: Sequence[Progress]) -> pd.DataFrame:
+    """Return what a result keeps of its progress.
+
+    Examples
+    --------
+    >>> progress_table([Progress(0.1, 2.0, 1.0, "node")]).columns.tolist()
+    ['seconds', 'incumbent', 'bound', 'event']
+    """
+    return pd.DataFrame([row[:4] for row in rows], columns=list(Progress._fields[:4]))

@@ -310,7 +310,7 @@ class Flexibility(Saved):
             raise InputError(
                 [
                     f"period {self.box.index[k]}: {wanted[k]:.6g} MW lies outside the box, {low[k]:.6g} to "
-                    f"{high[k]:.6g} MW; stay inside it, or compute another box (weights, required_mw)."
+                    f"{high[k]:.6g} MW; stay inside it, or compute another box (period_weights, required_mw)."
                     for k in bad.tolist()
                 ]
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-__all__ = ["versions"]
+from adnflex import __version__
 
-_VERSION = "0.1.0"
+__all__ = ["versions"]
 
 
 def versions() -> dict[str, str]:
@@ -18,13 +18,12 @@ def versions() -> dict[str, str]:
     >>> sorted(versions())[:3]
     ['adnflex', 'clarabel', 'highspy']
     """
-    names = ["adnflex", "pandapower", "pyomo", "highspy", "clarabel", "pyscipopt", "numpy", "pandas"]
-    found = {}
+    names = ["pandapower", "pyomo", "highspy", "clarabel", "pyscipopt", "numpy", "pandas"]
+    found = {"adnflex": __version__}
     for name in names:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            # adnflex itself may run from a checkout
-            found[name] = _VERSION if name == "adnflex" else "not installed"
+            found[name] = "not installed"
     found["python"] = platform.python_version()
     return found

@@ -14,7 +14,7 @@ from adnflex.arguments import public
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
 from adnflex.powerflow.periods import measuring_seconds
-from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.limits import Excess
 from adnflex.problems.dispatch.loss_certificate import Goal
 from adnflex.problems.dispatch.model import Costs
@@ -271,7 +271,7 @@ def _plan(
         times=times_table(study.axis),
         **tables,
         inputs=input_table(net, study, by_period(study)),
-        progress=pd.DataFrame(answer.progress, columns=["seconds", "incumbent", "bound", "event"]),
+        progress=progress_table(answer.progress),
         solver=answer.solver,
         seconds=clock.now,
         options=options,

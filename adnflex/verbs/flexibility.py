@@ -73,7 +73,7 @@ def flexibility(
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     vm_limits: tuple[float, float] | None = None,
-    weights: ArrayLike | None = None,
+    period_weights: ArrayLike | None = None,
     direction: str = "both",
     required_mw: tuple[ArrayLike, ArrayLike] | None = None,
     base_mw: ArrayLike | None = None,
@@ -101,7 +101,7 @@ def flexibility(
         The coupling point: ``("ext_grid", 0)``, ``("trafo", 0)`` or ``("line", 0)``; by default the only source.
     profiles, periods, hours_per_period, start_hour, vm_limits, name
         As in `adnflex.dispatch`.
-    weights : array_like, optional
+    period_weights : array_like, optional
         Worth of a MWh of width in every period (prices, for example); by default 1.
     direction : str
         ``both``, ``up`` (the lower end is the base schedule), ``down`` or ``symmetric`` around it.
@@ -155,7 +155,9 @@ def flexibility(
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
     if positions not in ("fixed", "search"):
         raise InputError(f"positions is {positions!r}; give 'fixed' or 'search'.")
-    wishes = Wishes(pcc, vm_limits, weights, direction, required_mw, base_mw, reactive_power, final_energy, sides)
+    wishes = Wishes(
+        pcc, vm_limits, period_weights, direction, required_mw, base_mw, reactive_power, final_energy, sides
+    )
     read = partial(
         read_flexibility_study,
         wishes=wishes,
@@ -213,7 +215,7 @@ def asked(wishes: Wishes, tie_break: str, time_limit: float, seed: int, **more: 
 
     return {
         "pcc": None if wishes.pcc is None else [str(wishes.pcc[0]), int(wishes.pcc[1])],
-        "weights": plain(wishes.weights),
+        "period_weights": plain(wishes.weights),
         "direction": wishes.direction,
         "required_mw": None if wishes.required_mw is None else [plain(w) for w in wishes.required_mw],
         "base_mw": plain(wishes.base_mw),
@@ -413,7 +415,7 @@ def _too_much(study: FlexibilityStudy, problem: BoxProblem, base: FloatArray, cl
     if short[worst] <= 1e-9:
         return (
             "the widths asked for around the base schedule cannot be held in all periods together, as stored energy "
-            "does not suffice; ask for less in some periods (required_mw), or give weights instead."
+            "does not suffice; ask for less in some periods (required_mw), or give period_weights instead."
         )
     return (
         f"in period {study.periods[t]} the import can be promised from {have} only, which is {short[worst]:.4g} MW "

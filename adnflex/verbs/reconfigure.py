@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.arguments import keywords_of, public
-from adnflex.errors import Infeasible, InputError
+from adnflex.arguments import public
+from adnflex.errors import Infeasible
 from adnflex.grid import Grid, apply_switches, read_grid, switch_table
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State, branch_table, bus_table
 from adnflex.powerflow import losses_mw, measure_limits, run_ac
-from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.reasons import unit_suspects
 from adnflex.problems.reconfiguration.describe import require_reconfigurable, violation_sentence
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
 from adnflex.problems.reconfiguration.solve import Answer, solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
-from adnflex.results import Flexibility, Plan
+from adnflex.results import Plan
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
 
@@ -35,24 +34,7 @@ __all__ = ["kept", "reconfigure", "relative_gap"]
 log = logging.getLogger(__name__)
 
 
-@overload
-def reconfigure(
-    net: pandapowerNet,
-    objective: Literal["flexibility"],
-    *,
-    vm_limits: tuple[float, float] | None = None,
-    switchable_lines: Iterable[int] | str | None = None,
-    switchable_switches: Iterable[int] = (),
-    locked_lines: Iterable[int] = (),
-    gap: float = 1e-4,
-    time_limit: float = 300.0,
-    progress: Callable[[Progress], None] | None = None,
-    workers: int | None = None,
-    seed: int = 0,
-    name: str | None = None,
-    **box: Any,
-) -> Flexibility: ...
-@overload
+@public(reading=read_grid)
 def reconfigure(
     net: pandapowerNet,
     objective: str | Mapping[str, float] = "losses",
@@ -70,27 +52,7 @@ def reconfigure(
     workers: int | None = None,
     seed: int = 0,
     name: str | None = None,
-) -> Plan: ...
-@public(options=lambda: keywords_of(_for_flexibility_verb()), reading=read_grid)
-def reconfigure(
-    net: pandapowerNet,
-    objective: str | Mapping[str, float] = "losses",
-    *,
-    vm_limits: tuple[float, float] | None = None,
-    switchable_lines: Iterable[int] | str | None = None,
-    switchable_switches: Iterable[int] = (),
-    locked_lines: Iterable[int] = (),
-    switching_cost: float = 0.0,
-    gap: float = 1e-4,
-    time_limit: float = 300.0,
-    solver: str = "auto",
-    progress: Callable[[Progress], None] | None = None,
-    executor: Executor | None = None,
-    workers: int | None = None,
-    seed: int = 0,
-    name: str | None = None,
-    **box: Any,
-) -> Plan | Flexibility:
+) -> Plan:
     """Find the radial switch states of a net that minimise an objective, with a proven gap.
 
     Parameters
@@ -99,8 +61,7 @@ def reconfigure(
         The net; it is only read.
     objective : str or mapping
         ``losses`` (default), ``switching`` (fewest operations that remove all violations), ``voltage`` (least mean
-        deviation from 1 pu), ``flexibility`` (a large box at the coupling point, see `adnflex.flexibility`) or
-        weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
+        deviation from 1 pu) or weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
     vm_limits : (float, float), optional
         Voltage limits of all buses [pu]; by default ``bus.min_vm_pu`` and ``bus.max_vm_pu``.
     switchable_lines : iterable of int or ``"all"``, optional
@@ -131,14 +92,11 @@ def reconfigure(
         Seed of the local search.
     name : str, optional
         Name of the net in the report; by default ``net.name``.
-    **box
-        With ``flexibility`` only: the arguments of `adnflex.flexibility`, and ``max_operations``, ``compare``
-        (``{name: open lines}`` to be put beside), ``search_time``.
 
     Returns
     -------
-    Plan or Flexibility
-        Switch states, model values, bound and gap; a `Flexibility` with ``flexibility``.
+    Plan
+        Switch states, model values, bound and gap.
 
     Raises
     ------
@@ -154,27 +112,6 @@ def reconfigure(
     >>> plan.open_lines, round(plan.objective * 1e3, 3), plan.status
     ([6, 8, 13, 31, 36], 139.551, 'optimal')
     """
-    if objective == "flexibility":
-        return _for_flexibility(
-            net,
-            {"switching_cost": switching_cost, "solver": solver},
-            {
-                "executor": executor,
-                "vm_limits": vm_limits,
-                "switchable_lines": switchable_lines,
-                "switchable_switches": switchable_switches,
-                "locked_lines": locked_lines,
-                "gap": gap,
-                "time_limit": time_limit,
-                "progress": progress,
-                "workers": workers,
-                "seed": seed,
-                "name": name,
-                **box,
-            },
-        )
-    if box:
-        raise InputError(f"{', '.join(box)}: belong to objective='flexibility'; leave them out.")
     clock = Deadline(time_limit, progress)
     if switchable_lines is not None and not isinstance(switchable_lines, str):
         switchable_lines = list(switchable_lines)  # it is read twice
@@ -213,29 +150,6 @@ def reconfigure(
     }
     title = title_of(net, name)
     return _plan(net, grid, goal, answer, answer.flow, vm_limits, options, title, clock.now)
-
-
-def _for_flexibility(net: pandapowerNet, unused: dict[str, Any], given: dict[str, Any]) -> Flexibility:
-    """Hand over to the search for a larger box; name what it does not know."""
-    reconfigure_for_flexibility = _for_flexibility_verb()
-    known = set(inspect.signature(reconfigure_for_flexibility).parameters)
-    faults = [f"{k} is no argument of objective='flexibility'." for k in given if k not in known]
-    defaults = {"switching_cost": 0.0, "solver": "auto"}
-    faults += [
-        f"{k}: objective='flexibility' does not use it; leave it out"
-        + (" (max_operations limits the operations)." if k == "switching_cost" else ".")
-        for k, value in unused.items()
-        if value != defaults[k]
-    ]
-    if faults:
-        raise InputError(faults)
-    return reconfigure_for_flexibility(net, **given)
-
-
-def _for_flexibility_verb() -> Callable[..., Flexibility]:
-    from adnflex.problems.flexibility.topology import reconfigure_for_flexibility  # it imports this module
-
-    return reconfigure_for_flexibility
 
 
 def kept(values: Iterable[int]) -> Sequence[int]:
@@ -325,7 +239,7 @@ def _plan(
         branches=branch_table(grid, model.state, model.relaxed),
         losses_mw=model.state.loss(grid) * grid.base_mva,
         losses_before_mw=_losses_before(net),
-        progress=pd.DataFrame(answer.progress, columns=["seconds", "incumbent", "bound", "event"]),
+        progress=progress_table(answer.progress),
         solver=answer.solver,
         seconds=seconds,
         options=options,

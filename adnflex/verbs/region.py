@@ -58,10 +58,10 @@ _SERIES = 1e-9
 @public(reading=read_grid)
 def pq_region(
     net: pandapowerNet,
-    period: int | Iterable[int] | None = None,
     *,
     pcc: tuple[str, int] | None = None,
     profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
     directions: int = 16,
     vm_limits: tuple[float, float] | None = None,
     hours_per_period: float | None = None,
@@ -85,13 +85,13 @@ def pq_region(
     ----------
     net : pandapowerNet
         The net, its devices in its own tables (see the page "Devices"); it is only read.
-    period : int or iterable of int, optional
-        Rows of the profiles, each a region of its own; by default all.
     pcc : (str, int), optional
         The point of common coupling: ``("ext_grid", 0)``, ``("trafo", 0)`` or ``("line", 0)``; by default the only
         source.
     profiles : mapping, optional
         ``{(table, column): DataFrame}`` with absolute values; by default ``net.profiles``.
+    periods : iterable of int, optional
+        Rows of the profiles, each a region of its own; by default all.
     directions : int
         Support directions, evenly spread; up to half as many again are added where outer and inner side differ most.
     vm_limits : (float, float), optional
@@ -139,7 +139,7 @@ def pq_region(
     """
     started = time.monotonic()
     _check_arguments(directions, time_limit)
-    periods = _periods(net, profiles, period)
+    wanted = list(read_series(net, profiles, periods).periods)
     facts = settings(net, {"hours_per_period": hours_per_period})
     coupling = coupling_of(net, pcc)
     job = _Job(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
@@ -147,16 +147,16 @@ def pq_region(
     title = title_of(net, name)
     parts: dict[int, tuple[PeriodTables, str, float, float]] = {}
     if executor is None:
-        for t in periods:
+        for t in wanted:
             parts[t] = _one_period(job, effort, t, _teller(progress, started, t))
     else:
         with worker_pool(partial(_one_period, job, effort), executor) as crew:
-            for t, part in crew.each(periods):
+            for t, part in crew.each(wanted):
                 parts[t] = part
                 _teller(progress, started, t)(part[0].area["inner"], part[0].area["outer"], "done")
-    tables = {t: parts[t][0] for t in periods}
-    first = parts[periods[0]]
-    areas = pd.DataFrame([{**tables[t].area, "seconds": parts[t][3]} for t in periods], index=_index(periods))
+    tables = {t: parts[t][0] for t in wanted}
+    first = parts[wanted[0]]
+    areas = pd.DataFrame([{**tables[t].area, "seconds": parts[t][3]} for t in wanted], index=_index(wanted))
     options = {"directions": directions, "time_limit": time_limit, "seed": seed}
     return Region(
         net_name=title,
@@ -164,7 +164,7 @@ def pq_region(
         hours_per_period=first[2],
         areas=areas,
         **{
-            item: joined({t: getattr(tables[t], item) for t in periods})
+            item: joined({t: getattr(tables[t], item) for t in wanted})
             for item in ("halfplanes", "outer", "inner", "points", "setpoints", "positions")
         },
         inputs=_input_table(tables),
@@ -184,17 +184,6 @@ def _check_arguments(directions: int, time_limit: float) -> None:
         faults.append(f"time_limit is {time_limit!r}; give seconds above 0.")
     if faults:
         raise InputError(faults)
-
-
-def _periods(net: pandapowerNet, profiles: Profiles | None, period: int | Iterable[int] | None) -> list[int]:
-    """Rows of the time index that are asked for; refuses what does not exist."""
-    if period is None:
-        return list(read_series(net, profiles).periods)
-    wanted: Sequence[Any] = list(period) if isinstance(period, Iterable) and not isinstance(period, str) else [period]
-    odd = [t for t in wanted if not isinstance(t, numbers.Integral) or isinstance(t, bool)]
-    if odd:
-        raise InputError(f"period is {odd[0]!r}; give a row of the profiles, 0 for the first, or several of them.")
-    return list(read_series(net, profiles, [int(t) for t in wanted]).periods)
 
 
 def _teller(progress: Callable[[Progress], None] | None, started: float, t: int) -> Callable[[float, float, str], None]:

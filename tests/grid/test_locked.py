@@ -80,8 +80,8 @@ def test_locked_in_a_dispatch_and_for_flexibility():
     net = networks.load("park33_flexibility")
     ties = np.flatnonzero(~net.line["in_service"].to_numpy())
     kept = [int(net.line.index[ties[0]]), int(net.line.index[3])]
-    flex = adnflex.reconfigure(
-        net, "flexibility", periods=[10], locked_lines=kept, time_limit=10, search_time=1, workers=1
+    flex = adnflex.reconfigure_for_flexibility(
+        net, periods=[10], locked_lines=kept, time_limit=10, search_time=1, workers=1
     )
     assert kept[0] in flex.open_lines
     assert kept[1] not in flex.open_lines

@@ -183,7 +183,7 @@ def test_demand_response_alone_goes_down_from_its_base(direction: str) -> None:
 def test_weights_are_the_worth_of_a_megawatt_hour() -> None:
     feeder = FlexSpec(seed=3, sun=False, periods=3, final="initial").feeder()
     weights = [1.0, 5.0, 0.2]
-    flex = answered(feeder, weights=weights)
+    flex = answered(feeder, period_weights=weights)
     truth = largest_box(feeder, weights=weights)
     assert flex is not None
     assert truth is not None
@@ -340,7 +340,7 @@ def test_the_smallest_case_by_prices() -> None:
     )
     worth = {p: largest_box(feeder, p, weights=[3, 1]).worth for p in POLICIES}
     assert worth == pytest.approx({"separable": 0.1, "causal": 0.3, "foresighted": 0.3}, abs=1e-9)
-    flex = answered(feeder, weights=[3.0, 1.0])
+    flex = answered(feeder, period_weights=[3.0, 1.0])
     assert flex is not None
     assert flex.linear.worth == pytest.approx(0.1, abs=1e-6)
     assert flex.linear.bound == pytest.approx(0.3, abs=1e-6)
@@ -361,8 +361,8 @@ def looped(spec: FlexSpec, *, most: int | None = None, **arguments):
     net = feeder.net()
     before = deepcopy(net)
     try:
-        found = adnflex.reconfigure(
-            net, "flexibility", **feeder.arguments, max_operations=most, workers=1, time_limit=30.0,
+        found = adnflex.reconfigure_for_flexibility(
+            net, **feeder.arguments, max_operations=most, workers=1, time_limit=30.0,
             search_time=1.0, **arguments,
         )  # fmt: skip
     except Infeasible:
@@ -424,8 +424,8 @@ def test_a_bound_holds_for_every_base() -> None:
         load_q=2 * feeder.load_q,
         v_min=0.85,
     )
-    found = adnflex.reconfigure(
-        feeder.net(), "flexibility", **feeder.arguments, direction="down", workers=1, time_limit=20.0, search_time=1.0
+    found = adnflex.reconfigure_for_flexibility(
+        feeder.net(), **feeder.arguments, direction="down", workers=1, time_limit=20.0, search_time=1.0
     )
     for opened in feeder.trees():
         fixed = answered(dataclasses.replace(feeder, open=opened), proven=False, direction="down")
@@ -452,8 +452,8 @@ def test_a_bound_holds_where_devices_may_change_their_source() -> None:
         pp.create_load(net, bus, 0.1, controllable=False)
         pp.create_sgen(net, bus, p, controllable=True, min_p_mw=0.0, max_p_mw=0.6)
     profiles = {("load", "p_mw"): pd.DataFrame({0: [0.1, 0.1], 1: [0.1, 0.1]})}
-    found = adnflex.reconfigure(
-        net, "flexibility", pcc=("ext_grid", 0), profiles=profiles, hours_per_period=1.0, workers=1, time_limit=20.0,
+    found = adnflex.reconfigure_for_flexibility(
+        net, pcc=("ext_grid", 0), profiles=profiles, hours_per_period=1.0, workers=1, time_limit=20.0,
         search_time=1.0,
     )  # fmt: skip
     assert found.linear.bound >= 1.8 - 1e-6

@@ -103,7 +103,7 @@ def test_where_nothing_moves_is_no_answer_to_more(asked, late):
 
 def test_where_no_switch_states_were_looked_at_the_present_ones_are_the_answer(late):
     net = quiet()
-    flex = adnflex.reconfigure(net, objective="flexibility", switchable_lines="all", workers=1, time_limit=1e-9)
+    flex = adnflex.reconfigure_for_flexibility(net, switchable_lines="all", workers=1, time_limit=1e-9)
     assert flex.status == "time_limit"
     assert flex.operations == 0
     assert adnflex.validate(flex, net).passed

@@ -71,7 +71,7 @@ def test_a_tree_whose_bound_was_not_solved_is_not_refuted(faults, monkeypatch):
         return seen["bound"]
 
     monkeypatch.setattr(TopologySearch, "_enumerate", enumerate_blindly)
-    found = adnflex.reconfigure(net, objective="flexibility", time_limit=120, **options)
+    found = adnflex.reconfigure_for_flexibility(net, time_limit=120, **options)
     assert seen["best"] == pytest.approx(1.6469, abs=1e-3)
     assert seen["bound"] is None or seen["bound"] >= seen["best"]
     assert found.linear.bound >= seen["best"]
@@ -85,7 +85,7 @@ def test_a_time_limit_within_a_linear_program_loses_nothing(faults, fault):
     options = {"profiles": faults._flat(net), "hours_per_period": 1.0, "workers": 1, "search_time": 0.2}
     with injected(fault, kinds=("linear",), after=40):
         try:
-            found = adnflex.reconfigure(net, objective="flexibility", time_limit=20, **options)
+            found = adnflex.reconfigure_for_flexibility(net, time_limit=20, **options)
         except SolverError:
             found = None
     assert found is None or found.linear.bound >= 1.914

@@ -44,7 +44,7 @@ def every_verb(folder: str) -> None:
     adnflex.report(plan, adnflex.validate(plan, net), Path(folder) / "report.html")
     box = adnflex.flexibility(net, **hour)
     adnflex.validate(box, net, trajectories=2, levels=2)
-    adnflex.reconfigure(ring(suns=2), objective="flexibility", **limits, **hour)
+    adnflex.reconfigure_for_flexibility(ring(suns=2), **limits, **hour)
     adnflex.pq_region(ring(suns=1), directions=4, time_limit=0.1, **limits)
     adnflex.schedule_rolling(adnflex.RollingCase.load("rolling33"), "mpc:mean")
 

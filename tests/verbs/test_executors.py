@@ -54,8 +54,8 @@ def test_reconfiguration(travelling):
 def test_reconfiguration_for_flexibility_and_its_check(travelling):
     case = FlexSpec(seed=3, buses=5, periods=2, loops=1, tight_lines=True).feeder()
     options = {**case.arguments, "search_time": 1.0, "time_limit": 60.0}
-    here = adnflex.reconfigure(case.net(), "flexibility", workers=1, **options)
-    there = adnflex.reconfigure(case.net(), "flexibility", executor=travelling, **options)
+    here = adnflex.reconfigure_for_flexibility(case.net(), workers=1, **options)
+    there = adnflex.reconfigure_for_flexibility(case.net(), executor=travelling, **options)
     assert there.open_lines == here.open_lines
     assert there.linear.bound == pytest.approx(here.linear.bound, rel=1e-9)
     pd.testing.assert_frame_equal(there.box, here.box)

@@ -78,8 +78,8 @@ def test_without_reactive_power_by_a_study_of_the_net(park) -> None:
 
 def test_free_topology_of_the_published_case(park) -> None:
     before = deepcopy(park)
-    found = adnflex.reconfigure(
-        park, "flexibility", periods=[10, 14], compare={"paper": [7, 8, 27, 32, 35]}, workers=1, time_limit=40.0,
+    found = adnflex.reconfigure_for_flexibility(
+        park, periods=[10, 14], compare={"paper": [7, 8, 27, 32, 35]}, workers=1, time_limit=40.0,
         search_time=4.0,
     )  # fmt: skip
     require_unchanged(before, park)
@@ -104,8 +104,8 @@ def test_free_topology_of_the_published_case(park) -> None:
 
 
 def test_free_topology_without_reactive_power_is_a_lower_bound(park) -> None:
-    found = adnflex.reconfigure(
-        park, "flexibility", periods=[10, 14], reactive_power=False, workers=1, time_limit=4.0, search_time=3.0
+    found = adnflex.reconfigure_for_flexibility(
+        park, periods=[10, 14], reactive_power=False, workers=1, time_limit=4.0, search_time=3.0
     )
     # no full proof in so little time: 9.561 is the best of all trees
     assert found.separable.total_mwh >= 8.58
@@ -169,7 +169,7 @@ def test_a_base_of_ones_own(feeder, small) -> None:
 
 def test_weights_move_the_box(feeder, small) -> None:
     weights = [0.1, 1.0, 5.0]
-    flex = adnflex.flexibility(feeder.net(), **feeder.arguments, weights=weights)
+    flex = adnflex.flexibility(feeder.net(), **feeder.arguments, period_weights=weights)
     worth = [float(w @ (f.upper_mw - f.lower_mw).to_numpy()) for f in (small, flex) for w in [np.array(weights)]]
     assert worth[1] >= worth[0] * (1 - 1e-3)
     limits = flex.separable.limits

@@ -157,7 +157,7 @@ def test_the_words_are_looked_for() -> None:
 
 @pytest.fixture(scope="module")
 def best(park):
-    return adnflex.reconfigure(park, "flexibility", periods=HOURS, max_operations=2, search_time=1, workers=1)
+    return adnflex.reconfigure_for_flexibility(park, periods=HOURS, max_operations=2, search_time=1, workers=1)
 
 
 @pytest.mark.parametrize("which", ["present", "reconfigured"])

@@ -178,11 +178,11 @@ def test_a_coupling_point_out_of_service(net) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"weights": [1, 2]}, ["weights", "(2,)", "3 periods"]),
-        ({"weights": [1, np.nan, 1]}, ["weights"]),
-        ({"weights": [1, -1, 1]}, ["weights", "0 or more"]),
-        ({"weights": [1, np.inf, 1]}, ["weights", "inf", "finite"]),
-        ({"weights": "abc"}, ["weights", "abc"]),
+        ({"period_weights": [1, 2]}, ["period_weights", "(2,)", "3 periods"]),
+        ({"period_weights": [1, np.nan, 1]}, ["period_weights"]),
+        ({"period_weights": [1, -1, 1]}, ["period_weights", "0 or more"]),
+        ({"period_weights": [1, np.inf, 1]}, ["period_weights", "inf", "finite"]),
+        ({"period_weights": "abc"}, ["period_weights", "abc"]),
         ({"base_mw": [0.1, 0.2]}, ["base_mw", "(2,)", "3 periods"]),
         ({"base_mw": [0.1, np.nan, 0.2]}, ["base_mw", "nan", "period 1"]),
         ({"base_mw": [0.1, 0.2, np.inf]}, ["base_mw", "inf", "period 2"]),
@@ -231,12 +231,12 @@ def test_wrong_wishes_come_together(net) -> None:
 def test_an_argument_of_reconfigure_that_is_wrong(net, arguments, words) -> None:
     pp.create_line_from_parameters(net, 0, 2, 1.0, 1.0, 1.0, 0.0, 0.2, max_loading_percent=100.0, in_service=False)
     merged = {"time_limit": 5.0, "workers": 1, **arguments}
-    refused(net, *words, verb=adnflex.reconfigure, objective="flexibility", **merged)
+    refused(net, *words, verb=adnflex.reconfigure_for_flexibility, **merged)
 
 
-def test_arguments_of_a_box_without_the_objective(net) -> None:
-    with pytest.raises(InputError, match=r"max_operations.*flexibility"):
-        adnflex.reconfigure(net, max_operations=2)
+def test_the_arguments_of_a_box_are_none_of_a_reconfiguration(net) -> None:
+    with pytest.raises(InputError, match="unknown argument 'sides' of reconfigure"):
+        adnflex.reconfigure(net, sides=16)  # type: ignore[call-arg]
 
 
 # -- what cannot be had --------------------------------------------------------------------------------------------

@@ -163,7 +163,7 @@ def test_a_box_and_a_region_name_the_one_cause(cause):
     if cause in (vehicle_need, kept_energy):
         return  # of a whole day; a region is of one hour
     with pytest.raises(Infeasible) as caught:
-        adnflex.pq_region(net, period=0, **more)
+        adnflex.pq_region(net, periods=[0], **more)
     assert all(w in str(caught.value) for w in shown), caught.value
 
 

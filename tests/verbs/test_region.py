@@ -289,7 +289,9 @@ def test_periods_are_regions_of_their_own():
     net, profiles = profiled()
     told = []
     with Travelling() as executor:
-        region = pq_region(net, [0, 2], profiles=profiles, directions=4, executor=executor, progress=told.append)
+        region = pq_region(
+            net, periods=[0, 2], profiles=profiles, directions=4, executor=executor, progress=told.append
+        )
     assert region.periods == [0, 2]
     # side by side they end in any order
     assert {row.event: row.bound for row in told} == {f"period {t}: done": region.areas.at[t, "outer"] for t in (0, 2)}
@@ -301,10 +303,10 @@ def test_periods_are_regions_of_their_own():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"period": 10}, "outside the profiles, which have rows 0 to 2"),
-        ({"period": [0, 0]}, "name a row twice"),
-        ({"period": "noon"}, "period is 'noon'"),
-        ({"period": 1.5}, "period is 1.5"),
+        ({"periods": [10]}, "outside the profiles, which have rows 0 to 2"),
+        ({"periods": [0, 0]}, "name a row twice"),
+        ({"periods": "noon"}, "periods is 'noon'"),
+        ({"periods": 1.5}, "periods is 1.5"),
         ({"directions": 2}, "directions is 2"),
         ({"time_limit": 0.0}, "time_limit is 0.0"),
         ({"pcc": ("trafo", 7)}, "pcc: net.trafo has no index 7"),

@@ -65,17 +65,17 @@ def _flexibility(limit: float) -> tuple[str, float, float]:
 
 def _box_by_switching(limit: float) -> tuple[str, float, float]:
     net = networks.load("park33_flexibility")
-    box = adnflex.reconfigure(net, objective="flexibility", time_limit=limit)
+    box = adnflex.reconfigure_for_flexibility(net, time_limit=limit)
     return box.status, box.total_mwh, box.linear.bound
 
 
 def _pq_region(limit: float) -> tuple[str, float, float]:
-    region = adnflex.pq_region(networks.load("park33_flexibility"), 10, time_limit=limit)
+    region = adnflex.pq_region(networks.load("park33_flexibility"), periods=[10], time_limit=limit)
     return region.areas["status"].iloc[0], float(region.areas["inner"].iloc[0]), float(region.areas["outer"].iloc[0])
 
 
 def _region_with_taps(limit: float) -> tuple[str, float, float]:
-    region = adnflex.pq_region(_day(), 10, time_limit=limit)
+    region = adnflex.pq_region(_day(), periods=[10], time_limit=limit)
     return region.areas["status"].iloc[0], float(region.areas["inner"].iloc[0]), float(region.areas["outer"].iloc[0])
 
 

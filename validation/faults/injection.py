@@ -151,8 +151,8 @@ def _flexibility() -> tuple[Any, pandapowerNet]:
 
 def _flexible_switches() -> tuple[Any, pandapowerNet]:
     net = ring()
-    found = adnflex.reconfigure(
-        net, objective="flexibility", profiles=_flat(net), time_limit=_LIMIT, workers=1, search_time=0.3, **_TWO
+    found = adnflex.reconfigure_for_flexibility(
+        net, profiles=_flat(net), time_limit=_LIMIT, workers=1, search_time=0.3, **_TWO
     )
     return found, net
 

@@ -201,9 +201,8 @@ def free() -> common.Record:
     for name, (periods, q) in CASES.items():
         busy = common.busy_cores()
         with timed_proof() as proof, stopwatch() as spent:
-            best = adnflex.reconfigure(
+            best = adnflex.reconfigure_for_flexibility(
                 _case(),
-                objective="flexibility",
                 periods=periods,
                 reactive_power=q,
                 compare={"paper": [7, 8, 27, 32, 35]},
@@ -223,7 +222,7 @@ def trajectories() -> common.Record:
     net = _case()
     boxes = {
         "present": adnflex.flexibility(net),
-        "best": adnflex.reconfigure(net, objective="flexibility", time_limit=45, search_time=15),
+        "best": adnflex.reconfigure_for_flexibility(net, time_limit=45, search_time=15),
     }
     rows = {}
     for name, flex in boxes.items():
@@ -285,7 +284,7 @@ def times() -> common.Record:
     rows["fixed, 24 hours"] = {**facts(flex), **spent, "busy": busy}
     busy = common.busy_cores()
     with stopwatch() as spent:
-        best = adnflex.reconfigure(_case(), objective="flexibility", gap=CLOSE, time_limit=60.0, workers=1)
+        best = adnflex.reconfigure_for_flexibility(_case(), gap=CLOSE, time_limit=60.0, workers=1)
     rows["free, to 0.1 %"] = {**searched(best, FREE["24 periods"]), **spent, "busy": busy}
     net, label = open_net(SIMBENCH)
     busy = common.busy_cores()

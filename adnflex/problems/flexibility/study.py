@@ -196,7 +196,9 @@ class FlexibilityStudy:
     def weights(self) -> FloatArray:
         """Worth of a MWh in every period."""
         periods = self.study.horizon.periods
-        return np.ones(periods) if self.wishes.weights is None else _series(self.wishes.weights, periods, "weights")
+        return (
+            np.ones(periods) if self.wishes.weights is None else _series(self.wishes.weights, periods, "period_weights")
+        )
 
     def base(self, network: Network) -> FloatArray:
         """Import if nothing is asked for, by exact power flow unless the caller gives it [MW]."""
@@ -333,8 +335,8 @@ def _check(wishes: Wishes) -> None:
     pair = wishes.required_mw
     if pair is not None and not (isinstance(pair, tuple | list) and len(pair) == 2):
         faults.append(f"required_mw is {pair!r}; give two widths, (below the base, above the base) [MW].")
-    if wishes.weights is not None and not np.all(_numbers(wishes.weights, "weights") >= 0):
-        faults.append("weights: give numbers of 0 or more.")
+    if wishes.weights is not None and not np.all(_numbers(wishes.weights, "period_weights") >= 0):
+        faults.append("period_weights: give numbers of 0 or more.")
     if faults:
         raise InputError(faults)
 

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
+from adnflex.arguments import public
 from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, TimeExpired
-from adnflex.grid import switch_table
+from adnflex.grid import read_grid, switch_table
 from adnflex.grid.model import BoolArray
 from adnflex.grid.topology import Adjacency, must_close
 from adnflex.problems.clock import Deadline, Progress
@@ -60,6 +61,7 @@ class ProblemOf:
         return self.study.problem(self.study.network(closed, self.adjacency))
 
 
+@public(reading=read_grid)
 def reconfigure_for_flexibility(
     net: pandapowerNet,
     *,
@@ -73,7 +75,7 @@ def reconfigure_for_flexibility(
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
     max_operations: int | None = None,
-    weights: ArrayLike | None = None,
+    period_weights: ArrayLike | None = None,
     direction: str = "both",
     required_mw: tuple[ArrayLike, ArrayLike] | None = None,
     base_mw: ArrayLike | None = None,
@@ -95,12 +97,10 @@ def reconfigure_for_flexibility(
 
     The search and its bound are of the linear model; the box of the answer was run in AC power flow.
 
-    Called by `adnflex.reconfigure` with ``objective="flexibility"``.
-
     Parameters
     ----------
-    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, weights, direction, required_mw, base_mw,
-    reactive_power, final_energy, tie_break, sides, seed, progress, name
+    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, period_weights, direction, required_mw,
+    base_mw, reactive_power, final_energy, tie_break, sides, seed, progress, name
         As in `adnflex.flexibility`.
     switchable_lines, switchable_switches, locked_lines
         As in `adnflex.reconfigure`.
@@ -133,7 +133,9 @@ def reconfigure_for_flexibility(
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
     if max_operations is not None and max_operations < 0:
         raise InputError(f"max_operations is {max_operations}; give 0 or more, or None for no limit.")
-    wishes = Wishes(pcc, vm_limits, weights, direction, required_mw, base_mw, reactive_power, final_energy, sides)
+    wishes = Wishes(
+        pcc, vm_limits, period_weights, direction, required_mw, base_mw, reactive_power, final_energy, sides
+    )
     study = read_flexibility_study(
         net,
         wishes,
@@ -160,7 +162,6 @@ def reconfigure_for_flexibility(
         tie_break,
         time_limit,
         seed,
-        objective="flexibility",
         max_operations=max_operations,
         gap=gap,
     )

@@ -20,7 +20,7 @@ from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
 from adnflex.errors import InputError, TimeExpired
 from adnflex.files import append_line, read_bytes, write_text
-from adnflex.problems.clock import Deadline
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.naming import OPTIONS, policy_of
 from adnflex.problems.rolling.policies import Policy
@@ -54,7 +54,7 @@ def compare_policies(
     workers: int | None = None,
     store: str | Path | None = None,
     time_limit: float = math.inf,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> Comparison:
     """Simulate policies over common days.
@@ -83,7 +83,7 @@ def compare_policies(
     time_limit : float
         Time limit [s]; by default none. The days that were finished by then are returned, and a note counts the others.
     progress : callable, optional
-        Told how many of how many days of policies are finished.
+        Told every day of a policy that is finished (`done` of `wanted`).
     **options
         Further options of rollouts.
 
@@ -122,7 +122,9 @@ def compare_policies(
         if store is not None:
             _append(Path(store), mark, task, row)
         if progress is not None:
-            progress(sum(t.policy in names and t.day < days for t in done), wanted)
+            ready = sum(t.policy in names and t.day < days for t in done)
+            event = f"{ready} of {wanted} days of policies simulated"
+            progress(Progress(clock.now, math.nan, math.nan, event, ready, wanted))
 
     for policy in policies if tasks else ():
         made = policy_of(policy, case, simulations=simulations, **options) if isinstance(policy, str) else policy

@@ -14,7 +14,7 @@ from adnflex.arguments import public
 from adnflex.arguments.kinds import whole
 from adnflex.errors import InputError, TimeExpired
 from adnflex.grid.identity import fingerprint
-from adnflex.problems.clock import Deadline
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import Day, draw_day
 from adnflex.problems.rolling.decisions import Decision
@@ -43,7 +43,7 @@ def schedule_rolling(
     scenarios: int = 20,
     state: str | Path | None = None,
     time_limit: float = math.inf,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> RollingRun:
     """Simulate a day of a rolling schedule.
@@ -77,7 +77,7 @@ def schedule_rolling(
         end an hour early decides with what it has found by then. What is drawn and built before the first hour, some
         seconds, is no less for a short limit.
     progress : callable, optional
-        Told the hours that are decided, and how many there are.
+        Told every hour that is decided (`done` of `wanted`).
     **options
         Further options of a rollout: ``future`` (``sample`` or ``mean``), ``common`` (random numbers), ``sweeps``.
 
@@ -114,7 +114,8 @@ def schedule_rolling(
         if state is not None:
             control.save(state)
         if progress is not None:
-            progress(hour + 1, case.hours)
+            event = f"hour {hour + 1} of {case.hours} decided"
+            progress(Progress(clock.now, math.nan, math.nan, event, hour + 1, case.hours))
 
     simulate_day(control, draw_day(case, seed, day), after)
     if not control.history:

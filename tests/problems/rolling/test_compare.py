@@ -64,8 +64,8 @@ def test_summary_and_paired_differences(case, tmp_path):
 def test_an_interrupt_loses_no_finished_day(case, tmp_path, workers):
     store = tmp_path / "days.jsonl"
 
-    def stop(done, wanted):
-        if done == 3:
+    def stop(row):
+        if row.done == 3:
             raise KeyboardInterrupt
 
     options = {"days": 3, "workers": workers, "store": store}
@@ -77,7 +77,7 @@ def test_an_interrupt_loses_no_finished_day(case, tmp_path, workers):
     seen = []
     # a line that was being written when the power went
     store.write_text(store.read_text() + '{"study": "')
-    rest = compare_policies(case, ["own", "pool"], progress=lambda done, wanted: seen.append(done), **options)
+    rest = compare_policies(case, ["own", "pool"], progress=lambda row: seen.append(row.done), **options)
     assert seen == list(range(finished + 1, 7))
     assert not rest.interrupted
     whole = compare_policies(case, ["own", "pool"], days=3, workers=1)

@@ -91,16 +91,16 @@ def test_a_stopped_day_goes_on_with_the_identical_result(case, tmp_path):
     path = tmp_path / "state.json"
     heard = []
 
-    def stop(hour, hours):
-        heard.append(hour)
-        if hour == 9:
+    def stop(row):
+        heard.append(row.done)
+        if row.done == 9:
             raise KeyboardInterrupt
 
     arguments = {"policy": "rollout", "simulations": 4, "seed": 3, "scenarios": 2}
     with pytest.raises(KeyboardInterrupt):
         schedule_rolling(case, **arguments, state=path, progress=stop)
     assert heard == list(range(1, 10))
-    resumed = schedule_rolling(case, **arguments, state=path, progress=lambda hour, hours: heard.append(hour))
+    resumed = schedule_rolling(case, **arguments, state=path, progress=lambda row: heard.append(row.done))
     assert heard == list(range(1, case.hours + 1))
     whole = schedule_rolling(case, **arguments)
     for name in ("costs", "actions", "storage", "ev", "exchange", "reactive"):
