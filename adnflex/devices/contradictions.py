@@ -94,13 +94,12 @@ def storage_contradictions(storage: Storage, horizon: Horizon, end: tuple[float,
     end : (float, float)
         Energy wanted at the end [MWh].
     """
-    shape, hours = (horizon.scenarios, horizon.periods), horizon.hours
-    gain = storage.charging * storage.inverter.within(np.full(shape, storage.charge_mw)) * hours
-    drop = storage.inverter.within(np.full(shape, storage.discharge_mw)) / storage.discharging * hours
+    shape, step = (horizon.scenarios, horizon.periods), storage.step(horizon.hours)
+    charge, discharge = (storage.inverter.within(np.full(shape, p)) for p in (storage.charge_mw, storage.discharge_mw))
     low = high = np.full(shape[0], storage.e_start)
-    kept, slack = storage.keep**hours, 1e-6 * max(storage.e_max, 1e-3)
+    slack = 1e-6 * max(storage.e_max, 1e-3)
     for t in range(horizon.periods):
-        low, high = kept * low - drop[:, t], kept * high + gain[:, t]
+        low, high = step.energy(low, 0.0, discharge[:, t]), step.energy(high, charge[:, t], 0.0)
         if high.min() < storage.e_min - slack:
             return [Contradiction(storage.place, t, _drained(storage, float(high.min())))]
         low, high = np.maximum(low, storage.e_min), np.minimum(high, storage.e_max)

@@ -1,9 +1,8 @@
 r"""Storage with losses, a charge mode where it is needed, and an inverter.
 
-.. math::
+.. math:: 0 \le c_t \le C b_t, \quad 0 \le d_t \le D (1 - b_t)
 
-    e_t = (1 - \sigma)^{\Delta t} e_{t-1} + (\eta_c c_t - d_t / \eta_d) \Delta t, \quad
-    0 \le c_t \le C b_t, \quad 0 \le d_t \le D (1 - b_t)
+and the energy of `adnflex.devices.stored_energy`.
 
 The binary ``b`` is declared only in the periods of ``Frame.modes``.  Elsewhere ``c/C + d/D <= 1`` stands, its
 relaxation; a solution in which no storage does both at once proves that the binary was not needed.
@@ -38,6 +37,7 @@ from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read, read_inverter
 from adnflex.devices.resource import Accumulator, Resource
+from adnflex.devices.stored_energy import EnergyStep
 from adnflex.formulations.positions import pin
 
 __all__ = ["Storage", "read_storage", "stored_energy"]
@@ -70,6 +70,8 @@ class Storage:
         Of energy charged and of energy discharged [money/MWh].
     curve : CostCurve
         What pandapower's cost tables say of its withdrawal: charging counts positive.
+    end_given : bool
+        Whether the net says what the energy at the end is to be.
     """
 
     place: Place
@@ -86,11 +88,16 @@ class Storage:
     scaling: float
     cost_per_mwh: float
     curve: CostCurve = NO_COST
+    end_given: bool = True
 
     @property
     def carries(self) -> str:
         """What it carries from one period to the next."""
         return "stored energy"
+
+    def step(self, hours: float) -> EnergyStep:
+        """Return what so many hours do to its energy."""
+        return EnergyStep.of(self.keep, self.charging, self.discharging, hours)
 
     def reach(self) -> Reach:
         """Range of its withdrawal."""
@@ -106,13 +113,12 @@ class Storage:
         block.e = pyo.Var(points, bounds=(self.e_min / base, self.e_max / base))
         block.p = pyo.Var(points, bounds=(-most_d, most_c))
         block.net = pyo.Constraint(points, rule=lambda _, s, t: block.p[s, t] == block.c[s, t] - block.d[s, t])
-        kept = self.keep**h.hours
+        step = self.step(h.hours)
         block.energy = pyo.Constraint(
             points,
             rule=lambda _, s, t: (
                 block.e[s, t]
-                == kept * (block.e[s, t - 1] if t else self.e_start / base)
-                + (self.charging * block.c[s, t] - block.d[s, t] / self.discharging) * h.hours
+                == step.energy(block.e[s, t - 1] if t else self.e_start / base, block.c[s, t], block.d[s, t])
             ),
         )
         block.end = pyo.Constraint(range(h.scenarios), rule=lambda _, s: block.e[s, h.periods - 1] == self.e_end / base)
@@ -137,9 +143,8 @@ class Storage:
         """Do nothing, if the energy at the end allows it; else go there by the straight way."""
         h, base = frame.horizon, frame.base_mva
         way = self.e_start + (self.e_end - self.e_start) * np.arange(1, h.periods + 1) / h.periods
-        gained = (way - self.keep**h.hours * np.concatenate([[self.e_start], way[:-1]])) / h.hours
-        c = np.broadcast_to(np.maximum(gained, 0.0) / self.charging, (h.scenarios, h.periods))
-        d = np.broadcast_to(np.maximum(-gained, 0.0) * self.discharging, (h.scenarios, h.periods))
+        p = self.step(h.hours).power_to(np.concatenate([[self.e_start], way[:-1]]), way)
+        c, d = (np.broadcast_to(np.maximum(x, 0.0), (h.scenarios, h.periods)) for x in (p, -p))
         for variable, values in ((block.c, c), (block.d, d), (block.p, c - d)):
             assign(variable, table_of(values, base))
         assign(block.e, table_of(np.broadcast_to(way, c.shape), base))
@@ -154,10 +159,9 @@ class Storage:
         upper one its over-estimate ``eta_c p``: every point can be run without charging and discharging at once.
         No energy at the end is asked for but the lower limit, as holding the upper end all day fills the storage.
         """
-        periods, hours = horizon.periods, horizon.hours
+        periods, step = horizon.periods, self.step(horizon.hours)
         one = np.ones((periods, 1))
-        kept = self.keep**hours
-        stored, drawn = self.charging * hours * one, hours / self.discharging * one
+        stored, drawn = step.gained * one, step.drawn * one
         columns = self.inverter.columns(np.full(periods, -self.discharge_mw), np.full(periods, self.charge_mw), sides)
         return inverter_resource(
             self.place,
@@ -166,8 +170,8 @@ class Storage:
             consumer=True,
             scaling=self.scaling,
             accumulators=(
-                Accumulator("energy high", self.e_start, kept, (stored,), np.full(periods, self.e_max)),
-                Accumulator("energy low", -self.e_start, kept, (-stored, -drawn), np.full(periods, -self.e_min)),
+                Accumulator("energy high", self.e_start, step.kept, (stored,), np.full(periods, self.e_max)),
+                Accumulator("energy low", -self.e_start, step.kept, (-stored, -drawn), np.full(periods, -self.e_min)),
             ),
         )
 
@@ -254,13 +258,10 @@ class Storage:
 
 def stored_energy(storage: Storage, p_mw: FloatArray, horizon: Horizon) -> FloatArray:
     """Energy at the end of each period (S, T) [MWh] for a withdrawal that never does both at once."""
-    e = np.empty_like(p_mw)
+    e, step = np.empty_like(p_mw), storage.step(horizon.hours)
     level = np.full(p_mw.shape[0], storage.e_start)
     for t in range(p_mw.shape[1]):
-        p = p_mw[:, t]
-        gained = np.where(p > 0, storage.charging * p, p / storage.discharging)
-        level = storage.keep**horizon.hours * level + gained * horizon.hours
-        e[:, t] = level
+        e[:, t] = level = step.after(level, p_mw[:, t])
     return e
 
 
@@ -298,7 +299,9 @@ def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:
     e_max = inputs.number(place, row, "max_e_mwh", low=0)
     e_min = inputs.number(place, row, "min_e_mwh", 0.0, 0, e_max)
     soc = inputs.number(place, row, "soc_percent", low=0, high=100)
-    end = inputs.number(place, row, "terminal_soc_percent", soc, 0, 100)
+    end = inputs.number(place, row, "terminal_soc_percent", math.nan, 0, 100)
+    end_given = not math.isnan(end)
+    end = end if end_given else soc
     both = inputs.number(place, row, "efficiency_percent", math.nan, 0, 100)
     hint = "percent of one direction; or efficiency_percent for both"
     eta = [
@@ -340,4 +343,5 @@ def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:
         float(row["scaling"]),
         inputs.number(place, row, "cost_per_mwh", 0.0, 0),
         cost_curve(inputs, place, ["cost_per_mwh"], (low, high)),
+        end_given,
     )

@@ -67,9 +67,9 @@ def of_one_period(storage: Storage, hours: float) -> PeriodStorage:
     >>> one.charge_mw, round(one.discharge_mw, 3)
     (0.0, 1.575)
     """
-    left = storage.keep**hours * storage.e_start
-    room, stock = max(storage.e_max - left, 0.0), max(left - storage.e_min, 0.0)
+    step = storage.step(hours)
+    most, least = (float(step.power_to(storage.e_start, energy)) for energy in (storage.e_max, storage.e_min))
     values = {item.name: getattr(storage, item.name) for item in fields(storage)}
-    values["charge_mw"] = min(storage.charge_mw, room / (storage.charging * hours))
-    values["discharge_mw"] = min(storage.discharge_mw, stock * storage.discharging / hours)
+    values["charge_mw"] = min(storage.charge_mw, max(most, 0.0))
+    values["discharge_mw"] = min(storage.discharge_mw, max(-least, 0.0))
     return PeriodStorage(**values)

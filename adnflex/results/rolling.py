@@ -33,7 +33,7 @@ def _versions() -> dict[str, str]:
     return dict(_known_versions())
 
 
-ITEMS = ("purchase", "ev_profit", "ev_subsidy", "solar", "wind")
+ITEMS = ("purchase", "storage", "ev_profit", "ev_subsidy", "solar", "wind")
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class RollingRun(Saved):
     currency : str
         Unit of money.
     costs : pandas.DataFrame
-        Index ``item``: ``purchase``, ``ev_profit`` (negative: paid by vehicles), ``ev_subsidy``, ``solar``, ``wind``,
-        and ``total``, their sum; ``cost`` [currency].
+        Index ``item``: ``purchase``, ``storage`` (wear), ``ev_profit`` (negative: paid by vehicles), ``ev_subsidy``,
+        ``solar``, ``wind``, and ``total``, their sum; ``cost`` [currency].
     stored_value : float
         Value of what is stored at the end above the least, not part of the total [currency].
     actions : pandas.DataFrame

@@ -19,7 +19,7 @@ from adnflex.study.axis import agreed, step_faults
 from adnflex.study.controllers import controller_profiles
 from adnflex.study.stamps import Stamps, read_stamps
 
-__all__ = ["COLUMNS", "Profiles", "Series", "read_series"]
+__all__ = ["COLUMNS", "Profiles", "Series", "present_values", "read_series"]
 
 # What may vary in time: the key in net.profiles and the ending of the profile's column.
 COLUMNS: dict[tuple[str, str], tuple[str, str]] = {
@@ -120,6 +120,11 @@ def read_series(net: pandapowerNet, profiles: Profiles | None = None, periods: I
             full[:, of_element] = matrix[rows]
         values[table, column] = full
     return Series(tuple(rows), values, stamps, tuple(notes))
+
+
+def present_values(net: pandapowerNet, periods: int) -> dict[tuple[str, str], FloatArray]:
+    """Values (1, T, E) of all elements as they are in the net, the same in every period."""
+    return {key: np.tile(_static(net, *key), (1, periods, 1)) for key in COLUMNS}
 
 
 def _static(net: pandapowerNet, table: str, column: str) -> FloatArray:

@@ -162,7 +162,8 @@ class RollingCase:
     def fingerprint(self) -> str:
         """Digest of everything that a saved schedule depends on; of the user's own laws only their type."""
         s, g = self.storages, self.generators
-        arrays = [self.buses, *(getattr(s, f.name) for f in dataclasses.fields(s)), g.index, g.node, g.rated_mw]
+        known = (s.index, s.node, s.start, s.charge, s.discharge, s.wear, s.floor, s.ceiling)
+        arrays = [self.buses, *known, s.step.kept, s.step.gained, s.step.drawn, g.index, g.node, g.rated_mw]
         arrays += [self.prices.buy, self.prices.ev, self.exchange_kw]
         facts = [np.round(np.asarray(a, dtype=float), 9).tolist() for a in arrays]
         rest = [self.prices.subsidy, self.prices.stored, sorted(self.fleets.items()), self.library_days]
@@ -271,10 +272,10 @@ class RollingCase:
                 "set net.load.type to 'ev' for fleets, or net.storage.controllable to True."
             )
         node_of = {int(bus): k for k, bus in enumerate(buses)}
-        storages = storages_of(stores, node_of, findings)
         index, node, sun, rated, cost = generators_of(sgens, node_of)
         generators = Generators(index, node, sun, rated, cost)
         hours = int(setting(facts, "hours", hours, 24))
+        specs, device_notes = storages_of(net, node_of, hours, findings)
         buy, ev, subsidy, stored = prices_of(
             facts, hours, tariff, buy_price_per_mwh, ev_price_per_mwh, ev_subsidy_per_vehicle, stored_value_per_mwh,
             findings,
@@ -295,7 +296,7 @@ class RollingCase:
             name=title_of(net, name),
             net=net,
             buses=buses,
-            storages=storages,
+            storages=Storages.of(specs, node_of, hours),
             generators=generators,
             fleets=fleets,
             prices=Prices(buy, ev, subsidy, stored),
@@ -304,7 +305,7 @@ class RollingCase:
             arrivals=days,
             currency=str(setting(facts, "currency", currency, "EUR")),
             library_days=library_days,
-            notes=(*notes, *name_notes(days)),
+            notes=(*device_notes, *notes, *name_notes(days)),
         )
         if not by_feeder:
             return case

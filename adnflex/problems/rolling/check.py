@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
+from adnflex.devices import Horizon, Storage
+from adnflex.devices.storage import stored_energy
+from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import InputError
 from adnflex.grid.apply import require_same
 from adnflex.powerflow.limits import LIMIT_COLUMNS, measure_limits
 from adnflex.powerflow.run import losses_mw, not_converged, run_ac
 from adnflex.problems.rolling.hours import Hours, Spread, realised
 from adnflex.problems.rolling.positions import COLUMNS
+from adnflex.problems.rolling.read import storages_of
 from adnflex.problems.rolling.settlement import settle
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 
@@ -26,6 +31,8 @@ Floats = NDArray[np.float64]
 _FAULTS = ["hour", "kind", "element", "index", "value", "limit", "excess", "unit"]
 # Slack of set-points [kW, kWh, kvar], and of a cost: half of the last cent.
 _POWER, _CENT = 1e-3, 0.005
+# What the sum of a day of hours rounds [MWh].
+_ENERGY = 1e-6
 
 
 def check_run(run: RollingRun, net: pandapowerNet, spread: Spread | None = None) -> RollingCheck:
@@ -248,26 +255,9 @@ def _vehicle_faults(run: RollingRun) -> list[dict[str, Any]]:
 
 def _device_faults(run: RollingRun, net: pandapowerNet) -> list[dict[str, Any]]:
     """Powers and energies of storages, limits of exchange and of the sites' reactive power."""
-    rows: list[dict[str, Any]] = []
-    s = {name: np.array(values) for name, values in run.inputs["storages"].items()}
-    before = s["start"].astype(float)
+    rows: list[dict[str, Any]] = _storage_faults(run, net)
     limit = np.array(run.inputs["exchange_kw"])
     for k, hour in enumerate(run.generation.index):
-        power, energy = (1e3 * run.storage[name].iloc[k].to_numpy(float) for name in ("p_mw", "e_mwh"))
-        then = before + np.where(power > 0, power * s["charging"], power / s["discharging"])
-        if k == 0 and run.day:
-            then = energy  # a later day may begin with any energy
-        for kind, value, bound, over, unit in (
-            ("storage charges too fast", power, s["charge"], power - s["charge"], "kW"),
-            ("storage discharges too fast", -power, s["discharge"], -power - s["discharge"], "kW"),
-            ("storage too full", energy, s["high"], energy - s["high"], "kWh"),
-            ("storage too empty", energy, s["low"], s["low"] - energy, "kWh"),
-            ("energy does not follow from power", energy, then, np.abs(energy - then), "kWh"),
-        ):
-            for j in np.flatnonzero(over > _POWER):
-                where = (int(hour), kind, "storage", int(s["index"][j]))
-                rows.append(_fault(*where, float(value[j]), float(bound[j]), unit))
-        before = energy
         for name in ("import_mw", "export_mw"):
             flow = 1e3 * run.exchange[name].iloc[k]
             for j in np.flatnonzero(flow.to_numpy() > limit[int(hour)] + _POWER):
@@ -282,6 +272,40 @@ def _device_faults(run: RollingRun, net: pandapowerNet) -> list[dict[str, Any]]:
             if not low - 1e-6 <= q <= high + 1e-6:
                 where = (int(hour), "reactive power outside its limits", "sgen", int(site))
                 rows.append(_fault(*where, float(q), low if q < low else high, "Mvar"))
+    return rows
+
+
+def _specs(run: RollingRun, net: pandapowerNet) -> list[Storage]:
+    """Read the storages of the net once more, with the energy that they began the day with."""
+    given, findings = run.inputs["storages"], list[str]()
+    start = dict(zip(given["index"], given["start_mwh"], strict=True))
+    buses = {int(bus): k for k, bus in enumerate(np.unique(net.storage["bus"]))}
+    whole = len(run.inputs["buy_per_kwh"])
+    specs, _ = storages_of(net, buses, whole, findings)
+    if findings:
+        raise InputError(findings)
+    left = [replace(s, e_start=start[s.place.index]) for s in specs if s.place.index in start]
+    # what is asked at the end of the day is asked of a whole day
+    return [s if s.end_given and len(run.generation) == whole else free_at_end(s) for s in left]
+
+
+def _storage_faults(run: RollingRun, net: pandapowerNet) -> list[dict[str, Any]]:
+    """Let every storage audit its powers, and compare its energies with what follows from them."""
+    hours = run.generation.index
+    if not len(hours):
+        return []
+    rows, horizon = [], Horizon(len(hours), 1.0, 0.0, np.ones(1))
+    for spec in _specs(run, net):
+        i = spec.place.index
+        p = run.storage["p_mw", i].to_numpy(float)[None]
+        q = np.full_like(p, float(net.storage.at[i, "q_mvar"]))
+        written = {"p_mw": p / spec.scaling, "q_mvar": q}
+        for f in spec.audit(written.__getitem__, horizon):
+            rows.append(_fault(int(hours[f.period]), f.kind, f.table, f.place, f.value, f.limit, f.unit))
+        claimed, then = run.storage["e_mwh", i].to_numpy(float), stored_energy(spec, p, horizon)[0]
+        for k in np.flatnonzero(np.abs(claimed - then) > _ENERGY):
+            place = int(hours[k]), "energy does not follow from power", "storage", i
+            rows.append(_fault(*place, float(claimed[k]), float(then[k]), "MWh"))
     return rows
 
 
@@ -304,7 +328,9 @@ def _costs(run: RollingRun, net: pandapowerNet) -> pd.DataFrame:
     drawn = 1e3 * run.charging.to_numpy(float).sum(axis=1) if len(run.charging.columns) else np.zeros(len(hours))
     available = 1e3 * run.generation.to_numpy(float).sum(axis=0) * np.array(given["generators"]["cost"])
     sun = np.array(given["generators"]["sun"], dtype=bool)
+    worn = {s.place.index: s.cost_per_mwh for s in _specs(run, net)}
     items = {
+        "storage": sum(cost * float(run.storage["p_mw", i].abs().sum()) for i, cost in worn.items()),
         "purchase": float(np.array(given["buy_per_kwh"])[hours] @ bought),
         "ev_profit": -float(np.array(given["ev_per_kwh"])[hours] @ drawn),
         "ev_subsidy": float(given["subsidy"]) * len(run.vehicles),

@@ -241,7 +241,7 @@ def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, mar
     """Nearest action within the feeder."""
     n, k, base = len(case.buses), len(case.storages), linear.grid.base_mva
     low, high = (by_node(part, state.vehicles, n) for part in (must(state.vehicles, state.hour), can(state.vehicles)))
-    most, least = case.storages.room(state.energy)
+    least, most = case.storages.powers(state.energy, state.hour)
     # the case knows generation by node; only the sums at the nodes matter
     nothing = np.zeros((1, len(linear.hours.load_index))), np.zeros((1, len(case.generators.index)))
     zeros = (np.zeros(len(case.generators.index)), np.zeros(len(case.fleets)), np.zeros(k))
@@ -252,7 +252,7 @@ def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, mar
     unit = np.zeros((linear.grid.n, n + k))
     unit[linear.nodes, np.arange(n)] = 1.0 / (1e3 * base)
     unit[linear.nodes[case.storages.node], n + np.arange(k)] = 1.0 / (1e3 * base)
-    now, bottom, top = (np.concatenate(parts) for parts in ((wanted.ev, wanted.storage), (low, -least), (high, most)))
+    now, bottom, top = (np.concatenate(parts) for parts in ((wanted.ev, wanted.storage), (low, least), (high, most)))
     change, injected = np.zeros(n + k), 0.5 * (linear.low + linear.high)
     for _ in range(_ROUNDS):
         by_x, by_q, b = linear.rows(p + unit @ change, q, unit, margin, injected)
@@ -282,6 +282,6 @@ def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, mar
     same = wanted.vehicles is not None and np.abs(change[:n]).max(initial=0.0) < 1e-6
     return Action(
         wanted.ev if same else ev,
-        case.storages.clip(state.energy, wanted.storage + change[n:]),
+        case.storages.clip(state.energy, wanted.storage + change[n:], state.hour),
         wanted.vehicles if same else None,
     )

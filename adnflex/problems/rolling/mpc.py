@@ -114,4 +114,5 @@ def _first(case: RollingCase, state: State, drawn: Floats, storage: Floats) -> A
     """Make an action of planned powers, rounding of the solver taken out."""
     vehicles = state.vehicles
     drawn = np.minimum(np.maximum(drawn, must(vehicles, state.hour)), can(vehicles))
-    return Action(by_node(drawn, vehicles, len(case.buses)), case.storages.clip(state.energy, storage), drawn)
+    power = case.storages.clip(state.energy, storage, state.hour)
+    return Action(by_node(drawn, vehicles, len(case.buses)), power, drawn)

@@ -48,7 +48,8 @@ def expected_hours(decision: ActiveDecision, count: int) -> tuple[Floats, Floats
     for k in range(count):
         residual = generation[k] @ case.to_nodes - load[k]
         limit = case.exchange_kw[hour + 1 + k][:, None]
-        storage[k] = BASES["pool"](residual[:, None], energy[:, None], case.storages, limit)[:, 0]
+        powers = case.storages.powers(energy[:, None], hour + 1 + k)
+        storage[k] = BASES["pool"](residual[:, None], powers, case.storages.node, limit)[:, 0]
         energy = case.storages.after(energy, storage[k])
     # fleets of one node share its load; the feeder sees only the node
     share = np.zeros((n, len(fleets)))

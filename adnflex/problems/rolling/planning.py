@@ -6,11 +6,12 @@ charge, discharge and energy :math:`c, d, z` of a storage and power :math:`p_j` 
 .. math::
 
     g + d - c - \textstyle\sum_j p_j + i - x + b - s = 0, \qquad \textstyle\sum_i i = \sum_i x, \\
-    z_\tau = z_{\tau - 1} + \eta_c c - d / \eta_d, \qquad R_j \le \textstyle\sum_\tau p_{j\tau} \le X_j, \quad
+    z_\tau = k z_{\tau - 1} + \eta_c c - d / \eta_d, \qquad R_j \le \textstyle\sum_\tau p_{j\tau} \le X_j, \quad
     0 \le p_{j\tau} \le P_j
 
-at the least cost :math:`\sum_\tau (\lambda_\tau \sum b - \lambda^{EV}_\tau \sum p) - v_T \sum z_T`, the mean over the
-branches.
+at the least cost
+:math:`\sum_\tau (\lambda_\tau \sum b - \lambda^{EV}_\tau \sum p + w \sum (c + d)) - v_T \sum z_T`, the mean over the
+branches. Energies keep the band of `Storages`, so that what a storage has to end with is reached.
 Vehicles that are to come in a branch are known ones (perfect foresight) or mean envelopes of what they may draw.
 
 Ties are broken towards buying little and late, charging early, and not moving energy about. A programme of one hour
@@ -198,7 +199,7 @@ def plan(
     program.put(trade, imports, 1.0)
     program.put(trade, exports, -1.0)
 
-    charge, discharge = _storages(program, case, energy, step, branches, weight, idle, balance)
+    charge, discharge = _storages(program, case, hour, energy, step, branches, weight, idle, balance)
     pairs, power = _vehicles(program, vehicles, hour, step, branch, branches, drawn_price, balance)
     if envelopes is not None:
         _envelopes(program, envelopes, hour, branches, hours, drawn_price, balance)
@@ -214,6 +215,7 @@ def plan(
 def _storages(
     program: _Programme,
     case: RollingCase,
+    hour: int,
     energy: Floats,
     step: Ints,
     branches: int,
@@ -224,19 +226,22 @@ def _storages(
     """Charge, discharge and energy (V, k) of the storages."""
     s, count = case.storages, len(step)
     shape = (count, len(s))
-    charge = program.variables(shape, 0.0, s.charge, idle)
-    discharge = program.variables(shape, 0.0, s.discharge, 0.0)
+    wear = weight[:, None] * s.wear
+    charge = program.variables(shape, 0.0, s.charge, idle + wear)
+    discharge = program.variables(shape, 0.0, s.discharge, wear)
     worth = np.where(step == step[-1], -weight * case.prices.stored, 0.0)[:, None]
-    level = program.variables(shape, s.low, s.high, worth)
-    given = np.where(step[:, None] == 0, np.clip(energy, s.low, s.high), 0.0)
+    energy = np.clip(energy, s.low, s.high)
+    floor, ceiling = s.band(energy, hour)
+    level = program.variables(shape, floor[step], ceiling[step], worth)
+    given = np.where(step[:, None] == 0, s.step.kept * energy, 0.0)
     rows = program.constraints(given, given)
     program.put(rows, level, 1.0)
-    program.put(rows, charge, -s.charging)
-    program.put(rows, discharge, 1.0 / s.discharging)
+    program.put(rows, charge, -s.step.gained)
+    program.put(rows, discharge, s.step.drawn)
     if count > 1:
         # all branches begin with the first hour, and go on with their own hour before
         before = np.where(step == 1, 0, np.arange(count) - branches)[1:]
-        program.put(rows[1:], level[before], -1.0)
+        program.put(rows[1:], level[before], -s.step.kept)
     program.put(balance[:, s.node], charge, -1.0)
     program.put(balance[:, s.node], discharge, 1.0)
     return charge, discharge

@@ -29,12 +29,14 @@ from numpy.typing import NDArray
 
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.settlement import bought
-from adnflex.problems.rolling.storages import Storages
 from adnflex.problems.rolling.vehicles import Vehicles, can
 
 __all__ = ["BASES", "Action", "Base", "BasePolicy", "Policy", "State", "by_node", "simulate"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+# Lowest and highest power of the storages (k, B), charge positive [kW].
+Powers = tuple[Floats, Floats]
 
 # Purchase counts this much more than its price in every decision [money/kWh].
 BUY_LESS = 1e-4
@@ -105,58 +107,58 @@ class Policy(Protocol):
 class Base(Protocol):
     """A rule for the storages that is fast enough to simulate with."""
 
-    def __call__(self, residual: Floats, energy: Floats, storages: Storages, limit: Floats, /) -> Floats:
-        """Power of the storages (k, B) [kW] for generation less vehicles (n, B) [kW] and energies (k, B) [kWh]."""
+    def __call__(self, residual: Floats, powers: Powers, node: Ints, limit: Floats, /) -> Floats:
+        """Power of the storages (k, B) for generation less vehicles (n, B) and what they can do [kW]."""
 
 
-def own(residual: Floats, energy: Floats, storages: Storages, limit: Floats) -> Floats:
+def own(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
     """Serve the own node first.
 
     Examples
     --------
     A surplus of 80 kW without storage, a shortfall of 100 kW with one: 80 kW come by exchange, the rest from storage.
 
-    >>> one = np.ones(1)
-    >>> box = Storages(np.zeros(1, int), np.ones(1, int), 120 * one, 1080 * one, 600 * one, 300 * one, 300 * one,
-    ...                0.95 * one, 0.95 * one)
-    >>> own(np.array([[80.0], [-100.0]]), np.array([[600.0]]), box, np.array([[300.0], [300.0]]))
+    >>> own(np.array([[80.0], [-100.0]]), (np.array([[-300.0]]), np.array([[300.0]])), np.array([1]),
+    ...     np.array([[300.0], [300.0]]))
     array([[-20.]])
     """
-    most, least = storages.room(energy)
-    mine = residual[storages.node]
-    charge = np.minimum(np.maximum(mine, 0.0), most)
+    low, high = powers
+    mine = residual[node]
+    charge = np.minimum(np.maximum(mine, 0.0), np.maximum(high, 0.0))
     rest = residual.copy()
-    rest[storages.node] -= charge
+    rest[node] -= charge
     within = np.clip(rest, -limit, limit)
     supply = np.maximum(within, 0.0).sum(axis=0)
     demand = supply - within.sum(axis=0)
     share = np.minimum(supply, demand) / np.maximum(demand, 1e-12)
-    wanted = np.maximum(-within[storages.node], 0.0)
+    wanted = np.maximum(-within[node], 0.0)
     short = np.maximum(-mine, 0.0) - wanted * share
-    result: Floats = charge - np.minimum(short, least)
+    return _within(charge - np.minimum(short, np.maximum(-low, 0.0)), powers)
+
+
+def _within(power: Floats, powers: Powers) -> Floats:
+    """Bring a power that a rule wants to what the storages must and can do."""
+    result: Floats = np.minimum(np.maximum(power, powers[0]), powers[1])
     return result
 
 
-def pool(residual: Floats, energy: Floats, storages: Storages, limit: Floats) -> Floats:
+def pool(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
     """Serve all nodes together.
 
     Examples
     --------
-    >>> one = np.ones(2)
-    >>> box = Storages(np.arange(2), np.arange(2), 120 * one, 1080 * one, 600 * one, 300 * one, 300 * one, 0.95 * one,
-    ...                0.95 * one)
-    >>> pool(np.array([[80.0], [-100.0]]), np.array([[600.0], [220.0]]), box, np.array([[300.0], [300.0]])).round(2)
-    array([[-15.19],
-           [ -4.81]])
+    >>> powers = np.array([[-300.0], [-100.0]]), np.array([[300.0], [300.0]])
+    >>> pool(np.array([[80.0], [-100.0]]), powers, np.arange(2), np.array([[300.0], [300.0]])).round(2)
+    array([[-15.],
+           [ -5.]])
     """
     if not limit.any():
-        return own(residual, energy, storages, limit)
-    most, least = storages.room(energy)
+        return own(residual, powers, node, limit)
+    most, least = np.maximum(powers[1], 0.0), np.maximum(-powers[0], 0.0)
     net = residual.sum(axis=0)
     charge = np.minimum(np.maximum(net / np.maximum(most.sum(axis=0), 1e-12), 0.0), 1.0)
     discharge = np.minimum(np.maximum(-net / np.maximum(least.sum(axis=0), 1e-12), 0.0), 1.0)
-    result: Floats = most * charge - least * discharge
-    return result
+    return _within(most * charge - least * discharge, powers)
 
 
 BASES: dict[str, Base] = {"own": own, "pool": pool}
@@ -168,43 +170,42 @@ def by_node(values: Floats, vehicles: Vehicles, nodes: int) -> Floats:
     return np.bincount(vehicles.node, weights=values, minlength=nodes).astype(float)
 
 
-def simulate(
-    base: Base, residual: Floats, energy: Floats, storages: Storages, limit: Floats, price: Floats, stored: float
-) -> Floats:
-    """Cost of going on with a base policy.
+def simulate(case: RollingCase, base: Base, hour: int, residual: Floats, energy: Floats, price: Floats) -> Floats:
+    """Cost of going on with a base policy: what is bought, what wears, less the value of what is left.
 
     Vehicles that charge as soon as possible do not look at storage, so that their load is part of the residual and
     all that is left to simulate is storage and settlement.
 
     Parameters
     ----------
+    case : RollingCase
+        The case.
     base : callable
         The base policy's rule for storages.
+    hour : int
+        The first hour.
     residual : ndarray, shape (T, n, B)
-        Generation less vehicles in B futures [kW].
+        Generation less vehicles in B futures, from that hour on [kW].
     energy : ndarray, shape (k, B)
         Energies at the start [kWh].
-    storages : Storages
-        The storages.
-    limit : ndarray, shape (T, n)
-        Exchange limits [kW].
-    price : ndarray, shape (T,)
+    price : ndarray, shape (H,)
         Price of purchase [money/kWh].
-    stored : float
-        Value of what is stored at the end [money/kWh].
 
     Returns
     -------
     ndarray, shape (B,)
         Cost [money].
     """
-    cost = np.zeros(residual.shape[2])
+    cost, storages = np.zeros(residual.shape[2]), case.storages
+    wears, stored = bool(storages.wear.any()), case.prices.stored
     for t in range(len(residual)):
-        wide = limit[t][:, None]
-        power = base(residual[t], energy, storages, wide)
+        wide = case.exchange_kw[hour + t][:, None]
+        power = base(residual[t], storages.powers(energy, hour + t), storages.node, wide)
         rest = residual[t].copy()
         rest[storages.node] -= power
-        cost += price[t] * bought(rest, wide)
+        cost += price[hour + t] * bought(rest, wide)
+        if wears:
+            cost += storages.worn(power)
         energy = storages.after(energy, power)
     return cost - stored * energy.sum(axis=0) if stored else cost
 
@@ -230,5 +231,6 @@ class BasePolicy:
         ev = by_node(can(state.vehicles), state.vehicles, len(case.buses))
         residual = (state.generation - ev)[:, None]
         limit = case.exchange_kw[state.hour][:, None]
-        power = BASES[self.name](residual, state.energy[:, None], case.storages, limit)
+        powers = case.storages.powers(state.energy[:, None], state.hour)
+        power = BASES[self.name](residual, powers, case.storages.node, limit)
         return Action(ev, power[:, 0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pandapower.auxiliary import pandapowerNet
 
-from adnflex.devices.storage import efficiency_fault
+from adnflex.devices import Horizon, Inputs, Storage
+from adnflex.devices.contradictions import contradictions
+from adnflex.devices.storage import read_storage
+from adnflex.devices.storage_period import free_at_end
 from adnflex.problems.rolling.arrivals import COLUMNS, Arrivals, FleetLaw, FleetLaws, RecordedDays
 from adnflex.problems.rolling.renewables import LatentWeather, Renewables, sun_shape
-from adnflex.problems.rolling.storages import Storages
+from adnflex.study.series import present_values
 
 __all__ = [
     "cost_notes",
@@ -41,70 +46,41 @@ def setting(facts: dict[str, Any], name: str, given: Any, default: Any) -> Any:
     return facts.get(name, default) if given is None else given
 
 
-def storages_of(rows: pd.DataFrame, node_of: dict[int, int], findings: list[str]) -> Storages:
-    """Read storages, in the order of their nodes."""
-    rows = rows.sort_values("bus", kind="stable")
-    twice = rows["bus"][rows["bus"].duplicated()]
+def storages_of(
+    net: pandapowerNet, node_of: Mapping[int, int], hours: int, findings: list[str]
+) -> tuple[list[Storage], list[str]]:
+    """Read storages as every verb does, in the order of their nodes; also what the reader of a schedule has to know.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; only read.
+    node_of : mapping of int to int
+        Nodes that count.
+    hours : int
+        Number of hours; those with an energy to end with have to reach it by then.
+    findings : list of str
+        Gets a sentence for every fault.
+    """
+    horizon = Horizon(hours, 1.0, 0.0, np.ones(1))
+    inputs = Inputs(net, horizon, present_values(net, hours), dict(node_of), set(), prices=False)
+    specs = sorted(read_storage(inputs), key=lambda s: node_of[s.place.bus])
+    findings += inputs.faults
     findings += [
-        f"storage {k}: bus {bus} has another controllable storage; merge them into one row (powers and energies "
+        f"{b.place}: bus {b.place.bus} has another controllable storage; merge them into one row (powers and energies "
         "added up), or set controllable to False for one."
-        for k, bus in twice.items()
+        for a, b in pairwise(specs)
+        if a.place.bus == b.place.bus
     ]
-    values: dict[str, list[float]] = {
-        key: [] for key in ("low", "high", "start", "charge", "discharge", "charging", "discharging")
-    }
-    for k, row in rows.iterrows():
-        one = _storage(f"storage {k}", row, findings)
-        for key, value in one.items():
-            values[key].append(value)
-    return Storages(
-        rows.index.to_numpy(np.int64),
-        np.array([node_of[int(bus)] for bus in rows["bus"]], dtype=np.int64),
-        **{key: np.array(column, dtype=float) for key, column in values.items()},
-    )
-
-
-def _storage(name: str, row: pd.Series[Any], findings: list[str]) -> dict[str, float]:
-    def number(column: str, low: float, high: float, default: float = math.nan) -> float:
-        raw = row.get(column)
-        value = math.nan if raw is None else float(pd.to_numeric(raw, errors="coerce"))
-        value = default if math.isnan(value) else value
-        if math.isnan(value):
-            findings.append(f"{name}: {column} is missing; set net.storage.{column}, or controllable to False.")
-            return 0.0
-        if not low <= value <= high:
-            findings.append(f"{name}: {column} is {value:g}; allowed is {low:g} to {high:g}.")
-        return value
-
-    top = number("max_e_mwh", 0.0, math.inf)
-    low = number("min_e_mwh", 0.0, top, 0.0)
-    soc = number("soc_percent", 0.0, 100.0)
-    start = soc / 100.0 * top
-    if not low - 1e-9 <= start <= top + 1e-9:
-        findings.append(
-            f"{name}: soc_percent {soc:g} is {start:g} MWh, outside min_e_mwh {low:g} and max_e_mwh {top:g}; give a "
-            f"soc_percent from {100 * low / top if top else 0:g} to 100."
-        )
-    both = number("efficiency_percent", 0.0, 100.0, 100.0)
-    percents = [number(f"efficiency_{way}_percent", 0.0, 100.0, both) for way in ("charge", "discharge")]
-    findings += [f"{name}: {fault}" for fault in dict.fromkeys(efficiency_fault(p) for p in percents) if fault]
-    ways = [p / 100.0 for p in percents]
-    leak = number("self_discharge_percent_per_hour", 0.0, 100.0, 0.0)
-    if leak:
-        findings.append(
-            f"{name}: self_discharge_percent_per_hour is {leak:g}; the rolling schedule has no self-discharge, set it "
-            "to 0."
-        )
-    factor = number("scaling", 0.0, math.inf, 1.0)
-    return {
-        "low": low * 1e3,
-        "high": top * 1e3,
-        "start": min(max(start, low), top) * 1e3,
-        "charge": number("max_p_mw", 0.0, math.inf) * factor * 1e3,
-        "discharge": -number("min_p_mw", -math.inf, 0.0) * factor * 1e3,
-        "charging": max(ways[0], 1e-9),
-        "discharging": max(ways[1], 1e-9),
-    }
+    asked = [s if s.end_given else free_at_end(s) for s in specs]
+    findings += [f"{c.place}: {c.sentence}." for c in contradictions(asked, horizon)]
+    notes = [
+        f"{s.place}: min_q_mvar and max_q_mvar are no decision of a rolling schedule; its reactive power stays at "
+        "q_mvar."
+        for s in specs
+        if s.inverter.free
+    ]
+    return specs, [*inputs.notes, *notes]
 
 
 def generators_of(

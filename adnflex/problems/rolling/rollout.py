@@ -5,12 +5,13 @@ candidates and nodes of the hour (common random numbers):
 
 .. math::
 
-    Q(p_i, u_i) = \lambda_t b_t - \lambda^{EV}_t p_i - \sum_{\tau > t} \lambda^{EV}_\tau F_{i\tau}(p_i)
-    + \frac1M \sum_\omega \Bigl[ \sum_{\tau > t} \lambda_\tau b^\pi_\tau(\omega) - v_T \sum e_T(\omega) \Bigr]
+    Q(p_i, u_i) = \lambda_t b_t + w |u| - \lambda^{EV}_t p_i - \sum_{\tau > t} \lambda^{EV}_\tau F_{i\tau}(p_i)
+    + \frac1M \sum_\omega \Bigl[ \sum_{\tau > t} \bigl( \lambda_\tau b^\pi_\tau(\omega)
+    + w |u^\pi_\tau(\omega)| \bigr) - v_T \sum e_T(\omega) \Bigr]
 
-with purchase :math:`b`, the base policy :math:`\pi` from the next hour on, and :math:`F` the load of the vehicles that
-are there if they charge as soon as possible afterwards. The load of vehicles is additive, because charging as soon
-as possible does not look at storage; only storage and settlement are simulated.
+with purchase :math:`b`, wear :math:`w` of the storages, the base policy :math:`\pi` from the next hour on, and
+:math:`F` the load of the vehicles that are there if they charge as soon as possible afterwards. The load of vehicles is
+additive, because charging as soon as possible does not look at storage; only storage and settlement are simulated.
 
 Candidates of a node, always with the action in force:
 
@@ -150,6 +151,7 @@ class _Moment:
         self.futures = self._draw(1) if policy.common else None
         self.limit = case.exchange_kw[state.hour]
         self.exchange = bool(self.limit.any())
+        self.powers = case.storages.powers(state.energy, state.hour)
 
     def _draw(self, times: int) -> Floats:
         """Futures (T, n, M) [kW], or as many again for each of several candidates."""
@@ -160,7 +162,9 @@ class _Moment:
     def reference(self) -> Joint:
         """Return the action of the base policy."""
         residual = (self.state.generation - self.high)[:, None]
-        power = self.base(residual, self.state.energy[:, None], self.case.storages, self.limit[:, None])
+        storages = self.case.storages
+        powers = storages.powers(self.state.energy[:, None], self.state.hour)
+        power = self.base(residual, powers, storages.node, self.limit[:, None])
         return self.joint(Action(self.high, power[:, 0]))
 
     def joint(self, action: Action) -> Joint:
@@ -204,18 +208,13 @@ class _Moment:
         if self.policy.candidates == "full":
             s = self.case.storages
             wanted += [f * (s.charge[k] if f > 0 else s.discharge[k]) for f in _POWERS]
-        most, least = self.room[0][k], self.room[1][k]
+        low, high = self.powers[0][k], self.powers[1][k]
         found = [now.storage]
         for power in wanted:
-            power = float(min(max(power, -least), most))
+            power = float(min(max(power, low), high))
             if all(abs(power - other) > _SAME for other in found):
                 found.append(power)
         return found
-
-    @property
-    def room(self) -> tuple[Floats, Floats]:
-        """Largest charge and discharge [kW]."""
-        return self.case.storages.room(self.state.energy)
 
     def costs(self, i: int | None, joints: Sequence[Joint]) -> Floats:
         """Mean cost of joint actions over the futures (C,) [money]; `i`: the node in which they differ, if only one."""
@@ -226,6 +225,7 @@ class _Moment:
         residual = self.state.generation[:, None] - ev
         residual[case.storages.node] -= power
         cost = self.buy[hour] * bought(residual, self.limit[:, None]) - case.prices.ev[hour] * ev.sum(axis=0)
+        cost = cost + case.storages.worn(power)
         energy = case.storages.after(np.repeat(self.state.energy[:, None], count, axis=1), power)
         if not self.later:
             return np.asarray(cost - case.prices.stored * energy.sum(axis=0))
@@ -235,15 +235,7 @@ class _Moment:
         drawn = drawn.reshape(self.later, self.n, count if self.futures is None else 1, -1)
         many = drawn.shape[3]
         after = (drawn - load[:, :, :, None]).reshape(self.later, self.n, count * many)
-        cost_later = simulate(
-            self.base,
-            after,
-            np.repeat(energy, many, axis=1),
-            case.storages,
-            case.exchange_kw[hour + 1 :],
-            self.buy[hour + 1 :],
-            case.prices.stored,
-        )
+        cost_later = simulate(case, self.base, hour + 1, after, np.repeat(energy, many, axis=1), self.buy)
         return np.asarray(cost + cost_later.reshape(count, many).mean(axis=1))
 
 

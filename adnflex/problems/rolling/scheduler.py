@@ -221,7 +221,7 @@ class RollingScheduler:
         must_kw, can_kw = by_node(low, vehicles, n), by_node(high, vehicles, n)
         drawn = _split(action, vehicles, state.hour, n)
         ev = by_node(drawn, vehicles, n)
-        storage = case.storages.clip(state.energy, action.storage)
+        storage = case.storages.clip(state.energy, action.storage, state.hour)
         self._check(action, vehicles, drawn, low, high, ev, storage)
         residual = state.generation - ev
         residual[case.storages.node] -= storage
@@ -294,7 +294,7 @@ class RollingScheduler:
         for k in np.flatnonzero(~(np.abs(storage - action.storage) <= 1e-6 * (1.0 + np.abs(storage)))):
             findings.append(
                 f"{who}: storage {self.case.storages.index[k]} cannot run at {action.storage[k]:g} kW, at most at "
-                f"{storage[k]:g}; decide within its power and energy."
+                f"{storage[k]:g}; decide within its power, its energy and what it has to end with."
             )
         if findings:
             raise InputError(findings)

@@ -181,6 +181,7 @@ def bill(case: RollingCase, history: Sequence[Decision]) -> dict[str, float]:
     available = available.reshape(len(history), len(generators.index)).sum(axis=0)
     items = {
         "purchase": math.fsum(float(prices.buy[d.hour] * d.buy_kw.sum()) for d in history),
+        "storage": math.fsum(float(case.storages.worn(d.storage_kw)) for d in history),
         "ev_profit": -math.fsum(float(prices.ev[d.hour] * d.ev_kw.sum()) for d in history),
         "ev_subsidy": prices.subsidy * sum(d.arrived for d in history),
         "solar": float(available[generators.sun].sum()),
@@ -248,11 +249,11 @@ def run_of(control: RollingScheduler) -> RollingRun:
         status="time_limit" if control.hour < case.hours and control.clock.spent else "complete",
         fallbacks=fallbacks_of(control, hours),
         generation=pd.DataFrame(generation, index=hours, columns=pd.Index(generators, name="sgen")),
-        inputs=_inputs(case),
+        inputs=_inputs(case, history[0].before_kwh if history else case.storages.start),
     )
 
 
-def _inputs(case: RollingCase) -> dict[str, Any]:
+def _inputs(case: RollingCase, start: np.ndarray) -> dict[str, Any]:
     """Collect what a check has to know of a case."""
     s, g, prices = case.storages, case.generators, case.prices
     return {
@@ -262,8 +263,10 @@ def _inputs(case: RollingCase) -> dict[str, Any]:
         "subsidy": prices.subsidy,
         "exchange_kw": case.exchange_kw.tolist(),
         "storages": {
-            name: getattr(s, name).tolist()
-            for name in ("index", "low", "high", "start", "charge", "discharge", "charging", "discharging")
+            "index": s.index.tolist(),
+            "start_mwh": (start / 1e3).tolist(),
+            "min_e_mwh": (s.low / 1e3).tolist(),
+            "max_e_mwh": (s.high / 1e3).tolist(),
         },
         "generators": {"index": g.index.tolist(), "sun": g.sun.tolist(), "cost": g.cost.tolist()},
     }

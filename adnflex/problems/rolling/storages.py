@@ -1,11 +1,7 @@
-r"""Storages of the nodes as arrays: room to charge, room to discharge, energy after an hour.
+r"""Storages of the nodes as arrays: the powers that keep every energy limit to come, energy after an hour, wear.
 
-With charge :math:`u^+` and discharge :math:`u^-` of one hour,
-
-.. math::
-
-    e' = e + \eta_c u^+ - u^- / \eta_d, \qquad
-    u^+ \le \min\{C, (\overline e - e) / \eta_c\}, \quad u^- \le \min\{D, (e - \underline e)\, \eta_d\}.
+The energy is that of `adnflex.devices.stored_energy`. Where a storage has an energy to end with, the powers of an hour
+are those after which it can still be reached, whatever comes; so every policy reaches it.
 
 References
 ----------
@@ -14,19 +10,26 @@ Xu et al., doi:10.3390/wevj16090515, section 2.2 (dynamics of the storage), with
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adnflex.devices import Storage
+from adnflex.devices.stored_energy import EnergyStep, reachable
+
 __all__ = ["Storages"]
 
 Floats = NDArray[np.float64]
 
+# An hour is the step [h].
+_HOUR = 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Storages:
-    """Storages as arrays of length k; each node has at most one.
+    """Storages as arrays of length k over H hours; each node has at most one.
 
     Attributes
     ----------
@@ -38,16 +41,12 @@ class Storages:
         Least, most and first energy [kWh].
     charge, discharge : (k,) array
         Largest powers [kW].
-    charging, discharging : (k,) array
-        Efficiencies, 0 to 1.
-
-    Examples
-    --------
-    >>> one = np.ones(1)
-    >>> box = Storages(np.zeros(1, int), np.zeros(1, int), 120 * one, 1080 * one, 600 * one, 300 * one, 300 * one,
-    ...                0.95 * one, 0.95 * one)
-    >>> box.clip(np.array([150.0]), np.array([-400.0])), box.after(np.array([150.0]), np.array([-28.5]))
-    (array([-28.5]), array([120.]))
+    step : EnergyStep
+        What an hour does to their energy.
+    wear : (k,) array
+        Cost of energy charged and of energy discharged [money/kWh].
+    floor, ceiling : (H + 1, k) array
+        Energies at the start of each hour from which all limits to come can be kept [kWh].
     """
 
     index: NDArray[np.int64]
@@ -57,27 +56,92 @@ class Storages:
     start: Floats
     charge: Floats
     discharge: Floats
-    charging: Floats
-    discharging: Floats
+    step: EnergyStep
+    wear: Floats
+    floor: Floats
+    ceiling: Floats
+
+    @classmethod
+    def of(cls, specs: Sequence[Storage], node_of: Mapping[int, int], hours: int) -> Storages:
+        """Put devices side by side.
+
+        Parameters
+        ----------
+        specs : sequence of Storage
+            The devices.
+        node_of : mapping of int to int
+            Node of every bus.
+        hours : int
+            Number H of hours.
+        """
+        specs = sorted(specs, key=lambda s: node_of[s.place.bus])
+
+        def each(name: str) -> Floats:
+            return np.array([getattr(s, name) for s in specs], dtype=float)
+
+        # what the rating leaves beside the reactive power that stays
+        charge, discharge = (
+            1e3 * np.array([float(s.inverter.within(np.full((1, 1), getattr(s, name))).min()) for s in specs])
+            for name in ("charge_mw", "discharge_mw")
+        )
+        step = EnergyStep.of(each("keep"), each("charging"), each("discharging"), _HOUR)
+        low, high = 1e3 * each("e_min"), 1e3 * each("e_max")
+        end = np.where([s.end_given for s in specs], 1e3 * each("e_end"), np.nan).astype(float)
+        floor, ceiling = reachable(step, (low, high), (discharge, charge), end, hours)
+        return cls(
+            index=np.array([s.place.index for s in specs], dtype=np.int64),
+            node=np.array([node_of[s.place.bus] for s in specs], dtype=np.int64),
+            low=low,
+            high=high,
+            start=1e3 * np.clip(each("e_start"), each("e_min"), each("e_max")),
+            charge=charge,
+            discharge=discharge,
+            step=step,
+            wear=each("cost_per_mwh") / 1e3,
+            floor=floor,
+            ceiling=ceiling,
+        )
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def room(self, energy: Floats) -> tuple[Floats, Floats]:
-        """Largest charge and discharge from an energy, (k,) or (k, B) [kW]."""
-        wide = (slice(None), *(None for _ in energy.shape[1:]))
-        most = np.minimum(self.charge[wide], (self.high[wide] - energy) / self.charging[wide])
-        least = np.minimum(self.discharge[wide], (energy - self.low[wide]) * self.discharging[wide])
-        return np.maximum(most, 0.0), np.maximum(least, 0.0)
+    def powers(self, energy: Floats, hour: int) -> tuple[Floats, Floats]:
+        """Lowest and highest power in an hour from an energy, charge positive, (k,) or (k, B) [kW].
 
-    def clip(self, energy: Floats, power: Floats) -> Floats:
+        Where a limit cannot be kept any more, both are the power that comes nearest.
+        """
+        wide = (slice(None), *(None for _ in energy.shape[1:]))
+        step, charge, discharge = self._wide(energy.ndim), self.charge[wide], self.discharge[wide]
+        low = np.maximum(-discharge, step.power_to(energy, self.floor[hour + 1][wide]))
+        high = np.minimum(charge, step.power_to(energy, self.ceiling[hour + 1][wide]))
+        return np.minimum(low, charge), np.maximum(high, -discharge)
+
+    def clip(self, energy: Floats, power: Floats, hour: int) -> Floats:
         """Bring powers into their limits, (k,) or (k, B) [kW]."""
-        most, least = self.room(energy)
-        return np.minimum(np.maximum(power, -least), most)
+        low, high = self.powers(energy, hour)
+        return np.minimum(np.maximum(power, low), high)
 
     def after(self, energy: Floats, power: Floats) -> Floats:
         """Energy after an hour of a power within its limits, (k,) or (k, B) [kWh]."""
-        wide = (slice(None), *(None for _ in energy.shape[1:]))
-        gained = np.where(power > 0, power * self.charging[wide], power / self.discharging[wide])
-        result: Floats = energy + gained
+        result: Floats = self._wide(energy.ndim).after(energy, power)
         return result
+
+    def worn(self, power: Floats) -> Floats:
+        """Cost of the wear of an hour, () or (B,) [money]."""
+        result: Floats = self.wear @ np.abs(power)
+        return result
+
+    def band(self, energy: Floats, hour: int) -> tuple[Floats, Floats]:
+        """Band (T, k) at the end of every hour from `hour` on, widened to where `energy` can get at all [kWh]."""
+        floor, ceiling = self.floor[hour + 1 :].copy(), self.ceiling[hour + 1 :].copy()
+        bottom = top = energy
+        for t in range(len(floor)):
+            bottom = np.maximum(self.step.energy(bottom, 0.0, self.discharge), self.low)
+            top = np.minimum(self.step.energy(top, self.charge, 0.0), self.high)
+            floor[t], ceiling[t] = np.minimum(floor[t], top), np.maximum(ceiling[t], bottom)
+        return floor, ceiling
+
+    def _wide(self, ndim: int) -> EnergyStep:
+        """Step for energies (k,) or (k, B)."""
+        s = self.step
+        return s if ndim == 1 else EnergyStep(s.kept[:, None], s.gained[:, None], s.drawn[:, None])

@@ -17,6 +17,7 @@ __all__ = ["ITEM_TINTS", "cost_figure", "policy_cost_figure"]
 
 ITEM_TINTS = {
     "purchase": "#0072B2",
+    "storage": "#D55E00",
     "ev_profit": "#E69F00",
     "ev_subsidy": "#CC79A7",
     "solar": "#009E73",
@@ -52,8 +53,9 @@ def cost_figure(run: RollingRun) -> go.Figure:
     """
     require_run(run)
     values = run.costs["cost"].astype(float)
+    values = values[(values != 0) | (values.index != "storage")]  # most storages cost nothing
     # What does not depend on the policy first, then what does; the income brings the sum back to the total.
-    order = [item for item in ("solar", "wind", "ev_subsidy", "purchase", "ev_profit") if item in values.index]
+    order = [i for i in ("solar", "wind", "ev_subsidy", "purchase", "storage", "ev_profit") if i in values.index]
     order += [str(item) for item in values.index if item not in {*order, "total"}]
     fig = style.figure(int(110 + _ROW * (len(order) + 1)), showlegend=False, bargap=0.3)
     at, ends = 0.0, [0.0]
@@ -113,7 +115,9 @@ def policy_cost_figure(comparison: Comparison) -> go.Figure:
     table = require_comparison(comparison).table
     names = [str(name) for name in table.index]
     fig = style.figure(int(150 + _ROW * max(len(names), 2)), barmode="relative", bargap=0.35)
-    for item in ("purchase", "solar", "wind", "ev_subsidy", "ev_profit"):
+    for item in ("purchase", "storage", "solar", "wind", "ev_subsidy", "ev_profit"):
+        if item == "storage" and not table[item].any():
+            continue
         fig.add_trace(
             go.Bar(
                 x=table[item].to_numpy(dtype=float), y=names, orientation="h", name=ITEM_WORDS[item],

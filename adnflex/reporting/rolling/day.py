@@ -137,7 +137,7 @@ def storage_figure(run: RollingRun) -> go.Figure:
     energy, power = quantity(run.storage, "e_mwh"), quantity(run.storage, "p_mw")
     if not len(energy.columns):
         raise InputError("run: storage is empty, so there is nothing to draw; the case has no storage.")
-    facts = _storage_facts(run, energy, power)
+    facts = _storage_facts(run, energy)
     if len(energy.columns) > _MOST:
         name = f"all {len(energy.columns)} storages"
         facts = facts.sum(skipna=False).to_frame(name).T
@@ -168,16 +168,13 @@ def storage_figure(run: RollingRun) -> go.Figure:
     return _timed(fig, clock, 2)
 
 
-def _storage_facts(run: RollingRun, energy: pd.DataFrame, power: pd.DataFrame) -> pd.DataFrame:
+def _storage_facts(run: RollingRun, energy: pd.DataFrame) -> pd.DataFrame:
     """Energy at the beginning, lowest and highest energy of each storage [MWh]; NaN where the run does not tell."""
     given = run.inputs.get("storages", {})
     if not set(energy.columns) <= set(given.get("index", ())):
         return pd.DataFrame(np.nan, index=energy.columns, columns=["start", "low", "high"])
     facts = pd.DataFrame(given).set_index("index").reindex(energy.columns).astype(float)
-    first, after = power.iloc[0], energy.iloc[0]
-    # What it held before its first hour follows from that hour, also on a day that does not begin as the case says.
-    start = after - np.where(first >= 0, first * facts["charging"], first / facts["discharging"])
-    return pd.DataFrame({"start": start, "low": facts["low"] / 1e3, "high": facts["high"] / 1e3})
+    return facts.set_axis(["start", "low", "high"], axis=1)
 
 
 def vehicle_figure(run: RollingRun) -> go.Figure:

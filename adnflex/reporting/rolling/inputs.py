@@ -40,6 +40,7 @@ _BASES = ("pool", "own")
 
 ITEM_WORDS = {
     "purchase": "purchase",
+    "storage": "wear of storages",
     "ev_profit": "paid by vehicles",
     "ev_subsidy": "subsidy for arrivals",
     "solar": "sun available",

@@ -32,7 +32,7 @@ def net(hours=6):
     pp.create_storage(
         net, buses[1], 0.0, max_e_mwh=0.1, min_e_mwh=0.01, soc_percent=50.0, min_p_mw=-0.02, max_p_mw=0.03
     )
-    net.storage["controllable"] = True
+    net.storage["controllable"], net.storage["efficiency_percent"] = True, 100.0
     pp.create_load(net, buses[2], 0.0, type="ev")
     net["ev"] = ev((0, 0, 3, 13.2, 19.8), (1, 2, 5, 6.6, 6.6))
     net["rolling"] = {

@@ -1,0 +1,123 @@
+"""A storage is the same device in a rolling schedule as in a dispatch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandapower as pp
+import pandas as pd
+import pytest
+
+from adnflex import dispatch, validate
+from adnflex.errors import InputError
+from adnflex.problems.rolling import Observation, RollingCase, RollingScheduler, schedule_rolling
+from tests.problems.rolling.small import Steady, ev, net
+
+POLICIES = ("own", "pool", "rollout", "rollout:pool/full+plans+mpc", "mpc:mean", "mpc:2", "floor", "feeder:pool")
+PRICES = [50.0, 300.0, 100.0, 200.0, 80.0, 250.0]
+
+
+def case_of(**storage):
+    feeder = net()
+    feeder.bus["min_vm_pu"], feeder.bus["max_vm_pu"] = 0.9, 1.1
+    feeder.rolling["tariffs_per_mwh"] = {"flat": PRICES}
+    for column, value in storage.items():
+        feeder.storage[column] = value
+    return RollingCase.from_net(feeder, renewables=Steady(), library_days=5)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("percent", [10.0, 90.0])
+def test_every_policy_ends_with_the_energy_that_is_asked_for(policy, percent):
+    case = case_of(terminal_soc_percent=percent, self_discharge_percent_per_hour=1.0, efficiency_percent=90.0)
+    run = schedule_rolling(case, policy, simulations=2, reactive=None)
+    assert run.storage["e_mwh"].iloc[-1, 0] == pytest.approx(percent / 100 * 0.1, abs=1e-9)
+    assert policy != "pool" or validate(run, case.net).faults.empty
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_wear_is_paid_and_recomputed(policy):
+    case = case_of(cost_per_mwh=40.0)
+    run = schedule_rolling(case, policy, simulations=2, reactive=None)
+    moved = run.storage["p_mw"].abs().to_numpy().sum()
+    assert run.costs.at["storage", "cost"] == pytest.approx(40.0 * moved)
+    assert run.costs.at["total", "cost"] == pytest.approx(run.costs["cost"].iloc[:-1].sum())
+    assert policy != "pool" or validate(run, case.net).costs["difference"].abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("policy", ["mpc:mean", "floor"])
+def test_what_wears_more_than_it_earns_stands_still(policy):
+    idle = schedule_rolling(case_of(cost_per_mwh=1e4), policy, simulations=3, reactive=None)
+    used = schedule_rolling(case_of(cost_per_mwh=0.0), policy, simulations=3, reactive=None)
+    assert idle.storage["p_mw"].abs().to_numpy().max() < 1e-9
+    assert used.storage["p_mw"].abs().to_numpy().max() > 1e-3
+
+
+def test_self_discharge_is_made_good_where_the_lower_limit_asks_for_it():
+    case = case_of(soc_percent=10.0, self_discharge_percent_per_hour=5.0)
+    run = schedule_rolling(case, "own", reactive=None)
+    e = run.storage["e_mwh"].iloc[:, 0]
+    assert e.min() >= 0.01 - 1e-12
+    assert run.storage["p_mw"].iloc[:, 0].max() > 0
+    check = validate(run, case.net)
+    assert check.faults.empty
+    broken = run.storage.copy()
+    broken.loc[2:, ("p_mw", 0)] = 0.0
+    faults = validate(type(run)(**{**run.__dict__, "storage": broken}), case.net).faults
+    assert {"energy low", "energy does not follow from power"} <= set(faults["kind"])
+
+
+def test_an_energy_that_cannot_be_reached_is_refused_as_in_a_dispatch():
+    with pytest.raises(InputError, match=r"storage 0: its energy at the end is to be 0.1 MWh.*at most"):
+        case_of(terminal_soc_percent=100.0, max_p_mw=0.001)
+
+
+def test_an_efficiency_that_is_missing_is_refused_as_in_a_dispatch():
+    feeder = net()
+    del feeder.storage["efficiency_percent"]
+    with pytest.raises(InputError, match="storage 0: efficiency_charge_percent is missing") as rolling:
+        RollingCase.from_net(feeder, renewables=Steady())
+    feeder.ext_grid["price_per_mwh"], feeder.load["controllable"] = 50.0, False
+    with pytest.raises(InputError) as dispatched:
+        dispatch(feeder, vm_limits=(0.9, 1.1))
+    assert set(rolling.value.findings) <= set(dispatched.value.findings)
+
+
+def test_a_battery_that_is_found_empty_comes_as_near_as_it_can():
+    case = case_of(terminal_soc_percent=90.0)
+    for policy in ("own", "mpc:mean", "rollout"):
+        control = RollingScheduler(case, policy, simulations=2)
+        for hour in range(6):
+            measured = [0.02] if hour == 4 else None
+            control.step(Observation([0.0], storage_mwh=measured))
+        assert control.energy / 1e3 == pytest.approx([0.02 + 2 * 0.03])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_dispatch_and_the_floor_find_the_same_cost(seed):
+    """On lines that lose nothing, where what is left over earns nothing, the two are one problem."""
+    rng = np.random.default_rng(seed)
+    facts = {
+        "soc_percent": rng.uniform(20, 90), "cost_per_mwh": rng.uniform(0, 40),
+        "efficiency_percent": rng.uniform(80, 100),
+        "self_discharge_percent_per_hour": rng.uniform(0, 3), "terminal_soc_percent": rng.uniform(30, 60),
+    }  # fmt: skip
+    feeder = net()
+    feeder.line["r_ohm_per_km"] = feeder.line["x_ohm_per_km"] = 1e-4
+    feeder.bus["min_vm_pu"], feeder.bus["max_vm_pu"] = 0.9, 1.1
+    feeder.sgen = feeder.sgen.iloc[:0]
+    feeder["ev"] = ev((0, 0, 3, 13.2, 13.2), (1, 2, 5, 6.6, 6.6))
+    for column, value in facts.items():
+        feeder.storage[column] = value
+    feeder.rolling.update({"tariffs_per_mwh": {"flat": PRICES}, "ev_price_per_mwh": 0.0, "ev_subsidy_per_vehicle": 0.0})
+    feeder.load["controllable"] = True
+    floor = schedule_rolling(RollingCase.from_net(feeder), "floor", reactive=None)
+    pp.create_sgen(feeder, 0, 0.0)
+    price, nothing = (pd.DataFrame({0: values}) for values in (PRICES, [0.0] * 6))
+    plan = dispatch(
+        feeder,
+        profiles={("ext_grid", "price_per_mwh"): price, ("ext_grid", "sell_price_per_mwh"): nothing},
+        hours_per_period=1.0,
+        gap=1e-6,
+    )
+    assert floor.total == pytest.approx(plan.objective, abs=2e-3)
+    assert plan.storage["e_mwh"].iloc[-1, 0] == pytest.approx(floor.storage["e_mwh"].iloc[-1, 0], abs=1e-6)
