@@ -303,12 +303,12 @@ def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:
     end_given = not math.isnan(end)
     end = end if end_given else soc
     both = inputs.number(place, row, "efficiency_percent", math.nan, 0, 100)
-    hint = "percent of one direction; or efficiency_percent for both"
+    hint, known = "percent of one direction; or efficiency_percent for both", len(inputs.faults)
     eta = [
         inputs.number(place, row, f"efficiency_{way}_percent", None if math.isnan(both) else both, 0, 100, hint)
         for way in ("charge", "discharge")
     ]
-    for value in dict.fromkeys(eta):
+    for value in dict.fromkeys(eta) if len(inputs.faults) == known else ():
         fault = efficiency_fault(value)
         inputs.require(not fault, place, fault)
     leak = inputs.number(place, row, "self_discharge_percent_per_hour", 0.0, 0, 100)

@@ -26,6 +26,7 @@ from adnflex.problems.rolling.read import (
     name_notes,
     parking_laws,
     prices_of,
+    require_reachable,
     setting,
     storages_of,
     weather_of,
@@ -276,6 +277,7 @@ class RollingCase:
         generators = Generators(index, node, sun, rated, cost)
         hours = int(setting(facts, "hours", hours, 24))
         specs, device_notes = storages_of(net, node_of, hours, findings)
+        require_reachable(specs, hours, findings)
         buy, ev, subsidy, stored = prices_of(
             facts, hours, tariff, buy_price_per_mwh, ev_price_per_mwh, ev_subsidy_per_vehicle, stored_value_per_mwh,
             findings,

@@ -281,7 +281,7 @@ def _specs(run: RollingRun, net: pandapowerNet) -> list[Storage]:
     start = dict(zip(given["index"], given["start_mwh"], strict=True))
     buses = {int(bus): k for k, bus in enumerate(np.unique(net.storage["bus"]))}
     whole = len(run.inputs["buy_per_kwh"])
-    specs, _ = storages_of(net, buses, whole, findings)
+    specs, _ = storages_of(net, buses, len(run.generation), findings)
     if findings:
         raise InputError(findings)
     left = [replace(s, e_start=start[s.place.index]) for s in specs if s.place.index in start]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "name_notes",
     "parking_laws",
     "prices_of",
+    "require_reachable",
     "setting",
     "storages_of",
     "weather_of",
@@ -58,7 +59,7 @@ def storages_of(
     node_of : mapping of int to int
         Nodes that count.
     hours : int
-        Number of hours; those with an energy to end with have to reach it by then.
+        Number of hours.
     findings : list of str
         Gets a sentence for every fault.
     """
@@ -72,8 +73,6 @@ def storages_of(
         for a, b in pairwise(specs)
         if a.place.bus == b.place.bus
     ]
-    asked = [s if s.end_given else free_at_end(s) for s in specs]
-    findings += [f"{c.place}: {c.sentence}." for c in contradictions(asked, horizon)]
     notes = [
         f"{s.place}: min_q_mvar and max_q_mvar are no decision of a rolling schedule; its reactive power stays at "
         "q_mvar."
@@ -81,6 +80,13 @@ def storages_of(
         if s.inverter.free
     ]
     return specs, [*inputs.notes, *notes]
+
+
+def require_reachable(specs: Sequence[Storage], hours: int, findings: list[str]) -> None:
+    """Collect storages that cannot keep their limits, or not end with what they are asked for."""
+    asked = [s if s.end_given else free_at_end(s) for s in specs]
+    horizon = Horizon(hours, 1.0, 0.0, np.ones(1))
+    findings += [f"{c.place}: {c.sentence}." for c in contradictions(asked, horizon)]
 
 
 def generators_of(

@@ -69,6 +69,7 @@ def test_two_storages_at_a_bus_and_nothing_to_schedule():
 
     bad = net()
     pp.create_storage(bad, 1, 0.0, max_e_mwh=0.1, soc_percent=50.0, min_p_mw=-0.02, max_p_mw=0.03, controllable=True)
+    bad.storage["efficiency_percent"] = 95.0
     with pytest.raises(InputError, match="bus 1 has another controllable storage"):
         RollingCase.from_net(bad, renewables=Steady())
     with pytest.raises(InputError, match="nothing to schedule"):
