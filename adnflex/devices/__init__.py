@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adnflex.devices.base import Device, Fault, Frame, Inputs, Offering, Place, Schedule
+from adnflex.devices.capabilities import MovesVoltages, Positioned, Reactive, Stores, Supplies, TwoWays, able
 from adnflex.devices.capacitor_bank import CapacitorBank, read_capacitor_banks
 from adnflex.devices.electric_vehicles import ElectricVehicles, read_electric_vehicles
 from adnflex.devices.fleet import Fleet, read_fleets
@@ -26,11 +27,18 @@ __all__ = [
     "GridConnection",
     "Horizon",
     "Inputs",
+    "MovesVoltages",
     "Offering",
     "Place",
+    "Positioned",
+    "Reactive",
     "Schedule",
     "Storage",
+    "Stores",
+    "Supplies",
     "TapChanger",
+    "TwoWays",
+    "able",
     "controlled_trafos",
     "read_devices",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ __all__ = [
     "Place",
     "Reach",
     "Schedule",
+    "Withdrawal",
     "assign",
     "scenario_sums",
     "table_of",
@@ -39,7 +40,26 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 
-Reach = tuple[FloatArray | float, FloatArray | float, FloatArray | float, FloatArray | float]
+class Reach(NamedTuple):
+    """Lowest and highest withdrawal at a node, numbers or (S, T) arrays [MW, Mvar]."""
+
+    node: int
+    p_low: FloatArray | float
+    p_high: FloatArray | float
+    q_low: FloatArray | float
+    q_high: FloatArray | float
+
+
+class Withdrawal(NamedTuple):
+    """What a device takes at a node: constant power (S, T) [MW, Mvar], and a shunt.
+
+    `shunt_mva` is ``P + jQ`` at 1 pu, which goes with the squared voltage [MVA], an (S, T) array or 0.
+    """
+
+    node: int
+    p_mw: FloatArray
+    q_mvar: FloatArray
+    shunt_mva: Any = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,8 +103,8 @@ class Frame:
         Its bounds [pu].
     at : dict
         Attachments of every (scenario, period).
-    modes : set of (int, int)
-        Storage index and period that need a binary charge mode.
+    modes : set of (str, int, int)
+        Table, index and period of devices that need a binary for which of two things they do.
     """
 
     horizon: Horizon
@@ -93,7 +113,7 @@ class Frame:
     v_min: FloatArray
     v_max: FloatArray
     at: dict[tuple[int, int], Attachments]
-    modes: frozenset[tuple[int, int]] = frozenset()
+    modes: frozenset[tuple[str, int, int]] = frozenset()
 
 
 @dataclass
@@ -102,10 +122,8 @@ class Schedule:
 
     Attributes
     ----------
-    p_mw, q_mvar : (S, T) array
-        Constant-power withdrawal at its node [MW, Mvar].
-    shunt_mva : (S, T) complex array or 0
-        Withdrawal ``P + jQ`` at 1 pu that varies with the squared voltage [MVA].
+    withdrawals : tuple of Withdrawal
+        One a terminal; none of a device that only moves voltages, or whose power the network decides.
     setpoints : dict of (table, column, index) to (S, T) array
         What is written into the net.
     tables : dict of str to dict
@@ -114,15 +132,22 @@ class Schedule:
         1 where a position changes.
     facts : dict
         For `DispatchPlan.devices`: ``initial``, ``low``, ``high``, ``max_moves``.
+    squared_ratio, root_v : dict of int to (S, T) array
+        Squared ratio of branches and squared voltage of roots that it sets [pu].
     """
 
-    p_mw: FloatArray
-    q_mvar: FloatArray
+    withdrawals: tuple[Withdrawal, ...]
     setpoints: dict[tuple[str, str, int], FloatArray] = field(default_factory=dict)
     tables: dict[str, dict[tuple[str, int], FloatArray]] = field(default_factory=dict)
     moves: FloatArray | None = None
     facts: dict[str, float] = field(default_factory=dict)
-    shunt_mva: Any = 0.0
+    squared_ratio: dict[int, FloatArray] = field(default_factory=dict)
+    root_v: dict[int, FloatArray] = field(default_factory=dict)
+
+    @property
+    def p_mw(self) -> FloatArray:
+        """Active power of all terminals (S, T) [MW]; of a device with two its losses."""
+        return np.asarray(sum(w.p_mw for w in self.withdrawals))
 
 
 class Fault(NamedTuple):
@@ -157,8 +182,8 @@ class Device(Protocol):
     def carries(self) -> str:
         """What it carries from one period to the next, in words; empty where each period stands for itself."""
 
-    def reach(self) -> Reach:
-        """Lowest and highest withdrawal of active, then of reactive power [MW, Mvar], numbers or (S, T) arrays."""
+    def reach(self) -> tuple[Reach, ...]:
+        """Range of its withdrawal at each of its terminals."""
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare variables and limits, and attach the withdrawal."""
@@ -178,6 +203,12 @@ class Device(Protocol):
     def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
         """Fix a declared block to such decisions."""
 
+    def at_rest(self, periods: int) -> dict[str, float]:
+        """Return the decisions of a horizon in which nothing is asked of it."""
+
+    def unpriced(self) -> Device:
+        """Return it with everything for nothing."""
+
     def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
         """Price values written into the net, by item and scenario; `v2` (S, T) is the squared AC voltage at its bus."""
 
@@ -185,6 +216,7 @@ class Device(Protocol):
         """Check values written into the net (by column, (S, T)) against the device's own limits."""
 
 
+@runtime_checkable
 class Offering(Protocol):
     """A device whose power may vary continuously, so that it can take part in a box of trajectories."""
 
@@ -205,6 +237,10 @@ class NoDecisions:
 
     def pin(self, block: pyo.Block, frame: Frame, decisions: Mapping[str, float]) -> None:
         """Leave everything free."""
+
+    def at_rest(self, periods: int) -> dict[str, float]:
+        """Return nothing."""
+        return {}
 
 
 def assign(variable: Any, values: Mapping[Any, float] | float) -> None:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, scenario_sums, truth
+from adnflex.devices.base import (
+    Fault,
+    FloatArray,
+    Frame,
+    Inputs,
+    Place,
+    Reach,
+    Schedule,
+    Withdrawal,
+    scenario_sums,
+    truth,
+)
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import exceeding
-from adnflex.devices.moves import MoveRules, audit_moves, move_rules
+from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
 from adnflex.formulations.positions import (
     declare_positions,
     declare_split,
@@ -65,11 +76,42 @@ class CapacitorBank:
         """What it carries from one period to the next."""
         return "moves that are counted" if self.rules.count else ""
 
-    def reach(self) -> Reach:
+    @property
+    def count(self) -> int:
+        """Number of positions."""
+        return len(self.steps)
+
+    @property
+    def admitted(self) -> list[int]:
+        """Positions that it may take."""
+        return list(range(len(self.steps)))
+
+    def position(self, step: int) -> float:
+        """Return the steps in service at a position."""
+        return float(self.steps[step])
+
+    def written(self, step: int) -> dict[tuple[str, str, int], float]:
+        """Return the steps in service."""
+        return {(self.place.table, "step", self.place.index): float(self.steps[step])}
+
+    def only(self, step: int) -> CapacitorBank:
+        """Return it with one position."""
+        return replace(self, steps=self.steps[[step]], initial=0, rules=FREE_MOVES)
+
+    def at_rest(self, periods: int) -> dict[str, float]:
+        """Return the decisions of standing still."""
+        return {f"position:{t}": float(self.initial) for t in range(periods)}
+
+    def unpriced(self) -> CapacitorBank:
+        """Return it with everything for nothing."""
+        return replace(self, cost_per_mvarh=0.0, rules=replace(self.rules, cost=0.0))
+
+    def reach(self) -> tuple[Reach, ...]:
         """Range of its withdrawal, at the highest voltage."""
         top = 1.0 if self.constant_q else self.v_max
         p, q = self.p_mw * self.steps * top, self.q_mvar * self.steps * top
-        return min(p.min(), 0.0), max(p.max(), 0.0), min(q.min(), 0.0), max(q.max(), 0.0)
+        ends = min(p.min(), 0.0), max(p.max(), 0.0), min(q.min(), 0.0), max(q.max(), 0.0)
+        return (Reach(self.place.node, *ends),)
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare steps and the withdrawal that they cause."""
@@ -113,9 +155,10 @@ class CapacitorBank:
             written["constant_q", "p_mw", self.place.index] = self.p_mw * steps
             written["constant_q", "q_mvar", self.place.index] = self.q_mvar * steps
         before = np.concatenate([[self.initial], at[:-1]])
+        constant = steps * self.constant_q
+        shunt = 0.0 if self.constant_q else complex(self.p_mw, self.q_mvar) * steps
         return Schedule(
-            self.p_mw * steps * self.constant_q,
-            self.q_mvar * steps * self.constant_q,
+            (Withdrawal(self.place.node, self.p_mw * constant, self.q_mvar * constant, shunt),),
             written,
             {"capacitor_steps": {("", self.place.index): steps}},
             (at != before).astype(float),
@@ -125,7 +168,6 @@ class CapacitorBank:
                 "high": float(self.steps.max()),
                 "max_moves": self.rules.most,
             },
-            0.0 if self.constant_q else complex(self.p_mw, self.q_mvar) * steps,
         )
 
     def decisions(self, block: pyo.Block, frame: Frame) -> dict[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, assign
+from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
 from adnflex.devices.horizon import Horizon, parse_windows
@@ -75,11 +75,21 @@ class ElectricVehicles:
         """What it carries from one period to the next."""
         return "blocks and interruptions of charging"
 
-    def reach(self) -> Reach:
+    def at_rest(self, periods: int) -> dict[str, float]:
+        """Return the decisions of charging as the profile says."""
+        starts = {f"start:{d}": float(block.start) for d, block in enumerate(self.blocks)}
+        return starts | {f"cut:{t}": 0.0 for t in self.cut_periods}
+
+    def unpriced(self) -> ElectricVehicles:
+        """Return it with everything for nothing."""
+        return replace(self, block_cost=0.0, cut_cost=0.0)
+
+    def reach(self) -> tuple[Reach, ...]:
         """Range of its withdrawal: nothing, to all of it with the largest block on top."""
         block = self.share * max((float(self.p[:, b.start : b.stop].max()) for b in self.blocks), default=0.0)
         reactive = float(np.abs(self.q).max())
-        return 0.0, float(self.p.max()) + block, -2 * reactive if self.q.min() < 0 else 0.0, 2 * reactive
+        low = -2 * reactive if self.q.min() < 0 else 0.0
+        return (Reach(self.place.node, 0.0, float(self.p.max()) + block, low, 2 * reactive),)
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare the start of every block, ``start``, and the reductions, ``cut``."""
@@ -178,8 +188,7 @@ class ElectricVehicles:
             now[s, t] = p[s, t] - self.p[s, t] + was[s, t] + cut[s, t]
         i = self.place.index
         return Schedule(
-            p,
-            q,
+            (Withdrawal(self.place.node, p, q),),
             {("load", "p_mw", i): p / self.scaling, ("load", "q_mvar", i): q / self.scaling},
             {
                 "ev": {

@@ -19,7 +19,18 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, assign
+from adnflex.devices.base import (
+    Fault,
+    FloatArray,
+    Frame,
+    Inputs,
+    NoDecisions,
+    Place,
+    Reach,
+    Schedule,
+    Withdrawal,
+    assign,
+)
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE
@@ -70,10 +81,14 @@ class Fleet(NoDecisions):
         """What it carries from one period to the next."""
         return "energy of vehicles"
 
-    def reach(self) -> Reach:
+    def unpriced(self) -> Fleet:
+        """Return it as it is: it has no prices."""
+        return self
+
+    def reach(self) -> tuple[Reach, ...]:
         """Range of its withdrawal."""
         top = (self.present * self.p_max).sum(axis=1)[None]
-        return np.zeros_like(top), top, float(self.q.min()), float(self.q.max())
+        return (Reach(self.place.node, np.zeros_like(top), top, float(self.q.min()), float(self.q.max())),)
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare the power ``p`` of every vehicle while it is there, and its energy."""
@@ -148,8 +163,7 @@ class Fleet(NoDecisions):
         q, before = (np.broadcast_to(x, p.shape).copy() for x in (self.q, self.wanted))
         i, none = self.place.index, np.zeros_like(p)
         return Schedule(
-            p,
-            q,
+            (Withdrawal(self.place.node, p, q),),
             {("load", "p_mw", i): p / self.scaling, ("load", "q_mvar", i): q / self.scaling},
             {
                 "ev": {

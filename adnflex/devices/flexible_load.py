@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from adnflex.devices.base import (
     Place,
     Reach,
     Schedule,
+    Withdrawal,
     assign,
     scenario_sums,
     table_of,
@@ -70,10 +71,14 @@ class FlexibleLoad(NoDecisions):
         """What it carries from one period to the next."""
         return ""
 
-    def reach(self) -> Reach:
+    def unpriced(self) -> FlexibleLoad:
+        """Return it with everything for nothing, and no energy to be made up for."""
+        return replace(self, cost_per_mwh=0.0, curve=NO_COST, keep_energy=False)
+
+    def reach(self) -> tuple[Reach, ...]:
         """Range of its withdrawal."""
         q = np.stack([self.slope * self.low, self.slope * self.high])
-        return self.low, self.high, float(q.min()), float(q.max())
+        return (Reach(self.place.node, self.low, self.high, float(q.min()), float(q.max())),)
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare withdrawal ``p`` and what is not served, ``cut``."""
@@ -148,7 +153,8 @@ class FlexibleLoad(NoDecisions):
         p = np.clip(read(block.p, frame), self.low, self.high)
         i = self.place.index
         written = {("load", "p_mw", i): p / self.scaling, ("load", "q_mvar", i): self.slope * p / self.scaling}
-        return Schedule(p, self.slope * p, written, facts={"low": self.low, "high": self.high})
+        taken = Withdrawal(self.place.node, p, self.slope * p)
+        return Schedule((taken,), written, facts={"low": self.low, "high": self.high})
 
     def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
         """Price energy not served when it is wanted."""

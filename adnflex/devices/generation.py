@@ -20,6 +20,7 @@ from adnflex.devices.base import (
     Place,
     Reach,
     Schedule,
+    Withdrawal,
     assign,
     scenario_sums,
     table_of,
@@ -69,10 +70,18 @@ class Generation(NoDecisions):
         """What it carries from one period to the next."""
         return ""
 
-    def reach(self) -> Reach:
+    def unpriced(self) -> Generation:
+        """Return it with everything for nothing."""
+        return replace(self, cost_per_mwh=0.0, cost_per_mvarh=0.0, curve=NO_COST)
+
+    def reactive_fixed(self) -> Generation:
+        """Return it with the reactive power of its profile."""
+        return replace(self, inverter=replace(self.inverter, q_min=math.nan, q_max=math.nan))
+
+    def reach(self) -> tuple[Reach, ...]:
         """Range of its withdrawal."""
         q_low, q_high = self.inverter.reach()
-        return -self.high, -self.low, -q_high, -q_low
+        return (Reach(self.place.node, -self.high, -self.low, -q_high, -q_low),)
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare injection ``p``, ``q``."""
@@ -124,8 +133,7 @@ class Generation(NoDecisions):
         q = self.inverter.values(block, frame)
         i, table = self.place.index, self.place.table
         return Schedule(
-            -p,
-            -q,
+            (Withdrawal(self.place.node, -p, -q),),
             {(table, "p_mw", i): p / self.scaling, (table, "q_mvar", i): q / self.scaling},
             {"generation": {("available_mw", i): self.available, ("p_mw", i): p, ("q_mvar", i): q}},
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,9 +67,9 @@ class GridConnection(NoDecisions):
         """Whether selling pays less than buying costs."""
         return bool(np.any(self.sell_price < self.price - 1e-9))
 
-    def reach(self) -> Reach:
+    def reach(self) -> tuple[Reach, ...]:
         """Return nothing: it is the root."""
-        return 0.0, 0.0, 0.0, 0.0
+        return ()
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare import ``p``, ``q`` and, with two prices, ``buy`` and ``sell``."""
@@ -100,6 +100,15 @@ class GridConnection(NoDecisions):
         sold = scenario_sums(frame, self.sell_price * base, lambda s, t: block.sell[s, t])
         return {"purchase": [b - x for b, x in zip(bought, sold, strict=True)]}
 
+    def unlimited(self) -> GridConnection:
+        """Return it without limits of its import."""
+        return replace(self, p_min=-math.inf, p_max=math.inf, q_min=-math.inf, q_max=math.inf)
+
+    def unpriced(self) -> GridConnection:
+        """Return it with everything for nothing."""
+        nothing = np.zeros_like(self.price)
+        return replace(self, price=nothing, sell_price=nothing, carbon=nothing, extra=NO_COST)
+
     def emissions(self, block: pyo.Block, frame: Frame) -> list[Any]:
         """Emissions by scenario [kg]."""
         return scenario_sums(frame, self.carbon * frame.base_mva, lambda s, t: block.p[s, t])
@@ -110,8 +119,12 @@ class GridConnection(NoDecisions):
         return np.asarray((rate * p_mw).sum(axis=1) * hours) + self.extra.bill(p_mw, hours)
 
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
-        """Import; nothing is written, as power flow decides it."""
-        return Schedule(-read(block.p, frame), -read(block.q, frame))
+        """Return nothing: power flow decides the import."""
+        return Schedule(())
+
+    def imported(self, block: pyo.Block, frame: Frame) -> tuple[FloatArray, FloatArray]:
+        """Import (S, T) of the solved block [MW, Mvar]."""
+        return read(block.p, frame), read(block.q, frame)
 
     def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
         """Return nothing: the import is known after power flow only (see `purchase`)."""

@@ -13,7 +13,7 @@ import pyomo.environ as pyo
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place
 from adnflex.devices.horizon import Horizon
 
-__all__ = ["MoveRules", "audit_moves", "move_rules"]
+__all__ = ["FREE_MOVES", "MoveRules", "audit_moves", "move_rules"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ class MoveRules:
             return {}
         total = self.cost * pyo.quicksum(block.move[t] for t in range(frame.horizon.periods))
         return {item: [total] * frame.horizon.scenarios}
+
+
+# As many moves as one likes, at no cost.
+FREE_MOVES = MoveRules(math.nan, 0.0)
 
 
 def _moved(values: FloatArray, initial: float) -> FloatArray:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,12 @@ from adnflex.devices.base import (
     Place,
     Reach,
     Schedule,
+    Withdrawal,
     assign,
     scenario_sums,
     table_of,
 )
+from adnflex.devices.capabilities import Stores
 from adnflex.devices.contradictions import storage_contradictions
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
@@ -99,10 +101,22 @@ class Storage:
         """Return what so many hours do to its energy."""
         return EnergyStep.of(self.keep, self.charging, self.discharging, hours)
 
-    def reach(self) -> Reach:
+    def unpriced(self) -> Storage:
+        """Return it with everything for nothing."""
+        return replace(self, cost_per_mwh=0.0, curve=NO_COST)
+
+    def at_rest(self, periods: int) -> dict[str, float]:
+        """Return nothing: its mode follows its power."""
+        return {}
+
+    def reactive_fixed(self) -> Storage:
+        """Return it with the reactive power of its profile."""
+        return replace(self, inverter=replace(self.inverter, q_min=math.nan, q_max=math.nan))
+
+    def reach(self) -> tuple[Reach, ...]:
         """Range of its withdrawal."""
         q_low, q_high = self.inverter.reach()
-        return -self.discharge_mw, self.charge_mw, -q_high, -q_low
+        return (Reach(self.place.node, -self.discharge_mw, self.charge_mw, -q_high, -q_low),)
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare charge ``c``, discharge ``d``, energy ``e`` and reactive injection ``q``."""
@@ -129,7 +143,7 @@ class Storage:
             frame.at[s, t].withdraw(self.place.node, block.p[s, t], -block.q[s, t])
 
     def _declare_modes(self, block: pyo.Block, frame: Frame, most_c: float, most_d: float) -> None:
-        with_mode = [t for t in range(frame.horizon.periods) if (self.place.index, t) in frame.modes]
+        with_mode = [t for t in range(frame.horizon.periods) if (self.place.table, self.place.index, t) in frame.modes]
         block.mode = pyo.Var(with_mode, domain=pyo.Binary)
         block.exclusive = pyo.ConstraintList()
         for s, t in frame.horizon.points:
@@ -184,11 +198,11 @@ class Storage:
         rate = self.cost_per_mwh * frame.base_mva
         return {"storage": scenario_sums(frame, rate, lambda s, t: block.c[s, t] + block.d[s, t])}
 
-    def conflicts(self, block: pyo.Block, frame: Frame) -> set[tuple[int, int]]:
+    def conflicts(self, block: pyo.Block, frame: Frame) -> set[tuple[str, int, int]]:
         """Periods in which it charges and discharges, at once or in different scenarios."""
         c, d = read(block.c, frame), read(block.d, frame)
         both = np.minimum(c.max(axis=0) / max(self.charge_mw, 1e-9), d.max(axis=0) / max(self.discharge_mw, 1e-9))
-        return {(self.place.index, int(t)) for t in np.flatnonzero(both > 1e-4)}
+        return {(self.place.table, self.place.index, int(t)) for t in np.flatnonzero(both > 1e-4)}
 
     def other_side(self, block: pyo.Block, frame: Frame) -> list[Any]:
         """Variables that have to be nothing so that it does one thing only in the periods of `conflicts`."""
@@ -196,7 +210,7 @@ class Storage:
         net = weights @ (read(block.c, frame) - read(block.d, frame))
         return [
             (block.d if net[t] >= 0 else block.c)[s, t]
-            for _, t in sorted(self.conflicts(block, frame))
+            for *_, t in sorted(self.conflicts(block, frame))
             for s in range(frame.horizon.scenarios)
         ]
 
@@ -208,8 +222,7 @@ class Storage:
         e = stored_energy(self, c - d, frame.horizon)
         i, table = self.place.index, self.place.table
         return Schedule(
-            c - d,
-            -q,
+            (Withdrawal(self.place.node, c - d, -q),),
             {(table, "p_mw", i): (c - d) / self.scaling, (table, "q_mvar", i): -q / self.scaling},
             {"storage": {("charge_mw", i): c, ("discharge_mw", i): d, ("q_mvar", i): -q, ("e_mwh", i): e}},
             facts={"initial": self.e_start, "low": self.e_min, "high": self.e_max},
@@ -256,7 +269,7 @@ class Storage:
         ]
 
 
-def stored_energy(storage: Storage, p_mw: FloatArray, horizon: Horizon) -> FloatArray:
+def stored_energy(storage: Storage | Stores, p_mw: FloatArray, horizon: Horizon) -> FloatArray:
     """Energy at the end of each period (S, T) [MWh] for a withdrawal that never does both at once."""
     e, step = np.empty_like(p_mw), storage.step(horizon.hours)
     level = np.full(p_mw.shape[0], storage.e_start)

@@ -7,7 +7,7 @@ tapped side (see `adnflex.formulations.positions`); at the grid connection the p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import exceeding
-from adnflex.devices.moves import MoveRules, audit_moves, move_rules
+from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
 from adnflex.formulations.positions import (
     declare_positions,
     declare_split,
@@ -70,9 +70,59 @@ class TapChanger:
         """What it carries from one period to the next."""
         return "moves that are counted" if self.rules.count else ""
 
-    def reach(self) -> Reach:
+    @property
+    def count(self) -> int:
+        """Number of steps."""
+        return len(self.factor)
+
+    @property
+    def admitted(self) -> list[int]:
+        """Steps that it may take."""
+        return [int(k) for k in np.flatnonzero(self.allowed)]
+
+    def position(self, step: int) -> float:
+        """Tap position of a step."""
+        return float(self.positions[0, step])
+
+    def written(self, step: int) -> dict[tuple[str, str, int], float]:
+        """Return tap positions, at a grid connection its voltage too."""
+        found: dict[tuple[str, str, int], float] = {}
+        for e, element in enumerate(self.elements):
+            found[self.place.table, "tap_pos", element] = float(self.positions[e, step])
+            if self.branch is None:
+                found[self.place.table, "vm_pu", element] = float(np.sqrt(self.factor[step]))
+        return found
+
+    def only(self, step: int) -> TapChanger:
+        """Return it with one step."""
+        one = np.ones(1, dtype=np.bool_)
+        return replace(
+            self,
+            positions=self.positions[:, [step]],
+            factor=self.factor[[step]],
+            allowed=one,
+            initial=0,
+            rules=FREE_MOVES,
+        )
+
+    def at_rest(self, periods: int) -> dict[str, float]:
+        """Return the decisions of standing still."""
+        return {f"position:{t}": float(self.initial) for t in range(periods)}
+
+    def unpriced(self) -> TapChanger:
+        """Return it with everything for nothing."""
+        return replace(self, rules=replace(self.rules, cost=0.0))
+
+    def reach(self) -> tuple[Reach, ...]:
         """Return nothing: it withdraws no power."""
-        return 0.0, 0.0, 0.0, 0.0
+        return ()
+
+    def voltages(self) -> tuple[dict[int, tuple[float, float]], dict[int, tuple[float, float]]]:
+        """Range of the ratio of its branch, and of the squared voltage of its root [pu]."""
+        factor = self.factor[self.allowed]
+        if self.branch is None:
+            return {}, {self.place.node: (float(factor.min()), float(factor.max()))}
+        return {self.branch: (float(1 / np.sqrt(factor.max())), float(1 / np.sqrt(factor.min())))}, {}
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare positions and tie voltages to them."""
@@ -116,9 +166,9 @@ class TapChanger:
                 written[self.place.table, "vm_pu", element] = np.broadcast_to(np.sqrt(self.factor[steps]), shape)
         before = np.concatenate([[self.initial], steps[:-1]])
         first = self.positions[0]
+        squared = np.broadcast_to(self.factor[steps], shape)
         return Schedule(
-            np.zeros(shape),
-            np.zeros(shape),
+            (),
             written,
             {"taps": tables},
             (steps != before).astype(float),
@@ -128,6 +178,8 @@ class TapChanger:
                 "high": float(first.max()),
                 "max_moves": self.rules.most,
             },
+            {} if self.branch is None else {self.branch: 1 / squared},
+            {self.place.node: squared} if self.branch is None else {},
         )
 
     def decisions(self, block: pyo.Block, frame: Frame) -> dict[str, float]:

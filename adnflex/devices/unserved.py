@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, assign
+from adnflex.devices.base import Fault, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import read
 
@@ -37,11 +37,16 @@ class Unserved(NoDecisions):
         """Nothing: each period stands for itself."""
         return ""
 
-    def reach(self) -> Reach:
+    def unpriced(self) -> Unserved:
+        """Return it as it is."""
+        return self
+
+    def reach(self) -> tuple[Reach, ...]:
         """From everything left out to nothing."""
         zero = np.zeros_like(self.p_mw)
         p, q = -self.p_mw, -self.q_mvar
-        return np.minimum(p, zero), np.maximum(p, zero), float(min(q.min(), 0.0)), float(max(q.max(), 0.0))
+        ends = np.minimum(p, zero), np.maximum(p, zero), float(min(q.min(), 0.0)), float(max(q.max(), 0.0))
+        return (Reach(self.place.node, *ends),)
 
     def declare(self, block: pyo.Block, frame: Frame) -> None:
         """Declare the share ``left_out``."""
@@ -66,7 +71,7 @@ class Unserved(NoDecisions):
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
         """Take back what is left out."""
         share = self.left_out(block, frame)
-        return Schedule(-share * self.p_mw, -share * self.q_mvar)
+        return Schedule((Withdrawal(self.place.node, -share * self.p_mw, -share * self.q_mvar),))
 
     def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
         """Return nothing."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
-from adnflex.devices import Device, Storage
+from adnflex.devices import Device, Stores
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import read_grid, switch_table
@@ -361,7 +361,7 @@ def _reason(study: FlexibilityStudy, problem: BoxProblem, network: Network, cloc
 
 def _as_asked(study: FlexibilityStudy) -> list[Device]:
     """Return the devices with storages that may end as the box lets them."""
-    return [free_at_end(d) if isinstance(d, Storage) else d for d in study.study.devices]
+    return [free_at_end(d) if isinstance(d, Stores) else d for d in study.study.devices]
 
 
 def _sentence(study: FlexibilityStudy, broken: Broken) -> str:

@@ -18,7 +18,7 @@ from pandapower import pandapowerNet
 
 from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
-from adnflex.devices import Device, GridConnection, Storage
+from adnflex.devices import Device, Stores, Supplies, able
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
@@ -33,7 +33,6 @@ from adnflex.problems.dispatch.model import Costs, Topology
 from adnflex.problems.dispatch.reasons import causes
 from adnflex.problems.dispatch.study import Study, read_study, settings
 from adnflex.problems.reconfiguration.describe import unit_hint
-from adnflex.problems.region.model import without_prices
 from adnflex.problems.region.solve import Effort, RegionAnswer, solve_region
 from adnflex.problems.region.tables import (
     PeriodTables,
@@ -205,7 +204,7 @@ class _Job:
     hours: float | None
     start_hour: float | None
 
-    def read(self, t: int) -> tuple[Study, list[Device], GridConnection]:
+    def read(self, t: int) -> tuple[Study, list[Device], Supplies]:
         """Read one period: its study, its devices as they are free in it, the source asked for."""
         study = read_study(
             _vehicles_at_rest(self.net),
@@ -217,7 +216,7 @@ class _Job:
             prices=False,
         )
         hours = study.horizon.hours
-        devices = [without_prices(of_one_period(d, hours) if isinstance(d, Storage) else d) for d in study.devices]
+        devices = [(of_one_period(d, hours) if isinstance(d, Stores) else d).unpriced() for d in study.devices]
         return study, devices, _source(devices, self.pcc)
 
     def _hours(self) -> float | None:
@@ -243,8 +242,8 @@ def _vehicles_at_rest(net: pandapowerNet) -> pandapowerNet:
     return view
 
 
-def _source(devices: Sequence[Device], pcc: tuple[str, int] | None) -> GridConnection:
-    sources = {(d.place.table, d.place.index): d for d in devices if isinstance(d, GridConnection)}
+def _source(devices: Sequence[Device], pcc: tuple[str, int] | None) -> Supplies:
+    sources = {(d.place.table, d.place.index): d for d in able(devices, Supplies)}
     names = ", ".join(repr(key) for key in sources)
     if pcc is None:
         if len(sources) != 1:
@@ -389,9 +388,7 @@ def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:
     return RegionCheck(not faults, f"{verdict}.", points, violations)
 
 
-def _again(
-    region: Region, net: pandapowerNet, pcc: tuple[str, int], t: int
-) -> tuple[Study, list[Device], GridConnection]:
+def _again(region: Region, net: pandapowerNet, pcc: tuple[str, int], t: int) -> tuple[Study, list[Device], Supplies]:
     """Read a period once more, with the series that the region was made for."""
     row = region.inputs.loc[t].dropna()
     given: dict[tuple[str, str], dict[int, float]] = {("load", "p_mw"): {}}

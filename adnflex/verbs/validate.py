@@ -13,7 +13,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
-from adnflex.devices import Device, GridConnection, TapChanger
+from adnflex.devices import Device, MovesVoltages, Supplies, able
 from adnflex.errors import InputError
 from adnflex.grid.apply import require_same
 from adnflex.grid.model import FloatArray
@@ -129,7 +129,7 @@ def validate(
         vm_limits=plan.vm_limits,
         switches=plan.switches,
     )
-    connections = [d for d in study.devices if isinstance(d, GridConnection)]
+    connections = able(study.devices, Supplies)
 
     measured = measure_periods(plan, net, executor)
     written = _written(plan, net, study)
@@ -190,7 +190,7 @@ def _faults(plan: DispatchPlan, net: pandapowerNet, study: Study, written: Writt
             entry = {**fault._asdict(), "element": fault.table, "index": fault.place, "period": period}
             rows.append({**entry, "excess": abs(fault.value - fault.limit)})
     for device in study.devices:
-        if isinstance(device, TapChanger):
+        if isinstance(device, MovesVoltages):
             rows += _apart(plan, device)
     most, count = plan.options.get("max_operations"), _operations(plan)
     if most is not None and count > int(most):
@@ -199,7 +199,7 @@ def _faults(plan: DispatchPlan, net: pandapowerNet, study: Study, written: Writt
     return pd.DataFrame([*rows, *_unserved(plan, net, study)], columns=_FAULTS)
 
 
-def _apart(plan: DispatchPlan, device: TapChanger) -> list[dict[str, object]]:
+def _apart(plan: DispatchPlan, device: MovesVoltages) -> list[dict[str, object]]:
     """List transformers in parallel that do not move together."""
     rows: list[dict[str, object]] = []
     steps = device.positions - device.positions[0]
@@ -240,7 +240,7 @@ def _unserved(plan: DispatchPlan, net: pandapowerNet, study: Study) -> list[dict
     return rows
 
 
-def _source_limits(connections: list[GridConnection]) -> pd.DataFrame:
+def _source_limits(connections: list[Supplies]) -> pd.DataFrame:
     rows = {(d.place.table, d.place.index): (d.p_min, d.p_max, d.q_min, d.q_max) for d in connections}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar"])
 
@@ -270,7 +270,7 @@ def _ac_costs(
     for k, d in enumerate(study.devices):
         for item, cost in d.bill(partial(written, d), study.horizon, (vm[:, k] ** 2).reshape(shape)).items():
             add(item, cost)
-        if isinstance(d, GridConnection):
+        if isinstance(d, Supplies):
             p = imports[(d.place.table, d.place.index)].to_numpy().reshape(shape)
             add("purchase", d.purchase(p, hours))
             carbon = carbon + (d.carbon * p).sum(axis=1) * hours

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
-from adnflex.devices import Fault, Fleet, Horizon, Storage
+from adnflex.devices import Fault, Fleet, Horizon, Storage, Stores
 from adnflex.devices.base import FloatArray
 from adnflex.devices.storage import stored_energy
 from adnflex.errors import InputError
@@ -205,7 +205,7 @@ def _device_faults(flex: Flexibility, study: Study, shares: FloatArray, values: 
         along_here = along[:60] if isinstance(d, Fleet) else along
         written = partial(_values, flex, (d.place.table, d.place.index), along_here)
         faults: list[Fault] = [f for f in d.audit(written, study.horizon) if f.kind != "energy at the end"]
-        faults += _final(flex, d, written, study.horizon) if isinstance(d, Storage) else []
+        faults += _final(flex, d, written, study.horizon) if isinstance(d, Stores) else []
         for f in faults[:_LISTED]:
             place = (f.scenario, int(flex.box.index[f.period]), f.kind, f.table, f.place)
             rows.append((*place, f.value, f.limit, abs(f.value - f.limit), f.unit))

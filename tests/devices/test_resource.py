@@ -135,7 +135,7 @@ def test_every_point_passes_the_audit(case: str) -> None:
         table, i = spec.place.table, spec.place.index
         np.testing.assert_allclose(written[table, "p_mw", i] * resource.withdrawal_per_unit, p, atol=1e-12)
         np.testing.assert_allclose(written[table, "q_mvar", i] * resource.withdrawal_per_unit, q, atol=1e-12)
-        low, high, q_low, q_high = spec.reach()
+        ((_, low, high, q_low, q_high),) = spec.reach()
         assert (p >= np.asarray(low) - 1e-9).all()
         assert (p <= np.asarray(high) + 1e-9).all()
         assert (q >= q_low - 1e-9).all()

@@ -20,7 +20,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.study import read_study
 from adnflex.problems.region.corners import Support, farthest, tighter_support
 from adnflex.problems.region.inner import inner_polygon
-from adnflex.problems.region.model import at_positions, build_region, positions_to_choose, solve_support, without_prices
+from adnflex.problems.region.model import at_positions, build_region, positions_to_choose, solve_support
 from adnflex.problems.region.solve import Effort, solve_region
 from tests.region_nets import cigre, feeder, random_injections, sampled
 
@@ -104,7 +104,7 @@ def test_tree_flow_without_solution():
 
 def opened(net):
     study = read_study(net)
-    devices = [without_prices(d) for d in study.devices]
+    devices = [d.unpriced() for d in study.devices]
     return study, devices, next(d for d in devices if isinstance(d, GridConnection))
 
 

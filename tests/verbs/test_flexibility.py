@@ -59,7 +59,7 @@ TABLE = {
 def test_fixed_topologies_of_the_published_case(park, topology, periods) -> None:
     net = networks.study(park, topology)
     # the box of the linear model is there before the AC proof, which the time limit shortens
-    limit = 60.0 if periods else 2.0
+    limit = 60.0 if periods else 15.0
     for reactive, expected in zip((True, False), TABLE[topology, periods], strict=True):
         flex = adnflex.flexibility(net, periods=periods, reactive_power=reactive, time_limit=limit)
         assert flex.separable.total_mwh == pytest.approx(expected, rel=1e-3)

@@ -1,4 +1,4 @@
-"""Where a dispatch charges and discharges at once: found after every solve, declared as a binary, or ruled out."""
+"""Where a device does two things at once: found after every solve, declared as a binary, or ruled out."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adnflex.devices import Device, Horizon, Storage
+from adnflex.devices import Device, Horizon, TwoWays, able
 from adnflex.grid.model import FloatArray
 from adnflex.problems.dispatch.model import Dispatch
 
 __all__ = ["Modes", "conflicts_at", "first_modes", "rule_out_other_side"]
 
-# Storage index and period with a binary charge mode.
-Modes = frozenset[tuple[int, int]]
+# Table, index and period of a device with a binary mode.
+Modes = frozenset[tuple[str, int, int]]
 
 # Charge modes that are declared at once where scenarios have to agree on them.
 _MODES_AT_ONCE = 200
@@ -21,10 +21,10 @@ _MODES_AT_ONCE = 200
 
 def first_modes(horizon: Horizon, devices: Sequence[Device]) -> Modes:
     """Charge modes to begin with: none for one scenario, where they are rarely needed; all for several, if few."""
-    storages = [d.place.index for d in devices if isinstance(d, Storage)]
-    if horizon.scenarios == 1 or len(storages) * horizon.periods > _MODES_AT_ONCE:
+    places = [d.place for d in able(devices, TwoWays)]
+    if horizon.scenarios == 1 or len(places) * horizon.periods > _MODES_AT_ONCE:
         return frozenset()
-    return frozenset((i, t) for i in storages for t in range(horizon.periods))
+    return frozenset((p.table, p.index, t) for p in places for t in range(horizon.periods))
 
 
 def conflicts_at(dispatch: Dispatch, x: FloatArray) -> Modes:
@@ -38,15 +38,15 @@ def conflicts_at(dispatch: Dispatch, x: FloatArray) -> Modes:
         A point of its conic form.
     """
     dispatch.form.load(x)
-    needed: set[tuple[int, int]] = set()
+    needed: set[tuple[str, int, int]] = set()
     for i, device in enumerate(dispatch.devices):
-        if isinstance(device, Storage):
+        if isinstance(device, TwoWays):
             needed |= device.conflicts(dispatch.model.device[i], dispatch.frame)
     return frozenset(needed)
 
 
 def rule_out_other_side(dispatch: Dispatch, x: FloatArray, high: FloatArray) -> bool:
-    """Leave a storage that does both at a point only what it does on balance there.
+    """Leave a device that does both at a point only what it does on balance there.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def rule_out_other_side(dispatch: Dispatch, x: FloatArray, high: FloatArray) -> 
     found = [
         columns[id(variable)]
         for i, device in enumerate(dispatch.devices)
-        if isinstance(device, Storage)
+        if isinstance(device, TwoWays)
         for variable in device.other_side(dispatch.model.device[i], dispatch.frame)
         if id(variable) in columns
     ]

@@ -9,7 +9,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import CapacitorBank, Device, ElectricVehicles, GridConnection, Horizon, Place, TapChanger
+from adnflex.devices import Device, Horizon, Place, Supplies
 from adnflex.devices.unserved import Unserved
 from adnflex.errors import SolverError
 from adnflex.formulations.distflow import open_end_overload, rated_open_ends
@@ -140,10 +140,7 @@ def _soft(
         v_max=np.full(grid.n, _WIDE[1] ** 2),
         ratings=replace(grid.ratings, limit=np.full(len(grid.ratings.limit), np.inf)),
     )
-    free = [
-        replace(d, p_min=-np.inf, p_max=np.inf, q_min=-np.inf, q_max=np.inf) if isinstance(d, GridConnection) else d
-        for d in devices
-    ]
+    free = [d.unlimited() if isinstance(d, Supplies) else d for d in devices]
     dispatch = build_dispatch(replace(points, grid=wide), horizon, free, Costs(), topology, pins=pins)
     _soften(dispatch, points, devices, costs.carbon_budget_kg)
     return replace(dispatch, form=compile_model(dispatch.model))
@@ -151,15 +148,8 @@ def _soft(
 
 def _at_rest(dispatch: Dispatch) -> Dispatch:
     """Pin every discrete decision to what it is before the horizon."""
-    periods = range(dispatch.horizon.periods)
     for i, device in enumerate(dispatch.devices):
-        rest: dict[str, float] = {}
-        if isinstance(device, TapChanger | CapacitorBank):
-            rest = {f"position:{t}": float(device.initial) for t in periods}
-        elif isinstance(device, ElectricVehicles):
-            rest = {f"start:{d}": float(block.start) for d, block in enumerate(device.blocks)}
-            rest |= {f"cut:{t}": 0.0 for t in device.cut_periods}
-        device.pin(dispatch.model.device[i], dispatch.frame, rest)
+        device.pin(dispatch.model.device[i], dispatch.frame, device.at_rest(dispatch.horizon.periods))
     for states in dispatch.model.states.values() if dispatch.topology.spans else ():
         for k in dispatch.free.tolist():
             pin(states.z[k], float(dispatch.points.grid.closed[k]))
@@ -196,7 +186,7 @@ def _soften(dispatch: Dispatch, points: OperatingPoints, devices: Sequence[Devic
         for r in rated_open_ends(grid, dispatch.free.tolist()):
             soft(open_end_overload(b, states, grid, r), 0.0, True, max(float(rated.limit[r]) ** 2, 1e-6))
     for i, d in enumerate(devices):
-        if isinstance(d, GridConnection):
+        if isinstance(d, Supplies):
             for s, t in h.points:
                 own = model.device[i]
                 for x, low, high in ((own.p[s, t], d.p_min, d.p_max), (own.q[s, t], d.q_min, d.q_max)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adnflex.devices import Device, GridConnection, Schedule
+from adnflex.devices import Device, Schedule, Supplies, able
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.grid.sweep import Flow
 from adnflex.problems.dispatch.model import Dispatch
@@ -83,7 +83,7 @@ def excess_of(dispatch: Dispatch, state: State) -> list[Excess]:
             if over[j] > _VM:
                 found.append(Excess(kind, s, t, j, float(vm[j]), float(bound[j]), float(over[j] / bound[j])))
         found += _overload(state.grids[s, t], grid, flow, s, t)
-    connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
+    connections = able(dispatch.devices, Supplies)
     for k, d in enumerate(connections):
         for kind, value, limit, sign in (
             ("import low", state.grid_mw[:, :, k], d.p_min, -1.0),

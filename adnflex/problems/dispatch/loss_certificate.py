@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices import GridConnection
+from adnflex.devices import Supplies, able
 from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.state import State
 from adnflex.solvers.clarabel import solve_relaxation
@@ -89,7 +89,7 @@ def loss_value(dispatch: Dispatch, state: State) -> float:
     for point, flow in state.flows.items():
         loss[point] = np.nan if flow is None else flow.loss * base
     money, mass = [], []
-    for k, source in enumerate(d for d in dispatch.devices if isinstance(d, GridConnection)):
+    for k, source in enumerate(able(dispatch.devices, Supplies)):
         p = state.grid_mw[:, :, k]
         kg = (source.carbon * loss).sum(axis=1) * h.hours
         paid = source.purchase(p, h.hours) - source.purchase(p - loss, h.hours)

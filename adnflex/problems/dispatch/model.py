@@ -10,7 +10,8 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import Device, Frame, GridConnection, Horizon, TapChanger
+from adnflex.devices import Device, Frame, Horizon, Supplies
+from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
 from adnflex.formulations.distflow import declare_distflow, declare_voltages
@@ -167,7 +168,7 @@ def build_dispatch(
     devices: Sequence[Device],
     costs: Costs,
     topology: Topology,
-    modes: frozenset[tuple[int, int]] = frozenset(),
+    modes: frozenset[tuple[str, int, int]] = frozenset(),
     pins: Pins | None = None,
     secants: bool = False,
 ) -> Dispatch:
@@ -185,8 +186,8 @@ def build_dispatch(
         Prices that belong to no device.
     topology : Topology
         What may be switched when.
-    modes : frozenset of (int, int)
-        Storage index and period with a binary charge mode.
+    modes : frozenset of (str, int, int)
+        Table, index and period of devices with a binary mode (see `adnflex.devices.TwoWays`).
     pins : Pins, optional
         Decisions that are taken already.
     secants : bool
@@ -258,20 +259,8 @@ def _ranges(points: OperatingPoints, devices: Sequence[Device]) -> Ranges:
     p, q, g, b = (
         np.stack([a.min(axis=(0, 1)), a.max(axis=(0, 1))]) for a in (points.p, points.q, points.y.real, points.y.imag)
     )
-    root_v, ratio = np.stack([grid.root_v] * 2), np.stack([grid.ratio] * 2)
-    for device in devices:
-        node = device.place.node
-        p_low, p_high, q_low, q_high = device.reach()
-        p[:, node] += np.array([np.min(p_low), np.max(p_high)]) / grid.base_mva
-        q[:, node] += np.array([np.min(q_low), np.max(q_high)]) / grid.base_mva
-        if isinstance(device, TapChanger):
-            factor = device.factor[device.allowed]
-            if device.branch is None:
-                root_v[:, node] = factor.min(), factor.max()
-            else:
-                ratios = 1 / np.sqrt(factor)
-                ratio[:, device.branch] = ratios.min(), ratios.max()
-    return Ranges(p, q, g, b, root_v, ratio)
+    add_reach(devices, p, q, grid.base_mva)
+    return Ranges(p, q, g, b, *voltage_ranges(devices, grid.root_v, grid.ratio))
 
 
 def _declare_upper_sides(
@@ -280,9 +269,7 @@ def _declare_upper_sides(
     """Declare secants at every point, over what the devices can do there."""
     grid = points.grid
     p, q, g, b = (np.stack([a, a]) for a in (points.p, points.q, points.y.real, points.y.imag))
-    for device in devices:
-        for side, part in zip((p[0], p[1], q[0], q[1]), device.reach(), strict=True):
-            side[:, :, device.place.node] += np.asarray(part) / grid.base_mva
+    add_reach(devices, p, q, grid.base_mva)
     flows = flow_intervals(grid, bounds, ratio, p, q, g, b)
     if flows is None:
         return
@@ -332,7 +319,7 @@ def _items(
         for item, parts in device.costs(model.device[i], frame).items():
             old = items.get(item, [0.0] * h.scenarios)
             items[item] = [a + b for a, b in zip(old, parts, strict=True)]
-        if isinstance(device, GridConnection):
+        if isinstance(device, Supplies):
             more = device.emissions(model.device[i], frame)
             emissions = [a + b for a, b in zip(emissions, more, strict=True)]
     if costs.loss_per_mwh:

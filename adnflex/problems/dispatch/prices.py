@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adnflex.devices import Device, GridConnection
+from adnflex.devices import Device, Supplies, able
 from adnflex.devices.cost_curve import CostCurve
 from adnflex.errors import InputError
 from adnflex.problems.dispatch.model import Costs, Topology
@@ -36,7 +36,7 @@ def require_prices(devices: Sequence[Device], costs: Costs, topology: Topology) 
     InputError
         With the way out.
     """
-    sources = [d for d in devices if isinstance(d, GridConnection)]
+    sources = able(devices, Supplies)
     carbon = any(d.carbon.any() for d in sources)
     asked = {
         "objective='carbon'": costs.minimise == "carbon",
@@ -78,6 +78,6 @@ def price_notes(devices: Sequence[Device], costs: Costs) -> list[str]:
         return []
     return [
         f"{d.place}: its price is 0 or missing, so that the energy it gives counts as free."
-        for d in devices
-        if isinstance(d, GridConnection) and not d.priced
+        for d in able(devices, Supplies)
+        if not d.priced
     ]

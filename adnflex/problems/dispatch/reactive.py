@@ -30,7 +30,8 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import Device, Frame, Horizon, TapChanger
+from adnflex.devices import Device, Frame, Horizon
+from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.errors import SolverError
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
@@ -371,19 +372,8 @@ def _ranges(
     np.add.at(reactive[0], sites.node, -np.maximum(sites.high, 0.0) / grid.base_mva)
     np.add.at(reactive[1], sites.node, -np.minimum(sites.low, 0.0) / grid.base_mva)
     g, b = np.stack([grid.y.real] * 2), np.stack([grid.y.imag] * 2)
-    root_v, ratio = np.stack([grid.root_v] * 2), np.stack([grid.ratio] * 2)
-    for device in devices:
-        node = device.place.node
-        p_low, p_high, q_low, q_high = (np.asarray(part) / grid.base_mva for part in device.reach())
-        active[:, node] += np.array([np.min(p_low), np.max(p_high)])
-        reactive[:, node] += np.array([np.min(q_low), np.max(q_high)])
-        if isinstance(device, TapChanger):
-            factor = device.factor[device.allowed]
-            if device.branch is None:
-                root_v[:, node] = factor.min(), factor.max()
-            else:
-                ratio[:, device.branch] = 1 / np.sqrt(factor.max()), 1 / np.sqrt(factor.min())
-    return Ranges(active, reactive, g, b, root_v, ratio)
+    add_reach(devices, active, reactive, grid.base_mva)
+    return Ranges(active, reactive, g, b, *voltage_ranges(devices, grid.root_v, grid.ratio))
 
 
 def _declare_sites(model: pyo.ConcreteModel, sites: Sites, frame: Frame, weights: Weights) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pandapower import pandapowerNet
 
-from adnflex.devices import Device, Horizon, Storage
+from adnflex.devices import Device, Horizon, Stores, able
 from adnflex.devices.contradictions import contradictions
 from adnflex.errors import Infeasible
 from adnflex.grid.model import FloatArray, Grid
@@ -35,7 +35,7 @@ def require_possible(devices: Sequence[Device], horizon: Horizon, periods: Seque
     Infeasible
         Proven, with storage, hour and energy.
     """
-    found = contradiction_sentences([d for d in devices if isinstance(d, Storage)], horizon, periods)
+    found = contradiction_sentences(able(devices, Stores), horizon, periods)
     if found:
         raise Infeasible(f"no set-points meet every limit (proven): {'; '.join(found)}.", None, True)
 

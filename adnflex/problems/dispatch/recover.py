@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered, recover
-from adnflex.devices import GridConnection
+from adnflex.devices import Supplies, able
 from adnflex.errors import SolverError, SolverUnavailable
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import compute_bounds
@@ -93,11 +93,10 @@ def _energy_price(dispatch: Dispatch) -> FloatArray:
     """Price a megawatt-hour at each point, at least a little [unit of the objective]."""
     h, costs = dispatch.horizon, dispatch.costs
     total = np.full((h.scenarios, h.periods), costs.loss_per_mwh)
-    for d in dispatch.devices:
-        if isinstance(d, GridConnection):
-            total = total + np.abs(d.price) + np.abs(d.carbon) * costs.carbon_per_kg
-            if costs.minimise == "carbon":
-                total = total + np.abs(d.carbon)
+    for d in able(dispatch.devices, Supplies):
+        total = total + np.abs(d.price) + np.abs(d.carbon) * costs.carbon_per_kg
+        if costs.minimise == "carbon":
+            total = total + np.abs(d.carbon)
     return np.asarray(np.maximum(total, max(1e-3 * float(total.max()), 1e-3)))
 
 
@@ -186,7 +185,7 @@ def _limited(dispatch: Dispatch, e: Excess) -> Any:
     if e.kind.startswith("voltage"):
         return dispatch.model.at[e.s, e.t].v[e.where]
     for i, d in enumerate(dispatch.devices):
-        if isinstance(d, GridConnection) and d.place.node == e.where and "import" in e.kind:
+        if isinstance(d, Supplies) and d.place.node == e.where and "import" in e.kind:
             block = dispatch.model.device[i]
             return (block.q if e.kind.startswith("reactive") else block.p)[e.s, e.t]
     return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices import GridConnection
+from adnflex.devices import Supplies
 from adnflex.grid.model import FloatArray
 from adnflex.grid.sweep import Flow
 from adnflex.grid.topology import Adjacency
@@ -43,9 +43,9 @@ def relaxed_state(dispatch: Dispatch, state: State, x: FloatArray) -> State:
         none = np.full(grid.m, np.nan + 0j)
         flows[s, t] = None if forest is None else Flow(closed, forest, v, p, q, l, none, float(pyo.value(at.loss)))
     imports = [
-        (-plan.p_mw, -plan.q_mvar)
-        for device, plan in zip(dispatch.devices, state.schedules, strict=True)
-        if isinstance(device, GridConnection)
+        device.imported(model.device[i], dispatch.frame)
+        for i, device in enumerate(dispatch.devices)
+        if isinstance(device, Supplies)
     ]
     p_mw, q_mvar = (np.stack([pair[k] for pair in imports], axis=2) for k in range(2))
     return replace(state, flows=flows, grid_mw=p_mw, grid_mvar=q_mvar)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from adnflex.devices import GridConnection, Schedule, TapChanger
+from adnflex.devices import Schedule, Supplies, able
+from adnflex.devices.footprint import Stamped, stamp
 from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.sweep import Flow, RadialFlow
 from adnflex.problems.dispatch.limits import Excess, excess_of, faults_of, written_by
@@ -105,32 +106,13 @@ def _grids(dispatch: Dispatch, schedules: list[Schedule]) -> dict[tuple[int, int
     shape = p.shape[:2]
     ratio = np.broadcast_to(base.ratio, (*shape, base.m)).copy()
     root_v = np.broadcast_to(base.root_v, (*shape, base.n)).copy()
-    for i, (device, plan) in enumerate(zip(dispatch.devices, schedules, strict=True)):
-        if isinstance(device, GridConnection):
-            continue
-        node = device.place.node
-        p[:, :, node] += plan.p_mw / base.base_mva
-        q[:, :, node] += plan.q_mvar / base.base_mva
-        # a withdrawal P + jQ at 1 pu is the admittance P - jQ
-        y[:, :, node] += np.conj(plan.shunt_mva) / base.base_mva
-        if isinstance(device, TapChanger):
-            step = _steps(dispatch, i, device)
-            if device.branch is None:
-                root_v[:, :, node] = device.factor[step]
-            else:
-                ratio[:, :, device.branch] = 1 / np.sqrt(device.factor[step])
+    stamp(schedules, Stamped(p, q, y, ratio, root_v), base.base_mva)
     return {
         (s, t): base.replace(
             p=p[s, t].copy(), q=q[s, t].copy(), y=y[s, t].copy(), ratio=ratio[s, t].copy(), root_v=root_v[s, t].copy()
         )
         for s, t in dispatch.horizon.points
     }
-
-
-def _steps(dispatch: Dispatch, i: int, device: TapChanger) -> NDArray[np.int64]:
-    from adnflex.formulations.positions import picked
-
-    return np.array(picked(dispatch.model.device[i], dispatch.horizon.periods, len(device.factor)))
 
 
 def _flows(grids: dict[tuple[int, int], Grid], closed: dict[int, BoolArray]) -> dict[tuple[int, int], Flow | None]:
@@ -147,7 +129,7 @@ def _imports(
     dispatch: Dispatch, grids: dict[tuple[int, int], Grid], flows: dict[tuple[int, int], Flow | None]
 ) -> tuple[FloatArray, FloatArray]:
     h = dispatch.horizon
-    roots = [d.place.node for d in dispatch.devices if isinstance(d, GridConnection)]
+    roots = [d.place.node for d in able(dispatch.devices, Supplies)]
     found = np.full((h.scenarios, h.periods, len(roots)), np.nan, dtype=complex)
     for (s, t), flow in flows.items():
         if flow is not None:
@@ -172,7 +154,7 @@ def _costs(
                 items[item] = items.get(item, np.zeros(h.scenarios)) + cost
     if "switching" in items:
         items["switching"] = np.full(h.scenarios, dispatch.topology.cost * dispatch.operations(closed))
-    connections = [d for d in dispatch.devices if isinstance(d, GridConnection)]
+    connections = able(dispatch.devices, Supplies)
     carbon = np.zeros(h.scenarios)
     items["purchase"] = np.zeros(h.scenarios)
     for k, d in enumerate(connections):

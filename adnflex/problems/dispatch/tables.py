@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.devices import GridConnection
+from adnflex.devices import Supplies
 from adnflex.grid import Grid, switch_table
 from adnflex.grid.model import FloatArray
 from adnflex.grid.ratings import collect_ratings
@@ -157,7 +157,7 @@ def _balance(net: pandapowerNet, study: Study, state: State, index: pd.Index) ->
         elif kind == "storage":
             total["charge_mw"] += np.maximum(plan.p_mw, 0)
             total["discharge_mw"] += np.maximum(-plan.p_mw, 0)
-        elif isinstance(device, GridConnection) and not total["price"].any():
+        elif isinstance(device, Supplies) and not total["price"].any():
             total["price"] = device.price
     return pd.DataFrame({name: _flat(a, shape) for name, a in total.items()}, index=index)
 
@@ -260,7 +260,7 @@ def _devices(study: Study, state: State) -> pd.DataFrame:
     rows = []
     for device, plan in zip(study.devices, state.schedules, strict=True):
         place, facts = device.place, plan.facts
-        if isinstance(device, GridConnection):
+        if isinstance(device, Supplies):
             continue
         rows.append(
             {

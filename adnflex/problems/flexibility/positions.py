@@ -7,11 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.devices import CapacitorBank, TapChanger
+from adnflex.devices import Positioned, able
 
 __all__ = ["position_table", "search_positions", "with_positions"]
 
@@ -40,7 +39,7 @@ def search_positions(
     dict, int
         What is written into the net, and how many nets were looked at.
     """
-    movable = [d for d in devices if isinstance(d, TapChanger | CapacitorBank)]
+    movable = able(devices, Positioned)
     steps = [d.initial for d in movable]
     known: dict[tuple[int, ...], float] = {}
 
@@ -58,7 +57,7 @@ def search_positions(
             for way in (-1, 1):
                 while True:
                     trial = [*steps[:k], steps[k] + way, *steps[k + 1 :]]
-                    if not 0 <= trial[k] < _count(device) or not _allowed(device, trial[k]):
+                    if trial[k] not in device.admitted:
                         break
                     found = value(trial)
                     if not found > best + 1e-6 * max(abs(best), 1e-9) or found == -math.inf:
@@ -67,26 +66,9 @@ def search_positions(
     return _written(movable, steps), len(known)
 
 
-def _count(device: TapChanger | CapacitorBank) -> int:
-    return len(device.factor) if isinstance(device, TapChanger) else len(device.steps)
-
-
-def _allowed(device: TapChanger | CapacitorBank, step: int) -> bool:
-    return bool(device.allowed[step]) if isinstance(device, TapChanger) else True
-
-
-def _written(devices: Sequence[TapChanger | CapacitorBank], steps: Sequence[int]) -> Written:
+def _written(devices: Sequence[Positioned], steps: Sequence[int]) -> Written:
     """Translate steps of discrete devices to the net's own tables."""
-    found: Written = {}
-    for d, k in zip(devices, steps, strict=True):
-        if isinstance(d, CapacitorBank):
-            found["shunt", "step", d.place.index] = float(d.steps[k])
-            continue
-        for e, element in enumerate(d.elements):
-            found[d.place.table, "tap_pos", element] = float(d.positions[e, k])
-            if d.branch is None:
-                found[d.place.table, "vm_pu", element] = float(np.sqrt(d.factor[k]))
-    return found
+    return {key: value for d, k in zip(devices, steps, strict=True) for key, value in d.written(k).items()}
 
 
 def with_positions(net: pandapowerNet, written: Written) -> pandapowerNet:

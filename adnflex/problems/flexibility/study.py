@@ -13,16 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
-from adnflex.devices import (
-    CapacitorBank,
-    ElectricVehicles,
-    Fleet,
-    FlexibleLoad,
-    Generation,
-    GridConnection,
-    Storage,
-    TapChanger,
-)
+from adnflex.devices import Offering, Positioned, Reactive, Stores, Supplies
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.errors import InputError
 from adnflex.formulations.radial import Operating, TreeMap
@@ -36,9 +27,6 @@ from adnflex.problems.flexibility.states import Network
 from adnflex.study import Profiles
 
 __all__ = ["DIRECTIONS", "FlexibilityStudy", "Wishes", "read_flexibility_study", "study_of"]
-
-# Devices with a `resource`.
-_OFFERING = (Generation, Storage, FlexibleLoad, Fleet)
 
 DIRECTIONS = ("both", "up", "down", "symmetric")
 
@@ -94,7 +82,7 @@ class FlexibilityStudy:
         Devices that take part.
     wishes : Wishes
         What the caller asks.
-    connection : GridConnection
+    connection : Supplies
         Limits of the import.
     notes : tuple of str
         What the reader has to know.
@@ -108,7 +96,7 @@ class FlexibilityStudy:
     study: Study
     resources: list[Resource]
     wishes: Wishes
-    connection: GridConnection
+    connection: Supplies
     notes: tuple[str, ...]
     columns: Columns
     still: dict[int, Grid] = field(default_factory=dict)
@@ -307,7 +295,7 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
         If no device can vary its power.
     """
     connection = _connection(study, coupling)
-    resources = [_resource(d, study, wishes) for d in study.devices if isinstance(d, _OFFERING)]
+    resources = [_resource(d, study, wishes) for d in study.devices if isinstance(d, Offering)]
     if not resources:
         raise InputError(
             "no device can vary its power: set controllable to True on sgens, storages, loads or vehicles (docs: "
@@ -341,20 +329,19 @@ def _check(wishes: Wishes) -> None:
         raise InputError(faults)
 
 
-def _connection(study: Study, coupling: Coupling) -> GridConnection:
+def _connection(study: Study, coupling: Coupling) -> Supplies:
     for d in study.devices:
-        if isinstance(d, GridConnection) and (d.place.table, d.place.index) == coupling.source:
+        if isinstance(d, Supplies) and (d.place.table, d.place.index) == coupling.source:
             return d
     table, index = coupling.source
     raise InputError(f"pcc: {table} {index} is no source of the net; give one that is in service.")
 
 
 def _resource(device: Any, study: Study, wishes: Wishes) -> Resource:
-    if not wishes.reactive_power and isinstance(device, Generation | Storage):
-        still = replace(device.inverter, q_min=math.nan, q_max=math.nan)
-        device = replace(device, inverter=still)
+    if not wishes.reactive_power and isinstance(device, Reactive):
+        device = device.reactive_fixed()
     resource: Resource = device.resource(study.horizon, wishes.sides)
-    if isinstance(device, Storage) and wishes.final_energy != "free":
+    if isinstance(device, Stores) and wishes.final_energy != "free":
         end = wishes.final_energy
         least = device.e_start if end == "initial" else float(end) / 100 * device.e_max
         if least > device.e_max + 1e-9:
@@ -377,10 +364,10 @@ def _ending(level: Accumulator, least: float) -> Accumulator:
 def _notes(study: Study) -> list[str]:
     notes = []
     for d in study.devices:
-        if isinstance(d, TapChanger | CapacitorBank):
-            what = "tap_pos" if isinstance(d, TapChanger) else "step"
-            notes.append(f"{d.place} keeps one {what} over the horizon, {_position(d):g}.")
-        elif isinstance(d, ElectricVehicles):
+        if isinstance(d, Positioned):
+            what = next(column for _, column, _ in d.written(d.initial))
+            notes.append(f"{d.place} keeps one {what} over the horizon, {d.position(d.initial):g}.")
+        elif not isinstance(d, Offering | Supplies):
             notes.append(f"{d.place}: vehicles draw what their profile says, as net.ev does not list them one by one.")
     return notes
 
@@ -390,18 +377,12 @@ def _silent_vehicles(net: pandapowerNet, study: Study) -> list[str]:
     table = net.get("ev")
     if not isinstance(table, pd.DataFrame) or "load" not in table.columns:
         return []
-    fleets = {d.place.index for d in study.devices if isinstance(d, Fleet)}
+    fleets = {d.place.index for d in study.devices if d.place.kind == "vehicles"}
     return [
         f"load {i}: its vehicles in net.ev take no part: it is not controllable, out of service or not of type 'ev'; "
         "it draws what its profile says."
         for i in sorted({int(i) for i in table["load"]} - fleets)
     ]
-
-
-def _position(device: TapChanger | CapacitorBank) -> float:
-    if isinstance(device, TapChanger):
-        return float(device.positions[0, device.initial])
-    return float(device.steps[device.initial])
 
 
 def fixed_setpoints(found: FlexibilityStudy) -> dict[tuple[str, str, int], FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.devices import Storage
+from adnflex.devices import Stores, able
 from adnflex.devices.storage import stored_energy
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.problems.clock import Deadline
@@ -137,7 +137,7 @@ def _setpoints(study: FlexibilityStudy, problem: BoxProblem, x: Any, index: pd.I
 
 def _energy(study: FlexibilityStudy, problem: BoxProblem, answer: BoxAnswer, index: pd.Index) -> pd.DataFrame:
     """Lowest and highest energy that trajectories inside the box can reach: at the energy's own worst mixes."""
-    devices = {d.place.index: d for d in study.study.devices if isinstance(d, Storage)}
+    devices = {d.place.index: d for d in able(study.study.devices, Stores)}
     columns: dict[tuple[int, str], FloatArray] = {}
     split = [problem.split(np.asarray(x)) for x in (answer.ends.x_lower, answer.ends.x_upper)]
     for i, r in enumerate(problem.resources):
@@ -157,8 +157,7 @@ def _energy(study: FlexibilityStudy, problem: BoxProblem, answer: BoxAnswer, ind
 def _storages(study: FlexibilityStudy) -> pd.DataFrame:
     rows = {
         d.place.index: (d.e_start, d.charging, d.discharging, d.keep**study.study.horizon.hours, d.scaling)
-        for d in study.study.devices
-        if isinstance(d, Storage)
+        for d in able(study.study.devices, Stores)
     }
     columns = ["start_mwh", "charging", "discharging", "keep", "scaling"]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adnflex.devices import Device, GridConnection, Schedule, TapChanger
+from adnflex.devices import Device, Schedule, Supplies, able
+from adnflex.devices.footprint import Stamped, stamp
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.sweep import Flow
@@ -94,7 +95,7 @@ class PeriodFlow:
         The grid of the net as it is, whose ratings count.
     node : int
         Root of the import asked for.
-    limits : sequence of GridConnection
+    limits : sequence of Supplies
         Sources with limits.
     keys : tuple of Key
         What a setting writes.
@@ -105,7 +106,7 @@ class PeriodFlow:
     grid: Grid
     base: Grid
     node: int
-    limits: Sequence[GridConnection]
+    limits: Sequence[Supplies]
     keys: tuple[Key, ...]
     flows: int = 0
 
@@ -163,19 +164,18 @@ def open_flow(model: RegionModel, devices: Sequence[Device], plans: Sequence[Sch
     plans : sequence of Schedule
         What they do; only what is discrete is used.
     """
-    points: OperatingPoints = model.dispatch.points
-    base = points.grid
-    y, ratio, root_v = points.y[0, 0].copy(), base.ratio.copy(), base.root_v.copy()
-    for device, plan in zip(devices, plans, strict=True):
-        y[device.place.node] += np.conj(np.broadcast_to(plan.shunt_mva, (1, 1))[0, 0]) / base.base_mva
-        if isinstance(device, TapChanger):
-            if device.branch is None:
-                root_v[device.place.node] = device.factor[0]
-            else:
-                ratio[device.branch] = 1 / math.sqrt(float(device.factor[0]))
+    base, at = model.dispatch.points.grid, _stamped(model, plans)
+    grid = base.replace(y=at.y[0, 0], ratio=at.ratio[0, 0], root_v=at.root_v[0, 0])
     keys = tuple(key for plan in plans for key in plan.setpoints)
-    sources = [d for d in devices if isinstance(d, GridConnection)]
-    return PeriodFlow(base.replace(y=y, ratio=ratio, root_v=root_v), base, model.pcc.place.node, sources, keys)
+    return PeriodFlow(grid, base, model.pcc.place.node, able(devices, Supplies), keys)
+
+
+def _stamped(model: RegionModel, plans: Sequence[Schedule]) -> Stamped:
+    points: OperatingPoints = model.dispatch.points
+    ratio, root_v = points.grid.ratio[None, None].copy(), points.grid.root_v[None, None].copy()
+    at = Stamped(points.p.copy(), points.q.copy(), points.y.copy(), ratio, root_v)
+    stamp(plans, at, points.grid.base_mva)
+    return at
 
 
 def read_setting(model: RegionModel, x: FloatArray) -> tuple[Setting, list[Schedule]]:
@@ -184,15 +184,11 @@ def read_setting(model: RegionModel, x: FloatArray) -> tuple[Setting, list[Sched
     dispatch.form.load(x)
     devices = dispatch.devices
     plans = [d.schedule(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(devices)]
-    p, q = dispatch.points.p[0, 0].copy(), dispatch.points.q[0, 0].copy()
+    at = _stamped(model, plans)
     written: dict[Key, float] = {}
-    for device, plan in zip(devices, plans, strict=True):
-        if isinstance(device, GridConnection):
-            continue
-        p[device.place.node] += float(plan.p_mw[0, 0]) / model.base_mva
-        q[device.place.node] += float(plan.q_mvar[0, 0]) / model.base_mva
+    for plan in plans:
         written.update(_scalars(plan.setpoints))
-    return Setting(np.array(list(written.values()), dtype=float), p, q), plans
+    return Setting(np.array(list(written.values()), dtype=float), at.p[0, 0], at.q[0, 0]), plans
 
 
 def _scalars(arrays: Mapping[Key, FloatArray]) -> dict[Key, float]:

@@ -6,16 +6,13 @@ half-plane that holds every AC-feasible import.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adnflex.devices import CapacitorBank, Device, GridConnection, Horizon, TapChanger
-from adnflex.devices.cost_curve import NO_COST
-from adnflex.devices.moves import MoveRules
+from adnflex.devices import Device, Horizon, Positioned, Supplies, able
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
@@ -31,7 +28,6 @@ __all__ = [
     "build_region",
     "positions_to_choose",
     "solve_support",
-    "without_prices",
 ]
 
 # Position of every discrete device, by its step.
@@ -46,7 +42,7 @@ class RegionModel:
     ----------
     dispatch : Dispatch
         The model; its own objective says nothing.
-    pcc : GridConnection
+    pcc : Supplies
         Whose import it is.
     form : ConicForm
         Its arrays, with finite bounds on the import.
@@ -59,7 +55,7 @@ class RegionModel:
     """
 
     dispatch: Dispatch
-    pcc: GridConnection
+    pcc: Supplies
     form: ConicForm
     import_columns: NDArray[np.int64]
     cones: NDArray[np.int64]
@@ -86,9 +82,7 @@ class RegionModel:
         return np.asarray(x[self.import_columns] * self.base_mva)
 
 
-def build_region(
-    points: OperatingPoints, horizon: Horizon, devices: Sequence[Device], pcc: GridConnection
-) -> RegionModel:
+def build_region(points: OperatingPoints, horizon: Horizon, devices: Sequence[Device], pcc: Supplies) -> RegionModel:
     """Declare the relaxation of one period, currents bounded from above by secants too.
 
     Parameters
@@ -99,12 +93,13 @@ def build_region(
         One period.
     devices : sequence of Device
         What is free; discrete ones with a single position are fixed to it.
-    pcc : GridConnection
+    pcc : Supplies
         The one of the devices whose import is asked for.
     """
-    fixed = {(d.place.table, d.place.index): {"position:0": 0.0} for d in devices if len(_steps(d)) == 1}
+    single = [d for d in able(devices, Positioned) if d.count == 1]
+    fixed = {(d.place.table, d.place.index): {"position:0": 0.0} for d in single}
     dispatch = build_dispatch(points, horizon, devices, Costs(), Topology(), pins=Pins(fixed), secants=True)
-    block = dispatch.model.device[list(devices).index(pcc)]
+    block = dispatch.model.device[next(i for i, d in enumerate(devices) if d.place == pcc.place)]
     columns = dispatch.form.columns_of([block.p[0, 0], block.q[0, 0]])
     low, high = dispatch.form.low.copy(), dispatch.form.high.copy()
     reach = _largest_import(dispatch, pcc.place.node)
@@ -125,7 +120,11 @@ def _largest_import(dispatch: Dispatch, node: int) -> float:
     loss = np.hypot(grid.r, grid.x) * bounds.i_max**2
     shunts = np.hypot(np.abs(grid.y_from) / bounds.ratio_min**2, np.abs(grid.y_to))
     own = sum(
-        float(np.max(np.abs(np.asarray(part)))) for d in dispatch.devices if d.place.node == node for part in d.reach()
+        float(np.max(np.abs(np.asarray(part))))
+        for d in dispatch.devices
+        for r in d.reach()
+        if r.node == node
+        for part in r[1:]
     )
     drawn = np.abs(dispatch.points.p[0, 0, node]) + np.abs(dispatch.points.q[0, 0, node]) + own / grid.base_mva
     admittance = np.abs(dispatch.points.y[0, 0, node]) + shunts[at].sum()
@@ -143,23 +142,12 @@ def solve_support(model: RegionModel, normal: FloatArray, seconds: float = 60.0)
     return solve_relaxation(model.towards(normal), time_limit=seconds)
 
 
-def _steps(device: Device) -> range:
-    """Return the steps of a discrete device; of others none."""
-    if isinstance(device, TapChanger):
-        return range(len(device.factor))
-    return range(len(device.steps)) if isinstance(device, CapacitorBank) else range(0)
-
-
 def positions_to_choose(devices: Sequence[Device]) -> list[list[int]]:
     """List the steps that every discrete device may take in the next period, the present one first."""
     found = []
-    for device in devices:
-        if not isinstance(device, TapChanger | CapacitorBank):
-            continue
+    for device in able(devices, Positioned):
         moves = not device.rules.most < 1  # NaN is no limit
-        steps = [k for k in _steps(device) if moves or k == device.initial]
-        if isinstance(device, TapChanger):
-            steps = [k for k in steps if device.allowed[k]]
+        steps = [k for k in device.admitted if moves or k == device.initial]
         present = [k for k in steps if k == device.initial]
         found.append([*present, *(k for k in steps if k != device.initial)])
     return found
@@ -167,37 +155,5 @@ def positions_to_choose(devices: Sequence[Device]) -> list[list[int]]:
 
 def at_positions(devices: Sequence[Device], chosen: Positions) -> list[Device]:
     """Return the devices with the discrete ones at one position each, which tightens every bound."""
-    rest = list(chosen)
-    found: list[Device] = []
-    for device in devices:
-        if isinstance(device, TapChanger):
-            k = rest.pop(0)
-            one: Mapping[str, Any] = {
-                "positions": device.positions[:, [k]],
-                "factor": device.factor[[k]],
-                "allowed": np.ones(1, dtype=np.bool_),
-            }
-            found.append(replace(device, initial=0, rules=_FREE, **one))
-        elif isinstance(device, CapacitorBank):
-            found.append(replace(device, steps=device.steps[[rest.pop(0)]], initial=0, rules=_FREE))
-        else:
-            found.append(device)
-    return found
-
-
-_FREE = MoveRules(float("nan"), 0.0)
-
-
-def without_prices(device: Device) -> Device:
-    """Return a device that costs nothing and asks for nothing beyond one period."""
-    nothing: dict[str, Any] = {name: 0.0 for name in ("cost_per_mwh", "cost_per_mvarh") if hasattr(device, name)}
-    if hasattr(device, "curve"):
-        nothing["curve"] = NO_COST
-    if isinstance(device, GridConnection):
-        nothing = {name: np.zeros_like(device.price) for name in ("price", "sell_price", "carbon")}
-    if hasattr(device, "keep_energy"):
-        nothing["keep_energy"] = False
-    if isinstance(device, TapChanger | CapacitorBank):
-        nothing["rules"] = replace(device.rules, cost=0.0)
-    made: Device = replace(device, **nothing)  # type: ignore[type-var]
-    return made
+    rest = iter(chosen)
+    return [d.only(next(rest)) if isinstance(d, Positioned) else d for d in devices]

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from adnflex.algorithms.polygons import area, hull, intersection, union_area
-from adnflex.devices import Device, GridConnection, Horizon
+from adnflex.devices import Device, Horizon, Supplies
 from adnflex.errors import SolverError
 from adnflex.formulations.positions import picked
 from adnflex.grid.model import FloatArray
@@ -57,7 +57,7 @@ def solve_region(
     points: OperatingPoints,
     horizon: Horizon,
     devices: Sequence[Device],
-    pcc: GridConnection,
+    pcc: Supplies,
     effort: Effort,
     tell: Tell = lambda inner, outer, event: None,
     clock: Deadline | None = None,
@@ -88,7 +88,7 @@ class _Period:
         points: OperatingPoints,
         horizon: Horizon,
         devices: Sequence[Device],
-        pcc: GridConnection,
+        pcc: Supplies,
         effort: Effort,
         tell: Tell,
         clock: Deadline,

@@ -12,7 +12,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.algorithms.polygons import union_area
-from adnflex.devices import CapacitorBank, Device, GridConnection, Horizon, TapChanger
+from adnflex.devices import Device, Horizon, Positioned, Supplies, able
 from adnflex.grid.model import FloatArray
 from adnflex.powerflow.check_region import SourceLimit, measure_states
 from adnflex.problems.clock import Deadline
@@ -53,7 +53,7 @@ def period_tables(
     net: pandapowerNet,
     study: Study,
     devices: Sequence[Device],
-    pcc: GridConnection,
+    pcc: Supplies,
     answer: RegionAnswer,
     vm_limits: tuple[float, float] | None,
     clock: Deadline,
@@ -206,14 +206,11 @@ def _inner(answer: RegionAnswer, points: pd.DataFrame, left_out: Sequence[int]) 
 def _positions(devices: Sequence[Device], answer: RegionAnswer) -> pd.DataFrame:
     """Tap positions and steps in service of every combination."""
     columns: dict[tuple[str, int], list[float]] = {}
-    discrete = [d for d in devices if isinstance(d, TapChanger | CapacitorBank)]
-    for place, device in enumerate(discrete):
-        steps = [cell.positions[place] for cell in answer.cells]
-        if isinstance(device, TapChanger):
-            for e, element in enumerate(device.elements):
-                columns[device.place.table, element] = [float(device.positions[e, k]) for k in steps]
-        else:
-            columns["shunt", device.place.index] = [float(device.steps[k]) for k in steps]
+    for place, device in enumerate(able(devices, Positioned)):
+        for cell in answer.cells:
+            for (table, column, element), value in device.written(cell.positions[place]).items():
+                if column != "vm_pu":  # a voltage that follows from its tap position
+                    columns.setdefault((table, element), []).append(value)
     index = pd.RangeIndex(len(answer.cells), name="combination")
     frame = pd.DataFrame(dict(enumerate(columns.values())), index=index)
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["table", "index"])
@@ -223,9 +220,7 @@ def _positions(devices: Sequence[Device], answer: RegionAnswer) -> pd.DataFrame:
 def source_limits(devices: Sequence[Device]) -> list[SourceLimit]:
     """Limits of all sources."""
     return [
-        (d.place.table, d.place.index, d.p_min, d.p_max, d.q_min, d.q_max)
-        for d in devices
-        if isinstance(d, GridConnection)
+        (d.place.table, d.place.index, d.p_min, d.p_max, d.q_min, d.q_max) for d in devices if isinstance(d, Supplies)
     ]
 
 
