@@ -235,7 +235,8 @@ class _Walk:
 
     def _arguments(self, rest: dict[str, Any], place: str) -> None:
         """Check what is passed on to pandas."""
-        if (orient := rest.get("orient", "split")) not in _ORIENTS:
+        orient = rest.get("orient", "split")
+        if not isinstance(orient, str) or orient not in _ORIENTS:
             raise _Refused(f"{place}: orient is '{shown(orient)}'; {_AGAIN}")
         kinds = rest.get("dtype", {})
         for kind in kinds.values() if isinstance(kinds, dict) else [kinds]:

@@ -194,6 +194,8 @@ def test_no_other_file_is_opened(monkeypatch, tmp_path, text, target, name):
         ({"_object": "{}", "compression": "zip"}, "a DataFrame has no 'compression'"),
         ({"_object": "{}", "storage_options": {"a": 1}}, "a DataFrame has no 'storage_options'"),
         ({"_object": "{}", "orient": "table"}, "orient is 'table'"),
+        ({"_object": "{}", "orient": {"a": 1}}, "orient is '{'a': 1}'"),
+        ({"_object": "{}", "orient": ["split"]}, "orient is '['split']'"),
         ({"_object": "{}", "dtype": {"a": "U1000000000"}}, "'U1000000000' is no type of a column that is read"),
         ({"_object": "{}", "dtype": "Sparse[int]"}, "is no type of a column"),
         ({"_object": 5}, "holds no text of JSON"),

@@ -17,7 +17,7 @@ import pytest
 
 import adnflex
 from adnflex.errors import InputError
-from adnflex.results import Plan
+from adnflex.results import Plan, RollingRun
 from adnflex.results.codec import Saved, _made, _Odd
 from adnflex.results.flexibility import Box
 
@@ -385,3 +385,15 @@ def test_bytes_that_are_changed_are_found(path, tmp_path):
             continue
         back.save(other)
         assert other.read_bytes() == data
+
+
+def test_a_row_that_is_read_by_name_is_missed_when_a_file_is_read(tmp_path):
+    case = adnflex.RollingCase.load("rolling33", library_days=20)
+    run = adnflex.schedule_rolling(case, policy="pool", seed=1, reactive=None)
+    for row in run.costs.index:
+        for costs in (run.costs.drop(index=row), run.costs.rename(index={row: "x"})):
+            dataclasses.replace(run, costs=costs).save(tmp_path / "run.json")
+            with pytest.raises(InputError, match=f"table costs has not one row {row}"):
+                RollingRun.load(tmp_path / "run.json")
+    run.save(tmp_path / "run.json")
+    assert RollingRun.load(tmp_path / "run.json").summary() == run.summary()
