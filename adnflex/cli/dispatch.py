@@ -125,6 +125,7 @@ def _add_effort(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         help="time limit in seconds, of each study; default 300",
     )
+    group.add_argument("--formulation", default="distflow", metavar="NAME", help="distflow (default) or lindistflow")
     group.add_argument("--solver", default="auto", metavar="NAME", help="auto (default), highs, scip, gurobi ...")
     group.add_argument(
         "--exact",
@@ -251,6 +252,7 @@ def _solve(
             gap_in=args.gap_in,
             time_limit=args.time_limit,
             solver=args.solver,
+            formulation=args.formulation,
             progress=progress,
             name=f"{label}, study {study}" if study else label,
         )

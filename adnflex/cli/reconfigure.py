@@ -64,6 +64,7 @@ def add(commands: Any) -> None:
     effort.add_argument(
         "--time-limit", type=number(0), default=300.0, metavar="S", help="time limit in seconds; default 300"
     )
+    effort.add_argument("--formulation", default="distflow", metavar="NAME", help="distflow (default) or lindistflow")
     effort.add_argument(
         "--solver", default="auto", metavar="NAME", help="auto (default), clarabel, highs, scip, gurobi ..."
     )
@@ -107,6 +108,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
             gap=args.gap,
             time_limit=args.time_limit,
             solver=args.solver,
+            formulation=args.formulation,
             progress=progress,
             workers=args.workers,
             seed=args.seed,

@@ -145,7 +145,7 @@ def declare_chain_hull(
     Parameters
     ----------
     block : pyomo Block
-        Has the variables of `declare_distflow` and ``z``; gets ``p0``, ``q0``, ``l0``, ``w0`` for the branches of
+        Has the variables of branch flow and ``z``; gets ``p0``, ``q0``, ``l0``, ``w0`` for the branches of
         the chains (the part in which no branch of its chain is open) with ``chain_cone``.
     grid, bounds : Grid, Bounds
         The grid and its bounds.

@@ -18,26 +18,18 @@ Automatic Control 60(1), 2015, doi:10.1109/TAC.2014.2332712.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
 
-import pyomo.environ as pyo
-
-from adnflex.formulations.attachments import Attachments
-from adnflex.formulations.bounds import Bounds
-from adnflex.formulations.distflow import declare_distflow
+from adnflex.formulations.by_law import by_law
+from adnflex.formulations.law import Law
 from adnflex.grid.model import Grid
 
-__all__ = ["declare_lindistflow"]
+__all__ = ["LINDISTFLOW"]
 
 
-def declare_lindistflow(
-    block: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int], more: Attachments | None = None
-) -> None:
-    """Declare flows and balances of one operating point without losses.
+def _law(grid: Grid) -> Law:
+    """Currents act on nothing."""
+    return Law(*np.zeros((3, grid.m)))
 
-    Parameters
-    ----------
-    block, grid, bounds, free, more
-        As in `adnflex.formulations.distflow.declare_distflow`, whose variables it declares.
-    """
-    declare_distflow(block, grid, bounds, free, lossless=True, more=more)
+
+LINDISTFLOW = by_law("lindistflow", _law, bounds_ac=False)

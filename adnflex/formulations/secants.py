@@ -140,7 +140,7 @@ def declare_secants(
     Parameters
     ----------
     block : pyomo Block
-        Has the variables of `declare_distflow`; gets ``secant``.
+        Has the variables of a branch flow formulation; gets ``secant``.
     grid : Grid
         The grid.
     flows : FlowIntervals

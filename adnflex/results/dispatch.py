@@ -111,6 +111,9 @@ class DispatchPlan(Saved):
     relaxation_vm_pu, relaxation_loading_percent, relaxation_balance : pandas.DataFrame
         What the plain relaxation itself says: as `vm_pu`, `loading_percent` and the columns ``grid_mw``,
         ``grid_mvar``, ``losses_mw`` of `balance`, which are those of exact power flow. Empty where it gave no point.
+    bound_kind : str
+        What `bound` rests on: ``optimum of distflow``, or ``relaxation of distflow without integers`` beside a
+        formulation whose own optimum bounds nothing in AC.
     loss_gap : float or None
         Where switches are decided: ``(objective - bound)`` as a share of what the losses are worth in the objective.
         With these set-points no other switch states save a larger part of it. None where the losses are worth
@@ -166,6 +169,7 @@ class DispatchPlan(Saved):
     expected_value_cost: float | None = None
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=versions)
+    bound_kind: str = "optimum of distflow"
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
     decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -72,6 +72,9 @@ class Plan(Saved):
         What the reader has to know (assumptions, warnings).
     versions : dict
         Versions of the software.
+    bound_kind : str
+        What `bound` rests on: ``optimum of distflow``, or ``relaxation of distflow without integers`` beside a
+        formulation whose own optimum bounds nothing in AC.
     topology : pandas.DataFrame
         For drawing, one row a branch: ``element``, ``index``, ``name``, ``from_bus``, ``to_bus``,
         ``closed_before``, ``closed_after``, ``switchable``, ``length_km`` [km] (NaN where it has none).
@@ -108,6 +111,7 @@ class Plan(Saved):
     fingerprint: str
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=versions)
+    bound_kind: str = "optimum of distflow"
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_buses: pd.DataFrame = field(default_factory=pd.DataFrame)

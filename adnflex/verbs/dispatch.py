@@ -12,6 +12,8 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import Infeasible, InputError, TimeExpired
+from adnflex.formulations import formulation_named
+from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import read_grid
 from adnflex.powerflow.periods import measuring_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
@@ -66,6 +68,7 @@ def dispatch(
     max_operations: int | None = None,
     follow: DispatchPlan | None = None,
     exact: bool = False,
+    formulation: str = "distflow",
     gap: float = 1e-3,
     gap_in: str | None = None,
     time_limit: float = 300.0,
@@ -112,6 +115,10 @@ def dispatch(
         decided anew (new forecast, other scenarios).
     exact : bool
         Solve the exact branch flow equations by spatial branch and bound (small models) instead of the relaxation.
+    formulation : str
+        Of the branch flow: ``distflow`` (its cone bounds AC, the plan has a certificate) or ``lindistflow`` (linear in
+        flows and voltages; its own optimum bounds nothing in AC, so the bound is that of the DistFlow relaxation
+        without integers, see ``bound_kind`` of the plan). Either plan is valued by exact power flow.
     gap : float
         Relative gap at which to stop.
     gap_in : str, optional
@@ -156,6 +163,11 @@ def dispatch(
     if gap_in not in (None, "cost", "losses"):
         raise InputError(
             f"gap_in is {gap_in!r}; give 'cost', 'losses', or None for losses where lines may be switched."
+        )
+    chosen = formulation_named(formulation)
+    if exact and not chosen.bounds_ac:
+        raise InputError(
+            f"exact means the equations that the cones of 'distflow' relax; formulation={formulation!r} has none."
         )
     gap_in = gap_in or ("cost" if switching == "fixed" else "losses")
     switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
@@ -212,6 +224,7 @@ def dispatch(
             solver=solver,
             exact=exact,
             pins=None if follow is None else pins_of(follow, study, topology),
+            formulation=chosen,
         )
     if answer.state is None or not answer.state.feasible:
         raise _not_found(net, study, answer, clock)
@@ -223,6 +236,7 @@ def dispatch(
         "switching_cost": switching_cost,
         "max_operations": max_operations,
         "exact": exact,
+        "formulation": formulation,
         "gap": gap,
         "gap_in": gap_in,
         "time_limit": time_limit,
@@ -280,6 +294,7 @@ def _plan(
         notes=(*study.grid.notes, *study.notes, *price_notes(study.devices, answer.dispatch.costs), *_notes(answer)),
         topology=topology,
         coordinates=coordinates,
+        bound_kind=bound_kind(answer.dispatch.formulation),
         loss_gap=_loss_gap(answer),
         loss_bound_mwh=None if answer.losses is None else _finite(answer.losses.least_mwh),
     )
@@ -301,6 +316,12 @@ def _notes(answer: DispatchAnswer) -> list[str]:
     if answer.relaxed is None:
         notes.append(
             f"the search ended before the relaxation had an answer; the set-points are those of the {answer.method}."
+        )
+    elif not answer.dispatch.formulation.bounds_ac:
+        moved = f"; they were moved until power flow keeps every limit ({answer.method})" if answer.method else ""
+        notes.append(
+            f"the set-points are those of {answer.dispatch.formulation.name}, which leaves out what losses do to flows "
+            f"and voltages{moved}."
         )
     elif answer.method:
         invented = float(answer.invented_kw.sum())

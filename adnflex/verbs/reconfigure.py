@@ -15,15 +15,18 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import Infeasible
+from adnflex.formulations import formulation_named
+from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import Grid, apply_switches, read_grid, switch_table
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State, branch_table, bus_table
 from adnflex.powerflow import losses_mw, measure_limits, run_ac
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.reasons import unit_suspects
+from adnflex.problems.reconfiguration.answer import Answer
 from adnflex.problems.reconfiguration.describe import require_reconfigurable, violation_sentence
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
-from adnflex.problems.reconfiguration.solve import Answer, solve_reconfiguration
+from adnflex.problems.reconfiguration.solve import solve_reconfiguration
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import Plan
 from adnflex.study.controllers import controller_notes
@@ -47,6 +50,7 @@ def reconfigure(
     gap: float = 1e-4,
     time_limit: float = 300.0,
     solver: str = "auto",
+    formulation: str = "distflow",
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -81,6 +85,10 @@ def reconfigure(
     solver : str
         ``auto``, ``clarabel`` (branch and bound over conic relaxations), ``highs`` (outer approximation) or
         ``scip``, ``gurobi`` (through Pyomo).
+    formulation : str
+        Of the branch flow: ``distflow`` (its cone bounds AC, the plan has a certificate) or ``lindistflow`` (linear in
+        flows and voltages; its own optimum bounds nothing in AC, so the bound is that of the DistFlow relaxation
+        without integers, see ``bound_kind`` of the plan). Either plan is valued by exact power flow.
     progress : callable, optional
         Told incumbent, bound and seconds.
     executor : concurrent.futures.Executor, optional
@@ -131,6 +139,7 @@ def reconfigure(
         gap=gap,
         clock=clock,
         solver=solver,
+        formulation=formulation_named(formulation),
         executor=executor,
         workers=workers,
         seed=seed,
@@ -146,6 +155,7 @@ def reconfigure(
         "gap": gap,
         "time_limit": time_limit,
         "solver": solver,
+        "formulation": formulation,
         "seed": seed,
     }
     title = title_of(net, name)
@@ -198,6 +208,12 @@ def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
         note = "no relaxation was solved for the chosen topology; the exact branch flow equations are shown."
         return _Model(exact, exact, (note,))
     relaxed = answer.relaxed
+    if not answer.formulation.bounds_ac:
+        note = (
+            f"the switch states are those of {answer.formulation.name}, by which they lose "
+            f"{relaxed.loss(grid) * grid.base_mva * 1e3:.6g} kW; the values shown are those of exact power flow."
+        )
+        return _Model(exact, relaxed, (note,))
     invented = float(relaxed.invented_loss(grid).sum())
     off = abs(relaxed.loss(grid) - flow.loss)
     if max(invented, off) <= _TIGHT * max(flow.loss, 1e-9) and float(np.abs(relaxed.v - flow.v).max()) < 1e-5:
@@ -252,6 +268,7 @@ def _plan(
             *model.notes,
             *answer.notes,
         ),
+        bound_kind=bound_kind(answer.formulation),
         topology=topology,
         coordinates=coordinates,
         **_by_relaxation(grid, answer),

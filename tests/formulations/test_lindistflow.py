@@ -8,8 +8,9 @@ import pyomo.environ as pyo
 import pytest
 
 from adnflex.formulations.bounds import compute_bounds
-from adnflex.formulations.distflow import declare_distflow, declare_voltages
-from adnflex.formulations.lindistflow import declare_lindistflow
+from adnflex.formulations.branch_flow import declare_voltages
+from adnflex.formulations.distflow import DISTFLOW
+from adnflex.formulations.lindistflow import LINDISTFLOW
 from adnflex.grid import read_grid
 from adnflex.grid.sweep import RadialFlow
 from adnflex.solvers.gate import solve_model
@@ -22,11 +23,11 @@ def grid():
     return read_grid(net, switchable_lines=[])
 
 
-def _solved(grid, declare):
+def _solved(grid, formulation):
     model = pyo.ConcreteModel()
     bounds = compute_bounds(grid)
     declare_voltages(model, grid, bounds)
-    declare(model, grid, bounds, [])
+    formulation.declare(model, grid, bounds, [])
     model.objective = pyo.Objective(expr=model.loss)
     solve_model(model)
     return model
@@ -41,7 +42,7 @@ def _subtree_loads(grid, tree):
 
 
 def test_voltages_are_those_of_the_closed_form(grid):
-    model = _solved(grid, declare_lindistflow)
+    model = _solved(grid, LINDISTFLOW)
     tree = RadialFlow(grid).solve(grid.closed).forest
     below = _subtree_loads(grid, tree)
     v = np.ones(grid.n)
@@ -54,7 +55,7 @@ def test_voltages_are_those_of_the_closed_form(grid):
 
 
 def test_losses_stay_below_and_voltages_above_distflow(grid):
-    linear, full = _solved(grid, declare_lindistflow), _solved(grid, declare_distflow)
+    linear, full = _solved(grid, LINDISTFLOW), _solved(grid, DISTFLOW)
     assert pyo.value(linear.loss) < pyo.value(full.loss)
     for j in range(1, grid.n):
         assert pyo.value(linear.v[j]) > pyo.value(full.v[j])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from adnflex.devices import Device, Horizon, Place, Supplies
 from adnflex.devices.unserved import Unserved
 from adnflex.errors import SolverError
-from adnflex.formulations.distflow import open_end_overload, rated_open_ends
+from adnflex.formulations.branch_flow import open_end_overload, rated_open_ends
 from adnflex.formulations.positions import pin
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch.limits import Excess, excess_of

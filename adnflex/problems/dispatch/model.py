@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from adnflex.devices import Device, Frame, Horizon, Supplies
 from adnflex.devices.footprint import add_reach, voltage_ranges
+from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
-from adnflex.formulations.distflow import declare_distflow, declare_voltages
+from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.formulations.positions import pin
 from adnflex.formulations.radiality import declare_radiality
 from adnflex.formulations.secants import declare_secants, flow_intervals
@@ -115,6 +116,8 @@ class Dispatch:
         Cost expressions by item and scenario.
     emissions : list
         Emission expressions by scenario [kg].
+    formulation : Formulation
+        Of the branch flow.
     """
 
     points: OperatingPoints
@@ -128,6 +131,7 @@ class Dispatch:
     costs: Costs
     items: dict[str, list[Any]]
     emissions: list[Any]
+    formulation: Formulation
 
     @property
     def horizon(self) -> Horizon:
@@ -171,6 +175,7 @@ def build_dispatch(
     modes: frozenset[tuple[str, int, int]] = frozenset(),
     pins: Pins | None = None,
     secants: bool = False,
+    formulation: Formulation | None = None,
 ) -> Dispatch:
     """Declare the model: voltages, devices, branch flow at every point, the objective.
 
@@ -193,7 +198,10 @@ def build_dispatch(
     secants : bool
         Also bound the squared currents from above (see `adnflex.formulations.secants`); only where switch states are
         given.
+    formulation : Formulation, optional
+        Of the branch flow; by default DistFlow.
     """
+    formulation = FORMULATIONS["distflow"] if formulation is None else formulation
     grid = points.grid
     free = np.flatnonzero(~must_close(grid)) if topology.spans else np.array([], dtype=np.int64)
     if not topology.spans and not grid.closed.all():
@@ -201,7 +209,7 @@ def build_dispatch(
         raise ValueError("open branches need a topology; give a grid of closed branches.")
     ranges = _ranges(points, devices)
     bounds = compute_bounds(grid, ranges)
-    model = pyo.ConcreteModel()
+    model = pyo.ConcreteModel(name=f"dispatch ({formulation.name})", doc=_DOC)
     model.at = pyo.Block(range(horizon.scenarios), range(horizon.periods))
     for s, t in horizon.points:
         declare_voltages(model.at[s, t], grid, bounds)
@@ -225,7 +233,7 @@ def build_dispatch(
             pin(model.states[i].z[k], float(closed[k]))
     for s, t in horizon.points:
         states = model.states[topology.span_of(t)] if topology.spans else None
-        declare_distflow(model.at[s, t], points.at(s, t), bounds, free.tolist(), more=frame.at[s, t], states=states)
+        formulation.declare(model.at[s, t], points.at(s, t), bounds, free.tolist(), frame.at[s, t], states)
     if secants and not topology.spans:
         _declare_upper_sides(model, points, devices, bounds, ranges.ratio)
     items, emissions = _items(model, devices, frame, costs, grid, topology)
@@ -246,7 +254,17 @@ def build_dispatch(
         costs,
         items,
         emissions,
+        formulation,
     )
+
+
+_DOC = """Set-points of every device at every scenario s and period t.
+
+at[s, t] is one operating point. v: squared voltage of a node; p, q: power into a branch at its from end; l: squared
+current. device[i] is a device, states[k] the switch states of a span of periods. Powers are per unit on the base power
+of the net (net.sn_mva), consumer sign; energies per unit times hours. The objective is in money (or kg, where carbon is
+minimised). Nodes and branches count from 0, as `adnflex.grid.read_grid` has them.
+"""
 
 
 def _expectation(horizon: Horizon, parts: Sequence[Any]) -> Any:

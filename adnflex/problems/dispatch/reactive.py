@@ -33,9 +33,10 @@ from numpy.typing import NDArray
 from adnflex.devices import Device, Frame, Horizon
 from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.errors import SolverError
+from adnflex.formulations import FORMULATIONS
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
-from adnflex.formulations.distflow import declare_distflow, declare_voltages
+from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.grid.model import Grid
 from adnflex.grid.ratings import Ratings
 from adnflex.solvers.conic import ConicForm, compile_model
@@ -334,7 +335,7 @@ def build_reactive(
     cost = _declare_sites(model, sites, frame, weights)
     # the withdrawals are right-hand sides, exchanged before every solve
     for s, h in horizon.points:
-        declare_distflow(model.at[s, h], soft, bounds, (), more=at[s, h])
+        FORMULATIONS["distflow"].declare(model.at[s, h], soft, bounds, (), at[s, h])
         cost.append(_declare_cost(model.at[s, h], grid, bounds, weights) / scenarios)
     cost += [
         part / scenarios

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from adnflex.algorithms.recovery import Recovered, recover
 from adnflex.devices import Supplies, able
 from adnflex.errors import SolverError, SolverUnavailable
+from adnflex.formulations import FORMULATIONS
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import compute_bounds
-from adnflex.formulations.distflow import declare_voltages
-from adnflex.formulations.lindistflow import declare_lindistflow
+from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.problems.dispatch.charge_modes import Modes, conflicts_at, rule_out_other_side
 from adnflex.problems.dispatch.limits import Excess
 from adnflex.problems.dispatch.model import Dispatch
@@ -129,18 +129,23 @@ def recover_dispatch(
     low, high = form.low.copy(), form.high.copy()
     low[form.integer] = high[form.integer] = np.round(relaxed[form.integer])
     ways: list[tuple[str, Callable[[State | None], Iterator[State]]]] = [
-        ("margin", partial(_margin, dispatch, low, high, relaxed, left)),
+        ("margin", partial(_margin, dispatch, low, high, relaxed, left, _ROUNDING)),
         ("priced loss", partial(_priced, dispatch, cones, low, high, left)),
         ("sequential", partial(_sequential, dispatch, cones, low, high, relaxed, left)),
         ("LinDistFlow cap", partial(_capped, dispatch, cones, relaxed, left)),
     ]
-    if len(cones.cone) <= _SMALL:
+    if not dispatch.formulation.bounds_ac:
+        # its set-points are wanted, only moved as far as power flow differs from it
+        ways = [("margin", partial(_margin, dispatch, low, high, relaxed, left, _APPROXIMATE))]
+    elif len(cones.cone) <= _SMALL:
         ways.append(("exact", partial(_exact, dispatch, left, rebuilt)))
     return recover(ways, lambda s: s.feasible, lambda s: s.objective, enough, left())
 
 
 # Violations up to this share of a limit come from the solver's rounding, not from the cone.
 _ROUNDING = 2e-4
+# Those of a formulation that leaves something out.
+_APPROXIMATE = 0.1
 
 
 def _margin(
@@ -149,6 +154,7 @@ def _margin(
     high: FloatArray,
     relaxed: FloatArray,
     left: Callable[[], float],
+    most: float,
     best: State | None,
 ) -> Iterator[State]:
     """Tighten voltage and import limits by as much as exact power flow exceeds them."""
@@ -157,12 +163,12 @@ def _margin(
     for _ in range(4):
         yield state
         one_way = not rule_out_other_side(dispatch, x, high)
-        if state.feasible or (one_way and state.worst > _ROUNDING):
+        if state.feasible or (one_way and state.worst > most):
             return
         for e in state.excess:
             variable = _limited(dispatch, e)
             column = -1 if variable is None else columns.get(id(variable), -1)
-            if column < 0 or e.share > _ROUNDING:
+            if column < 0 or e.share > most:
                 continue
             over = abs(e.value**2 - e.limit**2) if e.kind.startswith("voltage") else _beyond(dispatch, e)
             if e.kind.endswith("low"):
@@ -256,7 +262,7 @@ def _capped(
             b.in_p, b.in_q = pyo.Var(roots), pyo.Var(roots)
             more = dispatch.frame.at[s, t]
             own = Attachments(more.p, more.q, {r: b.in_p[r] for r in roots}, {r: b.in_q[r] for r in roots})
-            declare_lindistflow(b, dispatch.points.at(s, t), wide, [], own)
+            FORMULATIONS["lindistflow"].declare(b, dispatch.points.at(s, t), wide, [], own)
             b.cone.deactivate()  # currents are those of the first copy
             b.same_root = pyo.Constraint(roots, rule=lambda b, r, s=s, t=t: b.v[r] == model.at[s, t].v[r])
         both = compile_model(model)

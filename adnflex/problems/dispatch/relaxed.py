@@ -12,9 +12,18 @@ from adnflex.grid.model import FloatArray
 from adnflex.grid.sweep import Flow
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.dispatch.model import Dispatch
+from adnflex.problems.dispatch.recover import network_cones
 from adnflex.problems.dispatch.state import State
 
 __all__ = ["relaxed_state"]
+
+
+def _measured(dispatch: Dispatch, x: FloatArray) -> FloatArray:
+    """Let the squared currents be what the flows say: where they act on nothing, a solver may leave them anywhere."""
+    x = x.copy()
+    p, q, l, w = dispatch.form.cones[network_cones(dispatch).cone].T  # noqa: E741
+    x[l] = (x[p] ** 2 + x[q] ** 2) / np.maximum(x[w], 1e-6)
+    return x
 
 
 def relaxed_state(dispatch: Dispatch, state: State, x: FloatArray) -> State:
@@ -30,6 +39,8 @@ def relaxed_state(dispatch: Dispatch, state: State, x: FloatArray) -> State:
         The point.
     """
     form, model, grid = dispatch.form, dispatch.model, dispatch.points.grid
+    if not dispatch.formulation.bounds_ac:
+        x = _measured(dispatch, x)
     form.load(x)
     adjacency = Adjacency(grid)
     flows: dict[tuple[int, int], Flow | None] = {}

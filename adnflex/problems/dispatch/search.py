@@ -11,10 +11,12 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.devices import Device, Horizon
+from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.charge_modes import Modes, conflicts_at
 from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.gate import solve_model
 
@@ -24,6 +26,9 @@ log = logging.getLogger(__name__)
 
 # Share of the time after which a search without any answer is given an easy one to start from.
 _PATIENCE = 0.25
+
+# What the bound beside a formulation may take where the time is over [s].
+_LEAST_SECONDS = 0.5
 
 
 @dataclass
@@ -45,9 +50,11 @@ class Search:
     exact : bool
         Whether the exact equations are solved by spatial branch and bound, not the relaxation.
     bound : float
-        Best bound of all models that were solved.
+        Best bound of all models that were solved and bound AC.
     building : float
         Seconds that the last model took to be built.
+    formulation : Formulation
+        Of the branch flow.
     """
 
     points: OperatingPoints
@@ -63,16 +70,34 @@ class Search:
     exact: bool = False
     bound: float = -math.inf
     building: float = 0.0
+    formulation: Formulation = FORMULATIONS["distflow"]
 
     def build(self, modes: Modes | None = None, secants: bool = False) -> Dispatch:
         """Declare the model with some charge modes, by default those that are known to be needed."""
         modes = self.modes if modes is None else modes
         begin = self.clock.now
-        built = build_dispatch(
-            self.points, self.horizon, self.devices, self.costs, self.topology, modes, self.pins, secants
-        )
+        built = self._declared(self.formulation, modes, secants)
         self.building = self.clock.now - begin
         return built
+
+    def _declared(self, formulation: Formulation, modes: Modes, secants: bool = False) -> Dispatch:
+        asked = self.points, self.horizon, self.devices, self.costs, self.topology
+        return build_dispatch(*asked, modes, self.pins, secants, formulation)
+
+    def bound_beside(self) -> Ending:
+        """Bound AC by the relaxation of DistFlow without integers, where the formulation itself bounds nothing."""
+        cone = self._declared(FORMULATIONS["distflow"], self.modes)
+        found = solve_relaxation(cone.form, time_limit=max(self.clock.left, _LEAST_SECONDS))
+        if found.status in ("optimal", "time_limit"):
+            self.bound = max(self.bound, found.bound)
+        return found
+
+    def _report(self, value: float, bound: float, event: str) -> None:
+        """Tell the clock; of a formulation that does not bound AC neither value nor bound is one of the dispatch."""
+        if self.formulation.bounds_ac:
+            self.clock.report(value, bound, event)
+        else:
+            self.clock.report(math.inf, self.bound, f"{self.formulation.name}: {event}")
 
     def one_way(self, secants: bool = False, built: Dispatch | None = None) -> tuple[Dispatch, Ending]:
         """Solve, and again with the charge modes that the solution shows to be needed, until none is missing.
@@ -98,8 +123,9 @@ class Search:
                 self.exact = False
                 continue
             if solved.x is None and solved.status == "infeasible":
-                return dispatch, solved
-            self.bound = max(self.bound, solved.bound)
+                return dispatch, solved if self.formulation.bounds_ac else self._refutes_nothing(solved)
+            if self.formulation.bounds_ac:
+                self.bound = max(self.bound, solved.bound)
             solved = replace(solved, bound=self.bound)
             if solved.x is None:
                 return (dispatch, solved) if last is None else (last[0], replace(last[1], status=solved.status))
@@ -110,13 +136,18 @@ class Search:
             self.modes = self.modes | needed
             last = dispatch, solved
 
+    def _refutes_nothing(self, solved: Ending) -> Ending:
+        """Take "infeasible" as an answer of the formulation only: AC may well have a state."""
+        words = f"{self.formulation.name} has no point, which says nothing of AC; formulation='distflow' can refute"
+        return replace(solved, status="failed", bound=self.bound, words=words)
+
     def _solve(self, dispatch: Dispatch, exact: bool) -> Ending:
         """Solve the model; where nothing is found for long, start again from positions that never change."""
         model, clock, gap, solver = dispatch.model, self.clock, self.gap, self.solver
         positions = [block.u for block in model.device.values() if hasattr(block, "u")]
         if exact or not positions:
-            return solve_model(model, solver, exact=exact, gap=gap, seconds=clock.left, report=clock.report)
-        first = solve_model(model, solver, gap=gap, seconds=_PATIENCE * clock.left, report=clock.report)
+            return solve_model(model, solver, exact=exact, gap=gap, seconds=clock.left, report=self._report)
+        first = solve_model(model, solver, gap=gap, seconds=_PATIENCE * clock.left, report=self._report)
         if first.status != "time_limit" or clock.spent:
             return first
         if first.x is None:
@@ -126,7 +157,7 @@ class Search:
             start = first.x
         if clock.spent:
             return first
-        again = solve_model(model, solver, gap=gap, seconds=clock.left, start=start, report=clock.report)
+        again = solve_model(model, solver, gap=gap, seconds=clock.left, start=start, report=self._report)
         return replace(again, bound=max(first.bound, again.bound))
 
     def _steady(self, dispatch: Dispatch) -> np.ndarray | None:

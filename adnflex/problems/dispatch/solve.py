@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from adnflex.algorithms.recovery import Recovered
 from adnflex.devices import Device, Horizon
 from adnflex.errors import SolverError
+from adnflex.formulations import Formulation
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.clock import Deadline, Progress
@@ -106,6 +107,7 @@ def solve_dispatch(
     solver: str = "auto",
     exact: bool = False,
     pins: Pins | None = None,
+    formulation: Formulation | None = None,
 ) -> DispatchAnswer:
     """Solve a dispatch and make it hold in exact power flow.
 
@@ -123,6 +125,9 @@ def solve_dispatch(
         The exact equations by spatial branch and bound (SCIP, Gurobi) instead of the relaxation.
     pins : Pins, optional
         Decisions that are taken already.
+    formulation : Formulation, optional
+        Of the branch flow; by default DistFlow. Of one that does not bound AC the set-points are taken; the bound is
+        that of the DistFlow relaxation beside it.
 
     Raises
     ------
@@ -132,6 +137,7 @@ def solve_dispatch(
     clock.report(math.inf, -math.inf, "building")
     modes = first_modes(horizon, devices)
     search = Search(points, horizon, devices, costs, topology, pins, goal.gap, solver, clock, modes, exact)
+    search.formulation = search.formulation if formulation is None else formulation
     dispatch = search.build()
     present = evaluate(dispatch, present_point(dispatch))
     search.gap = goal.relative(dispatch, present)
@@ -143,6 +149,8 @@ def solve_dispatch(
         late = Ending("time_limit", None, math.inf, -math.inf, 0.0, solver)
         return _without_point(search, dispatch, late, best)
     try:
+        if not search.formulation.bounds_ac and (beside := search.bound_beside()).status == "infeasible":
+            return _without_point(search, dispatch, beside, best)
         dispatch, solved = search.one_way(built=dispatch)
     except KeyboardInterrupt:
         if best.state is None:
@@ -212,7 +220,7 @@ _GRACE = 1.0
 
 def _relaxed_bound(search: Search, dispatch: Dispatch) -> float:
     """Return the bound of the relaxation without integers: what the time allowed may be far from it."""
-    if not search.clock.grace:
+    if not search.clock.grace or not search.formulation.bounds_ac:
         return -math.inf
     found = solve_relaxation(dispatch.form, time_limit=search.clock.grace)
     return found.bound if found.status in ("optimal", "time_limit") else -math.inf
@@ -269,6 +277,9 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
     assert solved.x is not None
     clock, first = search.clock, dispatch
     gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
+    if not search.formulation.bounds_ac:
+        # its currents act on nothing: there is nothing that a cone could invent
+        gaps, invented = np.full_like(gaps, np.nan), np.full_like(invented, np.nan)
     by_relaxation = relaxed_state(dispatch, state, solved.x)
     best = best.or_better(state, "")
     status, relaxed = _STATUS.get(solved.status, "unproven"), solved.x
@@ -280,7 +291,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
     try:
         if not enough(best.state) and (status != "interrupted" or best.state is None):
             clock.report(best.value, search.bound, "recovery")
-            if not search.topology.spans:
+            if not search.topology.spans and search.formulation.bounds_ac:
                 dispatch, relaxed, refuted = _with_secants(search, dispatch, relaxed)
             if refuted and best.state is None:
                 # no AC state meets every limit
@@ -288,7 +299,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
             grace = _GRACE if best.state is None else 0.0
             left = partial(_left, clock, grace)
             found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, left, search.build)
-            if found.answer is None and best.state is None:
+            if found.answer is None and best.state is None and search.formulation.bounds_ac:
                 found = next_best(search, dispatch, relaxed, enough)
             best = best.or_better(found.answer, found.method)
     except KeyboardInterrupt:
@@ -327,7 +338,8 @@ def _losses(search: Search, dispatch: Dispatch, state: State | None) -> Losses |
         return None
     # it is compiled anew, which takes about as long as building it
     seconds = search.clock.grace - search.building
-    least = least_losses_mwh(dispatch, seconds) if seconds > 0 else -math.inf
+    bounds = search.formulation.bounds_ac and seconds > 0
+    least = least_losses_mwh(dispatch, seconds) if bounds else -math.inf
     return Losses(loss_value(dispatch, state), least)
 
 

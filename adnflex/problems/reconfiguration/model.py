@@ -9,9 +9,9 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.formulations.bounds import Bounds, compute_bounds
-from adnflex.formulations.chain_hull import declare_chain_hull
-from adnflex.formulations.distflow import declare_direction_cuts, declare_distflow, declare_voltages
+from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.formulations.radiality import declare_radiality
 from adnflex.grid.model import BoolArray, Grid
 from adnflex.grid.sweep import Flow
@@ -40,6 +40,8 @@ class Reconfiguration:
         The model.
     form : ConicForm
         Its arrays.
+    formulation : Formulation
+        Of the branch flow.
     """
 
     grid: Grid
@@ -50,6 +52,7 @@ class Reconfiguration:
     paths: list[Chain]
     model: pyo.ConcreteModel
     form: ConicForm
+    formulation: Formulation
 
     def closed_of(self, x: NDArray[np.float64]) -> BoolArray:
         """States of all branches at a point."""
@@ -104,7 +107,12 @@ class Reconfiguration:
 
 
 def build_reconfiguration(
-    grid: Grid, objective: Objective, *, strengthen: bool = True, least_operations: int = 0
+    grid: Grid,
+    objective: Objective,
+    *,
+    formulation: Formulation | None = None,
+    strengthen: bool = True,
+    least_operations: int = 0,
 ) -> Reconfiguration:
     """Declare the model.
 
@@ -114,17 +122,20 @@ def build_reconfiguration(
         The grid, with its limits and its switchable branches.
     objective : Objective
         What to minimise.
+    formulation : Formulation, optional
+        Of the branch flow; by default DistFlow.
     strengthen : bool
         Add the valid inequalities (chains, direction of flow); without them it is the textbook model.
     least_operations : int
         Operations that every admissible state is known to need; only where they are priced.
     """
+    formulation = FORMULATIONS["distflow"] if formulation is None else formulation
     required = must_close(grid)
     free = np.flatnonzero(~required)
     bounds = compute_bounds(grid)
     # a chain with fewer than two branches that may be open has nothing to choose
     paths = [c for c in chains(grid) if sum(not required[k] for k in c.branches) > 1] if strengthen else []
-    model = pyo.ConcreteModel()
+    model = pyo.ConcreteModel(name=f"reconfiguration ({formulation.name})", doc=_DOC)
     declare_radiality(
         model,
         grid.f,
@@ -137,14 +148,21 @@ def build_reconfiguration(
         connection=_needs_connection(grid, bounds),
     )
     declare_voltages(model, grid, bounds)
-    declare_distflow(model, grid, bounds, free.tolist())
+    formulation.declare(model, grid, bounds, free.tolist())
     if strengthen:
-        declare_chain_hull(model, grid, bounds, paths, free.tolist())
-        declare_direction_cuts(model, grid, bounds, np.flatnonzero(bounds.in_loop).tolist())
+        formulation.strengthen(model, grid, bounds, paths, free.tolist())
     if objective.switching and least_operations:
         model.few_operations = pyo.Constraint(expr=_operations(model, grid, free) >= least_operations)
     model.objective = pyo.Objective(expr=_objective(model, grid, objective, free))
-    return Reconfiguration(grid, objective, bounds, required, free, paths, model, compile_model(model))
+    return Reconfiguration(grid, objective, bounds, required, free, paths, model, compile_model(model), formulation)
+
+
+_DOC = """Switch states of one operating point.
+
+z: 1 where a branch is closed. v: squared voltage of a node; p, q: power into a branch at its from end; l: squared
+current; all per unit on the base power of the net (net.sn_mva). The objective is in the unit of the verb: MW for
+losses. Nodes and branches count from 0, as `adnflex.grid.read_grid` has them: its `buses` and `branches` name them.
+"""
 
 
 def _needs_connection(grid: Grid, bounds: Bounds) -> bool:

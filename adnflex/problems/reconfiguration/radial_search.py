@@ -116,6 +116,8 @@ class RadialSearch:
         The best topology, shared with whoever found it.
     lift : callable, optional
         See `NodeRelaxation`.
+    improve : bool
+        Whether rounded points are now and then improved by branch exchange; not where a value takes long.
     """
 
     def __init__(
@@ -125,7 +127,9 @@ class RadialSearch:
         search: Search,
         incumbent: Incumbent,
         lift: Callable[[float], float] | None = None,
+        improve: bool = True,
     ) -> None:
+        self.improve = improve
         self.problem, self.exchange, self.search, self.best = problem, exchange, search, incumbent
         self.relax = NodeRelaxation(problem, lift)
         free = {int(k) for k in problem.free}
@@ -207,7 +211,7 @@ class RadialSearch:
         self.tried.add(state)
         score = self.search.score(state)
         self.best.offer(state, score)
-        if score is not None and (count <= 4 or count % 25 == 0):
+        if self.improve and score is not None and (count <= 4 or count % 25 == 0):
             found = branch_exchange(self.search, state)
             if found is not None:
                 self.best.offer(*found)

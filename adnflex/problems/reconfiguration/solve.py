@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 
 import numpy as np
-import pyomo.environ as pyo
 
-from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
+from adnflex.algorithms.branch_and_bound import Outcome
 from adnflex.algorithms.branch_exchange import Search, branch_exchange, perturbed_search
-from adnflex.algorithms.workers import worker_pool
+from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.grid.model import Grid
-from adnflex.grid.sweep import Flow
-from adnflex.grid.tables import State
 from adnflex.grid.topology import must_close
-from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.clock import Deadline
+from adnflex.problems.reconfiguration.answer import Answer, relaxed_or_none, solver_name
+from adnflex.problems.reconfiguration.approximate import solve_approximately
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem, meshed_start
 from adnflex.problems.reconfiguration.few_operations import operation_count, try_few_operations
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
+from adnflex.problems.reconfiguration.proof import least_violating, prove, prove_by_model
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
-from adnflex.solvers.clarabel import solve_relaxation
-from adnflex.solvers.gate import pick, solve_model
+from adnflex.solvers.gate import pick
 
-__all__ = ["Answer", "Progress", "solve_reconfiguration"]
+__all__ = ["solve_reconfiguration"]
 
 log = logging.getLogger(__name__)
 
@@ -39,40 +36,6 @@ Open = frozenset[int]
 _SEARCH_SHARE = 0.25
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What solving gave.
-
-    Attributes
-    ----------
-    status : str
-        ``optimal``, ``infeasible``, ``time_limit``, ``interrupted`` or ``unproven`` (the solver gave up).
-    flow : Flow or None
-        Exact state of the best topology that meets every limit.
-    relaxed : State or None
-        What the relaxation says of that topology.
-    least_violating : Flow or None
-        Where none meets every limit: the state of the least violating topology found.
-    bound : float
-        Proven lower bound of the objective.
-    progress : tuple of Progress
-        How incumbent and bound went.
-    solver : str
-        What did it.
-    notes : tuple of str
-        What happened to the workers.
-    """
-
-    status: str
-    flow: Flow | None
-    relaxed: State | None
-    least_violating: Flow | None
-    bound: float
-    progress: tuple[Progress, ...]
-    solver: str
-    notes: tuple[str, ...] = ()
-
-
 def solve_reconfiguration(
     grid: Grid,
     objective: Objective,
@@ -80,6 +43,7 @@ def solve_reconfiguration(
     gap: float = 1e-4,
     clock: Deadline | None = None,
     solver: str = "auto",
+    formulation: Formulation | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
     seed: int = 0,
@@ -98,6 +62,8 @@ def solve_reconfiguration(
         Time limit, told of every step; by default 300 s from now.
     solver : str
         See `adnflex.reconfigure`.
+    formulation : Formulation, optional
+        Of the branch flow; by default DistFlow. One that does not bound AC is handed to `solve_approximately`.
     executor : concurrent.futures.Executor, optional
         Runs relaxations side by side.
     workers : int, optional
@@ -106,6 +72,11 @@ def solve_reconfiguration(
         Seed of the local search.
     """
     clock = Deadline(300.0) if clock is None else clock
+    formulation = FORMULATIONS["distflow"] if formulation is None else formulation
+    if not formulation.bounds_ac:
+        return solve_approximately(
+            grid, objective, formulation, gap=gap, clock=clock, solver=solver, executor=executor, workers=workers
+        )
     report = clock.report_bests
     exchange = ExchangeProblem(grid, objective, must_close(grid))
     best = Incumbent()
@@ -130,7 +101,7 @@ def solve_reconfiguration(
             # no time for a model: what is known is the answer
             name, outcome = "few operations", Outcome("time_limit", best.state, best.value, floor, 0)
         else:
-            problem = build_reconfiguration(grid, objective, least_operations=count.least)
+            problem = build_reconfiguration(grid, objective, formulation=formulation, least_operations=count.least)
             if _local_search(grid, problem, search, best, clock, seed):
                 search.stop = lambda: clock.spent
                 lift = partial(count.lift, objective)
@@ -138,9 +109,9 @@ def solve_reconfiguration(
                     tree = RadialSearch(problem, exchange, search, best, lift)
                     # workers have their own steady clocks, but the same day
                     tree.relax.until = time.time() + clock.left
-                    outcome, notes = _prove(tree, clock, gap, executor, workers)
+                    outcome, notes = prove(tree, clock, gap, executor, workers)
                 else:
-                    outcome = _prove_by_model(problem, exchange, search, best, clock, gap, name, lift)
+                    outcome = prove_by_model(problem, exchange, search, best, clock, gap, name, lift)
     except KeyboardInterrupt:
         if best.state is None:
             raise
@@ -151,21 +122,14 @@ def solve_reconfiguration(
     return Answer(
         status=outcome.status,
         flow=flow,
-        relaxed=None if flow is None or problem is None else _relaxed_or_none(problem, flow, clock),
-        least_violating=_least_violating(exchange, search) if flow is None else None,
+        relaxed=None if flow is None or problem is None else relaxed_or_none(problem, flow, clock),
+        least_violating=least_violating(exchange, search) if flow is None else None,
         bound=min(bound, best.value),
         progress=tuple(clock.rows),
-        solver=_solver_name(name, outcome),
+        solver=solver_name(name, outcome),
+        formulation=formulation,
         notes=tuple(notes),
     )
-
-
-def _solver_name(name: str, outcome: Outcome) -> str:
-    if name == "clarabel":
-        return f"conic branch and bound (Clarabel), {outcome.nodes} nodes"
-    if name == "few operations":
-        return "exchanges of the present state, each by exact power flow"
-    return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
 
 
 def _local_search(
@@ -203,127 +167,3 @@ def _local_search(
             best.offer(state, seen)
         return False
     return True
-
-
-def _prove(
-    tree: RadialSearch,
-    clock: Deadline,
-    gap: float,
-    executor: Executor | None,
-    workers: int | None,
-) -> tuple[Outcome, list[str]]:
-    with worker_pool(tree.relax, executor, workers) as crew:
-        outcome = branch_and_bound(
-            tree.root,
-            tree.relax,
-            tree.split,
-            tree.leaf,
-            tree.heuristic,
-            tree.incumbent,
-            gap=gap,
-            seconds=clock.left,
-            workers=crew,
-            report=clock.report_bests,
-        )
-    return outcome, crew.notes
-
-
-def _prove_by_model(
-    problem: Reconfiguration,
-    exchange: ExchangeProblem,
-    search: Search,
-    best: Incumbent,
-    clock: Deadline,
-    gap: float,
-    name: str,
-    lift: Callable[[float], float],
-) -> Outcome:
-    """Hand the whole model to a solver; exclude a topology that the relaxation accepts and AC does not."""
-    model = problem.model
-    model.excluded = pyo.ConstraintList()
-    bound, rounds, status = -math.inf, 0, "time_limit"
-    excluded: set[Open] = set()
-    while not clock.spent:
-        flow = exchange.flow(best.state) if best.state is not None else None
-        start = problem.point_of(flow) if flow is not None else None
-        # the points near the incumbent give tangent planes where they are needed
-        near = [f for s in _best_seen(search, 20) if (f := exchange.flow(s)) is not None]
-        try:
-            solved = solve_model(
-                model,
-                name,
-                gap=gap / 2,
-                seconds=max(clock.left, 0.1),
-                start=start,
-                points=[problem.point_of(f) for f in near],
-                report=clock.report_bests,
-            )
-        except KeyboardInterrupt:
-            status = "interrupted"
-            break
-        rounds += 1
-        status = solved.status
-        if status == "infeasible":
-            if best.state is None:
-                bound = math.inf
-            elif best.state in excluded:
-                # all that was not excluded is infeasible, so what is known is the best
-                status, bound = "optimal", best.value
-            else:
-                # a state that meets every limit by exact power flow refutes the solver
-                status = "unproven"
-            break
-        status = status if status in ("optimal", "time_limit", "interrupted") else "unproven"
-        bound = max(bound, lift(solved.bound))
-        if solved.x is not None:
-            state = frozenset(np.flatnonzero(~problem.closed_of(solved.x)).tolist())
-            excluded.add(state)
-            best.offer(state, search.score(state))
-            model.excluded.add(pyo.quicksum(model.z[k] for k in state) >= 1)
-        clock.report_bests(best.value, min(bound, best.value), name)
-        if status != "optimal" or bound >= best.value - gap * abs(best.value):
-            break
-    return Outcome(status, best.state, best.value, min(bound, best.value), rounds)
-
-
-def _best_seen(search: Search, most: int) -> list[Open]:
-    scored = sorted((score, sorted(state)) for state, score in search.seen.items() if score is not None)
-    return [frozenset(state) for _, state in scored[:most]]
-
-
-def _least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
-    seen = _best_seen(search, 1)
-    return exchange.flow(seen[0]) if seen else None
-
-
-def _relaxed_or_none(problem: Reconfiguration, flow: Flow, clock: Deadline) -> State | None:
-    try:
-        return _relaxed_state(problem, flow, max(clock.left, _LEAST_SECONDS))
-    except KeyboardInterrupt:
-        return None
-
-
-# What the relaxation of the answer may take where the limit is reached [s].
-_LEAST_SECONDS = 0.5
-
-
-def _relaxed_state(problem: Reconfiguration, flow: Flow, seconds: float) -> State | None:
-    """Ask what the relaxation says where the topology is fixed and loss is priced: its cone may be tight or not.
-
-    Objectives without loss leave the currents free, so that the point itself would say nothing.
-    """
-    form = problem.form
-    cost = np.zeros(len(form.c))
-    form.put(cost, problem.model.l, problem.grid.r)
-    form = dataclasses.replace(form, c=cost, c0=0.0)
-    low, high = form.low.copy(), form.high.copy()
-    column = form.columns_of(problem.model.z[int(k)] for k in problem.free)
-    low[column] = high[column] = flow.closed[problem.free].astype(float)
-    answer = solve_relaxation(form, low, high, seconds)
-    if answer.x is None:
-        return None
-    x = answer.x
-    m, g = problem.model, problem.grid
-    # a root next to fixed voltages only is no column of the model
-    v = np.where(np.isnan(g.root_v), form.get(x, m.v, g.n), g.root_v)
-    return State(flow.closed, v, form.get(x, m.p, g.m), form.get(x, m.q, g.m), form.get(x, m.l, g.m))

@@ -1,0 +1,96 @@
+"""What solving a reconfiguration gave, and what the relaxation says of the answer."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from adnflex.algorithms.branch_and_bound import Outcome
+from adnflex.formulations import Formulation
+from adnflex.grid.sweep import Flow
+from adnflex.grid.tables import State
+from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.reconfiguration.model import Reconfiguration
+from adnflex.solvers.clarabel import solve_relaxation
+
+__all__ = ["LEAST_SECONDS", "Answer", "relaxed_or_none", "solver_name"]
+
+# What the relaxation of the answer may take where the limit is reached [s].
+LEAST_SECONDS = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What solving gave.
+
+    Attributes
+    ----------
+    status : str
+        ``optimal``, ``gap``, ``infeasible``, ``time_limit``, ``interrupted`` or ``unproven`` (the solver gave up).
+    flow : Flow or None
+        Exact state of the best topology that meets every limit.
+    relaxed : State or None
+        What the relaxation says of that topology.
+    least_violating : Flow or None
+        Where none meets every limit: the state of the least violating topology found.
+    bound : float
+        Proven lower bound of the objective.
+    progress : tuple of Progress
+        How incumbent and bound went.
+    solver : str
+        What did it.
+    formulation : Formulation
+        Of the branch flow.
+    notes : tuple of str
+        What happened to the workers.
+    """
+
+    status: str
+    flow: Flow | None
+    relaxed: State | None
+    least_violating: Flow | None
+    bound: float
+    progress: tuple[Progress, ...]
+    solver: str
+    formulation: Formulation
+    notes: tuple[str, ...] = ()
+
+
+def solver_name(name: str, outcome: Outcome) -> str:
+    """Say what solved, for the plan."""
+    if name == "clarabel":
+        return f"conic branch and bound (Clarabel), {outcome.nodes} nodes"
+    if name == "few operations":
+        return "exchanges of the present state, each by exact power flow"
+    return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
+
+
+def relaxed_or_none(problem: Reconfiguration, flow: Flow, clock: Deadline) -> State | None:
+    """Return what the relaxation says of a topology; None where it was not solved or Ctrl-C came."""
+    try:
+        return _relaxed_state(problem, flow, max(clock.left, LEAST_SECONDS))
+    except KeyboardInterrupt:
+        return None
+
+
+def _relaxed_state(problem: Reconfiguration, flow: Flow, seconds: float) -> State | None:
+    """Ask what the relaxation says where the topology is fixed and loss is priced: its cone may be tight or not.
+
+    Objectives without loss leave the currents free, so that the point itself would say nothing.
+    """
+    form = problem.form
+    cost = np.zeros(len(form.c))
+    form.put(cost, problem.model.l, problem.grid.r)
+    form = dataclasses.replace(form, c=cost, c0=0.0)
+    low, high = form.low.copy(), form.high.copy()
+    column = form.columns_of(problem.model.z[int(k)] for k in problem.free)
+    low[column] = high[column] = flow.closed[problem.free].astype(float)
+    answer = solve_relaxation(form, low, high, seconds)
+    if answer.x is None:
+        return None
+    x = answer.x
+    m, g = problem.model, problem.grid
+    # a root next to fixed voltages only is no column of the model
+    v = np.where(np.isnan(g.root_v), form.get(x, m.v, g.n), g.root_v)
+    return State(flow.closed, v, form.get(x, m.p, g.m), form.get(x, m.q, g.m), form.get(x, m.l, g.m))

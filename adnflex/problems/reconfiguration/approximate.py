@@ -1,0 +1,113 @@
+"""Reconfiguration by a formulation that does not bound AC: its best topology, bounded by DistFlow beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from concurrent.futures import Executor
+from functools import partial
+
+import numpy as np
+
+from adnflex.algorithms.branch_and_bound import Outcome
+from adnflex.algorithms.branch_exchange import Score, Search
+from adnflex.formulations import Formulation
+from adnflex.grid.model import Grid
+from adnflex.grid.topology import must_close
+from adnflex.problems.clock import Deadline
+from adnflex.problems.reconfiguration.answer import LEAST_SECONDS, Answer, relaxed_or_none, solver_name
+from adnflex.problems.reconfiguration.exchange import ExchangeProblem
+from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
+from adnflex.problems.reconfiguration.objective import Objective
+from adnflex.problems.reconfiguration.proof import least_violating, prove, prove_by_model
+from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
+from adnflex.solvers.clarabel import solve_relaxation
+from adnflex.solvers.gate import pick
+
+__all__ = ["solve_approximately"]
+
+Open = frozenset[int]
+
+
+def solve_approximately(
+    grid: Grid,
+    objective: Objective,
+    formulation: Formulation,
+    *,
+    gap: float,
+    clock: Deadline,
+    solver: str = "auto",
+    executor: Executor | None = None,
+    workers: int | None = None,
+) -> Answer:
+    """Take the best topology of a formulation that does not bound AC; the relaxation of DistFlow bounds it.
+
+    Of the topologies that keep every limit in exact power flow the one is taken that the formulation itself values
+    most. Where the time ends before one is found, the present state is the answer if it holds.
+
+    Parameters
+    ----------
+    grid, objective, gap, clock, solver, executor, workers
+        See `solve_reconfiguration`.
+    formulation : Formulation
+        Of the branch flow.
+    """
+    exchange = ExchangeProblem(grid, objective, must_close(grid))
+    beside = solve_relaxation(build_reconfiguration(grid, objective).form, time_limit=max(clock.left, LEAST_SECONDS))
+    problem = build_reconfiguration(grid, objective, formulation=formulation)
+    best, outcome = Incumbent(), Outcome(beside.status, None, math.inf, math.inf, 0)
+    notes: list[str] = []
+    search = Search(partial(_by_model, problem, exchange, clock), exchange.moves)
+    name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
+    # neither its values nor its bounds are those of the answer: nobody is told of them
+    quiet = clock.part(1.0)
+    try:
+        if beside.status == "infeasible":
+            pass
+        elif name == "clarabel":
+            tree = RadialSearch(problem, exchange, search, best, improve=False)
+            tree.relax.until = time.time() + clock.left
+            outcome, notes = prove(tree, quiet, gap, executor, workers)
+        else:
+            outcome = prove_by_model(problem, exchange, search, best, quiet, gap, name, lambda bound: bound)
+    except KeyboardInterrupt:
+        outcome = dataclasses.replace(outcome, status="interrupted")
+    state = best.state
+    if state is None and beside.status != "infeasible":
+        present = frozenset(np.flatnonzero(~grid.closed).tolist())
+        state = present if (score := exchange.evaluate(present)) is not None and not score.violation else None
+    flow = None if state is None else exchange.flow(state)
+    value = math.inf if flow is None else objective.of_flow(grid, flow)
+    bound = min(max(beside.bound, 0.0), value)
+    status = outcome.status
+    if flow is None:
+        # that the formulation has no topology refutes nothing in AC
+        status = "infeasible" if beside.status == "infeasible" else "unproven" if status == "infeasible" else status
+    elif status in ("optimal", "infeasible"):
+        status = "optimal" if value - bound <= gap * abs(value) else "gap"
+    clock.report_bests(value, bound, status)
+    return Answer(
+        status=status,
+        flow=flow,
+        relaxed=None if flow is None else relaxed_or_none(problem, flow, clock),
+        least_violating=least_violating(exchange, search) if flow is None else None,
+        bound=bound,
+        progress=tuple(clock.rows),
+        solver=f"{formulation.name}: {solver_name(name, outcome)}",
+        formulation=formulation,
+        notes=tuple(notes),
+    )
+
+
+def _by_model(problem: Reconfiguration, exchange: ExchangeProblem, clock: Deadline, state: Open) -> Score | None:
+    """Value a topology by the model, its violations by exact power flow."""
+    exact = exchange.evaluate(state)
+    if exact is None:
+        return None
+    form = problem.form
+    low, high = form.low.copy(), form.high.copy()
+    column = form.columns_of(problem.model.z[int(k)] for k in problem.free)
+    low[column] = high[column] = exchange.closed(state)[problem.free].astype(float)
+    found = solve_relaxation(form, low, high, max(clock.left, LEAST_SECONDS))
+    return None if found.x is None else Score(exact.violation, found.objective)

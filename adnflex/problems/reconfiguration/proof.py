@@ -1,0 +1,117 @@
+"""How good a topology can be: branch and bound over relaxations, or the whole model by a solver."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
+from adnflex.algorithms.branch_exchange import Search
+from adnflex.algorithms.workers import worker_pool
+from adnflex.grid.sweep import Flow
+from adnflex.problems.clock import Deadline
+from adnflex.problems.reconfiguration.exchange import ExchangeProblem
+from adnflex.problems.reconfiguration.model import Reconfiguration
+from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
+from adnflex.solvers.gate import solve_model
+
+__all__ = ["least_violating", "prove", "prove_by_model"]
+
+Open = frozenset[int]
+
+
+def prove(
+    tree: RadialSearch,
+    clock: Deadline,
+    gap: float,
+    executor: Executor | None,
+    workers: int | None,
+) -> tuple[Outcome, list[str]]:
+    """Prove by branch and bound over conic relaxations; also what happened to the workers."""
+    with worker_pool(tree.relax, executor, workers) as crew:
+        outcome = branch_and_bound(
+            tree.root,
+            tree.relax,
+            tree.split,
+            tree.leaf,
+            tree.heuristic,
+            tree.incumbent,
+            gap=gap,
+            seconds=clock.left,
+            workers=crew,
+            report=clock.report_bests,
+        )
+    return outcome, crew.notes
+
+
+def prove_by_model(
+    problem: Reconfiguration,
+    exchange: ExchangeProblem,
+    search: Search,
+    best: Incumbent,
+    clock: Deadline,
+    gap: float,
+    name: str,
+    lift: Callable[[float], float],
+) -> Outcome:
+    """Hand the whole model to a solver; exclude a topology that the relaxation accepts and AC does not."""
+    model = problem.model
+    model.excluded = pyo.ConstraintList()
+    bound, rounds, status = -math.inf, 0, "time_limit"
+    excluded: set[Open] = set()
+    while not clock.spent:
+        flow = exchange.flow(best.state) if best.state is not None else None
+        start = problem.point_of(flow) if flow is not None and problem.formulation.bounds_ac else None
+        # the points near the incumbent give tangent planes where they are needed
+        near = [f for s in best_seen(search, 20) if (f := exchange.flow(s)) is not None]
+        try:
+            solved = solve_model(
+                model,
+                name,
+                gap=gap / 2,
+                seconds=max(clock.left, 0.1),
+                start=start,
+                points=[problem.point_of(f) for f in near],
+                report=clock.report_bests,
+            )
+        except KeyboardInterrupt:
+            status = "interrupted"
+            break
+        rounds += 1
+        status = solved.status
+        if status == "infeasible":
+            if best.state is None:
+                bound = math.inf
+            elif best.state in excluded:
+                # all that was not excluded is infeasible, so what is known is the best
+                status, bound = "optimal", best.value
+            else:
+                # a state that meets every limit by exact power flow refutes the solver
+                status = "unproven"
+            break
+        status = status if status in ("optimal", "time_limit", "interrupted") else "unproven"
+        bound = max(bound, lift(solved.bound))
+        if solved.x is not None:
+            state = frozenset(np.flatnonzero(~problem.closed_of(solved.x)).tolist())
+            excluded.add(state)
+            best.offer(state, search.score(state))
+            model.excluded.add(pyo.quicksum(model.z[k] for k in state) >= 1)
+        clock.report_bests(best.value, min(bound, best.value), name)
+        if status != "optimal" or bound >= best.value - gap * abs(best.value):
+            break
+    return Outcome(status, best.state, best.value, min(bound, best.value), rounds)
+
+
+def best_seen(search: Search, most: int) -> list[Open]:
+    scored = sorted((score, sorted(state)) for state, score in search.seen.items() if score is not None)
+    return [frozenset(state) for _, state in scored[:most]]
+
+
+def least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
+    """Return the state of the least violating topology that was seen."""
+    seen = best_seen(search, 1)
+    return exchange.flow(seen[0]) if seen else None
