@@ -1,7 +1,12 @@
-"""The AC truth, measured only: power flow, limits, structure, verdict."""
+"""The AC truth: states -> measured -> limits -> verdict, the same for one state and for hundreds.
 
-from adnflex.powerflow.check import check_plan
-from adnflex.powerflow.limits import measure_limits
+`measure` runs states (plain tables of set-points and switches) in pandapower, `compare` holds what it measured against
+`limits_of` a net, `verdict` has the words. Nothing here knows a problem, a solver or a device: `adnflex.validate` joins
+what devices say of themselves.
+"""
+
+from adnflex.powerflow.limits import Compared, Limits, compare, limits_of
 from adnflex.powerflow.run import losses_mw, run_ac
+from adnflex.powerflow.states import Measured, measure
 
-__all__ = ["check_plan", "losses_mw", "measure_limits", "run_ac"]
+__all__ = ["Compared", "Limits", "Measured", "compare", "limits_of", "losses_mw", "measure", "run_ac"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pandapower import pandapowerNet
 from pandapower.powerflow import LoadflowNotConverged
 
-from adnflex.grid.options import PowerFlowOptions, power_flow_options
+from adnflex.grid.options import PowerFlowOptions, has_dependent_loads, power_flow_options
 
 __all__ = ["branch_losses", "losses_mw", "not_converged", "run_ac"]
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _MISMATCH = 1e-9
 
 
-def run_ac(net: pandapowerNet, options: PowerFlowOptions | None = None) -> bool:
+def run_ac(net: pandapowerNet, options: PowerFlowOptions | None = None, recycled: bool = False) -> bool:
     """Run AC power flow on a private copy of the caller's net; return whether it converged.
 
     Controllers are left alone, or they would move what was optimised.  Options that a net brings along
@@ -33,6 +33,9 @@ def run_ac(net: pandapowerNet, options: PowerFlowOptions | None = None) -> bool:
         The net; its result tables are written.
     options : PowerFlowOptions, optional
         What to compute; by default what the net carries.
+    recycled : bool
+        Whether nothing but powers at buses changed since the last run of this net, so that pandapower may keep its
+        matrices, where that is exact; if it does not converge so, it is run again from the start.
 
     Raises
     ------
@@ -44,9 +47,31 @@ def run_ac(net: pandapowerNet, options: PowerFlowOptions | None = None) -> bool:
     # pandapower takes from the net whatever is passed with its default value
     net["user_pf_options"] = {}
     try:
+        if recycled and _can_recycle(net, chosen) and _recycled(net):
+            return True
         return any(_solved(net, chosen, *attempt) for attempt in _attempts(net))
     finally:
         net["user_pf_options"] = {} if carried is None else carried
+
+
+def _can_recycle(net: pandapowerNet, options: PowerFlowOptions) -> bool:
+    """Whether the last run left a solution whose matrices do not depend on the powers that changed."""
+    # constant impedance shares stand in the admittance matrix, which is kept
+    fixed = not (options.voltage_depend_loads and has_dependent_loads(net))
+    if not fixed or not net.get("converged") or net.get("_ppc") is None:
+        return False
+    # where every bus is a source there was nothing to solve, and nothing is kept
+    return {"J", "V", "Ybus", "Sbus"} <= set(net["_ppc"].get("internal", {}))
+
+
+def _recycled(net: pandapowerNet) -> bool:
+    """Solve for the powers that now stand in the tables, from the last solution and to its accuracy."""
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pp.runpp(net, recycle={"bus_pq": True, "trafo": False, "gen": False})
+    except LoadflowNotConverged:
+        return False
+    return bool(np.isfinite(net.res_bus["vm_pu"]).any())
 
 
 def not_converged(where: str = "") -> str:

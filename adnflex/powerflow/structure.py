@@ -9,7 +9,7 @@ import pandapower.topology as top
 import pandas as pd
 from pandapower import pandapowerNet
 
-__all__ = ["is_radial", "root_buses", "unsupplied"]
+__all__ = ["is_radial", "root_buses", "source_rows", "unsupplied"]
 
 
 def is_radial(net: pandapowerNet, switches: pd.DataFrame) -> bool:
@@ -57,12 +57,20 @@ def _name(key: object) -> tuple[str, int]:
     return str(element), int(index)
 
 
+def source_rows(net: pandapowerNet) -> list[tuple[str, int]]:
+    """List the sources in service, table and index: external grids and slack generators."""
+    found = []
+    for table in ("ext_grid", "gen"):
+        rows = net[table][net[table]["in_service"].to_numpy(dtype=bool)] if len(net[table]) else net[table]
+        if table == "gen" and len(rows):
+            rows = rows[rows["slack"].fillna(False).to_numpy(dtype=bool)]
+        found += [(table, int(i)) for i in rows.index]
+    return found
+
+
 def root_buses(net: pandapowerNet) -> list[int]:
-    """Buses of the sources in service: external grids and slack generators."""
-    grids = net.ext_grid.loc[net.ext_grid["in_service"].to_numpy(dtype=bool), "bus"]
-    gens = net.gen[net.gen["in_service"].to_numpy(dtype=bool)] if len(net.gen) else net.gen
-    slack = gens.loc[gens["slack"].fillna(False).to_numpy(dtype=bool), "bus"] if len(gens) else gens["bus"]
-    return list(dict.fromkeys([*grids.tolist(), *slack.tolist()]))
+    """Buses of the sources in service."""
+    return list(dict.fromkeys(int(net[table].at[i, "bus"]) for table, i in source_rows(net)))
 
 
 def unsupplied(net: pandapowerNet, buses: pd.Index) -> list[int]:

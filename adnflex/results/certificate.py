@@ -1,10 +1,10 @@
-"""When a plan that passed its AC check may be shown without reservation: below a certificate of a few per cent."""
+"""How far a plan that passed can be from the best, and below which certificate it is shown without reservation."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["GREEN_CERTIFICATE", "amber", "reservation"]
+__all__ = ["GREEN_CERTIFICATE", "amber", "certificate_of", "reservation"]
 
 #: A plan that passed is green only below this certificate (distance from the best possible, as a share).
 GREEN_CERTIFICATE = 0.05
@@ -61,3 +61,44 @@ def amber(doubt: str) -> str:
     """
     limit = f"{100 * GREEN_CERTIFICATE:g} %"
     return f"Amber, as {doubt}. Green needs a certificate below {limit}." if doubt else ""
+
+
+def certificate_of(
+    objective: float, bound: float, unit: str, rounding: float = 1e-6
+) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """How far a plan that passed can be from the best, absolutely and relatively; nothing where the bound is disproved.
+
+    Parameters
+    ----------
+    objective : float
+        As AC power flow has it.
+    bound : float
+        Of the plan; -inf: none.
+    unit : str
+        Of both.
+    rounding : float
+        Share of the objective by which the bound may lie above it.
+
+    Returns
+    -------
+    absolute, relative : float or None
+        None where there is none.
+    notes : tuple of str
+        What the reader has to know.
+
+    Examples
+    --------
+    >>> certificate_of(2.0, 1.5, "MW"), certificate_of(2.0, -math.inf, "MW")
+    ((0.5, 0.25, ()), (None, None, ()))
+    """
+    difference = objective - bound
+    if not math.isfinite(difference):
+        return None, None, ()
+    if difference < -rounding * max(abs(objective), 1e-6):
+        note = (
+            f"the bound {bound:.8g} {unit} lies above the AC objective {objective:.8g} {unit}: the two disagree, so "
+            "there is no certificate; please report this."
+        )
+        return None, None, (note,)
+    absolute = max(difference, 0.0)
+    return absolute, absolute / abs(objective) if abs(objective) > 1e-9 else None, ()

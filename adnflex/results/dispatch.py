@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from adnflex.arguments import public
+from adnflex.errors import InputError
 from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
 from adnflex.results.status import told_status
@@ -226,9 +227,15 @@ class DispatchPlan(Saved):
         InputError
             If the net is another one, or the plan has no such period.
         """
-        from adnflex.grid.setpoints import apply_setpoints
+        from adnflex.grid.apply import require_same
+        from adnflex.grid.setpoints import PushBack
 
-        return apply_setpoints(self, net, period, scenario)
+        if scenario is not None and scenario not in self.scenarios.index:
+            raise InputError(f"scenario {scenario}: the plan has {list(self.scenarios.index)}; give one of these.")
+        if period not in (periods := self.periods):
+            raise InputError(f"period {period}: the plan has {periods[0]} to {periods[-1]}; give one of its periods.")
+        require_same(net, self.fingerprint)
+        return PushBack(net, self.of(self.setpoints, scenario), self.switches).at(period)
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""

@@ -342,7 +342,7 @@ class Flexibility(Saved):
 
     @public()
     def apply(self, net: pandapowerNet, period: int, import_mw: float | None = None) -> pandapowerNet:
-        """Return a copy of `net` with switch states and the set-points that draw `import_mw` in one period.
+        """Return a copy of `net` with switch states, positions and the set-points that draw `import_mw` in one period.
 
         Parameters
         ----------
@@ -358,14 +358,19 @@ class Flexibility(Saved):
         InputError
             If the net is another one, there is no such period, or the value lies outside the box.
         """
-        from adnflex.grid.setpoints import Follow
+        from adnflex.grid.apply import require_same
+        from adnflex.grid.setpoints import PushBack, one_state
 
         if period not in self.box.index:
             raise InputError(f"period {period} is not in the box; its periods are {list(self.box.index)}.")
         trajectory = (self.lower_mw + self.upper_mw) / 2
         if import_mw is not None:
             trajectory[period] = import_mw
-        return Follow(self, net).write(self.disaggregate(trajectory).setpoints.loc[period])
+        require_same(net, self.fingerprint)
+        values = self.disaggregate(trajectory).setpoints.loc[period].to_dict()
+        for row in _named(self.positions):
+            values[row.table, row.column, int(row.index_)] = float(row.after)
+        return PushBack(net, one_state(pd.Series(values)), self.switches).at(0)
 
     @public()
     def switched(self, net: pandapowerNet) -> pandapowerNet:

@@ -155,12 +155,12 @@ class Region(Saved):
             If the net is another one, or there is no such point.
         """
         from adnflex.grid.apply import require_same
-        from adnflex.powerflow.check_region import push_back
+        from adnflex.grid.setpoints import PushBack
 
         if (self._known(period), point) not in self.setpoints.index:
             raise InputError(f"point {point}: period {period} has {len(_of(self.points, period))}; give one of these.")
         require_same(net, self.fingerprint)
-        return push_back(net, _of(self.setpoints, period)).at(point)
+        return PushBack(net, _of(self.setpoints, period)).at(point)
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""

@@ -15,7 +15,7 @@ from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.formulations import formulation_named
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import read_grid
-from adnflex.powerflow.periods import measuring_seconds
+from adnflex.powerflow.states import measuring_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.limits import Excess
 from adnflex.problems.dispatch.loss_certificate import Goal

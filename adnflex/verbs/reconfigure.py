@@ -17,10 +17,11 @@ from adnflex.arguments import public
 from adnflex.errors import Infeasible
 from adnflex.formulations import formulation_named
 from adnflex.formulations.formulation import bound_kind
-from adnflex.grid import Grid, apply_switches, read_grid, switch_table
+from adnflex.grid import Grid, read_grid, switch_table
+from adnflex.grid.setpoints import one_state
 from adnflex.grid.sweep import Flow
 from adnflex.grid.tables import State, branch_table, bus_table
-from adnflex.powerflow import losses_mw, measure_limits, run_ac
+from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.reasons import unit_suspects
 from adnflex.problems.reconfiguration.answer import Answer
@@ -182,8 +183,8 @@ def _infeasible(net: pandapowerNet, grid: Grid, answer: Answer, vm_limits: tuple
             None,
             False,
         )
-    least = apply_switches(net, switch_table(grid, answer.least_violating.closed.tolist()))
-    table = measure_limits(least, vm_limits)[1] if run_ac(least) else None
+    least = measure(net, one_state(), switch_table(grid, answer.least_violating.closed.tolist()))
+    table = compare(least, limits_of(net, vm_limits)).violations if least.converged.all() else None
     proven = answer.status == "infeasible"
     return Infeasible(violation_sentence(table, proven), table, proven)
 
@@ -254,7 +255,7 @@ def _plan(
         buses=bus_table(grid, model.state.v),
         branches=branch_table(grid, model.state, model.relaxed),
         losses_mw=model.state.loss(grid) * grid.base_mva,
-        losses_before_mw=_losses_before(net),
+        losses_before_mw=float(measure(net, one_state()).losses_mw.iloc[0]),
         progress=progress_table(answer.progress),
         solver=answer.solver,
         seconds=seconds,
@@ -293,13 +294,6 @@ def relative_gap(value: float, bound: float) -> float:
         return math.inf
     difference = max(value - bound, 0.0)
     return difference / abs(value) if abs(value) > 1e-12 else (0.0 if difference < 1e-12 else math.inf)
-
-
-def _losses_before(net: pandapowerNet) -> float:
-    import copy
-
-    present = copy.deepcopy(net)
-    return losses_mw(present) if run_ac(present) else math.nan
 
 
 def _limit_notes(grid: Grid, switches: pd.DataFrame) -> list[str]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
@@ -22,10 +21,7 @@ from adnflex.devices import Device, Stores, Supplies, able
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
-from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import coupling_of
-from adnflex.powerflow.check_region import measure_states
-from adnflex.powerflow.limits import VIOLATION_COLUMNS
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.explain import least_violation
 from adnflex.problems.dispatch.limits import Excess
@@ -34,24 +30,12 @@ from adnflex.problems.dispatch.reasons import causes
 from adnflex.problems.dispatch.study import Study, read_study, settings
 from adnflex.problems.reconfiguration.describe import unit_hint
 from adnflex.problems.region.solve import Effort, RegionAnswer, solve_region
-from adnflex.problems.region.tables import (
-    PeriodTables,
-    audit_of,
-    joined,
-    period_tables,
-    source_limits,
-)
-from adnflex.results.region import Region, RegionCheck
+from adnflex.problems.region.tables import PeriodTables, joined, period_tables
+from adnflex.results.region import Region
 from adnflex.study import Profiles, read_series
 from adnflex.text import title as title_of
 
-__all__ = ["pq_region", "validate_region"]
-
-# A point's import in a new run may differ from the stored one by this share of its size.
-_SAME = 1e-6
-
-# A set-point that follows a series is it to this [MW, Mvar].
-_SERIES = 1e-9
+__all__ = ["RegionJob", "pq_region"]
 
 
 @public(reading=read_grid)
@@ -125,6 +109,7 @@ def pq_region(
 
     Examples
     --------
+    >>> import adnflex
     >>> import pandapower.networks as pn
     >>> import pandapower as pp
     >>> net = pn.create_cigre_network_mv()
@@ -133,7 +118,7 @@ def pq_region(
     >>> region = pq_region(net, directions=8, vm_limits=(0.9, 1.1))
     >>> region.periods, bool(region.areas.at[0, "ratio"] > 0.9)
     ([0], True)
-    >>> validate_region(region, net).passed
+    >>> adnflex.validate(region, net).passed
     True
     """
     started = time.monotonic()
@@ -141,7 +126,7 @@ def pq_region(
     wanted = list(read_series(net, profiles, periods).periods)
     facts = settings(net, {"hours_per_period": hours_per_period})
     coupling = coupling_of(net, pcc)
-    job = _Job(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
+    job = RegionJob(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
     effort = Effort(directions=int(directions), seconds=float(time_limit), seed=int(seed))
     title = title_of(net, name)
     parts: dict[int, tuple[PeriodTables, str, float, float]] = {}
@@ -194,8 +179,8 @@ def _teller(progress: Callable[[Progress], None] | None, started: float, t: int)
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What all periods share."""
+class RegionJob:
+    """What all periods share: the net, its series, the source asked for (None: the only one)."""
 
     net: pandapowerNet
     profiles: Profiles | None
@@ -255,7 +240,7 @@ def _source(devices: Sequence[Device], pcc: tuple[str, int] | None) -> Supplies:
 
 
 def _one_period(
-    job: _Job, effort: Effort, t: int, tell: Callable[[float, float, str], None] = lambda inner, outer, event: None
+    job: RegionJob, effort: Effort, t: int, tell: Callable[[float, float, str], None] = lambda inner, outer, event: None
 ) -> tuple[PeriodTables, str, float, float]:
     """Solve one period and run its states; also the coupling point, the hours and the seconds."""
     clock = Deadline(effort.seconds)
@@ -334,108 +319,3 @@ def _notes(tables: dict[int, PeriodTables]) -> list[str]:
     shared = set.intersection(*(set(part.notes) for part in tables.values()))
     lines = [n if n in shared else f"period {t}: {n}" for t, part in tables.items() for n in part.notes]
     return list(dict.fromkeys(lines))
-
-
-def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:
-    """Write every stored point into a fresh copy of the net, run pandapower and judge it.
-
-    Parameters
-    ----------
-    region : Region
-        The region.
-    net : pandapowerNet
-        The net that it was made for; it is not changed.
-
-    Returns
-    -------
-    RegionCheck
-        Verdict, every point as it runs now, violations.
-
-    Raises
-    ------
-    InputError
-        If the net is not the one that the region was made for.
-    """
-    require_same(net, region.fingerprint)
-    table, _, number = region.pcc.partition(" ")
-    coupling = coupling_of(net, (table, int(number)))
-    net, pcc = coupling.net, coupling.source
-    parts, broken = {}, {}
-    for t in region.periods:
-        study, devices, _ = _again(region, net, pcc, t)
-        claimed = region.points.xs(t, level="period")
-        setpoints = region.setpoints.xs(t, level="period").dropna(axis=1, how="all")
-        measured, violations = measure_states(
-            net, setpoints, pcc, region.vm_limits, source_limits(devices), audit_of(devices, study.horizon)
-        )
-        off = np.hypot(measured["p_mw"] - claimed["p_mw"], measured["q_mvar"] - claimed["q_mvar"])
-        parts[t] = pd.concat([claimed[["combination", "role"]], measured, off.rename("off_mva")], axis=1)
-        broken[t] = pd.concat([violations, _unserved(net, study, setpoints)], ignore_index=True)
-    points = joined(parts)
-    violations = joined(broken).reset_index(level="period").reset_index(drop=True)
-    faults = _claims(region, points)
-    bad = int((points["violations"] > 0).sum())
-    if bad:
-        worst = violations.iloc[0]
-        faults.insert(
-            0,
-            f"{bad} of {len(points)} points break a limit, first {worst['kind']} at {worst['element']} "
-            f"{worst['index']} in period {worst['period']}",
-        )
-    if len(violations) and not bad:
-        faults.append(f"{len(violations)} set-points are not what the series say")
-    verdict = "; ".join(faults) or f"all {len(points)} points converge and meet every limit of net and devices"
-    return RegionCheck(not faults, f"{verdict}.", points, violations)
-
-
-def _again(region: Region, net: pandapowerNet, pcc: tuple[str, int], t: int) -> tuple[Study, list[Device], Supplies]:
-    """Read a period once more, with the series that the region was made for."""
-    row = region.inputs.loc[t].dropna()
-    given: dict[tuple[str, str], dict[int, float]] = {("load", "p_mw"): {}}
-    for (table, column, i), value in row.items():
-        given.setdefault((str(table), str(column)), {})[int(i)] = float(value)
-    profiles = {key: pd.DataFrame(values, index=[0]) for key, values in given.items()}
-    return _Job(net, profiles, pcc, region.vm_limits, region.hours_per_period, None).read(0)
-
-
-def _unserved(net: pandapowerNet, study: Study, setpoints: pd.DataFrame) -> pd.DataFrame:
-    """List what is no device and yet does not follow its series."""
-    rows: list[dict[str, Any]] = []
-    for (table, column), array in study.values.items():
-        if table == "ext_grid":
-            continue
-        for place, i in enumerate(net[table].index):
-            if (table, int(i)) in study.controlled or not net[table]["in_service"].iloc[place]:
-                continue
-            wanted, key = float(array[0, 0, place]), (table, column, int(i))
-            given = (
-                setpoints[key] if key in setpoints.columns else pd.Series(float(net[table][column].iloc[place]), [-1])
-            )
-            for point, value in given[(given - wanted).abs() > _SERIES].items():
-                numbers_of = {"value": float(value), "limit": wanted, "excess": abs(float(value) - wanted)}
-                where = {"point": point, "kind": f"{column} of its series", "element": table, "index": int(i)}
-                rows.append({**where, **numbers_of, "unit": "MW" if column == "p_mw" else "Mvar"})
-    return pd.DataFrame(rows, columns=["point", *VIOLATION_COLUMNS])
-
-
-def _claims(region: Region, points: pd.DataFrame) -> list[str]:
-    """List what the region says beyond its points, and the new run does not bear out."""
-    faults = []
-    for t in region.periods:
-        now = points.xs(t, level="period")
-        size = max(float(np.ptp(region.outer_polygon(t), axis=0).max()), 1.0)
-        if float(now["off_mva"].max()) > _SAME * size:
-            faults.append(f"period {t}: an import differs from the stored one by {now['off_mva'].max():.3g} MVA")
-        if not region.in_outer(t, now["p_mw"], now["q_mvar"]).all():
-            faults.append(f"period {t}: a point lies outside the outer polygon")
-        if not len(region.inner) or t not in region.inner.index.get_level_values("period"):
-            continue
-        vertices = region.inner.xs(t, level="period")
-        states = now.reindex(vertices["point"].astype(int))
-        apart = np.hypot(
-            vertices["p_mw"].to_numpy() - states["p_mw"].to_numpy(),
-            vertices["q_mvar"].to_numpy() - states["q_mvar"].to_numpy(),
-        )
-        if not np.all(apart <= _SAME * size):
-            faults.append(f"period {t}: a vertex of an inner polygon is no verified point")
-    return faults

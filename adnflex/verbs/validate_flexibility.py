@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +19,9 @@ from adnflex.errors import InputError
 from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.grid.topology import Adjacency
-from adnflex.powerflow.check_flexibility import AcState, measure_states, worst_limits
+from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of
+from adnflex.powerflow.states import Measured, measure
+from adnflex.powerflow.verdict import flaws
 from adnflex.problems.dispatch.study import Study, read_again
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.positions import with_positions
@@ -40,7 +41,7 @@ _WHERE = "linear model around the AC states"
 # Violations of devices of whole trajectories that are listed.
 _LISTED = 50
 
-_COLUMNS = ["trajectory", "period", "kind", "element", "index", "value", "limit", "excess", "unit"]
+_COLUMNS = ["trajectory", "period", *VIOLATION_COLUMNS]
 
 
 def validate_flexibility(
@@ -86,10 +87,10 @@ def validate_flexibility(
     coupling = coupling_of(net, None if pcc is None else (str(pcc[0]), int(pcc[1])))
     study = _study(flex, coupling)
     values, shares = _draw(flex, trajectories, levels, np.random.default_rng(seed))
-    inside = replace(flex, fingerprint=_print_of(coupling))
-    states = measure_states(inside, coupling.net, coupling.source, shares, executor)
-    ac = _ac_table(flex, states, shares)
-    faults = _state_faults(states)
+    measured = _measured(flex, coupling.net, shares, executor)
+    ac = _ac_table(flex, measured, shares, coupling.source)
+    found = compare(measured, limits_of(coupling.net, flex.vm_limits))
+    faults = _state_faults(measured, found.violations)
     faults += _following(flex, ac)
     faults += _device_faults(flex, study, shares, values)
     beyond = _beyond(flex, study, coupling)
@@ -100,24 +101,18 @@ def validate_flexibility(
     examples, setpoints = _example_tables(flex, ac, shares, values, chosen)
     return FlexibilityCheck(
         passed=passed,
-        verdict=_verdict(flex, violations, len(values), len(states), worst),
+        verdict=_verdict(flex, violations, len(values), len(ac), worst),
         trajectories=len(values),
         vertices=int(np.sum(np.all((values == 0) | (values == shares.shape[1] - 1), axis=1))),
-        states=len(states),
+        states=len(ac),
         seed=seed,
         worst_error_kw=1e3 * worst,
         ac=ac,
-        limits=worst_limits(states),
+        limits=found.limits.drop(columns="level"),
         violations=violations,
         examples=examples,
         example_setpoints=setpoints,
     )
-
-
-def _print_of(coupling: Coupling) -> str:
-    from adnflex.grid.identity import fingerprint
-
-    return fingerprint(coupling.net)
 
 
 def _study(flex: Flexibility, coupling: Coupling) -> Study:
@@ -162,26 +157,38 @@ def _draw(
     return np.vstack([vertices, drawn]), shares
 
 
-def _ac_table(flex: Flexibility, states: list[AcState], shares: FloatArray) -> pd.DataFrame:
-    ac = pd.DataFrame([s.row for s in states])
-    if "import_mw" not in ac.columns:
-        ac["import_mw"] = np.nan
+def _measured(flex: Flexibility, net: pandapowerNet, shares: FloatArray, executor: Executor | None) -> Measured:
+    """Run every period at its shares (T, K)."""
+    low, high = flex.setpoints_lower.to_numpy(dtype=float), flex.setpoints_upper.to_numpy(dtype=float)
+    values = low[:, None, :] + shares[:, :, None] * (high - low)[:, None, :]
+    labels = pd.MultiIndex.from_product([flex.box.index, range(shares.shape[1])], names=["period", "level"])
+    setpoints = pd.DataFrame(values.reshape(len(labels), -1), labels, flex.setpoints_lower.columns)
+    alive = net.bus.index[net.bus["in_service"].astype(bool)]
+    known = alive[alive.isin(flex.coordinates.index)] if len(flex.coordinates) else alive
+    supplied = known if len(flex.switches) else ()
+    return measure(net, setpoints, flex.switches, supplied=supplied, executor=executor)
+
+
+def _ac_table(flex: Flexibility, measured: Measured, shares: FloatArray, source: tuple[str, int]) -> pd.DataFrame:
     wanted = [flex.import_at(t, row) for t, row in zip(flex.box.index, shares, strict=True)]
-    ac.insert(2, "wanted_mw", np.concatenate(wanted))
-    return ac
+    first = {
+        "period": measured.labels.get_level_values("period"),
+        "share": shares.ravel(),
+        "wanted_mw": np.concatenate(wanted),
+        "import_mw": measured.of_sources("p_mw")[source].to_numpy(),
+    }
+    more = measured.extremes().assign(losses_mw=measured.losses_mw).reset_index(drop=True)
+    return pd.concat([pd.DataFrame(first), more], axis=1)
 
 
 Row = tuple[object, ...]
 
 
-def _state_faults(states: list[AcState]) -> list[Row]:
-    rows: list[Row] = []
-    for s in states:
-        if s.fault:
-            rows.append((-1, s.period, s.fault, "net", -1, math.nan, math.nan, math.nan, ""))
-        for v in s.violations.rename(columns={"index": "where"}).itertuples(index=False):
-            rows.append((-1, s.period, v.kind, v.element, v.where, v.value, v.limit, v.excess, v.unit))
-    return rows
+def _state_faults(measured: Measured, violations: pd.DataFrame) -> list[Row]:
+    nothing = ("net", -1, math.nan, math.nan, math.nan, "")
+    # where power flow has no solution, the other states of the period say no more
+    rows: list[Row] = list(dict.fromkeys((-1, label[0], text, *nothing) for label, text in flaws(measured)))
+    return [*rows, *((-1, *row) for row in violations[_COLUMNS[1:]].itertuples(index=False, name=None))]
 
 
 def _following(flex: Flexibility, ac: pd.DataFrame) -> list[Row]:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from adnflex.algorithms.polygons import area
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.results.region import Region
-from adnflex.verbs.region import pq_region, validate_region
+from adnflex.verbs.region import pq_region
+from adnflex.verbs.validate_region import validate_region
 from tests.dispatch_nets import require_unchanged
 from tests.region_nets import cigre, feeder, power_flow, random_injections, sampled
 from tests.travelling import Travelling

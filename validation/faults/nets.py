@@ -21,7 +21,8 @@ from pandapower import pandapowerNet
 
 import adnflex
 from adnflex.errors import AdnflexError, Infeasible
-from adnflex.powerflow import measure_limits, run_ac
+from adnflex.grid.setpoints import one_state
+from adnflex.powerflow import compare, limits_of, measure
 from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.sources import open_net, pandapower_names
 
@@ -143,4 +144,5 @@ def _holds(net: pandapowerNet) -> bool:
     work = copy.deepcopy(net)
     if not is_radial(work, _closed_nothing()) or unsupplied(work, work.bus.index[work.bus["in_service"].astype(bool)]):
         return False
-    return run_ac(work) and measure_limits(work, _LIMITS)[1].empty
+    found = measure(work, one_state())
+    return bool(found.converged.all()) and compare(found, limits_of(work, _LIMITS)).violations.empty

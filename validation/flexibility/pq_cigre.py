@@ -35,7 +35,8 @@ import common
 from adnflex.algorithms.polygons import contains
 from adnflex.grid import read_grid
 from adnflex.grid.sweep import RadialFlow
-from adnflex.verbs.region import pq_region, validate_region
+from adnflex.verbs.region import pq_region
+from adnflex.verbs.validate_region import validate_region
 
 RESULTS = Path(__file__).with_suffix(".json")
 CASES: dict[str, dict[str, Any]] = {

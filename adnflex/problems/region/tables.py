@@ -14,10 +14,10 @@ from pandapower import pandapowerNet
 from adnflex.algorithms.polygons import union_area
 from adnflex.devices import Device, Horizon, Positioned, Supplies, able
 from adnflex.grid.model import FloatArray
-from adnflex.powerflow.check_region import SourceLimit, measure_states
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.study import Study
 from adnflex.problems.region.answer import RegionAnswer
+from adnflex.problems.region.points import run_points
 
 __all__ = ["PeriodTables", "audit_of", "joined", "period_tables", "source_limits"]
 
@@ -63,7 +63,7 @@ def period_tables(
     Where the time does not last for all states, corners of polygons come first; what was not run is not kept.
     """
     setpoints, roles = _states(net, study, answer)
-    measured, _ = measure_states(
+    measured, _ = run_points(
         net,
         setpoints,
         (pcc.place.table, pcc.place.index),
@@ -217,11 +217,10 @@ def _positions(devices: Sequence[Device], answer: RegionAnswer) -> pd.DataFrame:
     return frame
 
 
-def source_limits(devices: Sequence[Device]) -> list[SourceLimit]:
-    """Limits of all sources."""
-    return [
-        (d.place.table, d.place.index, d.p_min, d.p_max, d.q_min, d.q_max) for d in devices if isinstance(d, Supplies)
-    ]
+def source_limits(devices: Sequence[Device]) -> pd.DataFrame:
+    """Limits of the import at every source (see `adnflex.powerflow.limits.Limits.sources`)."""
+    rows = {(d.place.table, d.place.index): (d.p_min, d.p_max, d.q_min, d.q_max) for d in able(devices, Supplies)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar"])
 
 
 def audit_of(devices: Sequence[Device], horizon: Horizon) -> Callable[[pd.Series], list[dict[str, Any]]]:

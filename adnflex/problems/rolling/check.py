@@ -16,8 +16,10 @@ from adnflex.devices.storage import stored_energy
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import InputError
 from adnflex.grid.apply import require_same
-from adnflex.powerflow.limits import LIMIT_COLUMNS, measure_limits
+from adnflex.grid.setpoints import one_state
+from adnflex.powerflow.limits import LIMIT_COLUMNS, compare, limits_of
 from adnflex.powerflow.run import losses_mw, not_converged, run_ac
+from adnflex.powerflow.states import measure
 from adnflex.problems.rolling.hours import Hours, Spread, realised
 from adnflex.problems.rolling.positions import COLUMNS
 from adnflex.problems.rolling.read import storages_of
@@ -153,7 +155,8 @@ class _Feeder:
             if not good:
                 self.new.res_bus.loc[:, "vm_pu"] = np.nan
             vm = self.new.res_bus["vm_pu"].copy()
-            limits, violations, _ = measure_limits(self.new, None)
+            judged = compare(measure(self.new, one_state()), limits_of(self.new))
+            limits, violations = judged.limits, judged.violations
             voltage = violations["kind"].str.startswith("voltage") if len(violations) else []
             row |= {
                 f"loss{tail}_mw": losses_mw(self.new) if good else np.nan,

@@ -1,0 +1,267 @@
+"""States run in full AC power flow: one or hundreds, in this process or an executor's, measured only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.algorithms.workers import run_each
+from adnflex.grid.setpoints import PushBack, one_state
+from adnflex.powerflow.run import branch_losses, losses_mw, run_ac
+from adnflex.powerflow.structure import is_radial, source_rows, unsupplied
+
+__all__ = ["Measured", "measure", "measuring_seconds"]
+
+# States that one task of an executor runs: each task makes a copy of the net.
+_A_TASK = 24
+
+_NO_SWITCHES = pd.DataFrame({"element": [], "index": []})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What AC power flow says of states; every table has one row a state, under the labels of its set-points.
+
+    Attributes
+    ----------
+    converged, radial : pandas.Series
+        Whether power flow converged, and the net is a forest.
+    dark : pandas.Series
+        Buses without supply, a tuple.
+    vm_pu : pandas.DataFrame
+        Columns: buses [pu]; NaN where not supplied, and in states without a solution, as everything else.
+    loading_percent, i_ka, loss_mw : pandas.DataFrame
+        Columns ``(element, index)`` of lines and transformers; current at the end where it is larger, of a transformer
+        on its upper side. NaN where out of service.
+    losses_mw : pandas.Series
+        Network losses [MW].
+    sources : pandas.DataFrame
+        Columns ``(table, index, column)`` with the columns ``p_mw`` and ``q_mvar`` of every external grid and slack
+        generator in service: import [MW, Mvar].
+    """
+
+    converged: pd.Series
+    radial: pd.Series
+    dark: pd.Series
+    vm_pu: pd.DataFrame
+    loading_percent: pd.DataFrame
+    i_ka: pd.DataFrame
+    loss_mw: pd.DataFrame
+    losses_mw: pd.Series
+    sources: pd.DataFrame
+
+    @property
+    def labels(self) -> pd.Index:
+        """Labels of the states."""
+        return self.converged.index
+
+    def of_sources(self, column: str) -> pd.DataFrame:
+        """Import at every source, ``p_mw`` or ``q_mvar``; columns ``(table, index)``."""
+        return self.sources.xs(column, axis=1, level="column")
+
+    def extremes(self) -> pd.DataFrame:
+        """Lowest and highest voltage and highest loading of every state, with their places.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``vm_min_pu``, ``vm_min_bus``, ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``,
+            ``loading_index``; -1 and "" where there is none.
+        """
+        found: dict[str, Any] = {}
+        for name, table, sign in (("vm_min", self.vm_pu, -1.0), ("vm_max", self.vm_pu, 1.0)):
+            values, places = _extreme(table, sign)
+            found[f"{name}_pu"], found[f"{name}_bus"] = values, [-1 if p is None else int(p) for p in places]
+        values, places = _extreme(self.loading_percent, 1.0)
+        found["loading_percent"] = values
+        found["loading_element"] = ["" if p is None else p[0] for p in places]
+        found["loading_index"] = [-1 if p is None else int(p[1]) for p in places]
+        return pd.DataFrame(found, index=self.labels)
+
+
+def _extreme(table: pd.DataFrame, sign: float) -> tuple[np.ndarray, list[Any]]:
+    """Largest (sign 1) or smallest (-1) value of every row, and its column; NaN and None in an empty row."""
+    values = table.to_numpy(dtype=float)
+    if not values.shape[1]:
+        return np.full(len(values), np.nan), [None] * len(values)
+    signed = np.where(np.isnan(values), -np.inf, sign * values)
+    places = signed.argmax(axis=1)
+    found = values[np.arange(len(values)), places]
+    return found, [None if np.isnan(v) else table.columns[p] for v, p in zip(found, places, strict=True)]
+
+
+def measure(
+    net: pandapowerNet,
+    setpoints: pd.DataFrame,
+    switches: pd.DataFrame | None = None,
+    *,
+    supplied: Sequence[int] | pd.Index | None = None,
+    executor: Executor | None = None,
+    leave_out: Callable[[Hashable], bool] | None = None,
+) -> Measured:
+    """Run states in pandapower, each written into a private copy of the net.
+
+    Where only powers at buses change from one state to the next, pandapower keeps its matrices (``recycle``): the
+    equations are the same and are solved to the same mismatch. What does not converge so is run again from the start.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is not changed.
+    setpoints : pandas.DataFrame
+        One row a state, columns ``(table, column, index)`` (see `adnflex.grid.setpoints.PushBack`).
+    switches : pandas.DataFrame, optional
+        As `Plan.switches`, with ``first_period`` where the topology changes.
+    supplied : sequence of int, optional
+        Buses that have to be supplied; by default all in service.
+    executor : concurrent.futures.Executor, optional
+        Runs states side by side.
+    leave_out : callable, optional
+        Told a label before its state is run, says whether it is left out, as the time is over; without an executor.
+
+    Returns
+    -------
+    Measured
+        Of the states that were run.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> from adnflex.grid.setpoints import one_state
+    >>> found = measure(pn.case33bw(), one_state())
+    >>> found.converged.tolist(), found.radial.tolist(), round(float(found.losses_mw.iloc[0]), 4)
+    ([True], [True], 0.2027)
+    """
+    watched = net.bus.index[net.bus["in_service"].astype(bool)] if supplied is None else pd.Index(supplied)
+    work = partial(_run, net, switches, watched, leave_out)
+    size = len(setpoints) if executor is None else _A_TASK
+    tasks = [setpoints.iloc[k : k + size] for k in range(0, len(setpoints), max(size, 1))]
+    rows = [row for part in run_each(work, tasks, executor) for row in part]
+    names = list(setpoints.index.names)
+    labels = [label for label, _ in rows]
+    index = pd.MultiIndex.from_tuples(labels, names=names) if len(names) > 1 else pd.Index(labels, name=names[0])
+    return _measured(net, [state for _, state in rows], index)
+
+
+# What one state takes at least, and more a bus [s]: a computer that is twice as fast, or slow, is measured.
+_STATE_SECONDS, _BUS_SECONDS = 0.02, 1e-4
+
+
+def measuring_seconds(net: pandapowerNet, states: int, most: float) -> float:
+    """Foresee the seconds that so many states of a net take to be measured.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is not changed.
+    states : int
+        Number of states.
+    most : float
+        Seconds that do not matter: where the size of the net says less than half of them, nothing is tried.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> measuring_seconds(pn.case33bw(), 2, 1.0)
+    0.0
+    >>> measuring_seconds(pn.case33bw(), 1000, 1.0) > 1.0
+    True
+    """
+    if states * (_STATE_SECONDS + _BUS_SECONDS * len(net.bus)) < most / 2:
+        return 0.0
+    push = PushBack(net, one_state())
+    begin = time.monotonic()
+    if run_ac(push.at(0)):
+        losses_mw(push.new)
+    return states * (time.monotonic() - begin)
+
+
+@dataclass(frozen=True)
+class _State:
+    converged: bool
+    radial: bool
+    dark: tuple[int, ...]
+    vm: np.ndarray
+    branches: np.ndarray  # loading, current, loss
+    losses: float
+    sources: np.ndarray
+
+
+def _run(
+    net: pandapowerNet,
+    switches: pd.DataFrame | None,
+    watched: pd.Index,
+    leave_out: Callable[[Hashable], bool] | None,
+    setpoints: pd.DataFrame,
+) -> list[tuple[Hashable, _State]]:
+    """Run some states one after another in one copy of the net."""
+    push = PushBack(net, setpoints, switches)
+    places = source_rows(net)
+    found: list[tuple[Hashable, _State]] = []
+    structure: tuple[bool, tuple[int, ...]] | None = None
+    chosen = _NO_SWITCHES if switches is None or not len(switches) else switches
+    for label in setpoints.index:
+        if leave_out is not None and leave_out(label):
+            continue
+        new = push.at(label)
+        converged = run_ac(new, recycled=push.only_powers)
+        if structure is None or push.switched:
+            structure = is_radial(new, chosen), tuple(unsupplied(new, watched))
+        found.append((label, _state(new, converged, structure, places)))
+    return found
+
+
+def _state(
+    new: pandapowerNet,
+    converged: bool,
+    structure: tuple[bool, tuple[int, ...]],
+    places: list[tuple[str, int]],
+) -> _State:
+    count = sum(len(new[element]) for element in ("line", "trafo"))
+    if not converged:
+        vm, branches, power = (np.full(shape, np.nan) for shape in (len(new.bus), (3, count), 2 * len(places)))
+        return _State(False, *structure, vm, branches, np.nan, power)
+    columns = []
+    for element, current in (("line", "i_ka"), ("trafo", "i_hv_ka")):
+        if len(new[element]):
+            result = new[f"res_{element}"].reindex(new[element].index)
+            losses = branch_losses(new, element).reindex(result.index)
+            block = np.array([result["loading_percent"], result[current], losses], dtype=float)
+            block[:, ~new[element]["in_service"].to_numpy(dtype=bool)] = np.nan
+            columns.append(block)
+    vm = new.res_bus["vm_pu"].reindex(new.bus.index).to_numpy(dtype=float, copy=True)
+    imports = [float(new[f"res_{table}"].at[i, c]) for table, i in places for c in ("p_mw", "q_mvar")]
+    branches = np.hstack(columns) if columns else np.empty((3, 0))
+    return _State(True, *structure, vm, branches, losses_mw(new), np.array(imports))
+
+
+def _measured(net: pandapowerNet, states: list[_State], index: pd.Index) -> Measured:
+    branches = pd.MultiIndex.from_tuples(
+        [(element, int(i)) for element in ("line", "trafo") for i in net[element].index], names=["element", "index"]
+    )
+    sources = pd.MultiIndex.from_tuples(
+        [(table, i, column) for table, i in source_rows(net) for column in ("p_mw", "q_mvar")],
+        names=["table", "index", "column"],
+    )
+    values = np.array([s.branches for s in states]).reshape(len(states), 3, len(branches))
+    loading, current, loss = (pd.DataFrame(values[:, k], index, branches) for k in range(3))
+    vm = np.array([s.vm for s in states]).reshape(len(states), len(net.bus))
+    return Measured(
+        converged=pd.Series([s.converged for s in states], index, dtype=bool),
+        radial=pd.Series([s.radial for s in states], index, dtype=bool),
+        dark=pd.Series([s.dark for s in states], index, dtype=object),
+        vm_pu=pd.DataFrame(vm, index, net.bus.index.rename("bus")),
+        loading_percent=loading,
+        i_ka=current,
+        loss_mw=loss,
+        losses_mw=pd.Series([s.losses for s in states], index, dtype=float),
+        sources=pd.DataFrame(np.array([s.sources for s in states]).reshape(len(states), len(sources)), index, sources),
+    )

@@ -1,0 +1,81 @@
+"""The words of a verdict on measured states: one vocabulary for every check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from adnflex.powerflow.run import not_converged
+from adnflex.powerflow.states import Measured
+
+__all__ = ["flaw", "flaws", "violated", "where"]
+
+
+def where(names: list[str], label: Any) -> str:
+    """Say which state it is; empty for the only one of a net.
+
+    Examples
+    --------
+    >>> where(["scenario", "period"], (0, 3)), where(["scenario", "period"], (2, 3)), where(["state"], 0)
+    ('in period 3', 'in period 3 of scenario 2', '')
+    """
+    told = dict(zip(names, label if isinstance(label, tuple) else (label,), strict=True))
+    words = [f"in {name} {told[name]}" for name in ("period", "hour") if name in told]
+    return " ".join([*words, f"of scenario {told['scenario']}"] if told.get("scenario") else words)
+
+
+def flaw(measured: Measured, of_the_one: str = "") -> str:
+    """Say why the first state that has a flaw cannot be, and which it is; empty where none has.
+
+    Parameters
+    ----------
+    measured : Measured
+        The states.
+    of_the_one : str
+        What is said of the only state of a net in place of its label.
+    """
+    names = [str(n) for n in measured.labels.names]
+    for k, label in enumerate(measured.labels):
+        if sentence := _flaw(measured, k, where(names, label) or of_the_one):
+            return sentence
+    return ""
+
+
+def flaws(measured: Measured) -> list[tuple[Any, str]]:
+    """List all states that cannot be: label, and why, without the place."""
+    every = [(label, _flaw(measured, k, "")) for k, label in enumerate(measured.labels)]
+    return [(label, sentence) for label, sentence in every if sentence]
+
+
+def _flaw(measured: Measured, k: int, place: str) -> str:
+    """No solution, a closed path, a bus without supply; else empty."""
+    if not measured.converged.iloc[k]:
+        return not_converged(place)
+    tail = f" {place}" if place and len(measured.labels) > 1 else ""
+    if not measured.radial.iloc[k]:
+        return f"a closed path remains{tail}: the net is not radial"
+    if dark := measured.dark.iloc[k]:
+        return f"bus {', '.join(map(str, dark[:5]))} would be without supply{tail}"
+    return ""
+
+
+def violated(violations: pd.DataFrame) -> str:
+    """Say how many limits are violated, and the worst of them, relative to its limit; empty where there is none.
+
+    Parameters
+    ----------
+    violations : pandas.DataFrame
+        As `DispatchCheck.violations`, with or without the columns of the states' labels.
+    """
+    if not len(violations):
+        return ""
+    share = violations["excess"].astype(float).abs() / violations["limit"].astype(float).abs().clip(lower=1e-9)
+    v = violations.loc[share.idxmax()]
+    names = [n for n in ("scenario", "period", "hour") if n in v.index]
+    place = where(names, tuple(v[n] for n in names)) if names else ""
+    count = f"{len(violations)} limit{'s' if len(violations) > 1 else ''} violated"
+    return (
+        f"{count}; worst: {v['kind']} at {v['element']} {v['index']}{f' {place}' if place else ''}, "
+        f"{v['value']:.5g} {v['unit']} against {v['limit']:.5g} {v['unit']}"
+    )

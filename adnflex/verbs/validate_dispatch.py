@@ -1,0 +1,350 @@
+"""Validate a dispatch: every period of every scenario run in full AC power flow, every device audited, all priced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.devices import Device, MovesVoltages, Supplies
+from adnflex.grid.apply import require_same
+from adnflex.grid.model import FloatArray
+from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of, stacked
+from adnflex.powerflow.states import Measured, measure
+from adnflex.powerflow.verdict import flaw, violated
+from adnflex.problems.dispatch.study import Study, read_again
+from adnflex.problems.region.tables import source_limits
+from adnflex.results import DispatchCheck, DispatchPlan
+from adnflex.results.certificate import certificate_of
+from adnflex.study import TimeAxis
+
+__all__ = ["unserved", "validate_dispatch"]
+
+# Import beyond its limit that is rounding of the conic solver, relative to the largest power in the plan.
+_SOURCE_TOLERANCE = 1e-5
+
+_FAULTS = ["scenario", "period", *VIOLATION_COLUMNS]
+
+# Values (S, T) that a plan writes for a device.
+Written = Callable[[Device, str], FloatArray]
+
+
+def validate_dispatch(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> DispatchCheck:
+    """Run every period of every scenario and judge the plan.
+
+    Parameters
+    ----------
+    plan : DispatchPlan
+        The plan.
+    net : pandapowerNet
+        The net that it was made for; it is not changed.
+    executor : concurrent.futures.Executor, optional
+        Runs states side by side.
+
+    Raises
+    ------
+    InputError
+        If the net is another one.
+    """
+    require_same(net, plan.fingerprint)
+    study = read_again(
+        net,
+        plan.inputs,
+        plan.scenarios["probability"].to_numpy(),
+        _axis(plan),
+        vm_limits=plan.vm_limits,
+        switches=plan.switches,
+    )
+    measured = measure(
+        net, _both_levels(plan, plan.setpoints), plan.switches, supplied=plan.vm_pu.columns, executor=executor
+    )
+    written = _written(plan, net, study)
+    costs, objective, carbon = _costs(plan, study, written, measured)
+    largest = float(plan.balance.drop(columns="price").abs().to_numpy().max())
+    sources, rounding = source_limits(study.devices), _SOURCE_TOLERANCE * largest
+    limits = replace(limits_of(net, plan.vm_limits), sources=sources, source_tolerance=rounding)
+    found = compare(measured, limits)
+    faults = [*_faults(plan, study, written), *unserved(study, net, plan.setpoints), *_over_budget(plan, carbon)]
+    violations = stacked([found.violations, pd.DataFrame(faults, columns=_FAULTS)], _FAULTS)
+    wrong = flaw(measured)
+    passed = not wrong and violations.empty
+    minimised = objective if plan.options.get("objective", "cost") == "cost" else carbon + 1e-6 * objective
+    absolute, relative, notes = certificate_of(minimised, plan.bound, _unit(plan), 1e-5) if passed else (None, None, ())
+    periods = _periods(plan, measured, violations)
+    vm, loading = (_as_plan(plan, table) for table in (measured.vm_pu, measured.loading_percent))
+    return DispatchCheck(
+        passed=passed,
+        verdict=wrong or violated(violations) or _praise(measured, found.limits),
+        objective=objective,
+        costs=costs,
+        certificate=relative,
+        certificate_absolute=absolute,
+        periods=periods,
+        violations=violations,
+        limits=found.limits,
+        vm_pu=vm,
+        loading_percent=loading,
+        loading_limit_percent=limits.loading_percent,
+        vm_min_pu=limits.voltage["vm_min_pu"],
+        vm_max_pu=limits.voltage["vm_max_pu"],
+        deviations=_deviations(plan, periods, vm, loading),
+        notes=notes,
+        certificate_losses=_in_losses(plan, absolute),
+    )
+
+
+def _unit(plan: DispatchPlan) -> str:
+    return "kg" if plan.options.get("objective") == "carbon" else plan.currency
+
+
+def _axis(plan: DispatchPlan) -> TimeAxis:
+    """Return the periods that a plan was made for."""
+    counted = TimeAxis.counted(plan.periods, plan.hours_per_period, plan.start_hour)
+    if not len(plan.times):
+        return counted
+    return replace(counted, clock=tuple(plan.times["clock_hour"]), begins=tuple(plan.times["begins"]))
+
+
+def _both_levels(plan: DispatchPlan, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table by period under (scenario, period), also where there is one scenario."""
+    if table.index.nlevels > 1:
+        return table
+    return pd.concat({plan.scenarios.index[0]: table}, names=["scenario", "period"])
+
+
+def _as_plan(plan: DispatchPlan, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table under the index of the plan's own."""
+    return table.droplevel("scenario") if plan.setpoints.index.nlevels == 1 else table
+
+
+def _written(plan: DispatchPlan, net: pandapowerNet, study: Study) -> Written:
+    """Values (S, T) that the plan writes for a device, or the net's own where it writes none."""
+    shape = (study.horizon.scenarios, study.horizon.periods)
+
+    def value(device: Device, column: str) -> FloatArray:
+        table, place = device.place.table, device.place.index
+        if column.startswith("constant_q:"):
+            table, column = "constant_q", column.removeprefix("constant_q:")
+        key = (table, column, place)
+        if key in plan.setpoints.columns:
+            return np.asarray(plan.setpoints[key].to_numpy(dtype=float).reshape(shape))
+        if table == "constant_q":
+            return np.zeros(shape)
+        return np.full(shape, float(net[table].at[place, column]))
+
+    return value
+
+
+def _row(label: tuple[object, object], kind: str, place: tuple[str, int], value: float, limit: float, unit: str) -> Row:
+    return (*label, kind, *place, value, limit, abs(value - limit), unit)
+
+
+Row = tuple[object, ...]
+
+
+def _faults(plan: DispatchPlan, study: Study, written: Written) -> list[Row]:
+    """Limits of devices and budgets that the set-points break."""
+    rows: list[Row] = []
+    for device in study.devices:
+        for f in device.audit(partial(written, device), study.horizon):
+            label = (f.scenario, plan.periods[f.period])
+            rows.append(_row(label, f.kind, (f.table, f.place), f.value, f.limit, f.unit))
+    for device in study.devices:
+        if isinstance(device, MovesVoltages):
+            rows += _apart(plan, device)
+    most, count = plan.options.get("max_operations"), _operations(plan)
+    if most is not None and count > int(most):
+        rows.append(_row((0, plan.periods[-1]), "operations", ("net", -1), count, int(most), "operations"))
+    return rows
+
+
+def _apart(plan: DispatchPlan, device: MovesVoltages) -> list[Row]:
+    """List transformers in parallel that do not move together."""
+    rows: list[Row] = []
+    steps = device.positions - device.positions[0]
+    for e, element in enumerate(device.elements[1:], start=1):
+        keys = [(device.place.table, "tap_pos", i) for i in (device.elements[0], element)]
+        first, other = (plan.setpoints[key].to_numpy(dtype=float) for key in keys)
+        for row in np.flatnonzero(other - first != steps[e, 0]).tolist():
+            s, t = divmod(row, len(plan.periods))
+            value, limit = float(other[row]), float(first[row] + steps[e, 0])
+            place = ("trafo", element)
+            rows.append(_row((s, plan.periods[t]), "tap apart from its parallel", place, value, limit, ""))
+    return rows
+
+
+def unserved(study: Study, net: pandapowerNet, setpoints: pd.DataFrame, word: str = "profile") -> list[Row]:
+    """List elements that are no decision and yet do not follow their series.
+
+    Parameters
+    ----------
+    study : Study
+        What was read.
+    net : pandapowerNet
+        Its net.
+    setpoints : pandas.DataFrame
+        What is written, one row a scenario and period.
+    word : str
+        What the series is called.
+
+    Returns
+    -------
+    list of tuple
+        Rows of violations: scenario, period and the columns of `Check.violations`.
+    """
+    rows: list[Row] = []
+    for (table, column), array in study.values.items():
+        if table == "ext_grid":
+            continue
+        unit = "MW" if column == "p_mw" else "Mvar"
+        for place, index in enumerate(net[table].index):
+            if (table, int(index)) in study.controlled or not net[table]["in_service"].iloc[place]:
+                continue
+            wanted = array[:, :, place]
+            key = (table, column, int(index))
+            given = np.full(wanted.shape, float(net[table][column].iloc[place]))
+            if key in setpoints.columns:
+                given = setpoints[key].to_numpy(dtype=float).reshape(wanted.shape)
+            for s, t in np.argwhere(np.abs(given - wanted) > 1e-9):
+                label = (int(s), study.axis.rows[int(t)])
+                numbers = float(given[s, t]), float(wanted[s, t])
+                rows.append(_row(label, f"{column} of its {word}", (table, int(index)), *numbers, unit))
+    return rows
+
+
+def _over_budget(plan: DispatchPlan, carbon: float) -> list[Row]:
+    """Compare the expected emission of power flow with the plan's budget."""
+    budget = plan.options.get("carbon_budget_kg")
+    if budget is None or not carbon > float(budget) + max(1e-5 * abs(float(budget)), 1e-2):
+        return []
+    return [_row((-1, plan.periods[-1]), "carbon budget", ("net", -1), carbon, float(budget), "kg")]
+
+
+def _costs(plan: DispatchPlan, study: Study, written: Written, measured: Measured) -> tuple[pd.DataFrame, float, float]:
+    """Price what is written and what power flow gives, without a look at the plan's own costs; also emissions [kg]."""
+    if not measured.converged.all():
+        return pd.DataFrame({"cost": np.nan, "model": plan.costs["cost"]}), np.nan, np.nan
+    shape = (len(plan.scenarios), len(plan.periods))
+    hours, imports = plan.hours_per_period, measured.of_sources("p_mw")
+    items: dict[str, FloatArray] = {}
+
+    def add(item: str, cost: FloatArray) -> None:
+        items[item] = items.get(item, np.zeros(shape[0])) + cost
+
+    carbon = np.zeros(shape[0])
+    for d in study.devices:
+        vm = measured.vm_pu[d.place.bus].to_numpy(dtype=float).reshape(shape)
+        for item, cost in d.bill(partial(written, d), study.horizon, vm**2).items():
+            add(item, cost)
+        if isinstance(d, Supplies):
+            p = imports[(d.place.table, d.place.index)].to_numpy(dtype=float).reshape(shape)
+            add("purchase", d.purchase(p, hours))
+            carbon = carbon + (d.carbon * p).sum(axis=1) * hours
+    add("carbon", float(plan.options["carbon_price_per_kg"]) * carbon)
+    lost = measured.losses_mw.to_numpy().reshape(shape).sum(axis=1)
+    add("losses", float(plan.options["loss_cost_per_mwh"]) * lost * hours)
+    add("switching", np.full(shape[0], float(plan.options["switching_cost"]) * _operations(plan)))
+    known = [i for i in plan.scenario_costs.columns if i in items]
+    names = [*known, *(i for i in items if i not in known and np.any(items[i] != 0))]
+    weights = plan.scenarios["probability"].to_numpy()
+    expected = np.array([weights @ items[i] for i in names])
+    index = pd.Index(names, name="item")
+    costs = pd.DataFrame({"cost": expected, "model": plan.costs["cost"].reindex(names).to_numpy()}, index=index)
+    return costs, float(expected.sum()), float(weights @ carbon)
+
+
+def _operations(plan: DispatchPlan) -> int:
+    """Switching operations over the horizon, counted from block to block."""
+    if not len(plan.switches):
+        return 0
+    count = 0
+    last = None
+    for _, rows in plan.switches.groupby("first_period", sort=True):
+        before = rows["closed_before"].astype(bool).to_numpy() if last is None else last
+        last = rows["closed_after"].astype(bool).to_numpy()
+        count += int((before != last).sum())
+    return count
+
+
+def _in_losses(plan: DispatchPlan, absolute: float | None) -> float | None:
+    """Measure the certificate by the value of the losses, which the plan's two gaps tell."""
+    left = plan.objective - plan.bound
+    if absolute is None or plan.loss_gap is None:
+        return None
+    # a plan at its bound has a gap of nothing in both
+    return plan.loss_gap if left <= 0 or plan.loss_gap <= 0 else plan.loss_gap * absolute / left
+
+
+def _praise(measured: Measured, limits: pd.DataFrame) -> str:
+    runs = len(measured.labels)
+    flows = f"all {runs} power flows" if runs > 1 else "power flow"
+    return f"{flows} converged, radial, everything supplied, all {int(limits['checked'].sum())} limits met"
+
+
+def _periods(plan: DispatchPlan, measured: Measured, violations: pd.DataFrame) -> pd.DataFrame:
+    """One row a state: AC beside the model."""
+    model, tight = (_both_levels(plan, table) for table in (plan.balance, plan.recovery))
+    off = (measured.vm_pu - _both_levels(plan, plan.vm_pu)).abs()
+    apart, seen = off.fillna(-1.0), off.notna().any(axis=1)
+    counts = violations.groupby(["scenario", "period"]).size()
+    counts.index = pd.MultiIndex.from_tuples(counts.index.tolist(), names=measured.labels.names)
+    ran = measured.converged
+    return measured.extremes().assign(
+        converged=ran,
+        losses_mw=measured.losses_mw,
+        losses_model_mw=model["losses_mw"],
+        grid_mw=measured.of_sources("p_mw").sum(axis=1).where(ran),
+        grid_model_mw=model["grid_mw"],
+        grid_mvar=measured.of_sources("q_mvar").sum(axis=1).where(ran),
+        grid_model_mvar=model["grid_mvar"],
+        vm_deviation_pu=apart.max(axis=1).where(seen),
+        vm_deviation_bus=apart.idxmax(axis=1).where(seen, -1).astype(int),
+        cone_gap=tight["gap"],
+        invented_kw=tight["invented_kw"],
+        method=tight["method"],
+        violations=counts.reindex(measured.labels).fillna(0).astype(int),
+    )
+
+
+def _deviations(plan: DispatchPlan, periods: pd.DataFrame, vm: pd.DataFrame, loading: pd.DataFrame) -> pd.DataFrame:
+    """Compare what the plan's tables say with AC, then what the relaxation said; worst place and hour."""
+    columns = ["model", "quantity", "max_abs", "unit", "scenario", "period", "element", "index"]
+    rows = _against("exact power flow", plan, periods, (vm, plan.vm_pu), (loading, plan.loading_percent), plan.balance)
+    if len(plan.relaxation_vm_pu):
+        voltages, loadings = (vm, plan.relaxation_vm_pu), (loading, plan.relaxation_loading_percent)
+        rows += _against("relaxation", plan, periods, voltages, loadings, plan.relaxation_balance)
+    return pd.DataFrame(rows, columns=columns)
+
+
+Pair = tuple[pd.DataFrame, pd.DataFrame]
+
+
+def _against(
+    model: str, plan: DispatchPlan, periods: pd.DataFrame, vm: Pair, loading: Pair, balance: pd.DataFrame
+) -> list[tuple[object, ...]]:
+    """Largest differences between AC and one model; pairs are AC first."""
+    rows: list[tuple[object, ...]] = []
+    for quantity, unit, (real, said) in (("voltage", "pu", vm), ("loading", "%", loading)):
+        both = real.columns.intersection(said.columns) if len(said.columns) else said.columns
+        if not len(both):
+            continue
+        off = (real[both].astype(float) - said[both].astype(float)).abs()
+        off = off.stack(list(range(both.nlevels)), future_stack=True).dropna()
+        if len(off):
+            where = off.idxmax()
+            s, t = (0, where[0]) if real.index.nlevels == 1 else where[:2]
+            element = where[-2] if both.nlevels > 1 else "bus"
+            rows.append((model, quantity, float(off.max()), unit, s, t, element, int(where[-1])))
+    said_by = {"losses": ("losses_mw", "MW"), "import": ("grid_mw", "MW"), "reactive import": ("grid_mvar", "Mvar")}
+    told = _both_levels(plan, balance)
+    for quantity, (column, unit) in said_by.items():
+        difference = (periods[column].astype(float) - told[column].reindex(periods.index)).abs().dropna()
+        if len(difference):
+            s, t = difference.idxmax()
+            rows.append((model, quantity, float(difference.max()), unit, s, t, "net", ""))
+    return rows

@@ -1,0 +1,150 @@
+"""Validate switch states: pushed back, run in full AC power flow, compared with every claim of the plan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.grid.apply import require_same
+from adnflex.grid.setpoints import one_state
+from adnflex.powerflow.limits import Limits, compare, limits_of
+from adnflex.powerflow.states import Measured, measure
+from adnflex.powerflow.verdict import flaw, violated
+from adnflex.results import Check, Plan
+from adnflex.results.certificate import certificate_of
+
+__all__ = ["validate_plan"]
+
+
+def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
+    """Run a plan in AC power flow and judge it.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    net : pandapowerNet
+        The net that it was made for; it is not changed.
+
+    Raises
+    ------
+    InputError
+        If the net is another one.
+    """
+    require_same(net, plan.fingerprint)
+    before = measure(net, one_state())
+    after = measure(net, one_state(), plan.switches, supplied=plan.buses.index)
+    limits = limits_of(net, plan.vm_limits)
+    found = compare(after, limits)
+    wrong = flaw(after, "with these switch states")
+    passed = not wrong and found.violations.empty
+    converged, losses = bool(after.converged.iloc[0]), float(after.losses_mw.iloc[0])
+    objective = _objective(plan, after.vm_pu.iloc[0], losses) if converged else np.nan
+    absolute, relative, notes = certificate_of(objective, plan.bound, plan.unit) if passed else (None, None, ())
+    if not before.converged.iloc[0]:
+        notes = (*notes, "AC power flow of the net as given does not converge.")
+    good = f"radial, everything supplied, all {int(found.limits['checked'].sum())} limits met in AC power flow"
+    return Check(
+        passed=passed,
+        verdict=wrong or violated(found.violations) or good,
+        converged=converged,
+        radial=bool(after.radial.iloc[0]),
+        supplied=not after.dark.iloc[0],
+        objective=objective,
+        losses_mw=losses,
+        losses_before_mw=float(before.losses_mw.iloc[0]),
+        certificate=relative,
+        certificate_absolute=absolute,
+        violations=found.violations,
+        limits=found.limits,
+        relaxation=_relaxation(plan),
+        deviations=_deviations(plan, after),
+        buses=_buses(plan, before, after, limits),
+        branches=_branches(plan, before, after, limits),
+        notes=notes,
+    )
+
+
+def _objective(plan: Plan, vm_pu: pd.Series, losses: float) -> float:
+    """Evaluate the plan's objective with AC values; voltage deviation counts fused buses once."""
+    vm = vm_pu.reindex(plan.buses.index)
+    per_node = (np.abs(vm**2 - 1) / 2).groupby(plan.buses["node"]).first()
+    terms = {"losses": losses, "switching": float(plan.operations), "voltage": float(per_node.mean())}
+    return float(sum(weight * terms[name] for name, weight in plan.weights.items()))
+
+
+def _relaxation(plan: Plan) -> pd.DataFrame:
+    closed = plan.branches["closed"].astype(bool)
+    return plan.branches.loc[closed, ["element", "index", "cone_gap", "cone_loss_mw"]].reset_index(drop=True)
+
+
+def _deviations(plan: Plan, after: Measured) -> pd.DataFrame:
+    """Compare what the plan's tables say with AC, then what the relaxation said: voltage, currents, losses."""
+    rows = _against("exact power flow", plan.buses, plan.branches, plan.losses_mw, after)
+    if plan.relaxation_losses_mw is not None:
+        said = plan.relaxation_buses, plan.relaxation_branches, plan.relaxation_losses_mw
+        rows += _against("relaxation", *said, after)
+    rows = rows if after.converged.iloc[0] else []
+    return pd.DataFrame(rows, columns=["model", "quantity", "max_abs", "unit", "element", "index", "relative"])
+
+
+def _against(
+    model: str, buses: pd.DataFrame, branches: pd.DataFrame, losses_mw: float, after: Measured
+) -> list[tuple[object, ...]]:
+    """Largest differences between one model and AC."""
+    rows: list[tuple[object, ...]] = []
+    vm = (buses["vm_pu"] - after.vm_pu.iloc[0].reindex(buses.index)).abs().dropna()
+    if len(vm):
+        worst = int(vm.idxmax())
+        rows.append((model, "voltage", float(vm.max()), "pu", "bus", worst, float(vm.max())))
+    closed = branches[branches["closed"].astype(bool)]
+    for element in ("line", "trafo"):
+        told = _model_current(closed, element)
+        real = after.i_ka.iloc[0].reindex([(element, i) for i in told.index]).set_axis(told.index)
+        difference = (told - real).abs().dropna()
+        if len(difference):
+            worst, top, largest = int(difference.idxmax()), float(real.abs().max()), float(difference.max())
+            rows.append((model, f"{element} current", largest, "kA", element, worst, largest / top if top > 0 else 0.0))
+    losses = float(after.losses_mw.iloc[0])
+    off = abs(losses_mw - losses)
+    rows.append((model, "losses", off, "MW", "net", "", off / losses if losses > 1e-12 else 0.0))
+    return rows
+
+
+def _model_current(branches: pd.DataFrame, element: str) -> pd.Series:
+    """Look up a model's currents of lines, at the end where it is larger, or of upper sides of transformers [kA]."""
+    mine = branches[branches["element"] == element].set_index("index")
+    return mine["i_from_ka"] if element == "trafo" else mine[["i_from_ka", "i_to_ka"]].max(axis=1)
+
+
+def _buses(plan: Plan, before: Measured, after: Measured, limits: Limits) -> pd.DataFrame:
+    index = limits.voltage.index.rename(None)
+    return pd.DataFrame(
+        {
+            "vm_before_pu": before.vm_pu.iloc[0].reindex(index),
+            "vm_pu": after.vm_pu.iloc[0].reindex(index),
+            "vm_model_pu": plan.buses["vm_pu"].reindex(index),
+            "vm_min_pu": limits.voltage["vm_min_pu"],
+            "vm_max_pu": limits.voltage["vm_max_pu"],
+        },
+        index=index,
+    )
+
+
+def _branches(plan: Plan, before: Measured, after: Measured, limits: Limits) -> pd.DataFrame:
+    keys = after.i_ka.columns
+    model = {(e, i): x for e in ("line", "trafo") for i, x in _model_current(plan.branches, e).items()}
+    return pd.DataFrame(
+        {
+            "element": keys.get_level_values(0),
+            "index": keys.get_level_values(1),
+            "loading_before_percent": before.loading_percent.iloc[0].to_numpy(),
+            "loading_percent": after.loading_percent.iloc[0].to_numpy(),
+            "loading_limit_percent": limits.loading_percent.reindex(keys).to_numpy(dtype=float),
+            "loss_before_mw": before.loss_mw.iloc[0].to_numpy(),
+            "loss_mw": after.loss_mw.iloc[0].to_numpy(),
+            "i_ka": after.i_ka.iloc[0].to_numpy(),
+            "i_model_ka": [model.get(key, np.nan) for key in keys],
+        }
+    )
