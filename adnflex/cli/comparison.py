@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import adnflex
-from adnflex.reporting.dispatch.inputs import Study, studies
-from adnflex.reporting.dispatch.summary import spread_percent
+from adnflex.reporting.dispatch.costs import spread_percent
+from adnflex.reporting.dispatch.view import DispatchView, views
 
 __all__ = ["Outcome", "comparison_table"]
 
@@ -43,12 +43,12 @@ def comparison_table(outcomes: Sequence[Outcome]) -> str:
         At least one with a plan.
     """
     solved = [o for o in outcomes if o.plan is not None]
-    named = studies([o.plan for o in solved if o.plan is not None], [o.check for o in solved])
+    named = views([o.plan for o in solved if o.plan is not None], [o.check for o in solved])
     found = {o.name: s for o, s in zip(solved, named, strict=True)}
     first, first_name = named[0], solved[0].name
     rows: list[tuple[str, list[str]]] = [("AC check", [_verdict(o) for o in outcomes])]
 
-    def add(title: str, key: str, value: Callable[[Study], str]) -> None:
+    def add(title: str, key: str, value: Callable[[DispatchView], str]) -> None:
         """Add a row of ours, and one of published figures where there are any."""
         rows.append((title, [value(found[o.name]) if o.name in found else _NOTHING for o in outcomes]))
         theirs = [_published(o).get(key) for o in outcomes] if key else []
@@ -93,7 +93,7 @@ def _verdict(outcome: Outcome) -> str:
     return "passed" if outcome.check.passed else "FAILED"
 
 
-def _item(item: str, study: Study) -> str:
+def _item(item: str, study: DispatchView) -> str:
     return f"{float(study.costs[item]):,.2f}" if item in study.costs.index else _NOTHING
 
 
@@ -101,7 +101,7 @@ def _change(value: float, reference: float, itself: bool) -> str:
     return _NOTHING if itself or not reference else f"{100 * (value - reference) / abs(reference):+.1f} %"
 
 
-def _certificate(study: Study) -> str:
+def _certificate(study: DispatchView) -> str:
     known = None if study.check is None else study.check.certificate
     return _NOTHING if known is None else f"{100 * known:.4f} %"
 

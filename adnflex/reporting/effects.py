@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import pandas as pd
+from plotly import graph_objects as go
 
+from adnflex.errors import InputError
 from adnflex.reporting import page, style
 from adnflex.reporting.bars import MOST, loading_figure, loss_figure
-from adnflex.reporting.inputs import PLACEHOLDER_LOADING, has_ratings
-from adnflex.reporting.network import network_figure
+from adnflex.reporting.canvas.map import COLOURS, STATES, MapFigure, one_of
+from adnflex.reporting.inputs import PLACEHOLDER_LOADING, has_ratings, require
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.profile import voltage_profile_figure
 from adnflex.reporting.text import percent, power
@@ -18,14 +18,29 @@ from adnflex.results import Check, Plan
 __all__ = ["loading_section", "loss_section", "network_section", "voltage_section"]
 
 
+def network_figure(
+    plan: Plan, check: Check | None, state: str = "after", colour: str = "voltage", titled: bool = True
+) -> go.Figure:
+    """Map of the network in one state, ``before`` or ``after``, by ``voltage`` [pu] or ``loading`` [%]."""
+    require(plan, check)
+    findings = one_of({"state": STATES, "colour": COLOURS}, state=state, colour=colour)
+    if colour == "loading" and check is None:
+        findings.append("colour: is 'loading', which only AC power flow gives; validate the plan first.")
+    if findings:
+        raise InputError(findings)
+    voltages = plan.buses if check is None else check.buses
+    loadings = plan.branches if check is None else check.branches
+    voltages = voltages.rename(columns={"vm_pu": "vm_after_pu"})
+    return MapFigure(plan.topology, plan.coordinates, state, voltages, loadings).done(colour, titled)
+
+
 def network_section(plan: Plan, check: Check | None) -> Section:
     """Draw the maps before and after, side by side."""
     maps = []
     for state in ("before", "after"):
-        fig = network_figure(plan, check, state)
         # The page has one toggle, one key and headings for both maps.
-        fig.layout.updatemenus = fig.layout.annotations = ()
-        fig.update_layout(showlegend=False, margin={"t": 46}, height=int(fig.layout.height) - 38)
+        fig = network_figure(plan, check, state, titled=False)
+        fig.update_layout(showlegend=False)
         maps.append(page.figure(fig, f"network-{state}", state.capitalize(), "network"))
     origin = set(plan.coordinates["origin"]) if "origin" in plan.coordinates else set()
     drawn = "The net has no map, so it is drawn as a tree of the plan. " if origin == {"tree"} else ""
@@ -96,25 +111,5 @@ def _most(table: pd.DataFrame, most: int = MOST) -> str:
 
 def _key(plan: Plan) -> Html:
     """Key of the maps' signs, drawn as on the maps."""
-    grey, close, opened = style.MUTED, style.CLOSED_BY_PLAN, style.OPENED_BY_PLAN
-    dashed = f'<path d="M0 8H34" stroke="{grey}" stroke-width="1.5" stroke-dasharray="5 4"/>'
-    square = f'<rect x="11" y="2" width="12" height="12" fill="#fff" stroke="{opened}" stroke-width="2"/>'
-    signs = [
-        (f'<rect x="11" y="2" width="12" height="12" fill="{style.INK}"/>', "supply"),
-        (f'{dashed}<circle cx="17" cy="8" r="4" fill="#fff" stroke="{grey}" stroke-width="2"/>', "open"),
-        (_halo(close) + f'<path d="M17 1l7 7-7 7-7-7z" fill="{close}"/>', "closed by the plan"),
-        (_halo(opened) + square, "opened by the plan"),
-    ]  # fmt: skip
-    if plan.topology["element"].isin(["trafo", "trafo3w"]).any():
-        cross = '<path d="M12 8h10M17 3v10" stroke="#1f2933"/>'
-        circle = '<circle cx="17" cy="8" r="5.5" fill="#fff" stroke="#1f2933"/>'
-        signs.append((circle + cross, "transformer"))
-    items = "".join(
-        f'<li><svg viewBox="0 0 34 16" aria-hidden="true">{sign}</svg>{escape(word)}</li>' for sign, word in signs
-    )
-    return Html(f'<ul class="key">{items}<li>filled: closed, hollow: open</li></ul>')
-
-
-def _halo(colour: str) -> str:
-    """Pale underlay of an operated branch."""
-    return f'<path d="M0 8H34" stroke="{colour}" stroke-opacity="0.25" stroke-width="13"/>'
+    transformer = bool(plan.topology["element"].isin(["trafo", "trafo3w"]).any())
+    return page.map_key(style.INK, style.MUTED, style.CLOSED_BY_PLAN, style.OPENED_BY_PLAN, transformer)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["Forest", "bus_forest", "grow", "heavy_paths"]
+__all__ = ["Floats", "Forest", "Ints", "bus_forest", "deepest_children", "grow", "heavy_paths", "trunk_first"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -145,6 +145,31 @@ def deepest_children(forest: Forest) -> Ints:
         if rival < 0 or (height[node], size[node]) > (height[rival], size[rival]):
             best[above] = node
     return best
+
+
+def trunk_first(forest: Forest) -> list[int]:
+    """Nodes depth first, towards the deepest child first, so that what hangs together stays together.
+
+    Examples
+    --------
+    >>> trunk_first(grow(5, [(0, 1), (0, 2), (2, 3), (2, 4)], roots=[0]))
+    [0, 2, 3, 4, 1]
+    """
+    heavy = deepest_children(forest)
+    children: list[list[int]] = [[] for _ in forest.parent]
+    tops: list[int] = []
+    for node in forest.order.tolist():
+        above = int(forest.parent[node])
+        (tops if above < 0 else children[above]).append(node)
+    found, waiting = [], tops[::-1]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        # What is put last is taken first: the trunk, then the laterals in their own order.
+        trunk = int(heavy[node])
+        waiting += [child for child in children[node][::-1] if child != trunk]
+        waiting += [trunk] if trunk >= 0 else []
+    return found
 
 
 def bus_forest(topology: pd.DataFrame, coordinates: pd.DataFrame, state: str) -> tuple[Forest, pd.DataFrame]:

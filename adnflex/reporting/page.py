@@ -1,19 +1,21 @@
 """The frame of every report: one HTML file that needs nothing else, whatever kind of result it shows.
 
-A `Page` is made of sections, a section of blocks, and the functions here make the blocks (text, cards,
-tables, figures). They escape every plain string; only `Html` passes as it is. What a report of one kind of
-result says lives elsewhere, e.g. in `adnflex.reporting.reconfiguration`.
+A `Page` is made of sections, a section of blocks, and the functions here make the blocks (text, cards, tables,
+figures) from the macros of ``assets/page.html``. Everything is escaped, and names from files of strangers are tamed;
+only `Html` passes as it is.
 """
 
 from __future__ import annotations
 
-import html
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
@@ -21,19 +23,15 @@ from adnflex.results.certificate import amber
 from adnflex.text import cut, tamed
 
 __all__ = [
-    "Card", "Html", "Page", "Section", "Verdict", "badge", "bullets", "cards", "details", "figure", "join",
-    "notice", "paragraph", "passed", "render", "side_by_side", "table", "toggle", "variant",
+    "Card", "Html", "Page", "Section", "Verdict", "badge", "bar", "cards", "details", "escape", "figure", "heading",
+    "join", "map_key", "notice", "paragraph", "passed", "render", "side_by_side", "table", "terms", "toggle", "variant",
 ]  # fmt: skip
 
+#: Text that is HTML already and is not escaped again.
+Html = Markup
 
 # Longer titles push the verdict from the screen.
 _LONGEST_TITLE = 160
-
-
-class Html(str):
-    """Text that is HTML already and is not escaped again."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -102,50 +100,59 @@ class Page:
     variants: Sequence[str] = ()
 
 
+# Blocks -------------------------------------------------------------------------------------------------------
+
+
+def escape(text: str) -> Html:
+    """Text as HTML shows it, tamed: names come from files of strangers.
+
+    Examples
+    --------
+    >>> str(escape("a < b"))
+    'a &lt; b'
+    """
+    return text if isinstance(text, Markup) else Markup.escape(tamed(text))
+
+
 def join(*parts: str) -> Html:
     """Put pieces together; plain strings are escaped.
 
     Examples
     --------
-    >>> join("a < b", Html("<br>"))
+    >>> str(join("a < b", Html("<br>")))
     'a &lt; b<br>'
     """
-    return Html("".join(p if isinstance(p, Html) else escape(p) for p in parts))
+    return Markup("").join(escape(p) for p in parts)
 
 
 def paragraph(text: str, kind: str = "") -> Html:
     """Paragraph, with a class of the style sheet where `kind` is given."""
-    return Html(f"<p{_class(kind)}>{join(text)}</p>")
+    return _block("paragraph", text, kind)
 
 
-def bullets(items: Iterable[str]) -> Html:
-    """List with bullets."""
-    return Html("<ul>" + "".join(f"<li>{join(i)}</li>" for i in items) + "</ul>")
+def heading(text: str) -> Html:
+    """Heading of a part of a section."""
+    return _block("heading", text)
+
+
+def bar(*blocks: str) -> Html:
+    """Badges and choices in one row."""
+    return _block("bar", join(*blocks))
 
 
 def badge(text: str, kind: str) -> Html:
     """Short word on a coloured ground; `kind` is ``close``, ``open``, ``good`` or ``bad``."""
-    return Html(f'<span class="badge {escape(kind)}">{join(text)}</span>')
+    return _block("badge", text, kind)
 
 
 def notice(title: str, items: Sequence[str], kind: str = "") -> Html:
     """Box with a title and bullets; nothing where there are no items."""
-    if not items:
-        return Html("")
-    return Html(f'<aside class="notice {escape(kind)}"><strong>{join(title)}</strong>{bullets(items)}</aside>')
+    return _block("notice", title, items, kind) if items else Markup("")
 
 
 def cards(items: Sequence[Card]) -> Html:
     """Row of key figures."""
-    return Html(
-        '<dl class="cards">'
-        + "".join(
-            f'<div class="card"><dt>{join(c.label)}</dt><dd class="value">{join(c.value)}</dd>'
-            f'<dd class="below">{join(c.below)}</dd></div>'
-            for c in items
-        )
-        + "</dl>"
-    )
+    return _block("cards", items)
 
 
 def table(
@@ -155,20 +162,15 @@ def table(
 
     Examples
     --------
-    >>> table(["a"], [["<1>"]])
+    >>> str(table(["a"], [["<1>"]]))
     '<div class="scroll"><table><thead><tr><th scope="col">a</th></tr></thead><tbody><tr><td>&lt;1&gt;</td></tr></tbody></table></div>'
     """  # noqa: E501
-    kinds = [_class("number" if c in numeric else "") for c in columns]
-    head = "".join(f'<th scope="col"{k}>{join(c)}</th>' for c, k in zip(columns, kinds, strict=True))
-    lines = ["".join(f"<td{k}>{join(cell)}</td>" for cell, k in zip(row, kinds, strict=True)) for row in rows]
-    last = len(lines) - 1
-    body = "".join(f"<tr{_class('total' if total and n == last else '')}>{line}</tr>" for n, line in enumerate(lines))
-    return Html(f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+    return _block("table", columns, list(rows), numeric, total)
 
 
 def details(summary: str, *blocks: Html) -> Html:
     """Part that opens on a click (and is open in print)."""
-    return Html(f"<details><summary>{join(summary)}</summary>{''.join(blocks)}</details>")
+    return _block("details", summary, join(*blocks))
 
 
 def figure(fig: go.Figure, anchor: str, title: str = "", group: str = "") -> Html:
@@ -185,40 +187,37 @@ def figure(fig: go.Figure, anchor: str, title: str = "", group: str = "") -> Htm
     group : str
         Figures of one group zoom together and obey the group's `toggle`.
     """
-    height = int(fig.layout.height or 400)
     # Written anew because plotly writes every sign outside ASCII in six characters; in JSON, `\/` is `/`, and
     # neither `</script` nor `<!--` may stand in a script element.
     content = _tamed(json.loads(fig.to_json(engine="json")))
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     data = data.replace("</", "<\\/").replace("<!", "\\u003c!")
-    heading = f"<h3>{join(title)}</h3>" if title else ""
-    return Html(
-        f'<div class="panel">{heading}<div class="figure" id="{escape(anchor)}" data-group="{escape(group)}" '
-        f'style="height:{height}px" role="img" aria-label="{escape(title or anchor)}"></div>'
-        f'<script type="application/json" id="{escape(anchor)}-data">{data}</script></div>'
-    )
+    return _block("figure", anchor, title, group, int(fig.layout.height or 400), Markup(data))
 
 
 def side_by_side(*blocks: Html) -> Html:
     """Blocks next to each other where the page is wide enough, below each other where not."""
-    return Html('<div class="pair">' + "".join(blocks) + "</div>")
+    return _block("side_by_side", join(*blocks))
 
 
 def toggle(group: str, choices: Sequence[str], label: str) -> Html:
     """Buttons that show, in all figures of a group, the traces whose ``meta.colour`` is the choice."""
-    buttons = "".join(
-        f'<button type="button" data-choice="{escape(c)}" aria-pressed="{"false" if i else "true"}">'
-        f"{escape(c)}</button>"
-        for i, c in enumerate(choices)
-    )
-    return Html(
-        f'<div class="toggle" data-group="{escape(group)}" role="group"><span>{join(label)}</span>{buttons}</div>'
-    )
+    return _block("toggle", group, choices, label)
 
 
-def variant(name: str, *blocks: Html) -> Html:
-    """Blocks that belong to one of the page's variants and are shown with it."""
-    return Html(f'<div data-variant="{escape(name)}">{"".join(blocks)}</div>')
+def variant(places: Sequence[int], *blocks: Html) -> Html:
+    """Blocks that are shown with these of the page's variants, counted from 1."""
+    return _block("variant", [f"v{k}" for k in places], join(*blocks))
+
+
+def terms(known: Mapping[str, str]) -> Html:
+    """Technical terms, one line each."""
+    return _block("terms", known)
+
+
+def map_key(ink: str, grey: str, close: str, opened: str, transformer: bool) -> Html:
+    """Key of the maps' signs in the colours of the maps."""
+    return _block("map_key", ink, grey, close, opened, transformer)
 
 
 def render(page: Page) -> str:
@@ -231,68 +230,25 @@ def render(page: Page) -> str:
     (True, True)
     """
     assets = resources.files("adnflex.reporting") / "assets"
-    css = (assets / "page.css").read_text(encoding="utf-8")
-    script = (assets / "page.js").read_text(encoding="utf-8")
-    links = "".join(f'<a href="#{escape(s.anchor)}">{join(s.menu or s.title)}</a>' for s in page.sections)
-    body = "".join(_section(s) for s in page.sections)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{join(cut(page.title, _LONGEST_TITLE))}</title>\n<style>\n{css}</style>\n</head>\n<body>\n"
-        f'<header><div class="wide"><h1>{join(cut(page.title, _LONGEST_TITLE))}</h1>'
-        f'<p class="subtitle">{join(page.subtitle)}</p></div>'
-        f"{_verdict(page.verdict)}</header>\n"
-        f'<nav aria-label="sections">{_switch(page.variants)}<div class="wide">{links}</div></nav>\n'
-        f'<main class="wide"><div class="top">{"".join(page.top)}</div>{body}</main>\n'
-        f'<footer class="wide">{join(page.footer)}</footer>\n'
-        "<noscript>The figures need JavaScript; all tables are readable without it.</noscript>\n"
-        f"<script>{get_plotlyjs()}</script>\n<script>\n{script}</script>\n</body>\n</html>\n"
+    css, script = (Markup((assets / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
+    titled = replace(page, title=cut(page.title, _LONGEST_TITLE))
+    return str(_block("document", titled, css, script, Markup(get_plotlyjs())))
+
+
+def _block(macro: str, *arguments: object) -> Html:
+    """Call one macro of the template."""
+    return Markup(getattr(_macros(), macro)(*arguments))
+
+
+@cache
+def _macros() -> Any:
+    environment = Environment(
+        loader=PackageLoader("adnflex.reporting", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: tamed(value) if type(value) is str else value,
     )
-
-
-def _section(section: Section) -> str:
-    """Write one section."""
-    intro = f'<p class="intro">{join(section.intro)}</p>' if section.intro else ""
-    anchor = escape(section.anchor)
-    return f'<section id="{anchor}"><h2>{join(section.title)}</h2>{intro}{"".join(section.blocks)}</section>\n'
-
-
-def _switch(variants: Sequence[str]) -> str:
-    """Buttons that choose the variant; none where there is nothing to choose."""
-    if len(variants) < 2:
-        return ""
-    buttons = "".join(
-        f'<button type="button" data-show="{escape(v)}" aria-pressed="{"true" if v == variants[-1] else "false"}">'
-        f"{join(v)}</button>"
-        for v in variants
-    )
-    group = f'<div class="toggle" role="group" aria-label="what is shown"><span>Show</span>{buttons}</div>'
-    return f'<div class="wide variants">{group}</div>'
-
-
-_SIGNS = {
-    "pass": '<path d="M6 12.5l4 4 8-9"/>',
-    "caution": '<path d="M12 6v7M12 17v.5"/>',
-    "fail": '<path d="M7 7l10 10M17 7L7 17"/>',
-    "open": '<path d="M12 6v7M12 17v.5"/>',
-}
-
-
-def _verdict(verdict: Verdict) -> str:
-    """Write the banner with its sign, so that the colour is not the only hint."""
-    remark = f'<p class="remark">{join(verdict.remark)}</p>' if verdict.remark else ""
-    return (
-        f'<div class="verdict {escape(verdict.kind)}" role="status"><div class="wide">'
-        '<svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="11"/>'
-        f"{_SIGNS[verdict.kind]}</svg>"
-        f'<div><p class="headline">{join(verdict.headline)}</p><p>{join(verdict.sentence)}</p>{remark}</div>'
-        "</div></div>"
-    )
-
-
-def escape(text: str) -> str:
-    """Text as HTML shows it, tamed: names come from files of strangers."""
-    return html.escape(tamed(text))
+    return environment.get_template("page.html").module
 
 
 def _tamed(value: Any) -> Any:
@@ -304,8 +260,3 @@ def _tamed(value: Any) -> Any:
     if isinstance(value, list):
         return [part if isinstance(part, float | int) else _tamed(part) for part in value]
     return value
-
-
-def _class(kind: str) -> str:
-    """Class attribute, or nothing."""
-    return f' class="{escape(kind)}"' if kind else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from html import escape
 from pathlib import Path
 
 from adnflex.files import write_text
@@ -60,5 +59,4 @@ def run_tables(facts: list[list[str]], options: Mapping[str, object], versions: 
 
 def terms_section(terms: Mapping[str, str]) -> Section:
     """Technical terms, one line each."""
-    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in terms.items())
-    return Section("terms", "Terms", "", [Html(f'<dl class="terms">{items}</dl>')])
+    return Section("terms", "Terms", "", [page.terms(terms)])

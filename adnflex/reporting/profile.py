@@ -11,8 +11,8 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.reporting import style
+from adnflex.reporting.canvas.geometry import single
 from adnflex.reporting.forest import Floats, Forest, bus_forest, heavy_paths
-from adnflex.reporting.geometry import single
 from adnflex.reporting.inputs import bus_table, require, require_drawing, span
 from adnflex.reporting.text import branch_label, bus_label, fixed
 from adnflex.results import Check, Plan

@@ -21,6 +21,7 @@ __all__ = [
     "OPENED_BY_PLAN",
     "OVER_LIMIT",
     "PALETTE",
+    "TEMPLATE",
     "VOLTAGE_SCALE",
     "WHITE_EDGE",
     "binned",
@@ -62,7 +63,7 @@ _AXIS = {
     "automargin": True,
     "title": {"standoff": 8},
 }
-_TEMPLATE = go.layout.Template(
+TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": _FONT, "size": 13, "color": INK},
         "paper_bgcolor": "white",
@@ -86,7 +87,7 @@ def figure(height: int = 380, **layout: object) -> go.Figure:
     >>> figure(200).layout.height
     200
     """
-    return go.Figure(layout={"template": _TEMPLATE, "height": height, **layout})
+    return go.Figure(layout={"template": TEMPLATE, "height": height, **layout})
 
 
 def colour_bar(title: str) -> dict[str, object]:

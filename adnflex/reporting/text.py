@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from adnflex.text import shown
 
 __all__ = [
-    "branch_label",
-    "bus_label",
-    "change",
-    "dash",
-    "fixed",
-    "number",
-    "percent",
-    "power",
-    "rounded_up",
-    "share",
-]
+    "branch_label", "bus_label", "cell", "change", "dash", "distance", "energy", "fixed", "many", "mass", "measured",
+    "money", "number", "percent", "power", "relative", "rounded_up", "sentences", "share", "signed",
+]  # fmt: skip
 
 #: What stands for a value that does not exist.
 dash = "–"
@@ -174,3 +167,119 @@ def _label(word: str, index: int, name: object) -> str:
     told = "" if name is None or name != name else shown(str(name).strip(), 60)
     told = "" if told.lower() in {"", str(index), "none", "nan", f"{word} {index}"} else f" “{told}”"
     return f"{word} {int(index)}{told}"
+
+
+def signed(value: float, decimals: int = 1, unit: str = "%") -> str:
+    r"""Change with its sign.
+
+    Examples
+    --------
+    >>> signed(15.35), signed(-8.2), signed(float("nan")), signed(0.004, 2, "EUR")
+    ('+15.3\u202f%', '−8.2\u202f%', '–', '0.00\u202fEUR')
+    """
+    text = fixed(value, decimals, unit)
+    return f"+{text}" if value > 0 and any(d in text for d in "123456789") else text
+
+
+def relative(value: float, reference: float) -> str:
+    r"""Change against a reference in percent, with its sign.
+
+    Examples
+    --------
+    >>> relative(52.1, 100.0), relative(1.0, 0.0)
+    ('−47.9\u202f%', '–')
+    """
+    if _absent(value) or _absent(reference) or reference == 0:
+        return dash
+    return signed((value - reference) / abs(reference) * 100)
+
+
+def money(value: float, currency: str, scale: float | None = None) -> str:
+    r"""Sum of money; cents only where they can matter beside `scale` (by default the sum itself).
+
+    Examples
+    --------
+    >>> money(1234.567, "EUR"), money(13144.1, "CNY"), money(3.5, "CNY", scale=250000)
+    ('1\u202f234.57\u202fEUR', '13\u202f144.1\u202fCNY', '4\u202fCNY')
+    """
+    size = abs(value if scale is None else scale)
+    decimals = 2 if not size >= 1e4 else 1 if size < 1e5 else 0
+    return fixed(value, decimals, currency)
+
+
+def energy(mwh: float) -> str:
+    r"""Write an energy, no finer than a kWh.
+
+    Examples
+    --------
+    >>> energy(58.3123), energy(0.03216), energy(-1e-12), energy(float("nan"))
+    ('58.31\u202fMWh', '0.032\u202fMWh', '0\u202fMWh', '–')
+    """
+    if abs(mwh) < 5e-4:
+        return fixed(0, 0, "MWh")
+    return fixed(mwh, 3 if abs(mwh) < 1 else 2 if abs(mwh) < 1e3 else 0, "MWh")
+
+
+def mass(kg: float) -> str:
+    r"""Write emissions, no finer than can matter.
+
+    Examples
+    --------
+    >>> mass(6823.5), mass(12.34)
+    ('6\u202f824\u202fkg CO₂', '12.3\u202fkg CO₂')
+    """
+    return fixed(kg, 1 if abs(kg) < 1e3 else 0, "kg CO₂")
+
+
+def measured(unit: str, *values: float) -> list[str]:
+    r"""Values of one kind of limit with its unit; powers and energies below a watt are what solvers leave of zero.
+
+    Examples
+    --------
+    >>> measured("pu", 0.95, 0.9), measured("MW", 1e-9)
+    (['0.9500\u202fpu', '0.9000\u202fpu'], ['0\u202fMW'])
+    """
+    decimals = {"pu": 4, "%": 1}.get(unit)
+    noise = 1e-6 if unit in {"MW", "Mvar", "MWh"} else 0.0
+    found = (0.0 if abs(v) < noise else v for v in values)
+    return [number(v, unit) if decimals is None else fixed(v, decimals, unit) for v in found]
+
+
+def distance(certificate: float, sign: str = "at most") -> str:
+    r"""Distance from the best possible, rounded up, with the word or sign that it is an upper limit.
+
+    Examples
+    --------
+    >>> distance(5.03e-4), distance(2e-9), distance(-1e-12, "≤")
+    ('at most 0.051\u202f%', 'less than 0.0001\u202f%', '≤ 0\u202f%')
+    """
+    value = rounded_up(max(certificate, 0.0))
+    return share(value) if 0 < value < 1e-6 else f"{sign} {share(value)}"
+
+
+def many(count: int, word: str) -> str:
+    """Count with its word.
+
+    Examples
+    --------
+    >>> many(1, "period"), many(2, "period")
+    ('1 period', '2 periods')
+    """
+    return f"{count} {word}" + ("" if count == 1 else "s")
+
+
+def cell(value: object) -> str:
+    """Text of a cell; a dash where there is nothing."""
+    text = "" if value is None or value != value else str(value).strip()
+    return text if text and text.lower() != "nan" else dash
+
+
+def sentences(notes: Iterable[str]) -> list[str]:
+    """Return the notes without repetition, in their order, as sentences.
+
+    Examples
+    --------
+    >>> sentences(["a tie is open.", "a tie is open."])
+    ['A tie is open.']
+    """
+    return [note[:1].upper() + note[1:] for note in dict.fromkeys(notes)]

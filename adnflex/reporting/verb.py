@@ -1,59 +1,49 @@
-"""The public verb `adnflex.report`: one name for the report of every kind of result."""
+"""The public verb `adnflex.report`: one name for the report of every kind of result, and of any mix of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from plotly import graph_objects as go
 
 from adnflex.arguments import public
 from adnflex.arguments.kinds import anything
-from adnflex.reporting.dispatch import dispatch_report
+from adnflex.errors import InputError
+from adnflex.files import write_text
+from adnflex.reporting import dispatch
+from adnflex.reporting.document import Shown, document
 from adnflex.reporting.flexibility import flexibility_report, is_flexibility
+from adnflex.reporting.layout import drawing_tables
+from adnflex.reporting.page import render
 from adnflex.reporting.reconfiguration import reconfiguration_report
 from adnflex.reporting.rolling import is_rolling, rolling_report
-from adnflex.results import Check, DispatchCheck, DispatchPlan, Plan
-from adnflex.results.flexibility import Flexibility, FlexibilityCheck
-from adnflex.results.region import Region, RegionCheck
-from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
+from adnflex.reporting.views import ReportKind
+from adnflex.results import Plan
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["report"]
+__all__ = ["KINDS", "figure", "report"]
+
+#: Every kind of report; what a result is shown by follows from its class.
+KINDS: list[ReportKind[Any]] = [dispatch.KIND]
 
 
-@public(also={"plan": anything()})
-def report(
-    plan: Plan
-    | DispatchPlan
-    | Flexibility
-    | RollingRun
-    | Comparison
-    | Sequence[DispatchPlan]
-    | Sequence[Flexibility | Region]
-    | Sequence[RollingRun | Comparison],
-    check: Check
-    | DispatchCheck
-    | FlexibilityCheck
-    | RollingCheck
-    | Sequence[DispatchCheck | None]
-    | Sequence[FlexibilityCheck | RegionCheck | None]
-    | Sequence[RollingCheck | None]
-    | None,
-    path: str | Path,
-    net: pandapowerNet | None = None,
-) -> Path:
-    """Write the report of a plan as one HTML file that opens anywhere, without a network connection.
+@public(also={"plan": anything(), "check": anything()})
+def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = None) -> Path:
+    """Write the report of results as one HTML file that opens anywhere, without a network connection.
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan, Flexibility, RollingRun, Comparison, or sequence
-        The plan: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the first;
-        the flexibility at the point of common coupling, alone or after that of the present topology, with its regions
-        of active and reactive power where there are any; the day of a rolling schedule, policies over common days, or
-        one of each.
-    check : Check, DispatchCheck, FlexibilityCheck, RollingCheck, sequence, or None
+    plan : Plan, DispatchPlan, Flexibility, Region, RollingRun, Comparison, or sequence of any of them
+        What is reported: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the
+        first; the flexibility at the point of common coupling, alone or after that of the present topology, with its
+        regions of active and reactive power where there are any; the day of a rolling schedule, policies over common
+        days, or one of each; and any mix of these, of which the reader chooses one at a time.
+    check : Check, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, sequence, or None
         Its AC check, or their checks in the same order; of flexibility before and after, the check of the latter
         is enough; a comparison of policies has none. None reports what was not validated, and the first line says so.
     path : str or pathlib.Path
@@ -75,15 +65,105 @@ def report(
     Examples
     --------
     >>> import tempfile
-    >>> from adnflex.reporting._example import example
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report(*example(), path=f"{folder}/report.html").name
-    'report.html'
+    >>> import adnflex, pandapower.networks
+    >>> net = pandapower.networks.case4gs()
     """
     if is_flexibility(plan):
-        return flexibility_report(plan, check, path, net)  # type: ignore[arg-type]
+        return flexibility_report(plan, check, path, net)
     if is_rolling(plan):
-        return rolling_report(plan, check, path, net)  # type: ignore[arg-type]
-    if isinstance(plan, DispatchPlan) or (isinstance(plan, Sequence) and not isinstance(plan, str | bytes)):
-        return dispatch_report(plan, check, path, net)  # type: ignore[arg-type]
-    return reconfiguration_report(plan, check, path, net)  # type: ignore[arg-type]
+        return rolling_report(plan, check, path, net)
+    if isinstance(plan, Plan):
+        return reconfiguration_report(plan, check, path, net)
+    results = [_drawn(result, net) for result in _listed(plan)]
+    return write_text(path, render(document(_shown(results, check))))
+
+
+def figure(name: str, plan: Any, check: Any = None, **choices: Any) -> go.Figure:
+    """Return one figure of a report.
+
+    Parameters
+    ----------
+    name : str
+        Its name, a key of `figures` of the kind of report.
+    plan, check
+        As in `adnflex.report`.
+    **choices
+        What the figure lets be chosen, e.g. ``period=12`` of the map of a dispatch.
+
+    Raises
+    ------
+    InputError
+        If there is no such figure, it has nothing to show, or `plan` or `check` is something else.
+    """
+    shown = _shown(_listed(plan), check)
+    known = shown[0].kind.figures
+    if len(shown) > 1 or name not in known:
+        raise InputError(f"figure: there is no {name!r} of this; give one of {', '.join(sorted(known))}.")
+    views = shown[0].views
+    return known[name](views if len(views) > 1 else views[0], **choices)
+
+
+def _shown(results: Sequence[Any], checks: Any) -> list[Shown]:
+    """Sort results and checks by the kinds of report that show them."""
+    if not results:
+        raise InputError("plans: the list is empty; give at least one result, e.g. an adnflex.DispatchPlan.")
+    given = _paired(results, checks)
+    found = []
+    for kind in KINDS:
+        mine = [k for k, result in enumerate(results) if isinstance(result, kind.results)]
+        if mine:
+            own = [given[k] for k in mine] if given is not None else _of_kind(kind, checks)
+            views = kind.views([results[k] for k in mine], own)
+            found.append(Shown(kind, [replace(view, figures=kind.figures) for view in views]))
+    return found
+
+
+def _paired(results: Sequence[Any], checks: Any) -> list[Any] | None:
+    """One check (or None) a result; None where they are fewer and go to their results by kind. Refuses others."""
+    findings = []
+    for result in results:
+        if not isinstance(result, _classes("results")):
+            findings.append(f"plan: is a {type(result).__name__}; give {_named('results')}, e.g. from its load().")
+    known = _listed(checks)
+    for check in known:
+        if check is not None and not isinstance(check, _classes("checks")):
+            findings.append(f"check: is a {type(check).__name__}; give {_named('checks')} of the plan, or None.")
+    if findings:
+        raise InputError(list(dict.fromkeys(findings)))
+    if checks is None:
+        return [None] * len(results)
+    fits = len(known) == len(results) and all(
+        check is None or any(isinstance(result, k.results) and isinstance(check, k.checks) for k in KINDS)
+        for result, check in zip(results, known, strict=True)
+    )
+    return known if fits else None
+
+
+def _of_kind(kind: ReportKind[Any], checks: Any) -> list[Any]:
+    only = len(KINDS) == 1
+    return [check for check in _listed(checks) if isinstance(check, kind.checks) or (only and check is None)]
+
+
+def _classes(which: str) -> tuple[type, ...]:
+    return tuple(c for kind in KINDS for c in getattr(kind, which))
+
+
+def _named(which: str) -> str:
+    names = [f"adnflex.{c.__name__}" for c in _classes(which)]
+    return f"an {names[0]}" if len(names) == 1 else f"one of {', '.join(names)}"
+
+
+def _listed(value: Any) -> list[Any]:
+    """List of what was given; text is one thing."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return list(value)
+    return [value]
+
+
+def _drawn(result: Any, net: pandapowerNet | None) -> Any:
+    """Give a result without a map one of the net."""
+    if net is None or not hasattr(result, "topology") or len(result.topology):
+        return result
+    switches = result.switches if len(result.switches) else None
+    topology, coordinates = drawing_tables(net, switches)
+    return replace(result, topology=topology, coordinates=coordinates)

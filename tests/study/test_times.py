@@ -205,7 +205,7 @@ def test_a_plan_over_the_end_of_summer_time_has_25_hours_and_passes(tmp_path):
     plan.save(tmp_path / "p.json")
     again = adnflex.DispatchPlan.load(tmp_path / "p.json")
     assert adnflex.validate(again, net).passed
-    from adnflex.reporting.dispatch.clock import Clock
+    from adnflex.reporting.clock import Clock
 
     texts = Clock.of(again).texts
     assert texts[2] == "02:00–03:00"

@@ -73,7 +73,7 @@
 
   // One variant at a time; a section that has nothing for it goes, and its word in the menu as well.
   function show(name) {
-    document.querySelectorAll("[data-variant]").forEach(function (part) { part.hidden = part.dataset.variant !== name; });
+    document.querySelectorAll("[data-variant]").forEach(function (part) { part.hidden = part.dataset.variant.split(" ").indexOf(name) < 0; });
     document.querySelectorAll("main section").forEach(function (section) {
       var parts = Array.prototype.slice.call(section.querySelectorAll("[data-variant]"));
       section.hidden = parts.length > 0 && parts.every(function (part) { return part.hidden; });

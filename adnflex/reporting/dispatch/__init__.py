@@ -1,33 +1,56 @@
-"""Figures of a dispatch, and a report of it, or of several studies side by side, in one HTML file."""
+"""The report of a dispatch, or of several studies side by side: what it costs, what every device does, the proof."""
 
-from adnflex.reporting.dispatch.balance import balance_figure
-from adnflex.reporting.dispatch.compare import comparison_figure
-from adnflex.reporting.dispatch.costs import cost_figure, cost_table
-from adnflex.reporting.dispatch.document import dispatch_report
-from adnflex.reporting.dispatch.exactness import exactness_figure
-from adnflex.reporting.dispatch.fans import fan_figure
-from adnflex.reporting.dispatch.heat import cone_gap_figure, loading_heat_figure, voltage_heat_figure
-from adnflex.reporting.dispatch.positions import capacitor_figure, tap_figure
-from adnflex.reporting.dispatch.reactive import reactive_figure
-from adnflex.reporting.dispatch.snapshot import map_figure
-from adnflex.reporting.dispatch.storage import storage_figure
-from adnflex.reporting.dispatch.vehicles import vehicle_figure
+from adnflex.reporting.dispatch import costs, day, evidence, exactness, scenarios, states, summary
+from adnflex.reporting.dispatch.view import DispatchView, views
+from adnflex.reporting.views import ReportKind
+from adnflex.results import DispatchCheck, DispatchPlan
 
-__all__ = [
-    "balance_figure",
-    "capacitor_figure",
-    "comparison_figure",
-    "cone_gap_figure",
-    "cost_figure",
-    "cost_table",
-    "dispatch_report",
-    "exactness_figure",
-    "fan_figure",
-    "loading_heat_figure",
-    "map_figure",
-    "reactive_figure",
-    "storage_figure",
-    "tap_figure",
-    "vehicle_figure",
-    "voltage_heat_figure",
-]
+__all__ = ["KIND"]
+
+KIND: ReportKind[DispatchView] = ReportKind(
+    results=(DispatchPlan,),
+    checks=(DispatchCheck,),
+    views=views,
+    title=summary.title,
+    subtitle=summary.subtitle,
+    verdict=summary.verdict,
+    cards=summary.key_cards,
+    notes=summary.notes,
+    made_by=lambda view: (view.plan.versions, view.plan.fingerprint),
+    terms=evidence.TERMS,
+    sections=[
+        evidence.violations_section,
+        costs.cost_section,
+        scenarios.comparison_section,
+        day.balance_section,
+        day.positions_section,
+        evidence.switching_section,
+        day.reactive_section,
+        day.storage_section,
+        day.vehicle_section,
+        states.voltage_section,
+        states.loading_section,
+        scenarios.scenario_section,
+        exactness.exactness_section,
+        evidence.limits_section,
+        evidence.progress_section,
+        states.map_section,
+        evidence.details_section,
+    ],
+    figures={
+        "balance": day.balance,
+        "capacitors": day.capacitors,
+        "costs": costs.costs,
+        "exactness": exactness.exactness,
+        "fan": scenarios.fan,
+        "gaps": exactness.gaps,
+        "loading": states.loading,
+        "network": states.network,
+        "progress": evidence.progress,
+        "reactive": day.reactive,
+        "storage": day.storage,
+        "taps": day.taps,
+        "vehicles": day.vehicles,
+        "voltage": states.voltage,
+    },
+)

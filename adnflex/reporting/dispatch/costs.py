@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
-from plotly.subplots import make_subplots
 
-from adnflex.reporting import style
-from adnflex.reporting.dispatch.inputs import Checks, Plans, Study, studies
-from adnflex.reporting.text import dash, fixed, percent
+from adnflex.reporting import page, style
+from adnflex.reporting.canvas import BarFigure
+from adnflex.reporting.dispatch.view import DispatchView
+from adnflex.reporting.page import Html, Section
+from adnflex.reporting.text import cell, dash, distance, energy, fixed, mass, money, number, percent, relative, share
+from adnflex.reporting.views import joint
 
-__all__ = ["cost_figure", "cost_table", "energy", "item_colours", "mass", "money", "relative"]
+__all__ = ["cost_section", "costs", "item_colours", "spread_percent"]
 
-_ROW = 38
 #: Items without weight in the sum would only be a line in the key.
 _SHOWN = 1e-4
 _TINTS = {
@@ -24,76 +26,14 @@ _TINTS = {
     "switch": "#D55E00", "reactive": "#F0E442", "capacitor": "#F0E442",
 }  # fmt: skip
 _PATTERNS = ["", "/", "\\", "x", "-", "|"]
-
-
-def money(value: float, currency: str, scale: float | None = None) -> str:
-    r"""Sum of money; cents only where they can matter beside `scale` (by default the sum itself).
-
-    Examples
-    --------
-    >>> money(1234.567, "EUR"), money(13144.1, "CNY"), money(3.5, "CNY", scale=250000)
-    ('1\u202f234.57\u202fEUR', '13\u202f144.1\u202fCNY', '4\u202fCNY')
-    """
-    size = abs(value if scale is None else scale)
-    decimals = 2 if not size >= 1e4 else 1 if size < 1e5 else 0
-    return fixed(value, decimals, currency)
-
-
-def energy(mwh: float) -> str:
-    r"""Write an energy, no finer than a kWh.
-
-    Examples
-    --------
-    >>> energy(58.3123), energy(0.03216), energy(-1e-12), energy(float("nan"))
-    ('58.31\u202fMWh', '0.032\u202fMWh', '0\u202fMWh', '–')
-    """
-    if abs(mwh) < 5e-4:
-        return fixed(0, 0, "MWh")
-    return fixed(mwh, 3 if abs(mwh) < 1 else 2 if abs(mwh) < 1e3 else 0, "MWh")
-
-
-def mass(kg: float) -> str:
-    r"""Write emissions, no finer than can matter.
-
-    Examples
-    --------
-    >>> mass(6823.5), mass(12.34)
-    ('6\u202f824\u202fkg CO₂', '12.3\u202fkg CO₂')
-    """
-    return fixed(kg, 1 if abs(kg) < 1e3 else 0, "kg CO₂")
-
-
-def relative(value: float, reference: float) -> str:
-    r"""Change against a reference in percent, with its sign.
-
-    Examples
-    --------
-    >>> relative(52.1, 100.0), relative(1.0, 0.0)
-    ('−47.9\u202f%', '–')
-    """
-    if not (math.isfinite(value) and math.isfinite(reference)) or reference == 0:
-        return dash
-    part = (value - reference) / abs(reference) * 100
-    return f"{'+' if part > 0.05 else ''}{percent(part)}"
-
-
-def cost_table(plans: Plans, checks: Checks = None) -> pd.DataFrame:
-    """Cost of each item (rows) in each study (columns), by AC power flow where there is a check [currency].
-
-    Examples
-    --------
-    >>> from adnflex.reporting.dispatch._example import example
-    >>> plan, check = example()
-    >>> bool(abs(cost_table(plan, check).sum().iloc[0] - check.objective) < 1e-6)
-    True
-    """
-    return _costs(studies(plans, checks))
-
-
-def _costs(found: list[Study]) -> pd.DataFrame:
-    items = list(dict.fromkeys(item for study in found for item in study.costs.index))
-    table = pd.DataFrame({s.name: s.costs.reindex(items) for s in found}, index=pd.Index(items, name="item"))
-    return table.fillna(0.0)
+#: What published quantities are called.
+_WORDS = {
+    "cost": "cost", "carbon_kg": "carbon [kg CO₂]", "imported_mwh": "imported [MWh]", "exported_mwh": "exported [MWh]",
+    "curtailed_mwh": "curtailed [MWh]", "losses_mwh": "losses [MWh]",
+    "cost_change_percent": "cost against the first study [%]",
+    "carbon_change_percent": "carbon against the first study [%]",
+    "voltage_spread_percent": "highest minus lowest voltage [% of nominal]",
+}  # fmt: skip
 
 
 def item_colours(items: list[str]) -> dict[str, tuple[str, str]]:
@@ -120,107 +60,168 @@ def item_colours(items: list[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def cost_figure(plans: Plans, checks: Checks = None) -> go.Figure:
-    """Cost by item [currency] and emissions [kg CO₂]: a stacked bar a study, or a bar an item of a single one.
+def costs(views: DispatchView | Sequence[DispatchView]) -> go.Figure:
+    """Cost by item [currency], and of several studies emissions [kg CO₂]: a bar an item, or a stacked bar a study.
 
-    Income stands to the left of zero. Costs are those of AC power flow where there is a check.
-
-    Parameters
-    ----------
-    plans : DispatchPlan or sequence of DispatchPlan
-        The plans.
-    checks : DispatchCheck, None, or sequence of both
-        Their checks.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Two panels: cost and carbon.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.dispatch._example import example
-    >>> [trace.name for trace in cost_figure(*example()).data][:2]
-    ['purchase', 'sales']
+    Income stands to the left of zero.
     """
-    found = studies(plans, checks)
-    table = _costs(found)
-    total = float(table.sum().abs().max()) or 1.0
-    table = table[(table.abs() > _SHOWN * total).any(axis=1)]
-    return _stack(found, table) if len(found) > 1 else _items(found[0], table)
+    found = [views] if isinstance(views, DispatchView) else list(views)
+    items = list(dict.fromkeys(item for view in found for item in view.costs.index))
+    table = pd.DataFrame([view.costs.reindex(items).fillna(0.0).to_numpy() for view in found], columns=items).T
+    table = table[(table.abs() > _SHOWN * (float(table.sum().abs().max()) or 1.0)).any(axis=1)]
+    return _stack(found, table) if len(found) > 1 else _items(found[0], table[0])
 
 
-def _items(study: Study, table: pd.DataFrame) -> go.Figure:
-    """One bar an item, the largest on top."""
-    values = table.iloc[:, 0]
-    fig = style.figure(int(96 + _ROW * max(len(values), 2)), showlegend=False, bargap=0.3)
+def _items(view: DispatchView, values: pd.Series) -> go.Figure:
+    """One bar an item."""
     colours = item_colours(list(values.index))
-    total = study.cost
-    for item, value in values.items():
-        tint, pattern = colours[item]
-        fig.add_trace(
-            go.Bar(
-                x=[value], y=[item], orientation="h", name=item, width=0.7,
-                marker={"color": tint, "pattern": {"shape": pattern}},
-                text=[f" {money(value, '', total)} "], textposition="outside", cliponaxis=False,
-                hovertemplate=f"{item}: %{{x:,.2f}} {study.plan.currency}<extra></extra>",
-            )
-        )  # fmt: skip
+    fig = BarFigure(list(values.index), [(f"cost of the horizon [{view.plan.currency}]", view.plan.currency)])
+    fig.bars(
+        0, values, "", [colours[i][0] for i in values.index], pattern=[colours[i][1] for i in values.index], width=0.7,
+        text=[f" {money(v, '', view.cost)} " for v in values], textposition="outside", cliponaxis=False,
+    )  # fmt: skip
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     # Texts are as wide on a narrow page as on a wide one.
     room = 0.3 * (high - low)
-    fig.update_xaxes(title_text=f"cost of the horizon [{study.plan.currency}]", exponentformat="none")
-    fig.update_xaxes(range=[low - (room if low < 0 else 0), high + room], zeroline=True, zerolinecolor=style.FAINT)
-    fig.update_yaxes(autorange="reversed", type="category", ticks="", ticksuffix="  ", showgrid=False)
-    return fig
+    fig.axis(0, range=[low - (room if low < 0 else 0), high + room], zeroline=True, zerolinecolor=style.FAINT)
+    return fig.done()
 
 
-def _stack(found: list[Study], table: pd.DataFrame) -> go.Figure:
+def _stack(views: list[DispatchView], table: pd.DataFrame) -> go.Figure:
     """One stacked bar a study, and the carbon below."""
-    names = [s.name for s in found]
-    fig = make_subplots(rows=2, cols=1, vertical_spacing=min(0.3, 110 / (150 + 2 * _ROW * len(names))))
-    fig.update_layout(
-        template=style.figure().layout.template, height=int(230 + 2 * _ROW * len(names)), barmode="relative", bargap=0.3
-    )
-    colours = item_colours(list(table.index))
-    currency = found[0].plan.currency
-    for item, row in table.iterrows():
-        tint, pattern = colours[str(item)]
-        fig.add_trace(
-            go.Bar(
-                x=row.to_numpy(dtype=float), y=names, orientation="h", name=str(item),
-                marker={"color": tint, "pattern": {"shape": pattern}, "line": {"color": "white", "width": 0.5}},
-                hovertemplate=f"%{{y}}, {item}: %{{x:,.2f}} {currency}<extra></extra>",
-            ),
-            row=1, col=1,
-        )  # fmt: skip
+    currency = views[0].plan.currency
+    panels = [(f"cost of the horizon [{currency}]", currency), ("carbon [kg CO₂]", "kg CO₂")]
+    fig = BarFigure([view.name for view in views], panels, barmode="relative")
+    for item, (tint, pattern) in item_colours(list(table.index)).items():
+        fig.bars(0, table.loc[item], item, tint, pattern=pattern)
+    carbon = np.array([view.plan.carbon_kg for view in views], dtype=float)
+    fig.bars(1, carbon, "", _TINTS["carbon"])
     # The sum stands behind the end of its bar, which income does not shorten.
     ends = table.clip(lower=0).sum()
-    fig.add_trace(_ends(ends, [money(s.cost, "") for s in found]), row=1, col=1)
-    carbon = np.array([s.plan.carbon_kg for s in found], dtype=float)
-    fig.add_trace(
-        go.Bar(x=carbon, y=names, orientation="h", marker={"color": _TINTS["carbon"]}, showlegend=False,
-               hovertemplate="%{y}: %{x:,.0f} kg CO₂<extra></extra>"),
-        row=2, col=1,
-    )  # fmt: skip
-    fig.add_trace(_ends(pd.Series(carbon, index=names), [fixed(c, 0) for c in carbon]), row=2, col=1)
-    panels = ((1, f"cost of the horizon [{currency}]", ends.max()), (2, "carbon [kg CO₂]", carbon.max()))
-    for row, title, most in panels:
-        low = float(table.clip(upper=0).sum().min()) if row == 1 else 0.0
-        view = [low * 1.05, float(most) * 1.3 if most > 0 else 1.0]
-        fig.update_xaxes(title_text=title, exponentformat="none", range=view, row=row, col=1)
-    fig.update_yaxes(autorange="reversed", type="category", ticks="", ticksuffix="  ", showgrid=False)
-    return fig
+    fig.ends(0, ends, [money(view.cost, "") for view in views])
+    fig.ends(1, carbon, [fixed(c, 0) for c in carbon])
+    for panel, low, most in ((0, float(table.clip(upper=0).sum().min()), ends.max()), (1, 0.0, carbon.max())):
+        fig.axis(panel, range=[low * 1.05, float(most) * 1.3 if most > 0 else 1.0])
+    return fig.done()
 
 
-def _ends(values: pd.Series, texts: list[str]) -> go.Scatter:
-    """Texts behind the ends of bars."""
-    return go.Scatter(
-        x=values.to_numpy(dtype=float), y=list(values.index), mode="text", text=[f"  {t}" for t in texts],
-        textposition="middle right", hoverinfo="skip", showlegend=False, cliponaxis=False,
-    )  # fmt: skip
+@joint
+def cost_section(views: Sequence[DispatchView]) -> Section:
+    """Costs and emissions: the figure, and a table with every item and the total."""
+    blocks = [page.figure(costs(views), f"costs-figure{views[0].suffix}")]
+    blocks += [_one_study(views[0])] if len(views) == 1 else _comparison_tables(views)
+    blocks += _published_table(views)
+    model = [view.name for view in views if view.costs_are_model]
+    source = "by AC power flow" if not model else "of the model, not validated"
+    if model and len(model) < len(views):
+        source = f"by AC power flow, except {', '.join(model)} (of the model)"
+    intro = f"Costs are {source}; income is negative."
+    return Section("costs", "Cost and carbon", intro, blocks, "Costs")
+
+
+def _one_study(view: DispatchView) -> Html:
+    """Items of one study, beside what the model has."""
+    plan, items = view.plan, view.costs
+    total, unit = float(items.sum()), plan.currency
+    model = plan.costs["cost"].astype(float).reindex(items.index)
+    rows = [
+        [str(item), money(cost, unit, total), percent(100 * cost / total) if total > 0 else dash,
+         money(model[item], unit, total)]
+        for item, cost in items.items()
+    ]  # fmt: skip
+    whole = percent(100.0) if total > 0 else dash
+    rows.append(["total", money(total, unit, total), whole, money(plan.objective, unit)])
+    columns = ["item", "cost", "share", "in the model"]
+    if view.costs_are_model:
+        rows, columns = [row[:3] for row in rows], columns[:3]
+    horizon = [["carbon of the import", mass(plan.carbon_kg)]]
+    horizon += [[str(k), energy(float(v))] for k, v in plan.energy["mwh"].items()]
+    return page.side_by_side(
+        page.table(columns, rows, columns[1:], total=True), page.table(["of the horizon", ""], horizon, [""])
+    )
+
+
+def _comparison_tables(views: Sequence[DispatchView]) -> list[Html]:
+    """Every cost item, the total, and the other key figures of several studies, with changes against the first."""
+    unit, first = views[0].plan.currency, views[0]
+    names = [view.name for view in views]
+    items = list(dict.fromkeys(i for view in views for i in view.costs.index))
+    scale = max(abs(view.cost) for view in views)
+    rows = [[i, *(money(float(view.costs.get(i, 0.0)), unit, scale) for view in views)] for i in items]
+    rows.append(["total", *(money(view.cost, unit, scale) for view in views)])
+    facts = [
+        ["cost against the first", *(relative(v.cost, first.cost) if v is not first else dash for v in views)],
+        ["carbon", *(mass(v.plan.carbon_kg) for v in views)],
+        ["carbon against the first",
+         *(relative(v.plan.carbon_kg, first.plan.carbon_kg) if v is not first else dash for v in views)],
+        *([what, *(energy(v.mwh(what)) for v in views)] for what in ("imported", "exported", "losses", "curtailed")),
+        ["highest minus lowest voltage", *(fixed(spread_percent(v), 2, "%") for v in views)],
+        ["AC check", *(_passed(v) for v in views)],
+        ["certificate", *(_certificate(v) for v in views)],
+        ["gap of the model", *(share(max(v.plan.gap, 0.0)) for v in views)],
+        ["solver time", *(number(v.plan.seconds, "s", 3) for v in views)],
+    ]  # fmt: skip
+    return [page.table(["cost", *names], rows, names, total=True), page.table(["", *names], facts, names)]
+
+
+def spread_percent(view: DispatchView) -> float:
+    """Highest minus lowest voltage of any bus, period and scenario [% of nominal]."""
+    values = view.vm_pu.to_numpy(dtype=float)
+    return float(100 * (np.nanmax(values) - np.nanmin(values))) if np.isfinite(values).any() else math.nan
+
+
+def _passed(view: DispatchView) -> Html:
+    if view.check is None:
+        return page.badge("not validated", "open")
+    return page.badge("passed", "good") if view.check.passed else page.badge("FAILED", "bad")
+
+
+def _certificate(view: DispatchView) -> str:
+    known = view.check is not None and view.check.passed and math.isfinite(view.certificate)
+    return distance(view.certificate, "≤") if known else dash
+
+
+# Published figures --------------------------------------------------------------------------------------------
+
+
+def _published_table(views: Sequence[DispatchView]) -> list[Html]:
+    """Show our figures beside published ones, where ``options["published"]`` of a plan gives some."""
+    rows, sources = [], []
+    for view in views:
+        for key, value in _published(view).items():
+            if key == "source":
+                sources.append(str(value))
+                continue
+            ours = _ours(view, views[0], str(key))
+            rows.append([view.name, _WORDS.get(str(key), str(key)), _figure(ours), _figure(value)])
+    if not rows:
+        return []
+    table = page.table(["study", "quantity", "ours", "published"], rows, ["ours", "published"])
+    note = [page.paragraph(f"Published: {'; '.join(dict.fromkeys(sources))}.", "small")] if sources else []
+    return [page.heading("Beside published figures"), table, *note]
+
+
+def _published(view: DispatchView) -> Mapping[str, object]:
+    """Find the published figures of a study: a mapping of quantities, or one of studies each with such a mapping."""
+    found = view.plan.options.get("published")
+    if not isinstance(found, Mapping):
+        return {}
+    if not any(isinstance(v, Mapping) for v in found.values()):
+        return found
+    told = str(view.plan.options.get("study", ""))
+    of_study = found.get(told, found.get(view.name, {}))
+    return of_study if isinstance(of_study, Mapping) else {}
+
+
+def _ours(view: DispatchView, first: DispatchView, key: str) -> float:
+    """Our value of a published quantity; NaN where we have none of that name."""
+    values = {"cost": view.cost, "carbon_kg": view.plan.carbon_kg, "voltage_spread_percent": spread_percent(view)}
+    if key.endswith("_change_percent"):
+        cost = key.startswith("cost")
+        ours, theirs = (view.cost, first.cost) if cost else (view.plan.carbon_kg, first.plan.carbon_kg)
+        return 100 * (ours - theirs) / abs(theirs) if theirs else math.nan
+    return values.get(key, view.mwh(key.removesuffix("_mwh")) if key.endswith("_mwh") else math.nan)
+
+
+def _figure(value: object) -> str:
+    return number(float(value), digits=4) if isinstance(value, int | float) else cell(value)

@@ -10,7 +10,7 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from adnflex.reporting import style
-from adnflex.reporting.dispatch.clock import Clock
+from adnflex.reporting.clock import Clock
 from adnflex.reporting.flexibility.inputs import collected
 from adnflex.reporting.forest import Floats
 from adnflex.reporting.text import fixed

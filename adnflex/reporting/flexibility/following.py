@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from adnflex.errors import InputError
 from adnflex.reporting import style
-from adnflex.reporting.dispatch.clock import Clock
+from adnflex.reporting.clock import Clock
 from adnflex.reporting.flexibility.bands import add_band
 from adnflex.reporting.flexibility.inputs import clock_of, place, require
 from adnflex.reporting.text import fixed

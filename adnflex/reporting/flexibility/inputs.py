@@ -11,7 +11,7 @@ import pandas as pd
 
 from adnflex.errors import InputError
 from adnflex.reporting import places
-from adnflex.reporting.dispatch.clock import Clock
+from adnflex.reporting.clock import Clock
 from adnflex.reporting.text import branch_label
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
 from adnflex.results.region import Region, RegionCheck

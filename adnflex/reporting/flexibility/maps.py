@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 
 import numpy as np
@@ -10,12 +9,9 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
+from adnflex.reporting.canvas.map import MapFigure
 from adnflex.reporting.flexibility.holding import counted, limit_label, worth
 from adnflex.reporting.flexibility.inputs import Limit, clock_of, limit_groups, require, spans
-from adnflex.reporting.geometry import joined, middles, polylines
-from adnflex.reporting.inputs import branch_table, bus_table, require_drawing
-from adnflex.reporting.network import network_figure
-from adnflex.results import Plan
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
 
 __all__ = ["map_figure"]
@@ -68,18 +64,20 @@ def map_figure(
     require(flex, check)
     if state not in {"before", "after"}:
         raise InputError(f"state: is {state!r}; give one of before, after.")
-    require_drawing(flex)
-    plan = _drawn(flex)
-    fig = network_figure(plan, None, state)
-    # There is nothing to colour by: AC power flow keeps only the extreme values of each state.
-    fig.layout.updatemenus = ()
-    fig.layout.annotations = ()
-    fig.layout.margin.t = 36
-    if not (flex.coordinates["origin"] == "tree").all():
-        fig.layout.height = _height(flex.coordinates)
+    drawn = MapFigure(flex.topology, flex.coordinates, state)
     groups = limit_groups(flex.binding if limits is None else limits)
-    for trace in [*_branches(plan, flex, groups), *_buses(flex, groups)]:
-        fig.add_trace(trace)
+    full = [g for g in groups if g.kind == "loading"]
+    broad = [(str(g.element), int(str(g.index)), 4 + 4 * _weight(flex, g), _told(flex, g)) for g in full]
+    drawn.highlight(broad, "loading limits", _LINES)
+    for kind, (least, tint) in _BUSES.items():
+        here = [g for g in groups if g.kind == kind and g.element == "bus"]
+        drawn.ring(
+            [(int(str(g.index)), least + 6 * _weight(flex, g), _told(flex, g)) for g in here], f"{kind} limits", tint
+        )
+    fig = drawn.done()
+    fig.layout.margin.t = 36
+    if not drawn.is_tree:
+        fig.layout.height = _height(flex.coordinates)
     return fig
 
 
@@ -87,66 +85,6 @@ def _height(coordinates: pd.DataFrame) -> int:
     """Height of a map that is half a page wide, so that little air remains round it [px]."""
     across, up = (float(np.ptp(coordinates[c].to_numpy(dtype=float))) for c in ("x", "y"))
     return int(np.clip(150 + 560 * up / max(across, 1e-9), 330, 560))
-
-
-def _drawn(flex: Flexibility) -> Plan:
-    """Return the plan of a reconfiguration that has the same map."""
-    empty = pd.DataFrame()
-    columns = ["element", "index", "loading_before_percent", "loading_percent", "loading_limit_percent", "loss_mw"]
-    return Plan(
-        net_name=flex.net_name, objective_name="", weights={}, objective=math.nan, bound=math.nan, unit="",
-        gap=math.nan, status="", switches=empty, buses=pd.DataFrame({"vm_pu": []}, dtype=float),
-        branches=pd.DataFrame(columns=columns), losses_mw=math.nan, losses_before_mw=math.nan, progress=empty,
-        solver="", seconds=0.0, options={}, vm_limits=None, fingerprint="", topology=flex.topology,
-        coordinates=flex.coordinates,
-    )  # fmt: skip
-
-
-def _branches(plan: Plan, flex: Flexibility, groups: list[Limit]) -> list[go.Scatter]:
-    """Draw limiting branches over the others, each with what it tells in its middle."""
-    buses, table = bus_table(plan, None), branch_table(plan, None)
-    lines = polylines(table, buses, bool((buses["origin"] == "tree").all()))
-    middle = middles(lines)
-    found: list[go.Scatter] = []
-    places: list[tuple[float, float, str]] = []
-    for group in (g for g in groups if g.kind == "loading"):
-        rows = np.flatnonzero(((table["element"] == group.element) & (table["index"] == group.index)).to_numpy())
-        if not len(rows):
-            continue
-        x, y = joined([lines[k] for k in rows])
-        line = {"color": _LINES, "width": 4 + 4 * _weight(flex, group)}
-        found.append(
-            go.Scatter(x=x, y=y, mode="lines", line=line, name="loading limits", legendgroup="loading",
-                       showlegend=not found, hoverinfo="skip")
-        )  # fmt: skip
-        places += [(float(middle[k, 0]), float(middle[k, 1]), _told(flex, group)) for k in rows]
-    return [*found, _pointers(places)] if places else []
-
-
-def _buses(flex: Flexibility, groups: list[Limit]) -> list[go.Scatter]:
-    """Rings round limiting buses."""
-    found = []
-    for kind, (least, tint) in _BUSES.items():
-        here = [g for g in groups if g.kind == kind and g.element == "bus" and g.index in flex.coordinates.index]
-        if not here:
-            continue
-        xy = flex.coordinates.loc[[g.index for g in here], ["x", "y"]].astype(float)
-        found.append(
-            go.Scatter(
-                x=xy["x"].to_numpy(), y=xy["y"].to_numpy(), mode="markers", name=f"{kind} limits",
-                marker={"symbol": "circle-open", "color": tint, "size": [least + 6 * _weight(flex, g) for g in here],
-                        "line": {"width": 3.5, "color": tint}},
-                hovertext=[_told(flex, g) for g in here], hoverinfo="text", showlegend=True,
-            )
-        )  # fmt: skip
-    return found
-
-
-def _pointers(places: list[tuple[float, float, str]]) -> go.Scatter:
-    x, y, told = (list(column) for column in zip(*places, strict=True))
-    return go.Scatter(
-        x=x, y=y, mode="markers", marker={"size": 16, "opacity": 0}, hovertext=told, hoverinfo="text", showlegend=False
-    )
 
 
 def _weight(flex: Flexibility, group: Limit) -> float:

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from adnflex.errors import InputError
 from adnflex.reporting import places, style
-from adnflex.reporting.dispatch.clock import Clock
+from adnflex.reporting.clock import Clock
 from adnflex.reporting.flexibility.inputs import clock_of
 from adnflex.reporting.forest import Floats
 from adnflex.reporting.text import fixed

@@ -9,8 +9,8 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.reporting import style
-from adnflex.reporting.dispatch.costs import money
 from adnflex.reporting.rolling.inputs import ITEM_WORDS, require_comparison, require_run
+from adnflex.reporting.text import money
 from adnflex.results.rolling import ITEMS, Comparison, RollingRun
 
 __all__ = ["ITEM_TINTS", "cost_figure", "policy_cost_figure"]

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from adnflex.errors import InputError
 from adnflex.reporting import style
-from adnflex.reporting.dispatch.clock import Clock
+from adnflex.reporting.clock import Clock
 from adnflex.reporting.rolling.inputs import Study, clock_of, quantity, require_run, values_of
 from adnflex.results.rolling import RollingRun
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
-from adnflex.reporting.dispatch.clock import Clock
+from adnflex.reporting.clock import Clock
 from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
 
 __all__ = [

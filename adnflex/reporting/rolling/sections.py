@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from adnflex.reporting import page, parts, places
-from adnflex.reporting.dispatch.costs import energy
 from adnflex.reporting.inputs import PLACEHOLDER_LOADING
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.rolling.costs import cost_figure, policy_cost_figure
@@ -25,7 +24,7 @@ from adnflex.reporting.rolling.inputs import (
 )
 from adnflex.reporting.rolling.summary import cents, paired, signed, spread
 from adnflex.reporting.rolling.voltages import has_voltages, reactive_figure, voltage_figure, voltage_heat_figure
-from adnflex.reporting.text import branch_label, dash, fixed, number
+from adnflex.reporting.text import branch_label, dash, energy, fixed, number
 from adnflex.results.rolling import ITEMS, Comparison, RollingRun
 
 __all__ = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from adnflex.reporting.dispatch.costs import energy, money
 from adnflex.reporting.page import Card, Verdict, passed
 from adnflex.reporting.rolling.inputs import (
     FLOOR,
@@ -16,7 +15,7 @@ from adnflex.reporting.rolling.inputs import (
     main_policy,
     quantity,
 )
-from adnflex.reporting.text import change, dash, fixed, number
+from adnflex.reporting.text import change, dash, energy, fixed, money, number
 from adnflex.results.certificate import reservation
 from adnflex.results.rolling import ITEMS, Comparison, RollingCheck, RollingRun
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -15,8 +14,8 @@ from plotly import graph_objects as go
 
 from adnflex.errors import InputError
 from adnflex.reporting import style
-from adnflex.reporting.dispatch.heat import bus_order
 from adnflex.reporting.layout import drawing_tables
+from adnflex.reporting.recipes import bus_order
 from adnflex.reporting.rolling.inputs import clock_of, require_check, require_run, voltage_limits
 from adnflex.results.rolling import RollingCheck, RollingRun
 
@@ -35,14 +34,6 @@ _SCALE = ["#2b6cb0", "#8db7dc", "#f4f4f2", "#f3b36b", "#d1700b"]
 _TOO_LOW, _TOO_HIGH = "#1d0a52", "#7a0a1e"
 #: The colour bar goes this far beyond the limits, in half widths of the allowed band.
 _BEYOND = 1.25
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """Tables from which the order of the buses follows."""
-
-    topology: pd.DataFrame
-    coordinates: pd.DataFrame
 
 
 def has_voltages(run: RollingRun, check: RollingCheck | None = None) -> bool:
@@ -273,7 +264,7 @@ def _order(buses: list[int], net: pandapowerNet | None) -> list[int]:
     """Buses along the feeders; without a net by index."""
     if net is None:
         return sorted(buses)
-    return bus_order(_Drawing(*drawing_tables(net)), buses)  # type: ignore[arg-type]
+    return bus_order(buses, *drawing_tables(net))
 
 
 def _source(index: object, net: pandapowerNet | None) -> str:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from adnflex.reporting.dispatch._example import example
 from adnflex.results import DispatchCheck, DispatchPlan
+
+from .example import example
 
 Dispatch = tuple[DispatchPlan, DispatchCheck]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adnflex.reporting.dispatch.clock import Clock
+from adnflex.reporting.clock import Clock
 
 
 def test_periods_are_named_by_the_clock():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adnflex.reporting.dispatch._example import example
 from adnflex.results import DispatchPlan
+
+from .example import example
 
 CASES = [{}, {"scenarios": 3}, {"periods": 96, "hours": 0.25, "buses": 40}]
 

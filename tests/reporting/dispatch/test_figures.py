@@ -12,53 +12,26 @@ import pytest
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
-from adnflex.reporting.dispatch import (
-    balance_figure,
-    capacitor_figure,
-    comparison_figure,
-    cone_gap_figure,
-    cost_figure,
-    exactness_figure,
-    fan_figure,
-    loading_heat_figure,
-    map_figure,
-    reactive_figure,
-    storage_figure,
-    tap_figure,
-    vehicle_figure,
-    voltage_heat_figure,
-)
-from adnflex.reporting.dispatch.compare import day_envelope
+from adnflex.reporting import figure
+from adnflex.reporting.dispatch import KIND
 from adnflex.reporting.dispatch.costs import item_colours
 from adnflex.reporting.dispatch.exactness import worst_recovery
-from adnflex.reporting.dispatch.heat import bus_order
-from adnflex.reporting.dispatch.inputs import studies
-from adnflex.reporting.dispatch.snapshot import worst_period
+from adnflex.reporting.dispatch.scenarios import comparison, day_envelope
+from adnflex.reporting.dispatch.states import worst_period
+from adnflex.reporting.dispatch.view import views
+from adnflex.reporting.recipes import bus_order
 
-FIGURES = [
-    balance_figure,
-    capacitor_figure,
-    cone_gap_figure,
-    cost_figure,
-    exactness_figure,
-    loading_heat_figure,
-    map_figure,
-    reactive_figure,
-    storage_figure,
-    tap_figure,
-    vehicle_figure,
-    voltage_heat_figure,
-]
+FIGURES = sorted(set(KIND.figures) - {"fan"})
 
 
 def named(fig: go.Figure, name: str):
     return next(trace for trace in fig.data if trace.name == name)
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("case", ["day", "quarters", "fan"])
-def test_each_figure_is_drawn_for_every_kind_of_horizon(figure, case, request):
-    fig = figure(*request.getfixturevalue(case))
+def test_each_figure_is_drawn_for_every_kind_of_horizon(name, case, request):
+    fig = figure(name, *request.getfixturevalue(case))
     assert isinstance(fig, go.Figure)
     assert 150 < fig.layout.height <= 1100
     # Numbers in base64 may hold these letters by chance.
@@ -66,51 +39,51 @@ def test_each_figure_is_drawn_for_every_kind_of_horizon(figure, case, request):
     assert len(fig.data) > 0
 
 
-@pytest.mark.parametrize("figure", [*FIGURES, fan_figure])
-def test_each_figure_refuses_what_is_no_plan_or_check(figure, fan):
+@pytest.mark.parametrize("name", sorted(KIND.figures))
+def test_each_figure_refuses_what_is_no_plan_or_check(name, fan):
     plan, check = fan
-    with pytest.raises(InputError, match=r"plan: is a dict; give an adnflex\.DispatchPlan"):
-        figure({}, check) if figure is not cost_figure else figure([{}], [check])
-    with pytest.raises(InputError, match=r"check: is a DispatchPlan; give the adnflex\.DispatchCheck"):
-        figure(plan, plan)
+    with pytest.raises(InputError, match=r"plan: is a dict; give .*adnflex\.DispatchPlan"):
+        figure(name, {}, check)
+    with pytest.raises(InputError, match=r"check: is a DispatchPlan; give .*adnflex\.DispatchCheck"):
+        figure(name, plan, plan)
 
 
-@pytest.mark.parametrize("figure", [*FIGURES, fan_figure])
-def test_no_figure_needs_a_check(figure, fan):
-    assert len(figure(fan[0], None).data) > 0
+@pytest.mark.parametrize("name", sorted(KIND.figures))
+def test_no_figure_needs_a_check(name, fan):
+    assert len(figure(name, fan[0], None).data) > 0
 
 
 @pytest.mark.parametrize(
-    ("figure", "field"),
+    ("name", "field"),
     [
-        (capacitor_figure, "capacitor_steps"),
-        (tap_figure, "taps"),
-        (storage_figure, "storage"),
-        (vehicle_figure, "ev"),
-        (exactness_figure, "recovery"),
-        (cone_gap_figure, "cone_gap"),
+        ("capacitors", "capacitor_steps"),
+        ("taps", "taps"),
+        ("storage", "storage"),
+        ("vehicles", "ev"),
+        ("exactness", "recovery"),
+        ("gaps", "cone_gap"),
     ],
 )
-def test_empty_tables_are_named(figure, field, day):
+def test_empty_tables_are_named(name, field, day):
     with pytest.raises(InputError, match=f"{field} is empty"):
-        figure(replace(day[0], **{field: pd.DataFrame()}), day[1])
+        figure(name, replace(day[0], **{field: pd.DataFrame()}), day[1])
 
 
 def test_single_scenario_has_no_fan(day):
     with pytest.raises(InputError, match="single scenario"):
-        fan_figure(*day)
+        figure("fan", *day)
 
 
 def test_single_study_cannot_be_compared(day):
     with pytest.raises(InputError, match="at least two"):
-        comparison_figure(*day)
+        comparison(views([day[0]], [day[1]]))
 
 
 # Dispatch by hour ---------------------------------------------------------------------------------------------
 
 
 def test_supply_and_use_have_the_same_height(day):
-    fig = balance_figure(*day)
+    fig = figure("balance", *day)
     bars = {t.name: np.asarray(t.y) for t in fig.data if t.type == "bar"}
     curtailed = bars.pop("curtailed")
     assert np.allclose(sum(bars.values()), 0, atol=1e-9)
@@ -125,7 +98,7 @@ def test_supply_and_use_have_the_same_height(day):
 
 def test_layers_without_power_are_left_out(day):
     plan = replace(day[0], balance=day[0].balance.assign(charge_mw=0.0, discharge_mw=0.0))
-    names = {t.name for t in balance_figure(plan, None).data}
+    names = {t.name for t in figure("balance", plan, None).data}
     assert names.isdisjoint({"charge", "discharge"})
 
 
@@ -133,22 +106,22 @@ def test_scenarios_are_weighed(fan):
     plan = fan[0]
     of = [plan.of(plan.balance, s)["used_mw"] for s in plan.scenarios.index]
     mean = sum(p * v for p, v in zip(plan.scenarios["probability"], of, strict=True))
-    assert np.allclose(named(balance_figure(plan, None), "generation used").y, mean)
+    assert np.allclose(named(figure("balance", plan, None), "generation used").y, mean)
 
 
 # Positions, storage, vehicles -----------------------------------------------------------------------------------
 
 
 def test_moves_are_counted_against_the_limit(day):
-    assert "4 of at most 6 moves" in tap_figure(*day).layout.annotations[0].text
+    assert "4 of at most 6 moves" in figure("taps", *day).layout.annotations[0].text
     devices = day[0].devices.assign(max_moves=math.nan, moves=math.nan)
-    text = tap_figure(replace(day[0], devices=devices)).layout.annotations[0].text
+    text = figure("taps", replace(day[0], devices=devices)).layout.annotations[0].text
     # Without the count of the plan only changes within the horizon are known.
     assert "3 moves, no limit" in text
 
 
 def test_limits_of_positions_are_in_view(day):
-    fig = tap_figure(*day)
+    fig = figure("taps", *day)
     low, high = fig.layout.yaxis.range
     assert low < -4 < 4 < high
     assert sorted({t.y[0] for t in fig.data if t.line.dash == "dash"}) == [-4.0, 4.0]
@@ -159,28 +132,28 @@ def test_many_devices_are_drawn_by_their_moves(day):
     steps = pd.DataFrame(dict.fromkeys(range(20), plan.capacitor_steps[0]))
     facts = plan.devices[plan.devices["table"] == "shunt"]
     devices = pd.concat([facts.assign(index=i, moves=float(i), name="") for i in range(20)])
-    fig = capacitor_figure(replace(plan, capacitor_steps=steps, devices=devices))
+    fig = figure("capacitors", replace(plan, capacitor_steps=steps, devices=devices))
     assert len(fig.layout.annotations) == 12
     assert fig.layout.annotations[0].text.startswith("capacitor bank 19:")
 
 
-def test_energy_begins_before_the_horizon_and_power_has_the_sign_of_the_net(day):
-    energy, power = storage_figure(*day).data[:2]
+def test_energy_begins_before_the_horizon_and_charging_is_positive(day):
+    energy, power = figure("storage", *day).data[:2]
     assert energy.y[0] == pytest.approx(0.45)
     assert len(energy.y) == 25
-    assert power.y[12] < 0 < power.y[18]
+    assert power.y[18] < 0 < power.y[12]
 
 
 def test_many_storages_are_summed(day):
     plan = day[0]
     parts = {(q, i): plan.storage[q, 0] for q in plan.storage.columns.levels[0] for i in range(9)}
-    fig = storage_figure(replace(plan, storage=pd.DataFrame(parts)))
+    fig = figure("storage", replace(plan, storage=pd.DataFrame(parts)))
     assert fig.data[0].name == "all 9 storages"
     assert fig.data[0].y[-1] == pytest.approx(9 * plan.storage["e_mwh", 0].iloc[-1])
 
 
 def test_block_stands_on_the_rest_of_the_load(day):
-    fig = vehicle_figure(*day)
+    fig = figure("vehicles", *day)
     now, before = named(fig, "block now"), named(fig, "block before")
     assert np.nansum(now.y) == pytest.approx(np.nansum(before.y))
     there = np.isfinite(now.y)
@@ -194,7 +167,7 @@ def test_reactive_power_of_storages_is_turned_to_what_they_feed_in(day):
     plan = day[0]
     storage = plan.storage.copy()
     storage["q_mvar", 0] = 0.5
-    fig = reactive_figure(replace(plan, storage=storage))
+    fig = figure("reactive", replace(plan, storage=storage))
     assert set(named(fig, "storage 0 “battery”").y) == {-0.5}
 
 
@@ -202,8 +175,8 @@ def test_reactive_power_of_storages_is_turned_to_what_they_feed_in(day):
 
 
 def test_violations_are_marked_and_nothing_else(day, failing):
-    assert len(voltage_heat_figure(*day).data) == 1
-    fig = voltage_heat_figure(*failing)
+    assert len(figure("voltage", *day).data) == 1
+    fig = figure("voltage", *failing)
     plan, check = failing
     marked = set(zip(fig.data[1].x, fig.data[1].y, strict=True))
     assert len(marked) == len(check.violations)
@@ -215,7 +188,7 @@ def test_violations_are_marked_and_nothing_else(day, failing):
 def test_of_very_many_violations_the_worst_are_marked(quarters):
     plan, check = quarters
     limits = check.vm_max_pu * 0 + 1.001
-    heat, marks = voltage_heat_figure(plan, replace(check, vm_max_pu=limits)).data
+    heat, marks = figure("voltage", plan, replace(check, vm_max_pu=limits)).data
     over = check.vm_pu.to_numpy() > 1.001
     assert len(marks.x) == 2000 < over.sum()
     buses = [int(str(label).split()[1]) for label in marks.y]
@@ -225,7 +198,7 @@ def test_of_very_many_violations_the_worst_are_marked(quarters):
 
 
 def test_colours_are_centred_between_the_limits(day):
-    fig = voltage_heat_figure(*day)
+    fig = figure("voltage", *day)
     heat = fig.data[0]
     assert heat.zmin == -heat.zmax
     vm, z = np.asarray(heat.customdata), np.asarray(heat.z)
@@ -235,7 +208,7 @@ def test_colours_are_centred_between_the_limits(day):
 
 def test_far_limits_are_told_in_words(day):
     check = replace(day[1], vm_min_pu=day[1].vm_min_pu * 0 + 0.8, vm_max_pu=day[1].vm_max_pu * 0 + 1.2)
-    heat = voltage_heat_figure(day[0], check).data[0]
+    heat = figure("voltage", day[0], check).data[0]
     assert heat.zmax == 0.25
     assert heat.colorbar.title.text == "voltage [pu], limits 0.8 and 1.2"
 
@@ -243,19 +216,19 @@ def test_far_limits_are_told_in_words(day):
 def test_limits_that_differ_are_told_in_words(day):
     limits = day[1].vm_max_pu.copy()
     limits.iloc[0] = 1.1
-    heat = voltage_heat_figure(day[0], replace(day[1], vm_max_pu=limits)).data[0]
+    heat = figure("voltage", day[0], replace(day[1], vm_max_pu=limits)).data[0]
     assert "upper limit" in heat.colorbar.ticktext
     assert not any(text.startswith("1.05") for text in heat.colorbar.ticktext)
 
 
 def test_without_limits_nothing_is_violated(day):
-    fig = voltage_heat_figure(replace(day[0], vm_limits=None), None)
+    fig = figure("voltage", replace(day[0], vm_limits=None), None)
     assert len(fig.data) == 1
 
 
 def test_voltage_of_the_worst_scenario_is_shown(fan):
     plan, check = fan
-    heat = voltage_heat_figure(plan, check).data[0]
+    heat = figure("voltage", plan, check).data[0]
     rows = {int(str(label).split()[1]): r for r, label in enumerate(heat.y)}
     shown = np.asarray(heat.customdata)[rows[4]]
     highest = np.max([plan.of(check.vm_pu, s)[4] for s in plan.scenarios.index], axis=0)
@@ -264,7 +237,7 @@ def test_voltage_of_the_worst_scenario_is_shown(fan):
 
 def test_buses_follow_the_feeders(quarters):
     plan = quarters[0]
-    order = bus_order(plan, list(plan.vm_pu.columns))
+    order = bus_order(list(plan.vm_pu.columns), plan.topology, plan.coordinates)
     assert sorted(order) == list(range(130))
     place = {bus: k for k, bus in enumerate(order)}
     above = dict(zip(plan.topology["to_bus"], plan.topology["from_bus"], strict=True))
@@ -273,7 +246,7 @@ def test_buses_follow_the_feeders(quarters):
     for bus in order:
         below = [b for b in order if bus in _path(b, above)]
         assert [place[b] for b in below] == list(range(place[bus], place[bus] + len(below)))
-    assert bus_order(replace(plan, topology=pd.DataFrame()), [3, 1, 2]) == [1, 2, 3]
+    assert bus_order([3, 1, 2], pd.DataFrame(), plan.coordinates) == [1, 2, 3]
 
 
 def _path(bus, above):
@@ -285,7 +258,7 @@ def _path(bus, above):
 
 
 def test_labels_of_rows_are_thinned(quarters):
-    fig = voltage_heat_figure(*quarters)
+    fig = figure("voltage", *quarters)
     assert len(fig.data[0].y) == 130
     assert len(fig.layout.yaxis.tickvals) <= 33
     assert fig.layout.yaxis.ticktext[1] == fig.data[0].y[fig.layout.yaxis.tickvals[1]].split()[1]
@@ -295,7 +268,7 @@ def test_overloads_are_measured_against_the_own_limit(day):
     plan, check = day
     limits = check.loading_limit_percent.copy()
     limits["line", 0] = 80.0
-    fig = loading_heat_figure(plan, replace(check, loading_limit_percent=limits))
+    fig = figure("loading", plan, replace(check, loading_limit_percent=limits))
     row = list(fig.data[0].y).index("line 0 “section 0”")
     over = check.loading_percent["line", 0] > 80
     assert over.any()
@@ -307,21 +280,21 @@ def test_overloads_are_measured_against_the_own_limit(day):
 def test_placeholder_ratings_are_not_drawn(day):
     plan, check = day
     with pytest.raises(InputError, match="placeholders"):
-        loading_heat_figure(plan, replace(check, loading_percent=check.loading_percent * 1e-3))
+        figure("loading", plan, replace(check, loading_percent=check.loading_percent * 1e-3))
 
 
 def test_only_loose_branches_are_in_the_map_of_gaps(day):
     plan = day[0]
     loose = (plan.cone_gap.max() > 1e-4).sum()
     assert 0 < loose < len(plan.cone_gap.columns)
-    assert len(cone_gap_figure(plan).data[0].y) == loose
+    assert len(figure("gaps", plan).data[0].y) == loose
 
 
 # Exactness, scenarios, costs ------------------------------------------------------------------------------------
 
 
 def test_each_method_has_its_own_sign(day):
-    fig = exactness_figure(*day)
+    fig = figure("exactness", *day)
     points = [t for t in fig.data if t.type == "scatter" and t.showlegend]
     assert len({t.marker.symbol for t in points}) == len(points) == 3
     assert sum(len(t.x) for t in points) == 24
@@ -329,12 +302,12 @@ def test_each_method_has_its_own_sign(day):
 
 def test_unknown_methods_are_drawn_as_well(day):
     plan = replace(day[0], recovery=day[0].recovery.assign(method="a new way"))
-    assert "a new way" in {t.name for t in exactness_figure(plan).data}
+    assert "a new way" in {t.name for t in figure("exactness", plan).data}
 
 
 def test_recovered_scenario_counts_for_its_period(fan):
     plan = fan[0]
-    table = worst_recovery(plan)
+    table = worst_recovery(plan.recovery)
     recovered = plan.recovery["method"] != "none needed"
     assert set(table.index[table["method"] != "none needed"]) == set(
         plan.recovery.index[recovered].get_level_values("period")
@@ -342,7 +315,7 @@ def test_recovered_scenario_counts_for_its_period(fan):
 
 
 def test_fan_has_each_scenario_and_the_limits(fan):
-    fig = fan_figure(*fan)
+    fig = figure("fan", *fan)
     texts = " ".join(t.hovertemplate for t in fig.data)
     for s, p in fan[0].scenarios["probability"].items():
         assert f"scenario {s} ({100 * p:.1f}" in texts
@@ -351,7 +324,7 @@ def test_fan_has_each_scenario_and_the_limits(fan):
 
 def test_costs_of_studies_are_stacked_to_their_totals(three):
     plans, checks = three
-    fig = cost_figure(plans, checks)
+    fig = figure("costs", plans, checks)
     stacks = sum(np.asarray(t.x) for t in fig.data if t.type == "bar" and t.name)
     assert np.allclose(stacks, [c.objective for c in checks])
     texts = [t.text for t in fig.data if t.type == "scatter"]
@@ -368,7 +341,7 @@ def test_known_items_keep_their_colours_and_none_look_alike():
 
 
 def test_envelope_of_a_study_covers_its_scenarios(fan):
-    low, high = day_envelope(studies(*fan)[0])
+    low, high = day_envelope(views([fan[0]], [fan[1]])[0])
     values = fan[1].vm_pu.groupby(level="period")
     assert np.allclose(low, values.min().min(axis=1))
     assert np.allclose(high, values.max().max(axis=1))
@@ -376,11 +349,11 @@ def test_envelope_of_a_study_covers_its_scenarios(fan):
 
 def test_map_shows_the_hour_nearest_to_a_limit(failing):
     plan, check = failing
-    period, scenario, margin = worst_period(plan, check)
+    period, scenario, margin = worst_period(views([plan], [check])[0])
     worst = check.violations.loc[check.violations["excess"].idxmax()]
     assert (period, scenario) == (worst["period"], 0)
     assert margin == pytest.approx(-worst["excess"])
-    texts = " ".join(t for trace in map_figure(plan, check).data if trace.hovertext for t in trace.hovertext)
+    texts = " ".join(t for trace in figure("network", plan, check).data if trace.hovertext for t in trace.hovertext)
     assert f"{worst['value']:.4f}" in texts
     assert "→" not in texts
 
@@ -390,7 +363,7 @@ def test_map_has_the_switch_states_of_its_block(day, period, opened):
     plan, check = day
     rows = [("line", i, t, i != line) for t, line in ((0, 2), (12, 4)) for i in (2, 4)]
     switches = pd.DataFrame(rows, columns=["element", "index", "first_period", "closed_after"])
-    fig = map_figure(replace(plan, switches=switches), check, period=period)
+    fig = figure("network", replace(plan, switches=switches), check, period=period)
     texts = [t for trace in fig.data if trace.hovertext for t in trace.hovertext]
     found = {i for i in range(6) if any(f"line {i} " in t and "<br>open" in t for t in texts)}
     assert found == opened
@@ -405,5 +378,5 @@ def test_names_from_the_net_are_escaped_in_hover_texts(day):
         topology=plan.topology.assign(name=evil),
         coordinates=plan.coordinates.assign(name=evil),
     )
-    for figure in FIGURES:
-        assert "<img" not in figure(plan, check).to_json().replace("\\u003c", "<")
+    for name in FIGURES:
+        assert "<img" not in figure(name, plan, check).to_json().replace("\\u003c", "<")

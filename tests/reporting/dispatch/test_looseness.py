@@ -12,15 +12,19 @@ import pandas as pd
 import pytest
 
 import adnflex
-from adnflex.reporting.dispatch._example import example
-from adnflex.reporting.dispatch.document import dispatch_report
-from adnflex.reporting.dispatch.inputs import studies
-from adnflex.reporting.dispatch.looseness import belief_words, causes, loose_hours
+from adnflex.reporting.dispatch.evidence import details_section, switching_section
+from adnflex.reporting.dispatch.exactness import belief_words, causes, loose_hours
 from adnflex.reporting.dispatch.summary import key_cards
-from adnflex.reporting.dispatch.tables import details_section, switching_section
+from adnflex.reporting.dispatch.view import views
 from adnflex.results.status import STATUSES
 
+from .example import example
+
 DOCS = Path(adnflex.__file__).parents[1] / "docs"
+
+
+def view_of(plan, check):
+    return views([plan], [check])[0]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def loose():
 
 def test_the_report_says_what_the_relaxation_invents_where_and_why(loose, tmp_path):
     plan, check = loose
-    study = studies(*loose)[0]
+    study = view_of(*loose)
     table = loose_hours(study)
     invented = float(plan.recovery["invented_kw"].sum())
     assert invented > 1
@@ -49,7 +53,7 @@ def test_the_report_says_what_the_relaxation_invents_where_and_why(loose, tmp_pa
     assert table.at[0, "causes"].startswith("upper voltage limit")
     said = 1e3 * plan.relaxation_balance["losses_mw"].sum(), 1e3 * check.periods["losses_mw"].sum()
     assert abs(said[0] - said[1]) > 1
-    html = dispatch_report(plan, check, tmp_path / "r.html").read_text(encoding="utf-8")
+    html = adnflex.report(plan, check, tmp_path / "r.html").read_text(encoding="utf-8")
     for words in ("When and why the relaxation is loose", belief_words(study), "“relaxation” is what the optimiser"):
         assert words in html
 
@@ -62,7 +66,7 @@ def test_every_known_cause_is_named(column, value, words):
     plan, check = example()
     balance = plan.balance.assign(**({column: value} if column else {}))
     plan = dataclasses.replace(plan, balance=balance, relaxation_vm_pu=pd.DataFrame())
-    assert words in causes(studies(plan, check)[0], plan.periods[0])
+    assert words in causes(view_of(plan, check), plan.periods[0])
 
 
 def test_open_lines_that_are_locked_are_marked():
@@ -73,9 +77,9 @@ def test_open_lines_that_are_locked_are_marked():
     }  # fmt: skip
     plan = dataclasses.replace(plan, switches=pd.DataFrame(rows), loss_gap=0.02)
     check = dataclasses.replace(check, certificate_losses=0.03)
-    section = switching_section(studies(plan, check)[0])
+    section = switching_section(view_of(plan, check))
     assert "line 2 (locked)" in str(section.blocks)
-    cards = {card.label: f"{card.value} {card.below}" for card in key_cards(studies(plan, check)[0])}
+    cards = {card.label: f"{card.value} {card.below}" for card in key_cards(view_of(plan, check))}
     assert re.search(r"2.%.*3.%", cards["Gap in losses"])
 
 
@@ -83,7 +87,7 @@ def test_open_lines_that_are_locked_are_marked():
 def test_a_status_has_the_same_words_everywhere(status):
     plan, check = example()
     plan = dataclasses.replace(plan, status=status)
-    study = studies(plan, check)[0]
+    study = view_of(plan, check)
     assert STATUSES[status] in {card.below for card in key_cards(study)}
     assert STATUSES[status] in str(details_section(study).blocks)
     told = (DOCS / "read_a_report.md").read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ import pytest
 
 from adnflex.errors import InputError
 from adnflex.reporting import report
-from adnflex.reporting.dispatch.inputs import studies
 from adnflex.reporting.dispatch.summary import verdict
+from adnflex.reporting.dispatch.view import views
 from adnflex.results import DispatchPlan
 
 from ..reader import LIBRARY, Reader, opened
@@ -136,7 +136,7 @@ def test_scenarios_have_their_section(fan, day, tmp_path):
     ):
         assert words in reader.text, words
     reader, _ = read(*day, tmp_path)
-    assert "scenario-fans" not in reader.ids
+    assert "fan-figure" not in reader.ids
 
 
 def test_sections_without_content_are_left_out(day, tmp_path):
@@ -195,7 +195,7 @@ def test_unknown_numbers_are_dashes(day, tmp_path):
 
 def test_income_is_not_saved(day):
     plan, check = day
-    remark = verdict(studies(plan, replace(check, objective=-1545.3, certificate_absolute=35.1))).remark
+    remark = verdict(views([plan], [replace(check, objective=-1545.3, certificate_absolute=35.1)])).remark
     assert "be better by more than 36 EUR than −1 545.30 EUR" in remark.replace("\u202f", " ")
 
 
@@ -220,7 +220,7 @@ def test_limit_touched_within_rounding_is_met(day, tmp_path):
 )
 def test_certificate_in_words(day, changes, words):
     plan, check = day
-    assert words in verdict(studies(plan, replace(check, **changes))).remark.replace("\u202f", " ")
+    assert words in verdict(views([plan], [replace(check, **changes)])).remark.replace("\u202f", " ")
 
 
 def test_unproven_bound_is_told(day, tmp_path):
@@ -255,8 +255,8 @@ def test_studies_are_compared_with_the_first(three, tmp_path):
     against = f"−{-change:.1f} % against study 1"
     for words in ("Passed: all 3 studies", "The studies by hour", against, "cost against the first"):
         assert words in reader.text, words
-    assert [source.count(f'data-show="study {k}"') for k in (1, 2, 3)] == [1, 1, 1]
-    assert {"voltage-heat-1", "voltage-heat-2", "voltage-heat-3"} <= set(reader.ids)
+    assert [source.count(f'data-show="v{k}"') for k in (1, 2, 3)] == [1, 1, 1]
+    assert {"voltage-figure-1", "voltage-figure-2", "voltage-figure-3"} <= set(reader.ids)
     assert len(reader.ids) == len(set(reader.ids))
     for check in checks:
         assert f"{check.objective:,.2f}".replace(",", " ") in reader.text
@@ -266,8 +266,8 @@ def test_study_without_a_device_has_no_section_of_it(three, tmp_path):
     plans, checks = three
     plans = [replace(plans[0], storage=pd.DataFrame()), *plans[1:]]
     reader, _ = read(plans, checks, tmp_path)
-    assert "storage-lines-1" not in reader.ids
-    assert "storage-lines-2" in reader.ids
+    assert "storage-figure-1" not in reader.ids
+    assert "storage-figure-2" in reader.ids
 
 
 def test_one_failing_study_fails_the_report(three, failing, tmp_path):
@@ -356,9 +356,9 @@ def test_report_is_reproducible(day, tmp_path):
 
 def test_net_gives_the_map_that_a_plan_lacks(tmp_path):
     pn = pytest.importorskip("pandapower.networks")
-    from adnflex.reporting.dispatch._example import example
+    from .example import example
 
     plan, check = example(buses=33)
     plan = replace(plan, topology=pd.DataFrame(), coordinates=pd.DataFrame())
-    assert "network-map" not in read(plan, check, tmp_path)[0].ids
-    assert "network-map" in read(plan, check, tmp_path, net=pn.case33bw())[0].ids
+    assert "network-figure" not in read(plan, check, tmp_path)[0].ids
+    assert "network-figure" in read(plan, check, tmp_path, net=pn.case33bw())[0].ids

@@ -1,18 +1,17 @@
-"""The time axis of a dispatch: clock hours of its periods, their texts, their ticks."""
+"""The time axis of a result: clock hours of its periods, their texts, their ticks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from adnflex.reporting.forest import Floats
-from adnflex.results import DispatchPlan
 
-__all__ = ["Clock"]
+__all__ = ["Clock", "clock_of"]
 
 _DAY = 24.0
 #: Distances between ticks that a reader can count in [h].
@@ -48,15 +47,6 @@ class Clock:
     step: float
     shifts: tuple[float, ...] = ()
 
-    @classmethod
-    def of(cls, plan: DispatchPlan) -> Clock:
-        """Return the time axis of a plan."""
-        through = cls(tuple(plan.periods), float(plan.start_hour), float(plan.hours_per_period))
-        if not len(plan.times):
-            return through
-        ahead = (plan.times["clock_hour"].to_numpy() - through.edges[:-1] + 12) % _DAY - 12
-        return replace(through, shifts=tuple(float(a) for a in ahead)) if np.abs(ahead).max() > 1e-6 else through
-
     @property
     def edges(self) -> Floats:
         """Clock hours at which the periods begin, and the one at which the last ends."""
@@ -85,8 +75,8 @@ class Clock:
         return self.text(period).partition("–")[0]
 
     def spans(self, periods: Iterable[int]) -> str:
-        """Several periods in words, neighbours together."""
-        wanted = sorted(self.periods.index(p) for p in set(periods))
+        """Several periods in words, neighbours together; those that are not of the horizon are left out."""
+        wanted = sorted(self.periods.index(p) for p in set(periods) if p in self.periods)
         breaks = [0, *(k + 1 for k, (a, b) in enumerate(pairwise(wanted)) if b > a + 1), len(wanted)]
         runs = [wanted[a:b] for a, b in pairwise(breaks) if b > a]
         return ", ".join(self._between(run[0], run[-1] + 1) for run in runs)
@@ -136,6 +126,61 @@ class Clock:
             begin, end = begin + self.shifts[first], end + self.shifts[last - 1]
         day = int((begin + 1e-9) // _DAY)
         return (f"day {day + 1}, " if day else "") + f"{_hour(begin)}–{_hour(end, closes=True)}"
+
+
+@dataclass(frozen=True)
+class _PickedClock(Clock):
+    """Time axis of periods that do not follow each other, e.g. two typical hours: they are drawn side by side."""
+
+    def text(self, period: object) -> str:
+        return self._whole().text(period)
+
+    def spans(self, periods: Iterable[int]) -> str:
+        return self._whole().spans(p for p in periods if p in self.periods)
+
+    def axis(self) -> dict[str, Any]:
+        return {
+            "tickvals": self.middles.tolist(),
+            "ticktext": [self.begin(p) for p in self.periods],
+            "range": [self.edges[0], self.edges[-1]],
+            "title_text": "begin of the period",
+        }
+
+    def category_axis(self) -> dict[str, Any]:
+        places = {"tickvals": list(range(len(self.periods))), "range": [-0.5, len(self.periods) - 0.5]}
+        return self.axis() | places | {"type": "category"}
+
+    def _whole(self) -> Clock:
+        """Time axis of all periods from the first to the last."""
+        return Clock(tuple(range(self.periods[0], max(self.periods) + 1)), self.start, self.step)
+
+
+def clock_of(periods: Iterable[int], start: float, step: float, clock_hours: object = ()) -> Clock:
+    """Return the time axis of a result.
+
+    Parameters
+    ----------
+    periods : iterable of int
+        Its periods.
+    start, step : float
+        Clock hour at which the first of them begins, and the length of a period [h].
+    clock_hours : sequence of float
+        Hour on the clock on the wall at which each begins, where it is known; they are then told by it.
+
+    Examples
+    --------
+    >>> clock = clock_of((10, 14, 15), 10.0, 1.0)
+    >>> clock.text(14), clock.spans([10, 14, 15]), clock.axis()["ticktext"]
+    ('14:00–15:00', '10:00–11:00, 14:00–16:00', ['10:00', '14:00', '15:00'])
+    """
+    found = tuple(int(p) for p in periods)
+    told = np.asarray(clock_hours, dtype=float)
+    if len(told):
+        through = Clock(found, float(start), float(step))
+        ahead = (told - through.edges[:-1] + 12) % _DAY - 12
+        return Clock(found, through.start, through.step, tuple(ahead.tolist()) if np.abs(ahead).max() > 1e-6 else ())
+    follows = found == tuple(range(found[0], found[0] + len(found))) if found else True
+    return (Clock if follows else _PickedClock)(found, float(start), float(step))
 
 
 def _hour(hour: float, closes: bool = False) -> str:

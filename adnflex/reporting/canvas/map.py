@@ -1,23 +1,24 @@
-"""The network before or after the plan: what is open, what is operated, how voltage and loading lie on it."""
+"""The drawing of the feeder: what is open, what is operated, how voltage and loading lie on it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.errors import InputError
 from adnflex.reporting import style
+from adnflex.reporting.canvas.geometry import joined, middles, polylines, single
+from adnflex.reporting.canvas.hover import branch_texts, bus_texts
 from adnflex.reporting.forest import Floats, Ints
-from adnflex.reporting.geometry import joined, middles, polylines, single
-from adnflex.reporting.hover import branch_texts, bus_texts
-from adnflex.reporting.inputs import branch_table, bus_table, require, require_drawing, span
-from adnflex.results import Check, Plan
+from adnflex.reporting.text import branch_label
+from adnflex.reporting.views import NothingToDraw
 
-__all__ = ["network_figure"]
+__all__ = ["COLOURS", "STATES", "MapFigure", "one_of", "span"]
 
 _Rows = npt.NDArray[np.bool_]
 
@@ -26,74 +27,75 @@ _BINS = 12
 _MOST_LABELS = 24
 #: Up to this many buses each shows its index.
 _MOST_BUS_LABELS = 60
-_STATES = ("before", "after")
-_COLOURS = ("voltage", "loading")
+STATES = ("before", "after")
+COLOURS = ("voltage", "loading")
 _CORNER = {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom"}
 
 
-def network_figure(plan: Plan, check: Check | None, state: str = "after", colour: str = "voltage") -> go.Figure:
-    """Map of the network with its open branches and those that the plan operates.
-
-    Closed branches are solid, open ones dashed with a hollow mark; what the plan opens or closes is underlaid
-    and marked by a square or a diamond, in both states at the same place. A menu changes between colouring by
-    voltage and by loading. Every bus and branch tells its numbers on hovering.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan, with its drawing tables.
-    check : Check or None
-        Its AC check. Without one there are the model's voltages of the state after only, and no loading.
-    state : str
-        ``before`` or ``after``.
-    colour : str
-        ``voltage`` [pu] or ``loading`` [%]: what is shown first.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        About forty traces at most, however large the net is.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these, or the plan has no drawing tables.
+def one_of(known: Mapping[str, Sequence[str]], **chosen: object) -> list[str]:
+    """Return findings about choices that do not exist.
 
     Examples
     --------
-    >>> from adnflex.reporting._example import example
-    >>> plan, check = example()
-    >>> network_figure(plan, check, state="before").layout.meta["state"]
-    'before'
+    >>> one_of({"state": STATES, "colour": COLOURS}, state="now", colour="voltage")
+    ["state: is 'now'; give one of before, after."]
     """
-    require(plan, check)
-    _require_choice(check, state, colour)
-    require_drawing(plan)
-    return _Map(plan, check, state).draw(colour)
+    return [
+        f"{name}: is {value!r}; give one of {', '.join(known[name])}."
+        for name, value in chosen.items()
+        if value not in known[name]
+    ]
 
 
-def _require_choice(check: Check | None, state: str, colour: str) -> None:
-    """Refuse states and colours that do not exist, or not without a check."""
-    findings = []
-    if state not in _STATES:
-        findings.append(f"state: is {state!r}; give one of {', '.join(_STATES)}.")
-    if colour not in _COLOURS:
-        findings.append(f"colour: is {colour!r}; give one of {', '.join(_COLOURS)}.")
-    if colour == "loading" and check is None:
-        findings.append("colour: is 'loading', which only AC power flow gives; validate the plan first.")
-    if findings:
-        raise InputError(findings)
+class MapFigure:
+    """The network in one state: open branches, what the plan operates, and how voltage or loading lie on it.
 
+    Closed branches are solid, open ones dashed with a hollow mark; what the plan opens or closes is underlaid and
+    marked by a square or a diamond, in both states at the same place. Every bus and branch tells its numbers on
+    hovering. There are about forty traces at most, however large the net is.
 
-class _Map:
-    """The tables of one map and the traces made of them."""
+    Parameters
+    ----------
+    topology, coordinates : pandas.DataFrame
+        Drawing tables, as in `adnflex.Plan`.
+    state : str
+        ``before`` or ``after``.
+    voltages : pandas.DataFrame, optional
+        By bus: ``vm_before_pu``, ``vm_after_pu``, ``vm_min_pu``, ``vm_max_pu`` [pu]; what is not there is not known.
+    loadings : pandas.DataFrame, optional
+        ``element``, ``index``, ``loading_before_percent``, ``loading_percent`` [%], ``loss_mw`` [MW].
 
-    def __init__(self, plan: Plan, check: Check | None, state: str) -> None:
+    Examples
+    --------
+    >>> topology = pd.DataFrame(
+    ...     {"element": ["line"], "index": [0], "name": [""], "from_bus": [0], "to_bus": [1], "closed_before": [True],
+    ...      "closed_after": [True], "switchable": [False], "length_km": [1.0]}
+    ... )
+    >>> coordinates = pd.DataFrame(
+    ...     {"x": [0.0, 1.0], "y": [0.0, 0.0], "name": "", "vn_kv": 20.0, "kind": ["root", "bus"], "p_mw": [0.0, 1.0],
+    ...      "origin": "geo"}
+    ... )
+    >>> MapFigure(topology, coordinates).done().layout.meta["state"]
+    'after'
+    """
+
+    def __init__(
+        self,
+        topology: pd.DataFrame,
+        coordinates: pd.DataFrame,
+        state: str = "after",
+        voltages: pd.DataFrame | None = None,
+        loadings: pd.DataFrame | None = None,
+    ) -> None:
+        if not len(topology) or not len(coordinates):
+            raise NothingToDraw(
+                "plan: topology and coordinates are empty, so there is no map to draw; fill them with "
+                "adnflex.grid.layout.drawing_tables(net, plan.switches), or give report() the net."
+            )
         self.state = state
-        self.buses = bus_table(plan, check)
-        self.branches = branch_table(plan, check)
+        self.buses, self.branches = _buses(coordinates, voltages), _branches(topology, loadings)
         after = self.branches["closed_after"].to_numpy(dtype=bool)
-        operated = self.branches["operated"].to_numpy(dtype=bool)
+        operated = self.branches["closed_before"].to_numpy(dtype=bool) != after
         self.closed = self.branches[f"closed_{state}"].to_numpy(dtype=bool)
         self.closes, self.opens = operated & after, operated & ~after
         self.is_tree = bool((self.buses["origin"] == "tree").all())
@@ -102,23 +104,64 @@ class _Map:
         self.voltage = self.buses[f"vm_{state}_pu"].to_numpy(dtype=float)
         column = "loading_before_percent" if state == "before" else "loading_percent"
         self.loading = np.where(self.closed, self.branches[column].to_numpy(dtype=float), math.nan)
+        self._over: list[go.Scatter] = []
 
-    def draw(self, colour: str) -> go.Figure:
-        """Put the traces together, the underlay first, what the reader points at last."""
+    def highlight(self, places: Sequence[tuple[str, int, float, str]], name: str, colour: str) -> None:
+        """Draw branches broadly over the others; each is table, index, width [px] and what it tells (HTML)."""
+        keys = list(zip(self.branches["element"], self.branches["index"], strict=True))
+        told: list[tuple[int, str]] = []
+        for element, index, width, text in places:
+            rows = [k for k, key in enumerate(keys) if key == (element, index)]
+            if rows:
+                x, y = joined([self.lines[k] for k in rows])
+                self._over.append(
+                    go.Scatter(x=x, y=y, mode="lines", line={"color": colour, "width": width}, name=name,
+                               legendgroup=name, showlegend=not told, hoverinfo="skip")
+                )  # fmt: skip
+                told += [(k, text) for k in rows]
+        if told:
+            self._over.append(_pointers(self.middle[[k for k, _ in told]], [text for _, text in told], 16))
+
+    def ring(self, places: Sequence[tuple[int, float, str]], name: str, colour: str) -> None:
+        """Draw rings round buses; each is index, size [px] and what it tells (HTML)."""
+        known = [place for place in places if place[0] in self.buses.index]
+        if not known:
+            return
+        xy = self.buses.loc[[bus for bus, _, _ in known], ["x", "y"]].astype(float)
+        self._over.append(
+            go.Scatter(
+                x=xy["x"].to_numpy(), y=xy["y"].to_numpy(), mode="markers", name=name, showlegend=True,
+                marker={"symbol": "circle-open", "color": colour, "size": [size for _, size, _ in known],
+                        "line": {"width": 3.5, "color": colour}},
+                hovertext=[text for _, _, text in known], hoverinfo="text",
+            )
+        )  # fmt: skip
+
+    def done(self, colour: str = "voltage", titled: bool = False) -> go.Figure:
+        """Put the traces together, the underlay first, what the reader points at last.
+
+        Parameters
+        ----------
+        colour : str
+            ``voltage`` or ``loading``: what is shown first.
+        titled : bool
+            Whether the figure stands alone: it then names its state, has a key, and a menu of the colours.
+        """
         fig = style.figure(self._height(), meta={"state": self.state}, hovermode="closest", dragmode="pan")
         fig.add_traces(self._halos())
-        for mode in _COLOURS:
+        for mode in COLOURS:
             for trace in self._coloured(mode):
                 fig.add_trace(trace.update(meta={"colour": mode}, visible=mode == colour))
         fig.add_traces([*self._open(), *self._operated(), self._transformers(), self._roots(), *self._hover()])
+        fig.add_traces(self._over)
         fig.update_traces(showlegend=False, selector=lambda trace: not trace.showlegend)
         fig.update_layout(
-            margin={"l": 8, "r": 8, "t": 84, "b": 8},
-            legend={"y": -0.02, "yanchor": "top"},
-            updatemenus=[_menu(fig, colour)],
+            margin={"l": 8, "r": 8, "t": 84 if titled else 46, "b": 8}, legend={"y": -0.02, "yanchor": "top"}
         )
-        # Not a title: plotly moves those out of sight where there is a menu.
-        fig.add_annotation(text=f"<b>{self.state}</b>", showarrow=False, **_CORNER, yshift=44, font_size=15)
+        if titled:
+            fig.update_layout(updatemenus=[_menu(fig, colour)])
+            # Not a title: plotly moves those out of sight where there is a menu.
+            fig.add_annotation(text=f"<b>{self.state}</b>", showarrow=False, **_CORNER, yshift=44, font_size=15)
         self._frame(fig)
         return fig
 
@@ -288,17 +331,47 @@ class _Map:
         """Invisible points on buses and in the middle of branches that tell their numbers."""
         xy = self.buses[["x", "y"]].to_numpy(dtype=float)
         told = ((self.middle, branch_texts(self.buses, self.branches)), (xy, bus_texts(self.buses)))
-        return [
-            go.Scatter(
-                x=single(places[:, 0]),
-                y=single(places[:, 1]),
-                mode="markers",
-                marker={"size": 14, "opacity": 0},
-                hovertext=texts,
-                hoverinfo="text",
-            )
-            for places, texts in told
-        ]
+        return [_pointers(places, texts, 14) for places, texts in told]
+
+
+def _pointers(places: Floats, texts: list[str], size: int) -> go.Scatter:
+    """Points that nobody sees and that tell texts."""
+    x, y = single(places[:, 0]), single(places[:, 1])
+    marker = {"size": size, "opacity": 0}
+    return go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertext=texts, hoverinfo="text", showlegend=False)
+
+
+def _buses(coordinates: pd.DataFrame, voltages: pd.DataFrame | None) -> pd.DataFrame:
+    """Buses with their voltages and limits; NaN where they are not known."""
+    columns = ["vm_before_pu", "vm_after_pu", "vm_min_pu", "vm_max_pu"]
+    found = pd.DataFrame() if voltages is None else voltages
+    return pd.concat([coordinates, found.reindex(index=coordinates.index, columns=columns).astype(float)], axis=1)
+
+
+def _branches(topology: pd.DataFrame, loadings: pd.DataFrame | None) -> pd.DataFrame:
+    """Branches with their label, loading and loss; NaN where they are not known."""
+    columns = ["loading_before_percent", "loading_percent", "loss_mw"]
+    found = pd.DataFrame({"element": [], "index": []}, dtype=object) if loadings is None else loadings
+    found = found.reindex(columns=["element", "index", *columns]).drop_duplicates(["element", "index"])
+    table = topology.astype({"element": object}).merge(
+        found.astype({"element": object, "index": "int64"}), how="left", on=["element", "index"]
+    )
+    table[columns] = table[columns].astype(float)
+    table["label"] = [branch_label(*row) for row in table[["element", "index", "name"]].itertuples(index=False)]
+    return table
+
+
+def span(*series: pd.Series) -> tuple[float, float]:
+    """Smallest and largest finite value; (NaN, NaN) where there is none.
+
+    Examples
+    --------
+    >>> span(pd.Series([1.0, float("nan")]), pd.Series([3.0]))
+    (1.0, 3.0)
+    """
+    values = np.concatenate([s.to_numpy(dtype=float) for s in series])
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if len(values) else (math.nan, math.nan)
 
 
 def _menu(fig: go.Figure, colour: str) -> dict[str, Any]:
@@ -306,11 +379,11 @@ def _menu(fig: go.Figure, colour: str) -> dict[str, Any]:
     modes = [trace.meta["colour"] if trace.meta else None for trace in fig.data]
     buttons = [
         {"label": f"by {mode}", "method": "update", "args": [{"visible": [m in (None, mode) for m in modes]}]}
-        for mode in _COLOURS
+        for mode in COLOURS
     ]
     return {
         "buttons": buttons,
-        "active": _COLOURS.index(colour),
+        "active": COLOURS.index(colour),
         "x": 0.0,
         "xanchor": "left",
         "y": 1.0,

@@ -1,0 +1,119 @@
+"""Bars that lie on their side, so that long names have room: in the order given, the first on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from adnflex.reporting import style
+
+__all__ = ["BarFigure"]
+
+_ROW, _FRAME = 38, 96
+
+
+class BarFigure:
+    """One row a name; panels below each other.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The rows, from the top; as text, not as HTML.
+    panels : sequence of (str, str)
+        Title of the horizontal axis of each panel, and unit in which its values are told.
+    row : float
+        Height of a row [px].
+    told : sequence of str
+        Longer names for what is told (by default the names).
+    **layout
+        Further settings of plotly's layout.
+
+    Examples
+    --------
+    >>> bars = BarFigure(["line 3"], [("losses [kW]", "kW")])
+    >>> bars.bars(0, [12.9], "after", "#0072B2")
+    >>> bars.done().data[0].x.tolist()
+    [12.9]
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        panels: Sequence[tuple[str, str]],
+        row: float = _ROW,
+        told: Sequence[str] = (),
+        **layout: Any,
+    ) -> None:
+        self.names, self.units = [escape(n) for n in names], [unit for _, unit in panels]
+        self.told = [escape(t) for t in told] or self.names
+        height = int((_FRAME + row * max(len(names), 2)) * len(panels))
+        self.fig = make_subplots(rows=len(panels), cols=1, vertical_spacing=min(0.3, 100 / height))
+        plain = {"template": style.TEMPLATE, "height": height, "hovermode": "closest", "bargap": 0.3}
+        self.fig.update_layout(plain | {"showlegend": len(panels) > 1} | layout)
+        for k, (title, _) in enumerate(panels):
+            self.axis(k, title_text=title, exponentformat="none")
+        self.fig.update_yaxes(autorange="reversed", type="category", ticks="", ticksuffix="  ", showgrid=False)
+
+    def axis(self, panel: int, **settings: Any) -> None:
+        """Change the horizontal axis of a panel."""
+        self.fig.update_xaxes(**settings, row=panel + 1, col=1)
+
+    def bars(
+        self,
+        panel: int,
+        values: Any,
+        name: str,
+        colour: Any,
+        told: Sequence[str] = (),
+        pattern: str | list[str] = "",
+        **more: Any,
+    ) -> None:
+        """One bar a row; `told` (HTML) is said of each instead of its value."""
+        x = np.asarray(values, dtype=float)
+        marker = {"color": colour, "pattern": {"shape": pattern}, "line": {"color": "white", "width": 0.5}}
+        said = "%{customdata}" if len(told) else f"%{{x:,.4~g}} {self.units[panel]}"
+        self._add(
+            panel,
+            go.Bar(
+                x=x, y=self.names, orientation="h", name=escape(name), marker=marker, hovertext=self.told,
+                customdata=list(told) or None, showlegend=bool(name),
+                hovertemplate=f"<b>%{{hovertext}}</b><br>{escape(name)}{': ' if name else ''}{said}<extra></extra>",
+                **more,
+            ),
+        )  # fmt: skip
+
+    def marks(self, panel: int, values: Any, name: str, marker: dict[str, Any], told: Sequence[str]) -> None:
+        """Put a sign in each row; `told` is HTML."""
+        x = np.asarray(values, dtype=float)
+        self._add(
+            panel,
+            go.Scatter(x=x, y=self.names, mode="markers", name=escape(name), marker=marker, hovertext=list(told),
+                       hoverinfo="text", showlegend=bool(name), cliponaxis=False),
+        )  # fmt: skip
+
+    def limits(self, panel: int, values: Any, form: str = "limit {:.0f} %") -> None:
+        """Draw a stroke at the limit of each row."""
+        marker = {"symbol": "line-ns", "size": 12, "line": {"color": style.LIMIT, "width": 2.5}}
+        self.marks(panel, values, "limit", marker, [form.format(v) for v in np.asarray(values, dtype=float)])
+
+    def ends(self, panel: int, values: Any, texts: Sequence[str]) -> None:
+        """Texts behind the ends of bars."""
+        self._add(
+            panel,
+            go.Scatter(
+                x=np.asarray(values, dtype=float), y=self.names, mode="text", text=[f"  {t}" for t in texts],
+                textposition="middle right", hoverinfo="skip", showlegend=False, cliponaxis=False,
+            ),
+        )  # fmt: skip
+
+    def done(self) -> go.Figure:
+        """Return the figure."""
+        return self.fig
+
+    def _add(self, panel: int, trace: Any) -> None:
+        self.fig.add_trace(trace, row=panel + 1, col=1)

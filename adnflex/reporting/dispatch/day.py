@@ -1,0 +1,221 @@
+"""What every device does through the day: power, positions, energy, vehicles."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+from plotly import graph_objects as go
+
+from adnflex.reporting import recipes, style
+from adnflex.reporting.canvas import DayFigure
+from adnflex.reporting.canvas.day import line
+from adnflex.reporting.dispatch.view import DispatchView, quantity
+from adnflex.reporting.page import Section
+from adnflex.reporting.recipes import Layer
+from adnflex.reporting.text import fixed
+from adnflex.reporting.views import NothingToDraw
+
+__all__ = [
+    "balance", "balance_section", "capacitors", "positions_section", "reactive", "reactive_section", "reactive_table",
+    "storage", "storage_section", "taps", "vehicle_section", "vehicles",
+]  # fmt: skip
+
+#: More devices than this are drawn by the number of their moves, the busiest first.
+_MOST_DEVICES = 12
+#: More fleets than this are drawn as their sum.
+_MOST_FLEETS = 4
+#: Reactive power below this is none [Mvar]; a block of vehicles [MW].
+_IDLE, _NOTHING = 1e-6, 1e-9
+
+
+def balance(view: DispatchView) -> go.Figure:
+    """Power of each source (above zero) and each use (below zero) by period [MW], and the price below.
+
+    What could have been fed in and was not is hatched on top of the stack; it is no part of the balance.
+    """
+    table = view.expected(view.plan.balance)
+
+    def column(name: str) -> pd.Series:
+        return table[name].astype(float) if name in table else pd.Series(0.0, index=table.index)
+
+    grid, used = column("grid_mw"), column("used_mw")
+    layers = [
+        Layer("import", grid.clip(lower=0), "#0072B2"),
+        Layer("generation used", used, "#009E73"),
+        Layer("must-take", column("must_take_mw"), "#F0E442"),
+        Layer("discharge", column("discharge_mw"), "#CC79A7"),
+        Layer("curtailed", (column("available_mw") - used).clip(lower=0), "#009E73", "/"),
+        Layer("load", -column("load_mw"), "#9aa5b1"),
+        Layer("vehicles", -column("ev_mw"), "#E69F00"),
+        Layer("charge", -column("charge_mw"), "#CC79A7", "\\"),
+        Layer("losses", -column("losses_mw"), style.INK),
+        Layer("export", grid.clip(upper=0), "#56B4E9"),
+    ]
+    price = table["price"].astype(float) if "price" in table else None
+    return recipes.balance(view.clock, layers, price, view.plan.currency)
+
+
+def balance_section(view: DispatchView) -> Section | None:
+    """Dispatch by hour."""
+    if view.plan.balance.empty:
+        return None
+    intro = (
+        "Above zero what supplies the net, below zero what uses it; both sides are equal in every period. "
+        f"Hatched green is generation that was available and not used.{view.averaged}"
+    )
+    return Section("balance", "Dispatch by hour", intro, [view.draw("balance")], "Dispatch")
+
+
+# Positions ----------------------------------------------------------------------------------------------------
+
+
+def taps(view: DispatchView) -> go.Figure:
+    """Tap position of each transformer and grid connection by period, with its limits and its moves."""
+    return _positions(view, "taps", view.plan.taps, "position", "tap changer of ")
+
+
+def capacitors(view: DispatchView) -> go.Figure:
+    """Draw the steps of each capacitor bank or reactor in service by period, with its limits and its moves."""
+    table = view.plan.capacitor_steps
+    columns = pd.MultiIndex.from_tuples([("shunt", i) for i in table.columns], names=["table", "index"])
+    return _positions(view, "capacitor_steps", table.set_axis(columns, axis=1), "steps", "")
+
+
+def _positions(view: DispatchView, name: str, table: pd.DataFrame, unit: str, what: str) -> go.Figure:
+    """One panel a device, at most twelve."""
+    if not len(table.columns):
+        raise NothingToDraw(f"plan: {name} is empty, so there is nothing to draw; the plan has no such device.")
+    found = [(what + view.labels.of(*key), table[key].astype(float), _facts(view, *key)) for key in table.columns]
+    if len(found) > _MOST_DEVICES:
+        found = sorted(found, key=lambda d: -d[2]["moves"] if math.isfinite(d[2]["moves"]) else 0.0)[:_MOST_DEVICES]
+    heads = [_head(label, values, facts) for label, values, facts in found]
+    day = DayFigure(view.clock, [(unit, unit)] * len(found), 70 + 150 * len(found), heads=heads, showlegend=False)
+    for row, (_, values, facts) in enumerate(found):
+        for limit in (facts["low"], facts["high"]):
+            day.limits(row, [limit], "limit")
+        day.stairs(row, values, "", line(style.AFTER))
+        if math.isfinite(facts["initial"]):
+            day.start(row, facts["initial"], "before the horizon", style.AFTER)
+        day.axis(row, **_ticks(values, facts))
+    # The dot of the position before the horizon needs a little room.
+    return day.done(air=0.012)
+
+
+def _facts(view: DispatchView, table: str, index: int) -> pd.Series:
+    """Return moves and limits of a device; NaN where the plan does not tell them."""
+    rows = view.devices(table)
+    return rows.loc[index] if index in rows.index else pd.Series(math.nan, index=rows.columns)
+
+
+def _ticks(values: pd.Series, facts: pd.Series) -> dict[str, Any]:
+    """Ticks at whole positions only, and both limits in view."""
+    known = pd.concat([values, facts[["low", "high", "initial"]]]).dropna()
+    low, high = float(known.min()), float(known.max())
+    every = max(1, math.ceil((high - low) / 5))
+    return {"range": [low - 0.3 * every, high + 0.3 * every], "dtick": every, "tick0": low, "zeroline": False}
+
+
+def _head(label: str, values: pd.Series, facts: pd.Series) -> str:
+    moves, most = facts["moves"], facts["max_moves"]
+    if not math.isfinite(moves):
+        moves = float((values.diff().fillna(0) != 0).sum())
+    word = "move" if moves == 1 else "moves"
+    allowed = f" of at most {fixed(most, 0)} moves" if math.isfinite(most) else f" {word}, no limit"
+    return f"{label}: {fixed(moves, 0)}{allowed}"
+
+
+def positions_section(view: DispatchView) -> Section:
+    """Taps and steps."""
+    intro = (
+        "Dashed lines are the lowest and highest position; the open dot is the position before the horizon, and "
+        "a change from it counts as a move."
+    )
+    blocks = view.drawn("taps", "capacitors")
+    return Section("positions", "Tap positions and capacitor steps", intro, blocks, "Taps, steps")
+
+
+# Reactive power and storage -----------------------------------------------------------------------------------
+
+
+def reactive_table(view: DispatchView) -> pd.DataFrame:
+    """Reactive power fed in by each generator, reactive source and storage, by period [Mvar]; idle ones left out."""
+    plan = view.plan
+    found: dict[str, pd.Series] = {}
+    # A storage counts what it draws.
+    for table, rows, sign in (("sgen", plan.generation, 1.0), ("storage", plan.storage, -1.0)):
+        power = sign * quantity(view.expected(rows), "q_mvar")
+        found |= {view.labels.of(table, i): power[i] for i in power.columns}
+    return pd.DataFrame({k: v for k, v in found.items() if v.abs().max() > _IDLE}, index=plan.periods)
+
+
+def reactive(view: DispatchView) -> go.Figure:
+    """Reactive power fed in by each device by period [Mvar]."""
+    return recipes.reactive(view.clock, reactive_table(view))
+
+
+def reactive_section(view: DispatchView) -> Section:
+    """Reactive power of the devices."""
+    intro = f"What generators, reactive sources and storages feed in; drawing is negative.{view.averaged}"
+    return Section("reactive", "Reactive power", intro, [view.draw("reactive")], "Reactive")
+
+
+def storage(view: DispatchView) -> go.Figure:
+    """Energy [MWh] and power [MW] of each storage; charging is positive, as in pandapower."""
+    table = view.expected(view.plan.storage)
+    energy, power = quantity(table, "e_mwh"), quantity(table, "charge_mw") - quantity(table, "discharge_mw")
+    names = [view.labels.of("storage", i) for i in energy.columns]
+    return recipes.storage(view.clock, energy, power, view.devices("storage").reindex(energy.columns), names)
+
+
+def storage_section(view: DispatchView) -> Section:
+    """Storage."""
+    intro = f"Energy at the end of each period, dashed its limits; and power, charging positive.{view.averaged}"
+    return Section("storage", "Storage", intro, [view.draw("storage")], "Storage")
+
+
+# Vehicles -----------------------------------------------------------------------------------------------------
+
+
+def vehicles(view: DispatchView) -> go.Figure:
+    """Power of each fleet left alone and as dispatched [MW], with the block that moved and what was reduced."""
+    table = view.expected(view.plan.ev)
+    parts = {k: quantity(table, k) for k in ("before_mw", "after_mw", "block_before_mw", "block_mw", "reduced_mw")}
+    fleets = list(parts["before_mw"].columns)
+    if not fleets:
+        raise NothingToDraw("plan: ev is empty, so there is nothing to draw; the plan has no electric vehicles.")
+    names = [view.labels.of("load", fleet) for fleet in fleets]
+    if len(fleets) > _MOST_FLEETS:
+        names = [f"all {len(fleets)} fleets"]
+        parts = {k: t.sum(axis=1).to_frame(fleets[0]) for k, t in parts.items()}
+    heads = names if len(names) > 1 else ()
+    height = 100 + 250 * len(names)
+    day = DayFigure(view.clock, [("power [MW]", "MW")] * len(names), height, heads=heads, barmode="overlay")
+    for row, fleet in enumerate(fleets[: len(names)]):
+        _fleet(day, row, {k: t[fleet] if fleet in t else pd.Series(0.0, index=table.index) for k, t in parts.items()})
+        day.axis(row, rangemode="tozero", zeroline=False)
+    return day.done()
+
+
+def _fleet(day: DayFigure, row: int, parts: dict[str, pd.Series]) -> None:
+    """Blocks as bars that stand on the rest of the curve, and both curves over them."""
+    before, after = parts["before_mw"], parts["after_mw"]
+    for values, base, name, colour, pattern in (
+        (parts["block_before_mw"], before - parts["block_before_mw"], "block before", style.MUTED, "/"),
+        (parts["block_mw"], after - parts["block_mw"], "block now", "#E69F00", ""),
+        (parts["reduced_mw"], after, "reduced", style.LIMIT, "x"),
+    ):
+        there = values.where(values.abs() > _NOTHING)
+        day.bars(row, there, name, colour, pattern, base=base.clip(lower=0).to_numpy(dtype=float))
+    day.stairs(row, before, "left alone", line(style.MUTED, 2.2, "dash"))
+    day.stairs(row, after, "dispatched", line(style.AFTER, 2.2))
+
+
+def vehicle_section(view: DispatchView) -> Section:
+    """Electric vehicles."""
+    intro = (
+        "Dashed grey is the load left alone, blue the load as dispatched. Grey hatching is where the transferable "
+        f"block stood, orange where it stands now; crosses mark what was reduced.{view.averaged}"
+    )
+    return Section("vehicles", "Electric vehicles before and after", intro, [view.draw("vehicles")], "Vehicles")

@@ -1,0 +1,191 @@
+"""Figures that several kinds of report share, each a recipe on a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from adnflex.reporting import style
+from adnflex.reporting.canvas import DayFigure
+from adnflex.reporting.canvas.day import line, nth
+from adnflex.reporting.clock import Clock
+from adnflex.reporting.forest import bus_forest, trunk_first
+from adnflex.reporting.views import NothingToDraw
+
+__all__ = ["Layer", "balance", "bus_order", "by_size", "convergence", "reactive", "storage"]
+
+#: Power below this is rounding and gives no entry in the key [MW].
+_NOTHING = 1e-6
+#: More storages than this are drawn as their sum; more sources by their largest values.
+_MOST_STORAGES, _MOST_SOURCES = 6, 7
+#: The axis of values that converge shows at least this part of them.
+_LEAST_VIEW = 2e-3
+
+
+class Layer(NamedTuple):
+    """One layer of a stack: supply is positive, use is negative."""
+
+    name: str
+    values: pd.Series
+    colour: str
+    pattern: str = ""
+
+
+def balance(clock: Clock, layers: Sequence[Layer], price: pd.Series | None, currency: str) -> go.Figure:
+    """Power of each source (above zero) and each use (below) by period [MW], and the price below where it is known."""
+    known = price is not None and bool(price.notna().any())
+    panels = [("power [MW]", "MW"), *([(f"price<br>[{currency}/MWh]", f"{currency}/MWh")] if known else [])]
+    day = DayFigure(clock, panels, 560 if known else 440, shares=[0.78, 0.22] if known else None)
+    for layer in layers:
+        if layer.values.abs().max() > _NOTHING:
+            day.bars(0, layer.values, layer.name, layer.colour, layer.pattern)
+    day.axis(0, zerolinecolor=style.INK)
+    if known:
+        # Two panels rather than two scales on one: the eye would read meaning into where they cross.
+        day.stairs(1, price, "", line(style.INK, 2.0), "price")
+        day.axis(1, rangemode="tozero", nticks=6)
+    return day.done()
+
+
+def storage(
+    clock: Clock, energy: pd.DataFrame, power: pd.DataFrame, facts: pd.DataFrame, names: Sequence[str]
+) -> go.Figure:
+    """Energy at the end of each period [MWh] and power [MW] of each storage; charging is positive.
+
+    Parameters
+    ----------
+    clock : Clock
+        The time axis.
+    energy, power : pandas.DataFrame
+        One column a storage.
+    facts : pandas.DataFrame
+        By storage: ``initial``, ``low``, ``high`` [MWh]; NaN where not known.
+    names : sequence of str
+        What they are called; more than six are added up.
+    """
+    if not len(energy.columns):
+        raise NothingToDraw("plan: storage is empty, so there is nothing to draw; there is no storage.")
+    if len(energy.columns) > _MOST_STORAGES:
+        names = [f"all {len(energy.columns)} storages"]
+        facts = facts.sum(skipna=False).to_frame(energy.columns[0]).T
+        energy, power = (t.sum(axis=1).to_frame(energy.columns[0]) for t in (energy, power))
+    day = DayFigure(clock, [("energy [MWh]", "MWh"), ("charge (+)<br>discharge (−) [MW]", "MW")])
+    for k, (column, name) in enumerate(zip(energy.columns, names, strict=True)):
+        day.level(0, float(facts.at[column, "initial"]), energy[column], name, nth(k))
+        day.bars(1, power[column], name, nth(k)["color"])
+    day.limits(0, facts["low"], "lowest")
+    day.limits(0, facts["high"], "highest")
+    day.axis(0, rangemode="tozero", zeroline=False)
+    day.axis(1, zerolinecolor=style.INK)
+    return day.done()
+
+
+def reactive(clock: Clock, table: pd.DataFrame) -> go.Figure:
+    """Reactive power that each source (column) feeds in by period [Mvar]; drawing is negative."""
+    if not len(table.columns):
+        raise NothingToDraw("plan: no generator and no storage has reactive power, so there is nothing to draw.")
+    day = DayFigure(clock, [("fed in (+)<br>drawn (−) [Mvar]", "Mvar")], 360)
+    for k, (name, values) in enumerate(by_size(table, _MOST_SOURCES).items()):
+        day.bars(0, values, name, style.PALETTE[k % len(style.PALETTE)])
+    day.axis(0, zerolinecolor=style.INK)
+    return day.done()
+
+
+def by_size(table: pd.DataFrame, most: int) -> dict[str, pd.Series]:
+    """Columns of a table; of more than `most` those with the largest values, and the others as their sum.
+
+    Examples
+    --------
+    >>> list(by_size(pd.DataFrame({"a": [1.0], "b": [3.0], "c": [-2.0]}), 2))
+    ['b', 'c', '1 others']
+    """
+    order = table.abs().max().sort_values(ascending=False, kind="stable").index
+    found = {str(name): table[name] for name in table.columns if name in set(order[:most])}
+    if len(order) > most:
+        found[f"{len(order) - most} others"] = table[order[most:]].sum(axis=1)
+    return found
+
+
+def bus_order(buses: Sequence[int], topology: pd.DataFrame, coordinates: pd.DataFrame) -> list[int]:
+    """Buses along the feeders from the supply, each feeder's trunk before its laterals; without a map by index."""
+    if not len(topology) or not len(coordinates):
+        return sorted(buses)
+    forest, _ = bus_forest(topology, coordinates, "after")
+    found = [int(b) for b in coordinates.index.to_numpy()[trunk_first(forest)]]
+    wanted = set(buses)
+    return [b for b in found if b in wanted] + sorted(wanted - set(found))
+
+
+def convergence(
+    progress: pd.DataFrame, title: str, unit: str, lines: Mapping[str, tuple[str, str]], scale: float = 1.0
+) -> go.Figure:
+    """Values as they converged, and the gap between the first two [%], against seconds.
+
+    Parameters
+    ----------
+    progress : pandas.DataFrame
+        ``seconds``, ``event``, and a column for each line; infinite values are not yet known.
+    title, unit : str
+        What the values are, and their unit.
+    lines : mapping of str to (str, str)
+        By column, the bound first: name and colour.
+    scale : float
+        What turns the values into `unit`.
+    """
+    if progress.empty:
+        raise NothingToDraw("plan: progress is empty, so there is nothing to draw.")
+    bound, best = lines
+    table = progress.reindex(columns=["seconds", bound, best, "event"])
+    numbers = ["seconds", bound, best]
+    table[numbers] = table[numbers].astype(float).replace([np.inf, -np.inf], np.nan)
+    table = table.sort_values("seconds", kind="stable")
+    # What is known stays known; a row may tell only what is new.
+    table[[bound, best]] = table[[bound, best]].ffill()
+    gap = ((table[best] - table[bound]).abs() / table[best].abs() * 100).where(table[best] != 0)
+    gap = gap.where(gap > 0)
+    two = bool(gap.notna().any())
+    fig = make_subplots(
+        rows=2 if two else 1, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4] if two else None
+    )
+    fig.update_layout(template=style.TEMPLATE, height=460 if two else 320, hovermode="closest")
+    series = [(1, table[c] * scale, name, colour, unit) for c, (name, colour) in lines.items()]
+    for row, values, name, colour, of in [*series, *([(2, gap, "gap", style.MUTED, "%")] if two else [])]:
+        fig.add_trace(
+            go.Scatter(
+                x=table["seconds"].to_numpy(), y=values.to_numpy(), mode="lines+markers", name=name,
+                showlegend=row == 1,
+                line={"color": colour, "shape": "hv", "width": 2}, hovertext=table["event"].astype(str).tolist(),
+                hovertemplate=f"{name} %{{y:.6g}} {of} after %{{x:.2f}} s<br>%{{hovertext}}<extra></extra>",
+            ),
+            row=row, col=1,
+        )  # fmt: skip
+    fig.update_xaxes(rangemode="tozero")
+    fig.update_xaxes(title_text="time [s]", row=2 if two else 1, col=1)
+    view = _view(table[[bound, best]].to_numpy(dtype=float) * scale)
+    fig.update_yaxes(title_text=f"{title} [{unit}]" if unit else title, range=view, exponentformat="none", row=1, col=1)
+    if two:
+        fig.update_yaxes(title_text="gap [%]", type="log", row=2, col=1, **_decades(gap.dropna()))
+    return fig
+
+
+def _decades(values: pd.Series) -> dict[str, Any]:
+    """Logarithmic axis of whole powers of ten: with less in view there would be no tick at all."""
+    low, high = np.floor(np.log10(values.min())), np.ceil(np.log10(values.max()))
+    plain = "none" if low >= -4 else "power"
+    every = max(1, (high - low) // 4)
+    return {"range": [low - 0.1, max(high, low + 1) + 0.1], "dtick": every, "exponentformat": plain}
+
+
+def _view(values: Any) -> list[float] | None:
+    """Range of values that hardly differ: else the axis would show their last digits; None where they do."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return None
+    low, high = float(known.min()), float(known.max())
+    least = _LEAST_VIEW * max(abs(low), abs(high))
+    return [(low + high - least) / 2, (low + high + least) / 2] if 0 <= high - low < least else None
