@@ -1,4 +1,4 @@
-"""The identity of a net: a hash of what power flow reads."""
+"""The identity of a net: a hash of what power flow and prices read."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from adnflex.grid.sound import checked
 
 __all__ = ["fingerprint"]
 
-# Results, costs and cosmetics do not belong to a net's electrical identity.
-_OTHER = {"measurement", "poly_cost", "pwl_cost", "controller", "group", "characteristic"}
+# Results and cosmetics do not belong to a net's identity; prices do: a plan's cost and bound are nothing under others.
+_OTHER = {"measurement", "controller", "group", "characteristic"}
 _COSMETIC = {"name", "geo", "zone", "type", "std_type", "description", "controllable", "profile"}
 
 
 def fingerprint(net: pandapowerNet) -> str:
-    """Hash the electrical content of a net, present switch states included.
+    """Hash the electrical content and the prices of a net, present switch states included.
 
     What is hashed is the net in the types of its description, so that 0 and False, or a missing value of one kind and
     of another, make no difference between the net that was read and the one that is checked.

@@ -13,6 +13,7 @@ import pytest
 import adnflex
 from adnflex.devices.cost_curve import CostCurve
 from adnflex.errors import InputError
+from adnflex.grid import fingerprint
 
 
 def feeder(length: float = 4.0, slack_gen: bool = False):
@@ -340,3 +341,14 @@ def test_an_inverter_may_stay_within_its_rating_where_the_equations_are_exact():
     cone = adnflex.dispatch(net, gap=1e-5)
     exact = adnflex.dispatch(net, exact=True, solver="scip", gap=1e-5)
     assert exact.objective == pytest.approx(cone.objective, rel=1e-4)
+
+
+@pytest.mark.parametrize("table", ["poly_cost", "pwl_cost"])
+def test_a_plan_is_not_judged_under_other_prices(table):
+    net = adnflex.networks.load("ieee33_dispatch")
+    before = fingerprint(net)
+    if table == "poly_cost":
+        pp.create_poly_cost(net, 0, "ext_grid", cp1_eur_per_mw=5.0)
+    else:
+        pp.create_pwl_cost(net, 0, "ext_grid", [[0, 1, 3.0]])
+    assert fingerprint(net) != before
