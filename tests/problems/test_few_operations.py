@@ -6,6 +6,7 @@ import itertools
 import os
 
 import numpy as np
+import pandapower as pp
 import pandapower.networks as pn
 import pytest
 
@@ -19,7 +20,7 @@ from adnflex.problems.reconfiguration.few_operations import nearest_tree, operat
 from adnflex.problems.reconfiguration.objective import parse_objective
 from adnflex.problems.reconfiguration.radial_search import Incumbent
 from adnflex.problems.reconfiguration.solve import solve_reconfiguration
-from tests.problems.test_reconfiguration import Case, _case
+from tests.problems.test_reconfiguration import Case, draw_case
 
 NETS = int(8 * float(os.environ.get("ADNFLEX_SOAK", "1")))
 
@@ -30,7 +31,7 @@ def open_now(grid):
 
 def cases(seed: int):
     for k in itertools.count():
-        case = _case(np.random.default_rng([815, seed, k]), most=16)
+        case = draw_case(np.random.default_rng([815, seed, k]), most=16)
         if case is not None:
             yield case
 
@@ -129,3 +130,15 @@ def test_interrupted_before_there_is_a_model(monkeypatch):
     assert (plan.status, plan.operations, plan.bound) == ("interrupted", 0, 0.0)
     with pytest.raises(KeyboardInterrupt):
         adnflex.reconfigure(feeder(0.938), workers=1)
+
+
+def test_where_nothing_can_be_chosen_the_count_is_no_row() -> None:
+    # two lines in a row that are out of service: each has to be closed, and the present state supplies nobody
+    net = pp.create_empty_network()
+    buses = [pp.create_bus(net, 20.0, min_vm_pu=0.9, max_vm_pu=1.1) for _ in range(3)]
+    pp.create_ext_grid(net, buses[0])
+    for a, b in itertools.pairwise(buses):
+        pp.create_line_from_parameters(net, a, b, 1.0, 0.3, 0.2, 0.0, 0.3, in_service=False)
+    pp.create_load(net, buses[2], 0.5, 0.1)
+    plan = adnflex.reconfigure(net, objective="switching", switchable_lines=[0, 1], workers=1)
+    assert (plan.operations, plan.bound) == (2, 2.0)

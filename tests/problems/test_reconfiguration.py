@@ -76,7 +76,7 @@ def with_switch(net: pp.pandapowerNet) -> list[int]:
     return sorted({int(i) for i in net.switch.element[net.switch.et == "l"]})
 
 
-def _case(rng: np.random.Generator, most: int = 24) -> Case | None:
+def draw_case(rng: np.random.Generator, most: int = 24) -> Case | None:
     """A random net with few enough configurations; in half of them a lower limit that some or all violate."""
     spec = _spec(rng)
     net = spec.net()
@@ -141,6 +141,11 @@ def blind_search(case: Case, goal: Objective) -> tuple[float, Outcome]:
     return tree.relax(tree.root).bound, outcome
 
 
+def objectives_of(case: Case) -> list[str | dict[str, float]]:
+    """Objectives that the oracle can judge in a case."""
+    return [o for o in OBJECTIVES if not (case.switches and o in NODE_DEPENDENT)]
+
+
 def disagreements(case: Case, objective: str | dict[str, float]) -> list[str]:
     """What brute force and the optimiser do not agree on."""
     goal = parse_objective(objective)
@@ -200,13 +205,14 @@ def _closed_lines(case: Case, plan: adnflex.Plan) -> int:
 
 @pytest.mark.parametrize("batch", range(10))
 def test_brute_force_agrees(batch: int) -> None:
-    wanted, seen = int(9 * SOAK), 0
+    # hundreds more of the kind are a campaign: validation/faults/enumeration.py
+    wanted, seen = int(4 * SOAK), 0
     for seed in itertools.count():
         rng = np.random.default_rng([4711, batch, seed])
-        case = _case(rng)
+        case = draw_case(rng)
         if case is None:
             continue
-        allowed = [o for o in OBJECTIVES if not (case.switches and o in NODE_DEPENDENT)]
+        allowed = objectives_of(case)
         objective = allowed[seed % len(allowed)]
         found = disagreements(case, objective)
         assert not found, f"{case.spec} lines {case.lines} switches {case.switches} {objective}: {found}"
@@ -219,7 +225,7 @@ def test_the_random_nets_are_worth_it() -> None:
     # feasible, partly feasible and infeasible ones all turn up, or agreement would say little
     shares = []
     for seed in range(24):
-        case = _case(np.random.default_rng([4711, 0, seed]), most=30)
+        case = draw_case(np.random.default_rng([4711, 0, seed]), most=30)
         if case is not None:
             shares.append(float(case.table.feasible.mean()))
     assert sum(s == 0 for s in shares) >= 1

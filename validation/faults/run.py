@@ -30,6 +30,7 @@ LIMITS = {
     "injection": 7200.0,
     "processes": 7200.0,
     "nets": 14400.0,
+    "enumeration": 7200.0,
 }
 
 

@@ -151,7 +151,8 @@ def build_reconfiguration(
     formulation.declare(model, grid, bounds, free.tolist())
     if strengthen:
         formulation.strengthen(model, grid, bounds, paths, free.tolist())
-    if objective.switching and least_operations:
+    # where nothing can be chosen their number is what it is
+    if objective.switching and least_operations and len(free):
         model.few_operations = pyo.Constraint(expr=_operations(model, grid, free) >= least_operations)
     model.objective = pyo.Objective(expr=_objective(model, grid, objective, free))
     return Reconfiguration(grid, objective, bounds, required, free, paths, model, compile_model(model), formulation)
