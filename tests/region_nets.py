@@ -11,7 +11,8 @@ import pandapower.networks as pn
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex.grid import read_grid
-from adnflex.grid.sweep import RadialFlow
+from adnflex.grid.flow import flow_of
+from adnflex.grid.topology import Adjacency
 from tests.brute_force import RUNPP
 
 
@@ -119,20 +120,20 @@ def sampled(
         nodes = [grid.node_of[int(b)] for b in work.sgen["bus"]]
         empty = grid.p.copy()
         np.add.at(empty, nodes, net.sgen["p_mw"].to_numpy() / grid.base_mva)
-        named, adjacency = np.isnan(grid.root_v), RadialFlow(grid).adjacency
+        named, adjacency = np.isnan(grid.root_v), Adjacency(grid)
         for k, sgens in enumerate(injections):
             p, q = empty.copy(), grid.q.copy()
             np.subtract.at(p, nodes, sgens[:, 0] / grid.base_mva)
             np.subtract.at(q, nodes, sgens[:, 1] / grid.base_mva)
             now = grid.replace(p=p, q=q)
-            flow = RadialFlow(now, adjacency=adjacency).solve(grid.closed)
+            flow = flow_of(now, grid.closed, adjacency)
             good = flow is not None and bool(
                 (flow.v >= grid.v_min)[named].all()
                 and (flow.v <= grid.v_max)[named].all()
                 and (flow.loadings(now) <= 1).all()
             )
             if good:
-                total = complex(flow.supplied(now)[grid.roots[0]]) * grid.base_mva
+                total = complex(flow.supplied[grid.roots[0]]) * grid.base_mva
                 found.append((total.real, total.imag))
             if k % 40 == 0:
                 copy = deepcopy(work)

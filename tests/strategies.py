@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
+from adnflex.grid import Grid
 from tests.nets import Limits, Present, SwitchStyle, random_net
 
 
@@ -87,3 +89,31 @@ def net_specs(*, max_bus: int = 9, max_loops: int = 3, **fixed: Any) -> st.Searc
 def nets(**options: Any) -> st.SearchStrategy[pandapowerNet]:
     """Return the nets themselves; prefer ``net_specs`` where a failure is to be read."""
     return net_specs(**options).map(NetSpec.net)
+
+
+def random_spec(seed: int) -> NetSpec:
+    """Options of every kind: few at once, half or nearly all."""
+    rng = np.random.default_rng([11, seed])
+    share = rng.choice([0.15, 0.5, 0.85])
+    options = {flag: bool(rng.random() < share) for flag in FLAGS}
+    style = str(rng.choice(["switches", "switches", "mixed", "in_service"]))
+    if style == "in_service":
+        options |= {"couplers": False, "trafo_switches": False}
+    if not options["transformers"]:
+        options["trafo_switches"] = False
+    return NetSpec(seed, switch_style=style, present="radial", **options)
+
+
+def other_states(grid: Grid, rng: np.random.Generator, count: int) -> list[NDArray[np.bool_]]:
+    """Random spanning trees that hold all fixed branches, all roots counted as one node."""
+    found = []
+    for _ in range(count):
+        group = np.where(np.isnan(grid.root_v), np.arange(grid.n), grid.n)
+        closed = ~grid.switchable
+        fixed, free = np.flatnonzero(closed), rng.permutation(np.flatnonzero(grid.switchable))
+        for k in [*fixed, *free]:
+            a, b = group[grid.f[k]], group[grid.t[k]]
+            closed[k] = a != b or not grid.switchable[k]
+            group[group == b] = a
+        found.append(closed)
+    return found

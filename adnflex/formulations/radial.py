@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adnflex.grid.model import BoolArray, FloatArray, Grid, IntArray
-from adnflex.grid.sweep import Flow
-from adnflex.grid.topology import Adjacency, Forest
+from adnflex.grid.flow import RadialFlow
+from adnflex.grid.model import ComplexArray, FloatArray, IntArray
+from adnflex.grid.state import Flow
 
 __all__ = ["Operating", "TreeMap"]
 
@@ -53,20 +53,16 @@ class Operating:
 
 
 class TreeMap:
-    """Slopes of flows and voltages of one radial state.
+    """Affine maps of one radial state.
 
     Parameters
     ----------
-    grid : Grid
-        The grid.
-    closed : (m,) array of bool
-        A radial state.
+    tree : RadialFlow
+        The state.
     nodes : (d,) array of int
         Nodes whose withdrawals vary.
     root : int
         The coupling point.
-    adjacency : Adjacency, optional
-        Of the grid, to be used again.
 
     Attributes
     ----------
@@ -77,120 +73,66 @@ class TreeMap:
     imports : (d,) array
         1 where the node is fed from `root`.
 
-    Raises
-    ------
-    ValueError
-        If the state is no forest.
-
     Examples
     --------
     >>> import pandapower.networks as pn
     >>> from adnflex.grid import read_grid
-    >>> grid = read_grid(pn.case33bw())
-    >>> tree = TreeMap(grid, grid.closed, np.array([17]), 0)
+    >>> tree = TreeMap(RadialFlow(read_grid(pn.case33bw())), np.array([17]), 0)
     >>> float(tree.flow[:17].sum()), float(tree.flow[17:].sum())
     (17.0, 0.0)
     """
 
-    def __init__(
-        self, grid: Grid, closed: BoolArray, nodes: IntArray, root: int, adjacency: Adjacency | None = None
-    ) -> None:
-        forest = (Adjacency(grid) if adjacency is None else adjacency).forest(closed)
-        if forest is None:
-            raise ValueError("the state is not radial")
-        self.grid, self.closed, self.nodes, self.root, self.forest = grid, closed, nodes, root, forest
-        self._path, scale, self._source = _paths(grid, forest)
-        # ratios refer impedances to the root's side
-        side = np.where(forest.away, scale, scale[forest.parent])
-        squared = np.ones(grid.m)
-        below = np.flatnonzero(forest.branch >= 0)
-        squared[forest.branch[below]] = side[below] ** 2
-        self._scale2 = scale**2
-        self._r, self._x = grid.r * squared, grid.x * squared
-        mine = self._path[nodes]
-        direction = np.zeros(grid.m)
-        direction[forest.branch[below]] = np.where(forest.away[below], 1.0, -1.0)
-        self._direction = direction
-        self.flow = (mine * direction).T
-        self.v_p = -2 * (self._path * self._r) @ mine.T / self._scale2[:, None]
-        self.v_q = -2 * (self._path * self._x) @ mine.T / self._scale2[:, None]
-        self.imports = (self._source[nodes] == root).astype(float)
+    def __init__(self, tree: RadialFlow, nodes: IntArray, root: int) -> None:
+        self.tree, self.grid, self.closed, self.nodes, self.root = tree, tree.grid, tree.closed, nodes, root
+        slopes = tree.slopes(nodes)
+        self.flow, self.v_p, self.v_q = slopes.flow, slopes.v_p, slopes.v_q
+        self._fed = tree.forest.root == root
+        self.imports = self._fed[nodes].astype(float)
+        ratings = self.grid.ratings
+        self._radius = np.full(self.grid.m, np.inf)
+        np.minimum.at(self._radius, ratings.branch, ratings.limit / np.abs(ratings.share))
 
-    def lossless(self, p: FloatArray, q: FloatArray, shunts: np.ndarray) -> Operating:
+    def lossless(self, drawn: ComplexArray, y: ComplexArray) -> Operating:
         """Return the constants of LinDistFlow.
 
         Parameters
         ----------
-        p, q : (n,) array
-            Withdrawals that do not vary [pu].
-        shunts : (n,) complex array
-            Constant-impedance withdrawals ``g + jb`` [pu], taken at the voltage of the root.
+        drawn : (n,) complex array
+            Withdrawals ``P + jQ`` that do not vary [pu].
+        y : (n,) complex array
+            Constant-impedance withdrawals ``g + jb`` without charging [pu], taken at the voltage of the root.
         """
-        v0 = self.grid.root_v[self._source]
-        at_root = v0 / self._scale2
-        p_all, q_all = p + shunts.real * at_root, q - shunts.imag * at_root
-        flow_p, flow_q = self._path.T @ p_all, self._path.T @ q_all
-        drop = 2 * self._path @ (self._r * flow_p + self._x * flow_q)
-        mine = self._source == self.root
-        radius = np.full(self.grid.m, np.inf)
-        ratings = self.grid.ratings
-        np.minimum.at(radius, ratings.branch, ratings.limit / np.abs(ratings.share))
-        return Operating(
-            (v0 - drop) / self._scale2,
-            flow_p * self._direction,
-            flow_q * self._direction,
-            radius,
-            float(p_all[mine].sum()),
-            float(q_all[mine].sum()),
-        )
+        whole = drawn + np.conj(y + self.tree.charging) * self.tree.no_load_v
+        v, flow = self.tree.lossless(whole)
+        total = whole[self._fed].sum()
+        return Operating(v, flow.real, flow.imag, self._radius, float(total.real), float(total.imag))
 
-    def around(self, flow: Flow, grid: Grid, p: FloatArray, q: FloatArray) -> Operating:
-        """Return constants that reproduce an AC state.
+    def around(self, state: Flow, drawn: ComplexArray) -> list[Operating]:
+        """Return constants that reproduce AC states.
 
         Parameters
         ----------
-        flow : Flow
-            The state.
-        grid : Grid
-            The grid with the withdrawals of that state.
-        p, q : (d,) array
-            What is withdrawn at the chosen nodes in it [pu].
+        state : Flow
+            States, K of them.
+        drawn : (K, d) complex array
+            What is withdrawn at the chosen nodes in them [pu].
         """
-        apparent = np.hypot(flow.p, flow.q)
-        ratings = grid.ratings
-        current = flow.currents_at(grid, ratings)
-        vm = np.sqrt(np.where(ratings.at_from, flow.v[grid.f[ratings.branch]], flow.v[grid.t[ratings.branch]]))
+        p, q = drawn.real, drawn.imag
+        g, ratings = self.grid, self.grid.ratings
+        apparent = np.hypot(state.p, state.q)[:, ratings.branch]
+        current = state.currents_at(g, ratings)
+        vm = np.sqrt(np.where(ratings.at_from, state.v[:, g.f[ratings.branch]], state.v[:, g.t[ratings.branch]]))
         # what the terminal carries beside the series flow scales with it; where there is hardly any flow it cannot
         loaded = current > 0.05 * ratings.limit
         share = np.where(
             loaded,
-            ratings.limit / np.where(loaded, current, 1.0) * apparent[ratings.branch],
+            ratings.limit / np.where(loaded, current, 1.0) * apparent,
             ratings.limit * vm / np.abs(ratings.share),
         )
-        radius = np.full(grid.m, np.inf)
+        radius = np.full((len(p), g.m), np.inf)
         # through an open branch nothing flows that a withdrawal could change
-        np.minimum.at(radius, ratings.branch, np.where(flow.closed[ratings.branch], share, np.inf))
-        supplied = flow.supplied(grid)[self.root]
-        return Operating(
-            flow.v - self.v_p @ p - self.v_q @ q,
-            flow.p - self.flow @ p,
-            flow.q - self.flow @ q,
-            radius,
-            float(supplied.real) - float(self.imports @ p),
-            float(supplied.imag) - float(self.imports @ q),
-        )
-
-
-def _paths(grid: Grid, forest: Forest) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Branches on the path of every node (n, m), product of the ratios along it (n,), its root (n,)."""
-    path = np.zeros((grid.n, grid.m))
-    scale = np.ones(grid.n)
-    source = np.arange(grid.n)
-    for node in forest.order.tolist():
-        k, parent = forest.branch[node], forest.parent[node]
-        if k >= 0:
-            path[node] = path[parent]
-            path[node, k] = 1.0
-            scale[node] = scale[parent] * (grid.ratio[k] if forest.away[node] else 1 / grid.ratio[k])
-            source[node] = source[parent]
-    return path, scale, source
+        np.minimum.at(radius.T, ratings.branch, np.where(state.closed[ratings.branch], share, np.inf).T)
+        supplied = state.supplied[:, self.root] - drawn @ self.imports
+        v = state.v - p @ self.v_p.T - q @ self.v_q.T
+        rows = zip(v, state.p - p @ self.flow.T, state.q - q @ self.flow.T, radius, supplied, strict=True)
+        return [Operating(v, p, q, most, float(s.real), float(s.imag)) for v, p, q, most, s in rows]

@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.state import GridState
 
-__all__ = ["State", "branch_table", "bus_table"]
-
-
-@dataclass(frozen=True)
-class State:
-    """Electrical state of a grid [pu], from a model or from power flow.
-
-    Attributes
-    ----------
-    closed : (m,) array of bool
-        Branch states.
-    v : (n,) array
-        Squared voltages.
-    p, q, l : (m,) array
-        Series flows at the from end behind the ratio, squared series currents.
-    """
-
-    closed: BoolArray
-    v: FloatArray
-    p: FloatArray
-    q: FloatArray
-    l: FloatArray  # noqa: E741 (the symbol of the field)
-
-    def cone_gap(self, grid: Grid) -> FloatArray:
-        """Relative slack of the cone, ``(l v - P² - Q²) / max(l v, 1e-6)``; 0 on open branches."""
-        lv = self.l * self.v[grid.f] / grid.ratio**2
-        gap = (lv - self.p**2 - self.q**2) / np.maximum(lv, 1e-6)
-        return np.where(self.closed, np.maximum(gap, 0.0), 0.0)
-
-    def invented_loss(self, grid: Grid) -> FloatArray:
-        """Loss that the slack of the cone invents, ``r (l - (P² + Q²) / v)`` [pu]; 0 on open branches."""
-        real = (self.p**2 + self.q**2) / (self.v[grid.f] / grid.ratio**2)
-        return np.where(self.closed, grid.r * np.maximum(self.l - real, 0.0), 0.0)
-
-    def loss(self, grid: Grid) -> float:
-        """Active losses: series, charging, iron [pu]."""
-        at_from = np.where(self.closed, grid.y_from, grid.open_from).real * self.v[grid.f] / grid.ratio**2
-        at_to = np.where(self.closed, grid.y_to, grid.open_to).real * self.v[grid.t]
-        return float(np.sum(grid.r * self.l * self.closed) + at_from.sum() + at_to.sum())
+__all__ = ["branch_table", "bus_table"]
 
 
 def bus_table(grid: Grid, v: FloatArray) -> pd.DataFrame:
@@ -72,7 +33,7 @@ _COLUMNS = [
 ]
 
 
-def branch_table(grid: Grid, state: State, relaxed: State) -> pd.DataFrame:
+def branch_table(grid: Grid, state: GridState, relaxed: GridState) -> pd.DataFrame:
     """Flows under pandapower elements; the cone's slack is that of the relaxed state.
 
     Parameters

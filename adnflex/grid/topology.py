@@ -33,7 +33,9 @@ class Forest:
     Attributes
     ----------
     order : (n,) array of int
-        Nodes, parents before children.
+        Nodes, every one directly before all that hangs below it (preorder).
+    below : (n,) array of int
+        Number of nodes that hang below a node.
     parent : (n,) array of int
         Parent node, -1 at roots.
     branch : (n,) array of int
@@ -45,10 +47,25 @@ class Forest:
     """
 
     order: IntArray
+    below: IntArray
     parent: IntArray
     branch: IntArray
     away: BoolArray
     depth: IntArray
+
+    @property
+    def root(self) -> IntArray:
+        """Root of the tree of every node (n,)."""
+        first = np.where(self.parent[self.order] < 0, np.arange(len(self.order)), 0)
+        found = np.empty(len(self.order), dtype=np.int64)
+        found[self.order] = self.order[np.maximum.accumulate(first)]
+        return found
+
+    def closed(self, m: int) -> BoolArray:
+        """States of all m branches: those of the forest are closed."""
+        found = np.zeros(m, dtype=np.bool_)
+        found[self.branch[self.branch >= 0]] = True
+        return found
 
 
 class Adjacency:
@@ -68,23 +85,31 @@ class Adjacency:
         branch = [-1] * self.n
         away = [False] * self.n
         depth = [-1] * self.n
-        order = list(self.roots)
         is_closed = closed.tolist()
-        for r in order:
+        for r in self.roots:
             depth[r] = 0
-        for node in order:
-            up = branch[node]
+        order: list[int] = []
+        stack = self.roots[::-1]
+        while stack:
+            node = stack.pop()
+            order.append(node)
+            up, deeper = branch[node], depth[node] + 1
             for k, other, forward in self.at[node]:
                 if k == up or not is_closed[k]:
                     continue
                 if depth[other] >= 0:
                     return None
-                parent[other], branch[other], away[other], depth[other] = node, k, forward, depth[node] + 1
-                order.append(other)
+                parent[other], branch[other], away[other], depth[other] = node, k, forward, deeper
+                stack.append(other)
         if len(order) < self.n:
             return None
+        below = [0] * self.n
+        for node in reversed(order):
+            if parent[node] >= 0:
+                below[parent[node]] += below[node] + 1
         return Forest(
             np.array(order, dtype=np.int64),
+            np.array(below, dtype=np.int64),
             np.array(parent, dtype=np.int64),
             np.array(branch, dtype=np.int64),
             np.array(away, dtype=bool),

@@ -19,8 +19,8 @@ from adnflex.formulations import formulation_named
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import Grid, read_grid, switch_table
 from adnflex.grid.setpoints import one_state
-from adnflex.grid.sweep import Flow
-from adnflex.grid.tables import State, branch_table, bus_table
+from adnflex.grid.state import Flow, GridState
+from adnflex.grid.tables import branch_table, bus_table
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.reasons import unit_suspects
@@ -193,8 +193,8 @@ def _infeasible(net: pandapowerNet, grid: Grid, answer: Answer, vm_limits: tuple
 class _Model:
     """What the model says of the chosen topology, and what its relaxation said."""
 
-    state: State
-    relaxed: State
+    state: GridState
+    relaxed: GridState
     notes: tuple[str, ...]
 
 
@@ -204,27 +204,26 @@ _TIGHT = 1e-5
 
 def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
     """Exact values are shown; the relaxation's own stand beside, and where they differ a note says by how much."""
-    exact = State(flow.closed, flow.v, flow.p, flow.q, flow.l)
     if answer.relaxed is None:
         note = "no relaxation was solved for the chosen topology; the exact branch flow equations are shown."
-        return _Model(exact, exact, (note,))
+        return _Model(flow, flow, (note,))
     relaxed = answer.relaxed
     if not answer.formulation.bounds_ac:
         note = (
             f"the switch states are those of {answer.formulation.name}, by which they lose "
-            f"{relaxed.loss(grid) * grid.base_mva * 1e3:.6g} kW; the values shown are those of exact power flow."
+            f"{relaxed.loss * grid.base_mva * 1e3:.6g} kW; the values shown are those of exact power flow."
         )
-        return _Model(exact, relaxed, (note,))
+        return _Model(flow, relaxed, (note,))
     invented = float(relaxed.invented_loss(grid).sum())
-    off = abs(relaxed.loss(grid) - flow.loss)
+    off = abs(relaxed.loss - flow.loss)
     if max(invented, off) <= _TIGHT * max(flow.loss, 1e-9) and float(np.abs(relaxed.v - flow.v).max()) < 1e-5:
-        return _Model(exact, relaxed, ())
+        return _Model(flow, relaxed, ())
     note = (
         "the cone relaxation of the chosen topology is not exact: its losses are off by "
         f"{off * grid.base_mva * 1e3:.3g} kW, of which its cones invent {invented * grid.base_mva * 1e3:.3g} kW; the "
         "values shown solve the exact branch flow equations, the bound stays valid."
     )
-    return _Model(exact, relaxed, (note,))
+    return _Model(flow, relaxed, (note,))
 
 
 def _plan(
@@ -254,7 +253,7 @@ def _plan(
         switches=switches,
         buses=bus_table(grid, model.state.v),
         branches=branch_table(grid, model.state, model.relaxed),
-        losses_mw=model.state.loss(grid) * grid.base_mva,
+        losses_mw=model.state.loss * grid.base_mva,
         losses_before_mw=float(measure(net, one_state()).losses_mw.iloc[0]),
         progress=progress_table(answer.progress),
         solver=answer.solver,
@@ -284,7 +283,7 @@ def _by_relaxation(grid: Grid, answer: Answer) -> dict[str, Any]:
     return {
         "relaxation_buses": bus_table(grid, relaxed.v),
         "relaxation_branches": branch_table(grid, relaxed, relaxed),
-        "relaxation_losses_mw": relaxed.loss(grid) * grid.base_mva,
+        "relaxation_losses_mw": relaxed.loss * grid.base_mva,
     }
 
 

@@ -288,16 +288,12 @@ def _corrected_problem(flex: Flexibility, study: Study, coupling: Coupling) -> B
     problem = again.problem(network, np.zeros(len(flex.box)))
     sides = []
     for table in (flex.setpoints_lower, flex.setpoints_upper):
-        operating = []
-        for t in range(len(flex.box)):
-            grid = network.written(t, table.iloc[t])
-            flow = network.flow_of(grid)
-            if flow is None:
-                raise InputError(f"period {flex.box.index[t]}: the end has no power flow solution in this net.")
-            p = (grid.p - network.grid_at(t).p)[problem.tree.nodes]
-            q = (grid.q - network.grid_at(t).q)[problem.tree.nodes]
-            operating.append(problem.tree.around(flow, grid, p, q))
-        sides.append(operating)
+        drawn = again.written(table)
+        flow = network.solve(drawn)
+        lost = np.flatnonzero(~np.isfinite(flow.loss))
+        if len(lost):
+            raise InputError(f"period {flex.box.index[lost[0]]}: the end has no power flow solution in this net.")
+        sides.append(problem.tree.around(flow, (drawn - network.still)[:, problem.tree.nodes]))
     return problem.with_operating(sides[0], sides[1])
 
 

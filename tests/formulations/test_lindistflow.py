@@ -12,7 +12,7 @@ from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.formulations.distflow import DISTFLOW
 from adnflex.formulations.lindistflow import LINDISTFLOW
 from adnflex.grid import read_grid
-from adnflex.grid.sweep import RadialFlow
+from adnflex.grid.flow import flow_of
 from adnflex.solvers.gate import solve_model
 
 
@@ -43,7 +43,7 @@ def _subtree_loads(grid, tree):
 
 def test_voltages_are_those_of_the_closed_form(grid):
     model = _solved(grid, LINDISTFLOW)
-    tree = RadialFlow(grid).solve(grid.closed).forest
+    tree = flow_of(grid, grid.closed).forest
     below = _subtree_loads(grid, tree)
     v = np.ones(grid.n)
     for node in tree.order:

@@ -9,7 +9,7 @@ import pytest
 from adnflex.formulations.bounds import Ranges, compute_bounds
 from adnflex.formulations.secants import flow_intervals
 from adnflex.grid import read_grid
-from adnflex.grid.sweep import RadialFlow
+from adnflex.grid.flow import flow_of
 
 
 def oberrhein():
@@ -46,7 +46,7 @@ def test_exact_states_obey_the_secants(make, reverse):
         # the ends of the intervals are the hardest
         share = np.where(rng.uniform(size=share.shape) < 0.5, np.round(share), share)
         p, q = p_low + share[0] * (p_high - p_low), q_low + share[1] * (q_high - q_low)
-        state = RadialFlow(grid.replace(p=p, q=q)).solve(np.ones(grid.m, dtype=bool))
+        state = flow_of(grid.replace(p=p, q=q), np.ones(grid.m, dtype=bool))
         inner = np.isnan(grid.root_v)
         if state is None or np.any((state.v < bounds.v_min - 1e-9)[inner] | (state.v > bounds.v_max + 1e-9)[inner]):
             continue

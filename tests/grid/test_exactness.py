@@ -1,6 +1,6 @@
 """The grid's own power flow is pandapower's: voltages to 1e-8 pu, losses to 1e-6 of them.
 
-What is compared is the whole chain, reading, sweep and pushing back: a state is solved on the grid, written into a
+What is compared is the whole chain, reading, power flow and pushing back: a state is solved on the grid, written into a
 copy of the net, and run there with ``runpp``.
 """
 
@@ -15,9 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from adnflex.grid import Grid, apply_switches, read_grid, switch_table
-from adnflex.grid.sweep import RadialFlow
+from adnflex.grid.flow import flow_of
 from adnflex.grid.topology import forest
-from tests.strategies import FLAGS, NetSpec
+from tests.strategies import FLAGS, other_states, random_spec
 
 WIDE = (0.5, 1.5)
 SEEDS = range(40)
@@ -35,7 +35,7 @@ def run(net: pp.pandapowerNet) -> float:
 
 def assert_same(net: pp.pandapowerNet, grid: Grid, closed: NDArray[np.bool_]) -> None:
     """Solve a state on the grid and in a copy of the net."""
-    flow = RadialFlow(grid).solve(closed)
+    flow = flow_of(grid, closed)
     assert flow is not None
     pushed = apply_switches(net, switch_table(grid, closed.tolist()), grid.fingerprint)
     losses = run(pushed)
@@ -46,21 +46,6 @@ def assert_same(net: pp.pandapowerNet, grid: Grid, closed: NDArray[np.bool_]) ->
     assert set(vm.dropna().index) == set(buses)
     np.testing.assert_allclose([mine[grid.node_of[b]] for b in buses], vm[buses], rtol=0, atol=1e-8)
     assert flow.loss * grid.base_mva == pytest.approx(losses, rel=1e-6, abs=1e-12)
-
-
-def other_states(grid: Grid, rng: np.random.Generator, count: int) -> list[NDArray[np.bool_]]:
-    """Random spanning trees that hold all fixed branches, all roots counted as one node."""
-    found = []
-    for _ in range(count):
-        group = np.where(np.isnan(grid.root_v), np.arange(grid.n), grid.n)
-        closed = ~grid.switchable
-        fixed, free = np.flatnonzero(closed), rng.permutation(np.flatnonzero(grid.switchable))
-        for k in [*fixed, *free]:
-            a, b = group[grid.f[k]], group[grid.t[k]]
-            closed[k] = a != b or not grid.switchable[k]
-            group[group == b] = a
-        found.append(closed)
-    return found
 
 
 def schutterwald() -> pp.pandapowerNet:
@@ -95,21 +80,8 @@ def test_known_nets_agree_in_present_and_other_states(name):
         return  # nothing to reconfigure
     for closed in other_states(grid, np.random.default_rng(1), 3):
         # far from the present state power flow may have no solution, for either of them
-        if RadialFlow(grid).solve(closed) is not None:
+        if flow_of(grid, closed) is not None:
             assert_same(net, grid, closed)
-
-
-def random_spec(seed: int) -> NetSpec:
-    """Options of every kind: few at once, half or nearly all."""
-    rng = np.random.default_rng([11, seed])
-    share = rng.choice([0.15, 0.5, 0.85])
-    options = {flag: bool(rng.random() < share) for flag in FLAGS}
-    style = str(rng.choice(["switches", "switches", "mixed", "in_service"]))
-    if style == "in_service":
-        options |= {"couplers": False, "trafo_switches": False}
-    if not options["transformers"]:
-        options["trafo_switches"] = False
-    return NetSpec(seed, switch_style=style, present="radial", **options)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -120,7 +92,7 @@ def test_random_nets_agree_in_present_and_other_states(seed):
     # lines without a switch keep the state of another tree, so the present one may hold a loop there
     if spec.switch_style != "mixed" or forest(grid, grid.closed) is not None:
         assert_same(net, grid, grid.closed)
-    solved = [s for s in other_states(grid, np.random.default_rng(seed), 2) if RadialFlow(grid).solve(s) is not None]
+    solved = [s for s in other_states(grid, np.random.default_rng(seed), 2) if flow_of(grid, s) is not None]
     assert solved, f"{spec} is converged in every state by construction"
     for closed in solved:
         assert_same(net, grid, closed)

@@ -19,9 +19,9 @@ import pytest
 import adnflex
 from adnflex.errors import UnsupportedElement
 from adnflex.grid import fingerprint, read_grid
+from adnflex.grid.flow import flow_of
 from adnflex.grid.options import HARMLESS, PowerFlowOptions, power_flow_options
 from adnflex.grid.sound import readable
-from adnflex.grid.sweep import RadialFlow
 from adnflex.powerflow import losses_mw, run_ac
 
 
@@ -137,7 +137,7 @@ def plain_losses(net: pp.pandapowerNet) -> float:
 def model_losses(net: pp.pandapowerNet) -> float:
     """Losses of the present state by the grid that every verb reads."""
     grid = read_grid(net)
-    flow = RadialFlow(grid).solve(grid.closed)
+    flow = flow_of(grid, grid.closed)
     assert flow is not None
     return flow.loss * grid.base_mva
 

@@ -15,9 +15,9 @@ import pytest
 import adnflex
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid import read_grid
+from adnflex.grid.flow import flow_of
 from adnflex.grid.options import PowerFlowOptions
 from adnflex.grid.ppc import matrices
-from adnflex.grid.sweep import RadialFlow
 from adnflex.grid.tap_effect import feels_tap, tap_notes
 from adnflex.powerflow import losses_mw, run_ac
 from adnflex.powerflow.run import branch_losses, not_converged
@@ -40,7 +40,7 @@ def ring(buses: int = 4) -> pp.pandapowerNet:
 def solved_losses(net: pp.pandapowerNet, **options: object) -> tuple[float, float]:
     """Losses of the net as it stands by the grid and by the check [MW]."""
     grid = read_grid(net, vm_limits=WIDE, **options)
-    flow = RadialFlow(grid).solve(grid.closed)
+    flow = flow_of(grid, grid.closed)
     assert flow is not None
     work = copy.deepcopy(net)
     assert run_ac(work)
@@ -211,7 +211,7 @@ def test_whether_a_tap_is_felt_is_what_one_step_in_power_flow_says(name):
     grid = read_grid(net, vm_limits=WIDE)
     assert set(notes) <= set(grid.notes)
     # and whatever power flow makes of the tap, the plan makes the same
-    flow = RadialFlow(grid).solve(grid.closed)
+    flow = flow_of(grid, grid.closed)
     mine = [np.sqrt(flow.v[grid.node_of[bus]]) for bus in net.bus.index]
     assert np.allclose(mine, here[: len(mine)], atol=1e-8, rtol=0)
 
@@ -250,7 +250,7 @@ def test_a_very_short_branch_does_not_spoil_the_check(kv, km, sn_mva):
     for bus in (3, 4):
         pp.create_load(net, bus, 3.0 if kv > 1 else 0.05, 1.0 if kv > 1 else 0.02)
     grid = read_grid(net, vm_limits=WIDE)
-    flow = RadialFlow(grid).solve(grid.closed)
+    flow = flow_of(grid, grid.closed)
     assert run_ac(net)
     mine = pd.Series({b: np.sqrt(flow.v[j]) for b, j in grid.node_of.items()})
     assert float((mine - net.res_bus.vm_pu).abs().max()) < 1e-9

@@ -1,7 +1,7 @@
 """No cut removes a feasible state: bounds, chain intervals and the whole model against exact power flow.
 
-Every radial state of small random nets is enumerated with the oracle's own combinatorics and run by the exact
-sweep.  A state that meets every limit must obey every bound and be a point of the compiled model.  That alone is
+Every radial state of small random nets is enumerated with the oracle's own combinatorics and run by exact
+power flow.  A state that meets every limit must obey every bound and be a point of the compiled model.  That alone is
 weak where limits are wide, so each net is also tested *hugged*: all limits are drawn tight around one state, which
 is the worst that bounds can be made of, and that state must stay feasible.
 
@@ -21,9 +21,10 @@ import pytest
 from adnflex.formulations.bounds import Bounds, compute_bounds
 from adnflex.formulations.chain_hull import stub_flows, withdrawals
 from adnflex.grid import Grid, read_grid
+from adnflex.grid.flow import flow_of
 from adnflex.grid.ratings import collect_ratings
-from adnflex.grid.sweep import Flow, RadialFlow
-from adnflex.grid.topology import chains
+from adnflex.grid.state import Flow
+from adnflex.grid.topology import Adjacency, chains
 from adnflex.problems.reconfiguration.exchange import limit_violation
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
@@ -32,7 +33,7 @@ from tests.strategies import FLAGS, NetSpec
 
 SOAK = float(os.environ.get("ADNFLEX_SOAK", "1"))
 MIX = Objective(losses=1.0, switching=0.1, voltage=0.5)
-#: Accuracy of the sweep, far below anything that a cut may cost [pu].
+#: Accuracy of power flow, far below anything that a cut may cost [pu].
 EPS = 1e-9
 
 
@@ -167,9 +168,9 @@ def _chain_faults(grid: Grid, flow: Flow, bounds: Bounds) -> list[str]:
 
 def contradictions(grid: Grid, rng: np.random.Generator | None = None, most: int = 4) -> list[str]:
     """Faults of all states within the given limits, and of some (None: all) states with limits hugging them."""
-    found, power_flow = [], RadialFlow(grid)
+    found, adjacency = [], Adjacency(grid)
     problem = build_reconfiguration(grid, MIX)
-    flows = [flow for closed in states(grid) if (flow := power_flow.solve(closed)) is not None]
+    flows = [flow for closed in states(grid) if (flow := flow_of(grid, closed, adjacency)) is not None]
     assert flows, "a net without any state tests nothing"
     for flow in flows:
         if limit_violation(grid, flow) == 0:

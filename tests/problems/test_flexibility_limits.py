@@ -22,14 +22,12 @@ from adnflex.verbs.flexibility import solve_state
 from tests.region_nets import feeder
 
 
-def state(good):
-    return SimpleNamespace(voltage=0.0 if good else 0.1, loading=0.0)
-
-
 @given(st.lists(st.lists(st.sampled_from([True, False, None]), min_size=5, max_size=5), min_size=1, max_size=4))
 def test_what_is_left_of_a_box_has_good_states_only_and_is_the_widest(rows):
     shares = np.linspace(0.0, 1.0, 5)
-    sampled = SimpleNamespace(shares=shares, excess=[[None if g is None else state(g) for g in row] for row in rows])
+    excess = {True: 0.0, False: 0.1, None: np.nan}
+    voltage = np.array([[excess[good] for good in row] for row in rows])
+    sampled = SimpleNamespace(shares=shares, excess=SimpleNamespace(voltage=voltage, loading=0 * voltage))
     lower, upper = np.zeros((len(rows), 1)), np.ones((len(rows), 1))
     found = shrunk(lower, upper, sampled, 1e-6, 1e-6)
     runs = [

@@ -11,7 +11,7 @@ import pytest
 from adnflex.devices import CapacitorBank, Place
 from adnflex.devices.moves import MoveRules
 from adnflex.grid import read_grid
-from adnflex.grid.sweep_many import ManyFlows
+from adnflex.grid.flow import RadialFlow
 from adnflex.problems.dispatch.reactive import Sites, Weights, _pieces, build_reactive, deviation
 
 
@@ -49,13 +49,13 @@ def built(grid, where, count=3, **options):
 def exact(grid, where, weights, p, q, injected, flows=None):
     """Objective by power flow, written down once more."""
     q = q[:, 0] - np.bincount(where.node, injected, grid.n) / grid.base_mva
-    vm, loss = (flows or ManyFlows(grid)).solve(p[:, 0], q)
-    return weights.loss * loss.mean() * grid.base_mva + deviation(vm**2, grid, weights).mean()
+    states = (flows or RadialFlow(grid)).solve_many(p[:, 0], q)
+    return weights.loss * states.loss.mean() * grid.base_mva + deviation(states.v, grid, weights).mean()
 
 
 def by_grid(grid, where, weights, p, q, step):
     axis = np.arange(where.low[0], where.high[0] + 1e-9, step)
-    flows = ManyFlows(grid)
+    flows = RadialFlow(grid)
     points = list(itertools.product(axis, repeat=len(where)))
     values = [exact(grid, where, weights, p, q, np.array(point), flows) for point in points]
     best = int(np.argmin(values))

@@ -1,4 +1,4 @@
-"""Parts of the P-Q region: geometry, half-planes, power flow of one tree, the fan of set-points."""
+"""Parts of the P-Q region: geometry, half-planes, the fan of set-points."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ import itertools
 import math
 
 import numpy as np
-import pandapower.networks as pn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adnflex.algorithms.polygons import area, contains, cut, hull, intersection, union_area
 from adnflex.devices import GridConnection
-from adnflex.grid import read_grid
-from adnflex.grid.sweep import RadialFlow
-from adnflex.grid.tree_flow import TreeFlow
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.study import read_study
 from adnflex.problems.region.corners import Support, farthest, tighter_support
 from adnflex.problems.region.inner import inner_polygon
 from adnflex.problems.region.model import at_positions, build_region, positions_to_choose, solve_support
 from adnflex.problems.region.solve import Effort, solve_region
-from tests.region_nets import cigre, feeder, random_injections, sampled
+from tests.region_nets import feeder, random_injections, sampled
 
 # --- geometry -------------------------------------------------------------------------------------
 
@@ -72,31 +68,6 @@ def test_cut_to_nothing():
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
     assert len(cut(square, (1.0, 0.0), -1.0)) == 0
     assert len(hull(np.array([[1.0, 2.0]]))) == 1
-
-
-# --- power flow of one tree -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("net", [pn.case33bw(), cigre(), feeder()], ids=["case33bw", "cigre", "feeder"])
-def test_tree_flow_equals_the_sweep(net):
-    grid = read_grid(net, switchable_lines=[])
-    tree, rng = TreeFlow(grid), np.random.default_rng(0)
-    for _ in range(3):
-        p, q = (a * rng.uniform(0.5, 1.2, grid.n) for a in (grid.p, grid.q))
-        now = grid.replace(p=p.copy(), q=q.copy())
-        wanted, found = RadialFlow(now).solve(grid.closed), tree.solve(p, q)
-        np.testing.assert_allclose(found.v, wanted.v, atol=1e-12)
-        np.testing.assert_allclose(
-            found.currents_at(grid, grid.ratings), wanted.currents_at(now, grid.ratings), atol=1e-12
-        )
-        root = int(grid.roots[0])
-        assert tree.supplied(found, p, q, root) == pytest.approx(complex(wanted.supplied(now)[root]), abs=1e-11)
-        assert found.loss == pytest.approx(wanted.loss, abs=1e-12)
-
-
-def test_tree_flow_without_solution():
-    grid = read_grid(pn.case33bw(), switchable_lines=[])
-    assert TreeFlow(grid).solve(100 * grid.p, 100 * grid.q) is None
 
 
 # --- half-planes and corners ----------------------------------------------------------------------

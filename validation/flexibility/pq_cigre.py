@@ -34,7 +34,8 @@ import common
 
 from adnflex.algorithms.polygons import contains
 from adnflex.grid import read_grid
-from adnflex.grid.sweep import RadialFlow
+from adnflex.grid.flow import flow_of
+from adnflex.grid.topology import Adjacency
 from adnflex.verbs.region import pq_region
 from adnflex.verbs.validate_region import validate_region
 
@@ -110,15 +111,15 @@ def run_all(net: Any, samples: np.ndarray, taps: tuple[int, ...], rng: np.random
         nodes = [grid.node_of[int(b)] for b in work.sgen["bus"]]
         empty = grid.p.copy()
         np.add.at(empty, nodes, work.sgen["p_mw"].to_numpy() / grid.base_mva)
-        named, adjacency = np.isnan(grid.root_v), RadialFlow(grid).adjacency
+        named, adjacency = np.isnan(grid.root_v), Adjacency(grid)
         for k in np.flatnonzero(position == tap).tolist():
             p, q = empty.copy(), grid.q.copy()
             np.subtract.at(p, nodes, samples[k, :, 0] / grid.base_mva)
             np.subtract.at(q, nodes, samples[k, :, 1] / grid.base_mva)
             now = grid.replace(p=p, q=q)
-            flow = RadialFlow(now, adjacency=adjacency).solve(grid.closed)
+            flow = flow_of(now, grid.closed, adjacency)
             if flow is not None:
-                total = flow.supplied(now)[grid.roots[0]] * grid.base_mva
+                total = flow.supplied[grid.roots[0]] * grid.base_mva
                 places[k] = total.real, total.imag
                 vm = np.sqrt(flow.v[named])
                 good[k] = (

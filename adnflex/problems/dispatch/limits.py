@@ -11,7 +11,7 @@ import numpy as np
 
 from adnflex.devices import Device, Schedule, Supplies, able
 from adnflex.grid.model import FloatArray, Grid
-from adnflex.grid.sweep import Flow
+from adnflex.grid.state import GridState
 from adnflex.problems.dispatch.model import Dispatch
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _operated(dispatch: Dispatch, state: State) -> list[Excess]:
     return [Excess(*place, float(count), float(budget), 1.0, unit="operations")]
 
 
-def _overload(now: Grid, base: Grid, flow: Flow, s: int, t: int) -> list[Excess]:
+def _overload(now: Grid, base: Grid, flow: GridState, s: int, t: int) -> list[Excess]:
     rated = base.ratings
     if not len(rated.limit):
         return []

@@ -9,7 +9,7 @@ import pyomo.environ as pyo
 
 from adnflex.devices import Supplies
 from adnflex.grid.model import FloatArray
-from adnflex.grid.sweep import Flow
+from adnflex.grid.state import GridState
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.recover import network_cones
@@ -43,16 +43,14 @@ def relaxed_state(dispatch: Dispatch, state: State, x: FloatArray) -> State:
         x = _measured(dispatch, x)
     form.load(x)
     adjacency = Adjacency(grid)
-    flows: dict[tuple[int, int], Flow | None] = {}
+    flows: dict[tuple[int, int], GridState | None] = {}
     for (s, t), now in state.grids.items():
         at, closed = model.at[s, t], state.closed[t]
-        forest = adjacency.forest(closed)
         # a root next to fixed voltages only is no column of the model
         v = np.where(np.isnan(now.root_v), form.get(x, at.v, grid.n), now.root_v)
         p, q, l = (form.get(x, part, grid.m) for part in (at.p, at.q, at.l))  # noqa: E741
-        # a relaxation has no angles, and so no complex currents
-        none = np.full(grid.m, np.nan + 0j)
-        flows[s, t] = None if forest is None else Flow(closed, forest, v, p, q, l, none, float(pyo.value(at.loss)))
+        radial = adjacency.forest(closed) is not None
+        flows[s, t] = GridState(closed, v, p, q, l, float(pyo.value(at.loss))) if radial else None
     imports = [
         device.imported(model.device[i], dispatch.frame)
         for i, device in enumerate(dispatch.devices)

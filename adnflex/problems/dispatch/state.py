@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,12 +10,13 @@ from numpy.typing import NDArray
 
 from adnflex.devices import Schedule, Supplies, able
 from adnflex.devices.footprint import Stamped, stamp
+from adnflex.grid.flow import flows_of
 from adnflex.grid.model import BoolArray, FloatArray, Grid
-from adnflex.grid.sweep import Flow, RadialFlow
+from adnflex.grid.state import Flow, GridState
 from adnflex.problems.dispatch.limits import Excess, excess_of, faults_of, written_by
 from adnflex.problems.dispatch.model import Dispatch
 
-__all__ = ["State", "evaluate"]
+__all__ = ["State", "evaluate", "grids_of"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class State:
     decisions: list[dict[str, float]]
     closed: dict[int, BoolArray]
     grids: dict[tuple[int, int], Grid]
-    flows: dict[tuple[int, int], Flow | None]
+    flows: Mapping[tuple[int, int], GridState | None]
     grid_mw: FloatArray
     grid_mvar: FloatArray
     items: dict[str, FloatArray]
@@ -86,10 +88,11 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     dispatch.form.load(x)
     schedules = [d.schedule(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(dispatch.devices)]
     decisions = [d.decisions(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(dispatch.devices)]
-    grids = _grids(dispatch, schedules)
+    grids = grids_of(dispatch, schedules)
     closed = {t: dispatch.closed_at(x, t) for t in range(dispatch.horizon.periods)}
-    flows = _flows(grids, closed)
-    grid_mw, grid_mvar = _imports(dispatch, grids, flows)
+    found = flows_of(list(grids.values()), [closed[t] for _, t in grids])
+    flows = dict(zip(grids, found, strict=True))
+    grid_mw, grid_mvar = _imports(dispatch, flows)
     items, carbon = _costs(dispatch, schedules, closed, grid_mw, flows)
     weights = dispatch.horizon.probabilities
     cost = float(sum(weights @ part for part in items.values()))
@@ -99,7 +102,8 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     return replace(state, excess=excess_of(dispatch, state) or faults_of(dispatch, schedules))
 
 
-def _grids(dispatch: Dispatch, schedules: list[Schedule]) -> dict[tuple[int, int], Grid]:
+def grids_of(dispatch: Dispatch, schedules: Sequence[Schedule]) -> dict[tuple[int, int], Grid]:
+    """Return the grid of every point with what the devices do there, whose positions are those of the model."""
     points = dispatch.points
     base = points.grid
     p, q, y = points.p.copy(), points.q.copy(), points.y.copy()
@@ -115,25 +119,13 @@ def _grids(dispatch: Dispatch, schedules: list[Schedule]) -> dict[tuple[int, int
     }
 
 
-def _flows(grids: dict[tuple[int, int], Grid], closed: dict[int, BoolArray]) -> dict[tuple[int, int], Flow | None]:
-    adjacency = None
-    flows: dict[tuple[int, int], Flow | None] = {}
-    for (s, t), grid in grids.items():
-        solver = RadialFlow(grid, adjacency=adjacency)
-        adjacency = solver.adjacency
-        flows[s, t] = solver.solve(closed[t])
-    return flows
-
-
-def _imports(
-    dispatch: Dispatch, grids: dict[tuple[int, int], Grid], flows: dict[tuple[int, int], Flow | None]
-) -> tuple[FloatArray, FloatArray]:
+def _imports(dispatch: Dispatch, flows: dict[tuple[int, int], Flow | None]) -> tuple[FloatArray, FloatArray]:
     h = dispatch.horizon
     roots = [d.place.node for d in able(dispatch.devices, Supplies)]
     found = np.full((h.scenarios, h.periods, len(roots)), np.nan, dtype=complex)
     for (s, t), flow in flows.items():
         if flow is not None:
-            found[s, t] = flow.supplied(grids[s, t])[roots] * dispatch.points.grid.base_mva
+            found[s, t] = flow.supplied[roots] * dispatch.points.grid.base_mva
     return found.real, found.imag
 
 

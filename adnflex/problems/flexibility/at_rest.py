@@ -30,7 +30,7 @@ def at_rest(problem: BoxProblem, network: Network, shares: FloatArray) -> BoxAns
     shares : (K,) array
         As in `adnflex.problems.flexibility.solve.prove_states`.
     """
-    x = np.hstack([r.idle for r in problem.resources])
+    x = problem.columns.idle
     if not _devices_can(problem, x):
         return None
     here = [problem.imports(t) @ x[t] + _fixed(problem, t) for t in range(problem.periods)]

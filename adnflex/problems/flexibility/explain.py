@@ -95,13 +95,11 @@ def _network(problem: BoxProblem, answer: BoxAnswer, key: tuple[int, int, int, i
 
 def measured(answer: BoxAnswer, problem: BoxProblem, kind: int, where: int, t: int, side: int) -> tuple[float, float]:
     """Value and limit of a network quantity at an end of the box, by AC [pu, share of the rating]."""
-    flow = answer.sampled.flows[t][-side]
-    grid = problem.grid
+    sampled, grid = answer.sampled, problem.grid
     if kind == LOADING:
-        excess = answer.sampled.excess[t][-side]
-        return (float("nan") if excess is None else 1.0 + float(excess.load[where])), 1.0
+        return 1.0 + float(sampled.excess.load[t, -side, where]), 1.0
     limit = grid.v_min[where] if kind == VOLTAGE_LOW else grid.v_max[where]
-    return (float("nan") if flow is None else float(np.sqrt(flow.v[where]))), float(np.sqrt(limit))
+    return float(np.sqrt(sampled.flow.v[t, -side, where])), float(np.sqrt(limit))
 
 
 def _energies(problem: BoxProblem, program: Program, x: FloatArray, price: FloatArray) -> list[Binding]:

@@ -33,7 +33,7 @@ from scipy.linalg import block_diag
 
 from adnflex.devices.resource import Accumulator, Resource, polygon
 from adnflex.formulations.radial import Operating, TreeMap
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import ComplexArray, FloatArray, Grid
 from adnflex.solvers.conic import ConicForm
 
 __all__ = ["BoxProblem", "Columns", "Layout", "PeriodRows", "Program", "build_program"]
@@ -89,6 +89,8 @@ class Columns:
         Rows within a period, ``rows @ x_t <= limits[t]``, and whose they are.
     effort : (k,) array
         Small prices.
+    idle : (T, k) array
+        Columns if nothing is asked for.
     widths : tuple of int
         Columns of every resource.
     """
@@ -103,6 +105,7 @@ class Columns:
     limits: FloatArray
     owner: NDArray[np.int64]
     effort: FloatArray
+    idle: FloatArray
     widths: tuple[int, ...]
 
     @classmethod
@@ -122,8 +125,15 @@ class Columns:
             np.hstack([r.limits for r in resources]),
             np.repeat(np.arange(len(resources)), [len(r.rows) for r in resources]),
             np.concatenate([r.effort for r in resources]),
+            np.hstack([r.idle for r in resources]),
             widths,
         )
+
+    def drawn(self, x: FloatArray) -> ComplexArray:
+        """Withdrawals (T, d) at `nodes` for columns (T, k), constants left out [MW + j Mvar]."""
+        found = np.zeros((len(self.nodes), len(x)), dtype=complex)
+        np.add.at(found, self.place, ((self.p + 1j * self.q) * x).T)
+        return found.T
 
 
 @dataclass(frozen=True)
@@ -206,13 +216,6 @@ class BoxProblem:
     def imports(self, t: int) -> FloatArray:
         """Import at the coupling point per unit of every column (k,) [MW]."""
         return np.asarray(self.tree.imports[self.columns.place] * self.columns.p[t])
-
-    def withdrawal(self, x: FloatArray, t: int) -> tuple[FloatArray, FloatArray]:
-        """Withdrawal (d,), (d,) at the tree's nodes for columns (k,) of a period [pu], constants left out."""
-        c, found = self.columns, np.zeros((2, len(self.columns.nodes)))
-        np.add.at(found[0], c.place, c.p[t] * x)
-        np.add.at(found[1], c.place, c.q[t] * x)
-        return found[0] / self.grid.base_mva, found[1] / self.grid.base_mva
 
     def rows(self, side: int, t: int) -> PeriodRows:
         """Limits of one side in a period."""

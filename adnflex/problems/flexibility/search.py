@@ -378,16 +378,11 @@ def least_loss_state(
         if adjacency.forest(closed) is None:
             return None
         network = network_of(closed)
-        periods = network.points.p.shape[1]
-        total = 0.0
         # two dozen periods say enough of a longer horizon
-        for t in np.unique(np.linspace(0, periods - 1, 24).round().astype(int)).tolist():
-            x = [r.idle[t] for r in network.resources]
-            flow = network.solve(t, x)[1] if devices else network.flow_of(network.grid_at(t))
-            if flow is None:
-                return None
-            total += flow.loss
-        return Score(0.0, total)
+        some = np.unique(np.linspace(0, len(network.still) - 1, 24).round().astype(int)).tolist()
+        drawn = network.withdrawn(network.columns.idle) if devices else network.still
+        total = float(np.sum(network.solve(drawn, some).loss))
+        return Score(0.0, total) if math.isfinite(total) else None
 
     moves = partial(_exchanges, grid, required, adjacency)
     search = Search(lost, moves, lambda: clock.now > seconds)

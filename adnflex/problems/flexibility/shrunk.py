@@ -32,8 +32,8 @@ def shrunk(
         None where in some period no sampled state keeps its limits.
     """
     shares = np.zeros((2, len(lower)))
-    for t, row in enumerate(sampled.excess):
-        good = [e is not None and e.voltage <= voltage and e.loading <= current for e in row]
+    holds = (sampled.excess.voltage <= voltage) & (sampled.excess.loading <= current)
+    for t, good in enumerate(holds.tolist()):
         first, last = _longest(good)
         if last < first:
             return None

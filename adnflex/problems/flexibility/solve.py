@@ -12,7 +12,6 @@ from scipy import sparse
 
 from adnflex.algorithms.column_constraint import Generated, generate
 from adnflex.errors import SolverError
-from adnflex.formulations.radial import Operating
 from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.model import BoxProblem, build_program
@@ -423,8 +422,7 @@ def _worth_of(problem: BoxProblem, answer: BoxAnswer) -> float:
 def _run(problem: BoxProblem, network: Network, ends: Ends, shares: FloatArray) -> BoxAnswer:
     if ends.x_lower is None or ends.x_upper is None:
         raise ValueError("a box without dispatches cannot be run")
-    lower, upper = problem.split(ends.x_lower), problem.split(ends.x_upper)
-    return BoxAnswer(ends, sample(network, lower, upper, shares), problem)
+    return BoxAnswer(ends, sample(network, ends.x_lower, ends.x_upper, shares), problem)
 
 
 def _difference(answer: BoxAnswer) -> float:
@@ -456,28 +454,23 @@ def around_base(problem: BoxProblem, answer: BoxAnswer, tolerance: float = 1e-6)
 
 def _corrected(problem: BoxProblem, answer: BoxAnswer) -> BoxProblem:
     """Return the linear model around the ends of an answer."""
-    sides: list[list[Operating]] = [[], []]
-    for side, (x, place) in enumerate(((answer.ends.x_lower, 0), (answer.ends.x_upper, -1))):
-        for t in range(problem.periods):
-            flow = answer.sampled.flows[t][place]
-            if flow is None or x is None:
-                raise ValueError("a state without solution cannot correct the model")
-            p, q = problem.withdrawal(x[t], t)
-            sides[side].append(problem.tree.around(flow, answer.sampled.grids[t][place], p, q))
-    return problem.with_operating(sides[0], sides[1])
+    x_lower, x_upper, sampled = answer.ends.x_lower, answer.ends.x_upper, answer.sampled
+    if x_lower is None or x_upper is None or not sampled.solved:
+        raise ValueError("a state without solution cannot correct the model")
+    drawn = (problem.columns.drawn(x) / problem.grid.base_mva for x in (x_lower, x_upper))
+    lower, upper = (problem.tree.around(sampled.flow[:, k], s) for k, s in zip((0, -1), drawn, strict=True))
+    return problem.with_operating(lower, upper)
 
 
 def _keep_free(answer: BoxAnswer, margin_v: FloatArray, margin_s: FloatArray) -> None:
     """Add what is broken, at the ends or between them, to the margins of both ends."""
-    for t, row in enumerate(answer.sampled.excess):
-        for k, excess in enumerate(row):
-            if excess is None:
-                continue
-            sides = [0] if k == 0 else [1] if k == len(row) - 1 else [0, 1]
-            voltage = np.maximum(np.maximum(excess.low, excess.high), 0.0)
-            for side in sides:
-                margin_v[side, t] += 1.05 * voltage
-                margin_s[side, t] += 1.05 * np.maximum(excess.load, 0.0)
+    excess = answer.sampled.excess
+    broken = (np.maximum(excess.low, excess.high), margin_v), (excess.load, margin_s)
+    for found, margin in broken:
+        beyond = 1.05 * np.nan_to_num(np.maximum(found, 0.0))
+        # each end answers for itself and for what lies between
+        margin[0] += beyond[:, :-1].sum(axis=1)
+        margin[1] += beyond[:, 1:].sum(axis=1)
 
 
 def _near(problem: BoxProblem, ends: Ends, share: float) -> tuple[FloatArray, FloatArray]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from adnflex.devices.resource import Resource
+from adnflex.errors import InputError
 from adnflex.formulations.radial import Operating, TreeMap
-from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.flow import RadialFlow
+from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid
 from adnflex.grid.operating_points import OperatingPoints
-from adnflex.grid.sweep import Flow, RadialFlow
+from adnflex.grid.state import Flow
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.flexibility.model import Columns
 
@@ -28,8 +29,6 @@ class Network:
         The grid, with its limits.
     points : OperatingPoints
         What follows its profile.
-    resources : list of Resource
-        The devices.
     closed : (m,) array of bool
         The state.
     root : int
@@ -38,72 +37,60 @@ class Network:
         Of the grid.
     columns : Columns
         The devices' columns.
-    still : dict of int to Grid
-        Grids of the periods without the devices' columns, filled as they are needed; the same for every state.
+    still : (T, n) complex array
+        Withdrawal without the devices' columns [pu]; the same for every state.
     """
 
     grid: Grid
     points: OperatingPoints
-    resources: list[Resource]
     closed: BoolArray
     root: int
     adjacency: Adjacency
     columns: Columns
-    still: dict[int, Grid] = field(default_factory=dict)
+    still: ComplexArray
 
+    @cached_property
+    def flow(self) -> RadialFlow:
+        """Power flow of the state."""
+        tree = self.adjacency.forest(self.closed)
+        if tree is None:
+            raise InputError("the state is not radial; open a switch in every loop.")
+        return RadialFlow(self.grid, tree)
+
+    @cached_property
     def tree(self) -> TreeMap:
         """Slopes for the nodes of the devices."""
-        return TreeMap(self.grid, self.closed, self.columns.nodes, self.root, self.adjacency)
+        return TreeMap(self.flow, self.columns.nodes, self.root)
 
-    def grid_at(self, t: int, x: list[FloatArray] | None = None) -> Grid:
-        """Grid of a period with everything withdrawn that the devices' columns (k,) say; None: constants only."""
-        p, q = self.points.p[0, t].copy(), self.points.q[0, t].copy()
-        for i, r in enumerate(self.resources):
-            own = np.zeros(len(r.names)) if x is None else x[i]
-            p[r.place.node] += (r.p[t] @ own + r.p0[t]) / self.grid.base_mva
-            q[r.place.node] += (r.q[t] @ own + r.q0[t]) / self.grid.base_mva
-        return self.grid.replace(p=p, q=q, y=self.points.y[0, t].copy())
+    def withdrawn(self, x: FloatArray) -> ComplexArray:
+        """Withdrawals (T, n) with the devices' columns (T, k) [pu]."""
+        total = self.still.copy()
+        total[:, self.columns.nodes] += self.columns.drawn(x) / self.grid.base_mva
+        return total
 
-    def lossless(self, tree: TreeMap, t: int) -> Operating:
+    def lossless(self, t: int) -> Operating:
         """Return the constants of LinDistFlow in a period."""
-        if t not in self.still:
-            self.still[t] = self.grid_at(t)
-        grid = self.still[t]
-        return tree.lossless(grid.p, grid.q, grid.shunts(self.closed))
+        return self.tree.lossless(self.still[t], self.points.y[0, t])
 
-    def written(self, t: int, setpoints: pd.Series) -> Grid:
-        """Grid of a period with the devices at set-points by (table, column, index)."""
-        p, q = self.points.p[0, t].copy(), self.points.q[0, t].copy()
-        for r in self.resources:
-            # a unit of what is written is so much withdrawal: the table's own sign and factor
-            for column, total in (("p_mw", p), ("q_mvar", q)):
-                value = float(setpoints[r.place.table, column, r.place.index])
-                total[r.place.node] += value * r.withdrawal_per_unit / self.grid.base_mva
-        return self.grid.replace(p=p, q=q, y=self.points.y[0, t].copy())
+    def solve(self, drawn: ComplexArray, periods: slice | list[int] = slice(None)) -> Flow:
+        """Solve the exact power flow of withdrawals (T, n) [pu], in all or in some periods."""
+        drawn = drawn[periods]
+        return self.flow.solve_many(drawn.real, drawn.imag, self.points.y[0, periods])
 
-    def flow_of(self, grid: Grid) -> Flow | None:
-        """Solve the exact power flow of a grid in this state."""
-        return RadialFlow(grid, adjacency=self.adjacency).solve(self.closed)
-
-    def solve(self, t: int, x: list[FloatArray]) -> tuple[Grid, Flow | None]:
-        """Solve the exact power flow of a period."""
-        grid = self.grid_at(t, x)
-        return grid, self.flow_of(grid)
-
-    def import_mw(self, grid: Grid, flow: Flow) -> complex:
+    def import_mw(self, flow: Flow) -> ComplexArray:
         """Return what comes in at the coupling point [MW + j Mvar]."""
-        return complex(flow.supplied(grid)[self.root] * self.grid.base_mva)
+        return np.asarray(flow.supplied[..., self.root] * self.grid.base_mva)
 
 
 @dataclass(frozen=True)
 class Excess:
-    """By how much a state breaks limits; negative or zero where it does not.
+    """By how much states break limits; negative or zero where they do not, NaN where there is no state.
 
     Attributes
     ----------
-    low, high : (n,) array
+    low, high : (..., n) array
         Squared voltages [pu].
-    load : (m,) array
+    load : (..., m) array
         Worst terminal current of every branch over its limit [-].
     """
 
@@ -112,25 +99,27 @@ class Excess:
     load: FloatArray
 
     @property
-    def voltage(self) -> float:
-        """Worst voltage, squared [pu]."""
-        return max(float(self.low.max(initial=-1.0)), float(self.high.max(initial=-1.0)))
+    def voltage(self) -> FloatArray:
+        """Worst voltage, squared (...) [pu]."""
+        return np.asarray(np.maximum(self.low, self.high).max(axis=-1, initial=-1.0))
 
     @property
-    def loading(self) -> float:
-        """Worst relative overload."""
-        return float(self.load.max(initial=-1.0))
+    def loading(self) -> FloatArray:
+        """Worst relative overload (...)."""
+        return np.asarray(self.load.max(axis=-1, initial=-1.0))
 
 
 def excess_of(grid: Grid, flow: Flow) -> Excess:
-    """Compare a state with every limit; the set-point of a root is not judged."""
+    """Compare states with every limit; the set-point of a root is not judged."""
     free = np.isnan(grid.root_v)
-    load = np.full(grid.m, -1.0)
-    if len(grid.ratings.limit):
-        np.maximum.at(load, grid.ratings.branch, flow.loadings(grid) - 1.0)
+    load = np.full(flow.p.shape, -1.0)
+    rated, first = np.unique(grid.ratings.branch, return_index=True)
+    if len(rated):
+        load[..., rated] = np.maximum.reduceat(flow.loadings(grid), first, axis=-1) - 1.0
+    unsolved = ~np.isfinite(flow.v)
     return Excess(
-        np.where(free, grid.v_min - flow.v, -1.0),
-        np.where(free & np.isfinite(grid.v_max), flow.v - grid.v_max, -1.0),
+        np.where(free | unsolved, grid.v_min - flow.v, -1.0),
+        np.where((free & np.isfinite(grid.v_max)) | unsolved, flow.v - grid.v_max, -1.0),
         load,
     )
 
@@ -143,17 +132,18 @@ class Sampled:
     ----------
     shares : (K,) array
         The shares.
+    flow : Flow
+        The states (T, K); NaN where power flow has no solution.
     imports : (T, K) complex array
-        Import at the coupling point [MW + j Mvar]; NaN where power flow has no solution.
-    grids, flows, excess : list of lists
-        The state of every period and share.
+        Import at the coupling point [MW + j Mvar].
+    excess : Excess
+        Of every period and share.
     """
 
     shares: FloatArray
-    imports: np.ndarray
-    grids: list[list[Grid]]
-    flows: list[list[Flow | None]]
-    excess: list[list[Excess | None]]
+    flow: Flow
+    imports: ComplexArray
+    excess: Excess
 
     @property
     def solved(self) -> bool:
@@ -163,39 +153,26 @@ class Sampled:
     @property
     def worst(self) -> tuple[float, float]:
         """Worst voltage [pu, squared] and overload over all states; inf where one has no solution."""
-        every = [e for row in self.excess for e in row]
-        if any(e is None for e in every):
+        if not self.solved:
             return np.inf, np.inf
-        return max(e.voltage for e in every if e), max(e.loading for e in every if e)
+        return float(self.excess.voltage.max()), float(self.excess.loading.max())
 
 
-def sample(network: Network, lower: list[FloatArray], upper: list[FloatArray], shares: FloatArray) -> Sampled:
+def sample(network: Network, lower: FloatArray, upper: FloatArray, shares: FloatArray) -> Sampled:
     """Run the states between two dispatches.
 
     Parameters
     ----------
     network : Network
         The network.
-    lower, upper : list of (T, k) arrays
-        Columns of every device at both ends.
+    lower, upper : (T, k) array
+        Columns of all devices at both ends.
     shares : (K,) array
         Shares between them.
     """
-    periods = network.points.p.shape[1]
-    imports = np.full((periods, len(shares)), np.nan, dtype=complex)
-    grids: list[list[Grid]] = []
-    flows: list[list[Flow | None]] = []
-    excess: list[list[Excess | None]] = []
-    for t in range(periods):
-        grids.append([])
-        flows.append([])
-        excess.append([])
-        for k, a in enumerate(shares.tolist()):
-            x = [low[t] + a * (high[t] - low[t]) for low, high in zip(lower, upper, strict=True)]
-            grid, flow = network.solve(t, x)
-            grids[t].append(grid)
-            flows[t].append(flow)
-            excess[t].append(None if flow is None else excess_of(grid, flow))
-            if flow is not None:
-                imports[t, k] = network.import_mw(grid, flow)
-    return Sampled(shares, imports, grids, flows, excess)
+    low, high = network.withdrawn(lower)[:, None], network.withdrawn(upper)[:, None]
+    drawn = (low + shares[:, None] * (high - low)).reshape(-1, network.grid.n)
+    every = np.repeat(np.arange(len(lower)), len(shares))
+    found = network.flow.solve_many(drawn.real, drawn.imag, network.points.y[0, every])
+    flow = found.reshaped(len(lower), len(shares))
+    return Sampled(shares, flow, network.import_mw(flow), excess_of(network.grid, flow))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from pandapower import pandapowerNet
 from adnflex.devices import Offering, Positioned, Reactive, Stores, Supplies
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.errors import InputError
-from adnflex.formulations.radial import Operating, TreeMap
+from adnflex.formulations.radial import Operating
 from adnflex.grid.coupling import Coupling, coupling_of
-from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.model import BoolArray, ComplexArray, FloatArray
 from adnflex.grid.operating_points import operating_points
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.dispatch.study import Study, carried_over_breaks, read_study, settings
@@ -88,7 +87,7 @@ class FlexibilityStudy:
         What the reader has to know.
     columns : Columns
         Columns of the resources.
-    still : dict of int to Grid
+    still : (T, n) complex array
         See `Network.still`.
     """
 
@@ -99,7 +98,7 @@ class FlexibilityStudy:
     connection: Supplies
     notes: tuple[str, ...]
     columns: Columns
-    still: dict[int, Grid] = field(default_factory=dict)
+    still: ComplexArray
 
     @property
     def periods(self) -> list[int]:
@@ -112,7 +111,6 @@ class FlexibilityStudy:
         return Network(
             grid,
             self.study.points,
-            self.resources,
             closed,
             self.connection.place.node,
             Adjacency(grid) if adjacency is None else adjacency,
@@ -135,9 +133,8 @@ class FlexibilityStudy:
         base : (T,) array, optional
             Import if nothing is asked for [MW]; by default that of the model itself, which has no losses.
         """
-        tree: TreeMap = network.tree()
         horizon = self.study.horizon
-        operating = _Lossless(network, tree, horizon.periods)
+        operating = _Lossless(network, horizon.periods)
         shape = (2, horizon.periods)
         if base is None:
             base = self._lossless_base(network, operating)
@@ -146,7 +143,7 @@ class FlexibilityStudy:
             required = np.stack([_series(w, horizon.periods, "required_mw") for w in self.wishes.required_mw])
         return BoxProblem(
             network.grid,
-            tree,
+            network.tree,
             self.resources,
             network.columns,
             (operating, operating),
@@ -170,15 +167,23 @@ class FlexibilityStudy:
         c, periods = self.columns, self.study.horizon.periods
         if not self.asks:
             return np.full(periods, math.nan)
-        mine = network.tree().imports[c.place]
-        idle = np.hstack([r.idle for r in self.resources])
-        found = np.array(
-            [operating[t].import_p * network.grid.base_mva + (mine * c.p[t]) @ idle[t] for t in range(periods)]
-        )
+        mine = network.tree.imports[c.place]
+        fixed = np.array([operating[t].import_p for t in range(periods)])
+        found = fixed * network.grid.base_mva + (c.p * c.idle) @ mine
         if self.wishes.base_mw is None:
             return np.asarray(found)
         lost = replace(self, wishes=replace(self.wishes, base_mw=None)).base(network) - found
         return np.asarray(_series(self.wishes.base_mw, periods, "base_mw") - np.nan_to_num(lost))
+
+    def written(self, setpoints: pd.DataFrame) -> ComplexArray:
+        """Withdrawals (T, n) with the devices at set-points by (table, column, index) [pu]."""
+        points, base = self.study.points, self.study.grid.base_mva
+        total: ComplexArray = points.p[0] + 1j * points.q[0]
+        for r in self.resources:
+            # a unit of what is written is so much withdrawal: the table's own sign and factor
+            p, q = (setpoints[r.place.table, name, r.place.index].to_numpy(float) for name in ("p_mw", "q_mvar"))
+            total[:, r.place.node] += (p + 1j * q) * r.withdrawal_per_unit / base
+        return total
 
     @property
     def weights(self) -> FloatArray:
@@ -193,19 +198,15 @@ class FlexibilityStudy:
         periods = self.study.horizon.periods
         if self.wishes.base_mw is not None:
             return _series(self.wishes.base_mw, periods, "base_mw")
-        found = np.full(periods, math.nan)
-        for t in range(periods):
-            grid, flow = network.solve(t, [r.idle[t] for r in self.resources])
-            if flow is not None:
-                found[t] = network.import_mw(grid, flow).real
-        return found
+        idle = network.solve(network.withdrawn(self.columns.idle))
+        return np.asarray(network.import_mw(idle).real)
 
 
 class _Lossless(Sequence[Operating]):
     """Constants of LinDistFlow by period, made when they are asked for: most topologies are judged by one period."""
 
-    def __init__(self, network: Network, tree: TreeMap, periods: int) -> None:
-        self._make = partial(network.lossless, tree)
+    def __init__(self, network: Network, periods: int) -> None:
+        self._make = network.lossless
         self._known: dict[int, Operating] = {}
         self._periods = periods
 
@@ -305,8 +306,12 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
     points = operating_points(coupling.net, study.grid, study.values, taking_part)
     carried = [f"{text}, as if they followed one another." for text in carried_over_breaks(study)]
     notes = (*coupling.notes, *study.notes, *carried, *_notes(study), *_silent_vehicles(coupling.net, study))
+    still = points.p[0] + 1j * points.q[0]
+    for r in resources:
+        still[:, r.place.node] += (r.p0 + 1j * r.q0) / study.grid.base_mva
+    columns = Columns.of(resources)
     return FlexibilityStudy(
-        coupling, replace(study, points=points), resources, wishes, connection, notes, Columns.of(resources)
+        coupling, replace(study, points=points), resources, wishes, connection, notes, columns, still
     )
 
 

@@ -167,37 +167,28 @@ def _storages(study: FlexibilityStudy) -> pd.DataFrame:
 
 def ac_table(study: FlexibilityStudy, network: Network, answer: BoxAnswer) -> pd.DataFrame:
     """Every state that was run, by period and share."""
-    grid, net = network.grid, study.coupling.net
-    rows = {}
+    grid, net, sampled = network.grid, study.coupling.net, answer.sampled
     free = np.flatnonzero(np.isnan(grid.root_v) & np.array([bool(b) for b in grid.buses]))
-    for t, period in enumerate(study.periods):
-        for k, share in enumerate(answer.sampled.shares.tolist()):
-            flow, excess = answer.sampled.flows[t][k], answer.sampled.excess[t][k]
-            if flow is None or excess is None:
-                continue
-            vm = np.sqrt(flow.v[free])
-            low, high = int(free[vm.argmin()]), int(free[vm.argmax()])
-            worst = int(excess.load.argmax())
-            rated = excess.load[worst] > -1.0 or bool(len(grid.ratings.limit))
-            member = grid.branches[worst].members[0]
-            power = answer.sampled.imports[t, k]
-            rows[period, share] = {
-                "import_mw": float(power.real),
-                "import_mvar": float(power.imag),
-                "losses_mw": flow.loss * grid.base_mva,
-                "vm_min_pu": float(vm.min()),
-                "vm_min_bus": grid.buses[low][0],
-                "vm_max_pu": float(vm.max()),
-                "vm_max_bus": grid.buses[high][0],
-                "loading_percent": (1 + float(excess.load[worst])) * _limit_percent(net, member.element, member.index)
-                if rated
-                else np.nan,
-                "loading_element": member.element if rated else "",
-                "loading_index": member.index if rated else -1,
-            }
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.index = pd.MultiIndex.from_tuples(list(rows), names=["period", "share"])
-    return frame
+    vm, load, rated = np.sqrt(sampled.flow.v[..., free]), sampled.excess.load, bool(len(grid.ratings.limit))
+    first = [b.members[0] for b in grid.branches]
+    limit = np.array([_limit_percent(net, m.element, m.index) for m in first])
+    bus = np.array([grid.buses[node][0] for node in free])
+    worst = load.argmax(axis=-1)
+    columns = {
+        "import_mw": sampled.imports.real,
+        "import_mvar": sampled.imports.imag,
+        "losses_mw": sampled.flow.loss * grid.base_mva,
+        "vm_min_pu": vm.min(axis=-1),
+        "vm_min_bus": bus[vm.argmin(axis=-1)],
+        "vm_max_pu": vm.max(axis=-1),
+        "vm_max_bus": bus[vm.argmax(axis=-1)],
+        "loading_percent": (1 + load.max(axis=-1)) * limit[worst] if rated else np.full(worst.shape, np.nan),
+        "loading_element": np.array([m.element if rated else "" for m in first], dtype=object)[worst],
+        "loading_index": np.array([m.index if rated else -1 for m in first])[worst],
+    }
+    index = pd.MultiIndex.from_product([study.periods, sampled.shares.tolist()], names=["period", "share"])
+    frame = pd.DataFrame({name: np.ravel(values) for name, values in columns.items()}, index=index)
+    return frame[np.isfinite(sampled.imports).ravel()]
 
 
 def _limit_percent(net: pandapowerNet, element: str, index: int) -> float:

@@ -446,10 +446,7 @@ def _row(
         still = None  # out of time: the column stays empty
     network = study.network(closed, adjacency)
     hours = study.study.horizon.hours
-    lost = 0.0
-    for t in range(study.study.horizon.periods):
-        _, flow = network.solve(t, [r.idle[t] for r in study.resources])
-        lost += math.nan if flow is None else flow.loss * grid.base_mva * hours
+    lost = float(np.mean(network.solve(network.withdrawn(study.columns.idle)).loss)) * grid.base_mva
 
     def total(lower: Sequence[float] | np.ndarray, upper: Sequence[float] | np.ndarray) -> float:
         return float((np.asarray(upper) - np.asarray(lower)).sum() * hours)
@@ -461,5 +458,5 @@ def _row(
         "linear_mwh": math.nan if box is None else total(box.boxes.separable.lower, box.boxes.separable.upper),
         "linear_without_q_mwh": math.nan if still is None else total(still.lower, still.upper),
         "linear_bound_mwh": math.nan if box is None else box.boxes.bound,
-        "losses_kw": 1e3 * lost / (hours * study.study.horizon.periods),
+        "losses_kw": 1e3 * lost,
     }

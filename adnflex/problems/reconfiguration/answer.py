@@ -8,8 +8,7 @@ import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
 from adnflex.formulations import Formulation
-from adnflex.grid.sweep import Flow
-from adnflex.grid.tables import State
+from adnflex.grid.state import Flow, GridState, losses
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.solvers.clarabel import solve_relaxation
@@ -30,7 +29,7 @@ class Answer:
         ``optimal``, ``gap``, ``infeasible``, ``time_limit``, ``interrupted`` or ``unproven`` (the solver gave up).
     flow : Flow or None
         Exact state of the best topology that meets every limit.
-    relaxed : State or None
+    relaxed : GridState or None
         What the relaxation says of that topology.
     least_violating : Flow or None
         Where none meets every limit: the state of the least violating topology found.
@@ -48,7 +47,7 @@ class Answer:
 
     status: str
     flow: Flow | None
-    relaxed: State | None
+    relaxed: GridState | None
     least_violating: Flow | None
     bound: float
     progress: tuple[Progress, ...]
@@ -66,7 +65,7 @@ def solver_name(name: str, outcome: Outcome) -> str:
     return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
 
 
-def relaxed_or_none(problem: Reconfiguration, flow: Flow, clock: Deadline) -> State | None:
+def relaxed_or_none(problem: Reconfiguration, flow: Flow, clock: Deadline) -> GridState | None:
     """Return what the relaxation says of a topology; None where it was not solved or Ctrl-C came."""
     try:
         return _relaxed_state(problem, flow, max(clock.left, LEAST_SECONDS))
@@ -74,7 +73,7 @@ def relaxed_or_none(problem: Reconfiguration, flow: Flow, clock: Deadline) -> St
         return None
 
 
-def _relaxed_state(problem: Reconfiguration, flow: Flow, seconds: float) -> State | None:
+def _relaxed_state(problem: Reconfiguration, flow: Flow, seconds: float) -> GridState | None:
     """Ask what the relaxation says where the topology is fixed and loss is priced: its cone may be tight or not.
 
     Objectives without loss leave the currents free, so that the point itself would say nothing.
@@ -93,4 +92,5 @@ def _relaxed_state(problem: Reconfiguration, flow: Flow, seconds: float) -> Stat
     m, g = problem.model, problem.grid
     # a root next to fixed voltages only is no column of the model
     v = np.where(np.isnan(g.root_v), form.get(x, m.v, g.n), g.root_v)
-    return State(flow.closed, v, form.get(x, m.p, g.m), form.get(x, m.q, g.m), form.get(x, m.l, g.m))
+    p, q, l = (form.get(x, part, g.m) for part in (m.p, m.q, m.l))  # noqa: E741
+    return GridState(flow.closed, v, p, q, l, float(losses(g, flow.closed, v, l)))

@@ -10,9 +10,10 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from adnflex.algorithms.branch_exchange import Move, Score
+from adnflex.grid.flow import flow_of
 from adnflex.grid.model import BoolArray, FloatArray, Grid
-from adnflex.grid.sweep import Flow, RadialFlow
-from adnflex.grid.topology import Forest
+from adnflex.grid.state import Flow
+from adnflex.grid.topology import Adjacency, Forest
 from adnflex.problems.reconfiguration.objective import Objective
 
 __all__ = ["ExchangeProblem", "limit_violation", "meshed_start"]
@@ -41,7 +42,7 @@ class ExchangeProblem:
         self.grid = grid
         self.objective = objective
         self.required = required
-        self.power_flow = RadialFlow(grid)
+        self.adjacency = Adjacency(grid)
         self._last: tuple[Open, Flow | None] | None = None
 
     def closed(self, state: Open) -> BoolArray:
@@ -53,12 +54,12 @@ class ExchangeProblem:
     def flow(self, state: Open) -> Flow | None:
         """Exact power flow of a state; the last one is kept."""
         if self._last is None or self._last[0] != state:
-            self._last = state, self.power_flow.solve(self.closed(state))
+            self._last = state, flow_of(self.grid, self.closed(state), self.adjacency)
         return self._last[1]
 
     def radial(self, state: Open) -> bool:
         """Whether a state supplies every node without a loop."""
-        return self.power_flow.adjacency.forest(self.closed(state)) is not None
+        return self.adjacency.forest(self.closed(state)) is not None
 
     def refuted(self, state: Open) -> bool:
         """Whether a state is shown to be no answer: not radial, or beyond a limit by more than the AC check forgives.

@@ -14,7 +14,7 @@ from adnflex.formulations.bounds import Bounds, compute_bounds
 from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.formulations.radiality import declare_radiality
 from adnflex.grid.model import BoolArray, Grid
-from adnflex.grid.sweep import Flow
+from adnflex.grid.state import Flow
 from adnflex.grid.topology import Chain, chains, must_close
 from adnflex.problems.reconfiguration.objective import Objective, measured
 from adnflex.solvers.conic import ConicForm, compile_model
@@ -67,16 +67,11 @@ class Reconfiguration:
 
         closed = flow.closed
         seen_f, seen_t = closed * flow.v[g.f] / g.ratio**2, closed * flow.v[g.t]
-        down = np.zeros(g.m)
         tree = flow.forest
-        size = np.ones(g.n)
-        feeds_t = np.zeros(g.m)
-        for node in tree.order[::-1].tolist():
-            k = int(tree.branch[node])
-            if k >= 0:
-                size[tree.parent[node]] += size[node]
-                down[k] = size[node] if tree.away[node] else -size[node]
-                feeds_t[k] = 1.0 if tree.away[node] else 0.0
+        down, feeds_t = np.zeros(g.m), np.zeros(g.m)
+        fed = np.flatnonzero(tree.branch >= 0)
+        down[tree.branch[fed]] = np.where(tree.away[fed], 1.0, -1.0) * (tree.below[fed] + 1)
+        feeds_t[tree.branch[fed]] = tree.away[fed]
         form.put(x, m.z, closed.astype(float))
         form.put(x, m.feeds_to, closed * feeds_t)
         if hasattr(m, "phi"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from adnflex.errors import InputError
 from adnflex.grid.model import BoolArray, Grid
-from adnflex.grid.sweep import Flow
+from adnflex.grid.state import GridState
 
 __all__ = ["Objective", "parse_objective"]
 
@@ -55,9 +55,10 @@ class Objective:
         """Objective of a state."""
         return self.losses * losses_mw + self.switching * operations + self.voltage * deviation_pu
 
-    def of_flow(self, grid: Grid, flow: Flow) -> float:
+    def of_flow(self, grid: Grid, flow: GridState) -> float:
         """Objective of a state of the grid."""
-        return self.value(flow.loss * grid.base_mva, operations(grid, flow.closed), deviation(flow.v, measured(grid)))
+        off = deviation(flow.v, measured(grid))
+        return self.value(float(flow.loss) * grid.base_mva, operations(grid, flow.closed), off)
 
 
 def measured(grid: Grid) -> BoolArray:

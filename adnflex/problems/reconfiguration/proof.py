@@ -12,7 +12,7 @@ import pyomo.environ as pyo
 from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
 from adnflex.algorithms.branch_exchange import Search
 from adnflex.algorithms.workers import worker_pool
-from adnflex.grid.sweep import Flow
+from adnflex.grid.state import Flow
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from adnflex.algorithms.polygons import area
 from adnflex.grid.model import FloatArray
 from adnflex.problems.region.corners import Corner
-from adnflex.problems.region.flow import Key
 from adnflex.problems.region.inner import Inner
 from adnflex.problems.region.model import Positions
+from adnflex.problems.region.states import Key
 
 __all__ = ["Cell", "Effort", "RegionAnswer"]
 

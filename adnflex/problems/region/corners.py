@@ -14,8 +14,8 @@ from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.present import present_point
 from adnflex.problems.dispatch.state import evaluate
-from adnflex.problems.region.flow import Outcome, PeriodFlow, Setting, open_flow, read_setting
 from adnflex.problems.region.model import RegionModel, solve_support
+from adnflex.problems.region.states import Outcome, PeriodStates, Setting, open_states, read_setting
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.sequential import tighten
@@ -75,7 +75,7 @@ class Support:
 
     def __init__(self, model: RegionModel) -> None:
         self.model = model
-        self.flow: PeriodFlow | None = None
+        self.flow: PeriodStates | None = None
         self.present: Outcome | None = None
         self._looked = False
 
@@ -121,9 +121,9 @@ class Support:
         return replace(found, reached=best)
 
     def _setting(self, x: FloatArray) -> Setting:
-        setting, plans = read_setting(self.model, x)
+        setting, now, keys = read_setting(self.model, x)
         if self.flow is None:
-            self.flow = open_flow(self.model, self.model.dispatch.devices, plans)
+            self.flow = open_states(self.model, now, keys)
         return setting
 
     def _sequential(self, normal: FloatArray, start: FloatArray, seconds: float) -> Iterator[Outcome]:
@@ -146,7 +146,7 @@ class Support:
 _NEAR = 1e-5
 
 
-def farthest(flow: PeriodFlow, inside: Outcome, target: Setting, steps: int = 30) -> Outcome:
+def farthest(flow: PeriodStates, inside: Outcome, target: Setting, steps: int = 30) -> Outcome:
     """Go from a feasible state towards other set-points as far as every limit holds (bisection)."""
     best, low, high = inside, 0.0, 1.0
     found = flow.feasible(target)

@@ -21,7 +21,7 @@ import numpy as np
 from adnflex.algorithms.polygons import area, contains, hull
 from adnflex.grid.model import FloatArray, IntArray
 from adnflex.problems.region.corners import farthest
-from adnflex.problems.region.flow import Outcome, PeriodFlow
+from adnflex.problems.region.states import Outcome, PeriodStates
 
 __all__ = ["Inner", "Sample", "inner_polygon"]
 
@@ -77,7 +77,7 @@ class Inner:
 class _Fan:
     """Interpolation of set-points between a middle and a ring of proved states around it."""
 
-    def __init__(self, flow: PeriodFlow, middle: Outcome, ring: Sequence[Outcome], grain: float) -> None:
+    def __init__(self, flow: PeriodStates, middle: Outcome, ring: Sequence[Outcome], grain: float) -> None:
         self.flow, self.middle, self.grain = flow, middle, grain
         angle = [_angle(middle, o) for o in ring]
         self.ring = [ring[k] for k in np.argsort(angle)]
@@ -196,7 +196,7 @@ def _angle(middle: Outcome, other: Outcome) -> float:
 
 
 def inner_polygon(
-    flow: PeriodFlow,
+    flow: PeriodStates,
     reached: Sequence[Outcome],
     directions: int,
     inside: int,
@@ -207,7 +207,7 @@ def inner_polygon(
 
     Parameters
     ----------
-    flow : PeriodFlow
+    flow : PeriodStates
         Exact power flow.
     reached : sequence of Outcome
         States that meet every limit, at the same positions.
@@ -246,7 +246,7 @@ def _extreme(reached: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _polygon(
-    flow: PeriodFlow,
+    flow: PeriodStates,
     reached: Sequence[Outcome],
     directions: int,
     inside: int,
@@ -291,7 +291,7 @@ def _apart(places: FloatArray, rows: IntArray, distance: float) -> IntArray:
     return np.array(kept, dtype=np.int64)
 
 
-def _middle(flow: PeriodFlow, reached: Sequence[Outcome]) -> Outcome:
+def _middle(flow: PeriodStates, reached: Sequence[Outcome]) -> Outcome:
     """Return a state well inside: the mean of all set-points, or as far towards it as limits allow."""
     first = reached[0].setting
     mean = first.combined([o.setting for o in reached], np.full(len(reached), 1 / len(reached)))

@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.errors import SolverError
-from adnflex.grid.sweep_many import ManyFlows
+from adnflex.grid.flow import RadialFlow
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.hours import Hours, Spread, sites_of
 from adnflex.problems.rolling.policies import Action, Policy, State, by_node
@@ -66,13 +66,13 @@ class _Linear:
         known = (case.generators.index.tolist(), sorted(case.fleets), case.storages.index.tolist())
         self.hours = Hours.of(case.net, case.hours, *known)
         grid = self.hours.grid
-        self.grid, self.flows = grid, ManyFlows(grid)
+        self.grid, self.flows = grid, RadialFlow(grid)
         found = sites_of(case.net, grid)
         self.low, self.high = (found.low, found.high) if sites else (found.low[:0], found.high[:0])
         self.sites = found.node if sites else found.node[:0]
         self.given = case.net.sgen.loc[found.index, "q_mvar"].to_numpy(float)
         self.given_at = found.node
-        self.r, self.x, self.carry = self.flows.sensitivities()
+        self.slopes = self.flows.slopes()
         self.nodes = np.array([grid.node_of[int(bus)] for bus in case.buses])
         self.counted = np.flatnonzero(np.isnan(grid.root_v) & np.array([bool(b) for b in grid.buses]))
         rated = grid.ratings.series_limit(grid.m, np.ones(grid.m), np.ones(grid.m))
@@ -86,13 +86,12 @@ class _Linear:
             np.subtract.at(q, self.sites, injected / self.grid.base_mva)
         else:
             np.subtract.at(q, self.given_at, self.given / self.grid.base_mva)
-        vm, _ = self.flows.solve(p[None], q[None])
-        v = vm[0] ** 2
-        if not np.isfinite(v).all():
-            v = self.grid.root_v[self.grid.roots].mean() - self.r @ p - self.x @ q
-        reactive = self.carry[self.rated] @ q
+        state, slopes = self.flows.solve(p, q), self.slopes
+        linear = self.grid.root_v[self.grid.roots].mean() + slopes.v_p @ p + slopes.v_q @ q
+        v = linear if state is None else state.v
+        reactive = slopes.flow[self.rated] @ q
         room = np.sqrt(np.maximum(self.limit**2 - reactive**2, 0.0))
-        return v, self.carry[self.rated] @ p, room
+        return v, slopes.flow[self.rated] @ p, room
 
     def rows(
         self, p: Floats, q: Floats, active: Floats, margin: float, injected: Floats
@@ -117,9 +116,9 @@ class _Linear:
         """
         g, c = self.grid, self.counted
         v, flow, room = self.point(p, q, injected)
-        by_p = -self.r @ active
-        by_q = self.x[:, self.sites] / g.base_mva
-        by_flow = self.carry[self.rated] @ active
+        by_p = self.slopes.v_p @ active
+        by_q = -self.slopes.v_q[:, self.sites] / g.base_mva
+        by_flow = self.slopes.flow[self.rated] @ active
         still = np.zeros((len(self.rated), len(self.sites)))
         low, high = g.v_min[c] + margin, g.v_max[c] - margin
         return (

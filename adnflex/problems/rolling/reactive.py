@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adnflex.errors import InputError
-from adnflex.grid.sweep_many import ManyFlows
+from adnflex.grid.flow import RadialFlow
 from adnflex.problems.dispatch.reactive import Answer, ReactiveProblem, Sites, Weights, build_reactive, deviation
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic, sites_of
@@ -130,17 +130,18 @@ class ScenarioReactive:
         problem = ready.problem_of(ahead_p, ahead_q, None if last is None else last.facts, self.position_weight)
         solved = problem.solve(ahead_p, ahead_q, low, high, before, min(self.seconds, max(decision.seconds, 1.0)))
         positions, grid = ready.positions.read(problem, None if last is None else last.facts)
-        flows = ManyFlows(grid) if len(ready.positions) else ready.flows
+        flows = RadialFlow(grid) if len(ready.positions) else ready.flows
         injected, facts = ready.judged(flows, solved, p, q, low, high, before)
         nothing = tuple(np.zeros((1, part.shape[1])) for part in ready.draws)
         expected_p, expected_q = hours.withdrawals(*known, (nothing[0], nothing[1]), ready.spread)
-        vm, loss = flows.solve(expected_p, ready.with_sites(expected_q, injected))
-        at_bus = {bus: float(vm[0, j]) for j, buses in enumerate(hours.grid.buses) for bus in buses}
+        expected = flows.solve_many(expected_p, ready.with_sites(expected_q, injected))
+        vm = np.sqrt(expected.v[0])
+        at_bus = {bus: float(vm[j]) for j, buses in enumerate(hours.grid.buses) for bus in buses}
         return ReactiveAnswer(
             q_mvar=dict(zip(sites.index.tolist(), injected.tolist(), strict=True)),
             vm_pu=dict(sorted(at_bus.items())),
             seconds=time.perf_counter() - begin,
-            facts={**facts, "expected_loss_mw": float(loss[0]) * hours.grid.base_mva, **positions},
+            facts={**facts, "expected_loss_mw": float(expected.loss[0]) * hours.grid.base_mva, **positions},
         )
 
     def _ahead(self, ready: _Ready, decision: ActiveDecision, p: Floats, q: Floats) -> tuple[Floats, Floats]:
@@ -247,7 +248,7 @@ class _Ready:
         self.reach = self.hours.reach(case.generators.rated_mw, power, self.spread)
         self.positions = Positions.of(case.net, grid)
         self._problems: dict[int, ReactiveProblem] = {}
-        self.flows = ManyFlows(grid)
+        self.flows = RadialFlow(grid)
         rows = case.net.sgen.loc[self.sites.index]
         self._rating = rows.get("sn_mva", rows["p_mw"] * np.nan).to_numpy(float)
         place = {int(k): j for j, k in enumerate(case.generators.index)}
@@ -282,18 +283,18 @@ class _Ready:
         return q - at_node / self.hours.grid.base_mva
 
     def exact(
-        self, flows: ManyFlows, p: Floats, q: Floats, injected: Floats, before: Floats | None
+        self, flows: RadialFlow, p: Floats, q: Floats, injected: Floats, before: Floats | None
     ) -> tuple[float, float, Floats]:
         """Objective, mean loss [MW] and voltages of injections in all scenarios, by exact power flow."""
-        vm, loss = flows.solve(p, self.with_sites(q, injected))
-        mean = float(loss.mean()) * flows.grid.base_mva
+        states = flows.solve_many(p, self.with_sites(q, injected))
+        mean = float(np.mean(states.loss)) * flows.grid.base_mva
         moved = 0.0 if before is None else float(np.abs(injected - before).sum())
-        value = self.weights.loss * mean + float(deviation(vm**2, self.hours.grid, self.weights).mean())
-        return (value + self.weights.move * moved) if np.isfinite(value) else np.inf, mean, vm
+        value = self.weights.loss * mean + float(deviation(states.v, self.hours.grid, self.weights).mean())
+        return (value + self.weights.move * moved) if np.isfinite(value) else np.inf, mean, np.sqrt(states.v)
 
     def judged(
         self,
-        flows: ManyFlows,
+        flows: RadialFlow,
         solved: Answer,
         p: Floats,
         q: Floats,
@@ -327,7 +328,7 @@ class _Ready:
 
     def _searched(
         self,
-        flows: ManyFlows,
+        flows: RadialFlow,
         p: Floats,
         q: Floats,
         start: Floats,

@@ -1,22 +1,21 @@
-"""Exact power flow of one period at given positions: what set-points import, and how near they come to a limit."""
+"""Exact states of one period at given positions: what set-points import, and how near they come to a limit."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from adnflex.devices import Device, Schedule, Supplies, able
-from adnflex.devices.footprint import Stamped, stamp
+from adnflex.devices import Supplies, able
+from adnflex.grid.flow import RadialFlow
 from adnflex.grid.model import FloatArray, Grid
-from adnflex.grid.operating_points import OperatingPoints
-from adnflex.grid.sweep import Flow
-from adnflex.grid.tree_flow import TreeFlow
+from adnflex.grid.state import Flow
+from adnflex.problems.dispatch.state import grids_of
 from adnflex.problems.region.model import RegionModel
 
-__all__ = ["Key", "Outcome", "PeriodFlow", "Setting", "open_flow", "read_setting"]
+__all__ = ["Key", "Outcome", "PeriodStates", "Setting", "open_states", "read_setting"]
 
 # A value that is written into the net: table, column, index.
 Key = tuple[str, str, int]
@@ -32,7 +31,7 @@ class Setting:
     Attributes
     ----------
     values : (c,) array
-        What is written into the net, in the order of `PeriodFlow.keys`.
+        What is written into the net, in the order of `PeriodStates.keys`.
     p, q : (n,) array
         Constant-power withdrawal of every node [pu].
     """
@@ -84,7 +83,7 @@ class Outcome:
 
 
 @dataclass
-class PeriodFlow:
+class PeriodStates:
     """Power flow at fixed positions; counts what it runs.
 
     Attributes
@@ -118,7 +117,7 @@ class PeriodFlow:
         # ratings at a tapped end are kept behind the ratio of the net as it is
         stretch = np.where(rated.at_from, self.grid.ratio[rated.branch] / base.ratio[rated.branch], 1.0)
         self._rating = np.maximum(rated.limit * stretch, 1e-12)
-        self._solver = TreeFlow(self.grid)
+        self._solver = RadialFlow(self.grid)
 
     def run(self, setting: Setting) -> Outcome | None:
         """Return what a setting does; None where power flow has no solution."""
@@ -126,18 +125,15 @@ class PeriodFlow:
         flow = self._solver.solve(setting.p, setting.q)
         if flow is None:
             return None
-        supplied = self._supplied(flow, setting, self.node)
-        return Outcome(setting, np.array([supplied.real, supplied.imag]), self._margin(flow, setting))
-
-    def _supplied(self, flow: Flow, setting: Setting, node: int) -> complex:
-        return self._solver.supplied(flow, setting.p, setting.q, node) * self.base.base_mva
+        supplied = flow.supplied[self.node] * self.base.base_mva
+        return Outcome(setting, np.array([supplied.real, supplied.imag]), self._margin(flow))
 
     def feasible(self, setting: Setting) -> Outcome | None:
         """Return what a setting does if it meets every limit."""
         found = self.run(setting)
         return found if found is not None and found.feasible else None
 
-    def _margin(self, flow: Flow, setting: Setting) -> float:
+    def _margin(self, flow: Flow) -> float:
         vm = np.sqrt(flow.v[self._named])
         found = [math.inf]
         if len(vm):
@@ -146,50 +142,37 @@ class PeriodFlow:
         if len(self._rating):
             found.append(float(1 - np.max(flow.currents_at(self.grid, self.base.ratings) / self._rating)))
         for d in self.limits:
-            s = self._supplied(flow, setting, d.place.node)
+            s = flow.supplied[d.place.node] * self.base.base_mva
             ends = (s.real - d.p_min, d.p_max - s.real, s.imag - d.q_min, d.q_max - s.imag)
             found.append(min(ends) / self.base.base_mva)
         return min(found)
 
 
-def open_flow(model: RegionModel, devices: Sequence[Device], plans: Sequence[Schedule]) -> PeriodFlow:
-    """Make the power flow at the positions of a solved model.
+def open_states(model: RegionModel, now: Grid, keys: tuple[Key, ...]) -> PeriodStates:
+    """Make the power flow at the positions of a grid.
 
     Parameters
     ----------
     model : RegionModel
         The model.
-    devices : sequence of Device
-        Its devices.
-    plans : sequence of Schedule
-        What they do; only what is discrete is used.
+    now : Grid
+        The grid at them (see `read_setting`).
+    keys : tuple of Key
+        What a setting writes.
     """
-    base, at = model.dispatch.points.grid, _stamped(model, plans)
-    grid = base.replace(y=at.y[0, 0], ratio=at.ratio[0, 0], root_v=at.root_v[0, 0])
-    keys = tuple(key for plan in plans for key in plan.setpoints)
-    return PeriodFlow(grid, base, model.pcc.place.node, able(devices, Supplies), keys)
+    dispatch = model.dispatch
+    sources = able(dispatch.devices, Supplies)
+    return PeriodStates(now, dispatch.points.grid, model.pcc.place.node, sources, keys)
 
 
-def _stamped(model: RegionModel, plans: Sequence[Schedule]) -> Stamped:
-    points: OperatingPoints = model.dispatch.points
-    ratio, root_v = points.grid.ratio[None, None].copy(), points.grid.root_v[None, None].copy()
-    at = Stamped(points.p.copy(), points.q.copy(), points.y.copy(), ratio, root_v)
-    stamp(plans, at, points.grid.base_mva)
-    return at
+def read_setting(model: RegionModel, x: FloatArray) -> tuple[Setting, Grid, tuple[Key, ...]]:
+    """Read the set-points of a point of the relaxation, the grid with them, and what they write.
 
-
-def read_setting(model: RegionModel, x: FloatArray) -> tuple[Setting, list[Schedule]]:
-    """Read the set-points of a point of the relaxation; its flows and voltages are not used."""
+    Flows and voltages of the point are not used.
+    """
     dispatch = model.dispatch
     dispatch.form.load(x)
-    devices = dispatch.devices
-    plans = [d.schedule(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(devices)]
-    at = _stamped(model, plans)
-    written: dict[Key, float] = {}
-    for plan in plans:
-        written.update(_scalars(plan.setpoints))
-    return Setting(np.array(list(written.values()), dtype=float), at.p[0, 0], at.q[0, 0]), plans
-
-
-def _scalars(arrays: Mapping[Key, FloatArray]) -> dict[Key, float]:
-    return {key: float(array[0, 0]) for key, array in arrays.items()}
+    plans = [d.schedule(dispatch.model.device[i], dispatch.frame) for i, d in enumerate(dispatch.devices)]
+    now = grids_of(dispatch, plans)[0, 0]
+    written = {key: float(array[0, 0]) for plan in plans for key, array in plan.setpoints.items()}
+    return Setting(np.array(list(written.values()), dtype=float), now.p, now.q), now, tuple(written)
