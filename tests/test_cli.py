@@ -122,8 +122,8 @@ def test_quiet_prints_nothing(capsys, files):
 def test_the_options_reach_the_library(capsys, monkeypatch):
     seen = {}
 
-    def take(net, objective, **options):
-        seen.update(options, objective=objective)
+    def take(net, **options):
+        seen.update(options)
         raise Infeasible("stop here.")
 
     monkeypatch.setattr(adnflex, "reconfigure", take)
@@ -216,26 +216,29 @@ def test_no_plan_exits_2(capsys, files, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--gap", "x"], "argument --gap: 'x' is not allowed; give a number of 0 or more"),
-        (["--gap", "-1"], "argument --gap: '-1' is not allowed; give a number of 0 or more"),
-        (["--time-limit", "nan"], "argument --time-limit: 'nan' is not allowed; give a number of 0 or more"),
-        (["--workers", "0"], "argument --workers: '0' is not allowed; give a whole number of 1 or more"),
-        (["--seed", "1.5"], "argument --seed: '1.5' is not allowed; give a whole number of 0 or more"),
+        (["--gap", "x"], "--gap: 'x' is not allowed; give a relative gap of 0 or more, e.g. 1e-4."),
+        (["--gap", "-1"], "--gap: '-1' is not allowed; give a relative gap of 0 or more"),
+        (["--time-limit", "nan"], "--time-limit: 'nan' is not allowed; give seconds above 0."),
+        (["--workers", "0"], "--workers: '0' is not allowed; give 1 or more, or None for one a core."),
+        (["--seed", "1.5"], "--seed: '1.5' is not allowed; give a whole number of 0 or more."),
         (["--vm-limits", "0.9"], "argument --vm-limits: expected 2 arguments"),
         (
             ["--switchable-lines", "1,x"],
-            "argument --switchable-lines: 'x' is no index; give indices such as 1,2,5-9",
+            "--switchable-lines: '1,x' is not allowed; give line indices, 'all' or",
         ),
         (
             ["--switchable-lines", "9-5"],
-            "argument --switchable-lines: '9-5' is no index; give indices such as 1,2,5-9",
+            "--switchable-lines: '9-5' is not allowed; give line indices, 'all' or",
         ),
         (
             ["--objective", "losses=much"],
-            "argument --objective: 'losses=much' is no weight; give e.g. losses=1,",
+            "objective 'losses=much' is unknown; give 'losses', 'switching', 'voltage'",
         ),
         (["--objective", "loses"], "objective 'loses' is unknown; give 'losses', 'switching', 'voltage'"),
-        (["--vm-limits", "1.1", "0.9"], "vm_limits is (1.1, 0.9); give a lower limit below the upper one"),
+        (
+            ["--vm-limits", "1.1", "0.9"],
+            "--vm-limits: '1.1 0.9' is not allowed; give a lower limit below the upper one",
+        ),
         (
             ["--switchable-lines", "99"],
             "switchable_lines: line 99 is not in net.line; give existing indices.",

@@ -16,7 +16,8 @@ import pytest
 import adnflex
 from adnflex import cli
 from adnflex.cli import main
-from adnflex.cli.comparison import Outcome, comparison_table
+from adnflex.cli.comparison import comparison_table
+from adnflex.cli.conclusion import Outcome
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.profiles import read_profiles
 from adnflex.errors import Infeasible, InputError, SolverError
@@ -161,8 +162,8 @@ def take_options(monkeypatch):
 
 def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
     seen = take_options(monkeypatch)
-    words = "--periods 1:4 --hours-per-period 0.25 --start-hour 6.5 --loss-cost 50 --carbon-price 0.05"
-    words += " --carbon-budget 1234 --objective carbon --vm-limits 0.94 1.06 --switching 2 --switchable-lines 0,1"
+    words = "--periods 1:4 --hours-per-period 0.25 --start-hour 6.5 --loss-cost-per-mwh 50 --carbon-price-per-kg 0.05"
+    words += " --carbon-budget-kg 1234 --objective carbon --vm-limits 0.94 1.06 --switching 2 --switchable-lines 0,1"
     words += " --switchable-switches 3,4 --locked-lines 30,31 --max-operations 6 --switching-cost 20"
     words += " --gap 0.01 --gap-in cost --time-limit 7"
     words += " --solver scip --exact --study sun"
@@ -172,7 +173,6 @@ def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
     assert not studied.storage.in_service.any()
     del seen["progress"]
     assert seen == {
-        "profiles": None,
         "periods": [1, 2, 3],
         "hours_per_period": 0.25,
         "start_hour": 6.5,
@@ -196,12 +196,10 @@ def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
     }
 
 
-def test_without_options_the_net_decides(capsys, monkeypatch, net_file):
+def test_what_is_not_said_is_left_to_the_verb(capsys, monkeypatch, net_file):
     seen = take_options(monkeypatch)
     run(capsys, "dispatch", net_file)
-    named = ("profiles", "periods", "hours_per_period", "start_hour", "loss_cost_per_mwh", "carbon_price_per_kg")
-    assert [seen[k] for k in (*named, "carbon_budget_kg", "vm_limits", "max_operations")] == [None] * 9
-    assert (seen["switching"], seen["gap"], seen["time_limit"], seen["exact"]) == ("fixed", 1e-3, 300.0, False)
+    assert set(seen) == {"net", "name", "progress"}
     assert seen["name"] == "feeder.json"
 
 
@@ -223,7 +221,7 @@ def test_switching(capsys, monkeypatch, net_file, word, value):
 
 def test_the_carbon_options_change_the_answer(capsys, net_file, plan, tmp_path):
     budget = 0.985 * plan.carbon_kg
-    told = run(capsys, "dispatch", net_file, "--carbon-budget", budget, "--plan", tmp_path / "p.json")
+    told = run(capsys, "dispatch", net_file, "--carbon-budget-kg", budget, "--plan", tmp_path / "p.json")
     bound_by = adnflex.DispatchPlan.load(tmp_path / "p.json")
     assert told.code == cli.EXIT_OK, told.err
     assert bound_by.carbon_kg <= budget * (1 + 1e-4)
@@ -416,7 +414,7 @@ def test_published_figures_stand_below_ours(net, plan):
     }
     mine = dataclasses.replace(plan, options={**plan.options, "published": theirs})
     check = adnflex.validate(plan, net)
-    text = comparison_table([Outcome("all", mine, check), Outcome("sun", mine, check)])
+    text = comparison_table([Outcome("all", net, mine, check), Outcome("sun", net, mine, check)])
     lines = text.splitlines()
     below = {
         lines[k - 1].split()[0]: lines[k].split()[1:] for k in range(len(lines)) if lines[k].startswith("  published")
@@ -424,7 +422,7 @@ def test_published_figures_stand_below_ours(net, plan):
     assert below == {"cost": ["400.00", "-"], "against": ["-", "-9.0", "%"], "peak-valley": ["2.50", "%", "-"]}
     assert lines[-1] == "published: a paper"
     flat = dataclasses.replace(plan, options={**plan.options, "published": {"imported_mwh": 4.5}})
-    assert "  published" in comparison_table([Outcome("all", flat, check)])
+    assert "  published" in comparison_table([Outcome("all", net, flat, check)])
 
 
 def test_an_unknown_study_exits_2_before_anything_is_solved(capsys, monkeypatch, net_file):
@@ -443,29 +441,35 @@ def test_an_unknown_study_exits_2_before_anything_is_solved(capsys, monkeypatch,
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--periods", "4:2"], "argument --periods: '4:2' are no periods; give A:B (B not included) or a list"),
-        (["--periods", "a"], "argument --periods: 'a' are no periods"),
+        (["--periods", "4:2"], "--periods: '4:2' is not allowed; give rows of the profiles, each once and in order"),
+        (["--periods", "a"], "--periods: 'a' is not allowed"),
         (["--periods", "2:9"], "periods 4, 5, 6, 7, 8 are outside the profiles"),
-        (["--hours-per-period", "0"], "argument --hours-per-period: '0' is not allowed; give a number above 0"),
-        (["--start-hour", "-1"], "argument --start-hour: '-1' is not allowed; give a number of 0 or more"),
-        (["--loss-cost", "x"], "argument --loss-cost: 'x' is not allowed; give a number of 0 or more"),
-        (["--carbon-price", "-1"], "argument --carbon-price: '-1' is not allowed"),
-        (["--carbon-budget", "inf"], "argument --carbon-budget: 'inf' is not allowed; give a number"),
-        (["--objective", "losses"], "argument --objective: invalid choice: 'losses'"),
-        (["--switching", "night"], "argument --switching: 'night' is not allowed; give fixed, day, or the hours"),
-        (["--switching", "0"], "argument --switching: '0' is not allowed"),
+        (["--hours-per-period", "0"], "--hours-per-period: '0' is not allowed; give hours above 0."),
+        (["--start-hour", "-1"], "--start-hour: '-1' is not allowed; give a clock hour of 0 or more."),
+        (["--loss-cost-per-mwh", "x"], "--loss-cost-per-mwh: 'x' is not allowed; give a number of 0 or more."),
+        (["--carbon-price-per-kg", "-1"], "--carbon-price-per-kg: '-1' is not allowed"),
+        (["--carbon-budget-kg", "inf"], "--carbon-budget-kg: 'inf' is not allowed; give kilograms"),
+        (["--objective", "losses"], "--objective: 'losses' is not allowed; give 'cost' or 'carbon'."),
+        (["--switching", "night"], "--switching: 'night' is not allowed; give 'fixed', 'day', or the hours"),
+        (["--switching", "0"], "--switching: '0' is not allowed"),
         (["--switching", "0.5"], "switching is 0.5; give 'fixed', 'day', or the hours of a block"),
-        (["--max-operations", "1.5"], "argument --max-operations: '1.5' is not allowed; give a whole number of 0"),
-        (["--study", "1,,2"], "argument --study: '1,,2' are no studies; give names such as 1,2,3"),
-        (["--net-period", "-1"], "argument --net-period: '-1' is not allowed"),
-        (["--profiles", "load.p_mw"], "argument --profiles: 'load.p_mw' names no file; give e.g. load.p_mw=day.csv"),
-        (["--profiles", "load.p=x.csv"], "argument --profiles: 'load.p' does not vary in time; known are load.p_mw,"),
-        (["--vm-limits", "1.1", "0.9"], "vm_limits is (1.1, 0.9); give a lower limit below the upper one"),
+        (["--max-operations", "1.5"], "--max-operations: '1.5' is not allowed; give 0 or more"),
+        (["--study", "1,,2"], "--study: '1,,2' is not allowed; give names such as 1,2,3."),
+        (["--net-period", "-1"], "--net-period: '-1' is not allowed"),
+        (
+            ["--profiles", "load.p_mw"],
+            "--profiles: 'load.p_mw' is not allowed; give a file too ('load.p_mw' names none), e.g. load.p_mw=day.csv",
+        ),
+        (["--profiles", "load.p=x.csv"], "give what varies in time ('load.p' does not): load.p_mw,"),
+        (
+            ["--vm-limits", "1.1", "0.9"],
+            "--vm-limits: '1.1 0.9' is not allowed; give a lower limit below the upper one",
+        ),
         (["--net-period", "2"], "--net-period: says which period --net writes; give --net FILE.json too."),
-        (["--max-operations", "2"], "--max-operations: means nothing while switch states are fixed; add --switching"),
-        (["--switching-cost", "2"], "--switching-cost: means nothing while switch states are fixed"),
-        (["--switchable-lines", "2"], "--switchable-lines: means nothing while switch states are fixed"),
-        (["--switchable-switches", "2"], "--switchable-switches: means nothing while switch states are fixed"),
+        (["--max-operations", "2"], "mean nothing while switching is 'fixed'; give switching='day'"),
+        (["--switching-cost", "2"], "mean nothing while switching is 'fixed'"),
+        (["--switchable-lines", "2"], "mean nothing while switching is 'fixed'"),
+        (["--switchable-switches", "2"], "mean nothing while switching is 'fixed'"),
     ],
 )
 def test_wrong_options_exit_2(capsys, net_file, words, message):

@@ -7,14 +7,14 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from adnflex.arguments.kinds import Kind, WrongValueError, shown
+from adnflex.arguments.kind import Kind, WrongValueError, shown
 from adnflex.arguments.table import ARGUMENTS
 from adnflex.errors import InputError
 from adnflex.grid.sound import checked
 
-__all__ = ["keywords_of", "public"]
+__all__ = ["Public", "keywords_of", "public"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,9 +22,16 @@ R = TypeVar("R")
 Target = Callable[..., Any]
 
 
+class Public(NamedTuple):
+    """What is known of a public function: the kinds of its arguments, and what its ``**`` arguments are."""
+
+    kinds: Mapping[str, Kind]
+    options: Callable[[], Iterable[str | Target]]
+
+
 def public(
     *,
-    options: Callable[[], Iterable[str]] = tuple,
+    options: Callable[[], Iterable[str | Target]] = tuple,
     also: Mapping[str, Kind] | None = None,
     reading: Target | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -33,7 +40,7 @@ def public(
     Parameters
     ----------
     options : callable
-        Returns the names of the ``**`` arguments that are known (see `keywords_of`).
+        Returns what the ``**`` arguments are: names, or functions whose keywords they are.
     also : mapping, optional
         Kinds of arguments that mean something of their own in this function.
     reading : callable, optional
@@ -65,6 +72,7 @@ def public(
                 raise InputError(faults)
             return function(*bound.args, **bound.kwargs)
 
+        call.__dict__["public"] = Public(kinds, options)
         return call
 
     return decorate
@@ -87,14 +95,15 @@ def _bound(
     name: str,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    options: Callable[[], Iterable[str]],
+    options: Callable[[], Iterable[str | Target]],
 ) -> inspect.BoundArguments:
     """Match what was given to the parameters; unknown and missing ones are named."""
     parameters = signature.parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     known = [n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD and n not in ("self", "cls")]
     if open_ended:
-        known = list(dict.fromkeys([*known, *options()]))
+        known += [k for option in options() for k in ([option] if isinstance(option, str) else keywords_of(option))]
+        known = list(dict.fromkeys(known))
     faults = [_unknown(k, known, name) for k in kwargs if k not in known]
     places = [n for n, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(args) > len(places):

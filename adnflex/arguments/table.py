@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from adnflex.arguments.kind import Kind
 from adnflex.arguments.kinds import (
-    Kind,
     either,
+    element,
     having,
     indices,
     instance,
@@ -27,7 +28,7 @@ from adnflex.arguments.kinds import (
     word,
 )
 
-__all__ = ["ARGUMENTS"]
+__all__ = ["ARGUMENTS", "GROUPS"]
 
 _CALLABLE = having("a function", "__call__")
 _LINES = "line indices, 'all' or None (lines with a switch)"
@@ -36,111 +37,121 @@ _PER_PERIOD = "one number, or one for each period"
 _POLICY = either("the name of a policy, or an object with a method decide", text(), having("", "decide"))
 _PLAN = of_class("Plan", "DispatchPlan", "Flexibility", "Region", "RollingRun")
 
-ARGUMENTS: dict[str, Kind] = {
-    # goals
-    "objective": either(
-        "'losses', 'switching', 'voltage' or weights such as {'losses': 1.0}",
-        text(),
-        mapping("weights", text(), number("a weight")),
-    ),
-    "switching_cost": number("a cost of 0 or more", 0.0),
-    "period_weights": numbers(_PER_PERIOD),
-    "direction": word("both", "up", "down", "symmetric", says="one of both, up, down, symmetric"),
-    "required_mw": pair("two widths, (below the base, above the base) [MW]", numbers(""), numbers("")),
-    "base_mw": numbers(_PER_PERIOD),
-    "final_energy": either(
-        "'free', 'initial' or percent of max_e_mwh (0 to 100)", word("free", "initial"), number("", 0.0, 100.0)
-    ),
-    "tie_break": word("none", "even"),
-    "positions": word("fixed", "search"),
-    "reactive_power": truth(),
-    "sides": whole("a multiple of 4 from 8 on, e.g. 16 or 64", 8, 4),
-    "compare": mapping("{name: open lines}", text(), indices("line indices")),
-    "loss_cost_per_mwh": number("a number of 0 or more", 0.0),
-    "carbon_price_per_kg": number("a number of 0 or more", 0.0),
-    "carbon_budget_kg": number("kilograms, or None for no budget"),
-    "follow": of_class("DispatchPlan"),
-    "exact": truth(),
-    "points": whole("2 or more", 2),
-    "directions": whole("3 or more", 3),
-    # limits
-    "vm_limits": limits(),
-    # switching
-    "switchable_lines": either(_LINES, word("all"), indices("")),
-    "switchable_switches": indices("a list of indices of net.switch"),
-    "locked_lines": indices("line indices"),
-    "switching": either(
-        "'fixed', 'day', or the hours of a block of the same states",
-        word("fixed", "day"),
-        number("", 0.0, above=True),
-    ),
-    "max_operations": whole("0 or more, or None for no limit", 0),
-    # time
-    "profiles": instance("{(table, column): DataFrame}", Mapping),
-    "periods": indices("rows of the profiles, each once and in order, such as range(24)", empty=False),
-    "hours_per_period": number("hours above 0", 0.0, above=True),
-    "start_hour": number("a clock hour of 0 or more", 0.0),
-    "scenarios": of_class("ScenarioSet"),
-    "pcc": pair("('ext_grid', 0), ('trafo', 0) or ('line', 0)", text(), whole("")),
-    # effort
-    "gap": number("a relative gap of 0 or more, e.g. 1e-4", 0.0),
-    "time_limit": number("seconds above 0", 0.0, above=True, infinite=True),
-    "search_time": number("seconds of 0 or more", 0.0, infinite=True),
-    "gap_in": word("cost", "losses", says="'cost', 'losses', or None for losses where lines may be switched"),
-    "solver": text("'auto' or the name of a solver"),
-    "formulation": text("the name of a formulation, e.g. 'distflow'"),
-    "progress": _CALLABLE,
-    "executor": having("a concurrent.futures.Executor", "submit", "map"),
-    "workers": whole("1 or more, or None for one a core", 1),
-    "seed": whole("a whole number of 0 or more", 0),
-    "name": text("text"),
-    "trajectories": whole("2 or more", 2),
-    "levels": either("2 or more, or None", nothing(), whole("", 2)),
-    # rolling
-    "case": of_class("RollingCase"),
-    "policies": several("a list of at least one name", _POLICY),
-    "policy": _POLICY,
-    "simulations": whole("an integer of at least 1", 1),
-    "day": whole("0 or more", 0),
-    "days": whole("an integer of at least 1"),
-    "hours": whole("1 or more", 1),
-    "library_days": whole("1 or more", 1),
-    "reactive": either(
-        "'auto', 'scenarios', 'mean', None, or a callable",
-        nothing(),
-        word("auto", "scenarios", "mean"),
-        having("", "__call__"),
-    ),
-    "sweeps": whole("an integer of at least 1", 1),
-    "future": word("sample", "mean"),
-    "common": truth(),
-    "state": path(),
-    "store": path(),
-    "path": path(),
-    "tariff": text("a name of net.rolling"),
-    "weather": text("a name of net.rolling"),
-    "currency": text("text"),
-    "buy_price_per_mwh": numbers("a number, or one for each hour", finite=True),
-    "ev_price_per_mwh": numbers("a number, or one for each hour", finite=True),
-    "ev_subsidy_per_vehicle": number("a finite number"),
-    "stored_value_per_mwh": number("a finite number"),
-    "exchange_limit_mw": either(
-        "a number of 0 or more [MW], one for each node, a row of them for each hour, or 'feeder'",
-        word("feeder"),
-        numbers(""),
-    ),
-    "renewables": having("an object with sample(state, hour, n, rng)", "sample"),
-    "arrivals": either(
-        "a table in the form of net.ev, or an object with sample(rng)",
-        instance("", pd.DataFrame),
-        having("", "sample"),
-    ),
-    "margin_pu": number("pu of 0 or more", 0.0),
-    # results
-    "plan": Kind("what reconfigure, dispatch, flexibility, pq_region or schedule_rolling returned", _PLAN.read),
-    "point": whole("the number of a point", 0),
-    "scenario": whole("the number of a scenario", 0),
-    "import_mw": number("MW inside the box"),
-    "trajectory_mw": numbers("one value for each period"),
-    "share": number("a share", -1.0),
+# By what they are about, as help shows them.
+GROUPS: dict[str, dict[str, Kind]] = {
+    "what is asked": {
+        "objective": either(
+            "'losses', 'switching', 'voltage' or weights such as {'losses': 1.0}",
+            mapping("weights", text(), number("a weight")),
+            text(),
+        ),
+        "switching_cost": number("a cost of 0 or more", 0.0),
+        "period_weights": numbers(_PER_PERIOD),
+        "direction": word("both", "up", "down", "symmetric", says="one of both, up, down, symmetric"),
+        "required_mw": pair("two widths, (below the base, above the base) [MW]", numbers(""), numbers("")),
+        "base_mw": numbers(_PER_PERIOD),
+        "final_energy": either(
+            "'free', 'initial' or percent of max_e_mwh (0 to 100)", word("free", "initial"), number("", 0.0, 100.0)
+        ),
+        "tie_break": word("none", "even"),
+        "positions": word("fixed", "search"),
+        "reactive_power": truth(),
+        "sides": whole("a multiple of 4 from 8 on, e.g. 16 or 64", 8, 4),
+        "compare": mapping("{name: open lines}", text(), indices("line indices")),
+        "loss_cost_per_mwh": number("a number of 0 or more", 0.0),
+        "carbon_price_per_kg": number("a number of 0 or more", 0.0),
+        "carbon_budget_kg": number("kilograms, or None for no budget"),
+        "follow": of_class("DispatchPlan"),
+        "exact": truth(),
+        "points": whole("2 or more", 2),
+        "directions": whole("3 or more", 3),
+    },
+    "limits": {
+        "vm_limits": limits(),
+    },
+    "what may be switched": {
+        "switchable_lines": either(_LINES, word("all"), indices("")),
+        "switchable_switches": indices("a list of indices of net.switch"),
+        "locked_lines": indices("line indices"),
+        "switching": either(
+            "'fixed', 'day', or the hours of a block of the same states",
+            word("fixed", "day"),
+            number("", 0.0, above=True),
+        ),
+        "max_operations": whole("0 or more, or None for no limit", 0),
+    },
+    "when and where": {
+        "profiles": instance("{(table, column): DataFrame}", Mapping),
+        "periods": indices("rows of the profiles, each once and in order, such as range(24)", empty=False),
+        "hours_per_period": number("hours above 0", 0.0, above=True),
+        "start_hour": number("a clock hour of 0 or more", 0.0),
+        "scenarios": of_class("ScenarioSet"),
+        "pcc": element("('ext_grid', 0), ('trafo', 0) or ('line', 0)"),
+    },
+    "how long and with what": {
+        "gap": number("a relative gap of 0 or more, e.g. 1e-4", 0.0),
+        "time_limit": number("seconds above 0", 0.0, above=True, infinite=True),
+        "search_time": number("seconds of 0 or more", 0.0, infinite=True),
+        "gap_in": word("cost", "losses", says="'cost', 'losses', or None for losses where lines may be switched"),
+        "solver": text("'auto' or the name of a solver"),
+        "formulation": text("the name of a formulation, e.g. 'distflow'"),
+        "progress": _CALLABLE,
+        "executor": having("a concurrent.futures.Executor", "submit", "map"),
+        "workers": whole("1 or more, or None for one a core", 1),
+        "seed": whole("a whole number of 0 or more", 0),
+        "name": text("text"),
+        "trajectories": whole("2 or more", 2),
+        "levels": either("2 or more, or None", nothing(), whole("", 2)),
+    },
+    "the rolling schedule": {
+        "case": of_class("RollingCase"),
+        "policies": several("a list of at least one name", _POLICY),
+        "policy": _POLICY,
+        "simulations": whole("an integer of at least 1", 1),
+        "day": whole("0 or more", 0),
+        "days": whole("an integer of at least 1"),
+        "hours": whole("1 or more", 1),
+        "library_days": whole("1 or more", 1),
+        "reactive": either(
+            "'auto', 'scenarios', 'mean', None, or a callable",
+            nothing(),
+            word("auto", "scenarios", "mean"),
+            having("", "__call__"),
+        ),
+        "sweeps": whole("an integer of at least 1", 1),
+        "future": word("sample", "mean"),
+        "common": truth(),
+        "state": path(),
+        "store": path(),
+        "path": path(),
+        "tariff": text("a name of net.rolling"),
+        "weather": text("a name of net.rolling"),
+        "currency": text("text"),
+        "buy_price_per_mwh": numbers("a number, or one for each hour", finite=True),
+        "ev_price_per_mwh": numbers("a number, or one for each hour", finite=True),
+        "ev_subsidy_per_vehicle": number("a finite number"),
+        "stored_value_per_mwh": number("a finite number"),
+        "exchange_limit_mw": either(
+            "a number of 0 or more [MW], one for each node, a row of them for each hour, or 'feeder'",
+            word("feeder"),
+            numbers(""),
+        ),
+        "renewables": having("an object with sample(state, hour, n, rng)", "sample"),
+        "arrivals": either(
+            "a table in the form of net.ev, or an object with sample(rng)",
+            instance("", pd.DataFrame),
+            having("", "sample"),
+        ),
+        "margin_pu": number("pu of 0 or more", 0.0),
+    },
+    "results": {
+        "plan": Kind("what reconfigure, dispatch, flexibility, pq_region or schedule_rolling returned", _PLAN.read),
+        "point": whole("the number of a point", 0),
+        "scenario": whole("the number of a scenario", 0),
+        "import_mw": number("MW inside the box"),
+        "trajectory_mw": numbers("one value for each period"),
+        "share": number("a share", -1.0),
+    },
 }
+
+ARGUMENTS: dict[str, Kind] = {name: kind for group in GROUPS.values() for name, kind in group.items()}

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-import adnflex
+from adnflex.cli.conclusion import Outcome
 from adnflex.reporting.dispatch.costs import spread_percent
 from adnflex.reporting.dispatch.view import DispatchView, views
 
-__all__ = ["Outcome", "comparison_table"]
+__all__ = ["comparison_table"]
 
 _NOTHING = "-"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a study.
-
-    Attributes
-    ----------
-    name : str
-        The study.
-    plan, check : DispatchPlan, DispatchCheck or None
-        Its plan and the AC check; None where nothing meets every limit.
-    """
-
-    name: str
-    plan: adnflex.DispatchPlan | None = None
-    check: adnflex.DispatchCheck | None = None
 
 
 def comparison_table(outcomes: Sequence[Outcome]) -> str:

@@ -8,11 +8,14 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import adnflex
 from adnflex.solvers.stopping import STOPPING
+
+if TYPE_CHECKING:
+    import adnflex
 
 __all__ = ["Interruption"]
 
@@ -113,6 +116,17 @@ class Interruption:
         if self.asked and not self.passed_on:
             self.passed_on = True
             raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[None]:
+        """Work something out beside the plan; a `KeyboardInterrupt` leaves it out where the user does not wait."""
+        self.late = False
+        if self.asked:
+            raise KeyboardInterrupt
+        try:
+            yield
+        finally:
+            self.finish()
 
     def finish(self) -> None:
         """Say that only checking and writing are left: nothing but a second signal ends that."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from typing import Any
 
 import adnflex
 from adnflex import sources
 from adnflex.cli.exits import EXIT_OK
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import columns
-from adnflex.cli.words import add_debug
 
-__all__ = ["add", "run"]
+__all__ = ["run"]
 
 _OPTIONAL = (
     (
@@ -34,13 +32,6 @@ _OPTIONAL = (
         ],
     ),
 )
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    command = commands.add_parser("networks", help="list the names that NET may be")
-    command.set_defaults(run=run)
-    add_debug(command)
 
 
 def run(args: argparse.Namespace, interruption: Interruption) -> int:

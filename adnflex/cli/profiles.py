@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import math
@@ -12,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from adnflex.arguments.kind import Kind, WrongValueError
 from adnflex.errors import InputError
 from adnflex.study import COLUMNS, Profiles
 from adnflex.study.axis import step_faults
 from adnflex.study.stamps import read_stamps
 
-__all__ = ["profile_word", "read_profiles"]
+__all__ = ["PROFILES", "read_profiles"]
 
 _KNOWN = [f"{table}.{column}" for table, column in COLUMNS]
 # Faults of one file that are told.
@@ -26,21 +26,19 @@ _TOLD = 5
 Word = tuple[tuple[str, str], Path]
 
 
-def profile_word(text: str) -> Word:
-    """Read ``TABLE.COLUMN=FILE``.
-
-    Examples
-    --------
-    >>> profile_word("load.p_mw=day.csv")
-    (('load', 'p_mw'), PosixPath('day.csv'))
-    """
+def _word(text: str) -> Word:
+    """Read ``TABLE.COLUMN=FILE``."""
     name, equals, path = text.partition("=")
     table, _, column = name.strip().partition(".")
     if not equals or not path:
-        raise argparse.ArgumentTypeError(f"'{text}' names no file; give e.g. load.p_mw=day.csv")
+        raise WrongValueError(f"a file too ('{text}' names none), e.g. load.p_mw=day.csv")
     if (table, column) not in COLUMNS:
-        raise argparse.ArgumentTypeError(f"'{name.strip()}' does not vary in time; known are {', '.join(_KNOWN)}")
+        raise WrongValueError(f"what varies in time ('{name.strip()}' does not): {', '.join(_KNOWN)}")
     return (table, column), Path(path.strip())
+
+
+# The files are read after the output paths were tried.
+PROFILES = Kind("files such as load.p_mw=day.csv", list, _word, "TABLE.COLUMN=FILE", "+")
 
 
 def read_profiles(words: Sequence[Word]) -> Profiles | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import importlib
 import os
 import sys
 import traceback
 from collections.abc import Callable
 
 import adnflex
-from adnflex.cli import dispatch, flexibility, networks, reconfigure, roll, validate
+from adnflex.cli.commands import COMMANDS
 from adnflex.cli.exits import (
     EXIT_CODES,
     EXIT_FAULT,
@@ -27,17 +28,6 @@ from adnflex.cli.terminal import hush, say
 from adnflex.errors import AdnflexError, Infeasible, TimeExpired
 
 __all__ = ["main"]
-
-_EXAMPLES = """\
-examples:
-  adnflex reconfigure case33bw --report report.html
-  adnflex reconfigure mv_oberrhein --vm-limits 0.95 1.05 --plan plan.json --net new.json
-  adnflex dispatch ieee33_dispatch --report dispatch.html
-  adnflex dispatch ieee33_dispatch --study 1,2,3 --report studies.html
-  adnflex flexibility park33_flexibility --reconfigure --report flexibility.html
-  adnflex roll rolling33 --days 30 --report rolling.html
-  adnflex validate plan.json mv_oberrhein --report report.html
-"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,22 +50,22 @@ def main(argv: list[str] | None = None) -> int:
     0
     """
     try:
-        args = _parser().parse_args(argv)
+        first = _parser().parse_args(argv)
     except SystemExit as end:  # argparse has printed help, version or what is wrong
         return end.code if isinstance(end.code, int) else EXIT_OK
     with Interruption() as interruption:
         try:
-            return _guarded(args, interruption)
-        except SystemExit as end:  # a second signal
+            return _guarded(first.command, first.words, interruption)
+        except SystemExit as end:  # a second signal, or argparse has printed help or what is wrong
             return end.code if isinstance(end.code, int) else EXIT_INTERRUPTED
 
 
-def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
+def _guarded(name: str, words: list[str], interruption: Interruption) -> int:
     """Run a command; every error becomes one message and an exit code."""
-    run: Callable[[argparse.Namespace, Interruption], int] = args.run
+    debug = "--debug" in words
     try:
-        with contextlib.nullcontext() if args.debug else hush():
-            code = run(args, interruption)
+        with contextlib.nullcontext() if debug else hush():
+            code = _run(name, words, interruption)
             sys.stdout.flush()
             return code
     except KeyboardInterrupt:
@@ -85,7 +75,7 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
         _drop_unwritten()
         return EXIT_OK
     except AdnflexError as error:
-        if args.debug:
+        if debug:
             traceback.print_exc()
         nothing = isinstance(error, TimeExpired) or (isinstance(error, Infeasible) and not error.proven)
         if interruption.asked and nothing:
@@ -94,7 +84,7 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
         say(str(error))
         return exit_code(error)
     except OSError as error:  # no disk, no more processes, a standard output that is full
-        if args.debug:
+        if debug:
             traceback.print_exc()
         try:
             sys.stdout.flush()
@@ -110,12 +100,22 @@ def _guarded(args: argparse.Namespace, interruption: Interruption) -> int:
         say(f"{MEMORY} Files named above are whole.")
         return EXIT_MEMORY
     except Exception as error:
-        if args.debug:
+        if debug:
             traceback.print_exc()
-        more = "" if args.debug else "; --debug shows where"
+        more = "" if debug else "; --debug shows where"
         say(f"internal fault: {type(error).__name__}: {error}")
         say(f"please report it with this command and the net{more}.")
         return EXIT_FAULT
+
+
+def _run(name: str, words: list[str], interruption: Interruption) -> int:
+    """Import what a command needs, read its options, and run it."""
+    from adnflex.cli.options import parse  # it imports the verb
+
+    args = parse(name, words)
+    module, _, function = COMMANDS[name].run.partition(":")
+    run: Callable[[argparse.Namespace, Interruption], int] = getattr(importlib.import_module(module), function)
+    return run(args, interruption)
 
 
 def _drop_unwritten() -> None:
@@ -125,16 +125,19 @@ def _drop_unwritten() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Make the parser of what stands before a command; the command's own is made when it is asked for."""
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
+    examples = "\n".join(f"  adnflex {line}" for c in COMMANDS.values() for line in c.examples[:1])
     parser = argparse.ArgumentParser(
         prog="adnflex",
         description=(
             "Optimise active distribution networks held in pandapower,\nand prove the answer by full AC power flow."
         ),
-        epilog=f"{_EXAMPLES}\n{EXIT_CODES}",
+        epilog=f"commands (adnflex COMMAND --help says more):\n{listed}\n\nexamples:\n{examples}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"adnflex {adnflex.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (reconfigure, dispatch, flexibility, roll, validate, networks):
-        command.add(commands)
+    parser.add_argument("command", metavar="COMMAND", choices=list(COMMANDS), help="see below")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="its options")
     return parser

@@ -16,7 +16,7 @@ from typing import TextIO
 import adnflex
 from adnflex.text import tamed
 
-__all__ = ["DaysLine", "ProgressLine", "columns", "hush", "say", "tell"]
+__all__ = ["ProgressLine", "columns", "hush", "say", "tell"]
 
 
 def say(message: str) -> None:
@@ -74,15 +74,12 @@ class ProgressLine:
         self.label = label
         self.told = -math.inf
         self.kept = ""
+        self.first: int | None = None
 
     def __call__(self, row: adnflex.Progress) -> None:
         """Show a row."""
-        self.show(self.line(row))
-
-    def show(self, text: str) -> None:
-        """Show a line in place of the one before; nobody may be there any more to read it."""
-        with contextlib.suppress(OSError):
-            self._show(text)
+        with contextlib.suppress(OSError):  # nobody may be there any more to read it
+            self._show(self.line(row))
 
     def _show(self, text: str) -> None:
         if self.rewrites:
@@ -105,10 +102,22 @@ class ProgressLine:
         >>> import io
         >>> ProgressLine("MW", io.StringIO()).line(adnflex.Progress(12.34, 0.13955, 0.13871, "node"))
         '  12.3 s  best 139.55 kW  bound 138.71 kW  gap 0.602 %  node'
+        >>> ProgressLine("", io.StringIO()).line(adnflex.Progress(12.0, 0.0, 0.0, "hour 1 of 3 decided", 1, 3))
+        '  12.0 s  hour 1 of 3 decided, about 24 s left'
         """
+        if row.wanted:
+            return self._counted(row)
         gap = f"gap {100 * row.gap:.3g} %" if math.isfinite(row.gap) else "gap unknown"
         best, bound = self.value(row.incumbent), self.value(row.bound)
         return f"{self.label}{row.seconds:6.1f} s  best {best}  bound {bound}  {gap}  {row.event}"
+
+    def _counted(self, row: adnflex.Progress) -> str:
+        """One row of work that is counted, and how long the rest may take."""
+        if self.first is None:  # the parts before were there from an earlier run
+            self.first = row.done - 1
+        mine = row.done - self.first
+        left = f", about {row.seconds * (row.wanted - row.done) / mine:.0f} s left" if row.done < row.wanted else ""
+        return f"{self.label}{row.seconds:6.1f} s  {row.event}{left}"
 
     def value(self, number: float) -> str:
         """Objective value with its unit."""
@@ -120,32 +129,3 @@ class ProgressLine:
             with contextlib.suppress(OSError):
                 print("" if self.rewrites else self.kept, file=self.stream, flush=True)
             self.kept = ""
-
-
-class DaysLine(ProgressLine):
-    """Shows how many days are simulated and how long the rest may take.
-
-    Examples
-    --------
-    >>> import io
-    >>> line = DaysLine(io.StringIO())
-    >>> line.days(30, 90, 12.0), line.days(90, 90, 36.0)
-    ('  12.0 s  30 of 90 days of policies simulated, about 24 s left', '  36.0 s  90 of 90 days of policies simulated')
-    """
-
-    def __init__(self, stream: TextIO, every: float = 2.0) -> None:
-        super().__init__("", stream, every)
-        self.began = time.monotonic()
-        self.first: int | None = None
-
-    def count(self, done: int, wanted: int) -> None:
-        """Show that so many days of policies are finished."""
-        if self.first is None:  # the rest was there before, from an earlier run
-            self.first = done - 1
-        self.show(self.days(done, wanted, time.monotonic() - self.began))
-
-    def days(self, done: int, wanted: int, seconds: float) -> str:
-        """Return the line as text."""
-        mine = done - (self.first or 0)
-        left = f", about {seconds * (wanted - done) / mine:.0f} s left" if done < wanted and mine > 0 else ""
-        return f"{seconds:6.1f} s  {done} of {wanted} days of policies simulated{left}"

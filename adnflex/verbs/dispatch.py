@@ -11,6 +11,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
+from adnflex.arguments.kinds import word
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.formulations import formulation_named
 from adnflex.formulations.formulation import bound_kind
@@ -46,7 +47,7 @@ from adnflex.verbs.validate import validate
 __all__ = ["dispatch"]
 
 
-@public(reading=read_grid)
+@public(reading=read_grid, also={"objective": word("cost", "carbon")})
 def dispatch(
     net: pandapowerNet,
     *,
@@ -158,12 +159,6 @@ def dispatch(
     (13760, 'optimal', 13.44)
     """
     clock = Deadline(time_limit, progress)
-    if objective not in ("cost", "carbon"):
-        raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
-    if gap_in not in (None, "cost", "losses"):
-        raise InputError(
-            f"gap_in is {gap_in!r}; give 'cost', 'losses', or None for losses where lines may be switched."
-        )
     chosen = formulation_named(formulation)
     if exact and not chosen.bounds_ac:
         raise InputError(

@@ -16,7 +16,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.algorithms.workers import worker_pool
-from adnflex.arguments import keywords_of, public
+from adnflex.arguments import public
 from adnflex.arguments.kinds import of_class
 from adnflex.errors import Infeasible, InputError, SolverError
 from adnflex.grid.checks import shorten
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 
-@public(options=lambda: keywords_of(dispatch), also={"plan": of_class("DispatchPlan")})
+@public(options=lambda: [dispatch], also={"plan": of_class("DispatchPlan")})
 def value_of_information(
     plan: DispatchPlan,
     net: pandapowerNet,
@@ -190,7 +190,7 @@ def _as_scenario(scenarios: ScenarioSet, s: int | None) -> ScenarioSet:
     return ScenarioSet(np.ones(1), values, scenarios.elements)
 
 
-@public(options=lambda: keywords_of(dispatch), also={"plan": of_class("DispatchPlan")})
+@public(options=lambda: [dispatch], also={"plan": of_class("DispatchPlan")})
 def out_of_sample(
     plan: DispatchPlan,
     net: pandapowerNet,

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
-from adnflex.arguments import keywords_of, public
+from adnflex.arguments import public
 from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import read_grid
 from adnflex.problems.clock import Deadline
@@ -40,7 +40,7 @@ class Pareto(NamedTuple):
     plans: tuple[DispatchPlan, ...]
 
 
-@public(options=lambda: keywords_of(dispatch), reading=read_grid)
+@public(options=lambda: [dispatch], reading=read_grid)
 def pareto(net: pandapowerNet, points: int = 6, *, time_limit: float = 300.0, **options: Any) -> Pareto:
     """Sweep the carbon budget between the cheapest and the cleanest dispatch.
 

@@ -39,8 +39,10 @@ RUNS = {
     "reconfigure, outer approximation": "reconfigure case33bw --solver highs --gap 0 --time-limit 60",
     "dispatch": "dispatch ieee33_dispatch --study 3 --gap 1e-6 --time-limit 60",
     "flexibility": "flexibility park33_flexibility --time-limit 60",
-    "flexibility, switches": "flexibility park33_flexibility --periods 10,14 --reconfigure --workers 2 --time-limit 60",
-    "roll": "roll rolling33 --policy pool --days 40 --no-reactive --workers 2",
+    "flexibility, switches": (
+        "reconfigure-for-flexibility park33_flexibility --periods 10,14 --workers 2 --time-limit 60"
+    ),
+    "roll": "roll rolling33 --policy pool --days 40 --reactive none --workers 2",
 }
 WITH_WORKERS = ("reconfigure", "roll")
 SPAN = float(os.environ.get("ADNFLEX_SPAN", "40"))

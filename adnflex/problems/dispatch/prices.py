@@ -12,7 +12,7 @@ from adnflex.problems.dispatch.model import Costs, Topology
 __all__ = ["price_notes", "require_prices"]
 
 _GIVE = (
-    "give ext_grid.price_per_mwh, rows of poly_cost or pwl_cost, or loss_cost_per_mwh=1 (--loss-cost 1) for least "
+    "give ext_grid.price_per_mwh, rows of poly_cost or pwl_cost, or loss_cost_per_mwh=1 for least "
     "losses"
 )
 # What makes a device's power or moves cost something.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
-from adnflex.arguments import keywords_of, public
+from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.net_json import read_net
 from adnflex.problems.rolling.arrivals import Arrivals, Library
@@ -316,8 +317,8 @@ class RollingCase:
         return dataclasses.replace(case, exchange_kw=exchange_limits(case))
 
 
-def _settings_of_a_case() -> list[str]:
-    return keywords_of(RollingCase.from_net)
+def _settings_of_a_case() -> list[Callable[..., Any]]:
+    return [RollingCase.from_net]
 
 
 def _law(value: Any) -> Any:

@@ -1,0 +1,127 @@
+"""The table of commands: which verbs each of them calls; their keywords are its options.
+
+Nothing heavy is imported here, so that ``adnflex --help`` is there at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["COMMANDS", "Command", "verb_of"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes
+    ----------
+    summary : str
+        What it does, in one line.
+    run : str
+        Module and function that runs it.
+    verbs : tuple of str
+        Names of the functions of `adnflex` whose keywords are its options; the first is what it does.
+    own : tuple of str
+        Options beside them, see `adnflex.cli.options`.
+    examples : tuple of str
+        Command lines, without the name of the program.
+    unsaid : tuple of str
+        Keywords that the command sets itself.
+    """
+
+    summary: str
+    run: str = "adnflex.cli.solving:run"
+    verbs: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
+
+
+COMMANDS = {
+    "reconfigure": Command(
+        "find the best radial switch states, with a proven gap",
+        verbs=("reconfigure",),
+        own=("net", "report", "plan", "net_out"),
+        examples=(
+            "reconfigure case33bw --report report.html",
+            "reconfigure mv_oberrhein --vm-limits 0.95 1.05 --plan plan.json --net new.json",
+        ),
+    ),
+    "dispatch": Command(
+        "find the cheapest set-points of every device over a day, with a proven gap",
+        verbs=("dispatch",),
+        own=("net", "study", "report", "plan", "net_out", "net_period"),
+        examples=(
+            "dispatch ieee33_dispatch --plan plan.json --report dispatch.html",
+            "dispatch ieee33_dispatch --study 1,2,3 --report studies.html",
+            "dispatch simbench:1-MV-rural--2-sw:day=149 --periods 32:64",
+            "dispatch feeder.json --profiles load.p_mw=p.csv load.q_mvar=q.csv --switching day --max-operations 4",
+        ),
+    ),
+    "pareto": Command(
+        "sweep the carbon budget between the cheapest and the cleanest dispatch",
+        verbs=("pareto",),
+        own=("net", "report", "plan"),
+        examples=("pareto ieee33_dispatch --points 4 --report pareto.html",),
+        unsaid=("objective", "carbon_budget_kg"),
+    ),
+    "flexibility": Command(
+        "find the active power that a network can promise at its coupling point, hour by hour",
+        verbs=("flexibility", "validate"),
+        own=("net", "study", "report", "plan", "region"),
+        examples=(
+            "flexibility park33_flexibility --report flexibility.html",
+            "flexibility simbench:1-MV-rural--2-sw:day=149 --direction up --report up.html",
+        ),
+    ),
+    "reconfigure-for-flexibility": Command(
+        "find switch states that enlarge what a network can promise at its coupling point",
+        verbs=("reconfigure_for_flexibility", "validate"),
+        own=("net", "study", "report", "plan", "net_out", "region"),
+        examples=(
+            "reconfigure-for-flexibility park33_flexibility --report flexibility.html",
+            "reconfigure-for-flexibility park33_flexibility --periods 10,14 --max-operations 4",
+        ),
+    ),
+    "pq-region": Command(
+        "find the active and reactive power that a network can import, from outside and from inside",
+        verbs=("pq_region",),
+        own=("net", "study", "plan"),
+        examples=("pq-region park33_flexibility --periods 10 --plan region.json",),
+    ),
+    "roll": Command(
+        "decide a day hour by hour under a policy, and compare policies over many days",
+        run="adnflex.cli.roll:run",
+        verbs=("schedule_rolling", "compare_policies", "RollingCase.from_net"),
+        own=("net", "report", "plan", "no_reference"),
+        examples=(
+            "roll rolling33 --report day.html",
+            "roll rolling33 --policy rollout,mpc:mean --days 30 --report rolling.html",
+            'roll rolling33 --tariff "time of use" --weather cloudy --days 30 --store days.jsonl',
+            "roll feeder.json --policy pool --reactive none --plan day.json",
+        ),
+        unsaid=("policies",),
+    ),
+    "validate": Command(
+        "repeat the AC check of a saved plan",
+        run="adnflex.cli.solving:check",
+        verbs=("validate",),
+        own=("plan_and_net", "report"),
+        examples=("validate plan.json mv_oberrhein --report report.html",),
+    ),
+    "networks": Command("list the names that NET may be", run="adnflex.cli.networks:run"),
+}
+
+
+def verb_of(name: str) -> Callable[..., Any]:
+    """Import a verb, and nothing that it does not need."""
+    import adnflex
+
+    owner, _, method = name.partition(".")
+    found = getattr(importlib.import_module(adnflex._HOME_OF[owner]), owner)
+    verb: Callable[..., Any] = getattr(found, method) if method else found
+    return verb

@@ -1,0 +1,172 @@
+"""Every keyword of every verb is an option of a command, called as in Python; help needs nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import adnflex
+from adnflex.arguments.described import knobs_of
+from adnflex.cli import EXIT_INPUT, EXIT_OK, main
+from adnflex.cli.commands import COMMANDS, verb_of
+from adnflex.cli.options import knobs_of_command, parse, parser_of
+from adnflex.errors import InputError
+
+# Verbs that are no command, and why.
+IN_PYTHON_ONLY = {
+    "out_of_sample": "its scenarios are a ScenarioSet, which has no file",
+    "value_of_information": "its scenarios are a ScenarioSet, which has no file",
+    "report": "every command has --report",
+}
+# Keywords that are no option, and why.
+UNSAID = {
+    "net": "a place of the command line",
+    "plan": "a place of the command line",
+    "case": "read from NET",
+    "progress": "the progress line",
+    "executor": "an object; --workers says how many processes",
+    "renewables": "an object",
+    "arrivals": "an object, or net.ev",
+    "policies": "--policy takes several names",
+    ("dispatch", "scenarios"): "a ScenarioSet has no file",
+    ("pareto", "scenarios"): "a ScenarioSet has no file",
+    ("pareto", "objective"): "set by the sweep itself",
+    ("pareto", "carbon_budget_kg"): "set by the sweep itself",
+}
+VERBS = [name for name in adnflex.__all__ if "public" in getattr(getattr(adnflex, name), "__dict__", {})]
+
+
+def options_of(command: str) -> set[str]:
+    return {word for action in parser_of(command)._actions for word in action.option_strings}
+
+
+def test_the_walk_sees_the_verbs():
+    assert {"dispatch", "reconfigure", "flexibility", "validate", "schedule_rolling", "pareto"} <= set(VERBS)
+
+
+@pytest.mark.parametrize("verb", [v for v in VERBS if v not in IN_PYTHON_ONLY])
+def test_every_keyword_is_an_option_called_as_in_python(verb):
+    commands = [name for name, command in COMMANDS.items() if verb in command.verbs]
+    assert commands, f"no command calls {verb}"
+    if verb == "validate":  # what it knows of boxes stands at their commands
+        commands = ["validate"]
+    for command in commands:
+        options = options_of(command)
+        for name in knobs_of(verb_of(verb)):
+            if name not in UNSAID and (verb, name) not in UNSAID:
+                assert f"--{name.replace('_', '-')}" in options, f"{command} cannot say {name} of {verb}"
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if COMMANDS[c].verbs])
+def test_every_option_of_a_verb_has_words_in_its_help(command):
+    silent = [name for name, knob in knobs_of_command(COMMANDS[command]).items() if not knob.text]
+    assert not silent
+
+
+def test_no_exception_is_left_over():
+    known = {name: knobs_of(verb_of(name)) for name in VERBS}
+    for verb in IN_PYTHON_ONLY:
+        assert verb in known
+        assert not any(verb in command.verbs for command in COMMANDS.values())
+    for key in UNSAID:
+        verb, name = key if isinstance(key, tuple) else ("", key)
+        owners = [verb] if verb else [*known, "RollingCase.from_net"]
+        assert any(name in (known.get(o) or knobs_of(verb_of(o))) for o in owners), key
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_summary_is_one_short_line(command):
+    assert len(COMMANDS[command].summary) < 95
+    assert "\n" not in COMMANDS[command].summary
+
+
+WORDS = [
+    ("reconfigure", "--objective losses=1,voltage=0.1", {"objective": {"losses": 1.0, "voltage": 0.1}}),
+    ("reconfigure", "--switchable-lines all", {"switchable_lines": "all"}),
+    ("reconfigure", "--locked-lines 3,7-9", {"locked_lines": [3, 7, 8, 9]}),
+    ("dispatch", "--periods 96:99", {"periods": [96, 97, 98]}),
+    ("dispatch", "--no-exact", {"exact": False}),
+    ("dispatch", "--switching 1.5", {"switching": 1.5}),
+    ("dispatch", "--gap 1e-2 --gap 1e-3", {"gap": 1e-3}),
+    ("flexibility", "--pcc trafo:3", {"pcc": ("trafo", 3)}),
+    ("flexibility", "--no-reactive-power", {"reactive_power": False}),
+    ("flexibility", "--final-energy 25", {"final_energy": 25.0}),
+    ("flexibility", "--levels none", {"levels": None}),
+    ("reconfigure-for-flexibility", "--compare a=7,8 --compare b=1-3", {"compare": {"a": [7, 8], "b": [1, 2, 3]}}),
+    ("roll", "--policy rollout,mpc:5", {"policy": ["rollout", "mpc:5"]}),
+    ("roll", "--exchange-limit-mw feeder", {"exchange_limit_mw": "feeder"}),
+    ("roll", "--reactive none", {"reactive": None}),
+    ("roll", "--state day.json", {"state": Path("day.json")}),
+]
+
+
+@pytest.mark.parametrize(("command", "words", "given"), WORDS, ids=lambda v: v if isinstance(v, str) else "")
+def test_words_become_what_python_takes(command, words, given):
+    assert parse(command, ["case33bw", *words.split()]).given == given
+
+
+def test_numbers_of_periods_are_arrays():
+    given = parse("flexibility", ["x", "--required-mw", "0,0.1", "0.2"]).given
+    down, up = given["required_mw"]
+    assert (list(down), up) == ([0.0, 0.1], 0.2)
+
+
+def test_all_wrong_words_are_said_at_once():
+    with pytest.raises(InputError) as error:
+        parse("dispatch", ["x", "--gap", "x", "--periods", "b", "--start-hour", "-1", "--net-period", "z"])
+    assert len(error.value.findings) == 4
+
+
+@pytest.mark.parametrize("words", [[], ["dispach"], ["dispatch"], ["dispatch", "x", "--gup", "1"]])
+def test_words_that_are_no_command_line(words, capsys):
+    assert main(words) == EXIT_INPUT
+    assert "usage: adnflex" in capsys.readouterr().err
+
+
+HEAVY = ("pandapower", "pyomo", "numpy", "pandas", "scipy", "plotly", "networkx")
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(word):
+    """The time that they take is that of these imports."""
+    code = (
+        f"import sys; from adnflex.cli import main; assert main([{word!r}]) == {EXIT_OK}; "
+        f"print([m for m in {HEAVY} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+# --- what the package itself names ------------------------------------------------------------------------
+
+
+def test_type_checkers_see_the_names_that_there_are():
+    tree = ast.parse(Path(inspect.getfile(adnflex)).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    static = {(alias.asname, node.module) for node in block.body for alias in node.names}
+    assert static == set(adnflex._HOME_OF.items())
+    assert set(adnflex.__all__) <= set(dir(adnflex))
+
+
+@pytest.mark.parametrize("name", adnflex.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(adnflex, name) is not None
+
+
+def test_another_name_is_not_there():
+    with pytest.raises(AttributeError, match="has no attribute 'dispach'"):
+        _ = adnflex.dispach
+
+
+def test_the_version_stands_in_one_place():
+    from adnflex.results import versions
+
+    assert versions()["adnflex"] == adnflex.__version__
+    text = Path("CITATION.cff").read_text(encoding="utf-8") if Path("CITATION.cff").exists() else ""
+    if text:
+        assert f"\nversion: {adnflex.__version__}\n" in text
