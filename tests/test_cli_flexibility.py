@@ -101,7 +101,6 @@ def test_after_ctrl_c_what_stands_beside_is_left_out(capsys, verbs, tmp_path):
     told = run(capsys, "reconfigure-for-flexibility", NET, "--plan", plan, "--region", "10", "--quiet")
     assert told.code == cli.EXIT_OK
     assert told.err.splitlines() == [
-        "",
         "adnflex: interrupted; this is the best box so far, how near the best is not known.",
         "adnflex: interrupted; the box of the present switch states is left out.",
         "adnflex: interrupted; the P-Q region is left out.",
