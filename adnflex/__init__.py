@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.flexibility import flexibility as flexibility
     from adnflex.verbs.information import out_of_sample as out_of_sample
     from adnflex.verbs.information import value_of_information as value_of_information
+    from adnflex.verbs.model import model as model
     from adnflex.verbs.pareto import Pareto as Pareto
     from adnflex.verbs.pareto import pareto as pareto
     from adnflex.verbs.reconfigure import reconfigure as reconfigure
@@ -57,6 +58,7 @@ _HOMES = {
     "adnflex.verbs.dispatch": "dispatch",
     "adnflex.verbs.flexibility": "flexibility",
     "adnflex.verbs.information": "out_of_sample value_of_information",
+    "adnflex.verbs.model": "model",
     "adnflex.verbs.pareto": "Pareto pareto",
     "adnflex.verbs.reconfigure": "reconfigure",
     "adnflex.verbs.region": "pq_region",

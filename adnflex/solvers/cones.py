@@ -23,7 +23,7 @@ from pyomo.repn import generate_standard_repn
 
 from adnflex.errors import SolverError
 
-__all__ = ["Derived", "ReadCone", "as_equations", "mark_relaxed", "read_cones"]
+__all__ = ["Derived", "ReadCone", "as_equations", "make_equations", "mark_relaxed", "read_cones"]
 
 # Name of the suffix that says which cones are relaxed equations.
 _RELAXED = "relaxed"
@@ -93,7 +93,25 @@ def mark_relaxed(block: pyo.Block, cones: pyo.Constraint) -> None:
 @contextmanager
 def as_equations(model: pyo.ConcreteModel) -> Iterator[None]:
     """Within the context the relaxed cones of a model are the equations that they relax: exact, not convex."""
-    relaxed = [
+    relaxed = _relaxed_of(model)
+    kept = [data.expr for data in relaxed]
+    try:
+        make_equations(model)
+        yield
+    finally:
+        for data, expression in zip(relaxed, kept, strict=True):
+            data.set_value(expression)
+
+
+def make_equations(model: pyo.ConcreteModel) -> None:
+    """Let the relaxed cones of a model be the equations that they relax, for good."""
+    for data in _relaxed_of(model):
+        low, body, high = data.to_bounded_expression()
+        data.set_value(body == (low if high is None else high))
+
+
+def _relaxed_of(model: pyo.ConcreteModel) -> list[Any]:
+    return [
         data
         for suffix in model.component_objects(pyo.Suffix, active=True)
         if suffix.local_name == _RELAXED
@@ -101,15 +119,6 @@ def as_equations(model: pyo.ConcreteModel) -> Iterator[None]:
         for data in cones.values()
         if data.active
     ]
-    kept = [data.expr for data in relaxed]
-    try:
-        for data in relaxed:
-            low, body, high = data.to_bounded_expression()
-            data.set_value(body == (low if high is None else high))
-        yield
-    finally:
-        for data, expression in zip(relaxed, kept, strict=True):
-            data.set_value(expression)
 
 
 def read_cones(model: pyo.ConcreteModel, deep: bool = False) -> tuple[list[Any], list[ReadCone]]:

@@ -12,36 +12,30 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.arguments.kinds import word
-from adnflex.errors import Infeasible, InputError, TimeExpired
-from adnflex.formulations import formulation_named
+from adnflex.errors import Infeasible, TimeExpired
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import read_grid
 from adnflex.powerflow.states import measuring_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.limits import Excess
 from adnflex.problems.dispatch.loss_certificate import Goal
-from adnflex.problems.dispatch.model import Costs
-from adnflex.problems.dispatch.prices import price_notes, require_prices
-from adnflex.problems.dispatch.reasons import causes, require_possible
+from adnflex.problems.dispatch.prices import price_notes
+from adnflex.problems.dispatch.reasons import causes
 from adnflex.problems.dispatch.solve import DispatchAnswer, solve_dispatch
 from adnflex.problems.dispatch.study import (
     Study,
-    carried_over_breaks,
     input_table,
-    pins_of,
-    read_study,
-    settings,
-    spans_of,
     times_table,
 )
 from adnflex.problems.dispatch.tables import by_period, plan_tables
-from adnflex.problems.reconfiguration.describe import require_reconfigurable, unit_hint
+from adnflex.problems.reconfiguration.describe import unit_hint
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import NOT_PASSED, DispatchPlan
 from adnflex.scenarios import ScenarioSet
 from adnflex.study import Profiles
 from adnflex.text import title as title_of
-from adnflex.verbs.reconfigure import kept, relative_gap
+from adnflex.verbs.dispatch_task import read_task
+from adnflex.verbs.reconfigure import relative_gap
 from adnflex.verbs.validate import validate
 
 __all__ = ["dispatch"]
@@ -159,67 +153,43 @@ def dispatch(
     (13760, 'optimal', 13.44)
     """
     clock = Deadline(time_limit, progress)
-    chosen = formulation_named(formulation)
-    if exact and not chosen.bounds_ac:
-        raise InputError(
-            f"exact means the equations that the cones of 'distflow' relax; formulation={formulation!r} has none."
-        )
     gap_in = gap_in or ("cost" if switching == "fixed" else "losses")
-    switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
-    if switching == "fixed" and (
-        max_operations is not None or switching_cost or switchable_switches or switchable_lines or locked_lines
-    ):
-        raise InputError(
-            "max_operations, switching_cost, switchable and locked elements mean nothing while switching is 'fixed'; "
-            "give switching='day' or the hours of a block."
-        )
-    given = {
+    knobs = {
+        "profiles": profiles,
+        "periods": periods,
+        "scenarios": scenarios,
         "hours_per_period": hours_per_period,
         "start_hour": start_hour,
         "loss_cost_per_mwh": loss_cost_per_mwh,
         "carbon_price_per_kg": carbon_price_per_kg,
         "carbon_budget_kg": carbon_budget_kg,
+        "objective": objective,
+        "vm_limits": vm_limits,
+        "switching": switching,
+        "switchable_lines": switchable_lines,
+        "switchable_switches": switchable_switches,
+        "locked_lines": locked_lines,
+        "switching_cost": switching_cost,
+        "max_operations": max_operations,
+        "follow": follow,
+        "exact": exact,
+        "formulation": formulation,
     }
-    facts = settings(net, given)
-    study = read_study(
-        net,
-        profiles=profiles,
-        periods=periods,
-        scenarios=scenarios,
-        hours_per_period=facts["hours_per_period"],
-        start_hour=facts["start_hour"],
-        vm_limits=vm_limits,
-        topology=switching != "fixed",
-        switchable_lines=switchable_lines,
-        switchable_switches=switchable_switches,
-        locked_lines=locked_lines,
-    )
-    carried = [
-        f"{text}; choose rows without gaps, or set its controllable to False." for text in carried_over_breaks(study)
-    ]
-    if carried:
-        raise InputError(carried)
-    topology = spans_of(study.axis, switching, switching_cost, max_operations)
-    if topology.spans:
-        require_reconfigurable(study.grid)
-    costs = Costs(
-        float(facts["loss_cost_per_mwh"]), float(facts["carbon_price_per_kg"]), facts["carbon_budget_kg"], objective
-    )
-    require_prices(study.devices, costs, topology)
-    require_possible(study.devices, study.horizon, study.series.periods)
+    task = read_task(net, knobs)
+    study, facts = task.study, task.facts
     with clock.keeping(_seconds_of_the_check(net, study, clock)):
         answer = solve_dispatch(
             study.points,
             study.horizon,
             study.devices,
-            costs,
-            topology,
+            task.costs,
+            task.topology,
             goal=Goal(gap, gap_in == "losses"),
             clock=clock,
             solver=solver,
             exact=exact,
-            pins=None if follow is None else pins_of(follow, study, topology),
-            formulation=chosen,
+            pins=task.pins,
+            formulation=task.formulation,
         )
     if answer.state is None or not answer.state.feasible:
         raise _not_found(net, study, answer, clock)

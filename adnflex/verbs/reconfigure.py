@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ from adnflex.results import Plan
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
 
-__all__ = ["kept", "reconfigure", "relative_gap"]
+__all__ = ["Switchable", "kept", "read_reconfiguration", "reconfigure", "relative_gap"]
 
 log = logging.getLogger(__name__)
 
@@ -125,15 +125,8 @@ def reconfigure(
     if switchable_lines is not None and not isinstance(switchable_lines, str):
         switchable_lines = list(switchable_lines)  # it is read twice
     switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
-    goal = parse_objective(objective, switching_cost)
-    grid = read_grid(
-        net,
-        vm_limits=vm_limits,
-        switchable_lines=switchable_lines,
-        switchable_switches=switchable_switches,
-        locked_lines=locked_lines,
-    )
-    require_reconfigurable(grid)
+    limits = Switchable(switchable_lines, switchable_switches, locked_lines)
+    grid, goal = read_reconfiguration(net, objective, switching_cost, vm_limits, limits)
     answer = solve_reconfiguration(
         grid,
         goal,
@@ -161,6 +154,42 @@ def reconfigure(
     }
     title = title_of(net, name)
     return _plan(net, grid, goal, answer, answer.flow, vm_limits, options, title, clock.now)
+
+
+class Switchable(NamedTuple):
+    """What may be switched, as in `reconfigure`."""
+
+    lines: Iterable[int] | str | None
+    switches: Iterable[int]
+    locked: Iterable[int]
+
+
+def read_reconfiguration(
+    net: pandapowerNet,
+    objective: str | Mapping[str, float],
+    switching_cost: float,
+    vm_limits: tuple[float, float] | None,
+    switchable: Switchable,
+) -> tuple[Grid, Objective]:
+    """Read what is reconfigured, and what for; raises `InputError` with all faults.
+
+    Parameters
+    ----------
+    net, objective, switching_cost, vm_limits
+        As in `reconfigure`.
+    switchable : Switchable
+        What may be switched.
+    """
+    goal = parse_objective(objective, switching_cost)
+    grid = read_grid(
+        net,
+        vm_limits=vm_limits,
+        switchable_lines=switchable.lines,
+        switchable_switches=switchable.switches,
+        locked_lines=switchable.locked,
+    )
+    require_reconfigurable(grid)
+    return grid, goal
 
 
 def kept(values: Iterable[int]) -> Sequence[int]:

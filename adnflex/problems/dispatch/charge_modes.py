@@ -10,7 +10,7 @@ from adnflex.devices import Device, Horizon, TwoWays, able
 from adnflex.grid.model import FloatArray
 from adnflex.problems.dispatch.model import Dispatch
 
-__all__ = ["Modes", "conflicts_at", "first_modes", "rule_out_other_side"]
+__all__ = ["Modes", "all_modes", "conflicts_at", "first_modes", "rule_out_other_side"]
 
 # Table, index and period of a device with a binary mode.
 Modes = frozenset[tuple[str, int, int]]
@@ -21,9 +21,13 @@ _MODES_AT_ONCE = 200
 
 def first_modes(horizon: Horizon, devices: Sequence[Device]) -> Modes:
     """Charge modes to begin with: none for one scenario, where they are rarely needed; all for several, if few."""
+    modes = all_modes(horizon, devices)
+    return frozenset() if horizon.scenarios == 1 or len(modes) > _MODES_AT_ONCE else modes
+
+
+def all_modes(horizon: Horizon, devices: Sequence[Device]) -> Modes:
+    """Every charge mode that there can be."""
     places = [d.place for d in able(devices, TwoWays)]
-    if horizon.scenarios == 1 or len(places) * horizon.periods > _MODES_AT_ONCE:
-        return frozenset()
     return frozenset((p.table, p.index, t) for p in places for t in range(horizon.periods))
 
 

@@ -209,7 +209,7 @@ def build_dispatch(
         raise ValueError("open branches need a topology; give a grid of closed branches.")
     ranges = _ranges(points, devices)
     bounds = compute_bounds(grid, ranges)
-    model = pyo.ConcreteModel(name=f"dispatch ({formulation.name})", doc=_DOC)
+    model = pyo.ConcreteModel(name=f"dispatch_{formulation.name}", doc=_DOC)
     model.at = pyo.Block(range(horizon.scenarios), range(horizon.periods))
     for s, t in horizon.points:
         declare_voltages(model.at[s, t], grid, bounds)
@@ -262,8 +262,8 @@ _DOC = """Set-points of every device at every scenario s and period t.
 
 at[s, t] is one operating point. v: squared voltage of a node; p, q: power into a branch at its from end; l: squared
 current. device[i] is a device, states[k] the switch states of a span of periods. Powers are per unit on the base power
-of the net (net.sn_mva), consumer sign; energies per unit times hours. The objective is in money (or kg, where carbon is
-minimised). Nodes and branches count from 0, as `adnflex.grid.read_grid` has them.
+of the net (net.sn_mva, MVA), consumer sign; energies per unit times hours. The objective is in money (or kg, where
+carbon is minimised). Nodes and branches count from 0, as `adnflex.grid.read_grid` has them.
 """
 
 

@@ -82,7 +82,7 @@ def network_cones(dispatch: Dispatch) -> NetworkCones:
     columns = dispatch.variable("l", grid.m)
     place = {int(c): (s, t, k) for (s, t, k), c in np.ndenumerate(columns) if c >= 0}
     rows = [(i, *place[int(c)]) for i, c in enumerate(form.cones[:, 2]) if int(c) in place]
-    cone, s, t, branch = (np.array(a, dtype=np.int64) for a in zip(*rows, strict=True))
+    cone, s, t, branch = np.array(rows, dtype=np.int64).reshape(-1, 4).T
     worth = _energy_price(dispatch)
     size = np.hypot(grid.r, 0.1 * grid.x)
     price = h.probabilities[s] * worth[s, t] * size[branch] * grid.base_mva * h.hours

@@ -36,7 +36,17 @@ from adnflex.formulations.radial import Operating, TreeMap
 from adnflex.grid.model import ComplexArray, FloatArray, Grid
 from adnflex.solvers.conic import ConicForm
 
-__all__ = ["BoxProblem", "Columns", "Layout", "PeriodRows", "Program", "build_program"]
+__all__ = [
+    "BoxProblem",
+    "Columns",
+    "Layout",
+    "PeriodRows",
+    "Program",
+    "build_program",
+    "column_bounds",
+    "end_bounds",
+    "margin_of",
+]
 
 
 @dataclass(frozen=True)
@@ -244,14 +254,16 @@ def _network_rows(
     c = problem.columns
     free = np.isnan(grid.root_v)
     v = (tree.v_p[:, c.place] * c.p[t] + tree.v_q[:, c.place] * c.q[t]) / base
-    keep_v = _of(problem.margin_v, side, t)
+    keep_v = margin_of(problem.margin_v, side, t)
     low = np.flatnonzero(free & (grid.v_min > 0))
     high = np.flatnonzero(free & np.isfinite(grid.v_max))
     limited = np.flatnonzero(np.isfinite(now.radius) & tree.closed)
     normals, rhs = polygon(1.0, problem.sides)
     flow = tree.flow[limited][:, c.place]
     flow_p, flow_q = flow * c.p[t], flow * c.q[t]
-    radius = now.radius[limited] * base * (1 - _of(problem.margin_s, side, t)[limited % problem.margin_s.shape[2]])
+    radius = (
+        now.radius[limited] * base * (1 - margin_of(problem.margin_s, side, t)[limited % problem.margin_s.shape[2]])
+    )
     ring = normals[:, 0, None, None] * flow_p + normals[:, 1, None, None] * flow_q
     fixed = (normals[:, 0, None] * now.p[limited] + normals[:, 1, None] * now.q[limited]) * base
     a = np.vstack([-v[low], v[high], ring.reshape(-1, v.shape[1])])
@@ -266,7 +278,8 @@ def _network_rows(
     return a, right, kind.astype(np.int64), np.concatenate([low, high, np.tile(limited, problem.sides)])
 
 
-def _of(margin: FloatArray, side: int, t: int) -> FloatArray:
+def margin_of(margin: FloatArray, side: int, t: int) -> FloatArray:
+    """Return the margin of a side and period from an array that may stand for all of them."""
     return np.asarray(margin[side % len(margin), t % margin.shape[1]])
 
 
@@ -443,8 +456,8 @@ def build_program(
         matrix,
         np.concatenate(rows.low),
         np.concatenate(rows.high),
-        np.concatenate([*_copied(problem, copies, 0), more_low, level_low]),
-        np.concatenate([*_copied(problem, copies, 1), more_high, level_high]),
+        np.concatenate([*column_bounds(problem, copies, 0), more_low, level_low]),
+        np.concatenate([*column_bounds(problem, copies, 1), more_high, level_high]),
         np.zeros(size, dtype=bool),
         np.zeros((0, 4), dtype=np.int64),
         [],
@@ -452,7 +465,7 @@ def build_program(
     return Program(form, layout, np.vstack(rows.label), np.vstack(rows.key))
 
 
-def _copied(problem: BoxProblem, copies: Sequence[FloatArray], which: int) -> list[FloatArray]:
+def column_bounds(problem: BoxProblem, copies: Sequence[FloatArray], which: int) -> list[FloatArray]:
     """Lower (0) or upper (1) bounds of the columns of all copies."""
     if problem.near is None:
         return [problem.bounds()[which].reshape(-1)] * len(copies)
@@ -476,24 +489,30 @@ def _couple(problem: BoxProblem, rows: _Rows, layout: Layout, columns: NDArray[n
 
 def _box(problem: BoxProblem, rows: _Rows, layout: Layout) -> tuple[FloatArray, FloatArray]:
     """Bounds of the ends (lower, then upper), and what is asked of them."""
-    periods = problem.periods
-    ends = _reach(problem)
-    # one end may lie beyond what a single dispatch reaches only by rounding
-    least, most = problem.limits[0]
-    low, high = np.tile(np.maximum(ends[0] - 1e-6, least), 2), np.tile(np.minimum(ends[1] + 1e-6, most), 2)
+    periods, base = problem.periods, problem.base
+    low, high = end_bounds(problem)
     label = np.column_stack([np.full(periods, OTHER), np.zeros(periods), np.arange(periods), np.zeros(periods)])
     one = np.eye(periods)
     nothing = np.zeros(periods)
     rows.add([(one, layout.upper), (-one, layout.lower)], nothing, np.full(periods, np.inf), label.astype(np.int64))
-    base, (down, up) = problem.base, problem.required
-    high[:periods] = np.minimum(high[:periods], np.where(np.isfinite(down), base - down, np.inf))
-    low[periods:] = np.maximum(low[periods:], np.where(np.isfinite(up), base + up, -np.inf))
-    if problem.direction == "up":
-        low[:periods] = high[:periods] = base
-    elif problem.direction == "down":
-        low[periods:] = high[periods:] = base
-    elif problem.direction == "symmetric":
+    if problem.direction == "symmetric":
         rows.add([(one, layout.upper), (one, layout.lower)], 2 * base, 2 * base, label.astype(np.int64))
+    return low.reshape(-1), high.reshape(-1)
+
+
+def end_bounds(problem: BoxProblem) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest values (2, T) of the ends of a box, lower end first [MW]."""
+    ends = _reach(problem)
+    # one end may lie beyond what a single dispatch reaches only by rounding
+    least, most = problem.limits[0]
+    low, high = np.tile(np.maximum(ends[0] - 1e-6, least), (2, 1)), np.tile(np.minimum(ends[1] + 1e-6, most), (2, 1))
+    base, (down, up) = problem.base, problem.required
+    high[0] = np.minimum(high[0], np.where(np.isfinite(down), base - down, np.inf))
+    low[1] = np.maximum(low[1], np.where(np.isfinite(up), base + up, -np.inf))
+    if problem.direction == "up":
+        low[0] = high[0] = base
+    elif problem.direction == "down":
+        low[1] = high[1] = base
     return low, high
 
 

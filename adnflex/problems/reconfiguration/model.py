@@ -130,7 +130,7 @@ def build_reconfiguration(
     bounds = compute_bounds(grid)
     # a chain with fewer than two branches that may be open has nothing to choose
     paths = [c for c in chains(grid) if sum(not required[k] for k in c.branches) > 1] if strengthen else []
-    model = pyo.ConcreteModel(name=f"reconfiguration ({formulation.name})", doc=_DOC)
+    model = pyo.ConcreteModel(name=f"reconfiguration_{formulation.name}", doc=_DOC)
     declare_radiality(
         model,
         grid.f,

@@ -1,0 +1,113 @@
+"""What a dispatch is asked for: arguments and net, read and checked; for the verb and for its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pandapower import pandapowerNet
+
+from adnflex.errors import InputError
+from adnflex.formulations import Formulation, formulation_named
+from adnflex.problems.dispatch.model import Costs, Pins, Topology
+from adnflex.problems.dispatch.prices import require_prices
+from adnflex.problems.dispatch.reasons import require_possible
+from adnflex.problems.dispatch.study import Study, carried_over_breaks, pins_of, read_study, settings, spans_of
+from adnflex.problems.reconfiguration.describe import require_reconfigurable
+from adnflex.verbs.reconfigure import kept
+
+__all__ = ["Task", "read_task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a dispatch is asked for, read and checked.
+
+    Attributes
+    ----------
+    study : Study
+        Horizon, grid, devices.
+    facts : dict
+        Settings, of the caller or of the net.
+    costs : Costs
+        Prices that belong to no device.
+    topology : Topology
+        What may be switched when.
+    pins : Pins or None
+        Decisions that are taken already.
+    formulation : Formulation
+        Of the branch flow.
+    """
+
+    study: Study
+    facts: dict[str, Any]
+    costs: Costs
+    topology: Topology
+    pins: Pins | None
+    formulation: Formulation
+
+
+def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
+    """Read a net for a dispatch.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    knobs : mapping
+        The arguments of `dispatch` that say what is asked, by name.
+
+    Raises
+    ------
+    InputError
+        If the net, its profiles or an argument is wrong.
+    """
+    objective, switching = knobs["objective"], knobs["switching"]
+    if objective not in ("cost", "carbon"):
+        raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
+    formulation = formulation_named(knobs["formulation"])
+    if knobs["exact"] and not formulation.bounds_ac:
+        raise InputError(
+            f"exact means the equations that the cones of 'distflow' relax; formulation={formulation.name!r} has none."
+        )
+    chosen = {
+        "switchable_lines": knobs["switchable_lines"],
+        "switchable_switches": list(knobs["switchable_switches"]),
+        "locked_lines": kept(knobs["locked_lines"]),
+    }
+    operations = knobs["max_operations"] is not None or knobs["switching_cost"]
+    if switching == "fixed" and (operations or any(chosen.values())):
+        raise InputError(
+            "max_operations, switching_cost, switchable and locked elements mean nothing while switching is 'fixed'; "
+            "give switching='day' or the hours of a block."
+        )
+    facts = settings(net, {name: knobs[name] for name in _SETTINGS})
+    study = read_study(
+        net,
+        **{name: knobs[name] for name in ("profiles", "periods", "scenarios", "vm_limits")},
+        hours_per_period=facts["hours_per_period"],
+        start_hour=facts["start_hour"],
+        topology=switching != "fixed",
+        **chosen,
+    )
+    carried = [
+        f"{text}; choose rows without gaps, or set its controllable to False." for text in carried_over_breaks(study)
+    ]
+    if carried:
+        raise InputError(carried)
+    topology = spans_of(study.axis, switching, knobs["switching_cost"], knobs["max_operations"])
+    if topology.spans:
+        require_reconfigurable(study.grid)
+    costs = Costs(
+        float(facts["loss_cost_per_mwh"]), float(facts["carbon_price_per_kg"]), facts["carbon_budget_kg"], objective
+    )
+    require_prices(study.devices, costs, topology)
+    require_possible(study.devices, study.horizon, study.series.periods)
+    follow = knobs["follow"]
+    pins = None if follow is None else pins_of(follow, study, topology)
+    return Task(study, facts, costs, topology, pins, formulation)
+
+
+# Arguments that a net may carry itself.
+_SETTINGS = ("hours_per_period", "start_hour", "loss_cost_per_mwh", "carbon_price_per_kg", "carbon_budget_kg")

@@ -1,0 +1,155 @@
+"""The Pyomo model that a verb solves, whole: to be read, printed, exported, changed, and solved by anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from pandapower import pandapowerNet
+
+from adnflex.arguments import public
+from adnflex.errors import InputError
+from adnflex.formulations import formulation_named
+from adnflex.grid import read_grid
+from adnflex.problems.dispatch.charge_modes import all_modes
+from adnflex.problems.dispatch.model import build_dispatch
+from adnflex.problems.flexibility.solve import outer_box
+from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
+from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
+from adnflex.problems.reconfiguration.model import build_reconfiguration
+from adnflex.solvers.cones import make_equations
+from adnflex.verbs.dispatch import dispatch
+from adnflex.verbs.dispatch_task import read_task
+from adnflex.verbs.flexibility import flexibility
+from adnflex.verbs.reconfigure import Switchable, read_reconfiguration, reconfigure
+
+__all__ = ["model"]
+
+
+def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
+    switchable = Switchable(knobs["switchable_lines"], knobs["switchable_switches"], knobs["locked_lines"])
+    grid, goal = read_reconfiguration(net, knobs["objective"], knobs["switching_cost"], knobs["vm_limits"], switchable)
+    return build_reconfiguration(grid, goal, formulation=formulation_named(knobs["formulation"])).model
+
+
+def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
+    task = read_task(net, knobs)
+    study = task.study
+    # the verb adds charge modes as its solutions show them to be needed; here none may be missing
+    modes = all_modes(study.horizon, study.devices)
+    asked = study.points, study.horizon, study.devices, task.costs, task.topology
+    built = build_dispatch(*asked, modes, task.pins, formulation=task.formulation).model
+    if knobs["exact"]:
+        make_equations(built)
+    return built
+
+
+def _flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
+    if knobs["positions"] != "fixed":
+        raise InputError("positions='search' tries one model after another; give positions='fixed' for one of them.")
+    program = knobs["program"]
+    if program not in _PROGRAMS:
+        raise InputError(f"program is {program!r}; give one of {', '.join(_PROGRAMS)}.")
+    wishes = Wishes(
+        weights=knobs["period_weights"],
+        **{field.name: knobs[field.name] for field in dataclasses.fields(Wishes) if field.name != "weights"},
+    )
+    reading = ("profiles", "periods", "hours_per_period", "start_hour")
+    study = read_flexibility_study(net, wishes, **{name: knobs[name] for name in reading})
+    problem = study.problem(study.network(study.study.grid.closed))
+    ends = [np.zeros(problem.periods), np.ones(problem.periods)]
+    if program != "vertex":
+        return declare_box(problem, ends, separable=program == "box", effort=program == "box")
+    box = outer_box(problem, ends, knobs["time_limit"])
+    if box is None:
+        raise InputError("program='vertex' needs a box, and the linear model has none; look at program='bound'.")
+    return declare_worst_vertex(problem, box.lower, box.upper)
+
+
+_PROGRAMS = ("box", "bound", "vertex")
+
+# Every verb that has a model: itself, how its model is built, further knobs, and the formulations that it can have.
+_MODELS: dict[str, tuple[Callable[..., Any], Callable[..., pyo.ConcreteModel], dict[str, Any]]] = {
+    "reconfigure": (reconfigure, _reconfiguration, {}),
+    "dispatch": (dispatch, _dispatch, {}),
+    "flexibility": (flexibility, _flexibility, {"program": "box"}),
+}
+
+
+def _known_knobs() -> list[str]:
+    found: dict[str, None] = {}
+    for verb, _, more in _MODELS.values():
+        found |= dict.fromkeys([*_signature(verb), *more])
+    return list(found)
+
+
+def _signature(verb: Callable[..., Any]) -> dict[str, Any]:
+    """Arguments of a verb with their defaults, without the net."""
+    parameters = inspect.signature(verb).parameters
+    return {name: p.default for name, p in parameters.items() if name != "net"}
+
+
+@public(options=_known_knobs, reading=read_grid)
+def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs: Any) -> pyo.ConcreteModel:
+    """Return the Pyomo model that a verb solves for a net.
+
+    It is whole: cones, radiality and limits are constraints. Its ``doc`` says what its parts are and in which units;
+    ``pprint``, ``write`` and every solver of Pyomo that takes its constraints can have it. It may be changed; the net
+    and the verb are not.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is only read.
+    verb : str
+        ``reconfigure``, ``dispatch`` or ``flexibility``.
+    formulation : str, optional
+        Of the branch flow, as in `adnflex.dispatch`; by default that of the verb. ``flexibility`` has one of its own,
+        linear around a state (``lindistflow``).
+    **knobs
+        The arguments of the verb. Those that steer its search (``gap``, ``time_limit``, ``workers`` ...) change nothing
+        in a model. With ``exact=True`` the cones of a dispatch are equations. ``flexibility`` has several linear
+        programs, ``program=``: ``box`` (default; the box that can be followed hour by hour), ``bound`` (the master
+        problem: no box is larger) or ``vertex`` (the subproblem: what is hardest to follow in the box of ``bound``).
+
+    Returns
+    -------
+    pyomo ConcreteModel
+        The model; its objective is that of the verb (MW of losses, money, MWh of the box with a minus).
+
+    Raises
+    ------
+    InputError
+        If the net or an argument is wrong.
+
+    Notes
+    -----
+    A verb does more than solve its model: it runs the answer in AC power flow, and looks for another one where the
+    model's does not hold. Its bound is that of the model, its objective that of power flow.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> m = model(pn.case33bw(), "reconfigure")
+    >>> m.name, len(m.z), len(m.cone)
+    ('reconfiguration_distflow', 36, 37)
+    """
+    if verb not in _MODELS:
+        raise InputError(f"verb is {verb!r}; those with a model are {', '.join(_MODELS)}.")
+    function, build, more = _MODELS[verb]
+    known = {**_signature(function), **more}
+    faults = [f"{name}: is no argument of {verb}; known are {', '.join(known)}." for name in knobs if name not in known]
+    if formulation is not None and "formulation" not in known and formulation != _LINEAR:
+        faults.append(f"formulation is {formulation!r}; {verb} is linear around a state, {_LINEAR!r}.")
+    if faults:
+        raise InputError(faults)
+    if formulation is not None:
+        knobs = {**knobs, "formulation": formulation}
+    return build(net, {**known, **knobs})
+
+
+_LINEAR = "lindistflow"

@@ -1,0 +1,175 @@
+"""The model of a verb is whole: any solver finds the verb's answer in it, and the verb's numbers come from it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandapower.networks as pn
+import pyomo.environ as pyo
+import pytest
+
+import adnflex
+from adnflex import networks
+from adnflex.errors import InputError
+from adnflex.problems.dispatch import search as dispatch_search
+from adnflex.problems.flexibility import rows as flexibility_rows
+from adnflex.problems.reconfiguration import solve as reconfiguration_solve
+from adnflex.solvers.conic import compile_model
+
+
+def by_scip(model: pyo.ConcreteModel) -> float:
+    """Optimum by plain Pyomo."""
+    result = pyo.SolverFactory("scip_direct").solve(model)
+    assert "optimal" in str(result.solver.termination_condition).lower()
+    return float(pyo.value(model.objective))
+
+
+def short_day(study: str = "2") -> Any:
+    return networks.study(networks.load("ieee33_dispatch"), study)
+
+
+# -- any solver finds the verb's answer -------------------------------------------------------------------------------
+
+
+def test_scip_finds_the_losses_where_few_lines_may_be_switched() -> None:
+    net, knobs = pn.case33bw(), {"switchable_lines": [6, 13, 27, 32, 33, 34, 35, 36]}
+    plan = adnflex.reconfigure(net, **knobs, workers=1)
+    assert by_scip(adnflex.model(net, "reconfigure", **knobs)) == pytest.approx(plan.objective, rel=1e-4)
+
+
+@pytest.mark.parametrize("study", ["1", "2"])
+def test_scip_finds_the_cost_of_a_dispatch(study: str) -> None:
+    net = short_day(study)
+    plan = adnflex.dispatch(net, periods=range(4), gap=1e-6)
+    model = adnflex.model(net, "dispatch", periods=range(4), gap=1e-6)
+    assert by_scip(model) == pytest.approx(plan.objective, rel=2e-5)
+
+
+def test_lindistflow_of_a_dispatch_is_cheaper_than_the_cone() -> None:
+    net = short_day()
+    cost = {f: by_scip(adnflex.model(net, "dispatch", f, periods=range(2))) for f in ("distflow", "lindistflow")}
+    assert cost["lindistflow"] < cost["distflow"] * (1 - 1e-4)
+
+
+def test_exact_makes_the_cones_equations() -> None:
+    model = adnflex.model(short_day(), "dispatch", periods=[0], exact=True)
+    assert all(c.equality for c in model.at[0, 0].cone.values())
+
+
+def test_scip_finds_both_boxes_and_the_worst_vertex() -> None:
+    net, periods = networks.load("park33_flexibility"), [10, 14]
+    flex = adnflex.flexibility(net, periods=periods)
+    assert -by_scip(adnflex.model(net, "flexibility", periods=periods)) == pytest.approx(
+        flex.linear.total_mwh, rel=1e-4
+    )
+    assert -by_scip(adnflex.model(net, "flexibility", periods=periods, program="bound")) == pytest.approx(
+        flex.linear.bound, rel=1e-6
+    )
+    # the box of the master problem holds at every vertex here
+    assert by_scip(adnflex.model(net, "flexibility", periods=periods, program="vertex")) == pytest.approx(0, abs=1e-5)
+
+
+# -- the verb's numbers come from the model ---------------------------------------------------------------------------
+
+
+def change(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, edit: Callable[[Any], None]) -> None:
+    """Let a builder hand out a model that is changed, and compiled again."""
+    from dataclasses import replace
+
+    build = getattr(module, name)
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        built = build(*args, **kwargs)
+        edit(built.model)
+        return replace(built, form=compile_model(built.model))
+
+    monkeypatch.setattr(module, name, changed)
+
+
+def test_a_constraint_changes_the_set_points_of_a_dispatch(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = short_day()
+    # at noon sun is left out until nothing is imported
+    before = adnflex.dispatch(net, periods=[12])
+    assert before.balance["grid_mw"].iloc[0] < 1e-6
+
+    def more(model: pyo.ConcreteModel) -> None:
+        # the base power of this net is 1 MVA
+        model.least = pyo.Constraint(expr=model.at[0, 0].p[0] >= 0.5)
+
+    change(monkeypatch, dispatch_search, "build_dispatch", more)
+    after = adnflex.dispatch(net, periods=[12])
+    assert after.balance["grid_mw"].iloc[0] == pytest.approx(0.5, abs=1e-5)
+    assert after.objective > before.objective
+
+
+def test_deleted_cones_change_the_bound_of_a_dispatch(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = short_day()
+    before = adnflex.dispatch(net, periods=[0])
+    change(monkeypatch, dispatch_search, "build_dispatch", lambda m: m.at[0, 0].cone.deactivate())
+    after = adnflex.dispatch(net, periods=[0])
+    assert after.bound < before.bound * (1 - 1e-3)
+
+
+def test_deleted_cones_change_the_bound_of_a_reconfiguration(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(model: pyo.ConcreteModel) -> None:
+        model.del_component(model.cone)
+        model.chain_cone.deactivate()
+
+    change(monkeypatch, reconfiguration_solve, "build_reconfiguration", cut)
+    plan = adnflex.reconfigure(pn.case33bw(), workers=1, time_limit=2, gap=0.9)
+    assert plan.bound < 0.1
+    assert plan.objective == pytest.approx(0.139551, abs=1e-6)
+
+
+def test_a_row_changes_the_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The arrays of the box are a twin of its model (see the tests of `whole`): one more row makes it smaller."""
+    net, periods = networks.load("park33_flexibility"), [10, 14]
+    before = adnflex.flexibility(net, periods=periods)
+    build = flexibility_rows.build_program
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        program = build(*args, **kwargs)
+        ends = program.layout.upper
+        program.form.high[ends] = np.minimum(program.form.high[ends], before.upper_mw.to_numpy().max() - 1.0)
+        return program
+
+    monkeypatch.setattr(flexibility_rows, "build_program", changed)
+    assert adnflex.flexibility(net, periods=periods).linear.total_mwh < before.linear.total_mwh - 0.5
+
+
+# -- it can be read ---------------------------------------------------------------------------------------------------
+
+EVERY = {
+    "reconfigure": (pn.case33bw, {}),
+    "dispatch": (short_day, {"periods": [0, 1]}),
+    "flexibility": (lambda: networks.load("park33_flexibility"), {"periods": [10]}),
+}
+
+
+@pytest.mark.parametrize("verb", EVERY)
+def test_a_model_says_what_it_is_and_can_be_written(verb: str, tmp_path: Any) -> None:
+    make, knobs = EVERY[verb]
+    model = adnflex.model(make(), verb, **knobs)
+    assert "per unit" in model.doc
+    assert "M" in model.doc
+    text = io.StringIO()
+    model.display(ostream=text)
+    assert "objective" in text.getvalue()
+    for name in ("model.lp", "model.nl"):
+        model.write(str(tmp_path / name), io_options={"symbolic_solver_labels": True})
+        assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_wrong_words_are_refused_by_name() -> None:
+    net = pn.case33bw()
+    with pytest.raises(InputError, match="reconfigure, dispatch, flexibility"):
+        adnflex.model(net, "validate")
+    with pytest.raises(InputError, match="periods: is no argument of reconfigure"):
+        adnflex.model(net, "reconfigure", periods=[1])
+    with pytest.raises(InputError, match="did you mean 'objective'"):
+        adnflex.model(net, "reconfigure", objektive="losses")
+    with pytest.raises(InputError, match="lindistflow"):
+        adnflex.model(networks.load("park33_flexibility"), "flexibility", "distflow", periods=[10])
