@@ -12,7 +12,8 @@ import adnflex
 from adnflex import cli
 from adnflex.cli import main
 from adnflex.errors import InputError
-from adnflex.reporting.rolling._example import example
+
+from .reporting.rolling.example import example
 
 # The base policy alone breaks voltage limits on this day.
 CHEAP = ("--policy", "rollout", "--simulations", "3")

@@ -16,7 +16,7 @@ from adnflex.cli.solving import asked, known_to
 from adnflex.cli.terminal import say
 from adnflex.errors import InputError, TimeExpired
 from adnflex.problems.clock import Deadline
-from adnflex.reporting.rolling.inputs import FLOOR, base_of, full_name
+from adnflex.results.policies import FLOOR, base_of, full_name
 from adnflex.sources import open_net
 
 __all__ = ["run", "with_references"]

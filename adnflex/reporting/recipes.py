@@ -47,7 +47,7 @@ def balance(clock: Clock, layers: Sequence[Layer], price: pd.Series | None, curr
     day.axis(0, zerolinecolor=style.INK)
     if known:
         # Two panels rather than two scales on one: the eye would read meaning into where they cross.
-        day.stairs(1, price, "", line(style.INK, 2.0), "price")
+        day.stairs(1, price, "price", line(style.INK, 2.0), key=False)
         day.axis(1, rangemode="tozero", nticks=6)
     return day.done()
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.arguments import public
 from adnflex.arguments.kinds import anything
 from adnflex.errors import InputError
 from adnflex.files import write_text
-from adnflex.reporting import dispatch
+from adnflex.reporting import dispatch, rolling
 from adnflex.reporting.document import Shown, document
 from adnflex.reporting.flexibility import flexibility_report, is_flexibility
 from adnflex.reporting.layout import drawing_tables
 from adnflex.reporting.page import render
 from adnflex.reporting.reconfiguration import reconfiguration_report
-from adnflex.reporting.rolling import is_rolling, rolling_report
-from adnflex.reporting.views import ReportKind
+from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results import Plan
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "figure", "report"]
 
 #: Every kind of report; what a result is shown by follows from its class.
-KINDS: list[ReportKind[Any]] = [dispatch.KIND]
+KINDS: list[ReportKind[Any]] = [dispatch.KIND, rolling.KIND]
 
 
 @public(also={"plan": anything(), "check": anything()})
@@ -70,22 +70,20 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
     """
     if is_flexibility(plan):
         return flexibility_report(plan, check, path, net)
-    if is_rolling(plan):
-        return rolling_report(plan, check, path, net)
     if isinstance(plan, Plan):
         return reconfiguration_report(plan, check, path, net)
     results = [_drawn(result, net) for result in _listed(plan)]
-    return write_text(path, render(document(_shown(results, check))))
+    return write_text(path, render(document(_shown(results, check, _facts(results, net)))))
 
 
-def figure(name: str, plan: Any, check: Any = None, **choices: Any) -> go.Figure:
+def figure(name: str, plan: Any, check: Any = None, net: pandapowerNet | None = None, **choices: Any) -> go.Figure:
     """Return one figure of a report.
 
     Parameters
     ----------
     name : str
         Its name, a key of `figures` of the kind of report.
-    plan, check
+    plan, check, net
         As in `adnflex.report`.
     **choices
         What the figure lets be chosen, e.g. ``period=12`` of the map of a dispatch.
@@ -95,7 +93,8 @@ def figure(name: str, plan: Any, check: Any = None, **choices: Any) -> go.Figure
     InputError
         If there is no such figure, it has nothing to show, or `plan` or `check` is something else.
     """
-    shown = _shown(_listed(plan), check)
+    results = [_drawn(result, net) for result in _listed(plan)]
+    shown = _shown(results, check, _facts(results, net))
     known = shown[0].kind.figures
     if len(shown) > 1 or name not in known:
         raise InputError(f"figure: there is no {name!r} of this; give one of {', '.join(sorted(known))}.")
@@ -103,17 +102,17 @@ def figure(name: str, plan: Any, check: Any = None, **choices: Any) -> go.Figure
     return known[name](views if len(views) > 1 else views[0], **choices)
 
 
-def _shown(results: Sequence[Any], checks: Any) -> list[Shown]:
+def _shown(results: Sequence[Any], checks: Any, facts: NetFacts) -> list[Shown]:
     """Sort results and checks by the kinds of report that show them."""
     if not results:
-        raise InputError("plans: the list is empty; give at least one result, e.g. an adnflex.DispatchPlan.")
+        raise InputError("plan: the list is empty; give at least one result, e.g. an adnflex.DispatchPlan.")
     given = _paired(results, checks)
     found = []
     for kind in KINDS:
         mine = [k for k, result in enumerate(results) if isinstance(result, kind.results)]
         if mine:
             own = [given[k] for k in mine] if given is not None else _of_kind(kind, checks)
-            views = kind.views([results[k] for k in mine], own)
+            views = kind.views([results[k] for k in mine], own, facts)
             found.append(Shown(kind, [replace(view, figures=kind.figures) for view in views]))
     return found
 
@@ -158,6 +157,18 @@ def _listed(value: Any) -> list[Any]:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return list(value)
     return [value]
+
+
+def _facts(results: Sequence[Any], net: pandapowerNet | None) -> NetFacts:
+    """Return what the net tells of results that do not carry it themselves."""
+    if net is None or all(hasattr(result, "topology") for result in results):
+        return NetFacts()
+    topology, coordinates = drawing_tables(net)
+    named = [table for table in ("sgen", "gen", "load", "storage", "shunt", "ext_grid") if "name" in net[table]]
+    names = [net[table][["name"]].rename_axis("index").reset_index().assign(table=table) for table in named]
+    limits = net.bus[[column for column in ("min_vm_pu", "max_vm_pu") if column in net.bus]]
+    told = [net[key] for key in ("study", "rolling") if isinstance(net.get(key), Mapping)]
+    return NetFacts(topology, coordinates, pd.concat(names, ignore_index=True), limits, told[0] if told else {})
 
 
 def _drawn(result: Any, net: pandapowerNet | None) -> Any:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
 from adnflex.reporting import page
 from adnflex.reporting.page import Card, Html, Section, Verdict
 
-__all__ = ["NothingToDraw", "ReportKind", "View", "joint"]
+__all__ = ["NetFacts", "NothingToDraw", "ReportKind", "View", "joint"]
 
 
 class NothingToDraw(InputError):
@@ -60,6 +61,29 @@ class View:
         return found
 
 
+@dataclass(frozen=True)
+class NetFacts:
+    """What a net tells beside a result that does not carry it itself.
+
+    Attributes
+    ----------
+    topology, coordinates : pandas.DataFrame
+        Drawing tables, as in `adnflex.Plan`.
+    names : pandas.DataFrame
+        ``table``, ``index``, ``name`` of devices.
+    vm_limits : pandas.DataFrame
+        By bus: ``min_vm_pu``, ``max_vm_pu``, as far as the net has them [pu].
+    study : mapping
+        What the net says about its case, e.g. what is published of it.
+    """
+
+    topology: pd.DataFrame = field(default_factory=pd.DataFrame)
+    coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    names: pd.DataFrame = field(default_factory=pd.DataFrame)
+    vm_limits: pd.DataFrame = field(default_factory=pd.DataFrame)
+    study: Mapping[str, Any] = field(default_factory=dict)
+
+
 V = TypeVar("V", bound=View)
 
 
@@ -78,7 +102,7 @@ class ReportKind(Generic[V]):
     results, checks : tuple of type
         The classes of results that it shows, and of their checks.
     views : callable
-        Turns results and as many checks (or None) into views; refuses what does not go together.
+        Turns results, as many checks (or None) and facts of the net into views; refuses what does not go together.
     title, subtitle, verdict : callable
         Of all views: the headline and the line below it, and the banner.
     cards, notes, made_by : callable
@@ -93,7 +117,7 @@ class ReportKind(Generic[V]):
 
     results: tuple[type, ...]
     checks: tuple[type, ...]
-    views: Callable[[Sequence[Any], Sequence[Any]], list[V]]
+    views: Callable[[Sequence[Any], Sequence[Any], NetFacts], list[V]]
     title: Callable[[Sequence[V]], str]
     subtitle: Callable[[Sequence[V]], str]
     verdict: Callable[[Sequence[V]], Verdict]

@@ -25,8 +25,8 @@ from adnflex.errors import InputError, OutputError
 from adnflex.files import append_line, write_text
 from adnflex.matpower import read_matpower
 from adnflex.net_json import read_net
-from adnflex.reporting.rolling._example import example as rolling_example
 from tests.reporting.dispatch.example import example as dispatch_example
+from tests.reporting.rolling.example import example as rolling_example
 
 TRIES = 5000
 ABOUT = (

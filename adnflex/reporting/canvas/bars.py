@@ -30,6 +30,8 @@ class BarFigure:
         Height of a row [px].
     told : sequence of str
         Longer names for what is told (by default the names).
+    ticks : sequence of str
+        HTML that stands at the rows instead of the names.
     **layout
         Further settings of plotly's layout.
 
@@ -47,6 +49,7 @@ class BarFigure:
         panels: Sequence[tuple[str, str]],
         row: float = _ROW,
         told: Sequence[str] = (),
+        ticks: Sequence[str] = (),
         **layout: Any,
     ) -> None:
         self.names, self.units = [escape(n) for n in names], [unit for _, unit in panels]
@@ -57,7 +60,11 @@ class BarFigure:
         self.fig.update_layout(plain | {"showlegend": len(panels) > 1} | layout)
         for k, (title, _) in enumerate(panels):
             self.axis(k, title_text=title, exponentformat="none")
-        self.fig.update_yaxes(autorange="reversed", type="category", ticks="", ticksuffix="  ", showgrid=False)
+        self.fig.update_yaxes(
+            type="category", ticks="", ticksuffix="  ", showgrid=False, tickvals=self.names,
+            ticktext=list(ticks) or self.names, categoryorder="array", categoryarray=self.names,
+            range=[len(names) - 0.4, -0.6],
+        )  # fmt: skip
 
     def axis(self, panel: int, **settings: Any) -> None:
         """Change the horizontal axis of a panel."""
@@ -87,14 +94,47 @@ class BarFigure:
             ),
         )  # fmt: skip
 
-    def marks(self, panel: int, values: Any, name: str, marker: dict[str, Any], told: Sequence[str]) -> None:
-        """Put a sign in each row; `told` is HTML."""
-        x = np.asarray(values, dtype=float)
+    def marks(
+        self,
+        panel: int,
+        values: Any,
+        name: str,
+        marker: dict[str, Any],
+        told: Sequence[str],
+        rows: Sequence[int] | None = None,
+        widths: Any = None,
+        key: bool = True,
+    ) -> None:
+        """Put a sign in each row, or in these; `told` is HTML, `widths` are half intervals round the values."""
+        tint = marker["line"]["color"] if marker["line"]["color"] != "white" else marker["color"]
+        bar = {"type": "data", "array": widths, "color": tint, "thickness": 2, "width": 6, "visible": True}
         self._add(
             panel,
-            go.Scatter(x=x, y=self.names, mode="markers", name=escape(name), marker=marker, hovertext=list(told),
-                       hoverinfo="text", showlegend=bool(name), cliponaxis=False),
+            go.Scatter(
+                x=np.asarray(values, dtype=float), y=self.names if rows is None else [self.names[k] for k in rows],
+                mode="markers", name=escape(name), marker=marker, hovertext=list(told), hoverinfo="text",
+                showlegend=key and bool(name), cliponaxis=False, error_x=None if widths is None else bar,
+            ),
         )  # fmt: skip
+
+    def box(self, panel: int, row: int, values: Any, colour: str, points: Sequence[str], head: str = "") -> None:
+        """Draw the distribution of values in one row, and every one of them as a dot that is told by its word."""
+        y = [self.names[row]] * len(values)
+        self._add(
+            panel,
+            go.Box(
+                x=np.asarray(values, dtype=float), y=y, orientation="h", name=self.names[row], boxpoints="all",
+                jitter=0.5, pointpos=0.0, width=0.55, line={"color": colour, "width": 1.5}, showlegend=False,
+                fillcolor=style.pale(colour, 0.12), marker={"color": style.pale(colour, 0.6), "size": 5},
+                customdata=[escape(p) for p in points], hoveron="points",
+                hovertemplate=f"<b>{self.told[row]}</b>{escape(head)}<br>%{{customdata}}: %{{x:,.2f}} "
+                f"{self.units[panel]}<extra></extra>",
+            ),
+        )  # fmt: skip
+
+    def zero(self) -> None:
+        """Draw the line from which differences count."""
+        self.fig.add_vline(x=0, line={"color": style.INK, "width": 1.5})
 
     def limits(self, panel: int, values: Any, form: str = "limit {:.0f} %") -> None:
         """Draw a stroke at the limit of each row."""

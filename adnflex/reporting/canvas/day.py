@@ -39,7 +39,8 @@ def nth(k: int) -> dict[str, Any]:
 class DayFigure:
     """Panels below each other with one time axis.
 
-    A name stands in the key once, however many series bear it; an empty one does not.
+    A name stands in the key once, however many series bear it; an empty one does not. What is drawn while `choice` is
+    set is shown when the reader chooses that word, at first the first one.
 
     Parameters
     ----------
@@ -74,7 +75,9 @@ class DayFigure:
         **layout: Any,
     ) -> None:
         self.clock, self.units = clock, [unit for _, unit in panels]
-        self._shown: set[str] = set()
+        self._shown: set[tuple[str, str]] = set()
+        self._choices: list[str] = []
+        self.choice = ""
         gap = 46 / height if heads else 32 / height
         self.fig = make_subplots(
             rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=gap if len(panels) > 1 else 0.0,
@@ -98,11 +101,13 @@ class DayFigure:
         """Change the vertical axis of a panel."""
         self.fig.update_yaxes(**settings, row=row + 1, col=1)
 
-    def stairs(self, row: int, values: Any, name: str, look: dict[str, Any], head: str = "", **more: Any) -> None:
+    def stairs(
+        self, row: int, values: Any, name: str, look: dict[str, Any], head: str = "", key: bool = True, **more: Any
+    ) -> None:
         """One value a period, as a line; `head` is told instead of the name."""
         x, y = self.clock.stairs(values)
         told = [*self.clock.texts, self.clock.texts[-1]]
-        self._add(row, go.Scatter(x=x, y=y, mode="lines", line={**look, "shape": "hv"}, **more), name, told, head)
+        self._add(row, go.Scatter(x=x, y=y, mode="lines", line={**look, "shape": "hv"}, **more), name, told, head, key)
 
     def level(self, row: int, start: float, values: Any, name: str, look: dict[str, Any], **more: Any) -> None:
         """Draw what is held at the end of each period in straight lines, from what there was before."""
@@ -142,20 +147,32 @@ class DayFigure:
         if len(found) == 1 and np.isfinite(found[0]):
             look = line(style.LIMIT, 1.5, "dash")
             ends = self.clock.edges[[0, -1]]
-            self._add(row, go.Scatter(x=ends, y=[found[0]] * 2, mode="lines", line=look), name, [told] * 2, told)
+            self._add(row, go.Scatter(x=ends, y=[found[0]] * 2, mode="lines", line=look), name, [told] * 2)
 
-    def band(self, row: int, low: Any, high: Any, name: str, colour: str, opacity: float, **edge: Any) -> None:
-        """Fill the band between two values a period."""
+    def band(
+        self,
+        row: int,
+        low: Any,
+        high: Any,
+        name: str,
+        colour: str,
+        opacity: float,
+        start: float | None = None,
+        **edge: Any,
+    ) -> None:
+        """Fill the band between two values a period; with a `start`, between what is held at the end of each."""
         for values, fill in ((low, None), (high, "tonexty")):
-            x, y = self.clock.stairs(values)
-            self._add(
-                row,
-                go.Scatter(
-                    x=x, y=y, mode="lines", line={"width": 1.6, "color": colour, **edge, "shape": "hv"}, fill=fill,
-                    fillcolor=style.pale(colour, opacity), hoverinfo="skip",
-                ),
-                name, None, key=fill is not None,
+            held = start is not None
+            x, y = (
+                (self.clock.edges, np.append(0.0 if start is None else start, np.asarray(values, float)))
+                if held
+                else self.clock.stairs(values)
+            )
+            trace = go.Scatter(
+                x=x, y=y, mode="lines", fill=fill, fillcolor=style.pale(colour, opacity), hoverinfo="skip",
+                line={"width": 1.8, "color": colour, **edge, "shape": "linear" if held else "hv"},
             )  # fmt: skip
+            self._add(row, trace, name, None, key=fill is not None)
 
     def tell(self, row: int, height: Any, texts: Sequence[str]) -> None:
         """Points in the middle of each period that nobody sees and that tell these texts, which are HTML."""
@@ -179,17 +196,20 @@ class DayFigure:
     def _add(self, row: int, trace: Any, name: str, told: Any, head: str = "", key: bool = True) -> None:
         """Put a series into its panel: name, key, and what it tells."""
         word = escape(name)
-        shown = bool(name) and key and name not in self._shown
+        shown = bool(name) and key and (name, self.choice) not in self._shown
         trace.update(name=word or None, legendgroup=word or None, showlegend=shown)
         if shown:
-            self._shown.add(name)
+            self._shown.add((name, self.choice))
+        if self.choice:
+            self._choices = [*dict.fromkeys([*self._choices, self.choice])]
+            trace.update(meta={"colour": self.choice}, visible=self.choice == self._choices[0])
         if told is not None:
             text = f"<b>{escape(head) or word}</b><br>" if head or word else ""
-            kind, size = (
-                ("%{customdata[0]}", "%{customdata[1]:.5g}") if trace.type == "bar" else ("%{customdata}", "%{y:.5g}")
-            )
-            when = "" if head and not word else f"{kind}: "
-            trace.update(customdata=told, hovertemplate=f"{text}{when}{size} {self.units[row]}<extra></extra>")
+            when, size = ("%{customdata}", "%{y:.5g}")
+            if trace.type == "bar":
+                when, size = "%{customdata[0]}", "%{customdata[1]:.5g}"
+            tell = f"{text}{when}: {size} {self.units[row]}<extra></extra>"
+            trace.update(customdata=told, hovertemplate=tell)
         self.fig.add_trace(trace, row=row + 1, col=1)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from adnflex.errors import InputError
 from adnflex.reporting.clock import Clock, clock_of
 from adnflex.reporting.labels import Labels
-from adnflex.reporting.views import View
+from adnflex.reporting.views import NetFacts, View
 from adnflex.results import DispatchCheck, DispatchPlan
 
 __all__ = ["NO_RECOVERY", "DispatchView", "quantity", "views"]
@@ -165,7 +165,9 @@ def quantity(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table.xs(name, axis=1, level=0).astype(float)
 
 
-def views(plans: Sequence[DispatchPlan], checks: Sequence[DispatchCheck | None]) -> list[DispatchView]:
+def views(
+    plans: Sequence[DispatchPlan], checks: Sequence[DispatchCheck | None], _facts: NetFacts | None = None
+) -> list[DispatchView]:
     """One view a plan; the first of several is what the others are compared with."""
     if len(checks) != len(plans):
         raise InputError(f"checks: there are {len(checks)} for {len(plans)} plans; give one for each plan, or None.")

@@ -1,25 +1,50 @@
-"""Figures of a rolling schedule and of policies over common days, and a report of them in one HTML file."""
+"""The report of a rolling schedule: what the day costs, what the policy gains, what stage two does, and the proof."""
 
-from adnflex.reporting.rolling.costs import cost_figure, policy_cost_figure
-from adnflex.reporting.rolling.day import balance_figure, exchange_figure, storage_figure, vehicle_figure
-from adnflex.reporting.rolling.document import rolling_report
-from adnflex.reporting.rolling.gains import days_figure, difference_figure, total_figure
-from adnflex.reporting.rolling.inputs import is_rolling
-from adnflex.reporting.rolling.voltages import reactive_figure, voltage_figure, voltage_heat_figure
+from adnflex.reporting.rolling import costs, day, evidence, gains, summary, voltages
+from adnflex.reporting.rolling.view import RollingView, views
+from adnflex.reporting.views import ReportKind
+from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
 
-__all__ = [
-    "balance_figure",
-    "cost_figure",
-    "days_figure",
-    "difference_figure",
-    "exchange_figure",
-    "is_rolling",
-    "policy_cost_figure",
-    "reactive_figure",
-    "rolling_report",
-    "storage_figure",
-    "total_figure",
-    "vehicle_figure",
-    "voltage_figure",
-    "voltage_heat_figure",
-]
+__all__ = ["KIND"]
+
+KIND: ReportKind[RollingView] = ReportKind(
+    results=(RollingRun, Comparison),
+    checks=(RollingCheck,),
+    views=views,
+    title=summary.title,
+    subtitle=summary.subtitle,
+    verdict=summary.verdict,
+    cards=summary.key_cards,
+    notes=summary.notes,
+    made_by=summary.made_by,
+    terms=evidence.TERMS,
+    sections=[
+        evidence.violations_section,
+        costs.cost_section,
+        gains.gains_section,
+        gains.days_section,
+        day.balance_section,
+        day.storage_section,
+        day.vehicle_section,
+        day.exchange_section,
+        voltages.voltage_section,
+        evidence.limits_section,
+        costs.published_section,
+        evidence.details_section,
+    ],
+    figures={
+        "balance": day.balance,
+        "costs": costs.costs,
+        "days": gains.days,
+        "difference": gains.difference,
+        "exchange": day.exchange,
+        "policy-costs": costs.policy_costs,
+        "reactive": day.reactive,
+        "storage": day.storage,
+        "totals": gains.totals,
+        "vehicles": day.vehicles,
+        "voltage": voltages.voltage,
+        "voltage-band": voltages.voltage_band,
+        "voltage-without": voltages.voltage_without,
+    },
+)

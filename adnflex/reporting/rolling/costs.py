@@ -1,152 +1,174 @@
-"""What a day costs, item by item, for one day and for policies over common days."""
+"""What a day costs, item by item, for one day and for policies over common days, and beside what is published."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.reporting import style
-from adnflex.reporting.rolling.inputs import ITEM_WORDS, require_comparison, require_run
-from adnflex.reporting.text import money
+from adnflex.reporting import page, style
+from adnflex.reporting.canvas import BarFigure
+from adnflex.reporting.page import Html, Section
+from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents, spread
+from adnflex.reporting.text import dash, many, money
+from adnflex.reporting.views import NothingToDraw
 from adnflex.results.rolling import ITEMS, Comparison, RollingRun
 
-__all__ = ["ITEM_TINTS", "cost_figure", "policy_cost_figure"]
+__all__ = ["cost_section", "costs", "policy_costs", "published_section"]
 
-ITEM_TINTS = {
-    "purchase": "#0072B2",
-    "storage": "#D55E00",
-    "ev_profit": "#E69F00",
-    "ev_subsidy": "#CC79A7",
-    "solar": "#009E73",
-    "wind": "#56B4E9",
-    "total": style.INK,
-}
-_ROW = 38
+_TINTS = {
+    "purchase": "#0072B2", "storage": "#D55E00", "ev_profit": "#E69F00", "ev_subsidy": "#CC79A7", "solar": "#009E73",
+    "wind": "#56B4E9", "total": style.INK,
+}  # fmt: skip
+#: What does not depend on the policy first, then what does; the income brings the sum back to the total.
+_ORDER = ("solar", "wind", "ev_subsidy", "purchase", "storage", "ev_profit")
 
 
-def cost_figure(run: RollingRun) -> go.Figure:
-    """Draw how the items of a day add up to its total [currency]: each bar begins where the one above it ends.
-
-    Parameters
-    ----------
-    run : RollingRun
-        The day.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        One bar an item, and the total.
-
-    Raises
-    ------
-    InputError
-        If the argument is no run.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.rolling._example import example
-    >>> [bar.name for bar in cost_figure(example()[0]).data]
-    ['sun available', 'wind available', 'subsidy for arrivals', 'purchase', 'paid by vehicles', 'total']
-    """
-    require_run(run)
+def costs(view: RollingView) -> go.Figure:
+    """Draw how the items of a day add up to its total [currency]: each bar begins where the one above it ends."""
+    run = view.run
+    if run is None:
+        raise NothingToDraw("run: there is none, so there is nothing to draw.")
     values = run.costs["cost"].astype(float)
     values = values[(values != 0) | (values.index != "storage")]  # most storages cost nothing
-    # What does not depend on the policy first, then what does; the income brings the sum back to the total.
-    order = [i for i in ("solar", "wind", "ev_subsidy", "purchase", "storage", "ev_profit") if i in values.index]
+    order = [i for i in _ORDER if i in values.index]
     order += [str(item) for item in values.index if item not in {*order, "total"}]
-    fig = style.figure(int(110 + _ROW * (len(order) + 1)), showlegend=False, bargap=0.3)
-    at, ends = 0.0, [0.0]
-    for item in [*order, "total"]:
-        total = item == "total"
-        value = run.total if total else float(values[item])
-        word = ITEM_WORDS.get(item, item)
-        start = 0.0 if total else at
-        # Behind a long income the text would stand on the names of the items.
-        inside = not total and value < 0 and abs(value) > 0.4 * abs(at)
-        told = f" {money(value, '', 1.0)} "
-        fig.add_trace(
-            go.Bar(
-                x=[value], base=[start], y=[f"<b>{word}</b>" if total else word], orientation="h", name=word, width=0.7,
-                marker={"color": ITEM_TINTS.get(item, style.MUTED)},
-                text=[told], textposition="inside" if inside else "outside", cliponaxis=False,
-                insidetextanchor="middle", textangle=0,
-                hovertemplate=f"{word}: {money(value, run.currency, 1.0)}<extra></extra>",
-            )
-        )  # fmt: skip
-        at = at if total else at + value
-        ends += [start, start + value]
-    low, high = min(ends), max(ends)
-    # Texts are as wide on a narrow page as on a wide one.
-    room = 0.3 * max(high - low, 1.0)
-    fig.update_xaxes(title_text=f"cost of the day [{run.currency}]", exponentformat="none")
-    fig.update_xaxes(range=[low - room, high + room], zeroline=True, zerolinecolor=style.INK)
-    fig.update_yaxes(autorange="reversed", type="category", ticks="", ticksuffix="  ", showgrid=False)
-    return fig
-
-
-def policy_cost_figure(comparison: Comparison) -> go.Figure:
-    """Mean cost of a day by item and policy [currency]: costs to the right of zero, income to the left.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Policies over common days.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        A stacked bar a policy, and a mark at its total.
-
-    Raises
-    ------
-    InputError
-        If the argument is no comparison, or no day is common to all policies.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.rolling._example import example
-    >>> fig = policy_cost_figure(example()[1])
-    >>> fig.data[-1].name, list(fig.data[0].y)
-    ('total ± 95 %', ['pool', 'rollout', 'floor'])
-    """
-    table = require_comparison(comparison).table
-    names = [str(name) for name in table.index]
-    fig = style.figure(int(150 + _ROW * max(len(names), 2)), barmode="relative", bargap=0.35)
-    for item in ("purchase", "storage", "solar", "wind", "ev_subsidy", "ev_profit"):
-        if item == "storage" and not table[item].any():
-            continue
-        fig.add_trace(
-            go.Bar(
-                x=table[item].to_numpy(dtype=float), y=names, orientation="h", name=ITEM_WORDS[item],
-                marker={"color": ITEM_TINTS[item], "line": {"color": "white", "width": 0.5}},
-                hovertemplate=f"%{{y}}, {ITEM_WORDS[item]}: %{{x:,.2f}} {comparison.currency} a day<extra></extra>",
-            )
-        )  # fmt: skip
-    # The total as `Comparison.days` has it: less the value of what is stored at the end.
-    width = np.nan_to_num(table["ci95"].to_numpy(dtype=float))
-    fig.add_trace(
-        go.Scatter(
-            x=table["mean"].to_numpy(dtype=float), y=names, mode="markers", name="total ± 95 %",
-            marker={"symbol": "diamond", "size": 11, "color": style.INK, "line": {"color": "white", "width": 1.5}},
-            error_x=_whisker(width),
-            customdata=width,
-            hovertemplate=f"%{{y}}: %{{x:,.2f}} ± %{{customdata:,.2f}} {comparison.currency} a day<extra></extra>",
-        )
+    sizes = np.array([*values[order], run.total])
+    starts = np.append(np.cumsum(np.append(0.0, sizes[:-1]))[:-1], 0.0)
+    words = [ITEM_WORDS.get(item, item) for item in [*order, "total"]]
+    # Behind a long income the text would stand on the names of the items.
+    within = (sizes < 0) & (np.abs(sizes) > 0.4 * np.abs(starts)) & (np.arange(len(sizes)) < len(order))
+    fig = BarFigure(words, [(f"cost of the day [{run.currency}]", run.currency)])
+    fig.bars(
+        0, sizes, "", [_TINTS.get(item, style.MUTED) for item in [*order, "total"]],
+        [money(v, run.currency, 1.0) for v in sizes], base=starts, width=0.7, cliponaxis=False, textangle=0,
+        text=[f" {money(v, '', 1.0)} " for v in sizes], insidetextanchor="middle",
+        textposition=["inside" if inside else "outside" for inside in within],
     )  # fmt: skip
-    fig.update_xaxes(title_text=f"mean cost of a day [{comparison.currency}]", exponentformat="none")
-    fig.update_xaxes(zeroline=True, zerolinecolor=style.INK)
-    fig.update_yaxes(autorange="reversed", type="category", ticks="", ticksuffix="  ", showgrid=False)
-    return fig
+    ends = [0.0, *starts, *(starts + sizes)]
+    # Texts are as wide on a narrow page as on a wide one.
+    room = 0.3 * max(max(ends) - min(ends), 1.0)
+    fig.axis(0, range=[min(ends) - room, max(ends) + room], zeroline=True, zerolinecolor=style.INK)
+    return fig.done()
 
 
-def _whisker(width: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
-    return {"type": "data", "array": width, "color": style.INK, "thickness": 1.5, "width": 5, "visible": True}
+def policy_costs(view: RollingView) -> go.Figure:
+    """Mean cost of a day by item and policy [currency]: costs to the right of zero, income to the left."""
+    comparison = view.days
+    table, unit = comparison.table, f"{comparison.currency} a day"
+    fig = BarFigure(
+        view.policies, [(f"mean cost of a day [{comparison.currency}]", unit)], barmode="relative", showlegend=True
+    )
+    for item in ("purchase", "storage", "solar", "wind", "ev_subsidy", "ev_profit"):
+        if item != "storage" or table[item].any():
+            fig.bars(0, table[item], ITEM_WORDS[item], _TINTS[item])
+    # The total as `Comparison.days` has it: less the value of what is stored at the end.
+    marker = {"symbol": "diamond", "size": 11, "color": style.INK, "line": {"color": "white", "width": 1.5}}
+    told = [
+        f"{name}: {spread(*row)} {unit}"
+        for name, row in zip(view.policies, table[["mean", "ci95"]].to_numpy(), strict=True)
+    ]
+    fig.marks(0, table["mean"], "total ± 95 %", marker, told, widths=np.nan_to_num(table["ci95"].to_numpy(dtype=float)))
+    fig.axis(0, zeroline=True, zerolinecolor=style.INK)
+    return fig.done()
 
 
-def items_of(comparison: Comparison) -> pd.DataFrame:
-    """Mean of each item over the common days (rows) by policy (columns) [currency]."""
-    table = comparison.table
-    return table[list(ITEMS)].T.rename_axis("item")
+def cost_section(view: RollingView) -> Section:
+    """Costs by item, of the day and of each policy on average."""
+    run, comparison = view.run, view.comparison
+    blocks: list[Html] = []
+    several = comparison is not None and len(comparison.days) > 0
+    if run is not None:
+        head = f"Day {run.day}: {run.policy}" if several else ""
+        blocks.append(page.side_by_side(view.draw("costs", head), _day_table(run)))
+    if comparison is not None and several:
+        title = f"Policies: mean over {many(len(comparison.days), 'common day')}"
+        blocks += [view.draw("policy-costs", title), _policy_table(comparison)]
+    intro = (
+        "Purchase is what is left after exchange and storages. What vehicles pay is income and negative. Sun and wind "
+        "are paid for what is available and the subsidy for each arrival: these three do not depend on the policy."
+    )
+    return Section("costs", "What the day costs", intro, blocks, "Costs")
+
+
+def _day_table(run: RollingRun) -> Html:
+    known = run.costs["cost"].astype(float).drop("total", errors="ignore")
+    rows = [[ITEM_WORDS.get(str(item), str(item)), cents(value, run.currency)] for item, value in known.items()]
+    rows.append(["total", cents(run.total, run.currency)])
+    if run.stored_value:
+        rows.append(["value of what is stored at the end", cents(-run.stored_value, run.currency)])
+        rows.append(["what policies are compared by", cents(run.objective, run.currency)])
+    return page.table(["item", "cost"], rows, ["cost"], total=True)
+
+
+def _policy_table(comparison: Comparison) -> Html:
+    """Mean of each item by policy, and the total with its interval."""
+    table, names = comparison.table, [str(name) for name in comparison.days.columns]
+    rows = [[ITEM_WORDS[item], *(cents(float(table.at[n, item])) for n in names)] for item in ITEMS]
+    kept = [comparison.items.xs(n, level="policy").loc[comparison.days.index, "stored_value"].mean() for n in names]
+    if np.abs(kept).max(initial=0.0) > 5e-3:
+        rows.append(["less value of what is stored at the end", *(cents(-float(v)) for v in kept)])
+    rows.append(["total", *(spread(float(table.at[n, "mean"]), float(table.at[n, "ci95"])) for n in names)])
+    return page.table([f"{comparison.currency} a day", *names], rows, names, total=True)
+
+
+# What is published --------------------------------------------------------------------------------------------
+
+
+def published_section(view: RollingView) -> Section | None:
+    """Put published figures beside ours."""
+    found = (view.published.get(key) for key in ("costs", "total_by_weather"))
+    items, weathers = (table if isinstance(table, Mapping) else {} for table in found)
+    if not items and not weathers:
+        return None
+    ours, label = _ours(view)
+    blocks: list[Html] = []
+    if items:
+        columns = ["item", label, *(f"published: {name}" for name in items)]
+        rows = [
+            [ITEM_WORDS[item], cents(float(ours.get(item, float("nan")))), *(_figure(items[k], item) for k in items)]
+            for item in (*ITEMS, "total")
+        ]
+        blocks.append(page.table(columns, rows, columns[1:], total=True))
+    options = view.any.options
+    if weathers:
+        mine = str(options.get("weather") or view.facts.study.get("weather", ""))
+        rows = [
+            [str(name), cents(float(ours["total"])) if str(name) == mine else dash, cents(float(value))]
+            for name, value in weathers.items()
+        ]
+        columns = ["total by weather", label, "published"]
+        blocks.append(page.table(columns, rows, columns[1:]))
+    under = [f"{word} {options[word]}" for word in ("weather", "tariff") if word in options]
+    limit = options.get("exchange_limit_mw")
+    if limit is not None:
+        under.append(
+            f"exchange up to {limit:g} MW a node" if isinstance(limit, int | float) else f"exchange by {limit}"
+        )
+    if under:
+        blocks.append(page.paragraph(f"Here: {', '.join(under)}.", "small"))
+    if view.published.get("source"):
+        blocks.append(page.paragraph(f"Published: {view.published['source']}.", "small"))
+    intro = (
+        f"All in {view.currency} a day. The days, the laws of what comes and the places of most devices are not "
+        "printed, so that resemblance can be of order only: no number here is a target."
+    )
+    return Section("published", "Beside what is published", intro, blocks, "Published")
+
+
+def _ours(view: RollingView) -> tuple[pd.Series, str]:
+    """Items and total to hold against published ones, and what they are."""
+    comparison, policy = view.comparison, view.policy
+    if comparison is not None and policy is not None:
+        mine = comparison.items.xs(policy, level="policy").loc[comparison.days.index]
+        return mine[[*ITEMS, "total"]].mean(), f"here: {policy}, mean of {len(comparison.days)} days"
+    if view.run is not None:
+        return view.run.costs["cost"].astype(float), f"here: {view.run.policy}, day {view.run.day}"
+    return pd.Series(float("nan"), index=[*ITEMS, "total"]), "here"
+
+
+def _figure(row: object, item: str) -> str:
+    value = row.get(item) if isinstance(row, Mapping) else None
+    return cents(float(value)) if isinstance(value, int | float) else dash

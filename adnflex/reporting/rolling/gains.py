@@ -2,93 +2,62 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.reporting import style
-from adnflex.reporting.rolling.inputs import FLOOR, require_comparison
-from adnflex.results.rolling import Comparison
+from adnflex.reporting import page, style
+from adnflex.reporting.canvas import BarFigure
+from adnflex.reporting.forest import Floats
+from adnflex.reporting.page import Html, Section
+from adnflex.reporting.rolling.view import RollingView, cents, gain, spread
+from adnflex.reporting.text import dash, energy, number
+from adnflex.results.policies import FLOOR
 
-__all__ = ["days_figure", "difference_figure", "total_figure"]
+__all__ = ["days", "days_section", "difference", "gains_section", "totals"]
 
-Floats = npt.NDArray[np.float64]
-
-_ROW = 40
+_ROW = 48
 #: A row this many times as far from zero as the next one is left to its number.
 _FAR = 15.0
 
 
-def difference_figure(comparison: Comparison, reference: str | None = None) -> go.Figure:
-    """Draw the paired difference of each policy to a reference on the same days [currency a day], with its 95 % CI.
+def difference(view: RollingView, reference: str | None = None) -> go.Figure:
+    """Draw the paired difference of each policy to a reference (by default the base) with its 95 % interval.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        Policies over common days.
-    reference : str, optional
-        A policy; by default the first.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        A mark and an interval a policy; to the left of zero is cheaper than the reference.
-
-    Raises
-    ------
-    InputError
-        If there are less than two policies, or no such reference.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.rolling._example import example
-    >>> fig = difference_figure(example()[1], "pool")
-    >>> [trace.name for trace in fig.data]
-    ['rollout', 'floor']
+    To the left of zero is cheaper than the reference.
     """
-    table = require_comparison(comparison, least=2).against(reference)
-    reference = str(comparison.days.columns[0]) if reference is None else reference
-    table = table.drop(index=reference)
+    comparison = view.pairs
+    reference = reference or view.base
+    table = comparison.against(reference).drop(index=reference)
     names = [str(name) for name in table.index]
     off, width = (table[c].to_numpy(dtype=float) for c in ("difference", "ci95"))
-    fig = style.figure(int(100 + 1.15 * _ROW * max(len(names), 2)), showlegend=False)
     error = np.nan_to_num(width)
     # A sure difference is filled, one whose interval holds zero (or is not known) is hollow.
     sure = np.isfinite(width) & (np.abs(off) > error)
     near, far = _near(off, off - error, off + error, _least(names, off))
+    told = [spread(o, w, sign=True) for o, w in zip(off, width, strict=True)]
+    fig = BarFigure(
+        names, [(f"less {reference} [{comparison.currency} a day]", comparison.currency)], _ROW,
+        ticks=[f"{escape(n)}<br><b>{t}</b>" for n, t in zip(names, told, strict=True)],
+    )  # fmt: skip
     for k, name in enumerate(names):
         tint = style.MUTED if not sure[k] else style.AFTER if off[k] < 0 else style.LIMIT
-        text = f"{off[k]:+,.2f}" + (f" ± {width[k]:,.2f}" if math.isfinite(width[k]) else "")
-        days = f"not dearer on {table['not_worse'].iloc[k]} of {table['days'].iloc[k]} days"
-        beyond = name in {names[j] for j in far}
-        fig.add_trace(
-            go.Scatter(
-                x=[min(max(float(off[k]), near[0]), near[1])], y=[name], mode="markers", name=name,
-                marker={
-                    "color": tint if sure[k] else "white", "size": 12, "line": {"color": tint, "width": 2.5},
-                    "symbol": ("triangle-right" if off[k] > 0 else "triangle-left") if beyond else "circle",
-                },
-                error_x=None if beyond else {"type": "data", "array": [error[k]], "color": tint, "thickness": 2.5,
-                                            "width": 7},
-                cliponaxis=False,
-                hovertemplate=(
-                    f"<b>{escape(name)}</b> less {escape(reference)}<br>{text.replace('-', '−')} {comparison.currency} "
-                    f"a day<br>{days}<extra></extra>"
-                ),
-            )
-        )  # fmt: skip
-    fig.add_vline(x=0, line={"color": style.INK, "width": 1.5})
-    fig.update_xaxes(title_text=f"less {reference} [{comparison.currency} a day]", exponentformat="none", range=near)
-    told = [
-        f"{escape(name)}<br><b>{o:+,.2f}{f' ± {w:,.2f}' if math.isfinite(w) else ''}</b>".replace("-", "−")
-        for name, o, w in zip(names, off, width, strict=True)
-    ]
-    _named(fig, names, told)
-    return fig
+        marker = {
+            "color": tint if sure[k] else "white", "size": 12, "line": {"color": tint, "width": 2.5},
+            "symbol": ("triangle-right" if off[k] > 0 else "triangle-left") if k in far else "circle",
+        }  # fmt: skip
+        row = table.iloc[k]
+        text = (
+            f"<b>{escape(name)}</b> less {escape(reference)}<br>{told[k]} {comparison.currency} a day<br>"
+            f"not dearer on {int(row['not_worse'])} of {int(row['days'])} days"
+        )
+        at = [min(max(float(off[k]), near[0]), near[1])]
+        fig.marks(0, at, name, marker, [text], rows=[k], widths=None if k in far else error[k : k + 1], key=False)
+    fig.axis(0, range=near)
+    fig.zero()
+    return fig.done()
 
 
 def _near(off: Floats, low: Floats, high: Floats, least: float = 0.0) -> tuple[list[float], list[int]]:
@@ -120,107 +89,90 @@ def _least(names: list[str], off: Floats) -> float:
     return float(abs(off[names.index(FLOOR)])) if FLOOR in names else 0.0
 
 
-def _named(fig: go.Figure, names: list[str], told: list[str]) -> None:
-    """Rows from top to bottom, with their texts."""
-    fig.update_yaxes(
-        type="category", ticks="", ticksuffix="  ", tickvals=names, ticktext=told, categoryorder="array",
-        categoryarray=names, range=[len(names) - 0.4, -0.6],
-    )  # fmt: skip
+def totals(view: RollingView) -> go.Figure:
+    """Draw the distribution of the total over the days [currency]: a box a policy, and every day as a dot."""
+    return _boxes(view, view.days.days.astype(float), f"total of a day [{view.currency}]", "")
 
 
-def total_figure(comparison: Comparison) -> go.Figure:
-    """Draw the distribution of the total over the days [currency]: a box a policy, and every day as a dot.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Policies over common days.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        One box a policy.
-
-    Raises
-    ------
-    InputError
-        If the argument is no comparison, or no day is common to all policies.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.rolling._example import example
-    >>> [trace.name for trace in total_figure(example()[1]).data]
-    ['pool', 'rollout', 'floor']
-    """
-    days = require_comparison(comparison).days.astype(float)
-    return _boxes(days, f"total of a day [{comparison.currency}]", comparison.currency, "")
+def days(view: RollingView, reference: str | None = None) -> go.Figure:
+    """Draw how the paired differences to a reference (by default the base) are spread over the days [currency]."""
+    reference = reference or view.base
+    view.pairs.against(reference)  # says what is wrong with a reference
+    table = view.pairs.days.astype(float)
+    off = table.drop(columns=reference).sub(table[reference], axis=0)
+    return _boxes(view, off, f"less {reference}, day by day [{view.currency}]", f" less {reference}")
 
 
-def days_figure(comparison: Comparison, reference: str | None = None) -> go.Figure:
-    """Draw how the paired differences to a reference are spread over the days [currency].
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Policies over common days.
-    reference : str, optional
-        A policy; by default the first.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        One box a policy, and every day as a dot.
-
-    Raises
-    ------
-    InputError
-        If there are less than two policies, or no such reference.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.rolling._example import example
-    >>> bool((days_figure(example()[1], "floor").data[0].x >= -1e-6).all())
-    True
-    """
-    require_comparison(comparison, least=2).against(reference)  # says what is wrong with a reference
-    reference = str(comparison.days.columns[0]) if reference is None else reference
-    days = comparison.days.astype(float)
-    off = days.drop(columns=reference).sub(days[reference], axis=0)
-    fig = _boxes(
-        off, f"less {reference}, day by day [{comparison.currency}]", comparison.currency, f" less {reference}"
-    )
-    fig.add_vline(x=0, line={"color": style.INK, "width": 1.5})
-    return fig
-
-
-def _boxes(days: pd.DataFrame, title: str, currency: str, against: str) -> go.Figure:
-    """Boxes that lie on their side, so that long names of policies have room."""
-    names = [str(name) for name in days.columns]
-    fig = style.figure(int(120 + 1.3 * _ROW * max(len(names), 2)), showlegend=False)
-    for name in names:
-        tint = style.MUTED if name == FLOOR else style.AFTER
-        values = days[name].to_numpy(dtype=float)
-        shared = {"orientation": "h", "name": name, "y": [name] * len(values), "x": values}
-        fig.add_trace(
-            go.Box(
-                **shared, boxpoints="all", jitter=0.5, pointpos=0.0, width=0.55, line={"color": tint, "width": 1.5},
-                fillcolor=style.pale(tint, 0.12), marker={"color": style.pale(tint, 0.6), "size": 5},
-                customdata=[f"day {day}" for day in days.index], hoveron="points",
-                hovertemplate=(
-                    f"<b>{escape(name)}</b>{escape(against)}<br>%{{customdata}}: %{{x:,.2f}} {currency}<extra></extra>"
-                ),
-            )
-        )  # fmt: skip
-    fig.update_xaxes(title_text=title, exponentformat="none")
-    told = [escape(name) for name in names]
-    if against and len(days):
-        values = days.to_numpy(dtype=float)
+def _boxes(view: RollingView, table: pd.DataFrame, title: str, against: str) -> go.Figure:
+    """One box a policy; differences that are far off are told by their ends."""
+    names = [str(name) for name in table.columns]
+    ticks, near = [escape(name) for name in names], None
+    if against:
+        values = table.to_numpy(dtype=float)
         off = values.mean(axis=0)
         near, far = _near(off, values.min(axis=0), values.max(axis=0), _least(names, off))
-        fig.update_xaxes(range=near)
         for k in far:
-            ends = f"{values[:, k].min():+,.0f} to {values[:, k].max():+,.0f}".replace("-", "−")
-            side = "→" if values[:, k].mean() > 0 else "←"
-            told[k] += f"<br><b>{ends} {side}</b>"
-    _named(fig, names, told)
-    return fig
+            side = "→" if off[k] > 0 else "←"
+            ticks[k] += (
+                f"<br><b>{cents(values[:, k].min(), sign=True)} to {cents(values[:, k].max(), sign=True)} {side}</b>"
+            )
+    fig = BarFigure(names, [(title, view.currency)], _ROW, ticks=ticks)
+    for k, name in enumerate(names):
+        tint = style.MUTED if name == FLOOR else style.AFTER
+        fig.box(0, k, table[name], tint, [f"day {day}" for day in table.index], against)
+    if near is not None:
+        fig.axis(0, range=near)
+        fig.zero()
+    return fig.done()
+
+
+# Sections -----------------------------------------------------------------------------------------------------
+
+
+def gains_section(view: RollingView) -> Section:
+    """Paired differences to the base policy and to the floor."""
+    comparison, base = view.pairs, view.base
+    floor = FLOOR if FLOOR in view.policies and base != FLOOR else None
+    figures = [view.draw("difference", f"Less {base}")]
+    if floor is not None:
+        figures.append(page.figure(difference(view, floor), f"less-floor-figure{view.suffix}", "Less the floor"))
+    columns = ["policy", "total", f"less {base}", "not dearer", "less floor", "bought", "spilled", "decision"]
+    if floor is None:
+        columns.remove("less floor")
+    table, pairs = comparison.table, comparison.against(base)
+    rows = []
+    for name in view.policies:
+        one = table.loc[name]
+        on = f"{int(pairs.at[name, 'not_worse'])} of {int(pairs.at[name, 'days'])} days"
+        rows.append([
+            name, spread(one["mean"], one["ci95"]), dash if name == base else gain(comparison, name, base),
+            dash if name == base else on,
+            *([dash if name == floor else gain(comparison, name, floor)] if floor is not None else []),
+            energy(one["bought_mwh"]), energy(one["spilled_mwh"]), number(one["ms"], "ms", 3),
+        ])  # fmt: skip
+    intro = (
+        "All policies meet the same sun, wind and vehicles, so that differences show what totals, which vary from day "
+        "to day, hide. Filled marks: the 95 % confidence interval does not hold zero."
+    )
+    blocks = [page.side_by_side(*figures) if len(figures) > 1 else figures[0], page.table(columns, rows, columns[1:])]
+    return Section("gains", "What each policy gains", intro, blocks, "Gains")
+
+
+def days_section(view: RollingView) -> Section | None:
+    """Distribution over the days."""
+    comparison = view.days
+    if len(comparison.days) < 2:
+        return None
+    names = view.policies
+    blocks: list[Html] = [view.draw("totals", "Totals")]
+    if len(names) > 1:
+        # The base is a poor scale where the floor tells the same of all.
+        blocks = [page.side_by_side(blocks[0], view.draw("days", f"Less {view.base}, day by day"))]
+    rows = [
+        [str(day), *(cents(float(v)) for v in row)]
+        for day, row in zip(comparison.days.index, comparison.days.to_numpy(), strict=True)
+    ]
+    table = page.table(["day", *names], rows, names)
+    blocks.append(page.details(f"Totals of the {len(rows)} days [{comparison.currency}]", table))
+    intro = "Each dot is a day; the box holds the middle half of them, the line in it is the median."
+    return Section("days", "From day to day", intro, blocks, "Days")

@@ -2,99 +2,47 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping, Sequence
 
+from adnflex.reporting.dispatch.view import quantity
 from adnflex.reporting.page import Card, Verdict, passed
-from adnflex.reporting.rolling.inputs import (
-    FLOOR,
-    ITEM_WORDS,
-    Study,
-    base_of,
-    clock_of,
-    full_name,
-    main_policy,
-    quantity,
-)
-from adnflex.reporting.text import change, dash, energy, fixed, money, number
+from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents, gain, spread
+from adnflex.reporting.text import change, energy, fixed, number, relative
 from adnflex.results.certificate import reservation
+from adnflex.results.policies import FLOOR, base_of, full_name
 from adnflex.results.rolling import ITEMS, Comparison, RollingCheck, RollingRun
 
-__all__ = ["cents", "key_cards", "notes_of", "paired", "signed", "spread", "verdict"]
+__all__ = ["key_cards", "made_by", "notes", "subtitle", "title", "verdict"]
 
 #: Less than this is none [MWh, kWh].
 _NOTHING = 5e-4
 
 
-def cents(value: float, currency: str = "") -> str:
-    r"""Sum of money with its cents: a day's total is a small difference of large items.
-
-    Examples
-    --------
-    >>> cents(-3653.958, "CNY")
-    '−3\u202f653.96\u202fCNY'
-    """
-    return money(value, currency, 1.0)
-
-
-def signed(value: float, currency: str = "") -> str:
-    r"""Difference with its sign.
-
-    Examples
-    --------
-    >>> signed(1.5, "CNY"), signed(-0.004), signed(float("nan"))
-    ('+1.50\u202fCNY', '0.00', '–')
-    """
-    text = cents(value, currency)
-    return f"+{text}" if math.isfinite(value) and value >= 0.005 else text
-
-
-def spread(mean: float, width: float, currency: str = "", sign: bool = False) -> str:
-    r"""Mean with half of its 95 % confidence interval, where there is one.
-
-    Examples
-    --------
-    >>> spread(-1.44, 1.24, "CNY", sign=True), spread(3.0, float("nan"), "CNY")
-    ('−1.44 ± 1.24\u202fCNY', '3.00\u202fCNY')
-    """
-    write = signed if sign else cents
-    return f"{write(mean)} ± {cents(width, currency)}" if math.isfinite(width) else write(mean, currency)
-
-
 # Verdict ------------------------------------------------------------------------------------------------------
 
 
-def verdict(study: Study) -> Verdict:
-    """Banner of the report.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.rolling._example import example
-    >>> from adnflex.reporting.rolling.inputs import collected
-    >>> run, comparison, check = example()
-    >>> verdict(collected(run, check)).headline
-    'Passed in AC: this day may be carried out'
-    >>> verdict(collected(comparison)).kind
-    'open'
-    """
-    run, check = study.run, study.check
+def verdict(views: Sequence[RollingView]) -> Verdict:
+    """Banner of the report."""
+    (view,) = views
+    run, check = view.run, view.check
     if run is None:
         sentence = (
             "These days are simulations of active power. No AC power flow has been run on them; give the report a run "
             "and its check as well."
         )
-        return Verdict("open", "A comparison of policies, without AC check", sentence, _gain_words(study))
+        return Verdict("open", "A comparison of policies, without AC check", sentence, _gain_words(view))
     if check is None:
         sentence = "No AC power flow has been run on this day; do not carry it out before it has."
-        return Verdict("open", "Not validated", sentence, _gain_words(study))
+        return Verdict("open", "Not validated", sentence, _gain_words(view))
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
-        return passed("Passed in AC: this day may be carried out", sentence, _stage_words(study), reservation(None))
-    return Verdict("fail", "FAILED: do not carry out this day", sentence, _stage_words(study))
+        return passed("Passed in AC: this day may be carried out", sentence, _stage_words(view), reservation(None))
+    return Verdict("fail", "FAILED: do not carry out this day", sentence, _stage_words(view))
 
 
-def _stage_words(study: Study) -> str:
+def _stage_words(view: RollingView) -> str:
     """Say what stage two does, and which days have been checked."""
-    run, check = study.run, study.check
+    run, check = view.run, view.check
     assert run is not None
     assert check is not None
     words = []
@@ -108,47 +56,36 @@ def _stage_words(study: Study) -> str:
             else f"No bus is outside its limits, with reactive power or without; it lifts the lowest voltage from "
             f"{fixed(low_before, 3)} to {fixed(low, 3, 'pu')}."
         )
-    if study.comparison is not None:
+    if view.comparison is not None:
         words.append(f"The AC check is of day {run.day}; the other days are simulations of active power.")
     return " ".join(words)
 
 
-def _gain_words(study: Study) -> str:
+def _gain_words(view: RollingView) -> str:
     """Say what the policy gains."""
-    comparison, policy = study.comparison, main_policy(study)
+    comparison, policy = view.comparison, view.policy
     if comparison is None or policy is None:
         return ""
-    base = base_of(policy, [str(name) for name in comparison.days.columns])
+    base = base_of(policy, view.policies)
     if base is None:
         return ""
-    row = comparison.against(base).loc[policy]
-    off = spread(row["difference"], row["ci95"], comparison.currency, sign=True)
-    return f"{policy} less {base} on the same days: {off} a day."
+    return f"{policy} less {base} on the same days: {gain(comparison, policy, base, comparison.currency)} a day."
 
 
 # Key figures --------------------------------------------------------------------------------------------------
 
 
-def key_cards(study: Study) -> list[Card]:
-    """Return the key figures: cost, gain, floor, AC, voltages, losses, energy, vehicles, time.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.rolling._example import example
-    >>> from adnflex.reporting.rolling.inputs import collected
-    >>> run, comparison, check = example()
-    >>> [card.label for card in key_cards(collected([run, comparison], check))][:4]
-    ['Cost of day 0', 'Mean cost of a day', 'Against the base policy “pool”', 'Above the floor']
-    """
+def key_cards(view: RollingView, _first: RollingView | None = None) -> list[Card]:
+    """Return the key figures: cost, gain, floor, AC, voltages, losses, energy, vehicles, time."""
     cards = []
-    if study.run is not None:
-        cards.append(_cost(study.run))
-    if study.comparison is not None and len(study.comparison.days):
-        cards += _gains(study, study.comparison)
-    if study.run is not None:
-        if study.check is not None and len(study.run.reactive.columns):
-            cards += _voltages(study.check)
-        cards += [_bought(study.run), *_vehicles(study.run), *_seconds(study.run)]
+    if view.run is not None:
+        cards.append(_cost(view.run))
+    if view.comparison is not None and len(view.comparison.days):
+        cards += _gains(view, view.comparison)
+    if view.run is not None:
+        if view.check is not None and len(view.run.reactive.columns):
+            cards += _voltages(view.check)
+        cards += [_bought(view.run), *_vehicles(view.run), *_seconds(view, view.run)]
     return cards
 
 
@@ -159,12 +96,12 @@ def _cost(run: RollingRun) -> Card:
     return Card(f"Cost of day {run.day}", cents(run.total, run.currency), f"{items}{kept}")
 
 
-def _gains(study: Study, comparison: Comparison) -> list[Card]:
+def _gains(view: RollingView, comparison: Comparison) -> list[Card]:
     """Mean cost, difference to the base policy, distance from the floor."""
-    policy = main_policy(study)
+    policy = view.policy
     if policy is None:
         return []
-    table, names, days = comparison.table, [str(name) for name in comparison.days.columns], len(comparison.days)
+    table, names, days = comparison.table, view.policies, len(comparison.days)
     row, currency = table.loc[policy], comparison.currency
     what = f"{policy}, {days} common day{'s' if days > 1 else ''}"
     pm = ", ± half a 95 % confidence interval" if days > 1 else ""
@@ -198,7 +135,7 @@ def _voltages(check: RollingCheck) -> list[Card]:
     low = change(fixed(hours["vm_min_without_pu"].min(), 4, "pu"), fixed(hours["vm_min_pu"].min(), 4, "pu"))
     off = change(fixed(hours["deviation_without_pu"].mean(), 4, "pu"), fixed(hours["deviation_pu"].mean(), 4, "pu"))
     losses = [float(1e3 * hours[c].sum(min_count=1)) for c in ("loss_without_mw", "loss_mw")]
-    part = f"{100 * (losses[1] / losses[0] - 1):+.1f} %".replace("-", "−") if losses[0] > 0 else dash
+    part = relative(losses[1], losses[0])
     return [
         Card(
             "Outside voltage limits, by stage two",
@@ -229,7 +166,7 @@ def _vehicles(run: RollingRun) -> list[Card]:
     return [Card("Vehicles", value, told if unserved == 0 else f"{told}; {unserved} left with less than they need")]
 
 
-def _seconds(run: RollingRun) -> list[Card]:
+def _seconds(view: RollingView, run: RollingRun) -> list[Card]:
     """Time of a decision, both stages together."""
     table = run.decision_seconds.reindex(columns=["active", "reactive"]).astype(float)
     if table.empty:
@@ -238,7 +175,7 @@ def _seconds(run: RollingRun) -> list[Card]:
     parts = f"active power {_ms(table['active'].mean())}, reactive power {_ms(table['reactive'].mean())} on average"
     if not table["reactive"].any():
         parts = "active power only"
-    worst = clock_of(run).begin(whole.idxmax())
+    worst = view.clock.begin(whole.idxmax())
     return [Card("Time of a decision", _ms(whole.mean()), f"{parts}; at most {_ms(whole.max())}, at {worst}")]
 
 
@@ -246,40 +183,40 @@ def _ms(seconds: float) -> str:
     return number(1e3 * seconds, "ms", 2) if seconds < 1 else number(seconds, "s", 3)
 
 
-def notes_of(study: Study) -> list[str]:
+def notes(view: RollingView) -> list[str]:
     """Return what the reader has to know before he compares numbers."""
-    run, comparison, check = study.run, study.comparison, study.check
-    notes = [*(run.notes if run else ()), *(comparison.notes if comparison else ()), *(check.notes if check else ())]
+    run, comparison, check = view.run, view.comparison, view.check
+    told = [*(run.notes if run else ()), *(comparison.notes if comparison else ()), *(check.notes if check else ())]
     if comparison is not None:
         finished = comparison.items.groupby(level="policy").size() if len(comparison.items) else []
         if comparison.interrupted:
-            notes.append(
+            told.append(
                 f"the comparison was stopped early: {len(comparison.days)} days are finished by every policy, and only "
                 "these are compared."
             )
         elif len(finished) and int(max(finished)) > len(comparison.days):
-            notes.append(f"only the {len(comparison.days)} days that every policy finished are compared.")
+            told.append(f"only the {len(comparison.days)} days that every policy finished are compared.")
         if 0 < len(comparison.days) < 10:
-            notes.append(
+            told.append(
                 f"{len(comparison.days)} days are few: the confidence intervals take the differences as normally "
                 "distributed."
             )
         if not len(comparison.days):
-            notes.append("no day was finished by every policy, so nothing is compared.")
-    policy = main_policy(study)
+            told.append("no day was finished by every policy, so nothing is compared.")
+    policy = view.policy
     if run is None and policy is not None:
-        notes.append(f"the first screen is about {policy}, the cheapest on average that does not know the future.")
+        told.append(f"the first screen is about {policy}, the cheapest on average that does not know the future.")
     if run is not None and comparison is not None:
-        notes += _mismatch(study, run, comparison)
-    if study.published:
-        notes.append(
+        told += _mismatch(view, run, comparison)
+    if view.published:
+        told.append(
             "published figures stand beside ours in “Beside what is published”; their days and laws are not printed, "
             "so only order and size can resemble."
         )
-    return notes
+    return told
 
 
-def _mismatch(study: Study, run: RollingRun, comparison: Comparison) -> list[str]:
+def _mismatch(view: RollingView, run: RollingRun, comparison: Comparison) -> list[str]:
     """Say where the day and the comparison do not belong together."""
     found = []
     if run.case_name != comparison.case_name:
@@ -289,14 +226,35 @@ def _mismatch(study: Study, run: RollingRun, comparison: Comparison) -> list[str
         )
     if run.seed != comparison.seed:
         found.append(f"the day is of seed {run.seed}, the comparison of seed {comparison.seed}.")
-    if len(comparison.days) and main_policy(study) is None:
+    if len(comparison.days) and view.policy is None:
         found.append(f"the comparison does not hold the policy of the day, {full_name(run.policy)}.")
     return found
 
 
-def paired(comparison: Comparison, policy: str, reference: str | None) -> str:
-    """Paired difference as a cell of a table; a dash where there is none."""
-    if reference is None or reference == policy or reference not in comparison.days.columns:
-        return dash
-    row = comparison.against(reference).loc[policy]
-    return spread(row["difference"], row["ci95"], sign=True)
+# Words of the head --------------------------------------------------------------------------------------------
+
+
+def title(views: Sequence[RollingView]) -> str:
+    """Headline of the report."""
+    return f"Rolling schedule of {views[0].any.case_name or 'an unnamed case'}"
+
+
+def subtitle(views: Sequence[RollingView]) -> str:
+    """Say what is shown, in one line."""
+    view = views[0]
+    run, comparison = view.run, view.comparison
+    told = []
+    if run is not None:
+        nodes = len(run.actions["ev_mw"].columns) if len(run.actions.columns) else 0
+        stage = ", reactive power as stage two" if len(run.reactive.columns) else ""
+        told.append(f"Day {run.day} under {run.policy}: {len(run.actions)} hours, {nodes} nodes{stage}")
+    if comparison is not None:
+        told.append(f"{len(comparison.days.columns)} policies over {len(comparison.days)} common days")
+    told += [f"{word} {view.any.options[word]}" for word in ("weather", "tariff") if view.any.options.get(word)]
+    return "; ".join(told)
+
+
+def made_by(view: RollingView) -> tuple[Mapping[str, str], str]:
+    """Versions and fingerprint."""
+    known = view.run.inputs.get("fingerprint") if view.run is not None else None
+    return view.any.versions, str(known or "not known")

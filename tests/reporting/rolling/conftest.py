@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from adnflex.reporting.rolling._example import example, example_case
+from .example import example, example_case
 
 
 @pytest.fixture(scope="session")

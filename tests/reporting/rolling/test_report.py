@@ -11,8 +11,9 @@ import pytest
 
 import adnflex
 from adnflex.errors import InputError
-from adnflex.reporting.rolling.inputs import collected
 from adnflex.reporting.rolling.summary import verdict
+from adnflex.reporting.rolling.view import views
+from adnflex.reporting.views import NetFacts
 
 from ..reader import LIBRARY, Reader, opened
 
@@ -176,8 +177,8 @@ def test_a_day_without_second_stage_vehicles_or_storage_is_survived(run, check, 
     reader, _ = read(bare, check, tmp_path)
     assert "Voltages before and after" not in reader.text
     assert "no stage two" in reader.text
-    assert "storage-lines" not in reader.ids
-    assert "vehicle-lines" not in reader.ids
+    assert "storage-figure" not in reader.ids
+    assert "vehicles-figure" not in reader.ids
 
 
 def test_what_is_stored_is_told_apart_from_the_total(run, check, tmp_path):
@@ -216,7 +217,7 @@ def test_saved_results_make_the_same_report(run, comparison, check, tmp_path):
 def test_wrong_arguments_are_refused(run, comparison, check, tmp_path):
     for what, checks, words in (
         ([run, run], None, "2 runs"),
-        ([run, "plan"], None, "holds a str"),
+        ([run, "plan"], None, "plan: is a str"),
         (comparison, check, "a comparison has none"),
         (run, "passed", "check: is a str"),
     ):
@@ -227,6 +228,6 @@ def test_wrong_arguments_are_refused(run, comparison, check, tmp_path):
 
 
 def test_verdict_of_a_check_is_its_own(run, check):
-    assert verdict(collected(run, check)).kind == "caution"
-    assert verdict(collected(run, dataclasses.replace(check, passed=False))).kind == "fail"
-    assert verdict(collected(run)).kind == "open"
+    assert verdict(views([run], [check], NetFacts())).kind == "caution"
+    assert verdict(views([run], [dataclasses.replace(check, passed=False)], NetFacts())).kind == "fail"
+    assert verdict(views([run], [None], NetFacts())).kind == "open"
