@@ -1,16 +1,15 @@
 """pandapower to arrays and back."""
 
-from adnflex.grid.apply import apply_switches, switch_table
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import Branch, Decision, Grid, Member
 from adnflex.grid.read import read_grid
+from adnflex.grid.tables import switch_table
 
 __all__ = [
     "Branch",
     "Decision",
     "Grid",
     "Member",
-    "apply_switches",
     "fingerprint",
     "read_grid",
     "switch_table",

@@ -7,10 +7,11 @@ import hashlib
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.errors import InputError
 from adnflex.grid.options import changed_options
 from adnflex.grid.sound import checked
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "require_same"]
 
 # Results and cosmetics do not belong to a net's identity; prices do: a plan's cost and bound are nothing under others.
 _OTHER = {"measurement", "controller", "group", "characteristic"}
@@ -45,3 +46,12 @@ def fingerprint(net: pandapowerNet) -> str:
         digest.update(f"{table}:{columns}".encode())
         digest.update(rows[columns].to_csv(float_format="%.12g", lineterminator="\n").encode())
     return digest.hexdigest()[:16]
+
+
+def require_same(net: pandapowerNet, expected: str) -> None:
+    """Refuse a net whose fingerprint is another one than a plan's."""
+    if fingerprint(net) != expected:
+        raise InputError(
+            f"the net (fingerprint {fingerprint(net)}) is not the one that the plan was made for ({expected}): data or "
+            "switch states differ; make a new plan, or give the net as it was."
+        )

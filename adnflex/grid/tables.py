@@ -1,14 +1,14 @@
-"""Arrays of a grid's state back into tables under pandapower indices."""
+"""Arrays of a grid's state, and its decisions, back into tables under pandapower indices."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Decision, FloatArray, Grid
 from adnflex.grid.state import GridState
 
-__all__ = ["branch_table", "bus_table"]
+__all__ = ["branch_table", "bus_table", "switch_table"]
 
 
 def bus_table(grid: Grid, v: FloatArray) -> pd.DataFrame:
@@ -77,3 +77,51 @@ def branch_table(grid: Grid, state: GridState, relaxed: GridState) -> pd.DataFra
                 )
             )
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def switch_table(grid: Grid, closed: pd.Series | list[bool]) -> pd.DataFrame:
+    """Tabulate the decisions of a grid, before and after, and the open lines that are locked."""
+    rows = []
+    for branch, after in zip(grid.branches, closed, strict=True):
+        d = branch.decision
+        if d is None:
+            continue
+        rows.append(_switch(d, bool(after)))
+    rows.extend({**_switch(d, after=False), "how": "locked", "locked": True} for d in grid.locked)
+    return pd.DataFrame(rows, columns=_SWITCHES)
+
+
+_SWITCHES = [
+    "element",
+    "index",
+    "name",
+    "from_bus",
+    "to_bus",
+    "closed_before",
+    "closed_after",
+    "operated",
+    "how",
+    "switches",
+    "by_service",
+    "locked",
+]
+
+
+def _switch(d: Decision, after: bool) -> dict[str, object]:
+    operated = after != d.closed
+    used = d.close_switches if after else d.open_switches
+    # A branch out of service that carries switches needs both: the switches and the service flag.
+    return {
+        "element": d.element,
+        "index": d.index,
+        "name": d.name,
+        "from_bus": d.from_bus,
+        "to_bus": d.to_bus,
+        "closed_before": d.closed,
+        "closed_after": after,
+        "operated": operated,
+        "how": d.how,
+        "switches": list(used) if operated and (after or not d.by_service) else [],
+        "by_service": d.by_service,
+        "locked": False,
+    }

@@ -134,7 +134,7 @@ def compare(measured: Measured, limits: Limits, base_mva: float = 1.0) -> Compar
     Examples
     --------
     >>> import pandapower.networks as pn
-    >>> from adnflex.grid.setpoints import one_state
+    >>> from adnflex.grid.write import one_state
     >>> from adnflex.powerflow.states import measure
     >>> net = pn.case33bw()
     >>> found = compare(measure(net, one_state()), limits_of(net, (0.95, 1.05)))

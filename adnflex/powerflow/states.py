@@ -14,7 +14,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.algorithms.workers import run_each
-from adnflex.grid.setpoints import PushBack, one_state
+from adnflex.grid.write import PushBack, one_state
 from adnflex.powerflow.run import branch_losses, losses_mw, run_ac
 from adnflex.powerflow.structure import is_radial, source_rows, unsupplied
 
@@ -117,7 +117,7 @@ def measure(
     net : pandapowerNet
         The net; it is not changed.
     setpoints : pandas.DataFrame
-        One row a state, columns ``(table, column, index)`` (see `adnflex.grid.setpoints.PushBack`).
+        One row a state, columns ``(table, column, index)`` (see `adnflex.grid.write.PushBack`).
     switches : pandas.DataFrame, optional
         As `Plan.switches`, with ``first_period`` where the topology changes.
     supplied : sequence of int, optional
@@ -135,7 +135,7 @@ def measure(
     Examples
     --------
     >>> import pandapower.networks as pn
-    >>> from adnflex.grid.setpoints import one_state
+    >>> from adnflex.grid.write import one_state
     >>> found = measure(pn.case33bw(), one_state())
     >>> found.converged.tolist(), found.radial.tolist(), round(float(found.losses_mw.iloc[0]), 4)
     ([True], [True], 0.2027)

@@ -227,8 +227,8 @@ class DispatchPlan(Saved):
         InputError
             If the net is another one, or the plan has no such period.
         """
-        from adnflex.grid.apply import require_same
-        from adnflex.grid.setpoints import PushBack
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.write import PushBack
 
         if scenario is not None and scenario not in self.scenarios.index:
             raise InputError(f"scenario {scenario}: the plan has {list(self.scenarios.index)}; give one of these.")

@@ -358,8 +358,8 @@ class Flexibility(Saved):
         InputError
             If the net is another one, there is no such period, or the value lies outside the box.
         """
-        from adnflex.grid.apply import require_same
-        from adnflex.grid.setpoints import PushBack, one_state
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.write import write
 
         if period not in self.box.index:
             raise InputError(f"period {period} is not in the box; its periods are {list(self.box.index)}.")
@@ -370,14 +370,16 @@ class Flexibility(Saved):
         values = self.disaggregate(trajectory).setpoints.loc[period].to_dict()
         for row in _named(self.positions):
             values[row.table, row.column, int(row.index_)] = float(row.after)
-        return PushBack(net, one_state(pd.Series(values)), self.switches).at(0)
+        return write(net, values, self.switches)
 
     @public()
     def switched(self, net: pandapowerNet) -> pandapowerNet:
         """Return a copy of `net` with the switch states, its set-points as they were; `net` itself is untouched."""
-        from adnflex.grid import apply_switches
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.write import write
 
-        return apply_switches(net, self.switches, self.fingerprint)
+        require_same(net, self.fingerprint)
+        return write(net, switches=self.switches)
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""

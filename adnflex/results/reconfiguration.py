@@ -133,9 +133,11 @@ class Plan(Saved):
     @public()
     def apply(self, net: pandapowerNet) -> pandapowerNet:
         """Return a copy of `net` with the plan's switch states; `net` itself is untouched."""
-        from adnflex.grid import apply_switches
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.write import write
 
-        return apply_switches(net, self.switches, self.fingerprint)
+        require_same(net, self.fingerprint)
+        return write(net, switches=self.switches)
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""

@@ -154,8 +154,8 @@ class Region(Saved):
         InputError
             If the net is another one, or there is no such point.
         """
-        from adnflex.grid.apply import require_same
-        from adnflex.grid.setpoints import PushBack
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.write import PushBack
 
         if (self._known(period), point) not in self.setpoints.index:
             raise InputError(f"point {point}: period {period} has {len(_of(self.points, period))}; give one of these.")

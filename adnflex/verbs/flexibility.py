@@ -21,12 +21,13 @@ from adnflex.grid import read_grid, switch_table
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import BoolArray, FloatArray
 from adnflex.grid.topology import Adjacency
+from adnflex.grid.write import write
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.reasons import causes, unit_suspects
 from adnflex.problems.flexibility.at_rest import at_rest
 from adnflex.problems.flexibility.explain import Broken, least_violation, without_wishes
 from adnflex.problems.flexibility.model import BoxProblem
-from adnflex.problems.flexibility.positions import position_table, search_positions, with_positions
+from adnflex.problems.flexibility.positions import position_table, search_positions
 from adnflex.problems.flexibility.solve import BoxAnswer, LinearBoxes, linear_boxes, prove_states, separable_box
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_flexibility_study
@@ -184,7 +185,7 @@ def flexibility(
         return -math.inf if box is None else box.worth
 
     written, looked_at = search_positions(net, study.study.devices, value_of)
-    moved = with_positions(net, written)
+    moved = write(net, written)
     study = read(moved)
     solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even", rest=True)
     found = flexibility_of(net, study, solved, clock, options, name)

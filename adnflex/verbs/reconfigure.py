@@ -18,9 +18,9 @@ from adnflex.errors import Infeasible
 from adnflex.formulations import formulation_named
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import Grid, read_grid, switch_table
-from adnflex.grid.setpoints import one_state
 from adnflex.grid.state import Flow, GridState
 from adnflex.grid.tables import branch_table, bus_table
+from adnflex.grid.write import one_state
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.reasons import unit_suspects

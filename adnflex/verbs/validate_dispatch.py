@@ -12,7 +12,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Device, MovesVoltages, Supplies
-from adnflex.grid.apply import require_same
+from adnflex.grid.identity import require_same
 from adnflex.grid.model import FloatArray
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of, stacked
 from adnflex.powerflow.states import Measured, measure

@@ -16,15 +16,15 @@ from adnflex.devices import Fault, Fleet, Horizon, Storage, Stores
 from adnflex.devices.base import FloatArray
 from adnflex.devices.storage import stored_energy
 from adnflex.errors import InputError
-from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import Coupling, coupling_of
+from adnflex.grid.identity import require_same
 from adnflex.grid.topology import Adjacency
+from adnflex.grid.write import write
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaws
 from adnflex.problems.dispatch.study import Study, read_again
 from adnflex.problems.flexibility.model import BoxProblem
-from adnflex.problems.flexibility.positions import with_positions
 from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, study_of
 from adnflex.problems.flexibility.vertices import missing_at_ends
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
@@ -82,7 +82,7 @@ def validate_flexibility(
     require_same(net, flex.fingerprint)
     if len(flex.positions):
         rows = flex.positions.rename(columns={"index": "place"}).itertuples(index=False)
-        net = with_positions(net, {(r.table, r.column, int(r.place)): float(r.after) for r in rows})
+        net = write(net, {(r.table, r.column, int(r.place)): float(r.after) for r in rows})
     pcc = flex.options.get("pcc")
     coupling = coupling_of(net, None if pcc is None else (str(pcc[0]), int(pcc[1])))
     study = _study(flex, coupling)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.grid.apply import require_same
-from adnflex.grid.setpoints import one_state
+from adnflex.grid.identity import require_same
+from adnflex.grid.write import one_state
 from adnflex.powerflow.limits import Limits, compare, limits_of
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaw, violated

@@ -9,8 +9,8 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Device, Supplies
-from adnflex.grid.apply import require_same
 from adnflex.grid.coupling import coupling_of
+from adnflex.grid.identity import require_same
 from adnflex.powerflow.limits import stacked
 from adnflex.problems.dispatch.study import Study
 from adnflex.problems.region.points import run_points

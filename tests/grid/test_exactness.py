@@ -14,9 +14,10 @@ import pandapower.networks as pn
 import pytest
 from numpy.typing import NDArray
 
-from adnflex.grid import Grid, apply_switches, read_grid, switch_table
+from adnflex.grid import Grid, read_grid, switch_table
 from adnflex.grid.flow import flow_of
 from adnflex.grid.topology import forest
+from adnflex.grid.write import write
 from tests.strategies import FLAGS, other_states, random_spec
 
 WIDE = (0.5, 1.5)
@@ -37,7 +38,7 @@ def assert_same(net: pp.pandapowerNet, grid: Grid, closed: NDArray[np.bool_]) ->
     """Solve a state on the grid and in a copy of the net."""
     flow = flow_of(grid, closed)
     assert flow is not None
-    pushed = apply_switches(net, switch_table(grid, closed.tolist()), grid.fingerprint)
+    pushed = write(net, switches=switch_table(grid, closed.tolist()))
     losses = run(pushed)
     vm = pushed.res_bus.vm_pu
     mine = np.sqrt(flow.v)

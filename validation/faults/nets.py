@@ -21,7 +21,7 @@ from pandapower import pandapowerNet
 
 import adnflex
 from adnflex.errors import AdnflexError, Infeasible
-from adnflex.grid.setpoints import one_state
+from adnflex.grid.write import one_state
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.sources import open_net, pandapower_names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,10 +10,10 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Positioned, able
+from adnflex.grid.write import Key, write
 
-__all__ = ["position_table", "search_positions", "with_positions"]
+__all__ = ["position_table", "search_positions"]
 
-Key = tuple[str, str, int]
 Written = dict[Key, float]
 
 _COLUMNS = ["table", "column", "index", "before", "after"]
@@ -46,7 +45,7 @@ def search_positions(
     def value(chosen: list[int]) -> float:
         key = tuple(chosen)
         if key not in known:
-            known[key] = value_of(with_positions(net, _written(movable, chosen)))
+            known[key] = value_of(write(net, _written(movable, chosen)))
         return known[key]
 
     best = value(steps)
@@ -69,17 +68,6 @@ def search_positions(
 def _written(devices: Sequence[Positioned], steps: Sequence[int]) -> Written:
     """Translate steps of discrete devices to the net's own tables."""
     return {key: value for d, k in zip(devices, steps, strict=True) for key, value in d.written(k).items()}
-
-
-def with_positions(net: pandapowerNet, written: Written) -> pandapowerNet:
-    """Return a net with positions written in; tables that change are copies, the rest is shared."""
-    new = copy.copy(net)
-    for table in {key[0] for key in written}:
-        new[table] = net[table].copy()
-    for (table, column, index), value in written.items():
-        integral = new[table][column].dtype.kind in "iu"
-        new[table].loc[index, column] = round(value) if integral else value
-    return new
 
 
 def position_table(net: pandapowerNet, written: Written) -> pd.DataFrame:

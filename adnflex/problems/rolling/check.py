@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +14,14 @@ from adnflex.devices import Horizon, Storage
 from adnflex.devices.storage import stored_energy
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import InputError
-from adnflex.grid.apply import require_same
-from adnflex.grid.setpoints import one_state
-from adnflex.powerflow.limits import LIMIT_COLUMNS, compare, limits_of
-from adnflex.powerflow.run import losses_mw, not_converged, run_ac
-from adnflex.powerflow.states import measure
-from adnflex.problems.rolling.hours import Hours, Spread, realised
-from adnflex.problems.rolling.positions import COLUMNS
+from adnflex.grid.identity import require_same
+from adnflex.powerflow.limits import Compared, compare, limits_of
+from adnflex.powerflow.run import not_converged
+from adnflex.powerflow.states import Measured, measure
+from adnflex.problems.rolling.hours import Spread
 from adnflex.problems.rolling.read import storages_of
 from adnflex.problems.rolling.settlement import settle
+from adnflex.problems.rolling.states import RunStates
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 
 __all__ = ["check_run"]
@@ -58,11 +56,14 @@ def check_run(run: RollingRun, net: pandapowerNet, spread: Spread | None = None)
     if not run.inputs:
         raise InputError("the run has no inputs, so that it was saved by an older version; simulate the day again.")
     require_same(net, run.inputs["fingerprint"])
-    feeder = _Feeder(run, net, _spread(net) if spread is None else spread)
-    measured = [feeder.measure(k) for k in range(len(run.generation))]
-    converged = all(m["converged"] for m in measured)
-    hours = pd.DataFrame([m["row"] for m in measured], index=run.generation.index)
-    violations = _stacked([m["violations"].assign(hour=h) for m, h in zip(measured, hours.index, strict=True)], _FAULTS)
+    states = RunStates(run, net, _spread(net) if spread is None else spread)
+    limits = limits_of(net)
+    measured, without = (measure(net, states.table(second=second)) for second in (True, False))
+    judged, judged_without = (compare(m, limits) for m in (measured, without))
+    converged = bool(measured.converged.all() and without.converged.all())
+    hours = _hours(net, without, judged_without, "_without").join(_hours(net, measured, judged, ""))
+    hours.index = run.generation.index
+    violations = judged.violations
     faults = pd.DataFrame([*_vehicle_faults(run), *_device_faults(run, net)], columns=_FAULTS)
     costs = _costs(run, net)
     exact = bool((costs["difference"].abs() < _CENT).all())
@@ -72,14 +73,14 @@ def check_run(run: RollingRun, net: pandapowerNet, spread: Spread | None = None)
         verdict=verdict,
         converged=converged,
         hours=hours,
-        vm_pu=_frame(measured, "vm", hours.index),
-        vm_without_pu=_frame(measured, "vm_without", hours.index),
-        limits=_worst([m["limits"].assign(hour=h) for m, h in zip(measured, hours.index, strict=True)]),
+        vm_pu=_voltages(run, measured),
+        vm_without_pu=_voltages(run, without),
+        limits=judged.limits,
         violations=violations,
         faults=faults,
-        deviations=_deviations(run, measured),
+        deviations=_deviations(run, measure(net, states.table(expected=True)) if states.sites else None),
         costs=costs,
-        options={"load_sd": feeder.spread.load, "generation_sd": feeder.spread.generation},
+        options={"load_sd": states.spread.load, "generation_sd": states.spread.generation},
         notes=() if len(run.reactive.columns) else ("the run has no second stage.",),
     )
 
@@ -90,133 +91,43 @@ def _spread(net: pandapowerNet) -> Spread:
     return Spread(float(chosen.get("load_sd", plain.load)), float(chosen.get("generation_sd", plain.generation)))
 
 
-class _Feeder:
-    """One private copy of the net, into which hours are written one after another."""
-
-    def __init__(self, run: RollingRun, net: pandapowerNet, spread: Spread) -> None:
-        self.run, self.new, self.spread = run, copy.deepcopy(net), spread
-        self.generators = run.generation.columns.tolist()
-        self.fleets = run.ev["p_mw"].columns.tolist()
-        self.storages = run.storage["p_mw"].columns.tolist()
-        last = len(run.inputs["buy_per_kwh"])
-        self.hours = Hours.of(net, last, self.generators, self.fleets, self.storages)
-        self.sites = [k for k in run.reactive.columns if k in net.sgen.index]
-        self.given = net.sgen.loc[self.sites, "q_mvar"].to_numpy(float)
-        self.net = net
-        self.positions: dict[tuple[str, int], Floats] = {}
-        for name in run.reactive_facts.columns:
-            table, _, rest = str(name).partition(" ")
-            index, _, column = rest.partition(" ")
-            if COLUMNS.get(table) == column:
-                self.positions[table, int(index)] = run.reactive_facts[name].to_numpy(float)
-        # transformers in parallel move together
-        self.together = {taps.trafos[0]: taps.trafos for taps in self.hours.grid.taps}
-
-    def write(self, k: int, draws: tuple[Floats, Floats], second: bool) -> None:
-        """Write row k of the run, as expected (draws of 0) or as it comes."""
-        new, run, hour = self.new, self.run, int(self.run.generation.index[k])
-        h = self.hours
-        factor = 1.0 + self.spread.load * draws[0][0]
-        loads = h.load_mva[hour] * factor / new.load.loc[h.load_index, "scaling"].to_numpy(float)
-        new.load.loc[h.load_index, "p_mw"] = loads.real
-        new.load.loc[h.load_index, "q_mvar"] = loads.imag
-        came = np.maximum(1.0 + self.spread.generation * draws[1][0], 0.0)
-        for table, index, values in (
-            ("load", self.fleets, run.ev["p_mw"].iloc[k].to_numpy(float)),
-            ("storage", self.storages, run.storage["p_mw"].iloc[k].to_numpy(float)),
-            ("sgen", self.generators, run.generation.iloc[k].to_numpy(float) * came),
-        ):
-            new[table].loc[index, "p_mw"] = values / new[table].loc[index, "scaling"].to_numpy(float)
-        if self.sites:
-            scaling = new.sgen.loc[self.sites, "scaling"].to_numpy(float)
-            decided = run.reactive[self.sites].iloc[k].to_numpy(float) / scaling
-            new.sgen.loc[self.sites, "q_mvar"] = decided if second else self.given
-        for (table, index), values in self.positions.items():
-            column = COLUMNS[table]
-            value = round(float(values[k])) if second else self.net[table].at[index, column]
-            for element in self.together.get(index, (index,)) if table == "trafo" else (index,):
-                new[table].at[element, column] = value
-            if table == "ext_grid":
-                # pandapower does not know that its voltage follows a tap
-                row = self.net.ext_grid.loc[index]
-                at = 1.0 + (value - float(row["tap_neutral"])) * float(row["tap_step_percent"]) / 100.0
-                new.ext_grid.at[index, "vm_pu"] = at if second else float(row["vm_pu"])
-
-    def measure(self, k: int) -> dict[str, Any]:
-        """Measure an hour as it comes, with and without the second stage, and as it was expected."""
-        run, hour = self.run, int(self.run.generation.index[k])
-        draws = realised(len(self.hours.load_index), len(self.generators), run.seed, run.day, hour)
-        row: dict[str, float] = {}
-        found: dict[str, Any] = {"converged": True}
-        for tail, second in (("_without", False), ("", True)):
-            self.write(k, draws, second)
-            good = run_ac(self.new)
-            found["converged"] &= good
-            if not good:
-                self.new.res_bus.loc[:, "vm_pu"] = np.nan
-            vm = self.new.res_bus["vm_pu"].copy()
-            judged = compare(measure(self.new, one_state()), limits_of(self.new))
-            limits, violations = judged.limits, judged.violations
-            voltage = violations["kind"].str.startswith("voltage") if len(violations) else []
-            row |= {
-                f"loss{tail}_mw": losses_mw(self.new) if good else np.nan,
-                f"vm_min{tail}_pu": float(vm.min()),
-                f"vm_max{tail}_pu": float(vm.max()),
-                f"deviation{tail}_pu": float((vm - 1.0).abs().mean()),
-                f"violating_buses{tail}": int(np.sum(voltage)),
-                f"import{tail}_mw": float(self.new.res_ext_grid["p_mw"].sum()) if good else np.nan,
-            }
-            found[f"vm{tail}"] = vm
-        found |= {"row": row, "limits": limits, "violations": violations, "expected": None, "expected_loss_mw": np.nan}
-        if self.sites:
-            nothing = np.zeros_like(draws[0]), np.zeros_like(draws[1])
-            self.write(k, nothing, True)
-            if run_ac(self.new):
-                found["expected"] = self.new.res_bus["vm_pu"].copy()
-                found["expected_loss_mw"] = losses_mw(self.new)
-        return found
+def _hours(net: pandapowerNet, measured: Measured, judged: Compared, tail: str) -> pd.DataFrame:
+    """Tabulate what the hours of a run are in AC, in columns with a tail."""
+    vm, bad = measured.vm_pu, judged.violations
+    volts = bad[bad["kind"].astype(str).str.startswith("voltage")]["hour"].value_counts()
+    imports = measured.of_sources("p_mw").reindex(columns=[("ext_grid", i) for i in net.ext_grid.index])
+    columns = {
+        "loss{}_mw": measured.losses_mw,
+        "vm_min{}_pu": vm.min(axis=1),
+        "vm_max{}_pu": vm.max(axis=1),
+        "deviation{}_pu": (vm - 1.0).abs().mean(axis=1),
+        "violating_buses{}": volts.reindex(measured.labels, fill_value=0).astype(int),
+        "import{}_mw": imports.sum(axis=1, min_count=1),
+    }
+    return pd.DataFrame({name.format(tail): column for name, column in columns.items()})
 
 
-def _stacked(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    full = [part for part in parts if len(part)]
-    return pd.concat(full, ignore_index=True)[columns] if full else pd.DataFrame(columns=columns)
+def _voltages(run: RollingRun, measured: Measured) -> pd.DataFrame:
+    return measured.vm_pu.set_axis(run.generation.index).rename_axis("bus", axis=1)
 
 
-def _frame(measured: list[dict[str, Any]], name: str, index: pd.Index) -> pd.DataFrame:
-    table = pd.DataFrame([m[name].to_numpy() for m in measured], index=index, columns=measured[0][name].index)
-    return table.rename_axis("bus", axis=1)
-
-
-def _worst(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Worst place and hour of each kind of limit."""
-    columns = [*LIMIT_COLUMNS[:2], "hour", *LIMIT_COLUMNS[2:]]
-    whole = _stacked(parts, columns)
-    if not len(whole):
-        return whole
-    count = whole.groupby("kind")["checked"].sum()
-    worst = whole.loc[whole.groupby("kind")["margin"].idxmin()].reset_index(drop=True)
-    return worst.assign(checked=count.reindex(worst["kind"]).to_numpy())
-
-
-def _deviations(run: RollingRun, measured: list[dict[str, Any]]) -> pd.DataFrame:
+def _deviations(run: RollingRun, expected: Measured | None) -> pd.DataFrame:
     """Second stage against AC in the expected hour."""
     columns = ["quantity", "max_abs", "unit", "hour", "element", "index"]
     rows: list[dict[str, Any]] = []
-    there = [k for k, m in enumerate(measured) if m["expected"] is not None]
-    if len(run.vm_pu.columns) and there:
-        off = pd.DataFrame(
-            [(run.vm_pu.iloc[k] - measured[k]["expected"].reindex(run.vm_pu.columns)).abs() for k in there]
-        )
-        off.index = run.vm_pu.index[there]
+    there = [] if expected is None else np.flatnonzero(expected.converged.to_numpy(bool)).tolist()
+    if expected is not None and len(run.vm_pu.columns) and there:
+        exact = expected.vm_pu.reindex(columns=run.vm_pu.columns).iloc[there].set_axis(run.vm_pu.index[there])
+        off = (run.vm_pu.iloc[there] - exact).abs()
         hour, bus = off.stack().idxmax()
         rows.append(dict(zip(columns, ("voltage", float(off.max().max()), "pu", hour, "bus", int(bus)), strict=True)))
     if "model_error_pu" in run.reactive_facts:
         apart = run.reactive_facts["model_error_pu"]
         place = ("voltage of the relaxation in its scenarios", float(apart.max()), "pu", apart.idxmax(), "net", -1)
         rows.append(dict(zip(columns, place, strict=True)))
-    if "expected_loss_mw" in run.reactive_facts and there:
+    if expected is not None and "expected_loss_mw" in run.reactive_facts and there:
         loss = run.reactive_facts["expected_loss_mw"].iloc[there]
-        apart = (loss - [measured[k]["expected_loss_mw"] for k in there]).abs()
+        apart = (loss - expected.losses_mw.to_numpy()[there]).abs()
         place = ("losses", float(apart.max()), "MW", apart.idxmax(), "net", -1)
         rows.append(dict(zip(columns, place, strict=True)))
     return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,99 @@
+"""The states of a rolling schedule as set-points of the net: as each hour comes, or as it was expected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandapower.auxiliary import pandapowerNet
+
+from adnflex.grid.write import Key
+from adnflex.problems.rolling.hours import Hours, Spread, realised
+from adnflex.problems.rolling.positions import COLUMNS
+from adnflex.results.rolling import RollingRun
+
+__all__ = ["RunStates"]
+
+Floats = NDArray[np.float64]
+
+
+class RunStates:
+    """Set-points of every hour of a run.
+
+    Parameters
+    ----------
+    run : RollingRun
+        The schedule.
+    net : pandapowerNet
+        The net that it was made for; only read.
+    spread : Spread
+        How far load, sun and wind of the hour that really comes are from what was expected.
+    """
+
+    def __init__(self, run: RollingRun, net: pandapowerNet, spread: Spread) -> None:
+        self.run, self.net, self.spread = run, net, spread
+        self.generators = run.generation.columns.tolist()
+        self.fleets = run.ev["p_mw"].columns.tolist()
+        self.storages = run.storage["p_mw"].columns.tolist()
+        last = len(run.inputs["buy_per_kwh"])
+        self.hours = Hours.of(net, last, self.generators, self.fleets, self.storages)
+        self.sites = [k for k in run.reactive.columns if k in net.sgen.index]
+        self.positions: dict[tuple[str, int], Floats] = {}
+        for name in run.reactive_facts.columns:
+            table, _, rest = str(name).partition(" ")
+            index, _, column = rest.partition(" ")
+            if COLUMNS.get(table) == column:
+                self.positions[table, int(index)] = run.reactive_facts[name].to_numpy(float)
+        # transformers in parallel move together
+        self.together = {taps.trafos[0]: taps.trafos for taps in self.hours.grid.taps}
+
+    def table(self, *, second: bool = True, expected: bool = False) -> pd.DataFrame:
+        """Return what is written into the net in every hour, columns ``(table, column, index)``.
+
+        Parameters
+        ----------
+        second : bool
+            With the second stage; without it reactive power and positions are the net's own.
+        expected : bool
+            The hours as expected, not as they come.
+        """
+        count = range(len(self.run.generation))
+        rows = [{**self._first(k, expected), **(self._second(k) if second else {})} for k in count]
+        columns = pd.MultiIndex.from_tuples(list(rows[0]) if rows else [], names=["table", "column", "index"])
+        return pd.DataFrame(
+            [list(row.values()) for row in rows], index=self.run.generation.index.rename("hour"), columns=columns
+        )
+
+    def _first(self, k: int, expected: bool) -> dict[Key, float]:
+        """Set-points of loads and of the first stage in row k of the run."""
+        run, h, hour = self.run, self.hours, int(self.run.generation.index[k])
+        xi, zeta = realised(len(h.load_index), len(self.generators), run.seed, run.day, hour)
+        factor, came = 1.0 + self.spread.load * xi[0], np.maximum(1.0 + self.spread.generation * zeta[0], 0.0)
+        loads = h.load_mva[hour] * (1.0 if expected else factor)
+        generation = run.generation.iloc[k].to_numpy(float) * (1.0 if expected else came)
+        return {
+            **self._scaled("load", "p_mw", h.load_index, loads.real),
+            **self._scaled("load", "q_mvar", h.load_index, loads.imag),
+            **self._scaled("load", "p_mw", self.fleets, run.ev["p_mw"].iloc[k].to_numpy(float)),
+            **self._scaled("storage", "p_mw", self.storages, run.storage["p_mw"].iloc[k].to_numpy(float)),
+            **self._scaled("sgen", "p_mw", self.generators, generation),
+        }
+
+    def _second(self, k: int) -> dict[Key, float]:
+        """Reactive power and positions in row k of the run."""
+        found = self._scaled("sgen", "q_mvar", self.sites, self.run.reactive[self.sites].iloc[k].to_numpy(float))
+        for (table, index), values in self.positions.items():
+            value = float(round(float(values[k])))
+            for element in self.together.get(index, (index,)) if table == "trafo" else (index,):
+                found[table, COLUMNS[table], element] = value
+            if table == "ext_grid":
+                # pandapower does not know that its voltage follows a tap
+                row = self.net.ext_grid.loc[index]
+                steps = value - float(row["tap_neutral"])
+                found[table, "vm_pu", index] = 1.0 + steps * float(row["tap_step_percent"]) / 100.0
+        return found
+
+    def _scaled(self, table: str, column: str, index: list[int] | NDArray[np.int64], power: Floats) -> dict[Key, float]:
+        """Values that give a power, behind the scaling of the net's rows."""
+        scaling = self.net[table].loc[list(index), "scaling"].to_numpy(float)
+        return {(table, column, int(i)): float(v) for i, v in zip(index, power / scaling, strict=True)}
