@@ -25,18 +25,21 @@ if TYPE_CHECKING:
     from adnflex.results import DispatchPlan as DispatchPlan
     from adnflex.results import Flexibility as Flexibility
     from adnflex.results import FlexibilityCheck as FlexibilityCheck
+    from adnflex.results import Pareto as Pareto
     from adnflex.results import Plan as Plan
     from adnflex.results import Region as Region
     from adnflex.results import RegionCheck as RegionCheck
     from adnflex.results import RollingCheck as RollingCheck
     from adnflex.results import RollingRun as RollingRun
+    from adnflex.results import compare_plans as compare_plans
+    from adnflex.results import load as load
     from adnflex.verbs.dispatch import dispatch as dispatch
     from adnflex.verbs.flexibility import flexibility as flexibility
     from adnflex.verbs.information import out_of_sample as out_of_sample
     from adnflex.verbs.information import value_of_information as value_of_information
     from adnflex.verbs.model import model as model
-    from adnflex.verbs.pareto import Pareto as Pareto
     from adnflex.verbs.pareto import pareto as pareto
+    from adnflex.verbs.plan_from import plan_from as plan_from
     from adnflex.verbs.reconfigure import reconfigure as reconfigure
     from adnflex.verbs.region import pq_region as pq_region
     from adnflex.verbs.validate import validate as validate
@@ -52,14 +55,15 @@ _HOMES = {
     "adnflex.problems.rolling": "RollingCase RollingScheduler compare_policies schedule_rolling",
     "adnflex.reporting": "report",
     "adnflex.results": (
-        "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck Plan Region "
-        "RegionCheck RollingCheck RollingRun"
+        "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck Pareto Plan Region "
+        "RegionCheck RollingCheck RollingRun compare_plans load"
     ),
     "adnflex.verbs.dispatch": "dispatch",
     "adnflex.verbs.flexibility": "flexibility",
     "adnflex.verbs.information": "out_of_sample value_of_information",
     "adnflex.verbs.model": "model",
-    "adnflex.verbs.pareto": "Pareto pareto",
+    "adnflex.verbs.pareto": "pareto",
+    "adnflex.verbs.plan_from": "plan_from",
     "adnflex.verbs.reconfigure": "reconfigure",
     "adnflex.verbs.region": "pq_region",
     "adnflex.verbs.validate": "validate",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from adnflex.errors import InputError, OutputError
 
-__all__ = ["append_line", "read_bytes", "require_place", "write_text"]
+__all__ = ["append_line", "read_bytes", "require_place", "write_bytes", "write_text"]
 
 # The largest file that is read into memory.
 MAX_BYTES = 512 * 2**20
@@ -66,7 +66,17 @@ def write_text(path: str | Path, text: str) -> Path:
     ...     again.read_text(), [p.name for p in Path(folder).iterdir()]
     ('new', ['a.txt'])
     """
-    data = text.encode("utf-8", errors="backslashreplace")
+    return write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_bytes(path: str | Path, data: bytes) -> Path:
+    """Write a file at one stroke, as `write_text` does.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written; an older one is as it was.
+    """
     target = Path(path)
     try:
         if _is_special(target):

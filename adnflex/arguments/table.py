@@ -63,6 +63,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "carbon_budget_kg": number("kilograms, or None for no budget"),
         "follow": of_class("DispatchPlan"),
         "exact": truth(),
+        "bound": truth(),
         "points": whole("2 or more", 2),
         "directions": whole("3 or more", 3),
     },
@@ -73,6 +74,10 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "switchable_lines": either(_LINES, word("all"), indices("")),
         "switchable_switches": indices("a list of indices of net.switch"),
         "locked_lines": indices("line indices"),
+        "other_net": of_class("pandapowerNet"),
+        "open_lines": indices("line indices"),
+        "open_switches": indices("a list of indices of net.switch"),
+        "closed_switches": indices("a list of indices of net.switch"),
         "switching": either(
             "'fixed', 'day', or the hours of a block of the same states",
             word("fixed", "day"),

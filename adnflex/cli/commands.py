@@ -107,11 +107,14 @@ COMMANDS = {
         unsaid=("policies",),
     ),
     "validate": Command(
-        "repeat the AC check of a saved plan",
+        "repeat the AC check of a saved plan, or check switch states of your own",
         run="adnflex.cli.solving:check",
-        verbs=("validate",),
+        verbs=("validate", "plan_from"),
         own=("plan_and_net", "report"),
-        examples=("validate plan.json mv_oberrhein --report report.html",),
+        examples=(
+            "validate plan.json mv_oberrhein --report report.html",
+            "validate --open 6,8,13,31,36 case33bw",
+        ),
     ),
     "networks": Command("list the names that NET may be", run="adnflex.cli.networks:run"),
 }

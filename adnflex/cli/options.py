@@ -43,6 +43,8 @@ _SAID = {
 }
 # Defaults of a command line that are not those of the verbs.
 _DEFAULTS = {"days": 1}
+# Second names of options.
+_SHORT = {"open_lines": "--open"}
 # Options of the command line alone: destination, name, and what `argparse` is told.
 _OWN: dict[str, tuple[str, dict[str, Any]]] = {
     "report": ("--report", {"type": Path, "metavar": "FILE.html", "help": "write the report, one HTML file"}),
@@ -93,7 +95,9 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     if "net" in command.own:
         parser.add_argument("net", metavar="NET", help="a file or a name, see below")
     if "plan_and_net" in command.own:
-        parser.add_argument("plan_in", metavar="PLAN", help="a file that --plan of another command wrote")
+        parser.add_argument(
+            "plan_in", metavar="PLAN", nargs="?", help="a file that --plan of another command wrote; not with --open"
+        )
         parser.add_argument("net", metavar="NET", help="the net that the plan was made for, before the plan")
     knobs = knobs_of_command(command)
     for title, names in GROUPS.items():
@@ -122,7 +126,9 @@ def _add(group: argparse._ArgumentGroup, knob: Knob) -> None:
     assert knob.kind is not None
     words: dict[str, Any] = {"dest": knob.name, "default": argparse.SUPPRESS, "help": _help(knob)}
     option = f"--{knob.name.replace('_', '-')}"
-    if knob.kind.words == 0:
+    if knob.name in _SHORT:
+        group.add_argument(option, _SHORT[knob.name], action="append", metavar=knob.kind.form, **words)
+    elif knob.kind.words == 0:
         group.add_argument(option, action=argparse.BooleanOptionalAction, **words)
     elif knob.kind.words is not None:
         action = "extend" if knob.kind.words == "+" else "store"

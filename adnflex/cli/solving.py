@@ -23,13 +23,14 @@ from adnflex.cli.profiles import read_profiles
 from adnflex.cli.terminal import ProgressLine, say
 from adnflex.errors import Infeasible, InputError, SolverError
 from adnflex.problems.reconfiguration.objective import parse_objective
-from adnflex.results.files import format_of
 from adnflex.sources import open_net
 from adnflex.study import read_series
 
 __all__ = ["asked", "check", "known_to", "run"]
 
 Tell = Callable[[adnflex.Progress], None]
+
+_PLANS = (adnflex.Plan, adnflex.DispatchPlan, adnflex.Flexibility, adnflex.Region, adnflex.RollingRun)
 
 
 def run(args: argparse.Namespace, interruption: Interruption) -> int:
@@ -171,7 +172,8 @@ def _keep(args: argparse.Namespace, outcome: Outcome, path: Path | None, files: 
     if outcome.plan is None:
         return
     files.write("--plan", path, outcome.plan.save)
-    own = known_to("validate", args.given) if isinstance(outcome.plan, adnflex.Flexibility) else {}
+    asked_so = isinstance(outcome.plan, adnflex.Flexibility) or args.command == "validate"
+    own = known_to("validate", args.given) if asked_so else {}
     outcome.check = adnflex.validate(outcome.plan, outcome.net, **own)
 
 
@@ -210,10 +212,24 @@ def _more(
 
 
 def check(args: argparse.Namespace, interruption: Interruption) -> int:
-    """Repeat the AC check of a saved plan."""
-    require_writable({"--report": args.report}, {"PLAN": args.plan_in, "NET": args.net})
-    plan = _load_plan(args.plan_in)
-    net, _ = open_net(args.net)
+    """Repeat the AC check of a saved plan, or check switch states that somebody chose."""
+    chosen = {n: v for n, v in known_to("plan_from", args.given).items() if n not in knobs_of(adnflex.validate)}
+    if args.plan_in is None and not chosen:
+        raise InputError("PLAN is missing; give a file that --plan of another command wrote, or --open LINES.")
+    if args.plan_in is not None and chosen:
+        words = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise InputError(f"{words}: describes switch states of your own; leave it out, or leave PLAN out.")
+    inputs = {"NET": args.net} if args.plan_in is None else {"PLAN": args.plan_in, "NET": args.net}
+    require_writable({"--report": args.report}, inputs)
+    net, label = open_net(args.net)
+    plan: Any
+    if args.plan_in is None:
+        plan = adnflex.plan_from(net, **{"name": label, **chosen})
+        args.given.setdefault("bound", True)
+    else:
+        plan = adnflex.load(args.plan_in)
+        if not isinstance(plan, _PLANS):
+            raise InputError(f"PLAN {args.plan_in}: is a {type(plan).__name__}; give a plan, which is checked anew.")
     study = plan.options.get("study")
     if isinstance(plan, adnflex.DispatchPlan) and study is not None and isinstance(net.get("studies"), pd.DataFrame):
         net = adnflex.networks.study(net, str(study))
@@ -221,17 +237,3 @@ def check(args: argparse.Namespace, interruption: Interruption) -> int:
     outcome = Outcome("", net, plan)
     _keep(args, outcome, None, Outputs())
     return conclude(args, interruption, [outcome], Outputs())
-
-
-def _load_plan(path: str) -> Any:
-    """Load a plan of any kind; the file says which it is."""
-    kind = format_of(path)
-    for start, result in (
-        ("adnflex-dispatch", adnflex.DispatchPlan),
-        ("adnflex-flexibility", adnflex.Flexibility),
-        ("adnflex-region", adnflex.Region),
-        ("adnflex-rolling", adnflex.RollingRun),
-    ):
-        if kind.startswith(start):
-            return result.load(path)
-    return adnflex.Plan.load(path)

@@ -120,6 +120,11 @@ class PushBack:
             places.append(place)
         return [(t, c, rows, np.array(places), sign) for (t, c, sign), (rows, places) in groups.items()]
 
+    @property
+    def places(self) -> list[tuple[str, str, list[int]]]:
+        """What is written: table, column, rows of the net that `at` returns."""
+        return [(table, column, rows) for table, column, rows, _, _ in self._groups]
+
     def at(self, label: Hashable) -> pandapowerNet:
         """Write the state of a label and return the net (the same object every time)."""
         place = self._setpoints.index.get_loc(label)

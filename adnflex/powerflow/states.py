@@ -20,8 +20,8 @@ from adnflex.powerflow.structure import is_radial, source_rows, unsupplied
 
 __all__ = ["Measured", "measure", "measuring_seconds"]
 
-# States that one task of an executor runs: each task makes a copy of the net.
-_A_TASK = 24
+# Most states of a task of an executor (each makes a copy of the net), and tasks that few states are split into.
+_A_TASK, _TASKS = 24, 8
 
 _NO_SWITCHES = pd.DataFrame({"element": [], "index": []})
 
@@ -142,7 +142,7 @@ def measure(
     """
     watched = net.bus.index[net.bus["in_service"].astype(bool)] if supplied is None else pd.Index(supplied)
     work = partial(_run, net, switches, watched, leave_out)
-    size = len(setpoints) if executor is None else _A_TASK
+    size = len(setpoints) if executor is None else min(_A_TASK, -(-len(setpoints) // _TASKS))
     tasks = [setpoints.iloc[k : k + size] for k in range(0, len(setpoints), max(size, 1))]
     rows = [row for part in run_each(work, tasks, executor) for row in part]
     names = list(setpoints.index.names)

@@ -1,13 +1,17 @@
 """What comes out: plans (answers, with their bound) and checks (the AC truth about them).
 
-All are frozen, made of DataFrames under the caller's pandapower indices, and plans save to disk.
+All are frozen and made of DataFrames under the caller's pandapower indices; all save to disk, and `load` reads any.
 """
 
-from adnflex.results.dispatch import NOT_PASSED, DispatchCheck, DispatchPlan
+from adnflex.results.base import Result, load
+from adnflex.results.comparison import compare_plans
+from adnflex.results.dispatch import DispatchCheck, DispatchPlan
 from adnflex.results.flexibility import Box, Disaggregation, Flexibility, FlexibilityCheck
+from adnflex.results.pareto import Pareto
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.region import Region, RegionCheck
 from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
+from adnflex.results.status import NOT_PASSED
 from adnflex.results.versions import versions
 
 __all__ = [
@@ -20,10 +24,14 @@ __all__ = [
     "DispatchPlan",
     "Flexibility",
     "FlexibilityCheck",
+    "Pareto",
     "Plan",
     "Region",
     "RegionCheck",
+    "Result",
     "RollingCheck",
     "RollingRun",
+    "compare_plans",
+    "load",
     "versions",
 ]

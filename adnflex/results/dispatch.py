@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,23 +10,19 @@ import pandas as pd
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.results.certificate import amber, reservation
-from adnflex.results.codec import Saved
+from adnflex.results.base import Answer, Verdict, applied
+from adnflex.results.certificate import reservation
 from adnflex.results.status import told_status
 from adnflex.results.switches import open_branches
-from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["NOT_PASSED", "DispatchCheck", "DispatchPlan"]
-
-# Status of a plan that its own check fails.
-NOT_PASSED = "not_passed"
+__all__ = ["DispatchCheck", "DispatchPlan"]
 
 
-@dataclass(frozen=True)
-class DispatchPlan(Saved):
+@dataclass(frozen=True, repr=False)
+class DispatchPlan(Answer):
     """Set-points of every device in every period, and of every scenario where there are several.
 
     Tables *by period* have the index ``period`` (0-based row of the time index) and, where the plan has several
@@ -33,8 +30,6 @@ class DispatchPlan(Saved):
 
     Attributes
     ----------
-    net_name : str
-        Name of the net.
     objective, bound : float
         Expected cost of the horizon as the model has it, and the proven lower bound [currency]; with
         ``objective="carbon"`` both are emissions [kg].
@@ -128,11 +123,10 @@ class DispatchPlan(Saved):
         The costs that the two are made of [currency].
     progress : pandas.DataFrame
         ``seconds``, ``incumbent``, ``bound``, ``event``.
-    solver, seconds, options, vm_limits, fingerprint, notes, versions, topology, coordinates
-        As in `adnflex.Plan`.
+    net_name, fingerprint, vm_limits, solver, seconds, topology, coordinates, options, notes, versions
+        What all answers have (see `adnflex.results.base.Answer`).
     """
 
-    net_name: str
     objective: float
     bound: float
     gap: float
@@ -159,22 +153,13 @@ class DispatchPlan(Saved):
     cone_gap: pd.DataFrame
     recovery: pd.DataFrame
     progress: pd.DataFrame
-    solver: str
-    seconds: float
-    options: dict[str, Any]
-    vm_limits: tuple[float, float] | None
-    fingerprint: str
     value_of_stochastic_solution: float | None = None
     value_of_perfect_information: float | None = None
     wait_and_see: float | None = None
     expected_value_cost: float | None = None
-    notes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=versions)
     bound_kind: str = "optimum of distflow"
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
     decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
-    topology: pd.DataFrame = field(default_factory=pd.DataFrame)
-    coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
     times: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_vm_pu: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_loading_percent: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -188,6 +173,18 @@ class DispatchPlan(Saved):
     def periods(self) -> list[int]:
         """The periods, in order."""
         return [int(t) for t in self.of(self.balance).index]
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Status, cost or emission, bound and gap, size of the horizon, import."""
+        carbon = self.options.get("objective") == "carbon"
+        what, money = ("emission", "kg") if carbon else ("cost", self.currency)
+        found = {"": self.status, what: f"{self.objective:,.2f} {money}"}
+        if math.isfinite(self.bound):
+            found |= {"bound": f"{self.bound:,.2f} {money}", "gap": f"{self.gap:.4%}"}
+        several = f", {len(self.scenarios)} scenarios" if len(self.scenarios) > 1 else ""
+        found["horizon"] = f"{len(self.periods)} × {self.hours_per_period:g} h{several}"
+        return {**found, "imported": f"{self.energy.at['imported', 'mwh']:.4g} MWh"}
 
     @property
     def tight(self) -> bool:
@@ -227,15 +224,39 @@ class DispatchPlan(Saved):
         InputError
             If the net is another one, or the plan has no such period.
         """
-        from adnflex.grid.identity import require_same
-        from adnflex.grid.write import PushBack
+        self._require_scenario(scenario)
+        return applied(net, self.fingerprint, self.of(self.setpoints, scenario), period, self.switches)
 
+    @public()
+    def to_timeseries(self, net: pandapowerNet, scenario: int | None = None) -> pandapowerNet:
+        """Return a copy of `net` with the plan as a pandapower time series: `ConstControl` objects and their profiles.
+
+        ``pandapower.timeseries.run_timeseries(new, time_steps=plan.periods)`` runs every period to the voltages of
+        `adnflex.validate`. Controllers of the net's own are out of service; where the plan changes the topology, switch
+        states are profiles too.
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            The net that the plan was made for.
+        scenario : int, optional
+            One of `scenarios`; the first by default.
+
+        Raises
+        ------
+        InputError
+            If the net is another one, or there is no such scenario.
+        """
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.time_series import with_time_series
+
+        self._require_scenario(scenario)
+        require_same(net, self.fingerprint)
+        return with_time_series(net, self.of(self.setpoints, scenario), self.switches)
+
+    def _require_scenario(self, scenario: int | None) -> None:
         if scenario is not None and scenario not in self.scenarios.index:
             raise InputError(f"scenario {scenario}: the plan has {list(self.scenarios.index)}; give one of these.")
-        if period not in (periods := self.periods):
-            raise InputError(f"period {period}: the plan has {periods[0]} to {periods[-1]}; give one of its periods.")
-        require_same(net, self.fingerprint)
-        return PushBack(net, self.of(self.setpoints, scenario), self.switches).at(period)
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""
@@ -282,8 +303,8 @@ def _named(devices: pd.DataFrame) -> Any:
     return devices.rename(columns={"index": "index_"}).itertuples(index=False)
 
 
-@dataclass(frozen=True)
-class DispatchCheck:
+@dataclass(frozen=True, repr=False)
+class DispatchCheck(Verdict):
     """What full AC power flow, period by period, says about a dispatch.
 
     Attributes
@@ -321,12 +342,10 @@ class DispatchCheck:
         Model against AC: ``model`` (``exact power flow``: what the plan's tables say; ``relaxation``: what the
         optimiser believed at its own set-points), ``quantity``, ``max_abs``, ``unit``, ``scenario``, ``period``,
         ``element``, ``index``.
-    notes : tuple of str
-        What the reader has to know.
+    options, notes, versions
+        As in `DispatchPlan`.
     """
 
-    passed: bool
-    verdict: str
     objective: float
     costs: pd.DataFrame
     certificate: float | None
@@ -340,31 +359,19 @@ class DispatchCheck:
     vm_min_pu: pd.Series
     vm_max_pu: pd.Series
     deviations: pd.DataFrame
-    notes: tuple[str, ...] = ()
     certificate_losses: float | None = None
+
+    _form = "adnflex-dispatch-check-1"
 
     @property
     def doubt(self) -> str:
         """Why a schedule that passed is amber and not green (see `adnflex.results.certificate`); else empty."""
-        if not self.passed:
-            return ""
-        found = reservation(self.certificate, self.certificate_absolute)
-        if not found and self.certificate_losses is not None:
+        found = Verdict.doubt.fget(self)  # type: ignore[attr-defined]
+        if self.passed and not found and self.certificate_losses is not None:
             found = reservation(self.certificate_losses, what="certificate in losses")
-        return found
+        return str(found)
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
-        lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
-        if self.certificate is not None:
-            lines.append(f"certificate: at most {self.certificate:.4%} from the best possible")
-        if self.certificate_losses is not None:
-            lines.append(f"certificate in losses: at most {self.certificate_losses:.4%} of their value left to save")
-        if doubt := self.doubt:
-            lines.append(amber(doubt))
-        lines.extend(
-            f"{row.kind}: worst in period {row.period} at {row.element} {row.where} = {row.value:.5g} {row.unit}, "
-            f"limit {row.limit:.5g}"
-            for row in self.limits.rename(columns={"index": "where"}).itertuples(index=False)
-        )
-        return "\n".join(lines)
+    def _more(self) -> list[str]:
+        if self.certificate_losses is None:
+            return []
+        return [f"certificate in losses: at most {self.certificate_losses:.4%} of their value left to save"]

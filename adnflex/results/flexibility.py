@@ -13,18 +13,14 @@ from numpy.typing import ArrayLike
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.results.certificate import amber, reservation
-from adnflex.results.codec import Saved
+from adnflex.results.base import Answer, Result, Verdict, applied
 from adnflex.results.status import told_status
 from adnflex.results.switches import open_branches, open_lines
-from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
 __all__ = ["Box", "Disaggregation", "Flexibility", "FlexibilityCheck", "LinearFlexibility"]
-
-_FORMAT = "adnflex-flexibility-2"
 
 # A trajectory may leave the box by this much, which is rounding [MW].
 _ROUNDING = 1e-7
@@ -96,30 +92,62 @@ class LinearFlexibility:
         return f"linear model without losses: {size}, {bound} (no bound of AC boxes)"
 
 
-@dataclass(frozen=True)
-class Disaggregation:
+@dataclass(frozen=True, repr=False)
+class Disaggregation(Result):
     """A dispatch of every device that follows a trajectory.
 
     Attributes
     ----------
+    net_name, fingerprint : str
+        The net that it is of.
     trajectory_mw : pandas.Series
         Index: period; the import asked for [MW].
     share : pandas.Series
         Index: period; 0 is the dispatch of the lower end, 1 that of the upper end.
     setpoints : pandas.DataFrame
-        Index: period; columns ``(table, column, index)``: values to be written into the net.
+        Index: period; columns ``(table, column, index)``: values to be written into the net, chosen positions of taps
+        and banks among them.
     energy_mwh : pandas.DataFrame
         Index: period; columns: storage; energy at the end of the period [MWh].
+    switches : pandas.DataFrame
+        As in `Plan.switches`; empty where the topology was not a decision.
     """
 
+    net_name: str
+    fingerprint: str
     trajectory_mw: pd.Series
     share: pd.Series
     setpoints: pd.DataFrame
     energy_mwh: pd.DataFrame
+    switches: pd.DataFrame
+
+    _form = "adnflex-disaggregation-1"
+
+    @property
+    def title(self) -> str:
+        """Name of the net."""
+        return self.net_name
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Periods, and the imports between which the trajectory runs."""
+        low, high = float(self.trajectory_mw.min()), float(self.trajectory_mw.max())
+        return {"periods": str(len(self.trajectory_mw)), "import": f"{low:.4g} to {high:.4g} MW"}
+
+    @public()
+    def apply(self, net: pandapowerNet, period: int) -> pandapowerNet:
+        """Return a copy of `net` with switch states and set-points of one period; `net` itself is untouched.
+
+        Raises
+        ------
+        InputError
+            If the net is another one, or there is no such period.
+        """
+        return applied(net, self.fingerprint, self.setpoints, period, self.switches)
 
 
-@dataclass(frozen=True)
-class Flexibility(Saved):
+@dataclass(frozen=True, repr=False)
+class Flexibility(Answer):
     """The box of active power that a network promises at its point of common coupling.
 
     Every trajectory with ``lower_mw[t] <= p[t] <= upper_mw[t]`` can be followed hour by hour, without knowledge of
@@ -127,8 +155,8 @@ class Flexibility(Saved):
 
     Attributes
     ----------
-    net_name : str
-        Name of the net.
+    net_name, fingerprint, vm_limits, solver, seconds, topology, coordinates, options, notes, versions
+        What all answers have (see `adnflex.results.base.Answer`).
     pcc : str
         The coupling point, e.g. ``ext_grid 0``; import (into the network) counts positive.
     hours_per_period, start_hour : float
@@ -171,10 +199,6 @@ class Flexibility(Saved):
     relieved : pandas.DataFrame
         Limits that held the present topology back and no longer do: the columns of `binding`, and ``after`` (value of
         the same quantity now).
-    options : dict
-        The caller's arguments.
-    vm_limits : tuple of float or None
-        Voltage limits given by the caller [pu].
     storages : pandas.DataFrame
         Index: storage; ``start_mwh``, ``charging``, ``discharging``, ``keep`` (share left after one period),
         ``scaling``.
@@ -183,11 +207,8 @@ class Flexibility(Saved):
     positions : pandas.DataFrame
         Taps and steps chosen for the whole horizon: ``table``, ``column``, ``index``, ``before``, ``after``; empty
         where they were not searched.
-    topology, coordinates : pandas.DataFrame
-        For drawing (see `Plan`).
     """
 
-    net_name: str
     pcc: str
     hours_per_period: float
     start_hour: float
@@ -207,20 +228,22 @@ class Flexibility(Saved):
     comparison: pd.DataFrame
     bands: pd.DataFrame
     relieved: pd.DataFrame
-    solver: str
-    seconds: float
-    options: dict[str, Any]
-    vm_limits: tuple[float, float] | None
-    fingerprint: str
     storages: pd.DataFrame
     inputs: pd.DataFrame
-    notes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=versions)
-    topology: pd.DataFrame = field(default_factory=pd.DataFrame)
-    coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
     positions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    _form = _FORMAT
+    _form = "adnflex-flexibility-2"
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Status, size of the box, horizon, coupling point, the linear model's bound."""
+        low, high = float(self.lower_mw.min()), float(self.upper_mw.max())
+        return {
+            "": self.status,
+            "box": f"{self.total_mwh:.4f} MWh at {self.pcc}, {low:.3f} to {high:.3f} MW",
+            "horizon": f"{len(self.box)} × {self.hours_per_period:g} h",
+            "linear model": f"{self.linear.total_mwh:.4f} MWh",
+        }
 
     @property
     def lower_mw(self) -> pd.Series:
@@ -273,11 +296,15 @@ class Flexibility(Saved):
         index = self.box.index
         low, high = self.setpoints_lower.to_numpy(), self.setpoints_upper.to_numpy()
         setpoints = pd.DataFrame(low + shares[:, None] * (high - low), index, self.setpoints_lower.columns)
+        positions = {(r.table, r.column, int(r.index_)): float(r.after) for r in _named(self.positions)}
         return Disaggregation(
-            pd.Series(wanted, index, name="import_mw"),
-            pd.Series(shares, index, name="share"),
-            setpoints,
-            self.stored_energy(setpoints),
+            net_name=self.net_name,
+            fingerprint=self.fingerprint,
+            trajectory_mw=pd.Series(wanted, index, name="import_mw"),
+            share=pd.Series(shares, index, name="share"),
+            setpoints=_with_constants(setpoints, positions),
+            energy_mwh=self.stored_energy(setpoints),
+            switches=self.switches,
         )
 
     def shares_of(self, period: int, imports_mw: np.ndarray) -> np.ndarray:
@@ -358,19 +385,12 @@ class Flexibility(Saved):
         InputError
             If the net is another one, there is no such period, or the value lies outside the box.
         """
-        from adnflex.grid.identity import require_same
-        from adnflex.grid.write import write
-
         if period not in self.box.index:
             raise InputError(f"period {period} is not in the box; its periods are {list(self.box.index)}.")
         trajectory = (self.lower_mw + self.upper_mw) / 2
         if import_mw is not None:
             trajectory[period] = import_mw
-        require_same(net, self.fingerprint)
-        values = self.disaggregate(trajectory).setpoints.loc[period].to_dict()
-        for row in _named(self.positions):
-            values[row.table, row.column, int(row.index_)] = float(row.after)
-        return write(net, values, self.switches)
+        return self.disaggregate(trajectory).apply(net, period)
 
     @public()
     def switched(self, net: pandapowerNet) -> pandapowerNet:
@@ -409,6 +429,15 @@ class Flexibility(Saved):
         return "\n".join(lines)
 
 
+def _with_constants(setpoints: pd.DataFrame, values: dict[tuple[str, str, int], float]) -> pd.DataFrame:
+    """Set-points with further ones that are the same in all periods."""
+    if not values:
+        return setpoints
+    columns = pd.MultiIndex.from_tuples(list(values), names=setpoints.columns.names)
+    more = pd.DataFrame([list(values.values())] * len(setpoints), setpoints.index, columns)
+    return pd.concat([setpoints, more], axis=1)
+
+
 def _compared(total_mwh: float, change_percent: float) -> str:
     """Width of a topology beside the present one; NaN where the time was over before its box was computed."""
     return f"{total_mwh:.4f} MWh ({change_percent:+.2f} %)" if math.isfinite(total_mwh) else "not computed"
@@ -441,8 +470,8 @@ def _levels(power: np.ndarray, row: Any, hours: float) -> np.ndarray:
     return np.array(found)
 
 
-@dataclass(frozen=True)
-class FlexibilityCheck:
+@dataclass(frozen=True, repr=False)
+class FlexibilityCheck(Verdict):
     """What full AC power flow says about a box.
 
     Attributes
@@ -469,12 +498,10 @@ class FlexibilityCheck:
         Index: period; columns ``(trajectory, name)`` with the names ``wanted_mw``, ``import_mw`` of some trajectories.
     example_setpoints : pandas.DataFrame
         Index ``(trajectory, period)``; columns ``(table, column, index)``: the dispatch of these examples.
-    notes : tuple of str
-        What the reader has to know.
+    options, notes, versions
+        As in `Flexibility`.
     """
 
-    passed: bool
-    verdict: str
     trajectories: int
     vertices: int
     states: int
@@ -485,16 +512,5 @@ class FlexibilityCheck:
     violations: pd.DataFrame
     examples: pd.DataFrame
     example_setpoints: pd.DataFrame
-    notes: tuple[str, ...] = ()
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
-        lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
-        if self.passed:
-            lines.append(amber(reservation(None)))
-        lines.extend(
-            f"{row.kind}: worst in period {row.period} at {row.element} {row.where} = {row.value:.5g} {row.unit}, "
-            f"limit {row.limit:.5g}"
-            for row in self.limits.rename(columns={"index": "where"}).itertuples(index=False)
-        )
-        return "\n".join(lines)
+    _form = "adnflex-flexibility-check-1"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from adnflex.arguments import public
-from adnflex.results.certificate import amber, reservation
-from adnflex.results.codec import Saved
+from adnflex.results.base import Answer, Verdict
 from adnflex.results.status import told_status
 from adnflex.results.switches import open_branches, open_lines
-from adnflex.results.versions import versions
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Plan"]
 
 
-@dataclass(frozen=True)
-class Plan(Saved):
+@dataclass(frozen=True, repr=False)
+class Plan(Answer):
     """A radial set of switch states, with the bound that says how good it can be.
 
     Attributes
     ----------
-    net_name : str
-        Name of the net the plan belongs to.
+    net_name, fingerprint, vm_limits, solver, seconds, topology, coordinates, options, notes, versions
+        What all answers have (see `adnflex.results.base.Answer`).
     objective_name : str
         ``losses``, ``switching``, ``voltage`` or ``mix``.
     weights : dict of str to float
@@ -58,31 +57,9 @@ class Plan(Saved):
         Losses of the net as given by AC power flow [MW]; NaN where it does not converge.
     progress : pandas.DataFrame
         ``seconds``, ``incumbent``, ``bound``, ``event``.
-    solver : str
-        What solved it.
-    seconds : float
-        Wall time [s].
-    options : dict
-        The caller's arguments.
-    vm_limits : tuple of float or None
-        Voltage limits given by the caller [pu], None where the net's own are used.
-    fingerprint : str
-        Hash of the electrical content of the net (see `adnflex.grid.fingerprint`).
-    notes : tuple of str
-        What the reader has to know (assumptions, warnings).
-    versions : dict
-        Versions of the software.
     bound_kind : str
         What `bound` rests on: ``optimum of distflow``, or ``relaxation of distflow without integers`` beside a
         formulation whose own optimum bounds nothing in AC.
-    topology : pandas.DataFrame
-        For drawing, one row a branch: ``element``, ``index``, ``name``, ``from_bus``, ``to_bus``,
-        ``closed_before``, ``closed_after``, ``switchable``, ``length_km`` [km] (NaN where it has none).
-    coordinates : pandas.DataFrame
-        For drawing, index: pandapower bus; ``x``, ``y`` (km on geographic maps, else arbitrary), ``name``,
-        ``vn_kv`` [kV], ``kind`` (``root`` or ``bus``), ``p_mw`` [MW] (net load, generation negative),
-        ``origin`` (``geo``, ``interpolated`` or ``tree``). Both tables come from
-        `adnflex.reporting.drawing_tables`; where they are empty the report has no map.
     relaxation_buses, relaxation_branches : pandas.DataFrame
         What the relaxation itself says of the chosen switch states: columns as `buses` and `branches`, which hold the
         exact branch flow equations where the two differ. Empty where it gave no point.
@@ -90,7 +67,6 @@ class Plan(Saved):
         Losses of the relaxation [MW].
     """
 
-    net_name: str
     objective_name: str
     weights: dict[str, float]
     objective: float
@@ -104,16 +80,7 @@ class Plan(Saved):
     losses_mw: float
     losses_before_mw: float
     progress: pd.DataFrame
-    solver: str
-    seconds: float
-    options: dict[str, Any]
-    vm_limits: tuple[float, float] | None
-    fingerprint: str
-    notes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=versions)
     bound_kind: str = "optimum of distflow"
-    topology: pd.DataFrame = field(default_factory=pd.DataFrame)
-    coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_buses: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_branches: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_losses_mw: float | None = None
@@ -130,6 +97,20 @@ class Plan(Saved):
         """Number of branches whose state changes."""
         return int(self.switches["operated"].sum())
 
+    @property
+    def headline(self) -> dict[str, str]:
+        """Status, objective, bound and gap, losses, open lines."""
+        scale, unit = (1e3, "kW") if self.unit == "MW" else (1.0, self.unit)
+        found = {"": self.status, self.objective_name: f"{self.objective * scale:.6g} {unit}"}
+        if math.isfinite(self.bound):
+            found |= {"bound": f"{self.bound * scale:.6g} {unit}", "gap": f"{self.gap:.4%}"}
+        losses = f"{self.losses_before_mw * 1e3:.3f} -> {self.losses_mw * 1e3:.3f} kW"
+        return {
+            **found,
+            "losses before and after": losses,
+            "open lines": ", ".join(map(str, self.open_lines)) or "none",
+        }
+
     @public()
     def apply(self, net: pandapowerNet) -> pandapowerNet:
         """Return a copy of `net` with the plan's switch states; `net` itself is untouched."""
@@ -142,9 +123,11 @@ class Plan(Saved):
     def summary(self) -> str:
         """Return a few lines for the terminal."""
         scale, unit = (1e3, "kW") if self.unit == "MW" else (1.0, self.unit)
+        known = math.isfinite(self.bound)
+        bound = f"bound {self.bound * scale:.6g} {unit}, gap {self.gap:.4%}" if known else "no bound"
         lines = [
             f"{self.net_name}: {told_status(self.status)}, objective {self.objective_name} = "
-            f"{self.objective * scale:.6g} {unit}, bound {self.bound * scale:.6g} {unit}, gap {self.gap:.4%}",
+            f"{self.objective * scale:.6g} {unit}, {bound}",
             f"losses {self.losses_before_mw * 1e3:.3f} kW -> {self.losses_mw * 1e3:.3f} kW "
             f"with {self.operations} switching operations in {self.seconds:.1f} s",
         ]
@@ -153,8 +136,8 @@ class Plan(Saved):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, repr=False)
+class Check(Verdict):
     """What full AC power flow says about a plan.
 
     Attributes
@@ -189,12 +172,10 @@ class Check:
     branches : pandas.DataFrame
         One row a line or transformer: ``element``, ``index``, ``loading_before_percent``, ``loading_percent``,
         ``loading_limit_percent`` (NaN: none), ``loss_before_mw``, ``loss_mw``, ``i_ka``, ``i_model_ka``.
-    notes : tuple of str
-        What the reader has to know.
+    options, notes, versions
+        As in `Plan`.
     """
 
-    passed: bool
-    verdict: str
     converged: bool
     radial: bool
     supplied: bool
@@ -209,17 +190,5 @@ class Check:
     deviations: pd.DataFrame
     buses: pd.DataFrame
     branches: pd.DataFrame
-    notes: tuple[str, ...] = ()
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
-        lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
-        if self.certificate is not None:
-            lines.append(f"certificate: at most {self.certificate:.4%} from the best possible")
-        if self.passed and (doubt := reservation(self.certificate, self.certificate_absolute)):
-            lines.append(amber(doubt))
-        lines.extend(
-            f"{row.kind}: worst at {row.element} {row.index} = {row.value:.5g} {row.unit}, limit {row.limit:.5g}"
-            for row in self.limits.itertuples(index=False)
-        )
-        return "\n".join(lines)
+    _form = "adnflex-check-1"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from adnflex.algorithms.polygons import contains
 from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.results.codec import Saved
-from adnflex.results.versions import versions
+from adnflex.results.base import Answer, Verdict, applied
+from adnflex.results.status import told_status
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -24,8 +24,8 @@ __all__ = ["Region", "RegionCheck"]
 _ROUNDING = 1e-6
 
 
-@dataclass(frozen=True)
-class Region(Saved):
+@dataclass(frozen=True, repr=False)
+class Region(Answer):
     """Active and reactive power that a network can import, period by period.
 
     Import (into the network) counts positive.  *Proven* are the half-planes: no set-points and no positions whose AC
@@ -35,8 +35,8 @@ class Region(Saved):
 
     Attributes
     ----------
-    net_name : str
-        Name of the net.
+    net_name, fingerprint, vm_limits, solver, seconds, topology, coordinates, options, notes, versions
+        What all answers have (see `adnflex.results.base.Answer`).
     pcc : str
         The coupling point, e.g. ``ext_grid 0``.
     hours_per_period : float
@@ -66,21 +66,8 @@ class Region(Saved):
         Index ``(period, combination)``; columns ``(table, index)``: tap positions and steps in service.
     inputs : pandas.DataFrame
         Index: period; columns ``(table, column, index)``: the series used (see `DispatchPlan.inputs`).
-    options : dict
-        The caller's arguments.
-    vm_limits : tuple of float or None
-        Voltage limits given by the caller [pu].
-    fingerprint : str
-        Of the net.
-    seconds : float
-        Time taken [s].
-    notes : tuple of str
-        What the reader has to know.
-    versions : dict
-        Of everything that the answer depends on.
     """
 
-    net_name: str
     pcc: str
     hours_per_period: float
     areas: pd.DataFrame
@@ -91,14 +78,24 @@ class Region(Saved):
     setpoints: pd.DataFrame
     positions: pd.DataFrame
     inputs: pd.DataFrame
-    options: dict[str, Any]
-    vm_limits: tuple[float, float] | None
-    fingerprint: str
-    seconds: float
-    notes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=versions)
 
     _form = "adnflex-region-1"
+
+    @property
+    def status(self) -> str:
+        """``complete``, or what ended the search in the first period that is not (see `adnflex.results.status`)."""
+        return next((str(s) for s in self.areas["status"] if s != "complete"), "complete")
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Status, coupling point, how much of the outer polygon is verified."""
+        ratio = self.areas["ratio"].astype(float)
+        return {
+            "": self.status,
+            "at": self.pcc,
+            "periods": str(len(self.areas)),
+            "inner / outer area": f"{100 * ratio.min():.1f} to {100 * ratio.max():.1f} %",
+        }
 
     @property
     def periods(self) -> list[int]:
@@ -154,13 +151,9 @@ class Region(Saved):
         InputError
             If the net is another one, or there is no such point.
         """
-        from adnflex.grid.identity import require_same
-        from adnflex.grid.write import PushBack
-
         if (self._known(period), point) not in self.setpoints.index:
             raise InputError(f"point {point}: period {period} has {len(_of(self.points, period))}; give one of these.")
-        require_same(net, self.fingerprint)
-        return PushBack(net, _of(self.setpoints, period)).at(point)
+        return applied(net, self.fingerprint, _of(self.setpoints, period), point)
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""
@@ -170,7 +163,7 @@ class Region(Saved):
             lines.append(
                 f"period {t}: outer {row['outer']:.4g} MW·Mvar, inner {row['inner']:.4g} MW·Mvar "
                 f"({100 * row['ratio']:.1f} %), {len(polygons)} of {int(row['combinations'])} combinations of "
-                f"positions, {len(_of(self.points, int(str(t))))} points verified in AC, {row['status']}"
+                f"positions, {len(_of(self.points, int(str(t))))} points verified in AC, {told_status(row['status'])}"
             )
         lines.extend(f"note: {n}" for n in self.notes)
         return "\n".join(lines)
@@ -196,8 +189,8 @@ def _vertices(rows: pd.DataFrame) -> NDArray[np.float64]:
     return rows[["p_mw", "q_mvar"]].to_numpy(dtype=float) if len(rows) else np.empty((0, 2))
 
 
-@dataclass(frozen=True)
-class RegionCheck:
+@dataclass(frozen=True, repr=False)
+class RegionCheck(Verdict):
     """What a new run of all points of a region says.
 
     Attributes
@@ -214,11 +207,12 @@ class RegionCheck:
         ``period``, ``point``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``.
     """
 
-    passed: bool
-    verdict: str
     points: pd.DataFrame
     violations: pd.DataFrame
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
-        return f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"
+    _form = "adnflex-region-check-1"
+
+    @property
+    def doubt(self) -> str:
+        """Nothing: a region makes no claim of being the best, and says itself how much is verified."""
+        return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,32 +11,16 @@ import pandas as pd
 from scipy import stats
 
 from adnflex.errors import InputError
-from adnflex.results.certificate import amber, reservation
-from adnflex.results.codec import Saved
+from adnflex.results.base import Result, Verdict
 from adnflex.results.status import told_status
-from adnflex.results.versions import versions
 
 __all__ = ["ITEMS", "Comparison", "RollingCheck", "RollingRun"]
-
-_RUN_FORMAT, _COMPARISON_FORMAT = "adnflex-rolling-run-1", "adnflex-rolling-comparison-1"
-_CHECK_FORMAT = "adnflex-rolling-check-1"
-
-
-@functools.cache
-def _known_versions() -> dict[str, str]:
-    """Look the versions up once; studies make thousands of runs."""
-    return versions()
-
-
-def _versions() -> dict[str, str]:
-    return dict(_known_versions())
-
 
 ITEMS = ("purchase", "storage", "ev_profit", "ev_subsidy", "solar", "wind")
 
 
-@dataclass(frozen=True)
-class RollingRun(Saved):
+@dataclass(frozen=True, repr=False)
+class RollingRun(Result):
     """A day of a rolling schedule.
 
     Tables *by hour* have the index ``hour`` (0-based); their columns name elements of the net. Powers are the mean of
@@ -108,15 +91,23 @@ class RollingRun(Saved):
     vm_pu: pd.DataFrame
     reactive_facts: pd.DataFrame
     decision_seconds: pd.DataFrame
-    options: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=_versions)
     generation: pd.DataFrame = field(default_factory=pd.DataFrame)
     inputs: dict[str, Any] = field(default_factory=dict)
     status: str = "complete"
     fallbacks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    _form = _RUN_FORMAT
+    _form = "adnflex-rolling-run-1"
+
+    @property
+    def title(self) -> str:
+        """Name of the case."""
+        return self.case_name
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Policy, day, cost."""
+        day = {"policy": self.policy, "day": f"{self.day} of seed {self.seed}"}
+        return {**day, "cost": f"{self.objective:,.2f} {self.currency}"}
 
     @property
     def total(self) -> float:
@@ -149,8 +140,8 @@ class RollingRun(Saved):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class RollingCheck(Saved):
+@dataclass(frozen=True, repr=False)
+class RollingCheck(Verdict):
     """The AC truth about a `RollingRun`.
 
     Every hour is run as it really comes: a fresh draw of load, sun and wind that no stage has seen. *Without* is the
@@ -186,8 +177,6 @@ class RollingCheck(Saved):
         As in `adnflex.DispatchPlan`.
     """
 
-    passed: bool
-    verdict: str
     converged: bool
     hours: pd.DataFrame
     vm_pu: pd.DataFrame
@@ -197,11 +186,8 @@ class RollingCheck(Saved):
     faults: pd.DataFrame
     deviations: pd.DataFrame
     costs: pd.DataFrame
-    options: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=_versions)
 
-    _form = _CHECK_FORMAT
+    _form = "adnflex-rolling-check-1"
 
     @property
     def violating_bus_hours(self) -> int:
@@ -213,12 +199,8 @@ class RollingCheck(Saved):
         """The same without the second stage."""
         return int(self.hours["violating_buses_without"].sum())
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
-        h = self.hours
-        lines = [f"{'passed' if self.passed else 'FAILED'}: {self.verdict}"]
-        if self.passed:
-            lines.append(amber(reservation(None)))
+    def _more(self) -> list[str]:
+        h, lines = self.hours, []
         for label, tail in (("with reactive power", ""), ("without", "_without")):
             count = int(h[f"violating_buses{tail}"].sum())
             lines.append(
@@ -226,21 +208,16 @@ class RollingCheck(Saved):
                 f"{h[f'deviation{tail}_pu'].mean():.4f} pu, voltages {h[f'vm_min{tail}_pu'].min():.4f} to "
                 f"{h[f'vm_max{tail}_pu'].max():.4f} pu, {count} bus-hours outside limits"
             )
-        for _, row in self.limits.iterrows():
-            lines.append(
-                f"{row['kind']}: worst {row['value']:.5g} {row['unit']} against {row['limit']:.5g} at {row['element']} "
-                f"{row['index']} in hour {row['hour']}"
-            )
-        for _, row in self.deviations.iterrows():
-            lines.append(f"model against AC: {row['quantity']} {row['max_abs']:.2g} {row['unit']} at most")
+        lines += [
+            f"model against AC: {row['quantity']} {row['max_abs']:.2g} {row['unit']} at most"
+            for _, row in self.deviations.iterrows()
+        ]
         off = float(self.costs["difference"].abs().max())
-        lines.append(f"costs recomputed from the set-points: off by {off:.2g} at most")
-        lines.extend(f"note: {note}" for note in self.notes)
-        return "\n".join(lines)
+        return [*lines, f"costs recomputed from the set-points: off by {off:.2g} at most"]
 
 
-@dataclass(frozen=True)
-class Comparison(Saved):
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
     """Policies over common days.
 
     Attributes
@@ -270,11 +247,19 @@ class Comparison(Saved):
     days: pd.DataFrame
     items: pd.DataFrame
     interrupted: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=_versions)
 
-    _form = _COMPARISON_FORMAT
+    _form = "adnflex-rolling-comparison-1"
+
+    @property
+    def title(self) -> str:
+        """Name of the case."""
+        return self.case_name
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Days, and the mean cost of every policy."""
+        means = {str(policy): f"{self.days[policy].mean():,.2f} {self.currency}" for policy in self.days.columns}
+        return {"days": f"{len(self.days)}{' (interrupted)' if self.interrupted else ''}", **means}
 
     @property
     def table(self) -> pd.DataFrame:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["STATUSES", "status_words", "told_status"]
+__all__ = ["GIVEN", "NOT_PASSED", "NOT_REACHED", "STATUSES", "status_words", "told_status"]
+
+#: Status of a plan that its own check fails.
+NOT_PASSED = "not_passed"
+#: Status of a state that somebody else chose.
+GIVEN = "given"
+#: Status of a point of a sweep that was not tried.
+NOT_REACHED = "not_reached"
 
 #: Every status that a result can have. What a solver says of one call is another list, `adnflex.solvers.ending`.
 STATUSES = {
@@ -12,8 +19,9 @@ STATUSES = {
     "time_limit": "stopped at the time limit",
     "interrupted": "stopped by the user",
     "unproven": "the solver gave up before the gap asked for was proven",
-    "not_passed": "no answer: these set-points fail their own check",
-    "not_reached": "the time was over before it",
+    GIVEN: "chosen by somebody else: nothing is proven of how good it is",
+    NOT_PASSED: "no answer: these set-points fail their own check",
+    NOT_REACHED: "the time was over before it",
     "not found": "no state that holds in AC power flow was found",
 }
 

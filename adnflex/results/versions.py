@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from importlib import metadata
 
 from adnflex import __version__
 
-__all__ = ["versions"]
+__all__ = ["known_versions", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -27,3 +28,13 @@ def versions() -> dict[str, str]:
             found[name] = "not installed"
     found["python"] = platform.python_version()
     return found
+
+
+def known_versions() -> dict[str, str]:
+    """Return the same, looked up once in a process; studies make thousands of results."""
+    return dict(_once())
+
+
+@functools.cache
+def _once() -> dict[str, str]:
+    return versions()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,29 +15,13 @@ from adnflex.arguments import public
 from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import read_grid
 from adnflex.problems.clock import Deadline
-from adnflex.results import DispatchPlan
+from adnflex.results import DispatchPlan, Pareto
+from adnflex.results.status import NOT_REACHED
 from adnflex.verbs.dispatch import dispatch
 
-__all__ = ["Pareto", "pareto"]
+__all__ = ["pareto"]
 
 log = logging.getLogger(__name__)
-
-
-class Pareto(NamedTuple):
-    """A sweep of cost against carbon.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        One row a point, from cheapest to cleanest: ``budget_kg``, ``carbon_kg``, ``cost``, ``bound``, ``gap``,
-        ``imported_mwh``, ``status``. Where a point was not reached in time the status is ``not_reached`` and what is
-        not known is NaN.
-    plans : tuple of DispatchPlan
-        The plans of the points that were reached, in their order.
-    """
-
-    table: pd.DataFrame
-    plans: tuple[DispatchPlan, ...]
 
 
 @public(options=lambda: [dispatch], reading=read_grid)
@@ -124,8 +108,8 @@ def _sweep(
         rows[-1] = {**_row(cleanest), "budget_kg": budgets[-1], "cost": cost, "bound": bound, "gap": gap}
         rows[-1]["status"] = "time_limit"
         found.append(cleanest)
-    table = pd.DataFrame(rows, columns=_COLUMNS).fillna({"status": "not_reached"})
-    missing = int((table["status"] == "not_reached").sum())
+    table = pd.DataFrame(rows, columns=_COLUMNS).fillna({"status": NOT_REACHED})
+    missing = int((table["status"] == NOT_REACHED).sum())
     if missing:
         log.warning("the time was over before %d of %d points were reached; give more time_limit", missing, len(table))
     return Pareto(table, tuple(found))

@@ -33,7 +33,7 @@ from adnflex.results import Plan
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
 
-__all__ = ["Switchable", "kept", "read_reconfiguration", "reconfigure", "relative_gap"]
+__all__ = ["Switchable", "kept", "plan_of", "read_reconfiguration", "reconfigure", "relative_gap"]
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ def reconfigure(
         "seed": seed,
     }
     title = title_of(net, name)
-    return _plan(net, grid, goal, answer, answer.flow, vm_limits, options, title, clock.now)
+    return plan_of(net, grid, goal, answer, answer.flow, vm_limits, options, title, clock.now)
 
 
 class Switchable(NamedTuple):
@@ -255,7 +255,7 @@ def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
     return _Model(flow, relaxed, (note,))
 
 
-def _plan(
+def plan_of(
     net: pandapowerNet,
     grid: Grid,
     goal: Objective,
@@ -266,6 +266,7 @@ def _plan(
     title: str,
     seconds: float,
 ) -> Plan:
+    """Tabulate a radial state as a plan; the arguments are those of `reconfigure`, read."""
     model = _model_values(grid, answer, flow)
     switches = switch_table(grid, flow.closed.tolist())
     value = goal.of_flow(grid, flow)
@@ -297,7 +298,7 @@ def _plan(
             *model.notes,
             *answer.notes,
         ),
-        bound_kind=bound_kind(answer.formulation),
+        bound_kind=bound_kind(answer.formulation) if math.isfinite(answer.bound) else "none",
         topology=topology,
         coordinates=coordinates,
         **_by_relaxation(grid, answer),

@@ -22,6 +22,7 @@ from adnflex.results import (
     RollingCheck,
     RollingRun,
 )
+from adnflex.verbs.bound import with_bound
 from adnflex.verbs.validate_dispatch import validate_dispatch
 from adnflex.verbs.validate_flexibility import validate_flexibility
 from adnflex.verbs.validate_plan import validate_plan
@@ -31,7 +32,9 @@ __all__ = ["validate"]
 
 
 @overload
-def validate(plan: Plan, net: pandapowerNet, executor: Executor | None = None) -> Check: ...
+def validate(
+    plan: Plan, net: pandapowerNet, executor: Executor | None = None, *, bound: bool = False, time_limit: float = 60.0
+) -> Check: ...
 @overload
 def validate(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> DispatchCheck: ...
 @overload
@@ -57,6 +60,8 @@ def validate(
     trajectories: int = 1000,
     levels: int | None = 20,
     seed: int = 0,
+    bound: bool = False,
+    time_limit: float = 60.0,
 ) -> Check | DispatchCheck | FlexibilityCheck | RegionCheck | RollingCheck:
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
@@ -75,6 +80,11 @@ def validate(
         period's dispatch depends on its own value alone; None: every trajectory has values of its own.
     seed : int
         Of the trajectories.
+    bound : bool
+        Of a reconfiguration, e.g. of `adnflex.plan_from`: search for the best switch states of the same choice as well,
+        and say how far above the proven bound the plan is.
+    time_limit : float
+        Of that search [s]; the bound that is proven by then counts.
 
     Returns
     -------
@@ -96,7 +106,10 @@ def validate(
     (True, True)
     """
     if isinstance(plan, Plan):
-        return validate_plan(plan, net)
+        check = validate_plan(plan, net)
+        return with_bound(plan, check, net, time_limit, executor) if bound else check
+    if bound:
+        raise InputError("bound is for the switch states of one hour; this plan carries what is proven of it already.")
     if isinstance(plan, Region):
         return validate_region(plan, net)
     if isinstance(plan, Flexibility):

@@ -9,8 +9,7 @@ import numpy as np
 import pandapower as pp
 import pandas as pd
 import pytest
-from pandapower.control import ConstControl
-from pandapower.timeseries import DFData, OutputWriter, run_timeseries
+from pandapower.timeseries import OutputWriter, run_timeseries
 
 import adnflex
 from adnflex import networks
@@ -179,25 +178,11 @@ def test_a_small_export_where_none_is_allowed_fails():
 
 def test_run_timeseries_gives_the_same_voltages(plan, net):
     """The set-points as `ConstControl` writes them, hour by hour."""
-    day = copy.deepcopy(net)
-    for i in [0, 1]:  # pandapower has no bank of constant q
-        bank = pp.create_sgen(day, int(day.shunt.bus[i]), 0.0, name=f"bank {i}")
-        assert bank == 7 + i
-    day.shunt["in_service"] = False
-    day.trafo.drop(day.trafo.index, inplace=True)
-    frame = plan.setpoints.copy()
-    frame.columns = [f"{t}.{c}.{i}" for t, c, i in frame.columns]
-    data = DFData(frame)
-    for t, c, i in plan.setpoints.columns:
-        table, index = ("sgen", 7 + i) if t == "constant_q" else (t, i)
-        if (t, c) in (("shunt", "step"), ("ext_grid", "tap_pos")):
-            continue
-        ConstControl(
-            day, table, c, element_index=[index], profile_name=[f"{t}.{c}.{i}"], data_source=data,
-            scale_factor=-1.0 if t == "constant_q" else 1.0,
-        )  # fmt: skip
-    out = OutputWriter(day, time_steps=range(24), log_variables=[("res_bus", "vm_pu")])
-    run_timeseries(day, range(24), verbose=False, numba=False, tolerance_mva=1e-10)
+    before = copy.deepcopy(net)
+    day = plan.to_timeseries(net)
+    require_unchanged(before, net)
+    out = OutputWriter(day, time_steps=plan.periods, log_variables=[("res_bus", "vm_pu")])
+    run_timeseries(day, plan.periods, verbose=False, numba=False, tolerance_mva=1e-10)
     found = out.output["res_bus.vm_pu"].to_numpy()
     check = adnflex.validate(plan, net)
     np.testing.assert_allclose(check.vm_pu.to_numpy(), found, atol=1e-9)
