@@ -51,7 +51,7 @@ WRONG: dict[str, object] = {
 RIGHT = {
     *((n, "text") for n in ("name", "currency", "solver", "tariff", "weather", "objective", "policy")),
     *((n, "text") for n in ("state", "store", "path")),
-    *((n, "truth") for n in ("exact", "reactive_power")),
+    *((n, "truth") for n in ("exact", "reactive_power", "bound")),
     *((n, "empty dict") for n in ("objective", "profiles", "compare")),
     *((n, w) for n in ("period_weights", "base_mw") for w in ("negative", "nan", "infinite", "numbers", "swapped")),
     *((n, w) for n in ("required_mw", "exchange_limit_mw") for w in ("numbers", "swapped")),

@@ -67,6 +67,8 @@ def _content(value: Any) -> Any:
         return {f.name: _content(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {str(key): _content(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [_content(part) for part in value]
     return plain(value)
 
 

@@ -82,7 +82,15 @@ def faults_of(result: Any) -> list[str]:
     for name, rows in _ROWS.get(type(result).__name__, {}).items():
         index = getattr(result, name).index
         found += [f"table {name} has not one row {row}" for row in rows.split() if (index == row).sum() != 1]
+    for name, value in vars(result).items():
+        parts = value if isinstance(value, tuple) else ()
+        found += [f"in {name}[{k}]: {fault}" for k, part in enumerate(parts) for fault in _inner_faults(part)]
     return [*found, *_number_faults(vars(result))]
+
+
+def _inner_faults(part: Any) -> list[str]:
+    """Look at a result within another."""
+    return faults_of(part) if type(part).__name__ in _COLUMNS else []
 
 
 def _table_faults(name: str, table: pd.DataFrame, columns: str, may_be_empty: bool) -> Iterator[str]:
