@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adnflex.devices.base import Device, Fault, Frame, Inputs, Offering, Place, Schedule
-from adnflex.devices.capabilities import MovesVoltages, Positioned, Reactive, Stores, Supplies, TwoWays, able
+from adnflex.devices.capabilities import Lossy, MovesVoltages, Positioned, Reactive, Stores, Supplies, TwoWays, able
 from adnflex.devices.capacitor_bank import CapacitorBank, read_capacitor_banks
 from adnflex.devices.electric_vehicles import ElectricVehicles, read_electric_vehicles
 from adnflex.devices.fleet import Fleet, read_fleets
@@ -11,6 +11,7 @@ from adnflex.devices.flexible_load import FlexibleLoad, read_flexible_loads
 from adnflex.devices.generation import Generation, read_generation
 from adnflex.devices.grid_connection import GridConnection, read_grid_connections
 from adnflex.devices.horizon import Horizon
+from adnflex.devices.soft_open_point import SoftOpenPoint, read_soft_open_points
 from adnflex.devices.storage import Storage, read_storage
 from adnflex.devices.tap_changer import TapChanger, controlled_trafos, read_tap_changers
 from adnflex.grid.model import FloatArray, Grid
@@ -27,12 +28,14 @@ __all__ = [
     "GridConnection",
     "Horizon",
     "Inputs",
+    "Lossy",
     "MovesVoltages",
     "Offering",
     "Place",
     "Positioned",
     "Reactive",
     "Schedule",
+    "SoftOpenPoint",
     "Storage",
     "Stores",
     "Supplies",
@@ -65,4 +68,5 @@ def read_devices(inputs: Inputs, grid: Grid, v_max: FloatArray) -> list[Device]:
         *read_electric_vehicles(inputs),
         *read_fleets(inputs),
         *read_flexible_loads(inputs),
+        *read_soft_open_points(inputs, grid),
     ]

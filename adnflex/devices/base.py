@@ -134,6 +134,8 @@ class Schedule:
         For `DispatchPlan.devices`: ``initial``, ``low``, ``high``, ``max_moves``.
     squared_ratio, root_v : dict of int to (S, T) array
         Squared ratio of branches and squared voltage of roots that it sets [pu].
+    losses_mw : (S, T) array or 0
+        What it loses between its terminals, a loss of the network [MW].
     """
 
     withdrawals: tuple[Withdrawal, ...]
@@ -143,6 +145,7 @@ class Schedule:
     facts: dict[str, float] = field(default_factory=dict)
     squared_ratio: dict[int, FloatArray] = field(default_factory=dict)
     root_v: dict[int, FloatArray] = field(default_factory=dict)
+    losses_mw: FloatArray | float = 0.0
 
     @property
     def p_mw(self) -> FloatArray:
@@ -316,7 +319,7 @@ class Inputs:
             node = self.node_of.get(int(row["bus"]))
             if node is None:
                 continue
-            place = Place(kind, table, int(str(index)), _name(row), int(row["bus"]), node)
+            place = Place(kind, table, int(str(index)), name_of(row), int(row["bus"]), node)
             if node in self.dependent:
                 self.faults.append(
                     f"{place}: stands at bus {place.bus} with a voltage-dependent load, whose share pandapower applies "
@@ -371,6 +374,7 @@ def truth(column: pd.Series) -> pd.Series:
     return column.map(lambda v: bool(v) if v is not None and v == v else False).astype(bool)
 
 
-def _name(row: pd.Series) -> str:
+def name_of(row: pd.Series) -> str:
+    """Name of an element; empty where it has none."""
     name = row.get("name")
     return "" if name is None or name != name else str(name)

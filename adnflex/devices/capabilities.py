@@ -16,7 +16,7 @@ from adnflex.devices.base import FloatArray, Frame, Place
 if TYPE_CHECKING:
     from adnflex.devices.moves import MoveRules
 
-__all__ = ["MovesVoltages", "Positioned", "Reactive", "Stores", "Supplies", "TwoWays", "able"]
+__all__ = ["Lossy", "MovesVoltages", "Positioned", "Reactive", "Stores", "Supplies", "TwoWays", "able"]
 
 T = TypeVar("T")
 
@@ -24,6 +24,16 @@ T = TypeVar("T")
 def able(devices: Iterable[Any], capability: type[T]) -> list[T]:
     """Return the devices that have a capability, in their order."""
     return [d for d in devices if isinstance(d, capability)]
+
+
+@runtime_checkable
+class Lossy(Protocol):
+    """Loses power between its terminals, which counts as a loss of the network: the sum of its withdrawals."""
+
+    place: Place
+
+    def lost(self, block: pyo.Block, s: int, t: int) -> Any:
+        """Loss of a declared block in scenario and period [pu]."""
 
 
 @runtime_checkable

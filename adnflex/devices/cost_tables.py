@@ -1,9 +1,10 @@
 """pandapower's cost tables: ``poly_cost`` and ``pwl_cost``, as a convex cost of every element or refused by name.
 
 A cost belongs to the power as the element's own table counts it (as ``res_<table>.p_mw`` shows it): generation of
-``ext_grid``, ``gen`` and ``sgen``, consumption of ``load`` and ``storage``.  For linear costs that is what pandapower's
-``runopp`` does.  It turns the sign of the quadratic term of a consumer, and reads the segments of a consumer at its
-negative power; both contradict its documentation and are not followed.
+``ext_grid``, ``gen`` and ``sgen``, consumption of ``load`` and ``storage``, and of ``dcline`` at its
+first end.  For linear costs that is what pandapower's ``runopp`` does.  It turns the sign of the quadratic term of a
+consumer, and reads the segments of a consumer at its negative power; both contradict its documentation and are not
+followed.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from adnflex.devices.cost_curve import NO_COST, CostCurve
 
 __all__ = ["TableCost", "cost_curve", "left_over_costs", "read_cost_tables", "refuse_cost"]
 
-# A sgen, load or storage has a cost only where it is a decision; a source always is.
-_TABLES = ("ext_grid", "gen", "sgen", "load", "storage")
+# A sgen, load, storage or dcline has a cost only where it is a decision; a source always is.
+_TABLES = ("ext_grid", "gen", "sgen", "load", "storage", "dcline")
 _REACTIVE = ("cq0_eur", "cq1_eur_per_mvar", "cq2_eur_per_mvar2")
 # Slopes that differ by less are one piece.
 _SAME = 1e-9

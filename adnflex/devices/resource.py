@@ -8,14 +8,18 @@ energy from period to period.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
-from adnflex.devices.base import Place
+from adnflex.devices.base import Place, Withdrawal
 
-__all__ = ["EFFORT", "Accumulator", "Resource", "polygon"]
+__all__ = ["EFFORT", "Accumulator", "Resource", "linked", "polygon"]
 
 FloatArray = NDArray[np.float64]
 
@@ -78,6 +82,16 @@ class Resource:
         Small price that keeps a column at zero where it gains nothing.
     withdrawal_per_unit : float
         Withdrawal of a MW (Mvar) written into the net's table: its scaling, negative for generators.
+    nodes : (k,) array of int, optional
+        The grid's node of every column; by default that of the place.
+    exact : callable, optional
+        Withdrawals at values written into the net (by column), where the columns are an approximation only: of a
+        converter, which loses power.
+    linear : callable, optional
+        Beside `exact`: the withdrawals that the columns make of the same values.
+    opposite : tuple of (int, int)
+        Columns that are the two ways of one power, which the exact withdrawals do not go through smoothly: the states
+        between two dispatches are those of one way.
     """
 
     place: Place
@@ -95,6 +109,36 @@ class Resource:
     written: dict[tuple[str, str, int], tuple[FloatArray, FloatArray]] = field(default_factory=dict)
     effort: FloatArray = field(default_factory=lambda: np.zeros(0))
     withdrawal_per_unit: float = 1.0
+    nodes: NDArray[np.int64] | None = None
+    exact: Callable[[Callable[[str], Any]], tuple[Withdrawal, ...]] | None = None
+    linear: Callable[[Callable[[str], Any]], tuple[Withdrawal, ...]] | None = None
+    opposite: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def node_of(self) -> NDArray[np.int64]:
+        """Node of every column (k,)."""
+        return np.full(len(self.names), self.place.node, dtype=np.int64) if self.nodes is None else self.nodes
+
+    def lost(self, x: FloatArray) -> list[tuple[int, FloatArray]]:
+        """Active power (T,) at nodes that is withdrawn beside the columns (T, k) [MW]."""
+        if self.exact is None or self.linear is None:
+            return []
+        values = {column: value for (_, column, _), value in self.setpoints(x).items()}
+        ends = zip(self.exact(values.__getitem__), self.linear(values.__getitem__), strict=True)
+        return [(exact.node, exact.p_mw - linear.p_mw) for exact, linear in ends]
+
+    def held(self, setpoints: pd.DataFrame, lossless: bool = False) -> tuple[Withdrawal, ...]:
+        """Withdrawals at set-points (T) by (table, column, index); `lossless`: those of the columns."""
+
+        def value(column: str) -> FloatArray:
+            return np.asarray(setpoints[self.place.table, column, self.place.index], dtype=float)
+
+        converter = self.linear if lossless else self.exact
+        if converter is not None:
+            return converter(value)
+        # a unit of what is written is so much withdrawal: the table's own sign and factor
+        p, q = (value(column) * self.withdrawal_per_unit for column in ("p_mw", "q_mvar"))
+        return (Withdrawal(self.place.node, p, q),)
 
     def power(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Withdrawal (T,), (T,) for columns (T, k) [MW, Mvar]."""
@@ -103,6 +147,25 @@ class Resource:
     def setpoints(self, x: FloatArray) -> dict[tuple[str, str, int], FloatArray]:
         """Values (T,) to be written into the net."""
         return {key: (part * x).sum(axis=1) + constant for key, (part, constant) in self.written.items()}
+
+
+def linked(first: Resource, second: Resource) -> Resource:
+    """Put two ends of one device side by side, of which one gives what the other takes; no accumulators."""
+    p, nothing = np.hstack([first.p, second.p]), np.zeros(len(first.p))
+    return Resource(
+        first.place,
+        (*first.names, *second.names),
+        np.hstack([first.low, second.low]),
+        np.hstack([first.high, second.high]),
+        p,
+        np.hstack([first.q, second.q]),
+        first.p0 + second.p0,
+        first.q0 + second.q0,
+        np.hstack([first.idle, second.idle]),
+        np.vstack([block_diag(first.rows, second.rows), p[0], -p[0]]),
+        np.hstack([first.limits, second.limits, np.stack([nothing, nothing], axis=1)]),
+        effort=np.concatenate([first.effort, second.effort]),
+    )
 
 
 def polygon(size: float, sides: int) -> tuple[FloatArray, FloatArray]:

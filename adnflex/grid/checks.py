@@ -31,7 +31,8 @@ _REFUSED = {
     "impedance": "its impedance may differ by direction; where both directions are equal, and without shunts, the same "
     "is a line: `pandapower.toolbox.replace_impedance_by_line(net, index=[{i}])`; with "
     "only_valid_replace=False that of the from side counts both ways",
-    "dcline": "it couples two points by a converter; put the powers of its set-point at both ends by "
+    "dcline": "it couples two points by a converter, which dispatch and flexibility decide where controllable is True; "
+    "elsewhere put the powers of its set-point at both ends by "
     "`pandapower.runpp(net); d, r = net.dcline.loc[{i}], net.res_dcline.loc[{i}]; "
     "pandapower.create_load(net, d.from_bus, r.p_from_mw, r.q_from_mvar); "
     "pandapower.create_load(net, d.to_bus, r.p_to_mw, r.q_to_mvar); net.dcline.loc[{i}, 'in_service'] = False` "
@@ -78,7 +79,7 @@ def shorten(items: Iterable[Any], most: int = 8) -> str:
     return ", ".join(texts) if rest <= 0 else f"{', '.join(texts[:most])} and {rest} more"
 
 
-def require_sound(net: pandapowerNet, extra: Sequence[str] = ()) -> None:
+def require_sound(net: pandapowerNet, extra: Sequence[str] = (), converters: bool = False) -> None:
     """Raise once with every fault of the net.
 
     Parameters
@@ -87,6 +88,8 @@ def require_sound(net: pandapowerNet, extra: Sequence[str] = ()) -> None:
         The caller's net; it is only read.
     extra : sequence of str
         Further findings to report together with these.
+    converters : bool
+        Whether controllable dclines are decisions; they are refused as the others otherwise.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def require_sound(net: pandapowerNet, extra: Sequence[str] = ()) -> None:
     tables = table_faults(net)
     if tables.types:
         raise InputError([*tables.types, *tables.values])
-    unsupported = [*option_faults(net), *_unsupported(net), *_current_loads(net)]
+    unsupported = [*option_faults(net), *_unsupported(net, converters), *_current_loads(net)]
     faults = [*tables.values, *_trafo_impedances(net), *_zero_impedance(net), *_sources(net), *extra]
     if faults:
         raise InputError([*faults, *unsupported])
@@ -114,7 +117,7 @@ def _in_service(net: pandapowerNet, table: str) -> pd.DataFrame:
     return rows[rows["in_service"].to_numpy(dtype=bool)]
 
 
-def _unsupported(net: pandapowerNet) -> list[str]:
+def _unsupported(net: pandapowerNet, converters: bool) -> list[str]:
     found: list[str] = []
     for table, reason in _REFUSED.items():
         if table not in net or not len(net[table]):
@@ -122,6 +125,8 @@ def _unsupported(net: pandapowerNet) -> list[str]:
         rows = _in_service(net, table)
         if table == "gen" and "slack" in rows.columns:
             rows = rows[~rows["slack"].fillna(False).to_numpy(dtype=bool)]
+        if table == "dcline" and converters and "controllable" in rows.columns:
+            rows = rows[~rows["controllable"].fillna(False).to_numpy(dtype=bool)]
         found.extend(f"{table} {i} is not supported: {reason.replace('{i}', str(i))}." for i in rows.index)
     return found
 

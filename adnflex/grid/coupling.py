@@ -93,10 +93,10 @@ def _below(net: pandapowerNet, table: str, index: int, sources: list[tuple[str, 
     """Cut the network above a transformer or line and let a source at its upstream bus stand in."""
     row = net[table].loc[index]
     ends = [int(row[c]) for c in (("hv_bus", "lv_bus") if table == "trafo" else ("from_bus", "to_bus"))]
-    graph = nx.Graph(create_nxgraph(net, respect_switches=True, include_out_of_service=False))
+    graph = nx.Graph(create_nxgraph(net, include_out_of_service=False, include_dclines=False))
     if not bool(row["in_service"]) or not graph.has_edge(*ends):
         raise InputError(f"pcc: {table} {index} is open or out of service; give one that carries the import.")
-    multi = create_nxgraph(net, respect_switches=True, include_out_of_service=False)
+    multi = create_nxgraph(net, include_out_of_service=False, include_dclines=False)
     if multi.number_of_edges(*ends) == 1:
         graph.remove_edge(*ends)
     roots = {int(net[t].at[i, "bus"]) for t, i in sources}
@@ -138,7 +138,11 @@ def _switch_off(net: pandapowerNet, outside: set[int], boundary: int, keep: tupl
     for table in ("load", "sgen", "storage", "shunt", "ward", "xward", "motor", "gen"):
         if len(net[table]):
             net[table].loc[net[table]["bus"].isin(gone), "in_service"] = False
-    for table, columns in (("line", ("from_bus", "to_bus")), ("trafo", ("hv_bus", "lv_bus"))):
+    for table, columns in (
+        ("line", ("from_bus", "to_bus")),
+        ("trafo", ("hv_bus", "lv_bus")),
+        ("dcline", ("from_bus", "to_bus")),
+    ):
         rows = net[table]
         if not len(rows):
             continue

@@ -29,6 +29,8 @@ def has_injection(net: pandapowerNet, node_of: NodeOf, n: int) -> BoolArray:
         if len(rows):
             buses = rows.loc[rows["in_service"].to_numpy(dtype=bool), "bus"]
             found[[node_of[int(b)] for b in buses if int(b) in node_of]] = True
+    ends = net.dcline.loc[net.dcline["in_service"].to_numpy(dtype=bool), ["from_bus", "to_bus"]]
+    found[[node_of[int(b)] for b in ends.to_numpy().ravel() if int(b) in node_of]] = True
     return found
 
 

@@ -35,6 +35,7 @@ def read_grid(
     locked_lines: Iterable[int] = (),
     need_limits: bool = True,
     tap_trafos: Iterable[int] = (),
+    converters: bool = False,
 ) -> Grid:
     """Read a net into frozen arrays, with the branches that may be switched marked.
 
@@ -52,6 +53,8 @@ def read_grid(
         Lines that keep their present state.
     tap_trafos : iterable of int
         Transformers whose tap position is a decision (see `Grid.taps`).
+    converters : bool
+        Whether controllable dclines are decisions: they are no branches and withdraw nothing here.
     need_limits : bool
         Whether missing voltage limits are a fault (they are, unless only a power flow is wanted).
 
@@ -80,7 +83,7 @@ def read_grid(
     net = readable(net)
     limit_faults = check_vm_limits(net, vm_limits) if need_limits or vm_limits is not None else []
     chosen, choice_faults = decisions(net, switchable_lines, switchable_switches, locked_lines)
-    require_sound(net, [*limit_faults, *choice_faults])
+    require_sound(net, [*limit_faults, *choice_faults], converters)
     study = _closed_copy(net, chosen)
     try:
         mats = matrices(study, power_flow_options(net))

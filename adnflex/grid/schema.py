@@ -176,6 +176,18 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "dcline",
+        (
+            *bus("from_bus", "to_bus"),
+            *number("p_mw"),
+            *not_negative("loss_percent", "loss_mw"),
+            *positive("vm_from_pu", "vm_to_pu"),
+            *truth("in_service"),
+            *flag("controllable"),
+            *limit("max_p_mw", "min_q_from_mvar", "max_q_from_mvar", "min_q_to_mvar", "max_q_to_mvar", "sn_mva"),
+        ),
+    ),
+    Table(
         "poly_cost",
         (
             word("et", _COST_ELEMENTS, required=True),
@@ -208,7 +220,6 @@ REFUSED_TABLES: dict[str, tuple[str, ...]] = {
     "xward": ("bus",),
     "trafo3w": ("hv_bus", "mv_bus", "lv_bus"),
     "impedance": ("from_bus", "to_bus"),
-    "dcline": ("from_bus", "to_bus"),
     "svc": ("bus",),
     "ssc": ("bus",),
     "tcsc": ("from_bus", "to_bus"),

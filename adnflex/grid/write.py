@@ -16,6 +16,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
+from adnflex.grid.converters import REACTIVE, hold_reactive_powers, with_reactive_powers
 
 __all__ = ["Key", "PushBack", "one_state", "write"]
 
@@ -63,7 +64,8 @@ class PushBack:
     setpoints : pandas.DataFrame
         One row a state, columns ``(table, column, index)``: values to write; NaN: the net's own. The table
         ``constant_q`` is a shunt of constant reactive power [Mvar, drawn positive], which pandapower lacks: an sgen
-        stands in for it.
+        stands in for it. The columns ``q_from_mvar`` and ``q_to_mvar`` of the table ``dcline`` are held by its voltages
+        (see `adnflex.grid.converters`).
     switches : pandas.DataFrame, optional
         As `Plan.switches`; with a column ``first_period`` one block a topology, of which each state takes that of its
         period (its label, or the level ``period`` of it).
@@ -79,6 +81,8 @@ class PushBack:
         Whether the state written last differs from the one before in powers at buses only.
     switched : bool
         Whether the state written last has other switch states than the one before.
+    held : bool
+        Whether converters hold the reactive powers of the state written last; True where there are none.
 
     Examples
     --------
@@ -90,10 +94,12 @@ class PushBack:
     """
 
     def __init__(self, net: pandapowerNet, setpoints: pd.DataFrame, switches: pd.DataFrame | None = None) -> None:
+        self._converters = any(table == "dcline" and column in REACTIVE for table, column, _ in setpoints.columns)
+        net = with_reactive_powers(net) if self._converters else net
         if faults := [*_missing(net, setpoints.columns), *_unfit(net, setpoints), *_unknown(net, switches)]:
             raise InputError(faults)
         self.new = copy.deepcopy(net)
-        self.only_powers, self.switched = False, False
+        self.only_powers, self.switched, self.held = False, False, True
         self._setpoints = setpoints.fillna(_own(net, setpoints)) if setpoints.isna().to_numpy().any() else setpoints
         self._switches = switches if switches is not None and len(switches) else None
         self._block: int | None = None
@@ -134,6 +140,8 @@ class PushBack:
         self.only_powers = bool(before is not None and not self.switched and np.all((before == values) | self._power))
         for table, column, rows, places, sign in self._groups:
             _put(self.new, table, column, rows, sign * values[places])
+        if self._converters:
+            self.held, self.only_powers = hold_reactive_powers(self.new), False
         return self.new
 
     def _switch(self, label: Hashable) -> bool:

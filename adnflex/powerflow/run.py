@@ -57,7 +57,8 @@ def run_ac(net: pandapowerNet, options: PowerFlowOptions | None = None, recycled
 def _can_recycle(net: pandapowerNet, options: PowerFlowOptions) -> bool:
     """Whether the last run left a solution whose matrices do not depend on the powers that changed."""
     # constant impedance shares stand in the admittance matrix, which is kept
-    fixed = not (options.voltage_depend_loads and has_dependent_loads(net))
+    # and the generators that stand for dclines, in service or not, are gone after a run
+    fixed = not len(net.dcline) and not (options.voltage_depend_loads and has_dependent_loads(net))
     if not fixed or not net.get("converged") or net.get("_ppc") is None:
         return False
     # where every bus is a source there was nothing to solve, and nothing is kept
@@ -178,7 +179,7 @@ def branch_losses(net: pandapowerNet, element: str) -> pd.Series:
 
 
 def losses_mw(net: pandapowerNet) -> float:
-    """Active losses of lines, transformers and couplers with an impedance [MW], from the result tables.
+    """Active losses of lines, transformers, converters and couplers with an impedance [MW], from the result tables.
 
     Examples
     --------
@@ -192,6 +193,8 @@ def losses_mw(net: pandapowerNet) -> float:
     total = float(np.nansum(branch_losses(net, "line"))) if len(net.line) else 0.0
     if len(net.trafo):
         total += float(np.nansum(branch_losses(net, "trafo")))
+    if len(net.dcline):
+        total += float(net.res_dcline.loc[net.dcline["in_service"].to_numpy(dtype=bool), "pl_mw"].sum())
     if len(net.switch) and "p_from_mw" in net.res_switch.columns:
         total += float(np.nansum(net.res_switch["p_from_mw"] + net.res_switch["p_to_mw"]))
     return total

@@ -212,7 +212,7 @@ def _run(
         if leave_out is not None and leave_out(label):
             continue
         new = push.at(label)
-        converged = run_ac(new, recycled=push.only_powers)
+        converged = push.held and run_ac(new, recycled=push.only_powers)
         if structure is None or push.switched:
             structure = is_radial(new, chosen), tuple(unsupplied(new, watched))
         found.append((label, _state(new, converged, structure, places)))

@@ -23,7 +23,7 @@ def is_radial(net: pandapowerNet, switches: pd.DataFrame) -> bool:
         `Plan.switches`: parallel branches between the same two buses count as one branch, unless one of them
         could have been opened.
     """
-    graph = top.create_nxgraph(net, respect_switches=True, multi=True, include_out_of_service=False)
+    graph = top.create_nxgraph(net, multi=True, include_out_of_service=False, include_dclines=False)
     fused = nx.utils.UnionFind(graph.nodes)
     chosen = set(zip(switches["element"], switches["index"], strict=True))
     for s in net.switch.index[(net.switch["et"] == "b") & net.switch["closed"].astype(bool)]:
@@ -74,5 +74,6 @@ def root_buses(net: pandapowerNet) -> list[int]:
 
 
 def unsupplied(net: pandapowerNet, buses: pd.Index) -> list[int]:
-    """Which of the given buses no external grid reaches."""
-    return sorted(int(b) for b in top.unsupplied_buses(net, respect_switches=True) if b in buses)
+    """Which of the given buses no external grid reaches; converters make no voltage."""
+    graph = top.create_nxgraph(net, include_dclines=False)
+    return sorted(int(b) for b in top.unsupplied_buses(net, mg=graph) if b in buses)

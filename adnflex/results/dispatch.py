@@ -88,11 +88,14 @@ class DispatchPlan(Answer):
     switches : pandas.DataFrame
         One row a switchable branch and block of periods, as `Plan.switches` with ``first_period``; empty where the
         topology is given.
+    converters : pandas.DataFrame
+        By period; columns ``(quantity, index)`` of net.dcline: ``p_from_mw``, ``p_to_mw``, ``q_from_mvar``,
+        ``q_to_mvar`` (drawn at both ends, as in ``res_dcline``) and ``loss_mw``, which counts as a loss of the network.
     devices : pandas.DataFrame
         One row a device that was dispatched: ``kind`` (``tap changer``, ``capacitor bank``, ``storage``, ``electric
-        vehicles``, ``generation``, ``reactive source``, ``flexible load``), ``table``, ``index``, ``name``, ``bus``,
-        and for those that move ``moves``, ``max_moves`` (a day; NaN: no limit), ``initial``, ``low``, ``high``
-        (positions, steps; of a storage MWh).
+        vehicles``, ``generation``, ``reactive source``, ``flexible load``, ``soft open point``), ``table``, ``index``,
+        ``name``, ``bus``, and for those that move ``moves``, ``max_moves`` (a day; NaN: no limit), ``initial``,
+        ``low``, ``high`` (positions, steps; of a storage MWh).
     vm_pu : pandas.DataFrame
         By period; columns: pandapower buses; the model's voltages [pu].
     loading_percent : pandas.DataFrame
@@ -161,6 +164,7 @@ class DispatchPlan(Answer):
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
     decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
     times: pd.DataFrame = field(default_factory=pd.DataFrame)
+    converters: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_vm_pu: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_loading_percent: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_balance: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -199,6 +199,7 @@ class RegionJob:
             start_hour=self.start_hour,
             vm_limits=self.vm_limits,
             prices=False,
+            converters=False,
         )
         hours = study.horizon.hours
         devices = [(of_one_period(d, hours) if isinstance(d, Stores) else d).unpriced() for d in study.devices]

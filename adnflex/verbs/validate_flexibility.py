@@ -293,7 +293,8 @@ def _corrected_problem(flex: Flexibility, study: Study, coupling: Coupling) -> B
         lost = np.flatnonzero(~np.isfinite(flow.loss))
         if len(lost):
             raise InputError(f"period {flex.box.index[lost[0]]}: the end has no power flow solution in this net.")
-        sides.append(problem.tree.around(flow, (drawn - network.still)[:, problem.tree.nodes]))
+        linear = again.written(table, lossless=True) - network.still
+        sides.append(problem.tree.around(flow, linear[:, problem.tree.nodes]))
     return problem.with_operating(sides[0], sides[1])
 
 

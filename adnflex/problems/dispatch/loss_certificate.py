@@ -84,10 +84,7 @@ def loss_value(dispatch: Dispatch, state: State) -> float:
     state : State
         A state; NaN comes back where it has no power flow.
     """
-    h, costs, base = dispatch.horizon, dispatch.costs, dispatch.points.grid.base_mva
-    loss = np.full((h.scenarios, h.periods), np.nan)
-    for point, flow in state.flows.items():
-        loss[point] = np.nan if flow is None else flow.loss * base
+    h, costs, loss = dispatch.horizon, dispatch.costs, state.losses_mw
     money, mass = [], []
     for k, source in enumerate(able(dispatch.devices, Supplies)):
         p = state.grid_mw[:, :, k]
@@ -118,7 +115,7 @@ def least_losses_mwh(dispatch: Dispatch, seconds: float) -> float:
     plain = model.objective.expr
     model.objective.set_value(
         pyo.quicksum(
-            float(h.probabilities[s]) * pyo.quicksum(model.at[s, t].loss for t in range(h.periods))
+            float(h.probabilities[s]) * pyo.quicksum(dispatch.lost(s, t) for t in range(h.periods))
             for s in range(h.scenarios)
         )
     )

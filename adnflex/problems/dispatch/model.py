@@ -10,7 +10,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import Device, Frame, Horizon, Supplies
+from adnflex.devices import Device, Frame, Horizon, Lossy, Supplies
 from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.formulations.attachments import Attachments
@@ -155,6 +155,10 @@ class Dispatch:
             before = closed[span.start]
         return count
 
+    def lost(self, s: int, t: int) -> Any:
+        """Active losses of the network and its converters at a point, an expression [pu]."""
+        return losses_at(self.model, self.devices, s, t)
+
     def variable(self, name: str, size: int) -> NDArray[np.int64]:
         """Columns (S, T, size) of an indexed variable of every point; -1 for members that are no column."""
         h = self.horizon
@@ -267,6 +271,12 @@ carbon is minimised). Nodes and branches count from 0, as `adnflex.grid.read_gri
 """
 
 
+def losses_at(model: pyo.ConcreteModel, devices: Sequence[Device], s: int, t: int) -> Any:
+    """Active losses of branches and converters at a point, an expression [pu]."""
+    lost = [d.lost(model.device[i], s, t) for i, d in enumerate(devices) if isinstance(d, Lossy)]
+    return pyo.quicksum([model.at[s, t].loss, *lost])
+
+
 def _expectation(horizon: Horizon, parts: Sequence[Any]) -> Any:
     return pyo.quicksum(float(w) * part for w, part in zip(horizon.probabilities, parts, strict=True))
 
@@ -343,7 +353,7 @@ def _items(
     if costs.loss_per_mwh:
         rate = costs.loss_per_mwh * grid.base_mva * h.hours
         items["losses"] = [
-            rate * pyo.quicksum(model.at[s, t].loss for t in range(h.periods)) for s in range(h.scenarios)
+            rate * pyo.quicksum(losses_at(model, devices, s, t) for t in range(h.periods)) for s in range(h.scenarios)
         ]
     if costs.carbon_per_kg:
         items["carbon"] = [costs.carbon_per_kg * part for part in emissions]

@@ -63,6 +63,11 @@ class State:
     excess: list[Excess]
 
     @property
+    def losses_mw(self) -> FloatArray:
+        """Active losses of branches and converters (S, T) [MW]; NaN where there is no power flow."""
+        return losses_of(self.grids, self.flows, self.schedules)
+
+    @property
     def feasible(self) -> bool:
         """Whether every limit is met."""
         return not self.excess
@@ -93,7 +98,7 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     found = flows_of(list(grids.values()), [closed[t] for _, t in grids])
     flows = dict(zip(grids, found, strict=True))
     grid_mw, grid_mvar = _imports(dispatch, flows)
-    items, carbon = _costs(dispatch, schedules, closed, grid_mw, flows)
+    items, carbon = _costs(dispatch, schedules, closed, grid_mw, grids, flows)
     weights = dispatch.horizon.probabilities
     cost = float(sum(weights @ part for part in items.values()))
     objective = cost if dispatch.costs.minimise == "cost" else float(weights @ carbon) + 1e-6 * cost
@@ -134,10 +139,11 @@ def _costs(
     schedules: list[Schedule],
     closed: dict[int, BoolArray],
     grid_mw: FloatArray,
+    grids: dict[tuple[int, int], Grid],
     flows: dict[tuple[int, int], Flow | None],
 ) -> tuple[dict[str, FloatArray], FloatArray]:
     """Items of the model, as what is written and exact power flow make them."""
-    h, base = dispatch.horizon, dispatch.points.grid.base_mva
+    h = dispatch.horizon
     items = {item: np.zeros(h.scenarios) for item in dispatch.items}
     for device, schedule in zip(dispatch.devices, schedules, strict=True):
         written = written_by(device, schedule, (h.scenarios, h.periods))
@@ -155,11 +161,21 @@ def _costs(
     if "carbon" in items:
         items["carbon"] = dispatch.costs.carbon_per_kg * carbon
     if "losses" in items:
-        loss = np.full((h.scenarios, h.periods), np.nan)
-        for (s, t), flow in flows.items():
-            loss[s, t] = np.nan if flow is None else flow.loss * base
-        items["losses"] = dispatch.costs.loss_per_mwh * loss.sum(axis=1) * h.hours
+        lost = losses_of(grids, flows, schedules)
+        items["losses"] = dispatch.costs.loss_per_mwh * lost.sum(axis=1) * h.hours
     return items, carbon
+
+
+def losses_of(
+    grids: Mapping[tuple[int, int], Grid],
+    flows: Mapping[tuple[int, int], GridState | None],
+    schedules: Sequence[Schedule],
+) -> FloatArray:
+    """Active losses of branches and converters (S, T) [MW]; NaN where there is no power flow."""
+    found = np.full(np.max(list(flows), axis=0) + 1, np.nan)
+    for point, flow in flows.items():
+        found[point] = np.nan if flow is None else flow.loss * grids[point].base_mva
+    return np.asarray(found + sum(s.losses_mw for s in schedules))
 
 
 def _voltages(dispatch: Dispatch, flows: dict[tuple[int, int], Flow | None], node: int) -> FloatArray:

@@ -127,10 +127,12 @@ def read_study(
     locked_lines: Iterable[int] = (),
     axis: TimeAxis | None = None,
     prices: bool = True,
+    converters: bool = True,
 ) -> Study:
     """Read a net for a dispatch; all faults at once.
 
-    `axis` stands for the times of the series, if it is known; without `prices` pandapower's cost tables are not read.
+    `axis` stands for the times of the series, if it is known; without `prices` pandapower's cost tables are not read,
+    without `converters` every dcline is refused.
     """
     series = read_series(net, profiles, periods)
     if axis is None:
@@ -149,6 +151,7 @@ def read_study(
         switchable_switches=switchable_switches if topology else (),
         locked_lines=locked_lines if topology else (),
         tap_trafos=controlled_trafos(inputs),
+        converters=converters,
     )
     if not topology:
         _require_radial(grid)

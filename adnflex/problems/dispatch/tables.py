@@ -63,6 +63,7 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         "capacitor_steps": _daily(study, state, "capacitor_steps").droplevel(0, axis=1),
         "storage": _merged(state, "storage", index),
         "ev": _merged(state, "ev", index),
+        "converters": _merged(state, "converters", index),
         "generation": _merged(state, "generation", index),
         "switches": _switches(study, answer, state),
         "decisions": _decisions(study, state),
@@ -114,6 +115,7 @@ _ORDER = (
     "capacitors",
     "capacitor moves",
     "tap moves",
+    "soft open points",
     "switching",
 )
 
@@ -127,8 +129,7 @@ def _balance(net: pandapowerNet, study: Study, state: State, index: pd.Index) ->
     shape = (h.scenarios, h.periods)
     total = {name: np.zeros(shape) for name in _BALANCE}
     total["grid_mw"], total["grid_mvar"] = state.grid_mw.sum(axis=2), state.grid_mvar.sum(axis=2)
-    loss = [0.0 if f is None else f.loss * study.grid.base_mva for f in state.flows.values()]
-    total["losses_mw"] = np.array(loss).reshape(shape)
+    total["losses_mw"] = np.nan_to_num(state.losses_mw)
     controlled = study.controlled
     for table in ("load", "sgen", "storage"):
         rows = net[table]

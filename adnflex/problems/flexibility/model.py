@@ -78,6 +78,9 @@ class PeriodRows:
         return PeriodRows(self.a[chosen], self.rhs[chosen], self.kind[chosen], self.where[chosen], self.number[chosen])
 
 
+# A power that says which way a converter stands [MW].
+_A_LITTLE = 1e-9
+
 DEVICE, VOLTAGE_LOW, VOLTAGE_HIGH, LOADING = range(4)
 
 
@@ -103,6 +106,10 @@ class Columns:
         Columns if nothing is asked for.
     widths : tuple of int
         Columns of every resource.
+    opposite : (o, 2) array of int
+        Columns that are the two ways of one power (see `Resource.opposite`).
+    converters : tuple of (int, Resource)
+        Those that withdraw other than their columns say, and where these begin.
     """
 
     nodes: NDArray[np.int64]
@@ -117,13 +124,15 @@ class Columns:
     effort: FloatArray
     idle: FloatArray
     widths: tuple[int, ...]
+    opposite: NDArray[np.int64]
+    converters: tuple[tuple[int, Resource], ...]
 
     @classmethod
     def of(cls, resources: Sequence[Resource]) -> Columns:
         """Put resources side by side."""
-        nodes = np.array(sorted({r.place.node for r in resources}), dtype=np.int64)
+        nodes, place = np.unique(np.concatenate([r.node_of for r in resources]), return_inverse=True)
         widths = tuple(len(r.names) for r in resources)
-        place = np.repeat(np.searchsorted(nodes, [r.place.node for r in resources]), widths)
+        owned = list(zip(np.cumsum([0, *widths[:-1]]).tolist(), resources, strict=True))
         return cls(
             nodes,
             place,
@@ -137,6 +146,8 @@ class Columns:
             np.concatenate([r.effort for r in resources]),
             np.hstack([r.idle for r in resources]),
             widths,
+            np.array([(a + b, a + c) for a, r in owned for b, c in r.opposite], dtype=np.int64).reshape(-1, 2),
+            tuple((a, r) for a, r in owned if r.exact is not None),
         )
 
     def drawn(self, x: FloatArray) -> ComplexArray:
@@ -144,6 +155,27 @@ class Columns:
         found = np.zeros((len(self.nodes), len(x)), dtype=complex)
         np.add.at(found, self.place, ((self.p + 1j * self.q) * x).T)
         return found.T
+
+    def lost(self, x: FloatArray) -> FloatArray:
+        """Losses of converters (T, d) at `nodes` for columns (T, k), which these leave out [MW]."""
+        found = np.zeros((len(x), len(self.nodes)))
+        for begin, r in self.converters:
+            for node, p in r.lost(x[:, begin : begin + len(r.names)]):
+                found[:, np.searchsorted(self.nodes, node)] += p
+        return found
+
+    def one_way(self, lower: FloatArray, upper: FloatArray) -> Columns:
+        """Leave every power one way in a period, that of both dispatches (T, k) on balance, and never nothing.
+
+        So the states between two such dispatches go smoothly from one to the other: none of them turns a converter.
+        """
+        low, high = self.low.copy(), self.high.copy()
+        for a, b in self.opposite.tolist():
+            both = lower + upper
+            forth = both[:, a] >= both[:, b]
+            high[forth, b] = high[~forth, a] = 0.0
+            low[forth, a], low[~forth, b] = (np.minimum(_A_LITTLE, high[side]) for side in ((forth, a), (~forth, b)))
+        return replace(self, low=low, high=high)
 
 
 @dataclass(frozen=True)

@@ -325,7 +325,7 @@ def prove_states(
         None where no round has power flow solutions, the corrected model is infeasible, or the time was over before
         a box or a part of one held.
     """
-    ends = first
+    problem, ends = _one_way(problem, first)
     best: BoxAnswer | None = None
     rounds: list[tuple[float, float, float, float]] = []
     margin_v = np.zeros((2, problem.periods, problem.grid.n))
@@ -370,7 +370,7 @@ def prove_states(
                 break
             if new is None:
                 return best
-            ends = new
+            ends = _within(problem, new)
     except KeyboardInterrupt:
         if best is None:
             raise
@@ -384,6 +384,22 @@ def prove_states(
         best.rounds = rounds
         best.problem = replace(_corrected(best.problem, best), near=None)
     return best
+
+
+def _one_way(problem: BoxProblem, ends: Ends) -> tuple[BoxProblem, Ends]:
+    """Leave every converter one way in a period (see `Columns.one_way`)."""
+    if not len(problem.columns.opposite) or ends.x_lower is None or ends.x_upper is None:
+        return problem, ends
+    new = replace(problem, columns=problem.columns.one_way(ends.x_lower, ends.x_upper))
+    return new, _within(new, ends)
+
+
+def _within(problem: BoxProblem, ends: Ends) -> Ends:
+    """Keep converters that stand one way from turning by the solver's rounding."""
+    if not len(problem.columns.opposite) or ends.x_lower is None or ends.x_upper is None:
+        return ends
+    lower, upper = (np.clip(x, *problem.bounds()) for x in (ends.x_lower, ends.x_upper))
+    return replace(ends, x_lower=lower, x_upper=upper)
 
 
 def _holds(problem: BoxProblem, answer: BoxAnswer) -> bool:

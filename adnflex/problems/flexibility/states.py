@@ -63,9 +63,9 @@ class Network:
         return TreeMap(self.flow, self.columns.nodes, self.root)
 
     def withdrawn(self, x: FloatArray) -> ComplexArray:
-        """Withdrawals (T, n) with the devices' columns (T, k) [pu]."""
+        """Withdrawals (T, n) with the devices' columns (T, k), losses of converters included [pu]."""
         total = self.still.copy()
-        total[:, self.columns.nodes] += self.columns.drawn(x) / self.grid.base_mva
+        total[:, self.columns.nodes] += (self.columns.drawn(x) + self.columns.lost(x)) / self.grid.base_mva
         return total
 
     def lossless(self, t: int) -> Operating:
@@ -138,12 +138,15 @@ class Sampled:
         Import at the coupling point [MW + j Mvar].
     excess : Excess
         Of every period and share.
+    converted : (T, K) array
+        Losses of converters [MW].
     """
 
     shares: FloatArray
     flow: Flow
     imports: ComplexArray
     excess: Excess
+    converted: FloatArray
 
     @property
     def solved(self) -> bool:
@@ -166,7 +169,8 @@ def sample(network: Network, lower: FloatArray, upper: FloatArray, shares: Float
     network : Network
         The network.
     lower, upper : (T, k) array
-        Columns of all devices at both ends.
+        Columns of all devices at both ends; a converter stands one way in both, so that its losses are linear between
+        them (see `Columns.one_way`).
     shares : (K,) array
         Shares between them.
     """
@@ -175,4 +179,6 @@ def sample(network: Network, lower: FloatArray, upper: FloatArray, shares: Float
     every = np.repeat(np.arange(len(lower)), len(shares))
     found = network.flow.solve_many(drawn.real, drawn.imag, network.points.y[0, every])
     flow = found.reshaped(len(lower), len(shares))
-    return Sampled(shares, flow, network.import_mw(flow), excess_of(network.grid, flow))
+    lost = [network.columns.lost(x).sum(axis=1)[:, None] for x in (lower, upper)]
+    converted = lost[0] + shares * (lost[1] - lost[0])
+    return Sampled(shares, flow, network.import_mw(flow), excess_of(network.grid, flow), converted)

@@ -175,14 +175,13 @@ class FlexibilityStudy:
         lost = replace(self, wishes=replace(self.wishes, base_mw=None)).base(network) - found
         return np.asarray(_series(self.wishes.base_mw, periods, "base_mw") - np.nan_to_num(lost))
 
-    def written(self, setpoints: pd.DataFrame) -> ComplexArray:
-        """Withdrawals (T, n) with the devices at set-points by (table, column, index) [pu]."""
+    def written(self, setpoints: pd.DataFrame, lossless: bool = False) -> ComplexArray:
+        """Withdrawals (T, n) with the devices at set-points by (table, column, index) [pu]; converters `lossless`."""
         points, base = self.study.points, self.study.grid.base_mva
         total: ComplexArray = points.p[0] + 1j * points.q[0]
         for r in self.resources:
-            # a unit of what is written is so much withdrawal: the table's own sign and factor
-            p, q = (setpoints[r.place.table, name, r.place.index].to_numpy(float) for name in ("p_mw", "q_mvar"))
-            total[:, r.place.node] += (p + 1j * q) * r.withdrawal_per_unit / base
+            for w in r.held(setpoints, lossless):
+                total[:, w.node] += (w.p_mw + 1j * w.q_mvar) / base
         return total
 
     @property

@@ -177,7 +177,7 @@ def ac_table(study: FlexibilityStudy, network: Network, answer: BoxAnswer) -> pd
     columns = {
         "import_mw": sampled.imports.real,
         "import_mvar": sampled.imports.imag,
-        "losses_mw": sampled.flow.loss * grid.base_mva,
+        "losses_mw": sampled.flow.loss * grid.base_mva + sampled.converted,
         "vm_min_pu": vm.min(axis=-1),
         "vm_min_bus": bus[vm.argmin(axis=-1)],
         "vm_max_pu": vm.max(axis=-1),

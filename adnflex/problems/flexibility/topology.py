@@ -446,7 +446,9 @@ def _row(
         still = None  # out of time: the column stays empty
     network = study.network(closed, adjacency)
     hours = study.study.horizon.hours
-    lost = float(np.mean(network.solve(network.withdrawn(study.columns.idle)).loss)) * grid.base_mva
+    idle = study.columns.idle
+    lost = float(np.mean(network.solve(network.withdrawn(idle)).loss)) * grid.base_mva
+    lost += float(study.columns.lost(idle).sum(axis=1).mean())
 
     def total(lower: Sequence[float] | np.ndarray, upper: Sequence[float] | np.ndarray) -> float:
         return float((np.asarray(upper) - np.asarray(lower)).sum() * hours)
