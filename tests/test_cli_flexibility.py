@@ -12,7 +12,8 @@ import adnflex
 from adnflex import cli
 from adnflex.cli import main
 from adnflex.errors import Infeasible
-from adnflex.reporting.flexibility._example import example
+
+from .reporting.flexibility.example import example
 
 NET = "park33_flexibility"
 

@@ -122,7 +122,12 @@ def bus_order(buses: Sequence[int], topology: pd.DataFrame, coordinates: pd.Data
 
 
 def convergence(
-    progress: pd.DataFrame, title: str, unit: str, lines: Mapping[str, tuple[str, str]], scale: float = 1.0
+    progress: pd.DataFrame,
+    title: str,
+    unit: str,
+    lines: Mapping[str, tuple[str, str]],
+    scale: float = 1.0,
+    above: bool = False,
 ) -> go.Figure:
     """Values as they converged, and the gap between the first two [%], against seconds.
 
@@ -136,6 +141,8 @@ def convergence(
         By column, the bound first: name and colour.
     scale : float
         What turns the values into `unit`.
+    above : bool
+        Whether the bound is an upper one.
     """
     if progress.empty:
         raise NothingToDraw("plan: progress is empty, so there is nothing to draw.")
@@ -146,7 +153,7 @@ def convergence(
     table = table.sort_values("seconds", kind="stable")
     # What is known stays known; a row may tell only what is new.
     table[[bound, best]] = table[[bound, best]].ffill()
-    gap = ((table[best] - table[bound]).abs() / table[best].abs() * 100).where(table[best] != 0)
+    gap = ((table[best] - table[bound]) * (-1 if above else 1) / table[best].abs() * 100).where(table[best] != 0)
     gap = gap.where(gap > 0)
     two = bool(gap.notna().any())
     fig = make_subplots(

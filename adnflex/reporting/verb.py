@@ -14,9 +14,8 @@ from adnflex.arguments import public
 from adnflex.arguments.kinds import anything
 from adnflex.errors import InputError
 from adnflex.files import write_text
-from adnflex.reporting import dispatch, rolling
+from adnflex.reporting import dispatch, flexibility, rolling
 from adnflex.reporting.document import Shown, document
-from adnflex.reporting.flexibility import flexibility_report, is_flexibility
 from adnflex.reporting.layout import drawing_tables
 from adnflex.reporting.page import render
 from adnflex.reporting.reconfiguration import reconfiguration_report
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "figure", "report"]
 
 #: Every kind of report; what a result is shown by follows from its class.
-KINDS: list[ReportKind[Any]] = [dispatch.KIND, rolling.KIND]
+KINDS: list[ReportKind[Any]] = [dispatch.KIND, flexibility.KIND, rolling.KIND]
 
 
 @public(also={"plan": anything(), "check": anything()})
@@ -68,8 +67,6 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
     >>> import adnflex, pandapower.networks
     >>> net = pandapower.networks.case4gs()
     """
-    if is_flexibility(plan):
-        return flexibility_report(plan, check, path, net)
     if isinstance(plan, Plan):
         return reconfiguration_report(plan, check, path, net)
     results = [_drawn(result, net) for result in _listed(plan)]

@@ -32,6 +32,8 @@ class BarFigure:
         Longer names for what is told (by default the names).
     ticks : sequence of str
         HTML that stands at the rows instead of the names.
+    rows : sequence of sequence of str
+        Rows of each panel where they are not the same in all.
     **layout
         Further settings of plotly's layout.
 
@@ -50,21 +52,26 @@ class BarFigure:
         row: float = _ROW,
         told: Sequence[str] = (),
         ticks: Sequence[str] = (),
+        rows: Sequence[Sequence[str]] = (),
         **layout: Any,
     ) -> None:
-        self.names, self.units = [escape(n) for n in names], [unit for _, unit in panels]
-        self.told = [escape(t) for t in told] or self.names
-        height = int((_FRAME + row * max(len(names), 2)) * len(panels))
-        self.fig = make_subplots(rows=len(panels), cols=1, vertical_spacing=min(0.3, 100 / height))
+        self.rows = [[escape(n) for n in of] for of in (rows or [names] * len(panels))]
+        self.units = [unit for _, unit in panels]
+        self.told = [escape(t) for t in told] or self.rows[0]
+        counts = [max(len(of), 2) for of in self.rows]
+        height = int(_FRAME * len(panels) + row * sum(counts))
+        self.fig = make_subplots(
+            rows=len(panels), cols=1, vertical_spacing=min(0.3, 100 / height), row_heights=[c + 0.6 for c in counts]
+        )
         plain = {"template": style.TEMPLATE, "height": height, "hovermode": "closest", "bargap": 0.3}
         self.fig.update_layout(plain | {"showlegend": len(panels) > 1} | layout)
-        for k, (title, _) in enumerate(panels):
+        for k, ((title, _), of) in enumerate(zip(panels, self.rows, strict=True)):
             self.axis(k, title_text=title, exponentformat="none")
-        self.fig.update_yaxes(
-            type="category", ticks="", ticksuffix="  ", showgrid=False, tickvals=self.names,
-            ticktext=list(ticks) or self.names, categoryorder="array", categoryarray=self.names,
-            range=[len(names) - 0.4, -0.6],
-        )  # fmt: skip
+            self.fig.update_yaxes(
+                type="category", ticks="", ticksuffix="  ", showgrid=False, tickvals=of,
+                ticktext=[f"{t}  " for t in (ticks or of)],
+                categoryorder="array", categoryarray=of, range=[len(of) - 0.4, -0.6], row=k + 1, col=1,
+            )  # fmt: skip
 
     def axis(self, panel: int, **settings: Any) -> None:
         """Change the horizontal axis of a panel."""
@@ -87,7 +94,7 @@ class BarFigure:
         self._add(
             panel,
             go.Bar(
-                x=x, y=self.names, orientation="h", name=escape(name), marker=marker, hovertext=self.told,
+                x=x, y=self.rows[panel], orientation="h", name=escape(name), marker=marker, hovertext=self.told,
                 customdata=list(told) or None, showlegend=bool(name),
                 hovertemplate=f"<b>%{{hovertext}}</b><br>{escape(name)}{': ' if name else ''}{said}<extra></extra>",
                 **more,
@@ -106,12 +113,13 @@ class BarFigure:
         key: bool = True,
     ) -> None:
         """Put a sign in each row, or in these; `told` is HTML, `widths` are half intervals round the values."""
+        known = self.rows[panel]
         tint = marker["line"]["color"] if marker["line"]["color"] != "white" else marker["color"]
         bar = {"type": "data", "array": widths, "color": tint, "thickness": 2, "width": 6, "visible": True}
         self._add(
             panel,
             go.Scatter(
-                x=np.asarray(values, dtype=float), y=self.names if rows is None else [self.names[k] for k in rows],
+                x=np.asarray(values, dtype=float), y=[known[k] for k in (range(len(known)) if rows is None else rows)],
                 mode="markers", name=escape(name), marker=marker, hovertext=list(told), hoverinfo="text",
                 showlegend=key and bool(name), cliponaxis=False, error_x=None if widths is None else bar,
             ),
@@ -119,11 +127,11 @@ class BarFigure:
 
     def box(self, panel: int, row: int, values: Any, colour: str, points: Sequence[str], head: str = "") -> None:
         """Draw the distribution of values in one row, and every one of them as a dot that is told by its word."""
-        y = [self.names[row]] * len(values)
+        y = [self.rows[panel][row]] * len(values)
         self._add(
             panel,
             go.Box(
-                x=np.asarray(values, dtype=float), y=y, orientation="h", name=self.names[row], boxpoints="all",
+                x=np.asarray(values, dtype=float), y=y, orientation="h", name=self.rows[panel][row], boxpoints="all",
                 jitter=0.5, pointpos=0.0, width=0.55, line={"color": colour, "width": 1.5}, showlegend=False,
                 fillcolor=style.pale(colour, 0.12), marker={"color": style.pale(colour, 0.6), "size": 5},
                 customdata=[escape(p) for p in points], hoveron="points",
@@ -131,6 +139,13 @@ class BarFigure:
                 f"{self.units[panel]}<extra></extra>",
             ),
         )  # fmt: skip
+
+    def links(self, panel: int, starts: Any, ends: Any, name: str, colour: str) -> None:
+        """Draw a line from a start to an end in each row."""
+        x = [v for a, b in zip(starts, ends, strict=True) for v in (float(a), float(b), None)]
+        y = [v for name in self.rows[panel] for v in (name, name, None)]
+        look = {"color": colour, "width": 5}
+        self._add(panel, go.Scatter(x=x, y=y, mode="lines", line=look, name=name, showlegend=False, hoverinfo="skip"))
 
     def zero(self) -> None:
         """Draw the line from which differences count."""
@@ -146,7 +161,7 @@ class BarFigure:
         self._add(
             panel,
             go.Scatter(
-                x=np.asarray(values, dtype=float), y=self.names, mode="text", text=[f"  {t}" for t in texts],
+                x=np.asarray(values, dtype=float), y=self.rows[panel], mode="text", text=[f"  {t}" for t in texts],
                 textposition="middle right", hoverinfo="skip", showlegend=False, cliponaxis=False,
             ),
         )  # fmt: skip

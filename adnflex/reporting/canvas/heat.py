@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -95,7 +97,10 @@ class HeatFigure:
             Cells that the reader chooses by this word; only the first are shown.
         """
         numbers = np.asarray(told).dtype != object
-        text = form.replace("{", "%{customdata").replace("customdata:", "customdata:")
+        text = form.replace("{", "%{customdata")
+        if np.ndim(told) > 2:
+            places = itertools.count()
+            text = re.sub("customdata", lambda _: f"customdata[{next(places)}]", text)
         self.fig.add_trace(
             go.Heatmap(
                 x=self.clock.texts, y=self.labels, z=shade.values.round(4),

@@ -9,19 +9,20 @@ from collections.abc import Mapping
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.errors import InputError
-from adnflex.reporting import page, places, style
-from adnflex.reporting.flexibility.inputs import require
-from adnflex.reporting.page import Html
-from adnflex.reporting.text import dash, fixed, number
-from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.reporting import page, style
+from adnflex.reporting.canvas import BarFigure
+from adnflex.reporting.flexibility.view import FlexibilityView
+from adnflex.reporting.page import Html, Section
+from adnflex.reporting.text import cell, dash, fixed, number, signed
+from adnflex.reporting.views import NothingToDraw
+from adnflex.results.flexibility import Flexibility
 
-__all__ = ["comparison_figure", "comparison_table", "published_table"]
+__all__ = ["comparison", "comparison_section", "published_table"]
 
 _BARS = (
-    ("linear_without_q_mwh", "linear model, without reactive power", style.FAINT, ""),
-    ("linear_mwh", "linear model, with reactive power", "#56B4E9", ""),
-    ("total_mwh", "run in AC", style.AFTER, ""),
+    ("linear_without_q_mwh", "linear model, without reactive power", style.FAINT),
+    ("linear_mwh", "linear model, with reactive power", "#56B4E9"),
+    ("total_mwh", "run in AC", style.AFTER),
 )
 _WORDS = {
     "total_mwh": "promised [MWh]",
@@ -38,63 +39,46 @@ _WORDS = {
 }
 
 
-def comparison_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
+def comparison(view: FlexibilityView) -> go.Figure:
     """Size of the box [MWh] of every topology that was compared: with and without reactive power, and run in AC.
 
-    Parameters
-    ----------
-    flex : Flexibility
-        The box, with its comparison.
-    check : FlexibilityCheck or None
-        Not needed; taken so that all figures are called alike.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Grouped bars, and the linear model's bound of each topology as a mark.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these, or nothing was compared.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> len(comparison_figure(example()[1]).data)
-    4
+    The linear model's bound of each topology is a mark.
     """
-    require(flex, check)
-    table = flex.comparison
+    table = view.flex.comparison
     if table.empty:
-        raise InputError("plan: comparison is empty, so there is nothing to draw; no topologies were compared.")
-    fig = style.figure(400, barmode="group", hovermode="closest", bargap=0.28, bargroupgap=0.06)
+        raise NothingToDraw("plan: comparison is empty, so there is nothing to draw; no topologies were compared.")
     names = [str(n) for n in table.index]
-    for column, name, tint, _ in _BARS:
+    fig = BarFigure(names, [("size of the box [MWh]", "MWh")], 84, showlegend=True, barmode="group", bargroupgap=0.06)
+    for column, name, tint in _BARS:
         values = _column(table, column)
-        if not values.notna().any():
-            continue
-        fig.add_trace(
-            go.Bar(
-                x=names, y=values.to_numpy(), name=name, marker={"color": tint, "line": {"width": 0}},
-                text=[fixed(v, 1) if v == v else "" for v in values], textposition="outside", cliponaxis=False,
-                hovertext=[f"<b>{n}</b><br>{name}: {fixed(v, 3, 'MWh')}" for n, v in zip(names, values, strict=True)],
-                hoverinfo="text",
-            )
-        )  # fmt: skip
+        if values.notna().any():
+            told = [fixed(v, 3, "MWh") for v in values]
+            texts = [fixed(v, 1) if v == v else "" for v in values]
+            fig.bars(0, values, name, tint, told, text=texts, textposition="inside", insidetextanchor="end")
     bound = _column(table, "linear_bound_mwh")
     if bound.notna().any():
-        fig.add_trace(
-            go.Scatter(
-                x=names, y=bound.to_numpy(), mode="markers", name="bound of the linear model", hoverinfo="text",
-                marker={"symbol": "line-ew", "size": 46, "line": {"color": style.BOUND, "width": 3}},
-                hovertext=[f"<b>{n}</b><br>bound of the linear model {fixed(v, 3, 'MWh')}"
-                           for n, v in zip(names, bound, strict=True)],
-            )
-        )  # fmt: skip
-    fig.update_yaxes(title_text="size of the box [MWh]", rangemode="tozero")
-    fig.update_layout(margin={"t": 70})
-    return fig
+        marker = {"symbol": "line-ns", "size": 46, "color": style.BOUND, "line": {"color": style.BOUND, "width": 3}}
+        told = [f"<b>{n}</b><br>bound of the linear model {fixed(v, 3, 'MWh')}"
+                for n, v in zip(fig.rows[0], bound, strict=True)]  # fmt: skip
+        fig.marks(0, bound, "bound of the linear model", marker, told)
+    fig.axis(0, rangemode="tozero")
+    return fig.done()
+
+
+def comparison_section(view: FlexibilityView) -> Section | None:
+    """Topologies side by side; nothing where nothing was compared or published."""
+    published = published_table(view.flex)
+    if view.flex.comparison.empty:
+        if not published:
+            return None
+        return Section("comparison", "Beside published figures", "", published[1:], "Published")
+    intro = (
+        "The same devices in three topologies: as it stands, the one with least losses, and the one chosen. Pale "
+        "bars are the linear model without reactive power of the devices, blue is what holds in AC power flow; the "
+        "orange stroke is the bound of the linear model, which boxes in AC may exceed."
+    )
+    blocks = [view.draw("comparison"), _comparison_table(view.flex), *published]
+    return Section("comparison", "Gains, and what reactive power adds", intro, blocks, "Gains")
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
@@ -102,7 +86,7 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     return table[name].astype(float) if name in table else pd.Series(math.nan, index=table.index, dtype=float)
 
 
-def comparison_table(flex: Flexibility) -> Html:
+def _comparison_table(flex: Flexibility) -> Html:
     """Every topology with its open branches and numbers."""
     table = flex.comparison
     columns = ["topology", "open", "operations", "promised", "against present", "linear model", "without reactive",
@@ -116,7 +100,7 @@ def comparison_table(flex: Flexibility) -> Html:
         rows.append(
             [
                 page.join(Html("<strong>"), str(name), Html("</strong>")) if name == "flexibility" else str(name),
-                places.text(row.get("open")),
+                cell(row.get("open")),
                 fixed(row.get("operations"), 0),
                 fixed(row.get("total_mwh"), 2, "MWh"),
                 dash if name == "present" else signed(change),
@@ -128,18 +112,6 @@ def comparison_table(flex: Flexibility) -> Html:
             ]
         )
     return page.table(columns, rows, columns[2:])
-
-
-def signed(percent: float) -> str:
-    r"""Change in percent with its sign.
-
-    Examples
-    --------
-    >>> signed(15.35), signed(-8.2), signed(float("nan"))
-    ('+15.3\u202f%', '−8.2\u202f%', '–')
-    """
-    text = fixed(percent, 1, "%")
-    return f"+{text}" if percent > 0 and any(d in text for d in "123456789") else text
 
 
 def published_table(flex: Flexibility) -> list[Html]:
@@ -165,7 +137,7 @@ def published_table(flex: Flexibility) -> list[Html]:
         return []
     table = page.table(["case", "quantity", "ours", "published"], rows, ["ours", "published"])
     note = [page.paragraph(f"Published: {'; '.join(dict.fromkeys(sources))}.", "small")] if sources else []
-    return [Html("<h3>Beside published figures</h3>"), table, *note]
+    return [page.heading("Beside published figures"), table, *note]
 
 
 def _concerns(flex: Flexibility, case: str) -> bool:
@@ -203,4 +175,4 @@ def _switched(flex: Flexibility, closed: bool) -> list[str] | None:
 def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(v) for v in value) or dash
-    return number(float(value), digits=4) if isinstance(value, int | float) else places.text(value)
+    return number(float(value), digits=4) if isinstance(value, int | float) else cell(value)

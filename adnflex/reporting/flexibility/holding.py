@@ -1,7 +1,8 @@
-"""What holds the box back: which limits bind and when, and which of them the switching relieved."""
+"""What holds the box back: which limits bind and when, which of them the switching relieved, and where they are."""
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 import numpy as np
@@ -10,80 +11,50 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from adnflex.errors import InputError
-from adnflex.reporting import places, style
-from adnflex.reporting.flexibility.inputs import Limit, clock_of, limit_groups, place, require, spans
-from adnflex.reporting.text import dash, fixed, number
-from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.reporting import page, style
+from adnflex.reporting.canvas import BarFigure
+from adnflex.reporting.canvas.map import STATES, MapFigure, one_of
+from adnflex.reporting.flexibility.view import SIDES, BoxLimit, FlexibilityView, limit_groups
+from adnflex.reporting.page import Html, Section
+from adnflex.reporting.text import dash, many, measured, signed
+from adnflex.reporting.views import NothingToDraw
 
-__all__ = [
-    "MOST_LIMITS", "SIDES", "binding_figure", "counted", "limit_label", "limit_rows", "relieved_figure",
-    "relieved_rows", "worth",
-]  # fmt: skip
+__all__ = ["binding", "holding_section", "map_section", "network", "relieved", "relieved_section"]
 
 #: Limits that the pictures show; the tables have all.
-MOST_LIMITS = 15
-#: Symbol and colour of what holds back each end.
-SIDES = {
-    "upper": ("triangle-up", "#D55E00", "more import"),
-    "lower": ("triangle-down", "#0072B2", "less import"),
-}
+_MOST_LIMITS = 15
+_FIRST_ROWS, _MOST_ROWS = 8, 400
 _PANELS = {"pu": "voltage [pu]", "%": "loading [%]", "MWh": "stored energy [MWh]"}
+#: Size [px] and colour of the ring round a bus whose voltage limits the box.
+#: Of both kinds one ring is wider, so that a bus that has both shows both.
+_RINGS = {"voltage low": (16, "#6a3d9a"), "voltage high": (26, "#D55E00")}
+_FULL = "#B3261E"
 
 
-def binding_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
+def binding(view: FlexibilityView) -> go.Figure:
     """Limits (rows) that hold back the lower or the upper end, by period, and in how many periods they do.
 
-    Parameters
-    ----------
-    flex : Flexibility
-        The box.
-    check : FlexibilityCheck or None
-        Not needed; taken so that all figures are called alike.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Two panels of at most fifteen limits, those on top whose loosening is worth most.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these, or no limit binds.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> binding_figure(example()[0]).data[0].name
-    'holds back more import'
+    At most fifteen limits, those on top whose loosening is worth most.
     """
-    require(flex, check)
-    groups = limit_groups(flex.binding)[:MOST_LIMITS]
+    groups, clock = limit_groups(view.flex.binding)[:_MOST_LIMITS], view.clock
     if not groups:
-        raise InputError("plan: binding is empty, so there is nothing to draw; no limit of the network binds.")
-    clock = clock_of(flex)
-    labels = [escape(limit_label(flex, g, short=True)) for g in groups]
+        raise NothingToDraw("plan: binding is empty, so there is nothing to draw; no limit of the network binds.")
+    labels = [escape(view.label(g, short=True)) for g in groups]
     fig = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.03, column_widths=[0.76, 0.24])
+    fig.update_layout(template=style.TEMPLATE, height=130 + 34 * len(groups), barmode="stack", hovermode="closest",
+                      bargap=0.45, legend={"itemsizing": "constant"})  # fmt: skip
     size = float(np.clip(340 / len(clock.periods), 5, 13))
-    height = 130 + 34 * len(groups)
-    fig.update_layout(
-        template=style.figure().layout.template,
-        height=height,
-        barmode="stack",
-        hovermode="closest",
-        bargap=0.45,
-        legend={"itemsizing": "constant"},
-    )
     position = {p: k for k, p in enumerate(clock.periods)}
     for side, (symbol, tint, words) in SIDES.items():
         cells = [(position[p], k, g) for k, g in enumerate(groups) for p in getattr(g, side) if p in position]
-        told = [_told(flex, g, side, clock.periods[t]) for t, _, g in cells]
         # A little apart, so that a limit that holds back both ends at once shows both.
         shift = -0.16 if side == "upper" else 0.16
         fig.add_trace(
             go.Scatter(
                 x=[clock.middles[t] for t, _, _ in cells], y=[k + shift for _, k, _ in cells], mode="markers",
-                marker={"symbol": symbol, "size": size, "color": tint, "line": {"width": 0}},
-                name=f"holds back {words}", legendgroup=side, hovertext=told, hoverinfo="text",
+                marker={"symbol": symbol, "size": size, "color": tint, "line": {"width": 0}}, hoverinfo="text",
+                name=f"holds back {words}", legendgroup=side,
+                hovertext=[_told(view, g, side, clock.periods[t]) for t, _, g in cells],
             ),
             row=1, col=1,
         )  # fmt: skip
@@ -92,7 +63,7 @@ def binding_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> 
             go.Bar(
                 x=counts, y=list(range(len(groups))), orientation="h", legendgroup=side, showlegend=False,
                 marker={"color": tint, "line": {"width": 0}}, hoverinfo="text", textposition="none",
-                hovertext=[f"<b>{label}</b><br>holds back {words} in {counted(n, 'period')}"
+                hovertext=[f"<b>{label}</b><br>holds back {words} in {many(n, 'period')}"
                            for label, n in zip(labels, counts, strict=True)],
             ),
             row=1, col=2,
@@ -105,183 +76,182 @@ def binding_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> 
     return fig
 
 
-def relieved_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
+def _told(view: FlexibilityView, group: BoxLimit, side: str, period: int) -> str:
+    """Tell one mark."""
+    rows = group.rows[group.rows["side"].isin([side, "both"]) & (group.rows["period"] == period)]
+    text = f"<b>{escape(view.label(group))}</b><br>{view.clock.text(period)}: holds back {SIDES[side][2]}"
+    if len(rows):
+        value, limit = measured(group.unit, rows["value"].iloc[0], rows["limit"].iloc[0])
+        text += f"<br>{value}, limit {limit}"
+    return text
+
+
+def holding_section(view: FlexibilityView) -> Section:
+    """Tell what holds the box back."""
+    groups = limit_groups(view.flex.binding)
+    title = "What holds it back"
+    if not groups:
+        text = "No limit of the network is reached at the ends of the box; what the devices can do holds it back."
+        return Section("holding", title, text, [], "Limits that bind")
+    intro = (
+        "Limits that are reached at the ends of the box. Triangles up: more import is held back; down: less import. "
+        "Loosening a limit (last column) in all these periods would enlarge the box by about so much; those worth "
+        "most come first."
+    )
+    blocks = [view.draw("binding")]
+    if len(groups) > _MOST_LIMITS:
+        words = f"The picture shows the first {_MOST_LIMITS} of {len(groups)} limits."
+        blocks.append(page.paragraph(words, "small"))
+    columns = ["limit", "place", "more import held back", "less import held back", "allowed", "worth"]
+    rows = [
+        [g.kind, view.labels.of(g.element, g.index), view.clock.spans(g.upper) or dash,
+         view.clock.spans(g.lower) or dash, _allowed(g), g.worth]
+        for g in groups
+    ]  # fmt: skip
+    return Section("holding", title, intro, [*blocks, *_folded(columns, rows)], title)
+
+
+def _allowed(group: BoxLimit) -> str:
+    limits = group.rows["limit"].astype(float)
+    return " to ".join(dict.fromkeys(measured(group.unit, float(limits.min()), float(limits.max()))))
+
+
+def _folded(columns: list[str], rows: list[list[str]]) -> list[Html]:
+    """Table of which only the first rows show at once."""
+    blocks = [page.table(columns, rows[:_FIRST_ROWS], columns[4:])]
+    rest = rows[_FIRST_ROWS:_MOST_ROWS]
+    if rest:
+        more = f" (of {len(rows)})" if len(rows) > _MOST_ROWS else ""
+        blocks.append(page.details(f"{len(rest)} more limits{more}", page.table(columns, rest, columns[4:])))
+    return blocks
+
+
+# What was relieved --------------------------------------------------------------------------------------------
+
+
+def relieved(view: FlexibilityView) -> go.Figure:
     """Limits that held the box back before: where they stood (at the limit), and where they stand now.
 
-    Parameters
-    ----------
-    flex : Flexibility
-        The box after the switching.
-    check : FlexibilityCheck or None
-        Not needed; taken so that all figures are called alike.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        One panel a unit; a line leads from the value before to the value now, for each limit in the period in which
-        the least room was gained.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these, or nothing was relieved.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> sorted({trace.name for trace in relieved_figure(example()[1]).data})
-    ['before', 'limit', 'now']
+    One panel a unit; a line leads from the value before to the value now, for each limit in the period in which the
+    least room was gained.
     """
-    require(flex, check)
-    groups = limit_groups(flex.relieved)[:MOST_LIMITS]
+    groups = limit_groups(view.flex.relieved)[:_MOST_LIMITS]
     if not groups:
-        raise InputError("plan: relieved is empty, so there is nothing to draw; no limit was relieved.")
+        raise NothingToDraw("plan: relieved is empty, so there is nothing to draw; no limit was relieved.")
     units = [u for u in _PANELS if any(g.unit == u for g in groups)]
     units += [u for u in dict.fromkeys(g.unit for g in groups) if u not in _PANELS]
-    counts = [sum(g.unit == u for g in groups) for u in units]
-    # Each panel has rows of the same height, and room for its axis.
-    fig = make_subplots(
-        rows=len(units), cols=1, row_heights=[c + 0.6 for c in counts], vertical_spacing=0.5 / (sum(counts) + 2)
-        if len(units) > 1 else 0.0,
-    )  # fmt: skip
-    fig.update_layout(
-        template=style.figure().layout.template, height=110 + 78 * len(units) + 34 * sum(counts), hovermode="closest"
-    )
-    for row, unit in enumerate(units, start=1):
+    panels = [(_PANELS.get(u, f"[{u}]"), u) for u in units]
+    names = [[view.label(g, short=True) for g in groups if g.unit == u] for u in units]
+    fig = BarFigure(names[0], panels, 34, rows=names, showlegend=True)
+    for panel, unit in enumerate(units):
         shown = [g for g in groups if g.unit == unit]
-        _dumbbells(fig, flex, shown, row, first=row == 1)
-        fig.update_xaxes(title_text=_PANELS.get(unit, f"[{unit}]"), row=row, col=1)
-        labels = [escape(limit_label(flex, g, short=True)) for g in shown]
-        fig.update_yaxes(
-            tickvals=list(range(len(shown))), ticktext=labels, range=[len(shown) - 0.4, -0.6], row=row, col=1
-        )
-    return fig
+        worst = pd.DataFrame([_least_relieved(g) for g in shown])
+        told = [_relieved_told(view, g, row) for g, (_, row) in zip(shown, worst.iterrows(), strict=True)]
+        fig.links(panel, worst["value"], worst["after"], "now", style.FAINT)
+        for name, column, tint, symbol in (
+            ("before", "value", style.BEFORE, "circle"), ("now", "after", style.AFTER, "circle"),
+            ("limit", "limit", style.LIMIT, "line-ns"),
+        ):  # fmt: skip
+            marker = {"color": tint, "size": 13, "symbol": symbol, "line": {"color": tint, "width": 0}}
+            if symbol == "line-ns":
+                marker |= {"size": 22, "line": {"color": tint, "width": 2.5}}
+            fig.marks(panel, worst[column], name, marker, told, key=panel == 0)
+    return fig.done()
 
 
-def _dumbbells(fig: go.Figure, flex: Flexibility, shown: list[Limit], row: int, first: bool) -> None:
-    """Value before, value now, the line between them, and the limit."""
-    clock = clock_of(flex)
-    worst = [_least_relieved(g) for g in shown]
-    for k, line in enumerate(worst):
-        fig.add_trace(
-            go.Scatter(
-                x=[line["value"], line["after"]], y=[k, k], mode="lines", line={"color": style.FAINT, "width": 5},
-                showlegend=False, hoverinfo="skip", name="now",
-            ),
-            row=row, col=1,
-        )  # fmt: skip
-    told = []
-    for group, line in zip(shown, worst, strict=True):
-        before, after, limit = places.values(group.unit, line["value"], line["after"], line["limit"])
-        told.append(
-            f"<b>{escape(limit_label(flex, group))}</b><br>{clock.text(line['period'])}: {before} → {after}, limit "
-            f"{limit}<br>held the box back in {counted(len(group.periods), 'period')}"
-        )
-    rows = list(range(len(shown)))
-    for name, column, tint, symbol in (
-        ("before", "value", style.BEFORE, "circle"), ("now", "after", style.AFTER, "circle"),
-        ("limit", "limit", style.LIMIT, "line-ns"),
-    ):  # fmt: skip
-        marker = {"color": tint, "size": 13, "symbol": symbol}
-        if symbol == "line-ns":
-            marker |= {"size": 22, "line": {"color": tint, "width": 2.5}}
-        fig.add_trace(
-            go.Scatter(
-                x=[float(line[column]) for line in worst], y=rows, mode="markers", marker=marker, name=name,
-                legendgroup=name, showlegend=first, hovertext=told, hoverinfo="text",
-            ),
-            row=row, col=1,
-        )  # fmt: skip
+def _relieved_told(view: FlexibilityView, group: BoxLimit, row: pd.Series) -> str:
+    before, after, limit = measured(group.unit, row["value"], row["after"], row["limit"])
+    return (
+        f"<b>{escape(view.label(group))}</b><br>{view.clock.text(row['period'])}: {before} → {after}, limit "
+        f"{limit}<br>held the box back in {many(len(group.periods), 'period')}"
+    )
 
 
-def _least_relieved(group: Limit) -> pd.Series:
+def _least_relieved(group: BoxLimit) -> pd.Series:
     """Row of the period in which the least room was gained, so that nothing looks better than it is."""
     gained = (group.rows["after"].astype(float) - group.rows["limit"].astype(float)).abs()
     return group.rows.loc[gained.idxmin()] if gained.notna().any() else group.rows.iloc[0]
 
 
-# Words and tables -----------------------------------------------------------------------------------------------
-
-
-def limit_label(flex: Flexibility, limit: Limit, short: bool = False) -> str:
-    """Kind and place of a limit; the short form has no names.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> from adnflex.reporting.flexibility.inputs import limit_groups
-    >>> flex = example()[0]
-    >>> limit_label(flex, limit_groups(flex.binding)[0])
-    'voltage low, bus 5 “Church”'
-    """
-    where = place(flex, limit.element, limit.index)
-    return f"{limit.kind}, {where.partition(' “')[0] if short else where}"
-
-
-def worth(limit: Limit) -> str:
-    r"""Tell what loosening a limit a little gives.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> from adnflex.reporting.flexibility.inputs import limit_groups
-    >>> worth(limit_groups(example()[0].binding)[0])[-13:]
-    'h per 0.01 pu'
-    """
-    if limit.worth_mwh != limit.worth_mwh:
-        return dash
-    gain = max(limit.worth_mwh, 0.0)
-    return f"{number(gain, 'MWh', 3) if gain >= 1e-4 else fixed(0, 0, 'MWh')} per {limit.step_text}"
-
-
-def limit_rows(flex: Flexibility, groups: list[Limit]) -> list[list[str]]:
-    """Rows of the table of what holds back: limit, place, when for each end, allowed, worth."""
-    clock = clock_of(flex)
-    return [
-        [g.kind, place(flex, g.element, g.index), spans(clock, g.upper) or dash, spans(clock, g.lower) or dash,
-         _allowed(g), worth(g)]
-        for g in groups
-    ]  # fmt: skip
-
-
-def _allowed(group: Limit) -> str:
-    limits = group.rows["limit"].astype(float)
-    if limits.nunique() == 1:
-        return places.values(group.unit, float(limits.iloc[0]))[0]
-    return " to ".join(places.values(group.unit, float(limits.min()), float(limits.max())))
-
-
-def relieved_rows(flex: Flexibility, groups: list[Limit]) -> list[list[str]]:
-    """Rows of the table of what was relieved: before and now in the period with the least room, and the room."""
-    clock = clock_of(flex)
+def relieved_section(view: FlexibilityView) -> Section:
+    """Tell what held the present topology back and no longer does; nothing where nothing did."""
+    gain = f" (by {signed(view.gain_percent)})" if math.isfinite(view.gain_percent) else ""
+    intro = (
+        f"Why the box changes{gain}: these limits held the present topology back and no longer do. Each is shown "
+        "in the period in which the least room was gained; the orange stroke is the limit."
+    )
+    columns = ["limit", "place", "held back", "when", "before", "now", "allowed", "room now"]
     rows = []
-    for g in groups:
-        line = _least_relieved(g)
-        before, after, limit, room = places.values(
-            g.unit, line["value"], line["after"], line["limit"], abs(float(line["after"]) - float(line["limit"]))
-        )
-        where = place(flex, g.element, g.index)
-        ends = ", ".join(SIDES[s][2] for s in ("upper", "lower") if getattr(g, s))
-        rows.append([g.kind, where, ends, spans(clock, g.periods) or dash, before, after, limit, room])
-    return rows
+    for g in limit_groups(view.flex.relieved):
+        row = _least_relieved(g)
+        room = abs(float(row["after"]) - float(row["limit"]))
+        rows.append(
+            [g.kind, view.labels.of(g.element, g.index), ", ".join(g.ends), view.clock.spans(g.periods) or dash,
+             *measured(g.unit, row["value"], row["after"], row["limit"], room)]
+        )  # fmt: skip
+    blocks = [view.draw("relieved"), *_folded(columns, rows)]
+    return Section("relieved", "What no longer holds it back", intro, blocks, "What is relieved")
 
 
-def counted(count: int, word: str) -> str:
-    """Count with its word in the singular or plural.
+# Where it is held back ----------------------------------------------------------------------------------------
 
-    Examples
-    --------
-    >>> counted(1, "period"), counted(3, "period")
-    ('1 period', '3 periods')
+
+def network(view: FlexibilityView, state: str = "after") -> go.Figure:
+    """Map of the network ``before`` or ``after``, with the lines and buses that hold the box back.
+
+    Branches that limit are red, the wider the more periods they do; buses that limit have a ring, the larger the more.
     """
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    findings = one_of({"state": STATES}, state=state)
+    if findings:
+        raise InputError(findings)
+    flex = view.flex
+    drawn = MapFigure(flex.topology, flex.coordinates, state)
+    groups = limit_groups(flex.binding if state == "after" else view.limits_before)
+    placed = [(g, min(len(g.periods) / max(len(flex.box), 1), 1.0)) for g in groups if g.index == g.index]
+    full = [
+        (str(g.element), int(str(g.index)), 4 + 4 * weight, _where(view, g))
+        for g, weight in placed
+        if g.kind == "loading"
+    ]
+    drawn.highlight(full, "loading limits", _FULL)
+    for kind, (least, tint) in _RINGS.items():
+        here = [(g, weight) for g, weight in placed if g.kind == kind and g.element == "bus"]
+        rings = [(int(str(g.index)), least + 6 * weight, _where(view, g)) for g, weight in here]
+        drawn.ring(rings, f"{kind} limits", tint)
+    fig = drawn.done()
+    fig.layout.margin.t = 36
+    if not drawn.is_tree:
+        # Half a page wide, so that little air remains round it.
+        across, up = (float(np.ptp(flex.coordinates[c].to_numpy(dtype=float))) for c in ("x", "y"))
+        fig.layout.height = int(np.clip(150 + 560 * up / max(across, 1e-9), 330, 560))
+    return fig
 
 
-def _told(flex: Flexibility, group: Limit, side: str, period: int) -> str:
-    """Tell one mark."""
-    rows = group.rows[group.rows["side"].isin([side, "both"]) & (group.rows["period"] == period)]
-    text = f"<b>{escape(limit_label(flex, group))}</b><br>{clock_of(flex).text(period)}: holds back {SIDES[side][2]}"
-    if len(rows):
-        value, limit = places.values(group.unit, rows["value"].iloc[0], rows["limit"].iloc[0])
-        text += f"<br>{value}, limit {limit}"
-    return text
+def _where(view: FlexibilityView, group: BoxLimit) -> str:
+    count, when = many(len(group.periods), "period"), view.clock.spans(group.periods)
+    text = f"<b>{escape(view.label(group))}</b><br>limits in {count}: {when}"
+    return text + (f"<br>loosening it gives {group.worth}" if group.worth != dash else "")
+
+
+def map_section(view: FlexibilityView) -> Section:
+    """Draw maps before and after, with what limits; nothing where there is no map."""
+    intro = (
+        "Red lines and ringed buses hold the box back, the stronger the more hours they do. Point at them for the "
+        "hours."
+    )
+    if not (len(view.flex.switches) and view.flex.switches["operated"].any()):
+        return Section("network", "Where it is held back", intro, [view.draw("network")], "Map")
+    maps = {state: network(view, state) for state in STATES}
+    _same_key(*maps.values())
+    group = f"network{view.suffix}"
+    blocks = [page.figure(fig, f"network-{s}-figure{view.suffix}", s.capitalize(), group) for s, fig in maps.items()]
+    return Section("network", "The network before and after", intro, [page.side_by_side(*blocks)], "Map")
+
+
+def _same_key(*maps: go.Figure) -> None:
+    """Give maps the same entries in their keys, as else their keys and so the maps themselves differ in size."""
+    entries = {trace.name: trace for fig in maps for trace in fig.data if trace.showlegend}
+    for fig in maps:
+        known = {trace.name for trace in fig.data if trace.showlegend}
+        for name in [n for n in entries if n not in known]:
+            fig.add_trace(go.Scatter(entries[name]).update(x=[None], y=[None], hovertext=None))

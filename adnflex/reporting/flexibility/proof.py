@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 import numpy as np
@@ -9,13 +10,17 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from adnflex.errors import InputError
-from adnflex.reporting import style
-from adnflex.reporting.flexibility.inputs import clock_of, is_weighted, place, require
-from adnflex.reporting.text import number
-from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.reporting import page, recipes, style
+from adnflex.reporting.canvas import BarFigure, HeatFigure
+from adnflex.reporting.canvas.heat import Shade
+from adnflex.reporting.flexibility.summary import size
+from adnflex.reporting.flexibility.view import FlexibilityView, is_weighted
+from adnflex.reporting.page import Html, Section
+from adnflex.reporting.text import dash, fixed, number, percent, share
+from adnflex.reporting.views import NothingToDraw
+from adnflex.results.status import status_words
 
-__all__ = ["HEATS", "bounds_figure", "rounds_figure", "sizes_figure", "states_figure"]
+__all__ = ["HEATS", "bounds", "proof_section", "rounds", "sizes", "states", "states_section"]
 
 #: What the states are coloured by: the words of the choice, column, columns of the place, colours, unit, decimals.
 HEATS = {
@@ -23,6 +28,7 @@ HEATS = {
     "highest voltage": ("vm_max_pu", ("bus", "vm_max_bus"), style.VOLTAGE_SCALE, "pu", 4),
     "loading": ("loading_percent", ("loading_element", "loading_index"), style.LOADING_SCALE, "%", 1),
 }
+_ENDED = {"optimal": "settled", "time_limit": "time limit"}
 _ROUNDS = (
     ("total_mwh", "box [MWh]", "MWh"), ("voltage_excess_pu", "voltage beyond its limit [pu]", "pu"),
     ("loading_excess_percent", "loading beyond its limit [%]", "%"),
@@ -30,107 +36,15 @@ _ROUNDS = (
 )  # fmt: skip
 
 
-def bounds_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
-    """Box and bound of the linear model [MWh] as they converged, and their gap [%] where there is one.
-
-    Parameters
-    ----------
-    flex : Flexibility
-        The box.
-    check : FlexibilityCheck or None
-        Not needed; taken so that all figures are called alike.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Two panels, sizes and gap; one where no gap was left.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these, or no progress was recorded.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> [trace.name for trace in bounds_figure(example()[1]).data]
-    ['bound of the linear model', 'box so far', 'gap']
-    """
-    require(flex, check)
-    columns = ["seconds", "box_mwh", "linear_bound_mwh"]
-    table = flex.progress.reindex(columns=[*columns, "event"])
-    if table.empty:
-        raise InputError("plan: progress is empty, so there is nothing to draw.")
-    table[columns] = table[columns].astype(float).replace([np.inf, -np.inf], np.nan)
-    table = table.sort_values("seconds", kind="stable")
-    # What is known stays known; a row tells only what is new.
-    table[columns[1:]] = table[columns[1:]].ffill()
-    events = [escape(str(e)) for e in table["event"]]
-    gap = ((table["linear_bound_mwh"] - table["box_mwh"]) / table["box_mwh"].abs() * 100).where(table["box_mwh"] != 0)
-    known = gap.where(gap > 0)
-    two = bool(known.notna().any())
-    heights = [0.65, 0.35] if two else [1.0]
-    fig = make_subplots(rows=len(heights), cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=heights)
-    fig.update_layout(template=style.figure().layout.template, height=440 if two else 300, hovermode="closest")
-    for column, name, tint in (
-        ("linear_bound_mwh", "bound of the linear model", style.BOUND), ("box_mwh", "box so far", style.AFTER)
-    ):  # fmt: skip
-        fig.add_trace(
-            go.Scatter(
-                x=table["seconds"].to_numpy(), y=table[column].to_numpy(), mode="lines+markers", name=name,
-                line={"color": tint, "shape": "hv", "width": 2}, hovertext=events,
-                hovertemplate="%{y:.6g} MWh after %{x:.2f} s<br>%{hovertext}<extra></extra>",
-            ),
-            row=1, col=1,
-        )  # fmt: skip
-    fig.update_xaxes(rangemode="tozero")
-    fig.update_xaxes(title_text="time [s]", row=len(heights), col=1)
-    fig.update_yaxes(title_text="size of the box [MWh]", row=1, col=1)
-    if not two:
-        return fig
-    fig.add_trace(
-        go.Scatter(
-            x=table["seconds"].to_numpy(), y=known.to_numpy(), mode="lines+markers", name="gap", showlegend=False,
-            line={"color": style.MUTED, "shape": "hv", "width": 2},
-            hovertemplate="gap %{y:.3g} % after %{x:.2f} s<extra></extra>",
-        ),
-        row=2, col=1,
-    )  # fmt: skip
-    fig.update_yaxes(title_text="gap [%]", rangemode="tozero", row=2, col=1)
-    if known.max() > 30 * known.min():
-        low, high = np.floor(np.log10(known.min())), np.ceil(np.log10(known.max()))
-        fig.update_yaxes(type="log", dtick=1, range=[low - 0.1, high + 0.1], exponentformat="none", row=2, col=1)
-    return fig
+def bounds(view: FlexibilityView) -> go.Figure:
+    """Box and bound of the linear model [MWh] as they converged, and their gap [%] where there is one."""
+    lines = {"linear_bound_mwh": ("bound of the linear model", style.BOUND), "box_mwh": ("box so far", style.AFTER)}
+    return recipes.convergence(view.flex.progress, "size of the box", "MWh", lines, above=True)
 
 
-def sizes_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
-    """Box that was run in AC power flow, boxes of the linear model and its bound [MWh].
-
-    Parameters
-    ----------
-    flex : Flexibility
-        The box.
-    check : FlexibilityCheck or None
-        Not needed; taken so that all figures are called alike.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Marks on an axis that begins near them, so that the differences are seen; bounds of weighted boxes are no MWh
-        and are left out.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> list(sizes_figure(example()[1]).data[0].y)[:2]
-    ['run in AC', 'linear, hour by hour']
-    """
-    require(flex, check)
+def sizes(view: FlexibilityView) -> go.Figure:
+    """Box that was run in AC power flow, boxes of the linear model and its bound [MWh]."""
+    flex = view.flex
     rows = [
         ("run in AC", flex.total_mwh, style.AFTER, "what AC power flow leaves"),
         ("linear, hour by hour", flex.separable.total_mwh, "#56B4E9", "followed without knowledge of later hours"),
@@ -143,55 +57,26 @@ def sizes_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go
     rows = [row for row in rows if np.isfinite(row[1])]
     values = np.array([row[1] for row in rows])
     spread = max(float(values.max() - values.min()), 1e-3 * float(values.max()))
+    fig = BarFigure([row[0] for row in rows], [("size of the box [MWh]", "MWh")], margin={"t": 16, "r": 76})
+    for k, (name, value, tint, words) in enumerate(rows):
+        # Dots, not bars: the axis does not begin at zero.
+        sign = "line-ns" if "bound" in name else "circle"
+        marker = {"color": tint, "size": 15, "symbol": sign, "line": {"color": tint, "width": 3}}
+        told = f"<b>{name}</b>: {number(value, 'MWh', 6)}<br>{escape(words)}"
+        fig.marks(0, [value], name, marker, [told], rows=[k], key=False)
+    fig.ends(0, values, [f"  {number(v, 'MWh', 4)}" for v in values])
     start = max(0.0, float(values.min()) - 0.4 * spread)
-    fig = style.figure(90 + 38 * len(rows), hovermode="closest", margin={"t": 16, "r": 76})
-    # Dots, not bars: the axis does not begin at zero.
-    fig.add_trace(
-        go.Scatter(
-            x=values, y=[row[0] for row in rows], mode="markers+text", showlegend=False, cliponaxis=False,
-            marker={"color": [row[2] for row in rows], "size": 15,
-                    "symbol": ["line-ns" if "bound" in row[0] else "circle" for row in rows],
-                    "line": {"color": [row[2] for row in rows], "width": 3}},
-            text=[f"  {number(v, 'MWh', 4)}" for v in values], textposition="middle right", hoverinfo="text",
-            hovertext=[f"<b>{n}</b>: {number(v, 'MWh', 6)}<br>{escape(w)}" for n, v, _, w in rows],
-        )
-    )  # fmt: skip
-    fig.update_xaxes(range=[start, float(values.max()) + 0.35 * spread], title_text="size of the box [MWh]", nticks=6)
-    fig.update_yaxes(autorange="reversed", ticks="")
-    return fig
+    fig.axis(0, range=[start, float(values.max()) + 0.35 * spread], nticks=6)
+    return fig.done()
 
 
-def rounds_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
-    """Draw the rounds of AC tightening: the box [MWh], and what was beyond limits or off in each.
-
-    Parameters
-    ----------
-    flex : Flexibility
-        The box.
-    check : FlexibilityCheck or None
-        Not needed; taken so that all figures are called alike.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        A panel for each quantity that is known, two beside each other.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these, or no round was recorded.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> len(rounds_figure(example()[1]).data)
-    4
-    """
-    require(flex, check)
+def rounds(view: FlexibilityView) -> go.Figure:
+    """Draw the rounds of AC tightening: the box [MWh], and what was beyond limits or off in each."""
+    flex = view.flex
     table = flex.rounds
     shown = [r for r in _ROUNDS if r[0] in table and table[r[0]].notna().any()]
     if table.empty or not shown:
-        raise InputError("plan: rounds is empty, so there is nothing to draw; no round of AC tightening was run.")
+        raise NothingToDraw("plan: rounds is empty, so there is nothing to draw; no round of AC tightening was run.")
     lines = (len(shown) + 1) // 2
     fig = make_subplots(
         rows=lines, cols=min(2, len(shown)), subplot_titles=[r[1] for r in shown], vertical_spacing=0.22,
@@ -223,54 +108,30 @@ def rounds_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> g
     return fig
 
 
-def states_figure(flex: Flexibility, check: FlexibilityCheck | None = None) -> go.Figure:
-    """Lowest and highest voltage [pu] and highest loading [%] of every AC state, by period and share.
-
-    Parameters
-    ----------
-    flex : Flexibility
-        The box.
-    check : FlexibilityCheck or None
-        Not needed; taken so that all figures are called alike.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Heat maps in one place; `HEATS` names what can be chosen, the first is shown.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these, or no AC state was recorded.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> states_figure(example()[1]).data[0].z.shape
-    (6, 24)
-    """
-    require(flex, check)
+def states(view: FlexibilityView) -> go.Figure:
+    """Lowest and highest voltage [pu] and highest loading [%] of every AC state, by period and share."""
+    flex = view.flex
     if flex.ac.empty:
-        raise InputError("plan: ac is empty, so there is nothing to draw; no AC power flow was run.")
-    clock = clock_of(flex)
-    fig = style.figure(360, hovermode="closest", margin={"t": 78})
+        raise NothingToDraw("plan: ac is empty, so there is nothing to draw; no AC power flow was run.")
+    shares = sorted(set(flex.ac.index.get_level_values("share")))
+    heat = HeatFigure(view.clock, [_share(s) for s in shares], title="share of the way up", height=360)
+    # The lower end is below.
+    heat.fig.update_yaxes(range=[-0.5, len(shares) - 0.5])
     for name, (column, (element, index), scale, unit, decimals) in HEATS.items():
-        if column not in flex.ac:
-            continue
-        values = flex.ac[column].astype(float).unstack("share").reindex(flex.box.index)
-        told = _places(flex, element, index).reindex(index=values.index, columns=values.columns)
-        bar = style.colour_bar(f"{name} [{unit}]")
-        fig.add_trace(
-            go.Heatmap(
-                x=clock.texts, y=[_share(s) for s in values.columns], z=values.to_numpy().T,
-                customdata=told.to_numpy().T, colorscale=_scale(scale), colorbar=bar, xgap=0, ygap=0,
-                hovertemplate=f"%{{x}}, %{{y}}<br>{name} %{{z:.{decimals}f}} {unit} at %{{customdata}}<extra></extra>",
-                meta={"colour": name}, visible=not fig.data, hoverongaps=False, name=name,
+        if column in flex.ac:
+            values = flex.ac[column].astype(float).unstack("share").reindex(index=flex.box.index, columns=shares)
+            told = _places(view, element, index, name, unit, decimals).reindex(values.index, columns=shares)
+            shown = values.to_numpy(dtype=float).T
+            stops = [[k / (len(scale) - 1), c] for k, c in enumerate(scale)]
+            nothing, bar = np.zeros(shown.shape, dtype=bool), style.colour_bar(f"{name} [{unit}]")
+            heat.cells(
+                told.to_numpy().T,
+                Shade(shown, (np.nanmin(shown), np.nanmax(shown)), stops, nothing, bar),
+                "{}",
+                "",
+                name,
             )
-        )  # fmt: skip
-    fig.update_xaxes(**clock.category_axis(), showgrid=False)
-    fig.update_yaxes(type="category", showgrid=False, title_text="share of the way up")
-    return fig
+    return heat.done()
 
 
 def _share(share: float) -> str:
@@ -278,15 +139,98 @@ def _share(share: float) -> str:
     return {0.0: "lower end", 1.0: "upper end"}.get(round(float(share), 9), f"{100 * float(share):.0f} %")
 
 
-def _scale(colours: list[str]) -> list[list[object]]:
-    return [[k / (len(colours) - 1), c] for k, c in enumerate(colours)]
+def _places(view: FlexibilityView, element: str, index: str, name: str, unit: str, decimals: int) -> pd.DataFrame:
+    """Each state's extreme value and its place in words, by period and share."""
+    table = view.flex.ac
+    values = [f"{name} {fixed(v, decimals, unit)}" for v in table[next(c for n, (c, *_) in HEATS.items() if n == name)]]
+    if index in table:
+        elements = table[element] if element in table else pd.Series(element, index=table.index)
+        known = {key: escape(view.labels.of(*key)) for key in set(zip(elements, table[index], strict=True))}
+        values = [
+            f"{v} at {known[key]}" for v, key in zip(values, zip(elements, table[index], strict=True), strict=True)
+        ]
+    return pd.Series(values, index=table.index, dtype=object).unstack("share")
 
 
-def _places(flex: Flexibility, element: str, index: str) -> pd.DataFrame:
-    """Label of the place of each state's extreme value, by period and share."""
-    if index not in flex.ac:
-        return pd.DataFrame()
-    elements = flex.ac[element] if element in flex.ac else pd.Series(element, index=flex.ac.index)
-    known = {key: escape(place(flex, *key)) for key in set(zip(elements, flex.ac[index], strict=True))}
-    labels = [known[key] for key in zip(elements, flex.ac[index], strict=True)]
-    return pd.Series(labels, index=flex.ac.index).unstack("share")
+# Sections -----------------------------------------------------------------------------------------------------
+
+
+def proof_section(view: FlexibilityView) -> Section:
+    """How the box was found and what holding in AC costs."""
+    flex = view.flex
+    gap = share(max(flex.linear.gap, 0.0)) if math.isfinite(flex.linear.gap) else dash
+    intro = (
+        f"The box of the linear model is computed with a bound of that model ({flex.linear.bound_kind}), then "
+        "corrected until every state tried holds in AC power flow. "
+        f"The search: {status_words(flex.status)}; gap of the linear model {gap}. "
+        "None of this bounds boxes in AC: a larger one may exist."
+    )
+    pieces: list[Html] = [view.draw("sizes", "From the linear model to the promise")]
+    pieces.append(page.paragraph(_foresight(view)))
+    if not flex.progress.empty:
+        pieces.append(view.draw("bounds", "The linear model as it converged"))
+        if flex.tightening_mwh < 0:
+            words = "The box in AC lies above that of the linear model, which knows no losses."
+            pieces.append(page.paragraph(words, "small"))
+    if not flex.rounds.empty:
+        pieces.append(view.draw("rounds", "Rounds of AC tightening"))
+        pieces.append(page.details("The rounds as numbers", _rounds_table(view)))
+    pieces.append(_boxes(view))
+    return Section("found", "How it was found", intro, pieces, "How it was found")
+
+
+def _foresight(view: FlexibilityView) -> str:
+    """Say what knowing the trajectory beforehand would give, and what holding in AC costs."""
+    flex = view.flex
+    more = flex.foresighted.total_mwh - flex.separable.total_mwh
+    cost = flex.tightening_mwh
+    if more <= 1e-6 * max(flex.separable.total_mwh, 1e-9):
+        told = "In the linear model, knowing the whole trajectory beforehand would gain nothing."
+    else:
+        told = f"Knowing the whole trajectory beforehand would gain {number(more, 'MWh', 3)} in the linear model."
+    part = _part(abs(cost), flex.separable.total_mwh)
+    if cost < 0:
+        return f"{told} In AC the box is {number(-cost, 'MWh', 3)} ({part}) larger: the linear model knows no losses."
+    return f"{told} Holding in AC costs {number(cost, 'MWh', 3)} ({part})."
+
+
+def _part(value: float, whole: float) -> str:
+    return percent(100 * value / whole, 2) if whole > 0 else dash
+
+
+def _rounds_table(view: FlexibilityView) -> Html:
+    names = {
+        "total_mwh": ("box", "MWh"), "voltage_excess_pu": ("voltage beyond its limit", "pu"),
+        "loading_excess_percent": ("loading beyond its limit", "%"), "import_error_kw": ("import off by", "kW"),
+    }  # fmt: skip
+    columns = ["round", *(names.get(str(c), (str(c), ""))[0] for c in view.flex.rounds.columns)]
+    units = [names.get(str(c), ("", ""))[1] for c in view.flex.rounds.columns]
+    rows = [
+        [str(n), *(number(v, u) for v, u in zip(row, units, strict=True))]
+        for n, row in enumerate(view.flex.rounds.astype(float).to_numpy(), start=1)
+    ]
+    return page.table(columns, rows, columns[1:])
+
+
+def _boxes(view: FlexibilityView) -> Html:
+    """Both boxes of the linear model with their bounds."""
+    flex = view.flex
+    rows = [
+        [words, size(box.total_mwh), size(box.bound_mwh), _part(box.bound_mwh - box.total_mwh, box.total_mwh),
+         _ENDED.get(box.status, box.status), str(box.iterations) if box.iterations else "two linear programs"]
+        for words, box in (("hour by hour", flex.separable), ("with foresight", flex.foresighted))
+    ]  # fmt: skip
+    columns = ["linear model", "box", "bound of its kind", "gap", "status", "iterations"]
+    return page.table(columns, rows, columns[1:4])
+
+
+def states_section(view: FlexibilityView) -> Section | None:
+    """AC states between both ends; nothing where none was recorded."""
+    if view.flex.ac.empty:
+        return None
+    intro = (
+        "Every state between the lower end (below) and the upper end (above) of each period, in full AC power flow: "
+        "dark is low voltage or high loading. Point at a cell for the place."
+    )
+    blocks = [page.bar(page.toggle(f"states{view.suffix}", list(HEATS), "Show")), view.draw("states", "", "states")]
+    return Section("states", "AC states from end to end", intro, blocks, "AC states")

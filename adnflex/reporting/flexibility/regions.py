@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -10,75 +9,38 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from adnflex.errors import InputError
-from adnflex.reporting import places, style
+from adnflex.reporting import page, style
 from adnflex.reporting.clock import Clock
-from adnflex.reporting.flexibility.inputs import clock_of
+from adnflex.reporting.flexibility.view import FlexibilityView
 from adnflex.reporting.forest import Floats
-from adnflex.reporting.text import fixed
+from adnflex.reporting.page import Html, Section
+from adnflex.reporting.text import cell, fixed, measured, percent
+from adnflex.reporting.views import NothingToDraw
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.region import Region
 
-__all__ = ["MOST_PANELS", "area_figure", "region_figure", "region_grid_figure", "region_periods"]
+__all__ = ["region", "region_areas", "region_grid", "region_section", "regions_of"]
 
 #: Periods that the small pictures show; the slider has all.
-MOST_PANELS = 12
+_MOST_PANELS = 12
 _COLUMNS = 4
 _OUTER, _INNER = "#E69F00", style.AFTER
 #: Vertices are told to this many MW.
 _DECIMALS = 4
 
-Regions = Region | Sequence[Region]
 
-
-def region_periods(regions: Regions) -> list[tuple[int, Region]]:
-    """Every period with the region that has it, in order; of two regions with one period the last counts.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._region import example_region
-    >>> [period for period, _ in region_periods(example_region())][:3]
-    [0, 1, 2]
-    """
-    many = [regions] if isinstance(regions, Region) else list(regions)
-    for region in many:
-        if not isinstance(region, Region):
-            raise InputError(f"regions: holds a {type(region).__name__}; give adnflex.Region.")
-    found = {period: region for region in many for period in region.periods}
+def regions_of(view: FlexibilityView) -> list[tuple[int, Region]]:
+    """Every period with the region that has it, in order; of two regions with one period the last counts."""
+    found = {period: region for region in view.regions for period in region.periods}
     if not found:
-        raise InputError("regions: have no periods, so there is nothing to draw.")
+        raise NothingToDraw("regions: have no periods, so there is nothing to draw.")
     return sorted(found.items(), key=lambda item: item[0])
 
 
-def region_grid_figure(regions: Regions, flex: Flexibility | None = None) -> go.Figure:
-    """Small pictures of the regions through the day, active [MW] against reactive power [Mvar], on common axes.
-
-    Parameters
-    ----------
-    regions : Region or sequence of Region
-        The regions.
-    flex : Flexibility, optional
-        The box of active power, which is drawn as a strip, and gives the clock.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        At most twelve periods, evenly chosen.
-
-    Raises
-    ------
-    InputError
-        If there are no regions.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._region import example_region
-    >>> len(region_grid_figure(example_region(periods=2)).layout.annotations)
-    2
-    """
-    known = region_periods(regions)
-    clock = _clock(known, flex)
-    picked = sorted({round(k) for k in np.linspace(0, len(known) - 1, min(MOST_PANELS, len(known)))})
+def region_grid(view: FlexibilityView) -> go.Figure:
+    """Small pictures of the regions through the day, active [MW] against reactive power [Mvar], on common axes."""
+    known, clock, flex = regions_of(view), view.clock, view.flex
+    picked = sorted({round(k) for k in np.linspace(0, len(known) - 1, min(_MOST_PANELS, len(known)))})
     shown = [known[k] for k in picked]
     columns = min(_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
@@ -86,7 +48,7 @@ def region_grid_figure(regions: Regions, flex: Flexibility | None = None) -> go.
         rows=rows, cols=columns, shared_xaxes="all", shared_yaxes="all", horizontal_spacing=0.015,
         vertical_spacing=0.26 / max(rows, 2), subplot_titles=[clock.text(p) for p, _ in shown],
     )  # fmt: skip
-    fig.update_layout(template=style.figure().layout.template, height=110 + 205 * rows, hovermode="closest",
+    fig.update_layout(template=style.TEMPLATE, height=110 + 205 * rows, hovermode="closest",
                       margin={"t": 62}, legend={"y": 1 + 34 / (50 + 205 * rows)})  # fmt: skip
     fig.update_annotations(font={"size": 12, "color": style.INK})
     for k, (period, region) in enumerate(shown):
@@ -102,34 +64,9 @@ def region_grid_figure(regions: Regions, flex: Flexibility | None = None) -> go.
     return fig
 
 
-def region_figure(regions: Regions, flex: Flexibility | None = None) -> go.Figure:
-    """Region of one period, active [MW] against reactive power [Mvar], with a slider through all periods.
-
-    Parameters
-    ----------
-    regions : Region or sequence of Region
-        The regions.
-    flex : Flexibility, optional
-        The box of active power, which is drawn as a strip, and gives the clock.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        The outer polygon (nothing can be beyond it), the inner ones, the verified points, and the box.
-
-    Raises
-    ------
-    InputError
-        If there are no regions.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._region import example_region
-    >>> len(region_figure(example_region(periods=5)).layout.sliders[0].steps)
-    5
-    """
-    known = region_periods(regions)
-    clock = _clock(known, flex)
+def region(view: FlexibilityView) -> go.Figure:
+    """Region of one period, active [MW] against reactive power [Mvar], with a slider through all periods."""
+    known, clock, flex = regions_of(view), view.clock, view.flex
     fig = style.figure(600, hovermode="closest", margin={"t": 64, "b": 120})
     found = [(k, t) for k, (p, region) in enumerate(known) for t in _traces(region, p, flex, clock, key=True)]
     owner = [k for k, _ in found]
@@ -152,34 +89,9 @@ def region_figure(regions: Regions, flex: Flexibility | None = None) -> go.Figur
     return fig
 
 
-def area_figure(regions: Regions, flex: Flexibility | None = None) -> go.Figure:
-    """Areas [MW·Mvar] of the outer and the inner polygons by period.
-
-    Parameters
-    ----------
-    regions : Region or sequence of Region
-        The regions.
-    flex : Flexibility, optional
-        Gives the clock.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        Two bars a period.
-
-    Raises
-    ------
-    InputError
-        If there are no regions.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._region import example_region
-    >>> [trace.name for trace in area_figure(example_region()).data]
-    ['proven from outside', 'verified from inside']
-    """
-    known = region_periods(regions)
-    clock = _clock(known, flex)
+def region_areas(view: FlexibilityView) -> go.Figure:
+    """Areas [MW·Mvar] of the outer and the inner polygons by period."""
+    known, clock = regions_of(view), view.clock
     fig = style.figure(260, barmode="overlay", hovermode="closest", bargap=0.2)
     areas = pd.DataFrame({p: region.areas.loc[p] for p, region in known}).T
     texts = [clock.text(p) for p, _ in known]
@@ -195,19 +107,10 @@ def area_figure(regions: Regions, flex: Flexibility | None = None) -> go.Figure:
                            for t, v, r in zip(texts, values, ratio, strict=True)], textposition="none",
             )
         )  # fmt: skip
-    chosen = Clock(tuple(p for p, _ in known), clock.start, clock.step)
-    axis = chosen.category_axis() if tuple(clock.periods) == chosen.periods else {"type": "category", "nticks": 8}
-    fig.update_xaxes(**axis)
+    same = list(clock.periods) == [p for p, _ in known]
+    fig.update_xaxes(**(clock.category_axis() if same else {"type": "category", "nticks": 8}))
     fig.update_yaxes(title_text="area [MW·Mvar]", rangemode="tozero")
     return fig
-
-
-def _clock(known: list[tuple[int, Region]], flex: Flexibility | None) -> Clock:
-    """Time axis of the box, else one that begins at midnight with the first period known."""
-    if flex is not None:
-        return clock_of(flex)
-    last = known[-1][0]
-    return Clock(tuple(range(last + 1)), 0.0, float(known[0][1].hours_per_period))
 
 
 def _view(known: list[tuple[int, Region]], column: int) -> list[float]:
@@ -225,7 +128,7 @@ def _outline(region: Region, period: int) -> Floats:
     return np.vstack([region.outer_polygon(period), *inner])
 
 
-def _traces(region: Region, period: int, flex: Flexibility | None, clock: Clock, key: bool) -> list[go.Scatter]:
+def _traces(region: Region, period: int, flex: Flexibility, clock: Clock, key: bool) -> list[go.Scatter]:
     """Outer polygon, inner polygons, verified points, and the box of active power of one period."""
     when = clock.text(period)
     area = region.areas.loc[period]
@@ -237,7 +140,7 @@ def _traces(region: Region, period: int, flex: Flexibility | None, clock: Clock,
         told = f"<b>{when}</b><br>between verified points; {_positions(region, period, combination)}"
         found.append(_polygon(vertices, _INNER, 0.22, "verified inside", key and k == 0, "solid", told))
     found.append(_points(region, period, when, key))
-    if flex is not None and period in flex.box.index:
+    if period in flex.box.index:
         found.append(_strip(flex, period, _outline(region, period), when, key))
     return found
 
@@ -269,9 +172,9 @@ def _points(region: Region, period: int, when: str, key: bool) -> go.Scatter:
     told = []
     for row in rows.itertuples():
         text = f"<b>{when}</b><br>{fixed(row.p_mw, 3, 'MW')}, {fixed(row.q_mvar, 3, 'Mvar')}: verified in AC"
-        kind = places.text(getattr(row, "limit_kind", None))
+        kind = cell(getattr(row, "limit_kind", None))
         if len(kind) > 1:
-            value, limit = places.values(str(row.limit_unit), float(row.limit_value), float(row.limit))
+            value, limit = measured(str(row.limit_unit), float(row.limit_value), float(row.limit))
             where = f"{row.limit_element} {row.limit_index}"
             text += f"<br>nearest limit: {escape(kind)} at {escape(where)}, {value} of {limit}"
         told.append(text)
@@ -291,3 +194,44 @@ def _strip(flex: Flexibility, period: int, outline: Floats, when: str, key: bool
         line={"color": style.CLOSED_BY_PLAN, "width": 2, "dash": "dot"}, legendgroup="box", showlegend=key,
         hovertext=f"<b>{when}</b><br>box {fixed(low, 3)} to {fixed(high, 3, 'MW')}", hoverinfo="text",
     )  # fmt: skip
+
+
+def region_section(view: FlexibilityView) -> Section:
+    """Regions of active and reactive power; nothing where none were given."""
+    count = len(regions_of(view))
+    intro = (
+        "Active and reactive power at the coupling point, each period on its own. Nothing can be beyond the orange "
+        "line (proven); the corners of the blue polygon and the dots were verified in AC power flow, the inside is "
+        "sampled. Dotted green: the box of active power, which holds over all periods at once."
+    )
+    blocks: list[Html] = [_region_verdict(view)] if view.region_checks else []
+    if count > 1:
+        blocks.append(view.draw("region-grid", "Through the day"))
+    title = "Any period: move the slider" if count > 1 else ""
+    blocks.append(view.draw("region", title))
+    if count > 1:
+        blocks.append(view.draw("region-areas", "Areas"))
+    blocks.append(page.details("The regions as numbers", _region_table(view)))
+    return Section("regions", "Active and reactive power together", intro, blocks, "P–Q regions")
+
+
+def _region_verdict(view: FlexibilityView) -> Html:
+    badges = [
+        page.join(page.badge("passed" if c.passed else "FAILED", "good" if c.passed else "bad"), f" {c.verdict}")
+        for c in view.region_checks
+    ]
+    return page.bar(*(page.join(Html("<span>"), b, Html("</span>")) for b in badges))
+
+
+def _region_table(view: FlexibilityView) -> Html:
+    columns = ["when", "proven from outside", "verified from inside", "part", "points", "status"]
+    rows = []
+    for period, region in regions_of(view):
+        area = region.areas.loc[period]
+        points = region.points
+        count = int((points.index.get_level_values("period") == period).sum()) if len(points) else 0
+        rows.append(
+            [view.clock.text(period), fixed(area["outer"], 3, "MW·Mvar"), fixed(area["inner"], 3, "MW·Mvar"),
+             percent(100 * float(area["ratio"])), str(count), cell(area["status"]).replace("_", " ")]
+        )  # fmt: skip
+    return page.table(columns, rows, columns[1:5])

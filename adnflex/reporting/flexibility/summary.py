@@ -3,54 +3,45 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
-from adnflex.reporting import places
-from adnflex.reporting.flexibility.compare import signed
-from adnflex.reporting.flexibility.holding import SIDES, counted, limit_label
-from adnflex.reporting.flexibility.inputs import Study, limit_groups, place
+from adnflex.reporting.flexibility.view import FlexibilityView, limit_groups
 from adnflex.reporting.page import Card, Verdict, passed
-from adnflex.reporting.text import dash, fixed, number, percent, rounded_up, share
+from adnflex.reporting.text import dash, fixed, many, measured, number, percent, rounded_up, share, signed
 from adnflex.results.certificate import reservation
+from adnflex.results.status import status_words
 
-__all__ = ["certificate_words", "key_cards", "rounded_down", "size", "verdict", "worst_violation"]
+__all__ = ["certificate_words", "key_cards", "notes", "rounded_down", "size", "subtitle", "title", "verdict"]
 
 #: Differences of this size are rounding, not findings.
 _EXACT = 1e-9
 _TINY = 1e-6
 
 
-def verdict(study: Study) -> Verdict:
-    """Banner of the report.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> from adnflex.reporting.flexibility.inputs import collected
-    >>> verdict(collected(*example()[1:])).headline.replace(chr(0x202f), " ")
-    'Passed in AC: 44.37 MWh of flexibility can be promised'
-    """
-    flex, check = study.flex, study.check
+def verdict(views: Sequence[FlexibilityView]) -> Verdict:
+    """Banner of the report."""
+    (view,) = views
+    flex, check = view.flex, view.check
     amount = size(rounded_down(flex.total_mwh))
     if check is None:
         sentence = (
             f"The box of {size(flex.total_mwh)} has not been run against full AC power flow on random trajectories; "
             "do not promise it before it has."
         )
-        return Verdict("open", "Not validated", sentence, certificate_words(study))
+        return Verdict("open", "Not validated", sentence, certificate_words(view))
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
         headline = f"Passed in AC: {amount} of flexibility can be promised"
         # The check's own sentence may tell the numbers already.
-        told = "" if str(check.states) in sentence else f"{_run_words(study)} "
-        remark = told + certificate_words(study)
+        told = "" if str(check.states) in sentence else f"{_run_words(view)} "
+        remark = told + certificate_words(view)
         # no bound on boxes in AC is computed, so nothing says how near the best this one is
         return passed(headline, sentence, remark, reservation(None))
-    worst = worst_violation(study)
+    worst = _worst_violation(view)
     told = f"Worst: {worst}. {sentence}" if worst else sentence
-    return Verdict("fail", "FAILED: do not promise this box", told, certificate_words(study))
+    return Verdict("fail", "FAILED: do not promise this box", told, certificate_words(view))
 
 
 def rounded_down(value: float, digits: int = 4) -> float:
@@ -79,9 +70,9 @@ def size(mwh: float) -> str:
     return number(mwh, "MWh", 4)
 
 
-def _run_words(study: Study) -> str:
+def _run_words(view: FlexibilityView) -> str:
     """Say how much was run."""
-    check = study.check
+    check = view.check
     assert check is not None
     return (
         f"Run in full AC power flow: {fixed(check.trajectories, 0)} random trajectories and {fixed(check.vertices, 0)} "
@@ -95,17 +86,9 @@ def _kw(value: float) -> float:
     return 0.0 if abs(value) < _TINY else value
 
 
-def certificate_words(study: Study) -> str:
-    """Say that nothing is known of larger boxes, and what is known of the linear model.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> from adnflex.reporting.flexibility.inputs import collected
-    >>> certificate_words(collected(example()[1]))[:15]
-    'No certificate:'
-    """
-    linear = study.flex.linear
+def certificate_words(view: FlexibilityView) -> str:
+    """Say that nothing is known of larger boxes, and what is known of the linear model."""
+    linear = view.flex.linear
     words = "No certificate: no bound on boxes in AC is computed, so a larger box may exist."
     if not math.isfinite(linear.bound):
         return words
@@ -120,100 +103,77 @@ def _up(gap: float) -> str:
     return share(max(rounded_up(max(gap, 0.0)), _TINY)) if gap > _EXACT else fixed(0, 0, "%")
 
 
-def worst_violation(study: Study) -> str:
-    """Tell the worst violation with place, hour, value and limit; empty where there is none.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> from adnflex.reporting.flexibility.inputs import collected
-    >>> flex, best, check = example(vm_limits=(0.98, 1.05))
-    >>> worst_violation(collected(best, check)).partition(",")[0]
-    'voltage low at bus 5 “Church”'
-    """
-    check = study.check
+def _worst_violation(view: FlexibilityView) -> str:
+    """Tell the worst violation with place, hour, value and limit; empty where there is none."""
+    check = view.check
     if check is None or check.violations.empty:
         return ""
     table = check.violations
-    row = table.loc[worst_order(table)[0]]
-    value, limit, excess = places.values(str(row["unit"]), row["value"], row["limit"], row["excess"])
-    where = place(study.flex, row["element"], row["index"])
-    at = f" at {where}" if where != dash else ""
-    when = "" if row["period"] != row["period"] else f", {study.clock.text(row['period'])}"
-    return f"{row['kind']}{at}{when}: {value}, limit {limit} ({excess} beyond it)"
-
-
-def worst_order(table: pd.DataFrame) -> list[object]:
-    """Order violations by their excess relative to the limit, the worst first."""
     relative = (table["excess"].astype(float) / table["limit"].astype(float).abs().clip(lower=1e-9)).abs()
-    return list(relative.sort_values(ascending=False, kind="stable").index)
+    row = table.loc[relative.idxmax()]
+    value, limit, excess = measured(str(row["unit"]), row["value"], row["limit"], row["excess"])
+    where = view.labels.of(row["element"], row["index"])
+    at = f" at {where}" if where != dash else ""
+    when = "" if row["period"] != row["period"] else f", {view.clock.text(row['period'])}"
+    return f"{row['kind']}{at}{when}: {value}, limit {limit} ({excess} beyond it)"
 
 
 # Key figures ------------------------------------------------------------------------------------------------
 
 
-def key_cards(study: Study) -> list[Card]:
-    """Return the key figures: energy, power, what the switching changes, AC runs, linear model, what holds back.
-
-    Examples
-    --------
-    >>> from adnflex.reporting.flexibility._example import example
-    >>> from adnflex.reporting.flexibility.inputs import collected
-    >>> flex, best, check = example()
-    >>> [card.label for card in key_cards(collected([flex, best], check))][:3]
-    ['Promised over 24 h', 'Power that can be moved', 'What the switching changes']
-    """
-    flex = study.flex
+def key_cards(view: FlexibilityView, _first: FlexibilityView | None = None) -> list[Card]:
+    """Return the key figures: energy, power, what the switching changes, AC runs, linear model, what holds back."""
+    flex = view.flex
     hours = len(flex.box) * flex.hours_per_period
-    held = "every state run in AC" if study.passed else "NOT shown to hold in AC"
+    held = "every state run in AC" if view.passed else "NOT shown to hold in AC"
     promised = Card(
-        f"{'Promised' if study.passed else 'Box'} over {hours:g} h",
+        f"{'Promised' if view.passed else 'Box'} over {hours:g} h",
         size(rounded_down(flex.total_mwh)),
         f"sum of the widths times the hours, {held}",
     )
-    cards = [promised, _power(study), *_switching(study), _runs(study), _linear(study), _holds(study),
-             *_relieved(study), *_directions(study), _tightening(study), *_extremes(study)]  # fmt: skip
+    cards = [promised, _power(view), *_switching(view), _runs(view), _linear(view), _holds(view),
+             *_relieved(view), *_directions(view), _tightening(view), *_extremes(view)]  # fmt: skip
     return cards
 
 
-def _power(study: Study) -> Card:
+def _power(view: FlexibilityView) -> Card:
     """Narrowest and widest period."""
-    width = (study.flex.upper_mw - study.flex.lower_mw).astype(float)
+    width = (view.flex.upper_mw - view.flex.lower_mw).astype(float)
     low, high = width.idxmin(), width.idxmax()
     value = f"{fixed(width[low], 2)} to {fixed(width[high], 2, 'MW')}"
-    clock = study.clock
+    clock = view.clock
     below = f"narrowest {clock.text(low)}, widest {clock.text(high)}; {fixed(width.mean(), 2, 'MW')} on average"
     return Card("Power that can be moved", value, below)
 
 
-def _directions(study: Study) -> list[Card]:
+def _directions(view: FlexibilityView) -> list[Card]:
     """How far above and below the base schedule."""
-    box = study.flex.box.astype(float)
+    box = view.flex.box.astype(float)
     if "base_mw" not in box or not box["base_mw"].notna().all():
         return []
     up, down = (s.clip(lower=0.0) for s in (box["upper_mw"] - box["base_mw"], box["base_mw"] - box["lower_mw"]))
-    hours = study.flex.hours_per_period
+    hours = view.flex.hours_per_period
     value = f"+{fixed(up.max(), 2)} / −{fixed(down.max(), 2, 'MW')}"
     mwh = f"+{fixed(up.sum() * hours, 1)} / −{fixed(down.sum() * hours, 1, 'MWh')}"
     below = f"at most, against the base schedule; over all hours {mwh}"
     return [Card("More / less import", value, below)]
 
 
-def _switching(study: Study) -> list[Card]:
+def _switching(view: FlexibilityView) -> list[Card]:
     """Tell what the switching changes; nothing where the topology was no decision."""
-    flex = study.flex
-    if not len(flex.switches) and study.before is None:
+    flex = view.flex
+    if not len(flex.switches) and view.before is None:
         return []
-    gain = study.gain_percent
-    what = _operations(study)
-    before = f" against {size(study.before_mwh)}" if math.isfinite(gain) else ""
+    gain = view.gain_percent
+    what = _operations(view)
+    before = f" against {size(view.before_mwh)}" if math.isfinite(gain) else ""
     label = "What the switching changes" if len(flex.switches) else "Against the first box"
     return [Card(label, signed(gain), f"{what}{before}".strip())]
 
 
-def _operations(study: Study) -> str:
+def _operations(view: FlexibilityView) -> str:
     """Which branches are opened and closed."""
-    table = study.flex.switches
+    table = view.flex.switches
     if not len(table):
         return ""
     moved = table[table["operated"].astype(bool)]
@@ -229,8 +189,8 @@ def _operations(study: Study) -> str:
     return "; ".join(words) + ","
 
 
-def _runs(study: Study) -> Card:
-    check = study.check
+def _runs(view: FlexibilityView) -> Card:
+    check = view.check
     if check is None:
         return Card("AC check", "not validated", "run validate() on the box first")
     value = f"{'passed' if check.passed else 'FAILED'}, {fixed(check.states, 0)} power flows"
@@ -238,41 +198,41 @@ def _runs(study: Study) -> Card:
     return Card("AC check", value, below + number(rounded_up(_kw(check.worst_error_kw)), "kW", 2))
 
 
-def _linear(study: Study) -> Card:
+def _linear(view: FlexibilityView) -> Card:
     """Say how far the box of the linear model is from the bound of the linear model."""
-    linear = study.flex.linear
+    linear = view.flex.linear
     label = "Linear model, from its own bound"
     if not math.isfinite(linear.gap):
         return Card(label, dash, "no bound known")
     return Card(label, f"≤ {_up(linear.gap)}", f"{linear.bound_kind}; no bound of boxes in AC")
 
 
-def _holds(study: Study) -> Card:
+def _holds(view: FlexibilityView) -> Card:
     """Tell what holds the box back most."""
-    groups = limit_groups(study.flex.binding)
+    groups = limit_groups(view.flex.binding)
     if not groups:
         return Card("Holds it back", "no limit of the network", "only what the devices can do")
     first = groups[0]
-    ends = " and ".join(SIDES[s][2] for s in ("upper", "lower") if getattr(first, s))
+    ends = " and ".join(first.ends)
     more = f"; {len(groups) - 1} more" if len(groups) > 1 else ""
-    below = f"{ends}, in {len(first.periods)} of {counted(len(study.flex.box), 'period')}{more}"
-    return Card("Holds it back most", limit_label(study.flex, first), below)
+    below = f"{ends}, in {len(first.periods)} of {many(len(view.flex.box), 'period')}{more}"
+    return Card("Holds it back most", view.label(first), below)
 
 
-def _relieved(study: Study) -> list[Card]:
+def _relieved(view: FlexibilityView) -> list[Card]:
     """Tell what held the present topology back and no longer does."""
-    groups = limit_groups(study.flex.relieved)
+    groups = limit_groups(view.flex.relieved)
     if not groups:
         return []
     others = len(groups) - 1
-    many = f"; {others} more limit{'s' if others > 1 else ''}" if others else ""
-    below = f"held it back in {counted(len(groups[0].periods), 'period')}{many}"
-    return [Card("No longer holds it back", limit_label(study.flex, groups[0]), below)]
+    more = f"; {others} more limit{'s' if others > 1 else ''}" if others else ""
+    below = f"held it back in {many(len(groups[0].periods), 'period')}{more}"
+    return [Card("No longer holds it back", view.label(groups[0]), below)]
 
 
-def _tightening(study: Study) -> Card:
+def _tightening(view: FlexibilityView) -> Card:
     """Tell what holding in AC costs; losses may also make the true box larger than that of the linear model."""
-    flex = study.flex
+    flex = view.flex
     cost, linear = flex.tightening_mwh, flex.separable.total_mwh
     part = percent(100 * abs(cost) / linear, 2) if linear > 0 else dash
     if cost < 0:
@@ -282,9 +242,9 @@ def _tightening(study: Study) -> Card:
     return Card("Price of holding in AC", size(cost), f"{part} of the box of the linear model")
 
 
-def _extremes(study: Study) -> list[Card]:
+def _extremes(view: FlexibilityView) -> list[Card]:
     """Lowest and highest voltage and highest loading of all AC states."""
-    source = study.flex.ac if study.check is None or study.check.ac.empty else study.check.ac
+    source = view.flex.ac if view.check is None or view.check.ac.empty else view.check.ac
     if source.empty:
         return []
     table = source.reset_index() if "period" not in source else source
@@ -298,7 +258,36 @@ def _extremes(study: Study) -> list[Card]:
         if not np.isfinite(values).any():
             continue
         row = table.iloc[int(pick(values))]
-        where = place(study.flex, row[element] if element else "bus", row.get(index))
+        where = view.labels.of(row[element] if element else "bus", row.get(index))
         value = fixed(row[column], 4, "pu") if not element else percent(float(row[column]))
-        found.append(Card(label, value, f"{where}, {study.clock.text(row['period'])}, of all AC states"))
+        found.append(Card(label, value, f"{where}, {view.clock.text(row['period'])}, of all AC states"))
     return found
+
+
+# Words of the head --------------------------------------------------------------------------------------------
+
+
+def title(views: Sequence[FlexibilityView]) -> str:
+    """Headline of the report."""
+    return f"Flexibility of {views[0].flex.net_name or 'an unnamed net'}"
+
+
+def subtitle(views: Sequence[FlexibilityView]) -> str:
+    """Say where, for how long, and how the search ended, in one line."""
+    flex = views[0].flex
+    low, high = fixed(flex.lower_mw.min(), 2), fixed(flex.upper_mw.max(), 2, "MW")
+    return (
+        f"At {flex.pcc}: {len(flex.box)} periods of {flex.hours_per_period:g} h, import between {low} and {high}; "
+        f"{status_words(flex.status)}"
+    )
+
+
+def notes(view: FlexibilityView) -> list[str]:
+    """Return what the reader has to know."""
+    flex, check = view.flex, view.check
+    told = [*flex.notes, *(check.notes if check is not None else ()), *(n for r in view.regions for n in r.notes)]
+    if view.before_check is not None and not view.before_check.passed:
+        told.append("The box before did not pass its own AC check, so the comparison with it does not stand.")
+    if not len(flex.topology):
+        told.append("The box carries no map; give report() the net to have one drawn.")
+    return told

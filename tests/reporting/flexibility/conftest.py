@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from adnflex.reporting.flexibility._example import example
-from adnflex.reporting.flexibility._region import example_region
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
 from adnflex.results.region import Region
+
+from .example import example
+from .example_region import example_region
 
 Promise = tuple[Flexibility, Flexibility, FlexibilityCheck]
 

@@ -134,7 +134,7 @@ def test_a_policy_far_off_does_not_press_the_others_flat(comparison):
     assert "+5\u202f000.00" in fig.layout.yaxis.ticktext[-1]
     spread = figure("days", far, reference="pool")
     assert spread.layout.xaxis.range[1] < 100
-    assert spread.layout.yaxis.ticktext[-1].endswith("→</b>")
+    assert spread.layout.yaxis.ticktext[-1].strip().endswith("→</b>")
 
 
 def test_a_single_day_has_no_interval(comparison):

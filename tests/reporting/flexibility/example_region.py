@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.reporting.flexibility._example import example
 from adnflex.reporting.forest import Floats
 from adnflex.results.region import Region
+
+from .example import example
 
 __all__ = ["example_region"]
 
