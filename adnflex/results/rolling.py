@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.results.base import Result, Verdict
+from adnflex.results.base import Result, Verdict, applied
 from adnflex.results.status import told_status
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
 
 __all__ = ["ITEMS", "Comparison", "RollingCheck", "RollingRun"]
 
@@ -63,6 +67,9 @@ class RollingRun(Result):
         By hour; ``active`` and ``reactive`` [s].
     generation : pandas.DataFrame
         By hour; columns: sgens; available sun and wind [MW].
+    setpoints : pandas.DataFrame
+        By hour; columns ``(table, column, index)``: everything that is written into the net, with load, sun and wind as
+        expected. Empty in days of a comparison.
     inputs : dict
         What a check has to know: the net's fingerprint, prices [currency/kWh], limits of exchange and storages.
     status : str
@@ -93,6 +100,7 @@ class RollingRun(Result):
     decision_seconds: pd.DataFrame
     generation: pd.DataFrame = field(default_factory=pd.DataFrame)
     inputs: dict[str, Any] = field(default_factory=dict)
+    setpoints: pd.DataFrame = field(default_factory=pd.DataFrame)
     status: str = "complete"
     fallbacks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -118,6 +126,40 @@ class RollingRun(Result):
     def objective(self) -> float:
         """Total cost less the value of what is stored at the end [currency]: what policies are compared by."""
         return self.total - self.stored_value
+
+    @public()
+    def apply(self, net: pandapowerNet, hour: int) -> pandapowerNet:
+        """Return a copy of `net` with all set-points of an hour, load, sun and wind as expected; `net` is untouched.
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            The net that the schedule was made for.
+        hour : int
+            A row of `setpoints`.
+
+        Raises
+        ------
+        InputError
+            If the net is another one, there is no such hour, or the day is one of a comparison.
+        """
+        return applied(net, self._fingerprint(), self.setpoints, hour)
+
+    @public()
+    def to_timeseries(self, net: pandapowerNet) -> pandapowerNet:
+        """Return a copy of `net` with the day as a pandapower time series, as `DispatchPlan.to_timeseries` does."""
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.time_series import with_time_series
+
+        require_same(net, self._fingerprint())
+        return with_time_series(net, self.setpoints)
+
+    def _fingerprint(self) -> str:
+        if not len(self.setpoints):
+            raise InputError(
+                "the day has no set-points, as days of a comparison have none; run it by schedule_rolling."
+            )
+        return str(self.inputs["fingerprint"])
 
     def summary(self) -> str:
         """Return a few lines for the terminal."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import Day, draw_day
 from adnflex.problems.rolling.decisions import Decision
+from adnflex.problems.rolling.hours import Spread
 from adnflex.problems.rolling.missing import fallbacks_of, judged, notes_of
 from adnflex.problems.rolling.naming import OPTIONS
 from adnflex.problems.rolling.observations import Observation
@@ -25,6 +27,7 @@ from adnflex.problems.rolling.policies import Policy
 from adnflex.problems.rolling.reactive import reactive_of
 from adnflex.problems.rolling.scheduler import RollingScheduler
 from adnflex.problems.rolling.seams import ReactiveStage
+from adnflex.problems.rolling.states import RunStates
 from adnflex.problems.rolling.vehicles import can, must
 from adnflex.results.rolling import ITEMS, RollingRun
 
@@ -120,7 +123,9 @@ def schedule_rolling(
     simulate_day(control, draw_day(case, seed, day), after)
     if not control.history:
         raise TimeExpired(f"no hour was decided within {time_limit:g} s; give more time_limit.")
-    return judged(run_of(control), case)
+    run = judged(run_of(control), case)
+    # studies of thousands of days leave it out
+    return replace(run, setpoints=RunStates(run, case.net, Spread()).table(expected=True))
 
 
 def _resumed(

@@ -9,6 +9,7 @@ import pytest
 
 from adnflex import RollingCheck, networks, schedule_rolling, validate
 from adnflex.errors import InputError
+from adnflex.powerflow import run_ac
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,19 @@ def test_a_wrong_bill_is_found(run, case):
     assert not result.passed
     assert result.verdict.startswith("purchase is")
     assert np.isclose(result.costs.at["purchase", "difference"], 0.01)
+
+
+def test_an_hour_applied_is_the_hour_as_expected(run, case):
+    """All set-points of loads, vehicles, storages, sun and wind, and reactive power reach the net."""
+    new = run.apply(case.net, 12)
+    np.testing.assert_allclose(
+        new.storage.loc[run.storage["p_mw"].columns, "p_mw"] * new.storage["scaling"], run.storage["p_mw"].loc[12]
+    )
+    np.testing.assert_allclose(new.sgen.loc[run.generation.columns, "p_mw"], run.generation.loc[12])
+    np.testing.assert_allclose(new.load.loc[run.ev["p_mw"].columns, "p_mw"], run.ev["p_mw"].loc[12])
+    assert run_ac(new)
+    np.testing.assert_allclose(new.res_bus["vm_pu"].reindex(run.vm_pu.columns), run.vm_pu.loc[12], atol=1e-6)
+    with pytest.raises(InputError, match="hour 99: there are 24, 0 to 23"):
+        run.apply(case.net, 99)
+    with pytest.raises(InputError, match="all days of a comparison"):
+        dataclasses.replace(run, setpoints=run.setpoints.iloc[:0]).apply(case.net, 3)
