@@ -77,6 +77,7 @@ COMMANDS = {
             "flexibility park33_flexibility --report flexibility.html",
             "flexibility simbench:1-MV-rural--2-sw:day=149 --direction up --report up.html",
         ),
+        unsaid=("bound",),
     ),
     "reconfigure-for-flexibility": Command(
         "find switch states that enlarge what a network can promise at its coupling point",
@@ -86,6 +87,7 @@ COMMANDS = {
             "reconfigure-for-flexibility park33_flexibility --report flexibility.html",
             "reconfigure-for-flexibility park33_flexibility --periods 10,14 --max-operations 4",
         ),
+        unsaid=("bound",),
     ),
     "pq-region": Command(
         "find the active and reactive power that a network can import, from outside and from inside",
