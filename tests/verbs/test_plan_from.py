@@ -137,3 +137,23 @@ def test_another_net_that_differs_in_more_is_refused(net):
     locked.line["in_service"] = ~locked.line.index.isin([6, 8, 13, 31, 36])
     with pytest.raises(InputError, match="line 6 is switched there and may not be"):
         adnflex.plan_from(net, locked, locked_lines=[6])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--open", "6,8,13,31,36", "case33bw"], 0, "above the proven bound 139.551 kW"),
+        (["--open", "6,8,13,31,36", "--no-bound", "--vm-limits", "0.95", "1.1", "case33bw"], 1, "voltage low"),
+        (["--open", "7,9,14,32,37", "case33bw"], 2, "count from 1"),
+        (["--open", "6,8", "case33bw"], 2, "a closed path remains"),
+        (["case33bw"], 2, "PLAN is missing"),
+        (["plan.json", "case33bw", "--open", "6"], 2, "--open-lines: describes switch states of your own"),
+        (["--open", "six", "case33bw"], 2, "--open-lines: 'six' is not allowed"),
+    ],
+)
+def test_the_command_line_takes_a_planners_lines(words, code, said, capsys):
+    from adnflex.cli import main
+
+    assert main(["validate", *words]) == code
+    shown = capsys.readouterr()
+    assert said in shown.out + shown.err
