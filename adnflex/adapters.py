@@ -52,7 +52,7 @@ def simbench_day(
     * static generators: controllable down to 0, what is available by their profile, at the reactive power they have;
     * grid connection: a tariff and a carbon factor; what is fed back is sold below the price;
     * ``net.profiles``: the rows of one day, numbered from 0, with feed-in a hair below zero (1e-5 of the rating at
-      most) set to zero; ``net.dispatch``: the step and the other prices.
+      most) set to zero; ``net.study``: the step and the other prices.
 
     Loads, lines, switches, voltage limits and the set point of the grid connection stay. So do the taps: SimBench's
     transformers have no ``tap_changer_type``, without which pandapower ignores their position.
@@ -136,7 +136,7 @@ def simbench_day(
         result.ext_grid["profile"] = _TARIFF
         columns = {f"{_TARIFF}_{which}": list(price_profile) for which in ("price", "sell_price")}
         result.profiles["ext_grid"] = pd.DataFrame(columns, dtype=float)
-    result["dispatch"] = {
+    result["study"] = {
         "currency": currency,
         "hours_per_period": hours_per_period,
         "loss_cost_per_mwh": loss_cost_per_mwh,

@@ -19,18 +19,11 @@ import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex.errors import InputError
+from adnflex.study.facts import FACTS
 
 __all__ = ["load", "names", "study"]
 
-# The entries of net.dispatch, and what net.studies has to have (docs/devices.md).
-_DISPATCH_ENTRIES = (
-    "currency",
-    "hours_per_period",
-    "start_hour",
-    "loss_cost_per_mwh",
-    "carbon_price_per_kg",
-    "carbon_budget_kg",
-)
+# What net.studies has to have (docs/devices.md).
 _STUDY_COLUMNS = ("study", "table", "column", "index", "value")
 
 
@@ -93,7 +86,7 @@ def study(net: pandapowerNet, name: str) -> pandapowerNet:
     """Write one of the net's studies into a copy of it.
 
     The rows of ``net.studies`` with this name are written in their order, so that a row may correct one before it.
-    An index of -1 means all rows of the table; a row without a column writes the entry of ``net.dispatch`` that its
+    An index of -1 means all rows of the table; a row without a column writes the entry of ``net.study`` that its
     table names.
 
     Parameters
@@ -130,7 +123,7 @@ def study(net: pandapowerNet, name: str) -> pandapowerNet:
         meant = f" Did you mean {' or '.join(close)}?" if close else ""
         raise InputError(f"net.studies has no study '{name}'.{meant} The studies are: {', '.join(known)}.")
     result = copy.deepcopy(net)
-    result["study"] = str(name)
+    result["study"] = {**result.get("study", {}), "name": str(name)}
     findings = []
     for position, row in zip(rows.index, rows[list(_STUDY_COLUMNS)].itertuples(index=False, name=None), strict=True):
         try:
@@ -159,9 +152,9 @@ def _studies(net: pandapowerNet) -> pd.DataFrame:
 def _write(net: pandapowerNet, table: str, column: str, index: int, value: Any) -> None:
     """Write one value, or say why it cannot be written."""
     if pd.isna(column) or column == "":
-        if table not in _DISPATCH_ENTRIES:
-            raise InputError(f"net.dispatch has no entry '{table}'; it may have {', '.join(_DISPATCH_ENTRIES)}.")
-        net["dispatch"] = {**net.get("dispatch", {}), table: value}
+        if table not in FACTS:
+            raise InputError(f"net.study has no entry '{table}'; it may have {', '.join(FACTS)}.")
+        net["study"] = {**net.get("study", {}), table: value}
         return
     frame = net.get(table)
     if not isinstance(frame, pd.DataFrame) or str(table).startswith(("res_", "_")):

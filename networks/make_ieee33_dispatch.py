@@ -91,7 +91,7 @@ def build() -> pandapowerNet:
     _capacitor_banks(net)
     _storages(net)
     net["profiles"] = _profiles()
-    net["dispatch"] = {
+    net["study"] = {
         "currency": "CNY",
         "hours_per_period": 1.0,
         "start_hour": 0.0,

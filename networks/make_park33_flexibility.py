@@ -81,7 +81,7 @@ def build() -> pandapowerNet:
         "load": pd.DataFrame({"feeder_pload": load, "feeder_qload": load}),
         "renewables": pd.DataFrame({"PV": values(SUN)}),
     }
-    net["dispatch"] = {"hours_per_period": 1.0, "start_hour": 0.0, "published": _published()}
+    net["study"] = {"hours_per_period": 1.0, "start_hour": 0.0, "published": _published()}
     net["studies"] = _studies(net)
     return net
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pandapower as pp
 import pandapower.networks
+import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 BASE_MVA, ROOT_VM_PU = 1.0, 1.0
@@ -119,7 +120,7 @@ def bus_of(number: int) -> int:
 
 
 def build() -> pandapowerNet:
-    """Build the net: the feeder, the devices of the nodes, and ``net.rolling`` with prices and laws."""
+    """Build the net: the feeder, the devices of the nodes, and ``net.study`` with prices and laws."""
     net = pandapower.networks.case33bw()
     net.name, net.sn_mva = "rolling33", BASE_MVA
     net.poly_cost = net.poly_cost.iloc[:0]
@@ -131,7 +132,8 @@ def build() -> pandapowerNet:
         pp.create_load(net, node, p_mw=p_kw / 1e3, q_mvar=q_kvar / 1e3, name=str(node + 1))
     devices(net, NODES, [VEHICLES_PER_DAY] * len(NODES))
     svcs(net, SVC_BUSES)
-    net["rolling"] = rolling(published())
+    net["study"] = facts(published())
+    series(net)
     return net
 
 
@@ -187,13 +189,22 @@ def svcs(net: pandapowerNet, buses: tuple[int, ...]) -> None:
     net.sgen["controllable"] = net.sgen["controllable"].astype(bool)
 
 
-def rolling(printed: dict[str, Any]) -> dict[str, Any]:
-    """Prices, laws and settings, as `adnflex.RollingCase` reads them."""
+def series(net: pandapowerNet) -> None:
+    """Give base loads their curve and the source its tariffs, as profiles of the net."""
+    net.load["profile"] = [None if kind == "ev" else "base" for kind in net.load["type"]]
+    curve = values(LOAD_CURVE)
+    net.ext_grid["price_per_mwh"], net.ext_grid["profile"] = 1.0, "flat"
+    net["profiles"] = {
+        "load": pd.DataFrame({"base_pload": curve, "base_qload": curve}),
+        "ext_grid": pd.DataFrame({"flat_price": FLAT, "time of use_price": TIME_OF_USE}),
+    }
+
+
+def facts(printed: dict[str, Any]) -> dict[str, Any]:
+    """Laws and settings, as `adnflex.RollingCase` reads them."""
     return {
         "currency": "CNY",
         "hours": HOURS,
-        "tariff": "flat",
-        "tariffs_per_mwh": {"flat": FLAT, "time of use": TIME_OF_USE},
         "ev_price_per_mwh": EV_PRICE,
         "ev_subsidy_per_vehicle": EV_SUBSIDY,
         "stored_value_per_mwh": 0.0,
@@ -203,7 +214,6 @@ def rolling(printed: dict[str, Any]) -> dict[str, Any]:
         "renewables": RENEWABLES,
         "vehicle": VEHICLE,
         "parking": PARKING,
-        "load_factor": values(LOAD_CURVE),
         "reactive": REACTIVE,
         "published": printed,
     }

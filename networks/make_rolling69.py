@@ -33,12 +33,13 @@ SVC_BUSES = (21, 50, 61)
 
 
 def build() -> pandapowerNet:
-    """Build the net: the feeder, the devices of the nodes, and ``net.rolling``."""
+    """Build the net: the feeder, the devices of the nodes, and ``net.study``."""
     net = make_baran_wu_69.build()
     net.name, net.sn_mva = "rolling69", study.BASE_MVA
     study.devices(net, NODES, [study.VEHICLES_PER_DAY] * len(NODES))
     study.svcs(net, SVC_BUSES)
-    net["rolling"] = study.rolling(published())
+    net["study"] = study.facts(published())
+    study.series(net)
     return net
 
 

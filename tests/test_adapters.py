@@ -89,7 +89,7 @@ def test_rows_of_the_day(shipped):
     assert net.profiles["renewables"].PV3.tolist() == [0.0] * 20 + [0.5] * 76
     hourly = simbench_day(shipped, 11, hours_per_period=1.0)
     assert hourly.profiles["load"]["G0-A_pload"].tolist() == list(range(264, 288))
-    assert hourly.dispatch["hours_per_period"] == 1.0
+    assert hourly.study["hours_per_period"] == 1.0
 
 
 def test_prices(shipped):
@@ -98,7 +98,7 @@ def test_prices(shipped):
         [100.0, 60.0, 400.0]
     ]
     assert "ext_grid" not in net.profiles
-    assert net.dispatch == {
+    assert net.study == {
         "currency": "EUR",
         "hours_per_period": 0.25,
         "loss_cost_per_mwh": 0.0,
@@ -115,7 +115,7 @@ def test_prices(shipped):
         [80, 80, 300]
     ]
     entries = ("currency", "loss_cost_per_mwh", "carbon_price_per_kg")
-    assert [net.dispatch[entry] for entry in entries] == ["CHF", 1, 0.1]
+    assert [net.study[entry] for entry in entries] == ["CHF", 1, 0.1]
 
 
 def test_voltage_limits(shipped):
@@ -148,7 +148,7 @@ def test_a_case_survives_json(shipped):
     assert nets_equal(net, again)
     for name, table in net.profiles.items():
         pd.testing.assert_frame_equal(again.profiles[name], table)
-    assert again.dispatch == net.dispatch
+    assert again.study == net.study
 
 
 def test_nets_without_devices(shipped):

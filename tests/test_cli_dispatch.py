@@ -52,7 +52,7 @@ def small_net():
         "renewables": pd.DataFrame({"sun": [0.0, 0.6, 1.0, 0.2]}),
         "ext_grid": pd.DataFrame({"tariff_price": [0.4, 1.0, 1.5, 0.8]}),
     }
-    net["dispatch"] = {"currency": "EUR", "hours_per_period": 1.0, "carbon_price_per_kg": 0.01}
+    net["study"] = {"currency": "EUR", "hours_per_period": 1.0, "carbon_price_per_kg": 0.01}
     rows = [
         ("plain", "sgen", "in_service", 0, False),
         ("plain", "storage", "in_service", 0, False),
@@ -239,7 +239,7 @@ def test_profiles_from_csv_and_json_replace_those_of_the_net(capsys, net_file, t
     told = run(
         capsys, "dispatch", net_file, "--profiles", f"load.p_mw={p}", f"sgen.p_mw={sun}", "--plan", plan_file, "--quiet"
     )
-    # net.dispatch says another length of a period than the times of the file
+    # net.study says another length of a period than the times of the file
     assert told.code == cli.EXIT_INPUT
     assert "hours_per_period is 1, but the times of the profiles are 0.25 h apart" in told.err
     quarter = ("--quiet", "--hours-per-period", "0.25")

@@ -14,6 +14,7 @@ from pandapower.toolbox import nets_equal
 
 from adnflex import networks
 from adnflex.errors import InputError
+from adnflex.study.facts import FACTS
 from tests.dispatch_nets import require_unchanged
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -129,16 +130,16 @@ def test_ieee33_dispatch_is_what_its_script_builds(dispatch_net):
     assert [type(value) for value in dispatch_net.studies.value] == [type(value) for value in built.studies.value]
     for table in ("bus", "load", "sgen", "storage", "shunt", "ext_grid", "line"):
         assert dispatch_net[table].dtypes.to_dict() == built[table].dtypes.to_dict()
-    assert type(dispatch_net.dispatch) is dict
-    assert dispatch_net.dispatch["published"] == built.dispatch["published"]
-    published = {study: dict(figures) for study, figures in dispatch_net.dispatch["published"].items()}
+    assert type(dispatch_net.study) is dict
+    assert dispatch_net.study["published"] == built.study["published"]
+    published = {study: dict(figures) for study, figures in dispatch_net.study["published"].items()}
     assert all("doi:10.3389/fenrg.2023.1259445" in figures.pop("source") for figures in published.values())
     assert published == {
         "1": {"voltage_spread_percent": 4.24},
         "2": {"voltage_spread_percent": 2.34},
         "3": {"cost_change_percent": -47.9, "carbon_change_percent": -75.2, "voltage_spread_percent": 1.79},
     }
-    assert {k: v for k, v in dispatch_net.dispatch.items() if k != "published"} == {
+    assert {k: v for k, v in dispatch_net.study.items() if k != "published"} == {
         "currency": "CNY",
         "hours_per_period": 1.0,
         "start_hour": 0.0,
@@ -255,7 +256,8 @@ def test_ieee33_dispatch_studies(dispatch_net):
         assert state(f"2{suffix}") == (on + [False] * 3, off, [False] * 2, *load)
         assert state(f"3{suffix}") == (on + [True] * 3, on, [True] * 2, *load)
     third = networks.study(dispatch_net, "3")
-    assert third.pop("study") == "3"
+    assert third.study.pop("name") == "3"
+    assert third.study == dispatch_net.study
     assert nets_equal(third, dispatch_net)
 
 
@@ -308,11 +310,11 @@ def test_park33_flexibility_is_what_its_script_builds(park_net):
     assert [type(value) for value in park_net.studies.value] == [type(value) for value in built.studies.value]
     for table in ("bus", "load", "sgen", "storage", "ext_grid", "line"):
         assert park_net[table].dtypes.to_dict() == built[table].dtypes.to_dict()
-    assert park_net.dispatch == built.dispatch
+    assert park_net.study == built.study
 
 
 def test_park33_flexibility_published_figures(park_net):
-    published = {name: dict(figures) for name, figures in park_net.dispatch["published"].items()}
+    published = {name: dict(figures) for name, figures in park_net.study["published"].items()}
     assert all("doi:10.3390/pr13103202" in figures.pop("source") for figures in published.values())
     assert published == {
         "2 periods": {
@@ -324,7 +326,7 @@ def test_park33_flexibility_published_figures(park_net):
         "24 periods": {"flexibility_change_percent": 16.0},
         "24 periods without q": {"flexibility_change_percent": 7.0},
     }
-    rest = {key: value for key, value in park_net.dispatch.items() if key != "published"}
+    rest = {key: value for key, value in park_net.study.items() if key != "published"}
     assert rest == {"hours_per_period": 1.0, "start_hour": 0.0}
 
 
@@ -443,7 +445,7 @@ def test_study_writes_rows_in_their_order(net_with_studies):
     assert result.line.parallel.tolist() == [2] + [1] * 36
     assert result.line.in_service.tolist() == [True] * 32 + [False] * 4 + [True]
     assert result.load.type[:3].tolist() == [None, "ev", None]
-    assert result.dispatch == {"carbon_budget_kg": 100.0}
+    assert result.study == {"name": "a", "carbon_budget_kg": 100.0}
     for table in ("load", "line"):
         assert result[table].dtypes.to_dict() == net[table].dtypes.to_dict()
     # The net of the caller is as it was.
@@ -494,8 +496,7 @@ def test_study_names_every_row_that_cannot_be_written(net_with_studies):
         "net.studies row 3 (study a): net.load.p_mw holds float64, and the value is 'much'; give one of that kind.",
         "net.studies row 4 (study a): net.load.in_service holds bool, and the value is 1.0; give one of that kind.",
         "net.studies row 5 (study a): net.load.p_mw holds float64, and the value is True; give one of that kind.",
-        "net.studies row 6 (study a): net.dispatch has no entry 'currencies'; it may have currency, "
-        "hours_per_period, start_hour, loss_cost_per_mwh, carbon_price_per_kg, carbon_budget_kg.",
+        f"net.studies row 6 (study a): net.study has no entry 'currencies'; it may have {', '.join(FACTS)}.",
         "net.studies row 8 (study a): the net has no table 'name'; give one of pandapower's element tables.",
         "net.studies row 9 (study a): net.load has no column 'xyz'; correct it, or add the column to the net.",
     ]

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
+
 import adnflex
 from adnflex.cli.conclusion import Outcome, conclude
 from adnflex.cli.files import Outputs, require_writable
@@ -18,6 +20,7 @@ from adnflex.errors import InputError, TimeExpired
 from adnflex.problems.clock import Deadline
 from adnflex.results.policies import FLOOR, base_of, full_name
 from adnflex.sources import open_net
+from adnflex.study import study_facts
 
 __all__ = ["run", "with_references"]
 
@@ -133,8 +136,8 @@ def _say_cut(comparison: adnflex.Comparison, days: int) -> None:
 
 def _choices(given: dict[str, Any], case: adnflex.RollingCase) -> dict[str, Any]:
     """Return under which choices of the case a run was made, to be told with it."""
-    facts = case.net.get("rolling")
-    facts = facts if isinstance(facts, dict) else {}
+    tariffs = case.net.ext_grid.get("profile", pd.Series(dtype=object)).dropna().unique()
+    facts = {**study_facts(case.net), **({"tariff": str(tariffs[0])} if len(tariffs) == 1 else {})}
     chosen = {name: given.get(name, facts.get(name)) for name in ("weather", "tariff", "exchange_limit_mw")}
     # a limit by node or hour is too long to tell
     return {name: value for name, value in chosen.items() if isinstance(value, str | int | float)}

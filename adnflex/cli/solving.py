@@ -24,7 +24,7 @@ from adnflex.cli.terminal import ProgressLine, say
 from adnflex.errors import Infeasible, InputError, SolverError
 from adnflex.problems.reconfiguration.objective import parse_objective
 from adnflex.sources import open_net
-from adnflex.study import read_series
+from adnflex.study import read_series, study_facts
 
 __all__ = ["asked", "check", "known_to", "run"]
 
@@ -161,9 +161,7 @@ def _unit(verb: str, given: Mapping[str, Any], net: pandapowerNet) -> str:
     if verb == "reconfigure":
         return parse_objective(given.get("objective", "losses"), given.get("switching_cost", 0.0)).unit
     if verb in ("dispatch", "pareto"):
-        shipped = net.get("dispatch")
-        currency = shipped.get("currency", "EUR") if isinstance(shipped, dict) else "EUR"
-        return "kg" if given.get("objective") == "carbon" else str(currency)
+        return "kg" if given.get("objective") == "carbon" else str(study_facts(net).get("currency", "EUR"))
     return "MW·Mvar" if verb == "pq_region" else "MWh"
 
 

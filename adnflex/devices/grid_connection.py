@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,14 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.capabilities import Supplies
 from adnflex.devices.capability import refuse_capability
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import read
 
-__all__ = ["GridConnection", "read_grid_connections"]
+__all__ = ["GridConnection", "read_grid_connections", "source_limits"]
 
 
 @dataclass(frozen=True)
@@ -218,3 +219,11 @@ def _prices(
     price = np.where(known, series[0], straight)
     sell = np.where(np.isnan(series[1]), price, series[1])
     return price, sell, series[2], curve.beyond(straight) if not curve.nothing else NO_COST
+
+
+def source_limits(devices: Iterable[Any]) -> pd.DataFrame:
+    """Limits of the import at every source (see `adnflex.powerflow.limits.Limits.sources`)."""
+    rows = {
+        (d.place.table, d.place.index): (d.p_min, d.p_max, d.q_min, d.q_max) for d in devices if isinstance(d, Supplies)
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar"])

@@ -164,8 +164,9 @@ def _facts(results: Sequence[Any], net: pandapowerNet | None) -> NetFacts:
     named = [table for table in ("sgen", "gen", "load", "storage", "shunt", "ext_grid") if "name" in net[table]]
     names = [net[table][["name"]].rename_axis("index").reset_index().assign(table=table) for table in named]
     limits = net.bus[[column for column in ("min_vm_pu", "max_vm_pu") if column in net.bus]]
-    told = [net[key] for key in ("study", "rolling") if isinstance(net.get(key), Mapping)]
-    return NetFacts(topology, coordinates, pd.concat(names, ignore_index=True), limits, told[0] if told else {})
+    told = net.get("study")
+    told = told if isinstance(told, Mapping) else {}
+    return NetFacts(topology, coordinates, pd.concat(names, ignore_index=True), limits, told)
 
 
 def _drawn(result: Any, net: pandapowerNet | None) -> Any:

@@ -1,6 +1,26 @@
-"""What a study reads beside the network itself, the same for every verb: series and the time axis."""
+"""What every verb reads of a net: series, time axis, devices, prices, limits, facts of the whole."""
 
 from adnflex.study.axis import TimeAxis, time_axis
+from adnflex.study.facts import settings, study_facts
+from adnflex.study.following import following, input_table
+from adnflex.study.reader import Study, carried_over_breaks, device_inputs, read_again, read_study, times_table
 from adnflex.study.series import COLUMNS, Profiles, Series, read_series
 
-__all__ = ["COLUMNS", "Profiles", "Series", "TimeAxis", "read_series", "time_axis"]
+__all__ = [
+    "COLUMNS",
+    "Profiles",
+    "Series",
+    "Study",
+    "TimeAxis",
+    "carried_over_breaks",
+    "device_inputs",
+    "following",
+    "input_table",
+    "read_again",
+    "read_series",
+    "read_study",
+    "settings",
+    "study_facts",
+    "time_axis",
+    "times_table",
+]

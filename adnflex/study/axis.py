@@ -235,5 +235,5 @@ def _clock_faults(stamps: Stamps | None, start_hour: float | None) -> list[str]:
         return []
     return [
         f"start_hour is {start_hour:g}, but the first row of the profiles is {stamps.text(0)}; leave start_hour out "
-        "(also of net.dispatch), or correct the times."
+        "(also of net.study), or correct the times."
     ]

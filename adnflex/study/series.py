@@ -19,7 +19,7 @@ from adnflex.study.axis import agreed, step_faults
 from adnflex.study.controllers import controller_profiles
 from adnflex.study.stamps import Stamps, read_stamps
 
-__all__ = ["COLUMNS", "Profiles", "Series", "present_values", "read_series"]
+__all__ = ["COLUMNS", "Profiles", "Series", "read_series"]
 
 # What may vary in time: the key in net.profiles and the ending of the profile's column.
 COLUMNS: dict[tuple[str, str], tuple[str, str]] = {
@@ -67,7 +67,9 @@ class Series:
         return len(self.periods)
 
 
-def read_series(net: pandapowerNet, profiles: Profiles | None = None, periods: Iterable[int] | None = None) -> Series:
+def read_series(
+    net: pandapowerNet, profiles: Profiles | None = None, periods: Iterable[int] | None = None, still: int = 1
+) -> Series:
     """Read the values of all elements over time.
 
     Parameters
@@ -78,7 +80,9 @@ def read_series(net: pandapowerNet, profiles: Profiles | None = None, periods: I
         ``{(table, column): DataFrame}`` with absolute values, one column an element; instead of ``net.profiles`` and of
         the controllers with profiles that the net holds.
     periods : iterable of int, optional
-        Rows to take; by default all.  Without any profile there is one period, the net as it is.
+        Rows to take; by default all.
+    still : int
+        Number of periods that a net without any profile stands for: the net as it is.
 
     Raises
     ------
@@ -102,7 +106,7 @@ def read_series(net: pandapowerNet, profiles: Profiles | None = None, periods: I
     lengths = set(raw.lengths.values())
     if len(lengths) > 1:
         faults.append(f"profiles have different lengths: {raw.lengths}; give all of them the same periods.")
-    rows = _rows(max(lengths, default=1), periods, faults)
+    rows = _rows(max(lengths, default=still), periods, faults)
     stamps = agreed(raw.stamps, faults)
     found = raw.values
     if stamps is not None and not faults:
@@ -120,11 +124,6 @@ def read_series(net: pandapowerNet, profiles: Profiles | None = None, periods: I
             full[:, of_element] = matrix[rows]
         values[table, column] = full
     return Series(tuple(rows), values, stamps, tuple(notes))
-
-
-def present_values(net: pandapowerNet, periods: int) -> dict[tuple[str, str], FloatArray]:
-    """Values (1, T, E) of all elements as they are in the net, the same in every period."""
-    return {key: np.tile(_static(net, *key), (1, periods, 1)) for key in COLUMNS}
 
 
 def _static(net: pandapowerNet, table: str, column: str) -> FloatArray:

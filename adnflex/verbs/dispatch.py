@@ -22,17 +22,18 @@ from adnflex.problems.dispatch.loss_certificate import Goal
 from adnflex.problems.dispatch.prices import price_notes
 from adnflex.problems.dispatch.reasons import causes
 from adnflex.problems.dispatch.solve import DispatchAnswer, solve_dispatch
-from adnflex.problems.dispatch.study import (
-    Study,
-    input_table,
-    times_table,
-)
 from adnflex.problems.dispatch.tables import by_period, plan_tables
 from adnflex.problems.reconfiguration.describe import unit_hint
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results import NOT_PASSED, DispatchPlan
 from adnflex.scenarios import ScenarioSet
-from adnflex.study import Profiles
+from adnflex.study import (
+    Profiles,
+    Study,
+    input_table,
+    study_facts,
+    times_table,
+)
 from adnflex.text import title as title_of
 from adnflex.verbs.dispatch_task import read_task
 from adnflex.verbs.reconfigure import relative_gap
@@ -84,7 +85,7 @@ def dispatch(
     scenarios : ScenarioSet, optional
         What varies, and how likely; taps, steps, blocks and charge modes are then the same in every scenario.
     hours_per_period : float, optional
-        Length of a period [h]; by default ``net.dispatch`` or the profiles' own step.
+        Length of a period [h]; by default ``net.study`` or the profiles' own step.
     start_hour : float, optional
         Clock hour at which the first row of the profiles begins [h]; by default that of the profiles' times, else 0.
     loss_cost_per_mwh : float, optional
@@ -207,11 +208,8 @@ def dispatch(
         "time_limit": time_limit,
         "solver": solver,
     }
-    if isinstance(net.get("study"), str):
-        options["study"] = net["study"]
-    shipped = net.get("dispatch")
-    if isinstance(shipped, dict) and "published" in shipped:
-        options["published"] = shipped["published"]
+    known = study_facts(net)
+    options |= {to: known[key] for key, to in (("name", "study"), ("published", "published")) if key in known}
     title = title_of(net, name)
     return _judged(_plan(net, study, answer, facts, options, vm_limits, title, clock), net, clock)
 

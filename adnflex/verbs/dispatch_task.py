@@ -13,8 +13,9 @@ from adnflex.formulations import Formulation, formulation_named
 from adnflex.problems.dispatch.model import Costs, Pins, Topology
 from adnflex.problems.dispatch.prices import require_prices
 from adnflex.problems.dispatch.reasons import require_possible
-from adnflex.problems.dispatch.study import Study, carried_over_breaks, pins_of, read_study, settings, spans_of
+from adnflex.problems.dispatch.topology import pins_of, spans_of
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
+from adnflex.study import Study, carried_over_breaks, read_study, settings
 from adnflex.verbs.reconfigure import kept
 
 __all__ = ["Task", "read_task"]

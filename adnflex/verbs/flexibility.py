@@ -33,7 +33,7 @@ from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_flexibility_study
 from adnflex.problems.flexibility.tables import flexibility_tables
 from adnflex.results.flexibility import Flexibility
-from adnflex.study import Profiles
+from adnflex.study import Profiles, study_facts
 from adnflex.text import title as title_of
 
 __all__ = ["Solved", "flexibility", "solve_state"]
@@ -449,9 +449,7 @@ def flexibility_of(
     **more
         Fields of `Flexibility` that differ from those of a fixed topology.
     """
-    shipped = net.get("dispatch")
-    if isinstance(shipped, dict) and "published" in shipped:
-        options = {**options, "published": shipped["published"]}
+    options = {**options, **{key: value for key, value in study_facts(net).items() if key == "published"}}
     tables = flexibility_tables(net, study, solved.network, solved.problem, solved.boxes, solved.answer, clock)
     fields: dict[str, Any] = {
         "net_name": title_of(net, name),

@@ -8,7 +8,7 @@ import numbers
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from pandapower import pandapowerNet
 from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
 from adnflex.devices import Device, Stores, Supplies, able
+from adnflex.devices.base import truth
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
@@ -27,12 +28,11 @@ from adnflex.problems.dispatch.explain import least_violation
 from adnflex.problems.dispatch.limits import Excess
 from adnflex.problems.dispatch.model import Costs, Topology
 from adnflex.problems.dispatch.reasons import causes
-from adnflex.problems.dispatch.study import Study, read_study, settings
 from adnflex.problems.reconfiguration.describe import unit_hint
 from adnflex.problems.region.solve import Effort, RegionAnswer, solve_region
 from adnflex.problems.region.tables import PeriodTables, joined, period_tables
 from adnflex.results.region import Region
-from adnflex.study import Profiles, read_series
+from adnflex.study import Profiles, Study, read_series, read_study, settings
 from adnflex.text import title as title_of
 
 __all__ = ["RegionJob", "pq_region"]
@@ -80,7 +80,7 @@ def pq_region(
     vm_limits : (float, float), optional
         Voltage limits of all buses [pu]; by default the net's own.
     hours_per_period : float, optional
-        Length of a period [h], for storages; by default ``net.dispatch`` or the profiles' own step.
+        Length of a period [h], for storages; by default ``net.study`` or the profiles' own step.
     time_limit : float
         Time limit of each period [s]; what is proven and verified by then is returned. The outer polygon is valid at
         any time, an inner one may be missing; ``areas`` says ``time_limit``.
@@ -202,6 +202,7 @@ class RegionJob:
             converters=False,
         )
         hours = study.horizon.hours
+        study = replace(study, notes=(*study.notes, *_of_a_day(self.net, study.devices)))
         devices = [(of_one_period(d, hours) if isinstance(d, Stores) else d).unpriced() for d in study.devices]
         return study, devices, _source(devices, self.pcc)
 
@@ -216,6 +217,21 @@ class RegionJob:
                 "long a period is, so give it, e.g. 1.0 or 0.25."
             )
         return self.hours
+
+
+def _of_a_day(net: pandapowerNet, devices: Sequence[Device]) -> list[str]:
+    """Name what belongs to a whole day and is not asked of one period."""
+    view = _vehicles_at_rest(net)["load"]
+    resting = [] if view is net.load else net.load.index[truth(net.load["controllable"]) & ~truth(view["controllable"])]
+    return [
+        *(f"load {i}: its vehicles draw what their profile says; they belong to a whole day." for i in resting),
+        *(
+            f"{d.place}: {column} is not asked of one period."
+            for d in devices
+            for name, column in (("end_given", "terminal_soc_percent"), ("keep_energy", "keep_energy"))
+            if getattr(d, name, False)
+        ),
+    ]
 
 
 def _vehicles_at_rest(net: pandapowerNet) -> pandapowerNet:

@@ -12,16 +12,15 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Device, MovesVoltages, Supplies
+from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.identity import require_same
 from adnflex.grid.model import FloatArray
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of, stacked
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaw, violated
-from adnflex.problems.dispatch.study import Study, read_again
-from adnflex.problems.region.tables import source_limits
 from adnflex.results import DispatchCheck, DispatchPlan
 from adnflex.results.certificate import certificate_of
-from adnflex.study import TimeAxis
+from adnflex.study import Study, TimeAxis, read_again
 
 __all__ = ["unserved", "validate_dispatch"]
 

@@ -23,12 +23,11 @@ from adnflex.grid.write import write
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaws
-from adnflex.problems.dispatch.study import Study, read_again
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, study_of
 from adnflex.problems.flexibility.vertices import missing_at_ends
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
-from adnflex.study import TimeAxis
+from adnflex.study import Study, TimeAxis, read_again
 
 __all__ = ["validate_flexibility"]
 

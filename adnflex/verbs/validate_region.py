@@ -9,13 +9,14 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Device, Supplies
+from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.coupling import coupling_of
 from adnflex.grid.identity import require_same
 from adnflex.powerflow.limits import stacked
-from adnflex.problems.dispatch.study import Study
 from adnflex.problems.region.points import run_points
-from adnflex.problems.region.tables import audit_of, joined, source_limits
+from adnflex.problems.region.tables import audit_of, joined
 from adnflex.results.region import Region, RegionCheck
+from adnflex.study import Study
 from adnflex.verbs.region import RegionJob
 from adnflex.verbs.validate_dispatch import unserved
 

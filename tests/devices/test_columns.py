@@ -17,8 +17,7 @@ import pytest
 from adnflex.devices import Horizon, Inputs, read_devices
 from adnflex.errors import InputError
 from adnflex.grid import read_grid
-from adnflex.problems.dispatch.study import read_study
-from adnflex.study import read_series
+from adnflex.study import read_series, read_study
 
 # What a value does in dispatch, flexibility and pq_region:
 #   counts   what the verbs know of the devices is another

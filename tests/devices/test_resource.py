@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 
 from adnflex.devices import Fleet, FlexibleLoad, Generation, Storage
 from adnflex.devices.resource import polygon
-from adnflex.problems.dispatch.study import read_study
+from adnflex.study import read_study
 from tests.flexibility_nets import Battery, Bendable, Feeder, Garage, Line, Sun, Vehicle, unsplit
 
 PERIODS = 3

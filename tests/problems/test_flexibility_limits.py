@@ -78,7 +78,7 @@ def late(monkeypatch):
 
 def quiet():
     net = feeder(tap=False, bank=False, storage=True)
-    net["dispatch"] = {"hours_per_period": 1.0}
+    net["study"] = {"hours_per_period": 1.0}
     return net
 
 

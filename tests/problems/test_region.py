@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from adnflex.algorithms.polygons import area, contains, cut, hull, intersection, union_area
 from adnflex.devices import GridConnection
 from adnflex.problems.clock import Deadline
-from adnflex.problems.dispatch.study import read_study
 from adnflex.problems.region.corners import Support, farthest, tighter_support
 from adnflex.problems.region.inner import inner_polygon
 from adnflex.problems.region.model import at_positions, build_region, positions_to_choose, solve_support
 from adnflex.problems.region.solve import Effort, solve_region
+from adnflex.study import read_study
 from tests.region_nets import feeder, random_injections, sampled
 
 # --- geometry -------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def test_periods_that_are_none(case, periods):
 
 def test_the_length_of_a_period_is_never_guessed(case):
     net = copy.deepcopy(case)
-    del net.dispatch["hours_per_period"]
+    del net.study["hours_per_period"]
     refused(net, "hours_per_period")
     for hours in (0.0, -1.0, np.nan):
         refused(case, "hours_per_period", hours_per_period=hours)

@@ -90,13 +90,16 @@ def day() -> RollingCase:
         net, buses[1], 0.0, max_e_mwh=0.1, min_e_mwh=0.01, soc_percent=50.0, min_p_mw=-0.02, max_p_mw=0.03,
         controllable=True,
     )  # fmt: skip
-    pp.create_load(net, buses[2], 0.0, type="ev")
-    pp.create_load(net, buses[2], 0.4, 0.3)
+    net.storage["efficiency_percent"] = 100.0
+    pp.create_load(net, buses[2], 0.0, type="ev", controllable=True)
+    pp.create_load(net, buses[2], 0.4, 0.3, controllable=False)
     rows = [(0, 0, 3, 13.2, 19.8), (1, 2, 4, 6.6, 6.6)]
     vehicles = pd.DataFrame(rows, columns=["vehicle", "arrival", "departure", "need_kwh", "max_kwh"])
     net["ev"] = vehicles.assign(load=0, p_max_mw=6.6e-3)
-    net["rolling"] = {
-        "hours": 4, "tariffs_per_mwh": {"flat": [100.0, 50.0, 120.0, 80.0]}, "tariff": "flat",
+    net.ext_grid["price_per_mwh"], net.ext_grid["profile"] = 1.0, "flat"
+    net["profiles"] = {"ext_grid": pd.DataFrame({"flat_price": [100.0, 50.0, 120.0, 80.0]})}
+    net["study"] = {
+        "hours": 4,
         "ev_price_per_mwh": 120.0, "ev_subsidy_per_vehicle": 1.0, "exchange_limit_mw": 0.1,
     }  # fmt: skip
     return RollingCase.from_net(net, renewables=_Steady())

@@ -31,6 +31,7 @@ LIMITS = {
     "processes": 7200.0,
     "nets": 14400.0,
     "enumeration": 7200.0,
+    "columns": 3600.0,
 }
 
 

@@ -11,7 +11,7 @@ from adnflex.devices import Device, Horizon, Stores, able
 from adnflex.devices.contradictions import contradictions
 from adnflex.errors import Infeasible
 from adnflex.grid.model import FloatArray, Grid
-from adnflex.problems.dispatch.study import Study
+from adnflex.study import Study
 
 __all__ = ["causes", "contradiction_sentences", "require_possible", "unit_suspects"]
 

@@ -15,7 +15,7 @@ from adnflex.grid.model import FloatArray
 from adnflex.grid.ratings import collect_ratings
 from adnflex.problems.dispatch.solve import PRESENT, DispatchAnswer
 from adnflex.problems.dispatch.state import State
-from adnflex.problems.dispatch.study import Study
+from adnflex.study import Study, following
 
 __all__ = ["by_period", "plan_tables"]
 
@@ -199,17 +199,7 @@ def _energy(study: Study, balance: pd.DataFrame) -> pd.DataFrame:
 def _setpoints(net: pandapowerNet, study: Study, state: State, index: pd.Index) -> pd.DataFrame:
     """Everything that differs from the net: devices, and what follows a profile."""
     shape = (study.horizon.scenarios, study.horizon.periods)
-    columns: dict[tuple[str, str, int], FloatArray] = {}
-    controlled = study.controlled
-    for (table, column), array in study.values.items():
-        if table == "ext_grid":
-            continue
-        rows = net[table]
-        for place, i in enumerate(rows.index):
-            part = array[:, :, place]
-            varies = not np.allclose(part, rows[column].iloc[place], rtol=0, atol=0, equal_nan=True)
-            if varies and rows["in_service"].iloc[place] and (table, int(i)) not in controlled:
-                columns[table, column, int(i)] = part.reshape(-1)
+    columns = {key: _flat(part, shape) for key, part in following(net, study, study.controlled).items()}
     for plan in state.schedules:
         for key, array in plan.setpoints.items():
             columns[key] = _flat(array, shape)

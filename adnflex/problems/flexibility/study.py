@@ -20,10 +20,9 @@ from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.grid.model import BoolArray, ComplexArray, FloatArray
 from adnflex.grid.operating_points import operating_points
 from adnflex.grid.topology import Adjacency
-from adnflex.problems.dispatch.study import Study, carried_over_breaks, read_study, settings
 from adnflex.problems.flexibility.model import BoxProblem, Columns
 from adnflex.problems.flexibility.states import Network
-from adnflex.study import Profiles
+from adnflex.study import Profiles, Study, carried_over_breaks, read_study, settings
 
 __all__ = ["DIRECTIONS", "FlexibilityStudy", "Wishes", "read_flexibility_study", "study_of"]
 
@@ -371,6 +370,8 @@ def _notes(study: Study) -> list[str]:
         if isinstance(d, Positioned):
             what = next(column for _, column, _ in d.written(d.initial))
             notes.append(f"{d.place} keeps one {what} over the horizon, {d.position(d.initial):g}.")
+        elif getattr(d, "end_given", False):
+            notes.append(f"{d.place}: terminal_soc_percent is not asked of a box; final_energy says what is.")
         elif not isinstance(d, Offering | Supplies):
             notes.append(f"{d.place}: vehicles draw what their profile says, as net.ev does not list them one by one.")
     return notes
@@ -387,23 +388,6 @@ def _silent_vehicles(net: pandapowerNet, study: Study) -> list[str]:
         "it draws what its profile says."
         for i in sorted({int(i) for i in table["load"]} - fleets)
     ]
-
-
-def fixed_setpoints(found: FlexibilityStudy) -> dict[tuple[str, str, int], FloatArray]:
-    """Values (T,) of everything that follows a profile and differs from the net."""
-    study, net = found.study, found.coupling.net
-    taking_part = {(r.place.table, r.place.index) for r in found.resources}
-    columns: dict[tuple[str, str, int], FloatArray] = {}
-    for (table, column), array in study.values.items():
-        if table == "ext_grid":
-            continue
-        rows = net[table]
-        for place, i in enumerate(rows.index):
-            part = array[0, :, place]
-            varies = not np.allclose(part, rows[column].iloc[place], rtol=0, atol=0, equal_nan=True)
-            if varies and rows["in_service"].iloc[place] and (table, int(i)) not in taking_part:
-                columns[table, column, int(i)] = part
-    return columns
 
 
 def setpoint_table(columns: Mapping[tuple[str, str, int], FloatArray], periods: Sequence[int]) -> pd.DataFrame:

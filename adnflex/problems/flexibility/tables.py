@@ -12,14 +12,14 @@ from adnflex.devices import Stores, able
 from adnflex.devices.storage import stored_energy
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.problems.clock import Deadline
-from adnflex.problems.dispatch.study import input_table
 from adnflex.problems.flexibility.explain import Binding, binding_limits, measured
 from adnflex.problems.flexibility.model import LOADING, VOLTAGE_HIGH, VOLTAGE_LOW, BoxProblem
 from adnflex.problems.flexibility.solve import BoxAnswer, Ends, LinearBoxes
 from adnflex.problems.flexibility.states import Network
-from adnflex.problems.flexibility.study import FlexibilityStudy, fixed_setpoints, setpoint_table
+from adnflex.problems.flexibility.study import FlexibilityStudy, setpoint_table
 from adnflex.reporting.layout import drawing_tables
 from adnflex.results.flexibility import Box, LinearFlexibility
+from adnflex.study import following, input_table
 from adnflex.verbs.reconfigure import relative_gap
 
 __all__ = ["binding_table", "flexibility_tables", "relieved_table"]
@@ -129,7 +129,8 @@ def _box(
 
 
 def _setpoints(study: FlexibilityStudy, problem: BoxProblem, x: Any, index: pd.Index) -> pd.DataFrame:
-    columns = fixed_setpoints(study)
+    taking_part = {(r.place.table, r.place.index) for r in study.resources}
+    columns = {key: part[0] for key, part in following(study.coupling.net, study.study, taking_part).items()}
     for r, own in zip(problem.resources, problem.split(np.clip(x, *problem.bounds())), strict=True):
         columns.update(r.setpoints(own))
     return setpoint_table(columns, list(index))

@@ -13,13 +13,14 @@ from pandapower import pandapowerNet
 
 from adnflex.algorithms.polygons import union_area
 from adnflex.devices import Device, Horizon, Positioned, Supplies, able
+from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
-from adnflex.problems.dispatch.study import Study
 from adnflex.problems.region.answer import RegionAnswer
 from adnflex.problems.region.points import run_points
+from adnflex.study import Study, following, input_table
 
-__all__ = ["PeriodTables", "audit_of", "joined", "period_tables", "source_limits"]
+__all__ = ["PeriodTables", "audit_of", "joined", "period_tables"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def period_tables(
         points[good].drop(columns=["converged", "violations"]),
         setpoints.loc[points.index[good]],
         _positions(devices, answer),
-        _inputs(net, study),
+        input_table(net, study, pd.RangeIndex(1), prices=False).iloc[0],
         tuple(notes),
     )
 
@@ -127,49 +128,17 @@ def _over(roles: pd.DataFrame, clock: Deadline, point: int) -> bool:
 
 def _states(net: pandapowerNet, study: Study, answer: RegionAnswer) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Set-points of all states, and their combination and role."""
-    following = _following(net, study)
+    always = {k: float(part[0, 0]) for k, part in following(net, study, study.controlled, profiled=True).items()}
     rows, roles = [], []
     for number, cell in enumerate(answer.cells):
         for sample in cell.inner.samples:
             written = dict(zip(cell.keys, sample.outcome.setting.values.tolist(), strict=True))
-            rows.append({**following, **written})
+            rows.append({**always, **written})
             roles.append((number, sample.role))
     index = pd.RangeIndex(len(rows), name="point")
     columns = pd.MultiIndex.from_tuples(list(rows[0]) if rows else [], names=["table", "column", "index"])
     frame = pd.DataFrame([list(row.values()) for row in rows], index=index, columns=columns, dtype=float)
     return frame, pd.DataFrame(roles, index=index, columns=["combination", "role"])
-
-
-def _following(net: pandapowerNet, study: Study) -> dict[tuple[str, str, int], float]:
-    """Values of what is no device and follows a profile that differs from the net or may, in service only."""
-    found = {}
-    for (table, column), array in study.values.items():
-        if table == "ext_grid":
-            continue
-        rows = net[table]
-        profiled = "profile" in rows.columns
-        for place, i in enumerate(rows.index):
-            value = float(array[0, 0, place])
-            varies = value != rows[column].iloc[place] or (profiled and isinstance(rows["profile"].iloc[place], str))
-            if varies and rows["in_service"].iloc[place] and (table, int(i)) not in study.controlled:
-                found[table, column, int(i)] = value
-    return found
-
-
-def _inputs(net: pandapowerNet, study: Study) -> pd.Series:
-    """Series of this period that differ from the net, or belong to a device (see `DispatchPlan.inputs`)."""
-    devices = {(d.place.table, d.place.index) for d in study.devices}
-    found: dict[tuple[str, str, int], float] = {}
-    for (table, column), array in study.values.items():
-        if table == "ext_grid":
-            continue  # prices say nothing here
-        rows = net[table]
-        for place, i in enumerate(rows.index):
-            value = float(array[0, 0, place])
-            if np.isfinite(value) and (value != rows[column].iloc[place] or (table, int(i)) in devices):
-                found[table, column, int(i)] = value
-    keys = pd.MultiIndex.from_tuples(list(found), names=["table", "column", "index"])
-    return pd.Series(list(found.values()), index=keys, dtype=float)
 
 
 def _halfplanes(answer: RegionAnswer) -> pd.DataFrame:
@@ -215,12 +184,6 @@ def _positions(devices: Sequence[Device], answer: RegionAnswer) -> pd.DataFrame:
     frame = pd.DataFrame(dict(enumerate(columns.values())), index=index)
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["table", "index"])
     return frame
-
-
-def source_limits(devices: Sequence[Device]) -> pd.DataFrame:
-    """Limits of the import at every source (see `adnflex.powerflow.limits.Limits.sources`)."""
-    rows = {(d.place.table, d.place.index): (d.p_min, d.p_max, d.q_min, d.q_max) for d in able(devices, Supplies)}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar"])
 
 
 def audit_of(devices: Sequence[Device], horizon: Horizon) -> Callable[[pd.Series], list[dict[str, Any]]]:

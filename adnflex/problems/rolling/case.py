@@ -18,22 +18,24 @@ from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
 from adnflex.arguments import public
+from adnflex.devices.cost_tables import left_over_costs
 from adnflex.errors import InputError
 from adnflex.net_json import read_net
 from adnflex.problems.rolling.arrivals import Arrivals, Library
 from adnflex.problems.rolling.read import (
-    cost_notes,
-    generators_of,
+    costs_of,
     name_notes,
     parking_laws,
     prices_of,
+    read_elements,
     require_reachable,
-    setting,
+    require_single_vehicles,
     storages_of,
     weather_of,
 )
 from adnflex.problems.rolling.renewables import Renewables
 from adnflex.problems.rolling.storages import Storages
+from adnflex.study import study_facts
 from adnflex.text import title as title_of
 
 __all__ = ["Generators", "Prices", "RollingCase"]
@@ -164,8 +166,8 @@ class RollingCase:
     def fingerprint(self) -> str:
         """Digest of everything that a saved schedule depends on; of the user's own laws only their type."""
         s, g = self.storages, self.generators
-        known = (s.index, s.node, s.start, s.charge, s.discharge, s.wear, s.floor, s.ceiling)
-        arrays = [self.buses, *known, s.step.kept, s.step.gained, s.step.drawn, g.index, g.node, g.rated_mw]
+        known = (s.index, s.node, s.start, s.charge, s.discharge, s.wear, s.price, s.floor, s.ceiling)
+        arrays = [self.buses, *known, s.step.kept, s.step.gained, s.step.drawn, g.index, g.node, g.rated_mw, g.cost]
         arrays += [self.prices.buy, self.prices.ev, self.exchange_kw]
         facts = [np.round(np.asarray(a, dtype=float), 9).tolist() for a in arrays]
         rest = [self.prices.subsidy, self.prices.stored, sorted(self.fleets.items()), self.library_days]
@@ -224,7 +226,7 @@ class RollingCase:
         hours: int | None = None,
         library_days: int = 300,
     ) -> RollingCase:
-        """Read a case from a net; what is not given comes from its ``net.rolling``.
+        """Read a case from a net; what is not given comes from its ``net.study``.
 
         Parameters
         ----------
@@ -233,10 +235,10 @@ class RollingCase:
         name : str, optional
             Name of the case.
         renewables : Renewables, optional
-            Source of futures, see `adnflex.rolling.Renewables`; by default the law in ``net.rolling``.
+            Source of futures, see `adnflex.rolling.Renewables`; by default the law in ``net.study``.
         arrivals : Arrivals or pandas.DataFrame, optional
             Source of days of vehicles, or recorded days as a table in the form of ``net.ev`` (with a column ``run``
-            where there are several); by default ``net.ev``, else the law in ``net.rolling``.
+            where there are several); by default ``net.ev``, else the law in ``net.study``.
         buy_price_per_mwh, ev_price_per_mwh : float or array_like of (H,), optional
             Prices of purchase, and of what vehicles draw [money/MWh].
         ev_subsidy_per_vehicle : float, optional
@@ -245,9 +247,12 @@ class RollingCase:
             Value of what is stored at the end of the day [money/MWh].
         exchange_limit_mw : float or array_like of (n,) or (H, n), optional
             Largest import and export of a node [MW]; 0: no exchange. ``"feeder"``: what the feeder carries beside the
-            load, at most what ``net.rolling`` has (see `adnflex.rolling.exchange_limits`).
-        tariff, weather : str, optional
-            One of those in ``net.rolling``.
+            load, at most what ``net.study`` has (see `adnflex.rolling.exchange_limits`).
+        tariff : str, optional
+            Profile of the sources' price, a column ``<tariff>_price`` of ``net.profiles["ext_grid"]``; by default the
+            price that a dispatch reads.
+        weather : str, optional
+            One of those in ``net.study``.
         currency : str, optional
             Unit of money.
         hours : int, optional
@@ -261,60 +266,61 @@ class RollingCase:
             If something is missing or wrong; all faults at once.
         """
         findings: list[str] = []
-        facts = net.get("rolling") if isinstance(net.get("rolling"), dict) else {}
-        loads = net.load[(net.load.get("type") == "ev") & net.load["in_service"].astype(bool)]
-        sgens = net.sgen[net.sgen["type"].isin(["PV", "WP"]) & net.sgen["in_service"].astype(bool)]
-        stores = net.storage[net.storage["in_service"].astype(bool)]
-        if "controllable" in stores.columns:
-            stores = stores[stores["controllable"].map(lambda v: v is True or v == 1)]
-        buses = np.unique(np.concatenate([t["bus"].to_numpy(np.int64) for t in (loads, sgens, stores)]))
-        if not len(loads) and not len(stores):
-            raise InputError(
-                "the net has no load of type 'ev' and no controllable storage, so that there is nothing to schedule; "
-                "set net.load.type to 'ev' for fleets, or net.storage.controllable to True."
-            )
-        node_of = {int(bus): k for k, bus in enumerate(buses)}
-        index, node, sun, rated, cost = generators_of(sgens, node_of)
-        generators = Generators(index, node, sun, rated, cost)
-        hours = int(setting(facts, "hours", hours, 24))
-        specs, device_notes = storages_of(net, node_of, hours, findings)
-        require_reachable(specs, hours, findings)
-        buy, ev, subsidy, stored = prices_of(
-            facts, hours, tariff, buy_price_per_mwh, ev_price_per_mwh, ev_subsidy_per_vehicle, stored_value_per_mwh,
-            findings,
-        )  # fmt: skip
+        facts = study_facts(net)
+        hours = int(facts.get("hours", 24) if hours is None else hours)
+        found = read_elements(net, hours, tariff, findings)
+        inputs, sun, rated = found.inputs, (found.generators["type"] == "PV").to_numpy(bool), _ratings(found.generators)
+        specs = storages_of(inputs, findings)
+        require_single_vehicles(found)
+        if buy_price_per_mwh is not None and tariff is not None:
+            findings.append("tariff and buy_price_per_mwh are both given; give one of them.")
+        prices = {
+            "buy_price_per_mwh": buy_price_per_mwh,
+            "ev_price_per_mwh": ev_price_per_mwh,
+            "ev_subsidy_per_vehicle": ev_subsidy_per_vehicle,
+            "stored_value_per_mwh": stored_value_per_mwh,
+        }
+        buy, ev, subsidy, stored = prices_of(found, facts, prices, findings)
         by_feeder = isinstance(exchange_limit_mw, str) and exchange_limit_mw == "feeder"
-        limit = setting(
-            facts, "exchange_limit_mw", None if by_feeder else exchange_limit_mw, np.inf if by_feeder else 0.0
-        )
-        exchange = _exchange(limit, hours, len(buses), findings)
+        limit = facts.get("exchange_limit_mw", 0.0) if exchange_limit_mw is None else exchange_limit_mw
+        if by_feeder:
+            limit = facts.get("exchange_limit_mw", np.inf)
+        exchange = _exchange(limit, hours, len(found.buses), findings)
+        index = found.generators.index.to_numpy(np.int64)
         source = renewables or weather_of(facts, weather, sun, rated, hours, index, findings)
-        fleets = {int(k): node_of[int(bus)] for k, bus in loads["bus"].items()}
-        days = parking_laws(net, facts, arrivals, loads, hours, findings)
-        notes = cost_notes(net, {"load": loads, "sgen": sgens, "storage": stores}, findings)
+        days = parking_laws(net, facts, arrivals, found.fleets, hours, findings)
+        cost = costs_of(found, findings) / 1e3
+        findings += dict.fromkeys(inputs.faults)
+        if not findings:
+            require_reachable(specs, hours, findings)
         if findings:
             raise InputError(findings)
         assert source is not None
         case = cls(
             name=title_of(net, name),
             net=net,
-            buses=buses,
-            storages=Storages.of(specs, node_of, hours),
-            generators=generators,
-            fleets=fleets,
-            prices=Prices(buy, ev, subsidy, stored),
+            buses=found.buses,
+            storages=Storages.of(specs, hours),
+            generators=Generators(index, found.nodes("sgen"), sun, rated, cost),
+            fleets=dict(zip(found.fleets.index.tolist(), found.nodes("load").tolist(), strict=True)),
+            prices=Prices(buy / 1e3, ev / 1e3, subsidy, stored / 1e3),
             exchange_kw=exchange,
             renewables=source,
             arrivals=days,
-            currency=str(setting(facts, "currency", currency, "EUR")),
+            currency=str(facts.get("currency", "EUR") if currency is None else currency),
             library_days=library_days,
-            notes=(*device_notes, *notes, *name_notes(days)),
+            notes=(*dict.fromkeys(inputs.notes), *left_over_costs(inputs), *name_notes(days)),
         )
         if not by_feeder:
             return case
         from adnflex.problems.rolling.feeder import exchange_limits  # it needs the case itself
 
         return dataclasses.replace(case, exchange_kw=exchange_limits(case))
+
+
+def _ratings(generators: pd.DataFrame) -> Floats:
+    """Ratings of sun and wind (G,) [MW]."""
+    return np.asarray(generators["p_mw"] * generators["scaling"], dtype=float)
 
 
 def _settings_of_a_case() -> list[Callable[..., Any]]:

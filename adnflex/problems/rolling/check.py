@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex.devices import Horizon, Storage
+from adnflex.devices.grid_connection import source_limits
 from adnflex.devices.storage import stored_energy
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import InputError
@@ -19,10 +21,11 @@ from adnflex.powerflow.limits import Compared, compare, limits_of
 from adnflex.powerflow.run import not_converged
 from adnflex.powerflow.states import Measured, measure
 from adnflex.problems.rolling.hours import Spread
-from adnflex.problems.rolling.read import storages_of
+from adnflex.problems.rolling.read import connections_of, read_elements, storages_of
 from adnflex.problems.rolling.settlement import settle
 from adnflex.problems.rolling.states import RunStates
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
+from adnflex.study import study_facts
 
 __all__ = ["check_run"]
 
@@ -46,7 +49,7 @@ def check_run(run: RollingRun, net: pandapowerNet, spread: Spread | None = None)
         The net that it was made for; it is not changed.
     spread : Spread, optional
         How far load, sun and wind of the hour that really comes are from what was expected; by default
-        ``net.rolling["reactive"]``, else 5 % and 10 %.
+        ``net.study["reactive"]``, else 5 % and 10 %.
 
     Raises
     ------
@@ -57,7 +60,8 @@ def check_run(run: RollingRun, net: pandapowerNet, spread: Spread | None = None)
         raise InputError("the run has no inputs, so that it was saved by an older version; simulate the day again.")
     require_same(net, run.inputs["fingerprint"])
     states = RunStates(run, net, _spread(net) if spread is None else spread)
-    limits = limits_of(net)
+    sources = connections_of(read_elements(net, len(run.generation), None, []).inputs)
+    limits = replace(limits_of(net), sources=source_limits(sources))
     measured, without = (measure(net, states.table(second=second)) for second in (True, False))
     judged, judged_without = (compare(m, limits) for m in (measured, without))
     converged = bool(measured.converged.all() and without.converged.all())
@@ -86,8 +90,7 @@ def check_run(run: RollingRun, net: pandapowerNet, spread: Spread | None = None)
 
 
 def _spread(net: pandapowerNet) -> Spread:
-    facts = net.get("rolling") if isinstance(net.get("rolling"), dict) else {}
-    chosen, plain = facts.get("reactive", {}), Spread()
+    chosen, plain = study_facts(net).get("reactive", {}), Spread()
     return Spread(float(chosen.get("load_sd", plain.load)), float(chosen.get("generation_sd", plain.generation)))
 
 
@@ -193,28 +196,37 @@ def _specs(run: RollingRun, net: pandapowerNet) -> list[Storage]:
     """Read the storages of the net once more, with the energy that they began the day with."""
     given, findings = run.inputs["storages"], list[str]()
     start = dict(zip(given["index"], given["start_mwh"], strict=True))
-    buses = {int(bus): k for k, bus in enumerate(np.unique(net.storage["bus"]))}
-    whole = len(run.inputs["buy_per_kwh"])
-    specs, _ = storages_of(net, buses, len(run.generation), findings)
-    if findings:
+    hours, whole = len(run.generation), len(run.inputs["buy_per_kwh"])
+    if not start or not hours:
+        return []
+    inputs = read_elements(net, hours, None, findings).inputs
+    specs = storages_of(inputs, findings)
+    if findings := [*findings, *inputs.faults]:
         raise InputError(findings)
-    left = [replace(s, e_start=start[s.place.index]) for s in specs if s.place.index in start]
+    left = [replace(s, e_start=start[s.place.index]) for s in specs]
     # what is asked at the end of the day is asked of a whole day
-    return [s if s.end_given and len(run.generation) == whole else free_at_end(s) for s in left]
+    return [s if s.end_given and hours == whole else free_at_end(s) for s in left]
+
+
+def _horizon(run: RollingRun) -> Horizon:
+    return Horizon(len(run.generation), 1.0, 0.0, np.ones(1))
+
+
+def _written(run: RollingRun, net: pandapowerNet, spec: Storage) -> Callable[[str], Floats]:
+    """Return what gives the values (1, T) that the run writes for a storage, by column."""
+    p = run.storage["p_mw", spec.place.index].to_numpy(float)[None] / spec.scaling
+    q = np.full_like(p, float(net.storage.at[spec.place.index, "q_mvar"]))
+    return {"p_mw": p, "q_mvar": q}.__getitem__
 
 
 def _storage_faults(run: RollingRun, net: pandapowerNet) -> list[dict[str, Any]]:
     """Let every storage audit its powers, and compare its energies with what follows from them."""
-    hours = run.generation.index
-    if not len(hours):
-        return []
-    rows, horizon = [], Horizon(len(hours), 1.0, 0.0, np.ones(1))
+    hours, rows = run.generation.index, []
+    horizon = _horizon(run)
     for spec in _specs(run, net):
-        i = spec.place.index
-        p = run.storage["p_mw", i].to_numpy(float)[None]
-        q = np.full_like(p, float(net.storage.at[i, "q_mvar"]))
-        written = {"p_mw": p / spec.scaling, "q_mvar": q}
-        for f in spec.audit(written.__getitem__, horizon):
+        i, written = spec.place.index, _written(run, net, spec)
+        p = written("p_mw") * spec.scaling
+        for f in spec.audit(written, horizon):
             rows.append(_fault(int(hours[f.period]), f.kind, f.table, f.place, f.value, f.limit, f.unit))
         claimed, then = run.storage["e_mwh", i].to_numpy(float), stored_energy(spec, p, horizon)[0]
         for k in np.flatnonzero(np.abs(claimed - then) > _ENERGY):
@@ -242,9 +254,10 @@ def _costs(run: RollingRun, net: pandapowerNet) -> pd.DataFrame:
     drawn = 1e3 * run.charging.to_numpy(float).sum(axis=1) if len(run.charging.columns) else np.zeros(len(hours))
     available = 1e3 * run.generation.to_numpy(float).sum(axis=0) * np.array(given["generators"]["cost"])
     sun = np.array(given["generators"]["sun"], dtype=bool)
-    worn = {s.place.index: s.cost_per_mwh for s in _specs(run, net)}
+    h = _horizon(run)
+    worn = [s.bill(_written(run, net, s), h, np.ones((1, h.periods)))["storage"][0] for s in _specs(run, net)]
     items = {
-        "storage": sum(cost * float(run.storage["p_mw", i].abs().sum()) for i, cost in worn.items()),
+        "storage": float(sum(worn)),
         "purchase": float(np.array(given["buy_per_kwh"])[hours] @ bought),
         "ev_profit": -float(np.array(given["ev_per_kwh"])[hours] @ drawn),
         "ev_subsidy": float(given["subsidy"]) * len(run.vehicles),

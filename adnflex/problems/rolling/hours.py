@@ -128,8 +128,7 @@ class Hours:
         generators, fleets, storages : sequence of int
             What the first stage decides or is told, by index in ``net.sgen``, ``net.load`` and ``net.storage``.
         load_factor : array_like of (H,), optional
-            Load of each hour relative to ``net.load``; by default ``net.rolling["load_factor"]``, else the profiles
-            of the net, else 1.
+            Load of each hour relative to ``net.load``; by default the profiles of the net, else 1.
 
         Raises
         ------
@@ -255,24 +254,19 @@ def _profile(
     hours: int,
 ) -> NDArray[np.complex128]:
     """Read the expected load of every hour (H, L) [MW + j Mvar]."""
-    facts = net.get("rolling") if isinstance(net.get("rolling"), dict) else {}
-    given = facts.get("load_factor") if load_factor is None else load_factor
-    if given is not None:
-        factor = np.asarray(given, dtype=float)
-        if factor.shape != (hours,) or not (np.isfinite(factor) & (factor >= 0)).all():
-            raise InputError(
-                f"load_factor has shape {factor.shape}, or a number in it is negative or not finite; give one number "
-                f"of 0 or more for each of the {hours} hours."
-            )
-        return np.asarray(factor[:, None] * now)
-    if net.get("profiles") and "profile" in net.load.columns:
-        found = read_series(net, periods=range(hours))
-        time_axis(found.periods, found.stamps, 1.0, None)  # refuses rows that are no hours
-        series = found.values
+    if load_factor is None:
+        series = read_series(net, periods=range(hours), still=hours)
+        time_axis(series.periods, series.stamps, 1.0, None)  # refuses rows that are no hours
         place = [int(net.load.index.get_loc(int(k))) for k in index]
-        p, q = (series["load", column][:, place] for column in ("p_mw", "q_mvar"))
+        p, q = (series.values["load", column][:, place] for column in ("p_mw", "q_mvar"))
         return np.asarray((p + 1j * q) * scaling)
-    return np.tile(now, (hours, 1))
+    factor = np.asarray(load_factor, dtype=float)
+    if factor.shape != (hours,) or not (np.isfinite(factor) & (factor >= 0)).all():
+        raise InputError(
+            f"load_factor has shape {factor.shape}, or a number in it is negative or not finite; give one number "
+            f"of 0 or more for each of the {hours} hours."
+        )
+    return np.asarray(factor[:, None] * now)
 
 
 def _refuse_curves(rows: pd.DataFrame) -> None:

@@ -226,9 +226,8 @@ def _storages(
     """Charge, discharge and energy (V, k) of the storages."""
     s, count = case.storages, len(step)
     shape = (count, len(s))
-    wear = weight[:, None] * s.wear
-    charge = program.variables(shape, 0.0, s.charge, idle + wear)
-    discharge = program.variables(shape, 0.0, s.discharge, wear)
+    charge = program.variables(shape, 0.0, s.charge, idle + weight[:, None] * (s.wear + s.price))
+    discharge = program.variables(shape, 0.0, s.discharge, weight[:, None] * (s.wear - s.price))
     worth = np.where(step == step[-1], -weight * case.prices.stored, 0.0)[:, None]
     energy = np.clip(energy, s.low, s.high)
     floor, ceiling = s.band(energy, hour)

@@ -197,15 +197,15 @@ def simulate(case: RollingCase, base: Base, hour: int, residual: Floats, energy:
         Cost [money].
     """
     cost, storages = np.zeros(residual.shape[2]), case.storages
-    wears, stored = bool(storages.wear.any()), case.prices.stored
+    priced, stored = storages.priced, case.prices.stored
     for t in range(len(residual)):
         wide = case.exchange_kw[hour + t][:, None]
         power = base(residual[t], storages.powers(energy, hour + t), storages.node, wide)
         rest = residual[t].copy()
         rest[storages.node] -= power
         cost += price[hour + t] * bought(rest, wide)
-        if wears:
-            cost += storages.worn(power)
+        if priced:
+            cost += storages.cost(power)
         energy = storages.after(energy, power)
     return cost - stored * energy.sum(axis=0) if stored else cost
 

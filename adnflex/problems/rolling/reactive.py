@@ -21,6 +21,7 @@ from adnflex.problems.rolling.outlook import expected_hours
 from adnflex.problems.rolling.positions import Positions
 from adnflex.problems.rolling.seams import ActiveDecision, ReactiveAnswer, ReactiveStage
 from adnflex.solvers.local import search_locally
+from adnflex.study import study_facts
 
 __all__ = ["ScenarioReactive", "reactive_of"]
 
@@ -45,11 +46,11 @@ class ScenarioReactive:
     scenarios : int
         Number of scenarios; 1: only the expected hour.
     load_sd, generation_sd : float, optional
-        Standard deviations, relative to what is expected; by default those in ``net.rolling["reactive"]``, else 0.05
+        Standard deviations, relative to what is expected; by default those in ``net.study["reactive"]``, else 0.05
         and 0.1.
     loss_weight_per_mw, deviation_weight_per_pu, limit_weight_per_pu, move_weight_per_mvar : float, optional
         Weights of the objective, see `adnflex.problems.dispatch.reactive.Weights`; by default those in
-        ``net.rolling["reactive"]``, else 1, 0.05, 10 and 0.
+        ``net.study["reactive"]``, else 1, 0.05, 10 and 0.
     position_weight : float
         Weight of a move of a tap changer or bank; 0.002 is that of 2 kW of loss.
     horizon : int
@@ -222,8 +223,7 @@ class _Ready:
     """What is built once for a case: grid, scenarios, programme, exact power flow."""
 
     def __init__(self, stage: ScenarioReactive, case: RollingCase) -> None:
-        facts = case.net.get("rolling") if isinstance(case.net.get("rolling"), dict) else {}
-        chosen = facts.get("reactive", {})
+        chosen = study_facts(case.net).get("reactive", {})
 
         def setting(name: str, default: float) -> float:
             own = getattr(stage, name)

@@ -225,7 +225,7 @@ class _Moment:
         residual = self.state.generation[:, None] - ev
         residual[case.storages.node] -= power
         cost = self.buy[hour] * bought(residual, self.limit[:, None]) - case.prices.ev[hour] * ev.sum(axis=0)
-        cost = cost + case.storages.worn(power)
+        cost = cost + case.storages.cost(power)
         energy = case.storages.after(np.repeat(self.state.energy[:, None], count, axis=1), power)
         if not self.later:
             return np.asarray(cost - case.prices.stored * energy.sum(axis=0))

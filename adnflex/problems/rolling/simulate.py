@@ -186,7 +186,7 @@ def bill(case: RollingCase, history: Sequence[Decision]) -> dict[str, float]:
     available = available.reshape(len(history), len(generators.index)).sum(axis=0)
     items = {
         "purchase": math.fsum(float(prices.buy[d.hour] * d.buy_kw.sum()) for d in history),
-        "storage": math.fsum(float(case.storages.worn(d.storage_kw)) for d in history),
+        "storage": math.fsum(float(case.storages.cost(d.storage_kw)) for d in history),
         "ev_profit": -math.fsum(float(prices.ev[d.hour] * d.ev_kw.sum()) for d in history),
         "ev_subsidy": prices.subsidy * sum(d.arrived for d in history),
         "solar": float(available[generators.sun].sum()),

@@ -10,7 +10,7 @@ Xu et al., doi:10.3390/wevj16090515, section 2.2 (dynamics of the storage), with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +43,8 @@ class Storages:
         Largest powers [kW].
     step : EnergyStep
         What an hour does to their energy.
-    wear : (k,) array
-        Cost of energy charged and of energy discharged [money/kWh].
+    wear, price : (k,) array
+        Cost of energy charged and of energy discharged; cost of energy charged, which discharging earns [money/kWh].
     floor, ceiling : (H + 1, k) array
         Energies at the start of each hour from which all limits to come can be kept [kWh].
     """
@@ -58,23 +58,21 @@ class Storages:
     discharge: Floats
     step: EnergyStep
     wear: Floats
+    price: Floats
     floor: Floats
     ceiling: Floats
 
     @classmethod
-    def of(cls, specs: Sequence[Storage], node_of: Mapping[int, int], hours: int) -> Storages:
+    def of(cls, specs: Sequence[Storage], hours: int) -> Storages:
         """Put devices side by side.
 
         Parameters
         ----------
         specs : sequence of Storage
-            The devices.
-        node_of : mapping of int to int
-            Node of every bus.
+            The devices, in the order of their nodes.
         hours : int
             Number H of hours.
         """
-        specs = sorted(specs, key=lambda s: node_of[s.place.bus])
 
         def each(name: str) -> Floats:
             return np.array([getattr(s, name) for s in specs], dtype=float)
@@ -90,7 +88,7 @@ class Storages:
         floor, ceiling = reachable(step, (low, high), (discharge, charge), end, hours)
         return cls(
             index=np.array([s.place.index for s in specs], dtype=np.int64),
-            node=np.array([node_of[s.place.bus] for s in specs], dtype=np.int64),
+            node=np.array([s.place.node for s in specs], dtype=np.int64),
             low=low,
             high=high,
             start=1e3 * np.clip(each("e_start"), each("e_min"), each("e_max")),
@@ -98,6 +96,7 @@ class Storages:
             discharge=discharge,
             step=step,
             wear=each("cost_per_mwh") / 1e3,
+            price=np.array([s.curve.slope for s in specs], dtype=float) / 1e3,
             floor=floor,
             ceiling=ceiling,
         )
@@ -126,9 +125,14 @@ class Storages:
         result: Floats = self._wide(energy.ndim).after(energy, power)
         return result
 
-    def worn(self, power: Floats) -> Floats:
-        """Cost of the wear of an hour, () or (B,) [money]."""
-        result: Floats = self.wear @ np.abs(power)
+    @property
+    def priced(self) -> bool:
+        """Whether their power costs anything."""
+        return bool(self.wear.any() or self.price.any())
+
+    def cost(self, power: Floats) -> Floats:
+        """Cost of the powers of an hour (k,) or (k, B), () or (B,) [money]."""
+        result: Floats = self.wear @ np.abs(power) + self.price @ power
         return result
 
     def band(self, energy: Floats, hour: int) -> tuple[Floats, Floats]:

@@ -35,15 +35,21 @@ def net(hours=6):
     net.storage["controllable"], net.storage["efficiency_percent"] = True, 100.0
     pp.create_load(net, buses[2], 0.0, type="ev")
     net["ev"] = ev((0, 0, 3, 13.2, 19.8), (1, 2, 5, 6.6, 6.6))
-    net["rolling"] = {
+    net.load["controllable"] = True
+    set_price(net, [100.0] * hours)
+    net["study"] = {
         "hours": hours,
-        "tariffs_per_mwh": {"flat": [100.0] * hours},
-        "tariff": "flat",
         "ev_price_per_mwh": 120.0,
         "ev_subsidy_per_vehicle": 1.0,
         "exchange_limit_mw": 0.1,
     }
     return net
+
+
+def set_price(net, prices):
+    """Write a tariff ``flat`` with a price for each hour."""
+    net.ext_grid["price_per_mwh"], net.ext_grid["profile"] = 1.0, "flat"
+    net["profiles"] = {"ext_grid": pd.DataFrame({"flat_price": prices})}
 
 
 def ev(*rows, load=0):

@@ -54,9 +54,8 @@ def test_storage_outside_its_limits():
 def test_all_faults_at_once():
     bad = net()
     bad.storage.loc[0, "max_p_mw"] = np.nan
-    bad.rolling["tariff"] = "flaat"
     with pytest.raises(InputError) as error:
-        RollingCase.from_net(bad, exchange_limit_mw=-1.0)
+        RollingCase.from_net(bad, exchange_limit_mw=-1.0, tariff="flaat")
     text = str(error.value)
     assert "storage 0: max_p_mw is missing" in text
     assert "did you mean 'flat'" in text
@@ -140,10 +139,9 @@ def test_an_efficiency_that_is_no_percentage_is_refused_as_in_a_dispatch(percent
     feeder.storage["efficiency_percent"] = percent
     with pytest.raises(InputError, match=f"storage 0: .*{words}"):
         RollingCase.from_net(feeder, renewables=Steady())
-    feeder.ext_grid["price_per_mwh"] = 50.0
     feeder.load["controllable"] = False
     with pytest.raises(InputError, match=f"storage 0: .*{words}"):
-        dispatch(feeder, vm_limits=(0.9, 1.1))
+        dispatch(feeder, vm_limits=(0.9, 1.1), hours_per_period=1.0)
 
 
 def test_vehicles_with_names_are_numbered_in_the_order_of_their_names():

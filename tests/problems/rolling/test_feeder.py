@@ -80,7 +80,7 @@ def test_exchange_limits_hold_in_power_flow():
     most = RollingCase.load("rolling33").exchange_kw
     assert (case.exchange_kw <= most + 1e-6).all()
     assert (case.exchange_kw[18] < 0.5 * most[18]).all()
-    facts = case.net.rolling["load_factor"]
+    facts = case.net.profiles["load"]["base_pload"]
     for hour in (4, 12, 18):
         new = copy.deepcopy(networks.load("rolling33"))
         new.sgen["p_mw"] = 0.0

@@ -13,7 +13,7 @@ from adnflex.problems.rolling.days import draw_day, stream
 from adnflex.problems.rolling.naming import policy_of
 from adnflex.problems.rolling.planning import plan
 from adnflex.problems.rolling.policies import State
-from tests.problems.rolling.small import Steady, ev, net, vehicles
+from tests.problems.rolling.small import Steady, ev, net, set_price, vehicles
 
 
 def test_a_valley_is_used():
@@ -40,7 +40,7 @@ def test_floor_is_the_best_of_a_grid_of_plans():
     """One vehicle with a fixed need and no storage energy: enumerate its plans."""
     bad = net(4)
     bad["ev"] = ev((0, 0, 4, 13.2, 13.2))
-    bad.rolling["tariffs_per_mwh"] = {"flat": [50.0, 300.0, 100.0, 200.0]}
+    set_price(bad, [50.0, 300.0, 100.0, 200.0])
     bad.storage.loc[0, ["min_p_mw", "max_p_mw"]] = 0.0
     case = RollingCase.from_net(bad, renewables=Steady(4))
     run = schedule_rolling(case, "floor")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandapower as pp
-import pandas as pd
 import pytest
 
 from adnflex import dispatch, validate
 from adnflex.errors import InputError
 from adnflex.problems.rolling import Observation, RollingCase, RollingScheduler, schedule_rolling
-from tests.problems.rolling.small import Steady, ev, net
+from tests.problems.rolling.small import Steady, ev, net, set_price
 
 POLICIES = ("own", "pool", "rollout", "rollout:pool/full+plans+mpc", "mpc:mean", "mpc:2", "floor", "feeder:pool")
 PRICES = [50.0, 300.0, 100.0, 200.0, 80.0, 250.0]
@@ -19,7 +17,7 @@ PRICES = [50.0, 300.0, 100.0, 200.0, 80.0, 250.0]
 def case_of(**storage):
     feeder = net()
     feeder.bus["min_vm_pu"], feeder.bus["max_vm_pu"] = 0.9, 1.1
-    feeder.rolling["tariffs_per_mwh"] = {"flat": PRICES}
+    set_price(feeder, PRICES)
     for column, value in storage.items():
         feeder.storage[column] = value
     return RollingCase.from_net(feeder, renewables=Steady(), library_days=5)
@@ -61,7 +59,7 @@ def test_self_discharge_is_made_good_where_the_lower_limit_asks_for_it():
     check = validate(run, case.net)
     assert check.faults.empty
     broken = run.storage.copy()
-    broken.loc[2:, ("p_mw", 0)] = 0.0
+    broken.loc[:, ("p_mw", 0)] = 0.0
     faults = validate(type(run)(**{**run.__dict__, "storage": broken}), case.net).faults
     assert {"energy low", "energy does not follow from power"} <= set(faults["kind"])
 
@@ -76,9 +74,9 @@ def test_an_efficiency_that_is_missing_is_refused_as_in_a_dispatch():
     del feeder.storage["efficiency_percent"]
     with pytest.raises(InputError, match="storage 0: efficiency_charge_percent is missing") as rolling:
         RollingCase.from_net(feeder, renewables=Steady())
-    feeder.ext_grid["price_per_mwh"], feeder.load["controllable"] = 50.0, False
+    feeder.load["controllable"] = False
     with pytest.raises(InputError) as dispatched:
-        dispatch(feeder, vm_limits=(0.9, 1.1))
+        dispatch(feeder, vm_limits=(0.9, 1.1), hours_per_period=1.0)
     assert set(rolling.value.findings) <= set(dispatched.value.findings)
 
 
@@ -108,16 +106,10 @@ def test_dispatch_and_the_floor_find_the_same_cost(seed):
     feeder["ev"] = ev((0, 0, 3, 13.2, 13.2), (1, 2, 5, 6.6, 6.6))
     for column, value in facts.items():
         feeder.storage[column] = value
-    feeder.rolling.update({"tariffs_per_mwh": {"flat": PRICES}, "ev_price_per_mwh": 0.0, "ev_subsidy_per_vehicle": 0.0})
-    feeder.load["controllable"] = True
+    set_price(feeder, PRICES)
+    feeder.ext_grid["sell_price_per_mwh"] = 0.0
+    feeder.study.update({"ev_price_per_mwh": 0.0, "ev_subsidy_per_vehicle": 0.0})
     floor = schedule_rolling(RollingCase.from_net(feeder), "floor", reactive=None)
-    pp.create_sgen(feeder, 0, 0.0)
-    price, nothing = (pd.DataFrame({0: values}) for values in (PRICES, [0.0] * 6))
-    plan = dispatch(
-        feeder,
-        profiles={("ext_grid", "price_per_mwh"): price, ("ext_grid", "sell_price_per_mwh"): nothing},
-        hours_per_period=1.0,
-        gap=1e-6,
-    )
-    assert floor.total == pytest.approx(plan.objective, abs=2e-3)
+    plan = dispatch(feeder, hours_per_period=1.0)
+    assert floor.total == pytest.approx(plan.objective, rel=1e-3)
     assert plan.storage["e_mwh"].iloc[-1, 0] == pytest.approx(floor.storage["e_mwh"].iloc[-1, 0], abs=1e-6)

@@ -1,11 +1,9 @@
-"""The reading half of a dispatch: arguments and tables to horizon, grid and devices."""
+"""The one reader of all verbs: arguments and tables of a net to time axis, series, grid and devices."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,38 +16,17 @@ from adnflex.grid import Grid, read_grid
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints, operating_points
 from adnflex.grid.topology import present_loops
-from adnflex.problems.dispatch.model import Pins, Topology
-from adnflex.results import DispatchPlan
 from adnflex.results.switches import decided
 from adnflex.scenarios import ScenarioSet
-from adnflex.study import Profiles, Series, TimeAxis, read_series, time_axis
+from adnflex.study.axis import TimeAxis, time_axis
+from adnflex.study.series import Profiles, Series, read_series
 
-__all__ = [
-    "Study",
-    "carried_over_breaks",
-    "input_table",
-    "pins_of",
-    "read_again",
-    "read_study",
-    "settings",
-    "spans_of",
-    "times_table",
-]
-
-# Keyword arguments that a net may carry in net.dispatch, with their defaults.
-_DEFAULTS: dict[str, Any] = {
-    "currency": "EUR",
-    "hours_per_period": None,
-    "start_hour": None,
-    "loss_cost_per_mwh": 0.0,
-    "carbon_price_per_kg": 0.0,
-    "carbon_budget_kg": None,
-}
+__all__ = ["Study", "carried_over_breaks", "device_inputs", "read_again", "read_study", "times_table"]
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is dispatched, on what, when.
+    """What a net says: devices, on what, when.
 
     Attributes
     ----------
@@ -89,29 +66,6 @@ class Study:
 _POWER = ("load", "sgen", "storage", "shunt")
 
 
-def settings(net: pandapowerNet, given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of the caller, else of ``net.dispatch``, else defaults."""
-    shipped = net.get("dispatch")
-    shipped = shipped if isinstance(shipped, dict) else {}
-    unknown = sorted(set(shipped) - set(_DEFAULTS) - {"published", "notes"})
-    if unknown:
-        raise InputError(f"net.dispatch: {', '.join(unknown)} unknown; known are {', '.join(_DEFAULTS)}.")
-    found = {**_DEFAULTS, **{k: v for k, v in shipped.items() if k in _DEFAULTS}}
-    found.update({k: v for k, v in given.items() if v is not None})
-    faults = []
-    for name, low in (("loss_cost_per_mwh", 0.0), ("carbon_price_per_kg", 0.0), ("start_hour", 0.0)):
-        if found[name] is None and name == "start_hour":
-            continue  # that of the times of the profiles
-        if not (isinstance(found[name], int | float) and math.isfinite(found[name]) and found[name] >= low):
-            faults.append(f"{name} is {found[name]!r}; give a number of {low:g} or more.")
-    budget = found["carbon_budget_kg"]
-    if budget is not None and not math.isfinite(float(budget)):
-        faults.append(f"carbon_budget_kg is {budget!r}; give kilograms, or None for no budget.")
-    if faults:
-        raise InputError(faults)
-    return found
-
-
 def read_study(
     net: pandapowerNet,
     *,
@@ -129,7 +83,7 @@ def read_study(
     prices: bool = True,
     converters: bool = True,
 ) -> Study:
-    """Read a net for a dispatch; all faults at once.
+    """Read a net; all faults at once.
 
     `axis` stands for the times of the series, if it is known; without `prices` pandapower's cost tables are not read,
     without `converters` every dcline is refused.
@@ -139,11 +93,7 @@ def read_study(
         axis = time_axis(series.periods, series.stamps, hours_per_period, start_hour)
     values, probabilities = _scenario_values(net, series, scenarios)
     horizon = Horizon(len(axis), axis.hours, axis.clock[0], probabilities, axis.clock)
-    inputs = Inputs(net, horizon, values, {}, set(), rows=axis.rows, prices=prices)
-    if prices:
-        inputs.curves = read_cost_tables(net, inputs.faults)
-    elif any(len(net.get(table, ())) for table in ("poly_cost", "pwl_cost")):
-        inputs.notes.append("poly_cost and pwl_cost are not read: what is possible has no price.")
+    inputs = device_inputs(net, horizon, values, axis.rows, prices)
     grid = read_grid(
         net,
         vm_limits=vm_limits,
@@ -166,6 +116,22 @@ def read_study(
     points = operating_points(net, grid, values, controlled)
     notes = (*series.notes, *inputs.notes, *left_over_costs(inputs))
     return Study(horizon, axis, series, values, grid, devices, points, notes)
+
+
+def device_inputs(
+    net: pandapowerNet,
+    horizon: Horizon,
+    values: dict[tuple[str, str], FloatArray],
+    rows: tuple[int, ...],
+    prices: bool = True,
+) -> Inputs:
+    """Return what devices are read from, with the cost tables where prices count; nodes are still to be filled in."""
+    inputs = Inputs(net, horizon, values, {}, set(), rows=rows, prices=prices)
+    if prices:
+        inputs.curves = read_cost_tables(net, inputs.faults)
+    elif any(len(net.get(table, ())) for table in ("poly_cost", "pwl_cost")):
+        inputs.notes.append("poly_cost and pwl_cost are not read: what is possible has no price.")
+    return inputs
 
 
 def carried_over_breaks(study: Study) -> list[str]:
@@ -290,71 +256,3 @@ def _bus_switches(rows: pd.DataFrame) -> list[int]:
     for used in rows.loc[rows["element"] == "trafo", "switches"]:
         found.update(int(s) for s in used)
     return sorted(found)
-
-
-def spans_of(axis: TimeAxis, switching: str | float, cost: float, budget: int | None) -> Topology:
-    """Turn ``switching`` into the periods that share switch states."""
-    if switching == "fixed":
-        return Topology()
-    if switching == "day":
-        return Topology((range(len(axis)),), cost, budget)
-    if isinstance(switching, str) or not (math.isfinite(switching) and switching >= axis.hours):
-        raise InputError(
-            f"switching is {switching!r}; give 'fixed', 'day', or the hours of a block of the same states (at least "
-            f"one period, {axis.hours:g} h)."
-        )
-    if axis.breaks:
-        raise InputError(
-            f"switching is {switching:g} h, but periods leave rows out before row {axis.rows[axis.breaks[0]]}; choose "
-            "rows without gaps, or switching='day' for one set of states."
-        )
-    length = max(1, round(switching / axis.hours))
-    spans = [range(a, min(a + length, len(axis))) for a in range(0, len(axis), length)]
-    return Topology(tuple(spans), cost, budget)
-
-
-def pins_of(plan: DispatchPlan, study: Study, topology: Topology) -> Pins:
-    """Turn a plan's decisions into pins for another dispatch of the same horizon.
-
-    Raises
-    ------
-    InputError
-        If the horizons differ.
-    """
-    if len(plan.periods) != study.horizon.periods or plan.hours_per_period != study.horizon.hours:
-        raise InputError(
-            f"follow: the plan has {len(plan.periods)} periods of {plan.hours_per_period:g} h, the dispatch "
-            f"{study.horizon.periods} of {study.horizon.hours:g} h; give the same horizon."
-        )
-    devices: dict[tuple[str, int], dict[str, float]] = {}
-    for row in plan.decisions.rename(columns={"index": "element"}).itertuples(index=False):
-        devices.setdefault((str(row.table), int(row.element)), {})[str(row.name)] = float(row.value)
-    closed = []
-    for span in topology.spans:
-        states = study.grid.closed.copy()
-        firsts = plan.switches["first_period"]
-        rows = plan.switches[firsts == max(f for f in firsts if f <= study.series.periods[span.start])]
-        after = {(e, int(i)): bool(c) for e, i, c in rows[["element", "index", "closed_after"]].itertuples(index=False)}
-        for k, branch in enumerate(study.grid.branches):
-            if branch.decision is not None:
-                states[k] = after.get((branch.decision.element, branch.decision.index), states[k])
-        closed.append(states)
-    return Pins(devices, tuple(closed))
-
-
-def input_table(net: pandapowerNet, study: Study, index: pd.Index) -> pd.DataFrame:
-    """Tabulate the series that differ from the net or belong to a device, by (scenario, period)."""
-    columns: dict[tuple[str, str, int], FloatArray] = {}
-    devices = {(d.place.table, d.place.index) for d in study.devices}
-    for (table, column), array in study.values.items():
-        rows = net[table]
-        for place, element in enumerate(rows.index):
-            part = array[:, :, place]
-            if np.isnan(part).all():
-                continue
-            given = rows[column].iloc[place] if column in rows.columns else np.nan
-            if np.any(part != given) or (table, int(element)) in devices:
-                columns[table, column, int(element)] = part.reshape(-1)
-    frame = pd.DataFrame(columns, index=index)
-    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["table", "column", "index"])
-    return frame

@@ -1,0 +1,62 @@
+"""Which periods of a dispatch share switch states, and the decisions of a plan as pins for another one."""
+
+from __future__ import annotations
+
+import math
+
+from adnflex.errors import InputError
+from adnflex.problems.dispatch.model import Pins, Topology
+from adnflex.results import DispatchPlan
+from adnflex.study import Study, TimeAxis
+
+__all__ = ["pins_of", "spans_of"]
+
+
+def spans_of(axis: TimeAxis, switching: str | float, cost: float, budget: int | None) -> Topology:
+    """Turn ``switching`` into the periods that share switch states."""
+    if switching == "fixed":
+        return Topology()
+    if switching == "day":
+        return Topology((range(len(axis)),), cost, budget)
+    if isinstance(switching, str) or not (math.isfinite(switching) and switching >= axis.hours):
+        raise InputError(
+            f"switching is {switching!r}; give 'fixed', 'day', or the hours of a block of the same states (at least "
+            f"one period, {axis.hours:g} h)."
+        )
+    if axis.breaks:
+        raise InputError(
+            f"switching is {switching:g} h, but periods leave rows out before row {axis.rows[axis.breaks[0]]}; choose "
+            "rows without gaps, or switching='day' for one set of states."
+        )
+    length = max(1, round(switching / axis.hours))
+    spans = [range(a, min(a + length, len(axis))) for a in range(0, len(axis), length)]
+    return Topology(tuple(spans), cost, budget)
+
+
+def pins_of(plan: DispatchPlan, study: Study, topology: Topology) -> Pins:
+    """Turn a plan's decisions into pins for another dispatch of the same horizon.
+
+    Raises
+    ------
+    InputError
+        If the horizons differ.
+    """
+    if len(plan.periods) != study.horizon.periods or plan.hours_per_period != study.horizon.hours:
+        raise InputError(
+            f"follow: the plan has {len(plan.periods)} periods of {plan.hours_per_period:g} h, the dispatch "
+            f"{study.horizon.periods} of {study.horizon.hours:g} h; give the same horizon."
+        )
+    devices: dict[tuple[str, int], dict[str, float]] = {}
+    for row in plan.decisions.rename(columns={"index": "element"}).itertuples(index=False):
+        devices.setdefault((str(row.table), int(row.element)), {})[str(row.name)] = float(row.value)
+    closed = []
+    for span in topology.spans:
+        states = study.grid.closed.copy()
+        firsts = plan.switches["first_period"]
+        rows = plan.switches[firsts == max(f for f in firsts if f <= study.series.periods[span.start])]
+        after = {(e, int(i)): bool(c) for e, i, c in rows[["element", "index", "closed_after"]].itertuples(index=False)}
+        for k, branch in enumerate(study.grid.branches):
+            if branch.decision is not None:
+                states[k] = after.get((branch.decision.element, branch.decision.index), states[k])
+        closed.append(states)
+    return Pins(devices, tuple(closed))
