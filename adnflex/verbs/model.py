@@ -21,6 +21,12 @@ from adnflex.problems.flexibility.solve import outer_box
 from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
 from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
 from adnflex.problems.reconfiguration.model import build_reconfiguration
+from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.days import draw_day, stream
+from adnflex.problems.rolling.mpc import Mpc
+from adnflex.problems.rolling.scheduler import RollingScheduler
+from adnflex.problems.rolling.simulate import observation_of, schedule_rolling
+from adnflex.problems.rolling.whole import declare_plan
 from adnflex.solvers.cones import make_equations
 from adnflex.verbs.dispatch import dispatch
 from adnflex.verbs.dispatch_task import read_task
@@ -70,6 +76,20 @@ def _flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteMo
     return declare_worst_vertex(problem, box.lower, box.upper)
 
 
+def _rolling(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
+    case = knobs["case"] if isinstance(knobs["case"], RollingCase) else RollingCase.from_net(net)
+    control = RollingScheduler(case, knobs["policy"], seed=knobs["seed"], day=knobs["day"])
+    if not isinstance(control.policy, Mpc):
+        raise InputError(f"policy {control.policy.name!r} solves no programme; give 'mpc:mean' or 'mpc:<scenarios>'.")
+    if knobs["hour"] not in range(case.hours):
+        raise InputError(f"hour is {knobs['hour']!r}; give one from 0 to {case.hours - 1}.")
+    day = draw_day(case, knobs["seed"], knobs["day"])
+    while control.hour < knobs["hour"]:
+        control.step(observation_of(day, control.hour))
+    state = control.observed(observation_of(day, control.hour))[0]
+    return declare_plan(*control.policy.asked(state, stream(control.seed, control.day, state.hour)))
+
+
 _PROGRAMS = ("box", "bound", "vertex")
 
 # Every verb that has a model: itself, how its model is built, further knobs, and the formulations that it can have.
@@ -77,6 +97,7 @@ _MODELS: dict[str, tuple[Callable[..., Any], Callable[..., pyo.ConcreteModel], d
     "reconfigure": (reconfigure, _reconfiguration, {}),
     "dispatch": (dispatch, _dispatch, {}),
     "flexibility": (flexibility, _flexibility, {"program": "box"}),
+    "schedule_rolling": (schedule_rolling, _rolling, {"policy": "mpc:mean", "hour": 0, "case": None}),
 }
 
 
@@ -90,7 +111,7 @@ def _known_knobs() -> list[str]:
 def _signature(verb: Callable[..., Any]) -> dict[str, Any]:
     """Arguments of a verb with their defaults, without the net."""
     parameters = inspect.signature(verb).parameters
-    return {name: p.default for name, p in parameters.items() if name != "net"}
+    return {name: p.default for name, p in parameters.items() if name not in ("net", "case", "options")}
 
 
 @public(options=_known_knobs, reading=read_grid)
@@ -106,15 +127,18 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     net : pandapowerNet
         The net; it is only read.
     verb : str
-        ``reconfigure``, ``dispatch`` or ``flexibility``.
+        ``reconfigure``, ``dispatch``, ``flexibility`` or ``schedule_rolling``.
     formulation : str, optional
         Of the branch flow, as in `adnflex.dispatch`; by default that of the verb. ``flexibility`` has one of its own,
-        linear around a state (``lindistflow``).
+        linear around a state (``lindistflow``); ``schedule_rolling`` has no network.
     **knobs
         The arguments of the verb. Those that steer its search (``gap``, ``time_limit``, ``workers`` ...) change nothing
         in a model. With ``exact=True`` the cones of a dispatch are equations. ``flexibility`` has several linear
         programs, ``program=``: ``box`` (default; the box that can be followed hour by hour), ``bound`` (the master
         problem: no box is larger) or ``vertex`` (the subproblem: what is hardest to follow in the box of ``bound``).
+        ``schedule_rolling`` has a model an hour where its policy is ``mpc:mean`` (here the default) or
+        ``mpc:<scenarios>``: ``hour=`` says which one, the hours before are decided by the policy. ``case=`` takes a
+        `adnflex.RollingCase` of the net that was read with arguments of its own.
 
     Returns
     -------
@@ -143,11 +167,12 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     function, build, more = _MODELS[verb]
     known = {**_signature(function), **more}
     faults = [f"{name}: is no argument of {verb}; known are {', '.join(known)}." for name in knobs if name not in known]
-    if formulation is not None and "formulation" not in known and formulation != _LINEAR:
-        faults.append(f"formulation is {formulation!r}; {verb} is linear around a state, {_LINEAR!r}.")
+    own = {"flexibility": ("linear around a state", _LINEAR)}.get(verb, ("without a network", None))
+    if formulation is not None and "formulation" not in known and formulation != own[1]:
+        faults.append(f"formulation is {formulation!r}; the model of {verb} is {own[0]}: leave it out.")
     if faults:
         raise InputError(faults)
-    if formulation is not None:
+    if formulation is not None and "formulation" in known:
         knobs = {**knobs, "formulation": formulation}
     return build(net, {**known, **knobs})
 

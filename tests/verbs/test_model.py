@@ -17,6 +17,10 @@ from adnflex.errors import InputError
 from adnflex.problems.dispatch import search as dispatch_search
 from adnflex.problems.flexibility import rows as flexibility_rows
 from adnflex.problems.reconfiguration import solve as reconfiguration_solve
+from adnflex.problems.rolling.days import draw_day
+from adnflex.problems.rolling.mpc import Mpc
+from adnflex.problems.rolling.planning import plan
+from adnflex.problems.rolling.simulate import observation_of
 from adnflex.solvers.conic import compile_model
 
 
@@ -70,6 +74,22 @@ def test_scip_finds_both_boxes_and_the_worst_vertex() -> None:
     )
     # the box of the master problem holds at every vertex here
     assert by_scip(adnflex.model(net, "flexibility", periods=periods, program="vertex")) == pytest.approx(0, abs=1e-5)
+
+
+def test_scip_finds_the_plan_of_an_hour_of_a_rolling_schedule() -> None:
+    case = adnflex.RollingCase.load("rolling33")
+    asked: list[Any] = []
+
+    class Watched(Mpc):
+        def asked(self, state: Any, rng: np.random.Generator) -> Any:
+            asked.append(super().asked(state, rng))
+            return asked[-1]
+
+    control, day = adnflex.RollingScheduler(case, Watched(case), seed=1), draw_day(case, 1, 0)
+    for hour in (0, 1, 2):
+        control.step(observation_of(day, hour))
+    model = adnflex.model(case.net, "schedule_rolling", hour=2)
+    assert by_scip(model) == pytest.approx(plan(*asked[2]).cost, rel=1e-7)
 
 
 # -- the verb's numbers come from the model ---------------------------------------------------------------------------
@@ -146,6 +166,7 @@ EVERY = {
     "reconfigure": (pn.case33bw, {}),
     "dispatch": (short_day, {"periods": [0, 1]}),
     "flexibility": (lambda: networks.load("park33_flexibility"), {"periods": [10]}),
+    "schedule_rolling": (lambda: networks.load("rolling33"), {"hour": 22}),
 }
 
 
@@ -165,11 +186,11 @@ def test_a_model_says_what_it_is_and_can_be_written(verb: str, tmp_path: Any) ->
 
 def test_wrong_words_are_refused_by_name() -> None:
     net = pn.case33bw()
-    with pytest.raises(InputError, match="reconfigure, dispatch, flexibility"):
+    with pytest.raises(InputError, match="reconfigure, dispatch, flexibility, schedule_rolling"):
         adnflex.model(net, "validate")
     with pytest.raises(InputError, match="periods: is no argument of reconfigure"):
         adnflex.model(net, "reconfigure", periods=[1])
     with pytest.raises(InputError, match="did you mean 'objective'"):
         adnflex.model(net, "reconfigure", objektive="losses")
-    with pytest.raises(InputError, match="lindistflow"):
+    with pytest.raises(InputError, match="linear around a state"):
         adnflex.model(networks.load("park33_flexibility"), "flexibility", "distflow", periods=[10])

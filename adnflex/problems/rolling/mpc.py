@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.errors import InputError
+from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.futures import expected_generation, generation_futures
 from adnflex.problems.rolling.planning import Plan, plan
@@ -30,6 +31,10 @@ Floats = NDArray[np.float64]
 _GENTLE = 0.01
 # Time limit of the programme of an hour [s].
 _SECONDS = 60.0
+
+
+# The arguments of `plan`, in their order.
+Asked = tuple[RollingCase, int, Floats, Vehicles, Floats, Envelopes]
 
 
 @dataclass(frozen=True)
@@ -56,23 +61,19 @@ class Mpc:
         """Draw the library of sample days before the first hour."""
         _ = self.case.library
 
-    def decide(self, state: State, rng: np.random.Generator) -> Action:
-        """Plan, and take the first hour."""
+    def asked(self, state: State, rng: np.random.Generator) -> Asked:
+        """Return what the programme of an hour is made of: the arguments of `plan`, in their order."""
         if self.scenarios:
             later = generation_futures(self.case, state, self.scenarios, rng).transpose(2, 0, 1)
         else:
             later = expected_generation(self.case, state, rng)[None]
         now = np.broadcast_to(state.generation, (len(later), 1, len(state.generation)))
         generation = np.concatenate([now, later], axis=1)
-        planned = plan(
-            self.case,
-            state.hour,
-            state.energy,
-            state.vehicles,
-            generation,
-            self.case.library.envelopes,
-            seconds=min(_SECONDS, state.seconds),
-        )
+        return self.case, state.hour, state.energy, state.vehicles, generation, self.case.library.envelopes
+
+    def decide(self, state: State, rng: np.random.Generator) -> Action:
+        """Plan, and take the first hour."""
+        planned = plan(*self.asked(state, rng), seconds=min(_SECONDS, state.seconds))
         return _first(self.case, state, planned.vehicles[0], planned.storage[0])
 
 

@@ -16,7 +16,8 @@ Vehicles that are to come in a branch are known ones (perfect foresight) or mean
 
 Ties are broken towards buying little and late, charging early, and not moving energy about. A programme of one hour
 has some thousand variables and other vehicles every hour; it is written as arrays and handed to HiGHS, because a
-modelling language would take many times longer to build it than the solver needs.
+modelling language would take many times longer to build it than the solver needs. Its Pyomo twin, which tests hold to
+the same optimum, is `adnflex.problems.rolling.whole`.
 
 References
 ----------
@@ -39,13 +40,13 @@ from adnflex.problems.rolling.vehicles import Vehicles
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.highs import minimise_linear
 
-__all__ = ["Plan", "plan"]
+__all__ = ["EARLY", "IDLE", "Plan", "late_weights", "plan"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # Weights that break ties [money/kWh].
-_LATE, _EARLY, _IDLE = 1e-4, 1e-6, 1e-6
+_LATE, EARLY, IDLE = 1e-4, 1e-6, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,10 +184,10 @@ def plan(
     count = len(step)
     supply = generation[branch, step]
     total = len(prices.buy)
-    late = _LATE * (1.0 + 10.0 * (total - hour - step) / total)
+    late = late_weights(total, hour, hours)[step]
     buy_price = (weight * (prices.buy[hour + step] + ties * late))[:, None]
-    drawn_price = weight * (ties * _EARLY * step - prices.ev[hour + step])
-    idle = (weight * ties * _IDLE)[:, None]
+    drawn_price = weight * (ties * EARLY * step - prices.ev[hour + step])
+    idle = (weight * ties * IDLE)[:, None]
 
     shape, limit = (count, nodes), case.exchange_kw[hour + step]
     imports, exports = program.variables(shape, 0.0, limit, idle), program.variables(shape, 0.0, limit, 0.0)
@@ -210,6 +211,11 @@ def plan(
     first = pairs[0] < known
     drawn[pairs[0][first], pairs[1][first]] = point[power[first]]
     return Plan(drawn, point[charge[:known]] - point[discharge[:known]], cost)
+
+
+def late_weights(total: int, hour: int, hours: int) -> Floats:
+    """Weights (T,) of purchase in the hours of a day from one on, so that it comes late [money/kWh]."""
+    return np.asarray(_LATE * (1.0 + 10.0 * (total - hour - np.arange(hours)) / total))
 
 
 def _storages(

@@ -112,6 +112,26 @@ class RollingScheduler:
         InputError
             If the observation is wrong, or the day is over; one sentence a fault.
         """
+        state, generation, arrived, unmet = self.observed(observation)
+        started = time.perf_counter()
+        action, why = self._decided(state)
+        seconds = time.perf_counter() - started
+        decision = replace(self._carried_out(state, action, generation, arrived, unmet, seconds), fallback=why)
+        # Everything has succeeded; only now does the schedule move on.
+        self.history.append(decision)
+        self.energy, self.weather, self.hour = decision.after_kwh, state.weather, state.hour + 1
+        rest = state.vehicles.charged(decision.vehicle_kw)
+        self.vehicles = rest.take(rest.departure > self.hour)
+        return decision
+
+    def observed(self, observation: Observation) -> tuple[State, Floats, int, float]:
+        """Return what is known when the hour is decided: the state, generation [MW], arrivals, unmet needs [kWh].
+
+        Raises
+        ------
+        InputError
+            If the observation is wrong, or the day is over; one sentence a fault.
+        """
         case, hour = self.case, self.hour
         if hour >= case.hours:
             raise InputError(f"hour {hour}: the day has {case.hours} hours and is over; call next_day() to go on.")
@@ -133,16 +153,7 @@ class RollingScheduler:
         if weather is None:
             weather = known_state(case.renewables, self.weather, hour, generation)
         state = State(hour, energy, vehicles, generation @ case.to_nodes, weather, self.clock.left)
-        started = time.perf_counter()
-        action, why = self._decided(state)
-        seconds = time.perf_counter() - started
-        decision = replace(self._carried_out(state, action, generation, len(arriving), unmet, seconds), fallback=why)
-        # Everything has succeeded; only now does the schedule move on.
-        self.history.append(decision)
-        self.energy, self.weather, self.hour = decision.after_kwh, weather, hour + 1
-        rest = vehicles.charged(decision.vehicle_kw)
-        self.vehicles = rest.take(rest.departure > hour + 1)
-        return decision
+        return state, generation, len(arriving), unmet
 
     def setpoints(self, decision: Decision) -> pd.DataFrame:
         """Active power to write into the net, consumer sign as in its tables.

@@ -31,7 +31,7 @@ from adnflex.problems.rolling.states import RunStates
 from adnflex.problems.rolling.vehicles import can, must
 from adnflex.results.rolling import ITEMS, RollingRun
 
-__all__ = ["bill", "run_of", "schedule_rolling", "simulate_day"]
+__all__ = ["bill", "observation_of", "run_of", "schedule_rolling", "simulate_day"]
 
 
 @public(options=lambda: OPTIONS, also={"scenarios": whole("an integer of at least 1", 1)})
@@ -164,10 +164,13 @@ def simulate_day(control: RollingScheduler, day: Day, after: Callable[[int], Non
     for hour in range(control.hour, control.case.hours):
         if control.clock.spent:
             break
-        control.step(
-            Observation(day.generation_mw[hour], arrivals=day.vehicles.at(hour), hour=hour, weather=day.weather[hour])
-        )
+        control.step(observation_of(day, hour))
         after(hour)
+
+
+def observation_of(day: Day, hour: int) -> Observation:
+    """Return what a day lets be seen at the start of an hour."""
+    return Observation(day.generation_mw[hour], arrivals=day.vehicles.at(hour), hour=hour, weather=day.weather[hour])
 
 
 def bill(case: RollingCase, history: Sequence[Decision]) -> dict[str, float]:
