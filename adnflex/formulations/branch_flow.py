@@ -204,7 +204,11 @@ def _declare_cones(
     more: Attachments,
 ) -> None:
     scaled = {k for k in range(grid.m) if k not in is_free and (grid.ratio[k] != 1.0 or k in more.behind)}
-    b.u = pyo.Var(sorted(scaled), bounds=lambda _, k: (0, bounds.v_max[grid.f[k]] / bounds.ratio_min[k] ** 2))
+    b.u = pyo.Var(
+        sorted(scaled),
+        bounds=lambda _, k: (0, bounds.v_max[grid.f[k]] / bounds.ratio_min[k] ** 2),
+        doc="squared voltage behind the ratio of a branch [pu]",
+    )
     b.behind_ratio = pyo.Constraint(sorted(scaled), rule=lambda _, k: b.u[k] == at_from[k])
     w = [b.w_f[k] if k in is_free else b.u[k] if k in scaled else b.v[int(grid.f[k])] for k in range(grid.m)]
     b.cone = pyo.Constraint(

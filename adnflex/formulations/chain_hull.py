@@ -161,11 +161,13 @@ def declare_chain_hull(
     members = [k for chain in used for k in chain.branches]
     s_max = bounds.i_max * np.sqrt(bounds.v_max[grid.f]) / grid.ratio
     v_top = bounds.v_max[grid.f] / grid.ratio**2
-    b.p0 = pyo.Var(members, bounds=lambda _, k: (-s_max[k], s_max[k]))
-    b.q0 = pyo.Var(members, bounds=lambda _, k: (-s_max[k], s_max[k]))
-    b.l0 = pyo.Var(members, bounds=lambda _, k: (0, bounds.i_max[k] ** 2))
-    b.w0 = pyo.Var(members, bounds=lambda _, k: (0, v_top[k]))
-    b.chain_hull = pyo.ConstraintList()
+    whole = "the part of {} in which no branch of the chain is open [pu]"
+    flow = [(-s, s) for s in s_max.tolist()]
+    b.p0 = pyo.Var(members, bounds=lambda _, k: flow[k], doc=whole.format("p"))
+    b.q0 = pyo.Var(members, bounds=lambda _, k: flow[k], doc=whole.format("q"))
+    b.l0 = pyo.Var(members, bounds=lambda _, k: (0, bounds.i_max[k] ** 2), doc=whole.format("l"))
+    b.w0 = pyo.Var(members, bounds=lambda _, k: (0, v_top[k]), doc=whole.format("the voltage"))
+    b.chain_hull = pyo.ConstraintList(doc="which branch of a chain is open, by disaggregation")
     rows = b.chain_hull
     for chain in used:
         flows = stub_flows(grid, bounds, drawn, chain)
@@ -192,5 +194,6 @@ def declare_chain_hull(
     b.chain_cone = pyo.Constraint(
         [k for k in members if grid.r[k] or grid.x[k]],
         rule=lambda _, k: b.p0[k] ** 2 + b.q0[k] ** 2 <= b.l0[k] * b.w0[k],
+        doc="the cone of that part, relaxed",
     )
     mark_relaxed(b, b.chain_cone)

@@ -66,14 +66,16 @@ def declare_radiality(
     b = block
     is_free, is_root = set(free), {int(r) for r in roots}
     useless = [k for k in free if int(f[k]) in is_root and int(t[k]) in is_root]
-    b.z = pyo.Var(list(free), domain=pyo.Binary)
+    b.z = pyo.Var(list(free), domain=pyo.Binary, doc="1 where a branch is closed")
     for k in useless:
         b.z[k].setub(0)
     undecided = [k for k in range(m) if direction[k] == 0 and k not in set(useless)]
-    b.feeds_to = pyo.Var(undecided, bounds=(0, 1))
+    b.feeds_to = pyo.Var(undecided, bounds=(0, 1), doc="1 where a branch feeds its to node")
     state = [b.z[k] if k in is_free else 1.0 for k in range(m)]
     b.feeds_at_most = pyo.Constraint(
-        [k for k in undecided if k in is_free], rule=lambda _, k: b.feeds_to[k] <= state[k]
+        [k for k in undecided if k in is_free],
+        rule=lambda _, k: b.feeds_to[k] <= state[k],
+        doc="an open branch feeds nothing",
     )
     forward = [b.feeds_to[k] if k in b.feeds_to else (state[k] if direction[k] > 0 else 0.0) for k in range(m)]
     backward = [
@@ -88,6 +90,7 @@ def declare_radiality(
     b.parent = pyo.Constraint(
         [j for j in range(n) if j not in is_root],
         rule=lambda _, j: _one_parent([forward[k] if fwd else backward[k] for k, fwd in into[j]]),
+        doc="one branch feeds a node",
     )
     b.chain = pyo.Constraint(range(len(chains)), rule=lambda _, c: sum(b.z[k] for k in chains[c]) >= len(chains[c]) - 1)
     if connection:
@@ -112,7 +115,11 @@ def _declare_connection(
 ) -> None:
     # in units of all nodes together, so that the flow is of order one
     demand = 1.0 / (n - len(is_root))
-    b.phi = pyo.Var(range(m), bounds=lambda _, k: (0 if direction[k] > 0 else -1, 0 if direction[k] < 0 else 1))
+    b.phi = pyo.Var(
+        range(m),
+        bounds=lambda _, k: (0 if direction[k] > 0 else -1, 0 if direction[k] < 0 else 1),
+        doc="fictitious flow that connects every node with a root",
+    )
     b.phi_upper = pyo.Constraint([k for k in range(m) if direction[k] >= 0], rule=lambda _, k: b.phi[k] <= b.beta_f[k])
     b.phi_lower = pyo.Constraint([k for k in range(m) if direction[k] <= 0], rule=lambda _, k: b.phi[k] >= -b.beta_t[k])
     b.phi_balance = pyo.Constraint(

@@ -22,6 +22,7 @@ from adnflex.formulations.secants import declare_secants, flow_intervals
 from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.topology import must_close
+from adnflex.problems.dispatch.naming import doc_of
 from adnflex.solvers.conic import ConicForm, compile_model
 
 __all__ = ["Costs", "Dispatch", "Pins", "Topology", "build_dispatch"]
@@ -213,7 +214,7 @@ def build_dispatch(
         raise ValueError("open branches need a topology; give a grid of closed branches.")
     ranges = _ranges(points, devices)
     bounds = compute_bounds(grid, ranges)
-    model = pyo.ConcreteModel(name=f"dispatch_{formulation.name}", doc=_DOC)
+    model = pyo.ConcreteModel(name=f"dispatch_{formulation.name}", doc=doc_of(devices))
     model.at = pyo.Block(range(horizon.scenarios), range(horizon.periods))
     for s, t in horizon.points:
         declare_voltages(model.at[s, t], grid, bounds)
@@ -260,15 +261,6 @@ def build_dispatch(
         emissions,
         formulation,
     )
-
-
-_DOC = """Set-points of every device at every scenario s and period t.
-
-at[s, t] is one operating point. v: squared voltage of a node; p, q: power into a branch at its from end; l: squared
-current. device[i] is a device, states[k] the switch states of a span of periods. Powers are per unit on the base power
-of the net (net.sn_mva, MVA), consumer sign; energies per unit times hours. The objective is in money (or kg, where
-carbon is minimised). Nodes and branches count from 0, as `adnflex.grid.read_grid` has them.
-"""
 
 
 def losses_at(model: pyo.ConcreteModel, devices: Sequence[Device], s: int, t: int) -> Any:
