@@ -14,13 +14,11 @@ from adnflex.arguments import public
 from adnflex.arguments.kinds import anything
 from adnflex.errors import InputError
 from adnflex.files import write_text
-from adnflex.reporting import dispatch, flexibility, rolling
+from adnflex.reporting import dispatch, flexibility, reconfiguration, rolling
 from adnflex.reporting.document import Shown, document
 from adnflex.reporting.layout import drawing_tables
 from adnflex.reporting.page import render
-from adnflex.reporting.reconfiguration import reconfiguration_report
 from adnflex.reporting.views import NetFacts, ReportKind
-from adnflex.results import Plan
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "figure", "report"]
 
 #: Every kind of report; what a result is shown by follows from its class.
-KINDS: list[ReportKind[Any]] = [dispatch.KIND, flexibility.KIND, rolling.KIND]
+KINDS: list[ReportKind[Any]] = [reconfiguration.KIND, dispatch.KIND, flexibility.KIND, rolling.KIND]
 
 
 @public(also={"plan": anything(), "check": anything()})
@@ -65,10 +63,11 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
     --------
     >>> import tempfile
     >>> import adnflex, pandapower.networks
-    >>> net = pandapower.networks.case4gs()
+    >>> plan = adnflex.reconfigure(pandapower.networks.simple_mv_open_ring_net(), vm_limits=(0.9, 1.1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report(plan, None, f"{folder}/report.html").name
+    'report.html'
     """
-    if isinstance(plan, Plan):
-        return reconfiguration_report(plan, check, path, net)
     results = [_drawn(result, net) for result in _listed(plan)]
     return write_text(path, render(document(_shown(results, check, _facts(results, net)))))
 

@@ -13,12 +13,18 @@ import pytest
 
 from adnflex.errors import InputError
 from adnflex.reporting import report
-from adnflex.reporting.evidence import exactness_section
-from adnflex.reporting.summary import verdict
+from adnflex.reporting.reconfiguration import KIND
+from adnflex.reporting.reconfiguration.evidence import exactness_section
+from adnflex.reporting.reconfiguration.summary import verdict
+from adnflex.reporting.reconfiguration.view import views
 from adnflex.results import Check, Plan
 
 from .reader import LIBRARY, Reader, opened
 from .studies import bare
+
+
+def viewed(plan, check):
+    return replace(views([plan], [check])[0], figures=KIND.figures)
 
 
 def read(plan, check, folder, **options) -> tuple[Reader, str]:
@@ -35,7 +41,7 @@ def test_report_is_complete_and_self_contained(oberrhein, tmp_path):
     assert "@import" not in source.split("<script>")[0]
     assert source.count(LIBRARY) == 1
     assert len(reader.data) == 7
-    assert "loading-bars" in reader.ids
+    assert "loading-figure" in reader.ids
     for data in reader.data:
         assert set(json.loads(data)) == {"data", "layout"}
     for words in (
@@ -106,7 +112,7 @@ def test_plan_without_check_is_not_validated(case33, tmp_path):
 )
 def test_certificate_in_words(case33, changes, words):
     plan, check = case33
-    assert words in verdict(plan, replace(check, **changes)).remark.replace("\u202f", " ")
+    assert words in verdict(views([plan], [replace(check, **changes)])).remark.replace("\u202f", " ")
 
 
 def test_unproven_bound_is_told(case33, tmp_path):
@@ -185,9 +191,9 @@ def test_names_from_the_net_are_escaped(case33, tmp_path):
 def test_net_gives_the_map_that_the_plan_lacks(case33, tmp_path):
     reader, _ = read(bare(case33[0]), case33[1], tmp_path)
     assert "give report() the net" in reader.text
-    assert "network-before" not in reader.ids
+    assert "network-before-figure" not in reader.ids
     reader, _ = read(bare(case33[0]), case33[1], tmp_path, net=pn.case33bw())
-    assert "network-before" in reader.ids
+    assert "network-before-figure" in reader.ids
 
 
 def test_saved_and_loaded_plan_gives_the_same_report(oberrhein, tmp_path):
@@ -215,7 +221,7 @@ def test_what_cannot_be_reported_is_refused(case33, tmp_path):
 def test_ratings_that_are_placeholders_are_named(case33, tmp_path):
     reader, _ = read(*case33, tmp_path)
     assert "placeholders" in reader.text
-    assert "loading-bars" not in reader.ids
+    assert "loading-figure" not in reader.ids
 
 
 def test_limit_touched_within_rounding_is_met(case33, tmp_path):
@@ -238,6 +244,6 @@ def test_tightness_is_judged_by_gap_and_by_invented_loss(case33, gap, loss_mw, w
     plan, check = case33
     relaxation = check.relaxation.assign(cone_gap=0.0, cone_loss_mw=0.0)
     relaxation.loc[3, ["cone_gap", "cone_loss_mw"]] = gap, loss_mw
-    section = exactness_section(plan, replace(check, relaxation=relaxation))
+    section = exactness_section(viewed(plan, replace(check, relaxation=relaxation)))
     assert words in section.blocks[0].replace("\u202f", " ")
     assert "at line 3:" in section.blocks[0]

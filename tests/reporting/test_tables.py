@@ -48,3 +48,21 @@ def test_a_figure_and_a_section_are_one_function_and_one_line_each(tmp_path, mon
 def test_a_figure_that_does_not_exist_is_refused_with_those_that_do():
     with pytest.raises(InputError, match=r"no 'balances' of this; give one of balance, capacitors"):
         figure("balances", example()[0])
+
+
+def test_any_mix_of_results_is_one_report(case33, tmp_path):
+    """A plan, a dispatch and a box side by side: each its own sections, the banner that of the worst."""
+    from .flexibility.example import example as boxes
+
+    day, (flex, best, check) = example(), boxes()
+    failing = example(vm_limits=(0.98, 1.02))
+    results, checks = [case33[0], day[0], flex, best], [case33[1], day[1], None, check]
+    reader, source = opened(adnflex.report(results, checks, tmp_path / "mix.html"))
+    assert len(reader.ids) == len(set(reader.ids))
+    assert {a[1:] for a in reader.addresses} <= set(reader.ids)
+    assert source.count("data-show=") == 3
+    for words in ("What to switch", "Dispatch by hour", "The box over time", "Passed: this plan may be switched"):
+        assert words in reader.text, words
+    assert '<div class="verdict caution"' in source
+    _, source = opened(adnflex.report([*results, failing[0]], [*checks, failing[1]], tmp_path / "mix.html"))
+    assert '<div class="verdict fail"' in source

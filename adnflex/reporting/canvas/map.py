@@ -90,7 +90,7 @@ class MapFigure:
         if not len(topology) or not len(coordinates):
             raise NothingToDraw(
                 "plan: topology and coordinates are empty, so there is no map to draw; fill them with "
-                "adnflex.grid.layout.drawing_tables(net, plan.switches), or give report() the net."
+                "adnflex.reporting.drawing_tables(net, plan.switches), or give report() the net."
             )
         self.state = state
         self.buses, self.branches = _buses(coordinates, voltages), _branches(topology, loadings)

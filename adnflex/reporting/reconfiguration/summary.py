@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
-from adnflex.reporting.inputs import has_drawing, has_ratings
 from adnflex.reporting.page import Card, Verdict, passed
-from adnflex.reporting.text import (
-    branch_label,
-    bus_label,
-    change,
-    dash,
-    fixed,
-    number,
-    percent,
-    power,
-    rounded_up,
-    share,
-)
+from adnflex.reporting.reconfiguration.view import SwitchingView
+from adnflex.reporting.text import change, dash, fixed, number, percent, power, rounded_up, share
 from adnflex.results import Check, Plan
 from adnflex.results.certificate import reservation
+from adnflex.results.status import status_words
 
-__all__ = ["certificate_words", "key_cards", "objective_value", "objective_words", "verdict"]
+__all__ = ["certificate_words", "key_cards", "notes", "objective_words", "subtitle", "title", "verdict"]
 
 _OBJECTIVES = {
     "losses": "losses",
@@ -40,14 +31,7 @@ _DISAGREE = 1e-4
 
 
 def objective_words(plan: Plan) -> str:
-    """Objective in plain words.
-
-    Examples
-    --------
-    >>> from adnflex.reporting._example import example
-    >>> objective_words(example()[0])
-    'losses'
-    """
+    """Objective in plain words."""
     return _OBJECTIVES.get(plan.objective_name, plan.objective_name)
 
 
@@ -63,15 +47,18 @@ def _at_most(plan: Plan, value: float | None) -> str:
     return objective_value(plan, None if value is None else rounded_up(value), 2)
 
 
-def verdict(plan: Plan, check: Check | None) -> Verdict:
-    """Banner of the report.
+def verdict(views: Sequence[SwitchingView]) -> Verdict:
+    """Banner of the report: that of the plan, or the worst of several."""
+    found = [_verdict(view.plan, view.check) for view in views]
+    if len(found) == 1:
+        return found[0]
+    worst = min(found, key=lambda v: ("fail", "open", "caution", "pass").index(v.kind))
+    told = " ".join(f"{view.name}: {v.headline}. {v.sentence}" for view, v in zip(views, found, strict=True))
+    return Verdict(worst.kind, worst.headline, told, " ".join(v.remark for v in found))
 
-    Examples
-    --------
-    >>> from adnflex.reporting._example import example
-    >>> verdict(*example()).headline
-    'Passed: this plan may be switched'
-    """
+
+def _verdict(plan: Plan, check: Check | None) -> Verdict:
+    """Banner of one plan."""
     words = certificate_words(plan, check)
     if check is None:
         return Verdict(
@@ -125,13 +112,14 @@ def _absolute(plan: Plan, check: Check) -> str:
 # Key figures ------------------------------------------------------------------------------------------------
 
 
-def key_cards(plan: Plan, check: Check | None) -> list[Card]:
+def key_cards(view: SwitchingView, _first: SwitchingView | None = None) -> list[Card]:
     """Return the key figures: losses, voltage, loading, operations, certificate, time."""
+    plan, check = view.plan, view.check
     cards = [_losses(plan, check)]
     if plan.objective_name not in {"losses", "switching"}:
         value = plan.objective if check is None else check.objective
         cards.append(Card(objective_words(plan).capitalize(), objective_value(plan, value), "the objective"))
-    cards += [*_voltages(plan, check), *_loading(plan, check), _operations(plan), _certificate(plan, check)]
+    cards += [*_voltages(view), *_loading(view), _operations(plan), _certificate(plan, check)]
     cards.append(Card("Solver time", number(plan.seconds, "s", 3), plan.solver))
     return cards
 
@@ -146,45 +134,46 @@ def _losses(plan: Plan, check: Check | None) -> Card:
     return Card("Losses", change(power(before), power(after)), ", ".join(below))
 
 
-def _voltages(plan: Plan, check: Check | None) -> list[Card]:
+def _voltages(view: SwitchingView) -> list[Card]:
     """Lowest voltage, and the highest where it is nearer to its limit than the lowest."""
+    plan, check = view.plan, view.check
     if check is None:
         known = plan.buses.reindex(columns=["vm_pu"])
-        return [Card("Lowest voltage", *_extreme(plan, known["vm_pu"], None, low=True))]
+        return [Card("Lowest voltage", *_extreme(view, known["vm_pu"], None, low=True))]
     table = check.buses.reindex(columns=["vm_before_pu", "vm_pu", "vm_min_pu", "vm_max_pu"]).astype(float)
-    cards = [Card("Lowest voltage", *_extreme(plan, table["vm_pu"], table["vm_before_pu"], low=True))]
-    roots = plan.coordinates.index[plan.coordinates["kind"] == "root"] if has_drawing(plan) else []
+    cards = [Card("Lowest voltage", *_extreme(view, table["vm_pu"], table["vm_before_pu"], low=True))]
+    roots = plan.coordinates.index[plan.coordinates["kind"] == "root"] if view.has_map else []
     free = table.drop(index=roots, errors="ignore")
     above = (free["vm_max_pu"] - free["vm_pu"]).min()
     below = (free["vm_pu"] - free["vm_min_pu"]).min()
     if above < below:
-        cards.append(Card("Highest voltage", *_extreme(plan, table["vm_pu"], table["vm_before_pu"], low=False)))
+        cards.append(Card("Highest voltage", *_extreme(view, table["vm_pu"], table["vm_before_pu"], low=False)))
     return cards
 
 
-def _extreme(plan: Plan, after: pd.Series, before: pd.Series | None, low: bool) -> tuple[str, str]:
+def _extreme(view: SwitchingView, after: pd.Series, before: pd.Series | None, low: bool) -> tuple[str, str]:
     """Lowest or highest voltage, before and after, and the buses that have it."""
-    value, place = _pick(plan, after, low)
+    value, place = _pick(view, after, low)
     if before is None or before.notna().sum() == 0:
         return fixed(value, 4, "pu"), f"{place}, of the model" if before is None else place
-    value_before, place_before = _pick(plan, before, low)
+    value_before, place_before = _pick(view, before, low)
     places = place if place == place_before else f"{place_before} → {place}"
     return change(fixed(value_before, 4, "pu"), fixed(value, 4, "pu")), places
 
 
-def _pick(plan: Plan, values: pd.Series, low: bool) -> tuple[float, str]:
+def _pick(view: SwitchingView, values: pd.Series, low: bool) -> tuple[float, str]:
     """Extreme value and the bus that has it."""
     known = values.astype(float).dropna()
     if known.empty:
         return math.nan, dash
     bus = known.idxmin() if low else known.idxmax()
-    names = plan.coordinates.get("name", {})
-    return float(known[bus]), bus_label(int(bus), names.get(bus, ""))
+    return float(known[bus]), view.labels.of("bus", bus)
 
 
-def _loading(plan: Plan, check: Check | None) -> list[Card]:
+def _loading(view: SwitchingView) -> list[Card]:
     """Highest loading before and after."""
-    if check is None or not has_ratings(check):
+    check = view.check
+    if check is None or not view.rated:
         return []
     table = check.branches
     if table["loading_percent"].notna().sum() == 0:
@@ -192,7 +181,7 @@ def _loading(plan: Plan, check: Check | None) -> list[Card]:
     after = table.loc[table["loading_percent"].astype(float).idxmax()]
     value = percent(float(after["loading_percent"]))
     before = percent(float(table["loading_before_percent"].astype(float).max()))
-    return [Card("Highest loading", change(before, value), branch_label(after["element"], after["index"]))]
+    return [Card("Highest loading", change(before, value), view.labels.of(after["element"], after["index"]))]
 
 
 def _operations(plan: Plan) -> Card:
@@ -219,3 +208,30 @@ def _certificate(plan: Plan, check: Check | None) -> Card:
     room = _at_most(plan, check.certificate_absolute)
     sign = "" if check.certificate < _TINY else "≤ "
     return Card(label, f"{sign}{share(rounded_up(check.certificate))}", f"at most {room}, proven")
+
+
+# Words of the head --------------------------------------------------------------------------------------------
+
+
+def title(views: Sequence[SwitchingView]) -> str:
+    """Headline of the report."""
+    names = dict.fromkeys(view.plan.net_name or "an unnamed net" for view in views)
+    what = "Switching plan" if len(views) == 1 else f"{len(views)} switching plans"
+    return f"{what} for {', '.join(names)}"
+
+
+def subtitle(views: Sequence[SwitchingView]) -> str:
+    """Say what was asked for and what is proven of the answer, in one line."""
+    view = views[-1]
+    plan = view.plan
+    more = "" if plan.status == "optimal" else ": a better plan may exist, see the certificate"
+    ended = f"{status_words(plan.status)}{more}"
+    counts = f"{len(plan.coordinates)} buses, {len(plan.topology)} branches; " if view.has_map else ""
+    gap = f", gap {share(plan.gap)}" if math.isfinite(plan.gap) else ", no bound known"
+    return f"{counts}objective: least {objective_words(plan)}; {ended}{gap}"
+
+
+def notes(view: SwitchingView) -> list[str]:
+    """Return what the reader has to know."""
+    told = [*view.plan.notes, *(view.check.notes if view.check is not None else ())]
+    return told if view.has_map else [*told, "The plan carries no map; give report() the net to have one drawn."]

@@ -12,49 +12,35 @@ from plotly import graph_objects as go
 
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import single
+from adnflex.reporting.canvas.map import span
 from adnflex.reporting.forest import Floats, Forest, bus_forest, heavy_paths
-from adnflex.reporting.inputs import bus_table, require, require_drawing, span
+from adnflex.reporting.page import Section
+from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, bus_label, fixed
-from adnflex.results import Check, Plan
+from adnflex.reporting.views import NothingToDraw
+from adnflex.results import Plan
 
-__all__ = ["voltage_profile_figure"]
+__all__ = ["voltage_profile", "voltage_section"]
 
 #: A limit farther from the voltages than this many times their own spread is told, not drawn.
 _FAR = 0.75
 
 
-def voltage_profile_figure(plan: Plan, check: Check | None) -> go.Figure:
+def voltage_profile(view: SwitchingView) -> go.Figure:
     """Voltage [pu] of every bus against its distance from the supply, joined along the feeders.
 
     The distance is in km where the lines have lengths of their own, otherwise in branches. Each state has its
     own feeders, so a bus may move sideways as well.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan, with its drawing tables.
-    check : Check or None
-        Its AC check. Without one only the model's voltages after the plan are drawn.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        One trace a state, and the limits.
-
-    Raises
-    ------
-    InputError
-        If an argument is none of these, or the plan has no drawing tables.
-
-    Examples
-    --------
-    >>> from adnflex.reporting._example import example
-    >>> [trace.name for trace in voltage_profile_figure(*example()).data]
-    ['before', 'after']
     """
-    require(plan, check)
-    require_drawing(plan)
-    buses = bus_table(plan, check)
+    plan = view.plan
+    if not view.has_map:
+        raise NothingToDraw(
+            "plan: topology and coordinates are empty, so there are no feeders to draw; fill them with "
+            "adnflex.reporting.drawing_tables(net, plan.switches), or give report() the net."
+        )
+    columns = ["vm_before_pu", "vm_after_pu", "vm_min_pu", "vm_max_pu"]
+    found = view.voltages.reindex(index=plan.coordinates.index, columns=columns).astype(float)
+    buses = pd.concat([plan.coordinates, found], axis=1)
     fig = style.figure(420, hovermode="closest")
     by_length = _lengths_tell(plan.topology)
     feeders = {state: _feeders(plan, state, by_length) for state in ("before", "after")}
@@ -183,3 +169,12 @@ def _limit_marks(fig: go.Figure, marks: list[tuple[Floats, Floats]]) -> list[flo
         name = "limits of single buses"
         fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, name=name, hoverinfo="y+name"))
     return y.tolist()
+
+
+def voltage_section(view: SwitchingView) -> Section:
+    """Voltage along the feeders; nothing where the plan carries no map."""
+    intro = (
+        "Each line follows a feeder away from its supply: grey as the net is now, blue with the plan. "
+        "A steep line means much current or a weak conductor."
+    )
+    return Section("voltage", "Voltage along the feeders", intro, [view.draw("voltage-profile")], "Voltage")

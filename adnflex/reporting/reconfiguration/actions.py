@@ -4,71 +4,60 @@ from __future__ import annotations
 
 import pandas as pd
 
-from adnflex.reporting import page, places
-from adnflex.reporting.inputs import has_drawing
+from adnflex.reporting import findings, page
 from adnflex.reporting.page import Html, Section
-from adnflex.reporting.steps import switching_steps
-from adnflex.reporting.text import branch_label, dash
-from adnflex.results import Check, Plan
+from adnflex.reporting.reconfiguration.steps import switching_steps
+from adnflex.reporting.reconfiguration.view import SwitchingView
+from adnflex.reporting.text import branch_label, cell, dash
+from adnflex.results import Check
 from adnflex.results.switches import decided, is_locked
 
 __all__ = ["switching_section", "violations_section"]
 
-_MOST_VIOLATIONS = 200
 _MOST_UNCHANGED = 1000
 _MOST_NAMED = 40
 
 
-def violations_section(plan: Plan, check: Check | None) -> Section | None:
+def violations_section(view: SwitchingView) -> Section | None:
     """Violated limits, worst first; nothing where there are none."""
-    if check is None or check.violations.empty:
+    if view.check is None or view.check.violations.empty:
         return None
-    table = check.violations
-    order = (table["excess"] / table["limit"].abs()).abs().sort_values(ascending=False).index
-    rows = [
-        [
-            row.kind,
-            places.place(plan, row.element, row.place),
-            *places.values(row.unit, row.value, row.limit, row.excess),
-        ]
-        for row in table.loc[order[:_MOST_VIOLATIONS]].rename(columns={"index": "place"}).itertuples(index=False)
-    ]
-    blocks = [page.table(["limit", "place", "value", "allowed", "beyond it"], rows, ["value", "allowed", "beyond it"])]
-    if len(table) > _MOST_VIOLATIONS:
-        blocks.append(page.paragraph(f"The worst {_MOST_VIOLATIONS} of {len(table)} are listed.", "small"))
+    table = view.check.violations
     count = f"{len(table)} limits are" if len(table) > 1 else "One limit is"
     intro = f"{count} violated in AC power flow; the worst comes first."
+    blocks = findings.violation_tables(table, view.labels)
     return Section("violations", "Violated limits", intro, blocks, "Violations")
 
 
-def switching_section(plan: Plan, check: Check | None) -> Section:
+def switching_section(view: SwitchingView) -> Section:
     """List what to operate, in order, what else is open, and what stays."""
+    plan = view.plan
     steps = switching_steps(plan)
     rows = [
         [
             str(s.step),
             _action(s.close),
             branch_label(s.element, s.place, s.name),
-            places.ends(plan, s.from_bus, s.to_bus),
+            view.labels.ends(s.from_bus, s.to_bus),
             _device(s.how, s.close),
         ]
         for s in steps.rename(columns={"index": "place"}).itertuples(index=False)
     ]
-    blocks = [_not_for_use(check)]
+    blocks = [_not_for_use(view.check)]
     if rows:
         blocks += [page.table(["step", "do", "branch", "between", "in pandapower"], rows), _cautions(steps)]
     rest = plan.switches[~plan.switches["operated"].astype(bool)]
     if len(rest):
-        blocks += [_still_open(rest), _unchanged(plan, decided(rest))]
-    return Section("switching", "What to switch", _introduction(plan, steps), blocks, "Switching")
+        blocks += [_still_open(rest), _unchanged(view, decided(rest))]
+    return Section("switching", "What to switch", _introduction(view, steps), blocks, "Switching")
 
 
-def _introduction(plan: Plan, steps: pd.DataFrame) -> str:
+def _introduction(view: SwitchingView, steps: pd.DataFrame) -> str:
     """Say what the order is good for, no more than is known."""
     if steps.empty:
         return "Nothing: the net already is in the state of the plan."
     order = "Each closing is followed by the opening that ends the loop it makes"
-    kept = has_drawing(plan) and not steps["cuts_supply"].any()
+    kept = view.has_map and not steps["cuts_supply"].any()
     return f"{order}, so no bus loses supply on the way." if kept else f"{order}."
 
 
@@ -112,15 +101,15 @@ def _still_open(rest: pd.DataFrame) -> Html:
     return page.paragraph(f"Open as before: {', '.join(names[:_MOST_NAMED])}{more}.")
 
 
-def _unchanged(plan: Plan, rest: pd.DataFrame) -> Html:
+def _unchanged(view: SwitchingView, rest: pd.DataFrame) -> Html:
     """Switchable branches that stay as they are, the open ones first."""
     ordered = rest.sort_values("closed_after", kind="stable").rename(columns={"index": "place"})
     rows = [
         [
             "closed" if s.closed_after else "open",
             branch_label(s.element, s.place, s.name),
-            places.ends(plan, s.from_bus, s.to_bus),
-            places.text(s.how),
+            view.labels.ends(s.from_bus, s.to_bus),
+            cell(s.how),
         ]
         for s in ordered.head(_MOST_UNCHANGED).itertuples(index=False)
     ]
@@ -136,5 +125,5 @@ def _action(close: bool) -> Html:
 
 def _device(how: object, close: bool) -> str:
     """Tell what is set in the net to carry the operation out."""
-    text = places.text(how)
+    text = cell(how)
     return f"in_service = {close}" if text == "in_service" else f"{text}: closed = {close}" if text != dash else dash

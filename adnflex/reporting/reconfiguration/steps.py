@@ -6,7 +6,6 @@ from collections import deque
 
 import pandas as pd
 
-from adnflex.reporting.inputs import has_drawing
 from adnflex.results import Plan
 
 __all__ = ["switching_steps"]
@@ -20,24 +19,6 @@ def switching_steps(plan: Plan) -> pd.DataFrame:
     Closing a branch makes one loop; the branch of that loop that the plan opens is opened next, so there is
     never more than one loop at a time. Such an order always exists between two radial states. What finds no
     partner (a state that was not radial) is closed first, or opened last.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The operated rows of `Plan.switches`, with ``step`` (from 1), ``close`` (whether it is closed),
-        ``joins_roots`` (whether closing it joins two supplies until the next step) and ``cuts_supply``
-        (whether opening it parts the net, which no plan between two radial states does).
-
-    Examples
-    --------
-    >>> from adnflex.reporting._example import example
-    >>> switching_steps(example()[0])[["step", "close", "element", "index"]].values.tolist()
-    [[1, True, 'line', 3], [2, False, 'line', 2]]
     """
     moved = plan.switches[plan.switches["operated"].astype(bool)].reset_index(drop=True)
     order = _order(plan, moved)
@@ -78,7 +59,7 @@ def _cuts(plan: Plan, steps: pd.DataFrame) -> list[bool]:
         close = bool(steps.at[row, "close"])
         state.switch(steps, row, close)
         way, joins = state.loop(*_ends(steps, row)) if not close else (set(), True)
-        cuts.append(has_drawing(plan) and not way and not joins)
+        cuts.append(_has_drawing(plan) and not way and not joins)
     return cuts
 
 
@@ -87,12 +68,16 @@ def _ends(moved: pd.DataFrame, row: int) -> _Edge:
     return int(moved.at[row, "from_bus"]), int(moved.at[row, "to_bus"])
 
 
+def _has_drawing(plan: Plan) -> bool:
+    return len(plan.topology) > 0 and len(plan.coordinates) > 0
+
+
 class _State:
     """Closed branches at one moment, and the loop that one more would make."""
 
     def __init__(self, plan: Plan) -> None:
-        table = plan.topology if has_drawing(plan) else plan.switches
-        self.roots = set(plan.coordinates.index[plan.coordinates["kind"] == "root"]) if has_drawing(plan) else set()
+        table = plan.topology if _has_drawing(plan) else plan.switches
+        self.roots = set(plan.coordinates.index[plan.coordinates["kind"] == "root"]) if _has_drawing(plan) else set()
         self.neighbours: dict[int, dict[tuple[str, int], int]] = {}
         for element, index, a, b in table.loc[
             table["closed_before"].astype(bool), ["element", "index", "from_bus", "to_bus"]

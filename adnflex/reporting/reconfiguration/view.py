@@ -1,0 +1,74 @@
+"""A reconfiguration as its report sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from adnflex.errors import InputError
+from adnflex.reporting.findings import has_ratings
+from adnflex.reporting.labels import Labels
+from adnflex.reporting.views import NetFacts, View
+from adnflex.results import Check, Plan
+
+__all__ = ["SwitchingView", "views"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwitchingView(View):
+    """A plan of switch states and its check.
+
+    Attributes
+    ----------
+    plan, check : Plan, Check or None
+        What is reported.
+    """
+
+    plan: Plan
+    check: Check | None
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Names of buses and branches."""
+        return Labels(self.plan.coordinates, self.plan.topology)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether the plan carries the tables that a map needs."""
+        return len(self.plan.topology) > 0 and len(self.plan.coordinates) > 0
+
+    @property
+    def rated(self) -> bool:
+        """Whether loadings mean something."""
+        if self.check is None:
+            return False
+        return has_ratings(self.check.branches.reindex(columns=["loading_before_percent", "loading_percent"]))
+
+    @property
+    def voltages(self) -> pd.DataFrame:
+        """Voltages by bus [pu]: ``vm_before_pu``, ``vm_after_pu``, limits; without a check the model's, after only."""
+        found = self.plan.buses[["vm_pu"]] if self.check is None else self.check.buses
+        return found.rename(columns={"vm_pu": "vm_after_pu"})
+
+    @property
+    def branches(self) -> pd.DataFrame:
+        """Loadings and losses by branch; without a check the model's losses only."""
+        return self.plan.branches if self.check is None else self.check.branches
+
+    @property
+    def relaxation(self) -> pd.DataFrame:
+        """Branches whose cone gap is known."""
+        source = self.plan.branches if self.check is None else self.check.relaxation
+        table = source.reindex(columns=["element", "index", "cone_gap", "cone_loss_mw"])
+        return table.astype({"cone_gap": float, "cone_loss_mw": float}).dropna(subset="cone_gap")
+
+
+def views(plans: Sequence[Plan], checks: Sequence[Check | None], _facts: NetFacts | None = None) -> list[SwitchingView]:
+    """One view a plan."""
+    if len(checks) != len(plans):
+        raise InputError(f"checks: there are {len(checks)} for {len(plans)} plans; give one for each plan, or None.")
+    names = [plan.net_name or f"plan {k}" for k, plan in enumerate(plans, start=1)]
+    return [SwitchingView(name=n, plan=p, check=c) for n, p, c in zip(names, plans, checks, strict=True)]
