@@ -121,7 +121,7 @@ def feeder() -> common.Record:
     """Exchange with the net's limits, with the feeder's, and actions within the feeder; 10 days each."""
     from adnflex import networks, schedule_rolling, validate
     from adnflex.problems.rolling import RollingCase, WithinFeeder
-    from adnflex.problems.rolling.naming import policy_of
+    from adnflex.problems.rolling.policy_names import policy_of
 
     def doubled(**options: Any) -> RollingCase:
         net = networks.load("rolling33")

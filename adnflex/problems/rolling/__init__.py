@@ -13,9 +13,9 @@ from adnflex.problems.rolling.feeder import WithinFeeder, exchange_limits
 from adnflex.problems.rolling.observations import Observation
 from adnflex.problems.rolling.policies import Action, Policy, State
 from adnflex.problems.rolling.reactive import ScenarioReactive
+from adnflex.problems.rolling.reactive_stage import ActiveDecision, ReactiveAnswer, ReactiveStage
 from adnflex.problems.rolling.renewables import Forecast, LatentWeather, Renewables
 from adnflex.problems.rolling.scheduler import RollingScheduler
-from adnflex.problems.rolling.seams import ActiveDecision, ReactiveAnswer, ReactiveStage
 from adnflex.problems.rolling.simulate import run_of, schedule_rolling, simulate_day
 
 __all__ = [

@@ -22,10 +22,10 @@ from adnflex.errors import InputError, TimeExpired
 from adnflex.files import append_line, read_bytes, write_text
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.naming import OPTIONS, policy_of
 from adnflex.problems.rolling.policies import Policy
+from adnflex.problems.rolling.policy_names import OPTIONS, policy_of
 from adnflex.problems.rolling.reactive import reactive_of
-from adnflex.problems.rolling.seams import ReactiveStage
+from adnflex.problems.rolling.reactive_stage import ReactiveStage
 from adnflex.problems.rolling.simulate import schedule_rolling
 from adnflex.results.rolling import ITEMS, Comparison, RollingRun
 

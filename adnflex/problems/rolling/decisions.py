@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from adnflex.problems.rolling.seams import ReactiveAnswer
+from adnflex.problems.rolling.reactive_stage import ReactiveAnswer
 from adnflex.problems.rolling.vehicles import Vehicles
 
 __all__ = ["Decision"]

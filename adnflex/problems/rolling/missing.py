@@ -9,7 +9,7 @@ import pandas as pd
 
 from adnflex.grid.checks import shorten
 from adnflex.problems.rolling.check import check_run
-from adnflex.problems.rolling.naming import base_name
+from adnflex.problems.rolling.policy_names import base_name
 from adnflex.results.rolling import RollingRun
 
 if TYPE_CHECKING:

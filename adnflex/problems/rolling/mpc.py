@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from adnflex.errors import InputError
 from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.futures import expected_generation, generation_futures
 from adnflex.problems.rolling.planning import Plan, plan
 from adnflex.problems.rolling.policies import Action, State, by_node
+from adnflex.problems.rolling.sampling import expected_generation, generation_futures
 from adnflex.problems.rolling.vehicles import Vehicles, can, must
 
 __all__ = ["Mpc", "PerfectForesight"]

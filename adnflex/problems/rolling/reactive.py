@@ -16,10 +16,10 @@ from adnflex.errors import InputError
 from adnflex.grid.flow import RadialFlow
 from adnflex.problems.dispatch.reactive import Answer, ReactiveProblem, Sites, Weights, build_reactive, deviation
 from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.expectation import expected_hours
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic, sites_of
-from adnflex.problems.rolling.outlook import expected_hours
 from adnflex.problems.rolling.positions import Positions
-from adnflex.problems.rolling.seams import ActiveDecision, ReactiveAnswer, ReactiveStage
+from adnflex.problems.rolling.reactive_stage import ActiveDecision, ReactiveAnswer, ReactiveStage
 from adnflex.solvers.local import search_locally
 from adnflex.study import study_facts
 

@@ -44,8 +44,8 @@ from numpy.typing import NDArray
 from adnflex.algorithms.rollout import one_at_a_time
 from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.futures import futures, mean_future
 from adnflex.problems.rolling.policies import BASES, BUY_LESS, Action, Policy, State, by_node, simulate
+from adnflex.problems.rolling.sampling import futures, mean_future
 from adnflex.problems.rolling.settlement import bought
 from adnflex.problems.rolling.vehicles import Vehicles, can, deferred_profiles, must, soon_profile, split
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from adnflex.errors import InputError
 from adnflex.problems.rolling.decisions import Decision
-from adnflex.problems.rolling.seams import ReactiveAnswer, ReactiveStage
+from adnflex.problems.rolling.reactive_stage import ReactiveAnswer, ReactiveStage
 from adnflex.problems.rolling.vehicles import Vehicles
 from adnflex.results.files import read_envelope, write_envelope
 

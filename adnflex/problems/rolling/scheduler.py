@@ -19,12 +19,12 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import stream
 from adnflex.problems.rolling.decisions import Decision
-from adnflex.problems.rolling.naming import OPTIONS, base_name, policy_of
 from adnflex.problems.rolling.observations import Observation, arriving_of, energy_of, generation_of, present_of
 from adnflex.problems.rolling.policies import Action, BasePolicy, Policy, State, by_node
+from adnflex.problems.rolling.policy_names import OPTIONS, base_name, policy_of
+from adnflex.problems.rolling.reactive_stage import ActiveDecision, ReactiveStage
 from adnflex.problems.rolling.renewables import known_state
 from adnflex.problems.rolling.saving import read_state, write_state
-from adnflex.problems.rolling.seams import ActiveDecision, ReactiveStage
 from adnflex.problems.rolling.settlement import settle
 from adnflex.problems.rolling.vehicles import Vehicles, can, concatenate, empty, must, split
 

@@ -21,12 +21,12 @@ from adnflex.problems.rolling.days import Day, draw_day
 from adnflex.problems.rolling.decisions import Decision
 from adnflex.problems.rolling.hours import Spread
 from adnflex.problems.rolling.missing import fallbacks_of, judged, notes_of
-from adnflex.problems.rolling.naming import OPTIONS
 from adnflex.problems.rolling.observations import Observation
 from adnflex.problems.rolling.policies import Policy
+from adnflex.problems.rolling.policy_names import OPTIONS
 from adnflex.problems.rolling.reactive import reactive_of
+from adnflex.problems.rolling.reactive_stage import ReactiveStage
 from adnflex.problems.rolling.scheduler import RollingScheduler
-from adnflex.problems.rolling.seams import ReactiveStage
 from adnflex.problems.rolling.states import RunStates
 from adnflex.problems.rolling.vehicles import can, must
 from adnflex.results.rolling import ITEMS, RollingRun

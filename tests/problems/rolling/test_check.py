@@ -127,5 +127,5 @@ def test_an_hour_applied_is_the_hour_as_expected(run, case):
     np.testing.assert_allclose(new.res_bus["vm_pu"].reindex(run.vm_pu.columns), run.vm_pu.loc[12], atol=1e-6)
     with pytest.raises(InputError, match="hour 99: there are 24, 0 to 23"):
         run.apply(case.net, 99)
-    with pytest.raises(InputError, match="all days of a comparison"):
+    with pytest.raises(InputError, match="days of a comparison"):
         dataclasses.replace(run, setpoints=run.setpoints.iloc[:0]).apply(case.net, 3)

@@ -13,7 +13,7 @@ from adnflex import networks
 from adnflex.errors import InputError
 from adnflex.powerflow.run import run_ac
 from adnflex.problems.rolling import RollingCase, WithinFeeder, exchange_limits, schedule_rolling
-from adnflex.problems.rolling.naming import policy_of
+from adnflex.problems.rolling.policy_names import policy_of
 from tests.problems.rolling.small import net
 
 

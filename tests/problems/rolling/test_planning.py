@@ -10,9 +10,9 @@ import pytest
 from adnflex.errors import InputError
 from adnflex.problems.rolling import RollingCase, compare_policies, schedule_rolling
 from adnflex.problems.rolling.days import draw_day, stream
-from adnflex.problems.rolling.naming import policy_of
 from adnflex.problems.rolling.planning import plan
 from adnflex.problems.rolling.policies import State
+from adnflex.problems.rolling.policy_names import policy_of
 from tests.problems.rolling.small import Steady, ev, net, set_price, vehicles
 
 

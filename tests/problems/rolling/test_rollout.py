@@ -10,8 +10,8 @@ import pytest
 from adnflex.errors import InputError
 from adnflex.problems.rolling import RollingCase, compare_policies
 from adnflex.problems.rolling.days import draw_day, stream
-from adnflex.problems.rolling.naming import policy_of
 from adnflex.problems.rolling.policies import State
+from adnflex.problems.rolling.policy_names import policy_of
 from adnflex.problems.rolling.rollout import _Moment
 
 

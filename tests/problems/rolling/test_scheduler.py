@@ -173,7 +173,7 @@ def test_an_interrupt_in_a_decision_changes_nothing(small_case):
             self.calls += 1
             if self.calls == 2:
                 raise KeyboardInterrupt
-            from adnflex.problems.rolling.naming import policy_of
+            from adnflex.problems.rolling.policy_names import policy_of
 
             return policy_of("pool", small_case).decide(state, rng)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from adnflex.problems.rolling.futures import MEAN_OF
 from adnflex.problems.rolling.policies import BASES
+from adnflex.problems.rolling.reactive_stage import ActiveDecision
 from adnflex.problems.rolling.renewables import checked_sample
-from adnflex.problems.rolling.seams import ActiveDecision
+from adnflex.problems.rolling.sampling import MEAN_OF
 from adnflex.problems.rolling.vehicles import soon_profile, split
 
 __all__ = ["expected_hours"]
