@@ -20,7 +20,7 @@ The model has a power for each way and the share ``w`` of each; a binary only in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,9 +40,7 @@ from adnflex.devices.base import (
     Schedule,
     Withdrawal,
     assign,
-    name_of,
     table_of,
-    truth,
 )
 from adnflex.devices.contradictions import inverter_contradiction
 from adnflex.devices.cost_curve import NO_COST, CostCurve
@@ -50,6 +48,7 @@ from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read
 from adnflex.devices.resource import EFFORT, Resource, linked
+from adnflex.devices.terminals import controllable_links
 from adnflex.grid.model import Grid
 
 __all__ = ["SoftOpenPoint", "read_soft_open_points"]
@@ -270,31 +269,20 @@ class SoftOpenPoint(NoDecisions):
 
         The circle is smaller by the constant loss, which an end may draw beside what the columns say.
         """
-        one, most = np.ones((horizon.periods, 1)), self.largest
-        now = float(np.clip(self.present, -most, most))
-        first, second = (
-            inverter_resource(
-                self.place,
-                active,
-                replace(inverter, s_mva=inverter.s_mva - self.loss_mw).columns(-most * one, most * one, sides),
-                consumer=True,
-                scaling=1.0,
-            )
-            for inverter, active in zip(
-                self.inverters,
-                (
-                    (
-                        ("forth", "back"),
-                        0 * one * [0, 0],
-                        most * one * [1, 1],
-                        np.array([[1.0, -1.0]]),
-                        one * _ways(now),
-                    ),
-                    (("far",), -most * one, most * one, np.array([[1.0]]), -now * one),
-                ),
-                strict=True,
-            )
+        one = np.ones((horizon.periods, 1))
+        most, now = self.largest * one, float(np.clip(self.present, -self.largest, self.largest))
+        here, there = (replace(i, s_mva=i.s_mva - self.loss_mw).columns(-most, most, sides) for i in self.inverters)
+        ways = np.array([[1.0, -1.0]])
+        forth_and_back = (
+            ("forth", "back"),
+            0 * most * abs(ways),
+            most * abs(ways),
+            ways,
+            np.maximum(now * ways, 0) * one,
         )
+        far = ("far",), -most, most, np.eye(1), -now * one
+        first = inverter_resource(self.place, forth_and_back, here, consumer=True, scaling=1.0)
+        second = inverter_resource(self.place, far, there, consumer=True, scaling=1.0)
         i, table = self.place.index, self.place.table
         joined = linked(first, second)
         own, nothing = np.arange(len(joined.names)) < len(first.names), np.zeros(horizon.periods)
@@ -314,46 +302,15 @@ class SoftOpenPoint(NoDecisions):
         )
 
 
-def _ways(p: float) -> list[float]:
-    return [max(p, 0.0), max(-p, 0.0)]
-
-
 def read_soft_open_points(inputs: Inputs, grid: Grid) -> list[SoftOpenPoint]:
     """Read the controllable dclines in service."""
-    rows = inputs.net.get("dcline")
-    if rows is None or not len(rows) or "controllable" not in rows.columns:
-        return []
-    found: list[SoftOpenPoint] = []
-    for index, row in rows[rows["in_service"].astype(bool) & truth(rows["controllable"])].iterrows():
+    found = []
+    for place, to_node, row in controllable_links(inputs, grid, "dcline", "soft open point"):
         before = len(inputs.faults)
-        buses = int(row["from_bus"]), int(row["to_bus"])
-        nodes = [inputs.node_of.get(b) for b in buses]
-        place = Place("soft open point", "dcline", int(str(index)), name_of(row), buses[0], nodes[0] or 0)
-        _require_sound_ends(inputs, grid, place, nodes, [n for d in found for n in d.nodes])
-        spec = _read_one(inputs, place, nodes[1] or 0, row)
+        spec = _read_one(inputs, place, to_node, row)
         if len(inputs.faults) == before:
             found.append(spec)
     return found
-
-
-def _require_sound_ends(
-    inputs: Inputs, grid: Grid, place: Place, nodes: Sequence[int | None], taken: Sequence[int]
-) -> None:
-    """Find ends that pandapower's power flow could not hold: a dcline is two voltage-controlled generators there."""
-    inputs.require(nodes[0] != nodes[1], place, "both ends are one bus (closed couplers); take it out of service.")
-    for node, end in zip(nodes, _ENDS, strict=True):
-        faults = {
-            "is not supplied without it; close a switch, or take it out of service": node is None,
-            "is that of a source, which holds the voltage; connect it to a bus of its own by a line": node is not None
-            and not np.isnan(grid.root_v[node]),
-            "has a voltage-dependent load, whose share pandapower applies to everything at the bus; move one of them "
-            "to a bus of its own or make the load constant power": node in inputs.dependent,
-            "is that of another soft open point, and pandapower would divide the reactive power between them; move one "
-            "of them to a bus of its own": node in taken,
-        }
-        where = f"its {end}_bus {int(inputs.net.dcline.at[place.index, f'{end}_bus'])}"
-        for fault, found in faults.items():
-            inputs.require(not found, place, f"{where} {fault}.")
 
 
 def _read_one(inputs: Inputs, place: Place, to_node: int, row: pd.Series) -> SoftOpenPoint:
@@ -368,10 +325,8 @@ def _read_one(inputs: Inputs, place: Place, to_node: int, row: pd.Series) -> Sof
     inputs.require(lost < rating, place, f"loss_mw {lost:g} is not below sn_mva {rating:g}; correct one of them.")
     inverters = tuple(_inverter(inputs, place, row, end, rating) for end in _ENDS)
     present = inputs.number(place, row, "p_mw")
-    inputs.notes.append(
-        f"{place}: vm_from_pu and vm_to_pu of the net do not count; written are those that give the reactive powers "
-        "decided."
-    )
+    text = "vm_from_pu and vm_to_pu of the net do not count; written are those that give the reactive powers decided."
+    inputs.notes.append(f"{place}: {text}")
     spec = SoftOpenPoint(place, to_node, largest, share, lost, (inverters[0], inverters[1]), present)
     return replace(spec, curve=cost_curve(inputs, place, [], spec.range_mw))
 
@@ -386,7 +341,7 @@ def _inverter(inputs: Inputs, place: Place, row: pd.Series, end: str, rating: fl
         f"only one of {names[0]} and {names[1]} is given; give both, or neither where sn_mva alone limits it.",
     )
     inputs.require(not given[0] > given[1], place, f"{names[0]} {given[0]:g} is above {names[1]} {given[1]:g}.")
-    if math.isnan(given[0]) or math.isnan(given[1]):
+    if math.isnan(sum(given)):
         inputs.require(
             rating < math.inf, place, f"{names[0]} and {names[1]} are missing and no sn_mva limits them; give either."
         )

@@ -8,7 +8,7 @@ from adnflex.reporting.text import branch_label, dash
 
 __all__ = ["Labels"]
 
-_WORDS = {"sgen": "generator", "gen": "generator", "shunt": "capacitor bank"}
+_WORDS = {"sgen": "generator", "gen": "generator", "shunt": "capacitor bank", "dcline": "soft open point"}
 
 
 class Labels:

@@ -160,7 +160,8 @@ def _facts(results: Sequence[Any], net: pandapowerNet | None) -> NetFacts:
     if net is None or all(hasattr(result, "topology") for result in results):
         return NetFacts()
     topology, coordinates = drawing_tables(net)
-    named = [table for table in ("sgen", "gen", "load", "storage", "shunt", "ext_grid") if "name" in net[table]]
+    tables = ("sgen", "gen", "load", "storage", "shunt", "dcline", "ext_grid")
+    named = [table for table in tables if "name" in net[table]]
     names = [net[table][["name"]].rename_axis("index").reset_index().assign(table=table) for table in named]
     limits = net.bus[[column for column in ("min_vm_pu", "max_vm_pu") if column in net.bus]]
     told = net.get("study")

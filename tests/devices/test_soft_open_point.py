@@ -17,6 +17,7 @@ from adnflex.devices.inverter import read
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.problems.dispatch import study as reading
+from adnflex.scenarios import ScenarioSet
 
 R, X, KV = 0.4 * 5.0, 0.35 * 5.0, 20.0
 # Load at the ends of both feeders by period [MW]; a negative one feeds in.
@@ -129,6 +130,39 @@ def test_losses_are_those_of_pandapower_in_both_directions(p):
     pp.runpp(net, numba=False)
     link = SoftOpenPoint(Place("soft open point", "dcline", 0, "", 2, 2), 4, 3.0, 0.05, 0.02, (), 0.0)
     np.testing.assert_allclose(link.ends(p), net.res_dcline.loc[0, ["p_from_mw", "p_to_mw"]].astype(float), atol=1e-12)
+
+
+def test_the_model_of_the_verb_has_it_whole(dispatched):
+    net, plan, _ = dispatched
+    model = adnflex.model(net, "dispatch", profiles=profiles(), hours_per_period=1.0)
+    pyo.SolverFactory("scip_direct").solve(model)
+    objective = next(model.component_data_objects(pyo.Objective, active=True))
+    assert pyo.value(objective) == pytest.approx(plan.objective, rel=1e-5)
+
+
+def test_scenarios_decide_its_way_anew():
+    net = two_feeders()
+    ends = np.array([[5.5, 0.5], [0.5, 5.5]])
+    values = np.array([[[a, BETWEEN, b]] for a, b in ends])
+    scenarios = ScenarioSet(np.array([0.5, 0.5]), {("load", "p_mw"): values}, {("load", "p_mw"): (0, 1, 2)})
+    plan = adnflex.dispatch(net, profiles=profiles(slice(0, 1)), hours_per_period=1.0, scenarios=scenarios, gap=1e-6)
+    for s in (0, 1):
+        wanted = least_import(ends[s], 0.02, 0.01)
+        assert plan.of(plan.balance, s)["grid_mw"].iloc[0] == pytest.approx(wanted, abs=2e-4)
+    powers = plan.setpoints["dcline", "p_mw", 0]
+    assert powers.min() < -1 < 1 < powers.max()
+    assert adnflex.validate(plan, net).passed
+
+
+def test_switches_are_chosen_beside_it():
+    net = two_feeders(max_p_mw=0.5)
+    pp.create_line_from_parameters(net, 2, 3, 5.0, 0.4, 0.35, 0.0, 0.25, max_loading_percent=100.0, in_service=False)
+    net.load["p_mw"] = [3.0, 4.0, 0.5]
+    plan, kept = (adnflex.dispatch(net, switching=switching) for switching in ("day", "fixed"))
+    assert len(plan.switches[plan.switches["operated"]])
+    assert plan.objective < kept.objective
+    check = adnflex.validate(plan, net)
+    assert check.passed, check.verdict
 
 
 def test_energy_is_not_burnt_by_both_ways_at_once():
@@ -262,7 +296,7 @@ def test_bad_input_is_named(name):
 def test_two_at_one_bus_are_refused():
     net = two_feeders()
     pp.create_dcline(net, 1, 4, 0.0, 1.0, 0.0, 1.0, 1.0, controllable=True, sn_mva=1.0)
-    with pytest.raises(InputError, match="dcline 1: its to_bus 4 is that of another soft open point"):
+    with pytest.raises(InputError, match="dcline 1: its to_bus 4 is that of another one"):
         adnflex.dispatch(net)
 
 

@@ -1,6 +1,6 @@
 """The report of a dispatch, or of several studies side by side: what it costs, what every device does, the proof."""
 
-from adnflex.reporting.dispatch import costs, day, evidence, exactness, scenarios, states, summary
+from adnflex.reporting.dispatch import converters, costs, day, evidence, exactness, scenarios, states, summary
 from adnflex.reporting.dispatch.view import DispatchView, views
 from adnflex.reporting.views import ReportKind
 from adnflex.results import DispatchCheck, DispatchPlan
@@ -25,6 +25,7 @@ KIND: ReportKind[DispatchView] = ReportKind(
         day.balance_section,
         day.positions_section,
         evidence.switching_section,
+        converters.converters_section,
         day.reactive_section,
         day.storage_section,
         day.vehicle_section,
@@ -40,6 +41,7 @@ KIND: ReportKind[DispatchView] = ReportKind(
     figures={
         "balance": day.balance,
         "capacitors": day.capacitors,
+        "converters": converters.converters,
         "costs": costs.costs,
         "exactness": exactness.exactness,
         "fan": scenarios.fan,

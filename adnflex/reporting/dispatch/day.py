@@ -140,13 +140,16 @@ def positions_section(view: DispatchView) -> Section:
 
 
 def reactive_table(view: DispatchView) -> pd.DataFrame:
-    """Reactive power fed in by each generator, reactive source and storage, by period [Mvar]; idle ones left out."""
+    """Reactive power that each device feeds in, a soft open point at each end, by period [Mvar]; idle ones left out."""
     plan = view.plan
     found: dict[str, pd.Series] = {}
     # A storage counts what it draws.
     for table, rows, sign in (("sgen", plan.generation, 1.0), ("storage", plan.storage, -1.0)):
         power = sign * quantity(view.expected(rows), "q_mvar")
         found |= {view.labels.of(table, i): power[i] for i in power.columns}
+    for end in ("from", "to"):
+        power = -quantity(view.expected(plan.converters), f"q_{end}_mvar")
+        found |= {f"{view.labels.of('dcline', i)}, {end} end": power[i] for i in power.columns}
     return pd.DataFrame({k: v for k, v in found.items() if v.abs().max() > _IDLE}, index=plan.periods)
 
 
@@ -157,7 +160,8 @@ def reactive(view: DispatchView) -> go.Figure:
 
 def reactive_section(view: DispatchView) -> Section:
     """Reactive power of the devices."""
-    intro = f"What generators, reactive sources and storages feed in; drawing is negative.{view.averaged}"
+    what = "generators, reactive sources, storages and soft open points"
+    intro = f"What {what} feed in; drawing is negative.{view.averaged}"
     return Section("reactive", "Reactive power", intro, [view.draw("reactive")], "Reactive")
 
 

@@ -215,12 +215,15 @@ def _moving(view: FlexibilityView, setpoints: pd.DataFrame) -> pd.DataFrame:
 
 
 def device_powers(view: FlexibilityView, setpoints: pd.DataFrame) -> pd.DataFrame:
-    """Active power that each device that moves draws [MW], generation negative; very many devices by their kind."""
+    """Active power that each device that moves draws [MW], generation negative; very many devices by their kind.
+
+    What a soft open point takes at one bus it gives at another, so that it draws no more than its losses: left out.
+    """
     scalings = view.flex.storages.get("scaling", pd.Series(dtype=float))
     found: dict[tuple[str, object], pd.Series] = {}
     moved = _moving(view, setpoints)
     for table, name, index in moved.columns:
-        if name == "p_mw":
+        if name == "p_mw" and table != "dcline":
             scaling = float(scalings.get(index, 1.0)) if table == "storage" else 1.0
             sign = -1.0 if table in _FEEDING else 1.0
             found[str(table), index] = sign * scaling * moved[table, name, index].astype(float)
@@ -305,9 +308,10 @@ def following_section(view: FlexibilityView) -> Section | None:
     first = next(iter(names.values()), None)
     if first is not None and not check.example_setpoints.empty:
         setpoints = _moving(view, check.example_setpoints.xs(first, level=0))
-        units = {"p_mw": "MW", "q_mvar": "Mvar"}
-        head = ["when", *(f"{view.labels.of(table, index)}, {column.split('_')[0]} [{units.get(column, column)}]"
-                          for table, column, index in setpoints.columns)]  # fmt: skip
+        units = {"mw": "MW", "mvar": "Mvar"}
+        head = ["when", *(f"{view.labels.of(table, index)}, {' '.join(words)} [{units.get(unit, unit)}]"
+                          for table, column, index in setpoints.columns
+                          for *words, unit in [column.split("_")])]  # fmt: skip
         rows = [[view.clock.text(t), *(fixed(v, 3) for v in row)]
                 for t, row in zip(setpoints.index, np.asarray(setpoints, dtype=float), strict=True)]  # fmt: skip
         if len(head) <= 25:

@@ -406,6 +406,12 @@ class _Day:
             generation=self._table(
                 {("available_mw", 0): self.sun, ("p_mw", 0): self.used, ("q_mvar", 0): -0.1 * self.used}
             ),
+            converters=self._table(
+                {
+                    ("p_from_mw", 0): 0.1 * self.load, ("p_to_mw", 0): -0.098 * self.load,
+                    ("loss_mw", 0): 0.002 * self.load,
+                }
+            ),
             inputs=pd.DataFrame(),
             switches=pd.DataFrame(),
             devices=devices,

@@ -59,6 +59,7 @@ def test_no_figure_needs_a_check(name, fan):
         ("capacitors", "capacitor_steps"),
         ("taps", "taps"),
         ("storage", "storage"),
+        ("converters", "converters"),
         ("vehicles", "ev"),
         ("exactness", "recovery"),
         ("gaps", "cone_gap"),
