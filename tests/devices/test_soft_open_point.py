@@ -16,8 +16,8 @@ from adnflex.devices.base import NoDecisions, Place, Reach, Schedule, Withdrawal
 from adnflex.devices.inverter import read
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.powerflow.structure import is_radial, unsupplied
-from adnflex.problems.dispatch import study as reading
 from adnflex.scenarios import ScenarioSet
+from adnflex.study import reader as reading
 
 R, X, KV = 0.4 * 5.0, 0.35 * 5.0, 20.0
 # Load at the ends of both feeders by period [MW]; a negative one feeds in.
