@@ -16,8 +16,11 @@ from adnflex.devices.base import NoDecisions, Place, Reach, Schedule, Withdrawal
 from adnflex.devices.inverter import read
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.powerflow.structure import is_radial, unsupplied
+from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
 from adnflex.scenarios import ScenarioSet
 from adnflex.study import reader as reading
+from tests.problems.rolling.small import Steady
+from tests.study.columns import plain
 
 R, X, KV = 0.4 * 5.0, 0.35 * 5.0, 20.0
 # Load at the ends of both feeders by period [MW]; a negative one feeds in.
@@ -265,6 +268,57 @@ def test_other_verbs_refuse_it_by_name(verb):
     net = two_feeders(controllable=verb != "not controllable")
     with pytest.raises(UnsupportedElement, match=r"dcline 0 is not supported.*dispatch and flexibility decide"):
         VERBS[verb](net)
+
+
+COUNTS = {
+    "from_bus": 1,
+    "to_bus": 3,
+    "p_mw": 0.5,
+    "loss_percent": 1.0,
+    "loss_mw": 0.02,
+    "max_p_mw": 2.0,
+    "sn_mva": 2.5,
+    "min_q_from_mvar": -1.0,
+    "max_q_from_mvar": 1.0,
+    "min_q_to_mvar": -1.0,
+    "max_q_to_mvar": 1.0,
+    "controllable": False,
+    "in_service": False,
+}
+
+
+@pytest.mark.parametrize("column", COUNTS)
+def test_every_column_counts_in_dispatch_and_flexibility(column):
+    before, after = sunny(), sunny()
+    after.dcline[column] = COUNTS[column]
+    if column == "controllable":
+        with pytest.raises(UnsupportedElement, match="dcline 0"):
+            reading.read_study(after)
+        return
+    devices = [repr(reading.read_study(net).devices[-1]) for net in (before, after)]
+    resources = [
+        repr(read_flexibility_study(net, Wishes(), hours_per_period=1.0).resources[-1]) for net in (before, after)
+    ]
+    assert devices[0] != devices[1]
+    assert resources[0] != resources[1]
+
+
+def test_voltages_of_the_net_do_not_count_and_the_plan_says_so():
+    studies = []
+    for vm in (1.0, 1.02):
+        net = two_feeders()
+        net.dcline["vm_from_pu"] = net.dcline["vm_to_pu"] = vm
+        studies.append(reading.read_study(net))
+    assert repr(studies[0].devices) == repr(studies[1].devices)
+    assert any("dcline 0: vm_from_pu and vm_to_pu of the net do not count" in note for note in studies[0].notes)
+
+
+def test_a_rolling_schedule_refuses_it_by_name():
+    net = plain(True)
+    pp.create_dcline(net, 2, 3, 0.0, 1.0, 0.0, 1.0, 1.0, controllable=True, sn_mva=0.1)
+    case = adnflex.RollingCase.from_net(net, renewables=Steady(hours=4), hours=4, library_days=1)
+    with pytest.raises(UnsupportedElement, match="dcline 0 is not supported"):
+        adnflex.schedule_rolling(case, simulations=2, reactive=None)
 
 
 FAULTS = {

@@ -28,7 +28,7 @@ CHOSEN = [
 def test_every_column_of_the_page_is_in_the_table():
     text = PAGE.read_text(encoding="utf-8")
     pages = text[: text.index("## Profiles")]
-    # a soft open point is a device of dispatch and flexibility, with tests of its own
+    # columns of a soft open point are in tests/devices/test_soft_open_point.py
     rows = [line for line in pages.splitlines() if line.startswith("|") and "dcline" not in line]
     named = set(re.findall(r"`([a-z_0-9]+)`", " ".join(rows)))
     tables = {"sgen", "storage", "load", "trafo", "shunt", "ext_grid", "gen", "vehicle", "final_energy"}
