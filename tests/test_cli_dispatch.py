@@ -17,7 +17,7 @@ import adnflex
 from adnflex import cli
 from adnflex.cli import main
 from adnflex.cli.comparison import comparison_table
-from adnflex.cli.conclusion import Outcome
+from adnflex.cli.conclusion import Judged
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.profiles import read_profiles
 from adnflex.errors import Infeasible, InputError, SolverError
@@ -414,7 +414,7 @@ def test_published_figures_stand_below_ours(net, plan):
     }
     mine = dataclasses.replace(plan, options={**plan.options, "published": theirs})
     check = adnflex.validate(plan, net)
-    text = comparison_table([Outcome("all", net, mine, check), Outcome("sun", net, mine, check)])
+    text = comparison_table([Judged("all", net, mine, check), Judged("sun", net, mine, check)])
     lines = text.splitlines()
     below = {
         lines[k - 1].split()[0]: lines[k].split()[1:] for k in range(len(lines)) if lines[k].startswith("  published")
@@ -422,7 +422,7 @@ def test_published_figures_stand_below_ours(net, plan):
     assert below == {"cost": ["400.00", "-"], "against": ["-", "-9.0", "%"], "peak-valley": ["2.50", "%", "-"]}
     assert lines[-1] == "published: a paper"
     flat = dataclasses.replace(plan, options={**plan.options, "published": {"imported_mwh": 4.5}})
-    assert "  published" in comparison_table([Outcome("all", net, flat, check)])
+    assert "  published" in comparison_table([Judged("all", net, flat, check)])
 
 
 def test_an_unknown_study_exits_2_before_anything_is_solved(capsys, monkeypatch, net_file):

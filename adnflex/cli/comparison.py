@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from adnflex.cli.conclusion import Outcome
 from adnflex.reporting.dispatch.costs import spread_percent
 from adnflex.reporting.dispatch.view import DispatchView, views
+
+if TYPE_CHECKING:
+    from adnflex.cli.conclusion import Judged
 
 __all__ = ["comparison_table"]
 
 _NOTHING = "-"
 
 
-def comparison_table(outcomes: Sequence[Outcome]) -> str:
+def comparison_table(outcomes: Sequence[Judged]) -> str:
     """Costs by item, carbon, import and voltages of studies, with changes against the first that has a plan.
 
     Where a plan carries published figures, they stand in the row below ours.
 
     Parameters
     ----------
-    outcomes : sequence of Outcome
+    outcomes : sequence of Judged
         At least one with a plan.
     """
     solved = [o for o in outcomes if o.plan is not None]
@@ -69,7 +72,7 @@ def _layout(names: Sequence[str], rows: Sequence[tuple[str, list[str]]]) -> str:
     )
 
 
-def _verdict(outcome: Outcome) -> str:
+def _verdict(outcome: Judged) -> str:
     if outcome.check is None:
         return "infeasible"
     return "passed" if outcome.check.passed else "FAILED"
@@ -88,7 +91,7 @@ def _certificate(study: DispatchView) -> str:
     return _NOTHING if known is None else f"{100 * known:.4f} %"
 
 
-def _published(outcome: Outcome) -> Mapping[str, object]:
+def _published(outcome: Judged) -> Mapping[str, object]:
     """Find the published figures of a study: a mapping of quantities, or one of studies each with such a mapping."""
     found = None if outcome.plan is None else outcome.plan.options.get("published")
     if not isinstance(found, Mapping):

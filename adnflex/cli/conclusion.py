@@ -12,16 +12,17 @@ from typing import Any
 from pandapower import pandapowerNet
 
 import adnflex
+from adnflex.cli.comparison import comparison_table
 from adnflex.cli.exits import EXIT_FAILED, EXIT_OK
 from adnflex.cli.files import Outputs, save_net
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import say, tell
 
-__all__ = ["Outcome", "conclude", "say_interrupted"]
+__all__ = ["Judged", "conclude", "say_interrupted"]
 
 
 @dataclass
-class Outcome:
+class Judged:
     """What became of a study.
 
     Attributes
@@ -55,7 +56,7 @@ def say_interrupted(plan: Any, label: str = "") -> None:
 def conclude(
     args: argparse.Namespace,
     interruption: Interruption,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[Judged],
     files: Outputs,
     *,
     before: Sequence[Any] = (),
@@ -68,7 +69,7 @@ def conclude(
     ----------
     args, interruption
         What was asked for, and what signals said.
-    outcomes : sequence of Outcome
+    outcomes : sequence of Judged
         What came out; several are compared.
     files : Outputs
         What has been written before, and what is written here.
@@ -102,7 +103,7 @@ def conclude(
     return interruption.code if missing else files.exit_code(EXIT_OK)
 
 
-def _write_net(args: argparse.Namespace, outcome: Outcome, files: Outputs) -> None:
+def _write_net(args: argparse.Namespace, outcome: Judged, files: Outputs) -> None:
     """Write the net as the plan has it."""
     plan, net = outcome.plan, outcome.net
 
@@ -119,7 +120,7 @@ def _write_net(args: argparse.Namespace, outcome: Outcome, files: Outputs) -> No
         say(f"{args.net_out} is not written: the plan failed its AC check.")
 
 
-def _print(outcomes: Sequence[Outcome], after: Sequence[tuple[Any, str]], alone: bool) -> None:
+def _print(outcomes: Sequence[Judged], after: Sequence[tuple[Any, str]], alone: bool) -> None:
     """Print summaries; of several studies their first lines and a table."""
     for o in outcomes:
         if o.plan is not None:
@@ -127,8 +128,6 @@ def _print(outcomes: Sequence[Outcome], after: Sequence[tuple[Any, str]], alone:
             for text in lines if alone else (line.splitlines()[0] for line in lines):
                 tell(text)
     if not alone:
-        from adnflex.cli.comparison import comparison_table
-
         tell(comparison_table(outcomes))
     for _, text in after:
         tell(text)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 import adnflex
-from adnflex.cli.conclusion import Outcome, conclude
+from adnflex.cli.conclusion import Judged, conclude
 from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.solving import asked, known_to
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     day = replace(day, options={**day.options, **_choices(given, case)})
     interruption.finish()
     files.write("--plan", args.plan, day.save)
-    outcome = Outcome("", case.net, day, adnflex.validate(day, case.net))
+    outcome = Judged("", case.net, day, adnflex.validate(day, case.net))
     return conclude(args, interruption, [outcome], files, after=after)
 
 

@@ -16,7 +16,7 @@ from pandapower import pandapowerNet
 import adnflex
 from adnflex.arguments.described import knobs_of
 from adnflex.cli.commands import verb_of
-from adnflex.cli.conclusion import Outcome, conclude, say_interrupted
+from adnflex.cli.conclusion import Judged, conclude, say_interrupted
 from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.profiles import read_profiles
@@ -51,12 +51,12 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     label = given.pop("name", label)
     nets = _studied(args, net, label)
     _require_period(args, next(iter(nets.values()))[0])
-    outcomes: list[Outcome] = []
+    outcomes: list[Judged] = []
     files = Outputs()
     for name, (chosen, title) in nets.items():
         if interruption.asked:
             break
-        for outcome in _answers(args, interruption, Outcome(name, chosen), title, several):
+        for outcome in _answers(args, interruption, Judged(name, chosen), title, several):
             _keep(args, outcome, plans[name] if outcome.name == name else _beside(plans[name], outcome.name), files)
             outcomes.append(outcome)
     missing = [name for name in nets if several and name not in {o.name for o in outcomes}]
@@ -111,8 +111,8 @@ def _require_period(args: argparse.Namespace, net: pandapowerNet) -> None:
 
 
 def _answers(
-    args: argparse.Namespace, interruption: Interruption, asked_for: Outcome, title: str, several: bool
-) -> Iterator[Outcome]:
+    args: argparse.Namespace, interruption: Interruption, asked_for: Judged, title: str, several: bool
+) -> Iterator[Judged]:
     """Ask the verb; nothing where the user did not want to wait, several plans where it sweeps."""
     name, net = asked_for.name, asked_for.net
     verb = args.command.replace("-", "_")
@@ -130,7 +130,7 @@ def _answers(
     interruption.finish()
     for k, plan in enumerate(answer.plans if verb == "pareto" else [answer], start=1):
         say_interrupted(plan, f"study {name}: " if several else "")
-        yield Outcome(str(k) if verb == "pareto" else name, net, plan)
+        yield Judged(str(k) if verb == "pareto" else name, net, plan)
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def _unit(verb: str, given: Mapping[str, Any], net: pandapowerNet) -> str:
     return "MW·Mvar" if verb == "pq_region" else "MWh"
 
 
-def _keep(args: argparse.Namespace, outcome: Outcome, path: Path | None, files: Outputs) -> None:
+def _keep(args: argparse.Namespace, outcome: Judged, path: Path | None, files: Outputs) -> None:
     """Write a plan as soon as it is there, and check it."""
     if outcome.plan is None:
         return
@@ -176,7 +176,7 @@ def _keep(args: argparse.Namespace, outcome: Outcome, path: Path | None, files: 
 
 
 def _more(
-    args: argparse.Namespace, interruption: Interruption, outcomes: list[Outcome]
+    args: argparse.Namespace, interruption: Interruption, outcomes: list[Judged]
 ) -> tuple[list[Any], list[tuple[Any, str]]]:
     """Work out what stands beside a box: that of the present switch states before it, P-Q regions after it."""
     before: list[Any] = []
@@ -232,6 +232,6 @@ def check(args: argparse.Namespace, interruption: Interruption) -> int:
     if isinstance(plan, adnflex.DispatchPlan) and study is not None and isinstance(net.get("studies"), pd.DataFrame):
         net = adnflex.networks.study(net, str(study))
     interruption.started = True
-    outcome = Outcome("", net, plan)
+    outcome = Judged("", net, plan)
     _keep(args, outcome, None, Outputs())
     return conclude(args, interruption, [outcome], Outputs())

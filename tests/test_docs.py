@@ -1,0 +1,142 @@
+"""Every snippet of Python and every command of README and docs runs, page by page, from top to bottom.
+
+A comment above a snippet says what the test does otherwise (it is not seen by a reader of the page):
+
+``<!-- snippet: skip, REASON -->``
+    it cannot run here;
+``<!-- snippet: OLD => NEW -->``
+    it runs with a smaller input, to be quick (one line a replacement);
+``<!-- snippet: exit 1 -->``
+    its commands end with this code;
+``<!-- snippet setup``, lines of Python, ``-->``
+    what the page assumes to be there already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandapower as pp
+import pytest
+
+from adnflex.cli import main
+from tests.test_cli_dispatch import small_net
+
+ROOT = Path(__file__).parent.parent
+_DOCS = [p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", *_DOCS]
+SHELL = ("sh", "console", "bash", "shell")
+_BLOCK = re.compile(
+    r"(?:^<!-- snippet(?P<words>(?: setup\n|: ).*?)-->\n+)?^ {0,3}```(?P<kind>\w+)[^\n]*\n(?P<text>.*?)^ {0,3}```",
+    re.M | re.S,
+)
+
+
+@dataclass
+class Snippet:
+    """One fenced block, with what its comment says."""
+
+    line: int
+    kind: str
+    text: str
+    words: str = ""
+
+    @property
+    def setup(self) -> str:
+        return self.words.partition("\n")[2] if self.words.startswith(" setup\n") else ""
+
+    @property
+    def orders(self) -> list[str]:
+        if not self.words.startswith(": "):
+            return []
+        return [line.strip() for line in self.words.removeprefix(": ").splitlines() if line.strip()]
+
+    def said(self, start: str) -> str:
+        return next((o.removeprefix(start).strip() for o in self.orders if o.startswith(start)), "")
+
+    @property
+    def smaller(self) -> str:
+        text = self.text
+        for order in self.orders:
+            old, arrow, new = order.partition(" => ")
+            if arrow:
+                assert old in text, f"line {self.line}: nothing to replace, {old!r} does not stand there"
+                text = text.replace(old, new)
+        return text
+
+
+def snippets(page: str) -> list[Snippet]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = []
+    for match in _BLOCK.finditer(text):
+        line = text[: match.start("text")].count("\n") + 1
+        found.append(Snippet(line, match["kind"], match["text"], match["words"] or ""))
+    return [s for s in found if s.kind == "python" or s.kind in SHELL]
+
+
+def commands(snippet: Snippet) -> list[list[str]]:
+    """Lines that call adnflex; in a console what stands behind ``$``."""
+    lines = snippet.smaller.splitlines()
+    if snippet.kind == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    found = [shlex.split(line, comments=True) for line in lines]
+    assert all(words[0] == "adnflex" for words in found if words), f"line {snippet.line}: only adnflex is called here"
+    return [words[1:] for words in found if words]
+
+
+def run_page(page: str) -> None:
+    names: dict[str, object] = {"__name__": "__page__"}
+    for snippet in snippets(page):
+        where = f"{page}:{snippet.line}"
+        if snippet.said("skip,"):
+            continue
+        exec(compile(snippet.setup, f"{where} (setup)", "exec"), names)
+        told = io.StringIO()
+        if snippet.kind == "python":
+            with contextlib.redirect_stdout(told):
+                exec(compile("\n" * (snippet.line - 1) + snippet.smaller, str(ROOT / page), "exec"), names)
+            continue
+        for words in commands(snippet):
+            with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+                code = main(words)
+            assert code == int(snippet.said("exit") or 0), f"{where}: adnflex {shlex.join(words)}\n{told.getvalue()}"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the user's own files that the pages name."""
+    monkeypatch.chdir(tmp_path)
+    net = small_net()
+    pp.to_json(net, "feeder.json")
+    Path("p.csv").write_text("0\n1.0\n1.2\n", encoding="utf-8")
+    Path("sun.csv").write_text("0\n0.3\n0.4\n", encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in PAGES if snippets(p)])
+def test_the_snippets_of_a_page_run(page, folder):
+    run_page(page)
+
+
+def test_every_skipped_snippet_says_why():
+    for page in PAGES:
+        for snippet in snippets(page):
+            assert not any(order in ("skip", "skip,") for order in snippet.orders), f"{page}:{snippet.line}"
+            assert sum(order.startswith("skip") for order in snippet.orders) in (0, 1)
+
+
+def test_fenced_blocks_are_read_with_their_comments(tmp_path, monkeypatch):
+    text = "<!-- snippet: 300 => 3\nexit 1\n-->\n```console\n$ adnflex x --time-limit 300  # a while\ntold\n```\n"
+    text += "<!-- snippet setup\nb = 2\n-->\n```python\nassert b == 2\n```\n```text\nnothing\n```\n"
+    (tmp_path / "page.md").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    first, second = snippets("page.md")
+    assert commands(first) == [["x", "--time-limit", "3"]]
+    assert first.said("exit") == "1"
+    assert second.setup == "b = 2\n"
+    assert run_page is not None

@@ -1,0 +1,231 @@
+"""The house stays as it was planned: sizes, names, no circles, arrows that point down.
+
+`TOO_LONG` and its neighbours list what does not hold yet. They only shrink: what holds has to be taken out, and
+nothing may be added.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "adnflex"
+LINES, FUNCTION_LINES, PARAMETERS = 350, 60, 8
+
+TOO_LONG: set[str] = {
+    "devices/base.py",
+    "devices/electric_vehicles.py",
+    "devices/storage.py",
+    "matpower/program.py",
+    "problems/dispatch/model.py",
+    "problems/dispatch/reactive.py",
+    "problems/dispatch/solve.py",
+    "problems/dispatch/study.py",
+    "problems/dispatch/tables.py",
+    "problems/flexibility/model.py",
+    "problems/flexibility/search.py",
+    "problems/flexibility/solve.py",
+    "problems/flexibility/study.py",
+    "problems/flexibility/topology.py",
+    "problems/region/inner.py",
+    "problems/region/solve.py",
+    "problems/rolling/arrivals.py",
+    "problems/rolling/check.py",
+    "reporting/canvas/map.py",
+    "reporting/flexibility/_example.py",
+    "reporting/flexibility/sections.py",
+    "reporting/rolling/day.py",
+    "reporting/rolling/sections.py",
+    "results/dispatch.py",
+    "results/flexibility.py",
+    "results/rolling.py",
+    "scenarios/electric_vehicles.py",
+    "solvers/gate.py",
+    "solvers/highs.py",
+    "study/series.py",
+    "verbs/dispatch.py",
+    "verbs/flexibility.py",
+}
+LONG_FUNCTIONS: set[str] = {
+    "verbs/dispatch.py:dispatch",
+}
+MANY_PARAMETERS: set[str] = {
+    "adapters.py:simbench_day",
+    "algorithms/branch_and_bound.py:__init__",
+    "algorithms/branch_and_bound.py:branch_and_bound",
+    "formulations/radiality.py:declare_radiality",
+    "problems/dispatch/model.py:build_dispatch",
+    "problems/dispatch/solve.py:solve_dispatch",
+    "problems/dispatch/study.py:read_study",
+    "problems/flexibility/study.py:read_flexibility_study",
+    "problems/flexibility/topology.py:_search",
+    "problems/reconfiguration/solve.py:solve_reconfiguration",
+    "problems/rolling/planning.py:_storages",
+    "scenarios/arma.py:arma_scenarios",
+    "scenarios/electric_vehicles.py:sample_vehicles",
+    "solvers/sequential.py:tighten",
+    "verbs/reconfigure.py:_plan",
+}
+NAMED_TWICE: set[str] = {
+    "Answer",
+    "Capability",
+    "Decision",
+    "Excess",
+    "Fault",
+    "Forest",
+    "Outcome",
+    "Plan",
+    "Program",
+    "Search",
+    "Solved",
+    "State",
+    "Study",
+    "Verdict",
+    "Withdrawal",
+    "_PickedClock",
+    "_Rows",
+    "_State",
+    "_Task",
+}
+CIRCLES = {
+    "adnflex.problems.rolling.case adnflex.problems.rolling.feeder adnflex.problems.rolling.policies",
+}
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    return {
+        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def functions() -> dict[str, ast.FunctionDef]:
+    """Every function and method, by module and name."""
+    found = {}
+    for module, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found[f"{module}:{node.name}:{node.lineno}"] = node
+    return found
+
+
+def body_lines(node: ast.FunctionDef) -> int:
+    """Lines of code: without signature and docstring, which grow with what they explain."""
+    first = node.body[1] if ast.get_docstring(node) is not None and len(node.body) > 1 else node.body[0]
+    return (node.end_lineno or 0) - first.lineno + 1
+
+
+def short(key: str) -> str:
+    return key.rpartition(":")[0]
+
+
+def is_verb(node: ast.FunctionDef) -> bool:
+    """Whether it is public in the sense of `adnflex.arguments.public`: its knobs are flat keywords."""
+    calls = [d.func for d in node.decorator_list if isinstance(d, ast.Call)]
+    return any(isinstance(f, ast.Name) and f.id == "public" for f in calls)
+
+
+def compare(found: set[str], listed: set[str], what: str) -> None:
+    assert not found - listed, f"new {what}: {sorted(found - listed)}; make them smaller"
+    assert not listed - found, f"no longer {what}: {sorted(listed - found)}; take them out of the list"
+
+
+def long_modules() -> set[str]:
+    return {m for m in modules() if len((PACKAGE / m).read_text(encoding="utf-8").splitlines()) > LINES}
+
+
+def long_functions() -> set[str]:
+    return {short(k) for k, node in functions().items() if body_lines(node) > FUNCTION_LINES}
+
+
+def many_parameters() -> set[str]:
+    found = set()
+    for key, node in functions().items():
+        names = [a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
+        if len([n for n in names if n not in ("self", "cls")]) > PARAMETERS and not is_verb(node):
+            found.add(short(key))
+    return found
+
+
+def named_twice() -> set[str]:
+    names = Counter(
+        node.name for tree in modules().values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    )
+    return {name for name, times in names.items() if times > 1}
+
+
+def test_modules_are_short():
+    compare(long_modules(), TOO_LONG, f"modules of more than {LINES} lines")
+
+
+def test_functions_are_short():
+    compare(long_functions(), LONG_FUNCTIONS, f"functions of more than {FUNCTION_LINES} lines")
+
+
+def test_functions_have_few_parameters():
+    compare(many_parameters(), MANY_PARAMETERS, f"functions of more than {PARAMETERS} parameters")
+
+
+def test_no_class_name_stands_twice():
+    compare(named_twice(), NAMED_TWICE, "class names that stand twice")
+
+
+def imports() -> nx.DiGraph:
+    """Which module imports which, also late, inside functions; not what type checkers alone import."""
+    own = {m: "adnflex." + m.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for m in modules()}
+    known = set(own.values())
+    graph = nx.DiGraph()
+    for module, tree in modules().items():
+        skipped = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and id(node) not in skipped:
+                for alias in node.names:
+                    full = f"{node.module}.{alias.name}"
+                    graph.add_edge(own[module], full if full in known else node.module)
+    graph.remove_nodes_from([n for n in graph if n not in known])
+    return graph
+
+
+def circles() -> set[str]:
+    return {" ".join(sorted(c)) for c in nx.strongly_connected_components(imports()) if len(c) > 1}
+
+
+def test_no_imports_go_in_circles():
+    compare(circles(), CIRCLES, "circles of imports")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("importlinter") is None, reason="import-linter is not installed")
+def test_the_arrows_point_down():
+    """The contracts of `.importlinter`, with the imports that break them yet; an unneeded exception is an error."""
+    tool = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_types_are_shipped():
+    assert (PACKAGE / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", ".pre-commit-config.yaml", "docs/architecture.md"])
+def test_the_habits_are_written_down(name):
+    assert (ROOT / name).is_file()
+
+
+if __name__ == "__main__":  # the lists as they would have to be now
+    for found in (long_modules, long_functions, many_parameters, named_twice, circles):
+        print(f"\n{found.__name__}:", *(f'    "{entry}",' for entry in sorted(found())), sep="\n")
