@@ -22,6 +22,8 @@ IN_PYTHON_ONLY = {
     "out_of_sample": "its scenarios are a ScenarioSet, which has no file",
     "value_of_information": "its scenarios are a ScenarioSet, which has no file",
     "report": "every command has --report",
+    "load": "validate loads PLAN",
+    "model": "it returns a Pyomo model",
 }
 # Keywords that are no option, and why.
 UNSAID = {

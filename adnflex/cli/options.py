@@ -40,6 +40,7 @@ _SAID = {
     "follow": Kind("a file that --plan wrote", lambda path: path, Path, "PLAN.json"),
     "policy": several("names such as rollout,mpc:mean", text()),
     "days": whole("an integer of at least 1", 1),
+    "other_net": text("a file or a name"),
 }
 # Defaults of a command line that are not those of the verbs.
 _DEFAULTS = {"days": 1}

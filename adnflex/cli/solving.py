@@ -217,11 +217,13 @@ def check(args: argparse.Namespace, interruption: Interruption) -> int:
     if args.plan_in is not None and chosen:
         words = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
         raise InputError(f"{words}: describes switch states of your own; leave it out, or leave PLAN out.")
-    inputs = {"NET": args.net} if args.plan_in is None else {"PLAN": args.plan_in, "NET": args.net}
+    inputs = {"NET": args.net, "PLAN": args.plan_in or "", "--other-net": chosen.get("other_net", "")}
     require_writable({"--report": args.report}, inputs)
     net, label = open_net(args.net)
     plan: Any
     if args.plan_in is None:
+        if "other_net" in chosen:
+            chosen["other_net"] = open_net(chosen["other_net"])[0]
         plan = adnflex.plan_from(net, **{"name": label, **chosen})
         args.given.setdefault("bound", True)
     else:
