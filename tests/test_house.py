@@ -30,8 +30,6 @@ TOO_LONG: set[str] = {
     "problems/dispatch/model.py",
     "problems/dispatch/reactive.py",
     "problems/dispatch/solve.py",
-    "problems/dispatch/study.py",
-    "problems/dispatch/tables.py",
     "problems/flexibility/model.py",
     "problems/flexibility/search.py",
     "problems/flexibility/solve.py",
@@ -40,6 +38,8 @@ TOO_LONG: set[str] = {
     "problems/region/inner.py",
     "problems/region/solve.py",
     "problems/rolling/arrivals.py",
+    "problems/rolling/case.py",
+    "problems/rolling/read.py",
     "reporting/canvas/map.py",
     "results/dispatch.py",
     "results/flexibility.py",
@@ -52,7 +52,21 @@ TOO_LONG: set[str] = {
     "verbs/flexibility.py",
 }
 LONG_FUNCTIONS: set[str] = {
-    "verbs/dispatch.py:dispatch",
+    "adapters.py:simbench_day",
+    "algorithms/branch_and_bound.py:__init__",
+    "algorithms/branch_and_bound.py:branch_and_bound",
+    "formulations/radiality.py:declare_radiality",
+    "problems/dispatch/model.py:build_dispatch",
+    "problems/dispatch/solve.py:solve_dispatch",
+    "problems/flexibility/study.py:read_flexibility_study",
+    "problems/flexibility/topology.py:_search",
+    "problems/reconfiguration/solve.py:solve_reconfiguration",
+    "problems/rolling/planning.py:_storages",
+    "scenarios/arma.py:arma_scenarios",
+    "scenarios/electric_vehicles.py:sample_vehicles",
+    "solvers/sequential.py:tighten",
+    "study/reader.py:read_study",
+    "verbs/reconfigure.py:plan_of",
 }
 MANY_PARAMETERS: set[str] = {
     "adapters.py:simbench_day",
@@ -61,7 +75,6 @@ MANY_PARAMETERS: set[str] = {
     "formulations/radiality.py:declare_radiality",
     "problems/dispatch/model.py:build_dispatch",
     "problems/dispatch/solve.py:solve_dispatch",
-    "problems/dispatch/study.py:read_study",
     "problems/flexibility/study.py:read_flexibility_study",
     "problems/flexibility/topology.py:_search",
     "problems/reconfiguration/solve.py:solve_reconfiguration",
@@ -69,6 +82,7 @@ MANY_PARAMETERS: set[str] = {
     "scenarios/arma.py:arma_scenarios",
     "scenarios/electric_vehicles.py:sample_vehicles",
     "solvers/sequential.py:tighten",
+    "study/reader.py:read_study",
     "verbs/reconfigure.py:plan_of",
 }
 NAMED_TWICE: set[str] = {
