@@ -24,7 +24,6 @@ LINES, FUNCTION_LINES, PARAMETERS = 350, 60, 8
 TOO_LONG: set[str] = {
     "devices/base.py",
     "devices/electric_vehicles.py",
-    "devices/soft_open_point.py",
     "devices/storage.py",
     "matpower/program.py",
     "problems/dispatch/model.py",
