@@ -118,6 +118,12 @@ COMMANDS = {
             "validate --open 6,8,13,31,36 case33bw",
         ),
     ),
+    "report": Command(
+        "write one report of saved plans and checks, of any mix of kinds",
+        run="adnflex.cli.reporting:run",
+        own=("files", "report"),
+        examples=("report plan-1.json plan-2.json day.json --report all.html",),
+    ),
     "networks": Command("list the names that NET may be", run="adnflex.cli.networks:run"),
 }
 

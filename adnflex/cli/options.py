@@ -95,6 +95,10 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     )
     if "net" in command.own:
         parser.add_argument("net", metavar="NET", help="a file or a name, see below")
+    if "files" in command.own:
+        parser.add_argument(
+            "files", metavar="FILE", nargs="+", help="saved by --plan or in Python; a check stands behind its plan"
+        )
     if "plan_and_net" in command.own:
         parser.add_argument(
             "plan_in", metavar="PLAN", nargs="?", help="a file that --plan of another command wrote; not with --open"

@@ -184,3 +184,18 @@ def test_a_plan_beside_itself_changes_nothing(every, kind):
     assert table.index.is_unique
     assert table["change_percent"].tolist() == [0.0, 0.0]
     assert table.iloc[0].astype(str).tolist() == table.iloc[1].astype(str).tolist()
+
+
+def test_the_command_line_reports_any_mix_of_saved_results(every, tmp_path, capsys):
+    from adnflex.cli import main
+
+    names = ["Plan", "Check", "DispatchPlan", "DispatchCheck", "Flexibility", "FlexibilityCheck", "RollingRun"]
+    for name in names:
+        every[name].save(tmp_path / f"{name}.json")
+    files = [str(tmp_path / f"{name}.json") for name in names]
+    assert main(["report", *files, "--report", str(tmp_path / "all.html")]) == 0
+    page = (tmp_path / "all.html").read_text(encoding="utf-8")
+    assert "139.55" in page
+    assert main(["report", files[1], files[0], "--report", str(tmp_path / "no.html")]) == 2
+    assert "without a plan before it" in capsys.readouterr().err
+    assert not (tmp_path / "no.html").exists()
