@@ -189,13 +189,14 @@ def test_a_plan_beside_itself_changes_nothing(every, kind):
 def test_the_command_line_reports_any_mix_of_saved_results(every, tmp_path, capsys):
     from adnflex.cli import main
 
-    names = ["Plan", "Check", "DispatchPlan", "DispatchCheck", "Flexibility", "FlexibilityCheck", "RollingRun"]
-    for name in names:
+    names = ["DispatchPlan", "DispatchCheck", "Flexibility", "FlexibilityCheck", "RollingRun"]
+    for name in ["Plan", "Check", *names]:
         every[name].save(tmp_path / f"{name}.json")
+    plan, check = (str(tmp_path / f"{name}.json") for name in ("Plan", "Check"))
     files = [str(tmp_path / f"{name}.json") for name in names]
-    assert main(["report", *files, "--report", str(tmp_path / "all.html")]) == 0
-    page = (tmp_path / "all.html").read_text(encoding="utf-8")
-    assert "139.55" in page
-    assert main(["report", files[1], files[0], "--report", str(tmp_path / "no.html")]) == 2
+    for place, given in enumerate([files, [plan, check], [plan]]):
+        assert main(["report", *given, "--report", str(tmp_path / f"{place}.html")]) == 0
+    assert "139.55" in (tmp_path / "1.html").read_text(encoding="utf-8")
+    assert main(["report", check, plan, "--report", str(tmp_path / "no.html")]) == 2
     assert "without a plan before it" in capsys.readouterr().err
     assert not (tmp_path / "no.html").exists()
