@@ -23,7 +23,7 @@ def storages(nodes, energy, hours=6, **other):
     band = reachable(step, (low, high), (power, power), full(k, other.get("end", np.nan)), hours)
     return Storages(
         np.arange(k), np.array(nodes), low, high, np.array(energy, float), power, power, step,
-        full(k, other.get("wear", 0.0)), *band,
+        full(k, other.get("wear", 0.0)), full(k, other.get("price", 0.0)), *band,
     )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_powers_keep_their_limits_and_do_not_buy_to_store(base, limit):
 @pytest.mark.parametrize("base", [own, pool])
 def test_simulation_is_deciding_hour_by_hour(base):
     rng = np.random.default_rng(2)
-    box = storages([1], [500.0], wear=0.07, end=300.0, keep=0.99)
+    box = storages([1], [500.0], wear=0.07, price=0.02, end=300.0, keep=0.99)
     limit, price = rng.uniform(20, 90, (6, 2)), rng.uniform(0.2, 0.8, 6)
     case = RollingCase.from_net(net(), renewables=Steady(), stored_value_per_mwh=300.0)
     case = dataclasses.replace(case, storages=box, exchange_kw=limit)
@@ -85,7 +85,7 @@ def test_simulation_is_deciding_hour_by_hour(base):
             power = base(residual[t, :, b : b + 1], box.powers(energy[:, None], t), box.node, limit[t][:, None])[:, 0]
             rest = residual[t, :, b].copy()
             rest[box.node] -= power
-            total += price[t] * settle(rest, limit[t]).buys.sum() + 0.07 * np.abs(power).sum()
+            total += price[t] * settle(rest, limit[t]).buys.sum() + 0.07 * np.abs(power).sum() + 0.02 * power.sum()
             energy = box.after(energy, power)
         assert energy == pytest.approx([300.0])
         assert cost[b] == pytest.approx(total - 0.3 * energy.sum())
