@@ -23,7 +23,7 @@ from adnflex.powerflow.states import Measured, measure
 from adnflex.problems.rolling.hours import Spread
 from adnflex.problems.rolling.read import connections_of, read_elements, storages_of
 from adnflex.problems.rolling.settlement import settle
-from adnflex.problems.rolling.states import RunStates
+from adnflex.problems.rolling.states import RunStates, powers
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 from adnflex.study import study_facts
 
@@ -146,12 +146,13 @@ def _vehicle_faults(run: RollingRun) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     charging = 1e3 * run.charging
     fleet = charging.T.groupby(level="load").sum().T if len(charging.columns) else pd.DataFrame(index=charging.index)
-    for load in run.ev["p_mw"].columns:
+    by_fleet = powers(run.ev)
+    for load in by_fleet.columns:
         sums = fleet[load] if load in fleet else pd.Series(0.0, charging.index)
-        off = (1e3 * run.ev["p_mw"][load] - sums).abs()
+        off = (1e3 * by_fleet[load] - sums).abs()
         for hour in off.index[off > _POWER]:
-            powers = float(1e3 * run.ev.at[hour, ("p_mw", load)]), float(sums[hour])
-            rows.append(_fault(int(hour), "fleet not the sum of its vehicles", "load", int(load), *powers, "kW"))
+            pair = float(1e3 * by_fleet.at[hour, load]), float(sums[hour])
+            rows.append(_fault(int(hour), "fleet not the sum of its vehicles", "load", int(load), *pair, "kW"))
     last = int(run.generation.index[-1]) if len(run.generation) else -1
     for row in run.vehicles.itertuples(index=False):
         load, number = int(row.load), int(row.vehicle)
@@ -245,7 +246,7 @@ def _costs(run: RollingRun, net: pandapowerNet) -> pd.DataFrame:
     for table, sign, frame in (
         ("sgen", 1.0, run.generation),
         ("load", -1.0, charging),
-        ("storage", -1.0, run.storage["p_mw"]),
+        ("storage", -1.0, powers(run.storage)),
     ):
         for index in frame.columns:
             residual[:, node[int(net[table].at[index, "bus"])]] += sign * 1e3 * frame[index].to_numpy(float)

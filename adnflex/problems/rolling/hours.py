@@ -116,6 +116,7 @@ class Hours:
         fleets: Sequence[int],
         storages: Sequence[int],
         load_factor: ArrayLike | None = None,
+        vm_limits: tuple[float, float] | None = None,
     ) -> Hours:
         """Read a net.
 
@@ -129,6 +130,8 @@ class Hours:
             What the first stage decides or is told, by index in ``net.sgen``, ``net.load`` and ``net.storage``.
         load_factor : array_like of (H,), optional
             Load of each hour relative to ``net.load``; by default the profiles of the net, else 1.
+        vm_limits : (float, float), optional
+            Voltage limits of all buses [pu]; by default the net's own, which have to be there.
 
         Raises
         ------
@@ -140,14 +143,14 @@ class Hours:
             rows.index[[v is True or v == 1 for v in rows["controllable"]]] if "controllable" in rows.columns else []
         )
         alive = [int(k) for k in moving if bool(rows.at[k, "in_service"])]
-        grid = read_grid(net, switchable_lines=(), tap_trafos=alive)
+        grid = read_grid(net, vm_limits=vm_limits, switchable_lines=(), tap_trafos=alive)
         if (grid.z_share_p != 0).any() or (grid.z_share_q != 0).any():
             raise InputError(
                 "the net has loads that depend on the voltage, and the rolling schedule's reactive power needs "
                 "constant power; set const_z_p_percent and const_z_q_percent of net.load to 0."
             )
         loads = net.load[net.load["in_service"].astype(bool)]
-        loads = loads[[int(b) in grid.node_of for b in loads["bus"]]]
+        loads = loads[loads["bus"].isin(list(grid.node_of))]
         based = loads[~loads.index.isin(list(fleets))]
         node = np.array([grid.node_of[int(b)] for b in based["bus"]], dtype=np.int64)
         scaling = based["scaling"].to_numpy(float)

@@ -12,9 +12,18 @@ from adnflex.problems.rolling.hours import Hours, Spread, realised
 from adnflex.problems.rolling.positions import COLUMNS
 from adnflex.results.rolling import RollingRun
 
-__all__ = ["RunStates"]
+__all__ = ["RunStates", "powers"]
 
 Floats = NDArray[np.float64]
+
+
+# What is written into the net does not depend on limits of voltage, so that a net without them has set-points too [pu].
+_ANY = (0.01, 10.0)
+
+
+def powers(table: pd.DataFrame) -> pd.DataFrame:
+    """Active power of fleets or storages; no columns where the net has none of them."""
+    return table.loc[:, table.columns.get_level_values(0) == "p_mw"].droplevel(0, axis=1)
 
 
 class RunStates:
@@ -33,10 +42,10 @@ class RunStates:
     def __init__(self, run: RollingRun, net: pandapowerNet, spread: Spread) -> None:
         self.run, self.net, self.spread = run, net, spread
         self.generators = run.generation.columns.tolist()
-        self.fleets = run.ev["p_mw"].columns.tolist()
-        self.storages = run.storage["p_mw"].columns.tolist()
+        self.charging, self.stored = powers(run.ev), powers(run.storage)
+        self.fleets, self.storages = self.charging.columns.tolist(), self.stored.columns.tolist()
         last = len(run.inputs["buy_per_kwh"])
-        self.hours = Hours.of(net, last, self.generators, self.fleets, self.storages)
+        self.hours = Hours.of(net, last, self.generators, self.fleets, self.storages, vm_limits=_ANY)
         self.sites = [k for k in run.reactive.columns if k in net.sgen.index]
         self.positions: dict[tuple[str, int], Floats] = {}
         for name in run.reactive_facts.columns:
@@ -74,8 +83,8 @@ class RunStates:
         return {
             **self._scaled("load", "p_mw", h.load_index, loads.real),
             **self._scaled("load", "q_mvar", h.load_index, loads.imag),
-            **self._scaled("load", "p_mw", self.fleets, run.ev["p_mw"].iloc[k].to_numpy(float)),
-            **self._scaled("storage", "p_mw", self.storages, run.storage["p_mw"].iloc[k].to_numpy(float)),
+            **self._scaled("load", "p_mw", self.fleets, self.charging.iloc[k].to_numpy(float)),
+            **self._scaled("storage", "p_mw", self.storages, self.stored.iloc[k].to_numpy(float)),
             **self._scaled("sgen", "p_mw", self.generators, generation),
         }
 
