@@ -1,4 +1,4 @@
-"""What is missing of a rolling schedule: hours that were not reached, and hours that the policy did not decide."""
+"""What is missing of a rolling schedule: hours not reached, and hours that policy or second stage did not decide."""
 
 from __future__ import annotations
 
@@ -48,5 +48,11 @@ def notes_of(control: RollingScheduler) -> list[str]:
         notes.append(
             f"{len(lost)} of {len(control.history)} hours were not solved and decided by the base policy "
             f"{base_name(control.policy.name)!r}: hour {shorten(lost)}; the first because {why.rstrip('.')}."
+        )
+    stood = [d.hour for d in control.history if d.reactive is not None and d.reactive.facts.get("unsolved")]
+    if stood:
+        notes.append(
+            f"reactive power of {len(stood)} of {len(control.history)} hours was not solved: hour {shorten(stood)}; it "
+            "is the best that a search with exact power flow found, and positions stayed."
         )
     return notes

@@ -6,7 +6,7 @@ the day so far, ``"trafo 0 moves"``, so that ``max_moves_per_day`` holds over al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,11 +86,21 @@ class Positions:
 
     def read(self, problem: ReactiveProblem, before: Mapping[str, float] | None) -> tuple[dict[str, float], Grid]:
         """Positions of a solved hour as facts, and the grid at them."""
+        devices = [d for d in problem.devices if isinstance(d, Stepped)]
+        taken = [d.decisions(problem.model.device[i], problem.frame)["position:0"] for i, d in enumerate(devices)]
+        return self._at(devices, [int(k) for k in taken], before)
+
+    def held(self, before: Mapping[str, float] | None) -> tuple[dict[str, float], Grid]:
+        """Positions of the hour before, or of the net, as facts, and the grid at them."""
+        devices = self.now(before, 0.0)
+        return self._at(devices, [d.initial for d in devices], before)
+
+    def _at(
+        self, devices: Sequence[Stepped], steps: Sequence[int], before: Mapping[str, float] | None
+    ) -> tuple[dict[str, float], Grid]:
         facts: dict[str, float] = {}
         y, ratio, root_v = self.grid.y.copy(), self.grid.ratio.copy(), self.grid.root_v.copy()
-        for i, device in enumerate(problem.devices):
-            assert isinstance(device, Stepped)
-            position = int(device.decisions(problem.model.device[i], problem.frame)["position:0"])
+        for device, position in zip(devices, steps, strict=True):
             facts[_name(device)] = float(_values(device)[position])
             made = 0.0 if before is None else before.get(f"{device.place} moves", 0.0)
             facts[f"{device.place} moves"] = made + float(position != device.initial)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adnflex.errors import InputError
+from adnflex.errors import InputError, SolverError
 from adnflex.grid.flow import RadialFlow
 from adnflex.problems.dispatch.reactive import Answer, ReactiveProblem, Sites, Weights, build_reactive, deviation
 from adnflex.problems.rolling.case import RollingCase
@@ -128,11 +128,21 @@ class ScenarioReactive:
         if last is not None and set(sites.index.tolist()) <= set(last.q_mvar):
             before = np.array([last.q_mvar[int(k)] for k in sites.index])
         ahead_p, ahead_q = self._ahead(ready, decision, p, q)
-        problem = ready.problem_of(ahead_p, ahead_q, None if last is None else last.facts, self.position_weight)
-        solved = problem.solve(ahead_p, ahead_q, low, high, before, min(self.seconds, max(decision.seconds, 1.0)))
-        positions, grid = ready.positions.read(problem, None if last is None else last.facts)
+        stood = None if last is None else last.facts
+        solved: Answer | None = None
+        try:
+            problem = ready.problem_of(ahead_p, ahead_q, stood, self.position_weight)
+            solved = problem.solve(ahead_p, ahead_q, low, high, before, min(self.seconds, max(decision.seconds, 1.0)))
+            positions, grid = ready.positions.read(problem, stood)
+        except SolverError as error:
+            # not solved is not refuted: positions stay, and exact power flow needs no solver
+            log.warning("hour %d, reactive power: %s", decision.hour, error)
+            positions, grid = ready.positions.held(stood)
         flows = RadialFlow(grid) if len(ready.positions) else ready.flows
-        injected, facts = ready.judged(flows, solved, p, q, low, high, before)
+        if solved is None:
+            injected, facts = ready.searched(flows, p, q, low, high, before)
+        else:
+            injected, facts = ready.judged(flows, solved, p, q, low, high, before)
         nothing = tuple(np.zeros((1, part.shape[1])) for part in ready.draws)
         expected_p, expected_q = hours.withdrawals(*known, (nothing[0], nothing[1]), ready.spread)
         expected = flows.solve_many(expected_p, ready.with_sites(expected_q, injected))
@@ -315,6 +325,7 @@ class _Ready:
             "residual": solved.residual,
             "model_error_pu": off,
             "recovered": 0.0,
+            "unsolved": 0.0,
         }
         if solved.invented_kw <= max(_INVENTED_KW, _INVENTED * 1e3 * loss):
             return injected, facts
@@ -325,6 +336,17 @@ class _Ready:
         found, best = self._searched(flows, p, q, injected, low, high, before, value)
         _, loss, _ = self.exact(flows, p, q, found, before)
         return found, {**facts, "loss_mw": loss, "objective": best, "recovered": 1.0}
+
+    def searched(
+        self, flows: RadialFlow, p: Floats, q: Floats, low: Floats, high: Floats, before: Floats | None
+    ) -> tuple[Floats, dict[str, float]]:
+        """Search with exact power flow alone, where the programme was not solved."""
+        start = np.clip(np.zeros(len(low)) if before is None else before, low, high)
+        value = self.exact(flows, p, q, start, before)[0]
+        found, best = self._searched(flows, p, q, start, low, high, before, value)
+        loss = self.exact(flows, p, q, found, before)[1]
+        unknown = dict.fromkeys(("model_objective", "gap", "invented_kw", "residual", "model_error_pu"), np.nan)
+        return found, {"loss_mw": loss, "objective": best, **unknown, "recovered": 1.0, "unsolved": 1.0}
 
     def _searched(
         self,

@@ -14,6 +14,7 @@ from adnflex.errors import InputError
 from adnflex.problems.rolling import RollingCase, ScenarioReactive, compare_policies, schedule_rolling
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic
 from adnflex.problems.rolling.reactive import reactive_of
+from adnflex.solvers.injection import injected
 from tests.problems.rolling.small import Steady, net
 
 
@@ -143,3 +144,17 @@ def test_a_bank_keeps_its_budget_over_the_hours():
     steps = run.reactive_facts["shunt 0 step"]
     assert int((steps.diff().fillna(steps.iloc[0]) != 0).sum()) == 1
     assert run.reactive_facts["shunt 0 moves"].max() == 1.0
+
+
+@pytest.mark.parametrize("fault", ["unknown", "exception", "time limit"])
+def test_reactive_power_that_was_not_solved_is_searched_for_with_exact_power_flow(fault):
+    case = small()
+    run = schedule_rolling(case, "pool", reactive="mean")
+    with injected(fault, share=1.0):
+        lost = schedule_rolling(case, "pool", reactive="mean")
+    assert (lost.reactive_facts["unsolved"] == 1).all()
+    assert (run.reactive_facts["unsolved"] == 0).all()
+    assert any("reactive power of 6 of 6 hours was not solved" in note for note in lost.notes)
+    # what the programme proves is the least, and a search comes near it
+    assert (lost.reactive_facts["objective"] >= run.reactive_facts["objective"] * (1 - 1e-4)).all()
+    assert lost.reactive_facts["objective"].sum() <= 1.05 * run.reactive_facts["objective"].sum()
