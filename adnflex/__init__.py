@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from adnflex.problems.rolling import RollingScheduler as RollingScheduler
     from adnflex.problems.rolling import compare_policies as compare_policies
     from adnflex.problems.rolling import schedule_rolling as schedule_rolling
-    from adnflex.reporting import report as report
     from adnflex.results import Check as Check
     from adnflex.results import Comparison as Comparison
     from adnflex.results import Disaggregation as Disaggregation
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.plan_from import plan_from as plan_from
     from adnflex.verbs.reconfigure import reconfigure as reconfigure
     from adnflex.verbs.region import pq_region as pq_region
+    from adnflex.verbs.report import report as report
     from adnflex.verbs.validate import validate as validate
 
 __version__ = "0.1.0"
@@ -53,7 +53,6 @@ _HOMES = {
     "adnflex.problems.clock": "Progress",
     "adnflex.problems.flexibility.topology": "reconfigure_for_flexibility",
     "adnflex.problems.rolling": "RollingCase RollingScheduler compare_policies schedule_rolling",
-    "adnflex.reporting": "report",
     "adnflex.results": (
         "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck Pareto Plan Region "
         "RegionCheck RollingCheck RollingRun compare_plans load"
@@ -66,6 +65,7 @@ _HOMES = {
     "adnflex.verbs.plan_from": "plan_from",
     "adnflex.verbs.reconfigure": "reconfigure",
     "adnflex.verbs.region": "pq_region",
+    "adnflex.verbs.report": "report",
     "adnflex.verbs.validate": "validate",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -1,7 +1,6 @@
-"""Figures of results, and reports of them in one HTML file that opens anywhere."""
+"""Figures of results, and the pages of reports; `adnflex.report` writes them."""
 
-from adnflex.reporting.layout import drawing_tables
+from adnflex.reporting.kinds import KINDS, figure
 from adnflex.reporting.reconfiguration.steps import switching_steps
-from adnflex.reporting.verb import KINDS, figure, report
 
-__all__ = ["KINDS", "drawing_tables", "figure", "report", "switching_steps"]
+__all__ = ["KINDS", "figure", "switching_steps"]

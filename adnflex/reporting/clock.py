@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adnflex.reporting.forest import Floats
+from adnflex.grid.drawn_forest import Floats
 
 __all__ = ["Clock", "clock_of"]
 

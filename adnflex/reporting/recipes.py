@@ -10,11 +10,11 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
+from adnflex.grid.drawn_forest import bus_forest, trunk_first
 from adnflex.reporting import style
 from adnflex.reporting.canvas import DayFigure
 from adnflex.reporting.canvas.day import line, nth
 from adnflex.reporting.clock import Clock
-from adnflex.reporting.forest import bus_forest, trunk_first
 from adnflex.reporting.views import NothingToDraw
 
 __all__ = ["Layer", "balance", "bus_order", "by_size", "convergence", "reactive", "storage"]

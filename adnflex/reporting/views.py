@@ -17,11 +17,26 @@ from adnflex.errors import InputError
 from adnflex.reporting import page
 from adnflex.reporting.page import Card, Html, Section, Verdict
 
-__all__ = ["NetFacts", "NothingToDraw", "ReportKind", "View", "joint"]
+__all__ = ["NetFacts", "NothingToDraw", "ReportKind", "View", "joint", "one_of"]
 
 
 class NothingToDraw(InputError):
     """A result does not have what a figure shows; its section is left out."""
+
+
+def one_of(known: Mapping[str, Sequence[str]], **chosen: object) -> list[str]:
+    """Return findings about choices that do not exist.
+
+    Examples
+    --------
+    >>> one_of({"state": ("before", "after")}, state="now")
+    ["state: is 'now'; give one of before, after."]
+    """
+    return [
+        f"{name}: is {value!r}; give one of {', '.join(known[name])}."
+        for name, value in chosen.items()
+        if value not in known[name]
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

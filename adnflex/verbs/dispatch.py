@@ -15,6 +15,7 @@ from adnflex.arguments.kinds import word
 from adnflex.errors import Infeasible, TimeExpired
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import read_grid
+from adnflex.grid.layout import drawing_tables
 from adnflex.powerflow.states import measuring_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.limits import Excess
@@ -24,7 +25,6 @@ from adnflex.problems.dispatch.reasons import causes
 from adnflex.problems.dispatch.solve import DispatchAnswer, solve_dispatch
 from adnflex.problems.dispatch.tables import by_period, plan_tables
 from adnflex.problems.reconfiguration.describe import unit_hint
-from adnflex.reporting.layout import drawing_tables
 from adnflex.results import NOT_PASSED, DispatchPlan
 from adnflex.scenarios import ScenarioSet
 from adnflex.study import (

@@ -18,6 +18,7 @@ from adnflex.errors import Infeasible
 from adnflex.formulations import formulation_named
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import Grid, read_grid, switch_table
+from adnflex.grid.layout import drawing_tables
 from adnflex.grid.state import Flow, GridState
 from adnflex.grid.tables import branch_table, bus_table
 from adnflex.grid.write import one_state
@@ -28,7 +29,6 @@ from adnflex.problems.reconfiguration.answer import Answer
 from adnflex.problems.reconfiguration.describe import require_reconfigurable, violation_sentence
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
 from adnflex.problems.reconfiguration.solve import solve_reconfiguration
-from adnflex.reporting.layout import drawing_tables
 from adnflex.results import Plan
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of

@@ -9,7 +9,7 @@ import pytest
 
 import adnflex
 from adnflex.grid import read_grid
-from adnflex.reporting.layout import drawing_tables
+from adnflex.grid.layout import drawing_tables
 from adnflex.results.switches import decided, open_branches
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandapower as pp
 import pandas as pd
 
-from adnflex.reporting import drawing_tables
+from adnflex.grid.layout import drawing_tables
 from adnflex.results import Check, Plan
 
 LIMIT_COLUMNS = ["kind", "checked", "element", "index", "value", "limit", "margin", "unit"]

@@ -12,9 +12,9 @@ import pandapower.networks as pn
 import pandas as pd
 import pytest
 
-from adnflex.reporting import drawing_tables
-from adnflex.reporting.forest import grow
-from adnflex.reporting.tree import place
+from adnflex.grid.drawn_forest import grow
+from adnflex.grid.layout import drawing_tables
+from adnflex.grid.tidy_tree import place
 
 
 def random_tree(count: int, seed: int = 0) -> list[tuple[int, int]]:

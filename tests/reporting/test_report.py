@@ -11,8 +11,8 @@ import pandapower.networks as pn
 import pandas as pd
 import pytest
 
+from adnflex import report
 from adnflex.errors import InputError
-from adnflex.reporting import report
 from adnflex.reporting.reconfiguration import KIND
 from adnflex.reporting.reconfiguration.evidence import exactness_section
 from adnflex.reporting.reconfiguration.summary import verdict

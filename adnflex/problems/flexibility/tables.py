@@ -10,6 +10,7 @@ from pandapower import pandapowerNet
 
 from adnflex.devices import Stores, able
 from adnflex.devices.storage import stored_energy
+from adnflex.grid.layout import drawing_tables
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import Binding, binding_limits, measured
@@ -17,7 +18,6 @@ from adnflex.problems.flexibility.model import LOADING, VOLTAGE_HIGH, VOLTAGE_LO
 from adnflex.problems.flexibility.solve import BoxAnswer, Ends, LinearBoxes
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy, setpoint_table
-from adnflex.reporting.layout import drawing_tables
 from adnflex.results.flexibility import Box, LinearFlexibility
 from adnflex.study import following, input_table
 from adnflex.verbs.reconfigure import relative_gap

@@ -17,6 +17,7 @@ from pandapower import pandapowerNet
 from adnflex.arguments import public
 from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import read_grid, switch_table
+from adnflex.grid.layout import drawing_tables
 from adnflex.grid.model import BoolArray
 from adnflex.grid.topology import Adjacency, must_close
 from adnflex.problems.clock import Deadline, Progress
@@ -28,7 +29,6 @@ from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_fl
 from adnflex.problems.flexibility.tables import relieved_table
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.exchange import meshed_start
-from adnflex.reporting.layout import drawing_tables
 from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles
 from adnflex.verbs.flexibility import Solved, asked, flexibility_of, solve_state

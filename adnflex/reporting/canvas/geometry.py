@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from adnflex.reporting.forest import Floats
+from adnflex.grid.drawn_forest import Floats
 
 __all__ = ["Line", "joined", "middles", "polylines", "single"]
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import style
 from adnflex.reporting.clock import Clock
-from adnflex.reporting.forest import Floats
 
 __all__ = ["HeatFigure", "Shade", "against_limit", "between_limits"]
 

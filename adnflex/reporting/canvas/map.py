@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.grid.drawn_forest import Floats, Ints
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import joined, middles, polylines, single
 from adnflex.reporting.canvas.hover import branch_texts, bus_texts
-from adnflex.reporting.forest import Floats, Ints
-from adnflex.reporting.text import branch_label
+from adnflex.reporting.canvas.tables import drawn_branches, drawn_buses, span
 from adnflex.reporting.views import NothingToDraw
 
-__all__ = ["COLOURS", "STATES", "MapFigure", "one_of", "span"]
+__all__ = ["COLOURS", "STATES", "MapFigure"]
 
 _Rows = npt.NDArray[np.bool_]
-
 _BINS = 12
 #: With more operations than this their labels would cover the map.
 _MOST_LABELS = 24
@@ -30,21 +29,6 @@ _MOST_BUS_LABELS = 60
 STATES = ("before", "after")
 COLOURS = ("voltage", "loading")
 _CORNER = {"x": 0, "xref": "paper", "xanchor": "left", "y": 1, "yref": "paper", "yanchor": "bottom"}
-
-
-def one_of(known: Mapping[str, Sequence[str]], **chosen: object) -> list[str]:
-    """Return findings about choices that do not exist.
-
-    Examples
-    --------
-    >>> one_of({"state": STATES, "colour": COLOURS}, state="now", colour="voltage")
-    ["state: is 'now'; give one of before, after."]
-    """
-    return [
-        f"{name}: is {value!r}; give one of {', '.join(known[name])}."
-        for name, value in chosen.items()
-        if value not in known[name]
-    ]
 
 
 class MapFigure:
@@ -90,10 +74,10 @@ class MapFigure:
         if not len(topology) or not len(coordinates):
             raise NothingToDraw(
                 "plan: topology and coordinates are empty, so there is no map to draw; fill them with "
-                "adnflex.reporting.drawing_tables(net, plan.switches), or give report() the net."
+                "adnflex.grid.layout.drawing_tables(net, plan.switches), or give report() the net."
             )
         self.state = state
-        self.buses, self.branches = _buses(coordinates, voltages), _branches(topology, loadings)
+        self.buses, self.branches = drawn_buses(coordinates, voltages), drawn_branches(topology, loadings)
         after = self.branches["closed_after"].to_numpy(dtype=bool)
         operated = self.branches["closed_before"].to_numpy(dtype=bool) != after
         self.closed = self.branches[f"closed_{state}"].to_numpy(dtype=bool)
@@ -339,39 +323,6 @@ def _pointers(places: Floats, texts: list[str], size: int) -> go.Scatter:
     x, y = single(places[:, 0]), single(places[:, 1])
     marker = {"size": size, "opacity": 0}
     return go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertext=texts, hoverinfo="text", showlegend=False)
-
-
-def _buses(coordinates: pd.DataFrame, voltages: pd.DataFrame | None) -> pd.DataFrame:
-    """Buses with their voltages and limits; NaN where they are not known."""
-    columns = ["vm_before_pu", "vm_after_pu", "vm_min_pu", "vm_max_pu"]
-    found = pd.DataFrame() if voltages is None else voltages
-    return pd.concat([coordinates, found.reindex(index=coordinates.index, columns=columns).astype(float)], axis=1)
-
-
-def _branches(topology: pd.DataFrame, loadings: pd.DataFrame | None) -> pd.DataFrame:
-    """Branches with their label, loading and loss; NaN where they are not known."""
-    columns = ["loading_before_percent", "loading_percent", "loss_mw"]
-    found = pd.DataFrame({"element": [], "index": []}, dtype=object) if loadings is None else loadings
-    found = found.reindex(columns=["element", "index", *columns]).drop_duplicates(["element", "index"])
-    table = topology.astype({"element": object}).merge(
-        found.astype({"element": object, "index": "int64"}), how="left", on=["element", "index"]
-    )
-    table[columns] = table[columns].astype(float)
-    table["label"] = [branch_label(*row) for row in table[["element", "index", "name"]].itertuples(index=False)]
-    return table
-
-
-def span(*series: pd.Series) -> tuple[float, float]:
-    """Smallest and largest finite value; (NaN, NaN) where there is none.
-
-    Examples
-    --------
-    >>> span(pd.Series([1.0, float("nan")]), pd.Series([3.0]))
-    (1.0, 3.0)
-    """
-    values = np.concatenate([s.to_numpy(dtype=float) for s in series])
-    values = values[np.isfinite(values)]
-    return (float(values.min()), float(values.max())) if len(values) else (math.nan, math.nan)
 
 
 def _menu(fig: go.Figure, colour: str) -> dict[str, Any]:

@@ -8,11 +8,11 @@ import numpy as np
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
+from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import DayFigure
 from adnflex.reporting.canvas.day import line, nth
 from adnflex.reporting.dispatch.view import DispatchView
-from adnflex.reporting.forest import Floats
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import money, percent
 from adnflex.reporting.views import NothingToDraw, joint

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting.canvas import HeatFigure
 from adnflex.reporting.canvas.heat import against_limit, between_limits
 from adnflex.reporting.canvas.map import MapFigure
 from adnflex.reporting.dispatch.view import DispatchView
 from adnflex.reporting.findings import has_ratings
-from adnflex.reporting.forest import Floats
 from adnflex.reporting.page import Html, Section, bar, toggle
 from adnflex.reporting.recipes import bus_order
 from adnflex.reporting.text import fixed

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import DayFigure
 from adnflex.reporting.canvas.day import line
 from adnflex.reporting.flexibility.view import FlexibilityView
-from adnflex.reporting.forest import Floats
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import dash, fixed, signed
 from adnflex.reporting.views import NothingToDraw

@@ -13,11 +13,11 @@ from plotly.subplots import make_subplots
 from adnflex.errors import InputError
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
-from adnflex.reporting.canvas.map import STATES, MapFigure, one_of
+from adnflex.reporting.canvas.map import STATES, MapFigure
 from adnflex.reporting.flexibility.view import SIDES, BoxLimit, FlexibilityView, limit_groups
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import dash, many, measured, signed
-from adnflex.reporting.views import NothingToDraw
+from adnflex.reporting.views import NothingToDraw, one_of
 
 __all__ = ["binding", "holding_section", "map_section", "network", "relieved", "relieved_section"]
 

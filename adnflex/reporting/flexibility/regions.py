@@ -9,10 +9,10 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
+from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import page, style
 from adnflex.reporting.clock import Clock
 from adnflex.reporting.flexibility.view import FlexibilityView
-from adnflex.reporting.forest import Floats
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import cell, fixed, measured, percent
 from adnflex.reporting.views import NothingToDraw

@@ -7,15 +7,15 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
+from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
-from adnflex.reporting.canvas.map import COLOURS, STATES, MapFigure, one_of
+from adnflex.reporting.canvas.map import COLOURS, STATES, MapFigure
 from adnflex.reporting.findings import PLACEHOLDER_LOADING
-from adnflex.reporting.forest import Floats
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, percent, power
-from adnflex.reporting.views import NothingToDraw
+from adnflex.reporting.views import NothingToDraw, one_of
 
 __all__ = ["loading", "loading_section", "losses", "losses_section", "network", "network_section"]
 

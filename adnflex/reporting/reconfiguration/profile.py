@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.grid.drawn_forest import DrawnForest, Floats, bus_forest, heavy_paths
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import single
-from adnflex.reporting.canvas.map import span
-from adnflex.reporting.forest import Floats, Forest, bus_forest, heavy_paths
+from adnflex.reporting.canvas.tables import span
 from adnflex.reporting.page import Section
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, bus_label, fixed
@@ -36,7 +36,7 @@ def voltage_profile(view: SwitchingView) -> go.Figure:
     if not view.has_map:
         raise NothingToDraw(
             "plan: topology and coordinates are empty, so there are no feeders to draw; fill them with "
-            "adnflex.reporting.drawing_tables(net, plan.switches), or give report() the net."
+            "adnflex.grid.layout.drawing_tables(net, plan.switches), or give report() the net."
         )
     columns = ["vm_before_pu", "vm_after_pu", "vm_min_pu", "vm_max_pu"]
     found = view.voltages.reindex(index=plan.coordinates.index, columns=columns).astype(float)
@@ -62,7 +62,7 @@ def voltage_profile(view: SwitchingView) -> go.Figure:
 class _Feeders:
     """Feeders of one state: distance of each bus from its supply, and the line by which its feeder begins."""
 
-    forest: Forest
+    forest: DrawnForest
     distance: Floats
     first: list[str]
 

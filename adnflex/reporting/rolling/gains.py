@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
-from adnflex.reporting.forest import Floats
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.rolling.view import RollingView, cents, gain, spread
 from adnflex.reporting.text import dash, energy, number

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.reporting.forest import Floats, grow
-from adnflex.reporting.tree import place
+from adnflex.grid.drawn_forest import Floats, grow
+from adnflex.grid.tidy_tree import place
 from adnflex.results import DispatchCheck, DispatchPlan
 
 __all__ = ["example"]

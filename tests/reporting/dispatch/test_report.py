@@ -10,8 +10,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from adnflex import report
 from adnflex.errors import InputError
-from adnflex.reporting import report
 from adnflex.reporting.dispatch.summary import verdict
 from adnflex.reporting.dispatch.view import views
 from adnflex.results import DispatchPlan

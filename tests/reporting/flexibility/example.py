@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.reporting.forest import Floats, grow
+from adnflex.grid.drawn_forest import Floats, grow
 from adnflex.results.flexibility import Box, Flexibility, FlexibilityCheck, LinearFlexibility
 
 __all__ = ["example"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.reporting.forest import Floats
+from adnflex.grid.drawn_forest import Floats
 from adnflex.results.region import Region
 
 from .example import example

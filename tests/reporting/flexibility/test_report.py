@@ -10,8 +10,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from adnflex import report
 from adnflex.errors import InputError
-from adnflex.reporting import report
 from adnflex.reporting.flexibility import KIND, box, evidence, holding, proof
 from adnflex.reporting.flexibility.compare import published_table
 from adnflex.reporting.flexibility.summary import certificate_words, key_cards, verdict

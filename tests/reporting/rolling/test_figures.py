@@ -13,6 +13,7 @@ from adnflex.reporting import figure
 from adnflex.reporting.rolling.day import prices_of
 from adnflex.reporting.rolling.view import views
 from adnflex.reporting.views import NetFacts
+from adnflex.verbs.report import net_facts
 
 
 def named(fig, name):
@@ -79,7 +80,7 @@ def test_vehicles_charge_within_their_elastic_capacity(run):
 
 
 def test_exchange_shows_what_nodes_receive_and_give(run, case):
-    fig = figure("exchange", run, None, case.net)
+    fig = figure("exchange", run, None, net_facts(case.net))
     off = 1e3 * (run.exchange["import_mw"] - run.exchange["export_mw"])
     assert fig.data[0].z == pytest.approx(off.to_numpy().T, abs=1e-4)
     assert fig.data[0].y[0] == "bus 7 “8”"
@@ -87,14 +88,14 @@ def test_exchange_shows_what_nodes_receive_and_give(run, case):
 
 
 def test_voltages_stand_before_and_after_stage_two(run, check, case):
-    fig = figure("voltage-band", run, check, case.net)
+    fig = figure("voltage-band", run, check, net_facts(case.net))
     for name, table in (("without stage two", check.vm_without_pu), ("with stage two", check.vm_pu)):
         low, high = named(fig, name)
         assert min(low.y) == pytest.approx(table.min().min())
         assert max(high.y) == pytest.approx(table.max().max())
     assert sorted({trace.y[0] for trace in named(fig, "limit")}) == [0.95, 1.05]
     marked = [
-        sum(len(trace.x) for trace in figure(name, run, check, case.net).data[1:])
+        sum(len(trace.x) for trace in figure(name, run, check, net_facts(case.net)).data[1:])
         for name in ("voltage-without", "voltage")
     ]
     assert marked == [check.violating_bus_hours_without, check.violating_bus_hours]
@@ -108,7 +109,7 @@ def test_without_a_check_only_the_expected_voltages_are_drawn(run):
 
 
 def test_reactive_power_is_that_of_the_sources(run, case):
-    fig = figure("reactive", run, None, case.net)
+    fig = figure("reactive", run, None, net_facts(case.net))
     assert [trace.name for trace in fig.data] == ["source 6 “SVC 13”", "source 7 “SVC 24”", "source 8 “SVC 30”"]
     assert fig.data[0].y == pytest.approx(run.reactive[6].to_numpy())
 

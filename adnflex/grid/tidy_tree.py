@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adnflex.reporting.forest import Floats, Forest, deepest_children
+from adnflex.grid.drawn_forest import DrawnForest, Floats, deepest_children
 
 __all__ = ["place"]
 
@@ -28,12 +28,12 @@ class _Outline:
     high: list[int]
 
 
-def place(forest: Forest) -> tuple[Floats, Floats]:
+def place(forest: DrawnForest) -> tuple[Floats, Floats]:
     """Coordinates of the nodes: x counts the edges from the top, y is the row.
 
     Examples
     --------
-    >>> from adnflex.reporting.forest import grow
+    >>> from adnflex.grid.drawn_forest import grow
     >>> x, y = place(grow(4, [(0, 1), (1, 2), (1, 3)], roots=[0]))
     >>> x.tolist(), y.tolist()
     ([0.0, 1.0, 2.0, 2.0], [0.0, 0.0, 0.0, 1.0])
@@ -54,7 +54,7 @@ def place(forest: Forest) -> tuple[Floats, Floats]:
     return x, y
 
 
-def _shifts(forest: Forest) -> tuple[list[int], dict[int, _Outline]]:
+def _shifts(forest: DrawnForest) -> tuple[list[int], dict[int, _Outline]]:
     """Row of each node relative to its parent, and the outlines of the whole trees."""
     count = len(forest.parent)
     heavy = deepest_children(forest)

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["Floats", "Forest", "Ints", "bus_forest", "deepest_children", "grow", "heavy_paths", "trunk_first"]
+__all__ = ["DrawnForest", "Floats", "Ints", "bus_forest", "deepest_children", "grow", "heavy_paths", "trunk_first"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Forest:
+class DrawnForest:
     """One tree a root, and one a part that no root reaches.
 
     Attributes
@@ -53,7 +53,7 @@ class Forest:
         return total
 
 
-def grow(count: int, edges: Iterable[tuple[int, int]], roots: Sequence[int]) -> Forest:
+def grow(count: int, edges: Iterable[tuple[int, int]], roots: Sequence[int]) -> DrawnForest:
     """Grow a forest over `count` nodes from the roots, breadth first and deterministic.
 
     Parameters
@@ -83,7 +83,7 @@ def grow(count: int, edges: Iterable[tuple[int, int]], roots: Sequence[int]) -> 
             top[starts] = starts
             _spread(starts, neighbours, order, parent, via, top)
     supplied = np.isin(top, np.asarray(roots, dtype=np.int64))
-    return Forest(np.asarray(order, dtype=np.int64), parent, via, top, supplied)
+    return DrawnForest(np.asarray(order, dtype=np.int64), parent, via, top, supplied)
 
 
 def _spread(
@@ -105,7 +105,7 @@ def _spread(
                 queue.append(other)
 
 
-def heavy_paths(forest: Forest) -> list[list[int]]:
+def heavy_paths(forest: DrawnForest) -> list[list[int]]:
     """Cut the forest into paths, each going on to the deepest child; a path starts at its parent node.
 
     Examples
@@ -126,7 +126,7 @@ def heavy_paths(forest: Forest) -> list[list[int]]:
     return paths
 
 
-def deepest_children(forest: Forest) -> Ints:
+def deepest_children(forest: DrawnForest) -> Ints:
     """Child with the deepest subtree of each node (-1 where none); ties go to the larger subtree."""
     count = len(forest.parent)
     height, size = np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.int64)
@@ -147,7 +147,7 @@ def deepest_children(forest: Forest) -> Ints:
     return best
 
 
-def trunk_first(forest: Forest) -> list[int]:
+def trunk_first(forest: DrawnForest) -> list[int]:
     """Nodes depth first, towards the deepest child first, so that what hangs together stays together.
 
     Examples
@@ -172,8 +172,8 @@ def trunk_first(forest: Forest) -> list[int]:
     return found
 
 
-def bus_forest(topology: pd.DataFrame, coordinates: pd.DataFrame, state: str) -> tuple[Forest, pd.DataFrame]:
-    """Forest of the closed branches of a plan's drawing tables, and those branches in the edges' order.
+def bus_forest(topology: pd.DataFrame, coordinates: pd.DataFrame, state: str) -> tuple[DrawnForest, pd.DataFrame]:
+    """DrawnForest of the closed branches of a plan's drawing tables, and those branches in the edges' order.
 
     Parameters
     ----------

@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from adnflex.reporting.forest import Floats, Ints, grow
-from adnflex.reporting.tree import place
+from adnflex.grid.drawn_forest import Floats, Ints, grow
+from adnflex.grid.tidy_tree import place
 from adnflex.results.switches import decided
 
 if TYPE_CHECKING:

@@ -1,0 +1,97 @@
+"""The public verb `adnflex.report`: one name for the report of every kind of result, and of any mix of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from adnflex.arguments import public
+from adnflex.arguments.kinds import anything
+from adnflex.files import write_text
+from adnflex.grid.layout import drawing_tables
+from adnflex.reporting.document import document
+from adnflex.reporting.kinds import listed, sorted_by_kind
+from adnflex.reporting.page import render
+from adnflex.reporting.views import NetFacts
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
+
+__all__ = ["net_facts", "report"]
+
+
+@public(also={"plan": anything(), "check": anything()})
+def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = None) -> Path:
+    """Write the report of results as one HTML file that opens anywhere, without a network connection.
+
+    Parameters
+    ----------
+    plan : Plan, DispatchPlan, Flexibility, Region, RollingRun, Comparison, or sequence of any of them
+        What is reported: of a reconfiguration, of a dispatch, or several dispatch studies that are compared with the
+        first; the flexibility at the point of common coupling, alone or after that of the present topology, with its
+        regions of active and reactive power where there are any; the day of a rolling schedule, policies over common
+        days, or one of each; and any mix of these, of which the reader chooses one at a time.
+    check : Check, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, sequence, or None
+        Its AC check, or their checks in the same order; of flexibility before and after, the check of the latter
+        is enough; a comparison of policies has none. None reports what was not validated, and the first line says so.
+    path : str or pathlib.Path
+        File to write; an existing one is replaced.
+    net : pandapowerNet, optional
+        The net before the plan. Only needed for the maps of a plan that carries no drawing tables, and of a rolling
+        schedule for names and for what is published of its case.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        If `plan` or `check` is something else, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import adnflex, pandapower.networks
+    >>> plan = adnflex.reconfigure(pandapower.networks.simple_mv_open_ring_net(), vm_limits=(0.9, 1.1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report(plan, None, f"{folder}/report.html").name
+    'report.html'
+    """
+    results = [_drawn(result, net) for result in listed(plan)]
+    return write_text(
+        path, render(document(sorted_by_kind(results, check, net_facts(net) if net is not None else NetFacts())))
+    )
+
+
+def net_facts(net: pandapowerNet) -> NetFacts:
+    """Return what the net tells of results that do not carry it themselves.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is only read.
+    """
+    topology, coordinates = drawing_tables(net)
+    tables = ("sgen", "gen", "load", "storage", "shunt", "dcline", "ext_grid")
+    named = [table for table in tables if "name" in net[table]]
+    names = [net[table][["name"]].rename_axis("index").reset_index().assign(table=table) for table in named]
+    limits = net.bus[[column for column in ("min_vm_pu", "max_vm_pu") if column in net.bus]]
+    told = net.get("study")
+    return NetFacts(
+        topology, coordinates, pd.concat(names, ignore_index=True), limits, told if isinstance(told, Mapping) else {}
+    )
+
+
+def _drawn(result: Any, net: pandapowerNet | None) -> Any:
+    """Give a result without a map one of the net."""
+    if net is None or not hasattr(result, "topology") or len(result.topology):
+        return result
+    switches = result.switches if len(result.switches) else None
+    topology, coordinates = drawing_tables(net, switches)
+    return replace(result, topology=topology, coordinates=coordinates)
