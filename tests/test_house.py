@@ -39,7 +39,6 @@ TOO_LONG: set[str] = {
     "problems/rolling/arrivals.py",
     "problems/rolling/case.py",
     "problems/rolling/read.py",
-    "reporting/canvas/map.py",
     "results/dispatch.py",
     "results/flexibility.py",
     "results/rolling.py",
@@ -50,23 +49,7 @@ TOO_LONG: set[str] = {
     "verbs/dispatch.py",
     "verbs/flexibility.py",
 }
-LONG_FUNCTIONS: set[str] = {
-    "adapters.py:simbench_day",
-    "algorithms/branch_and_bound.py:__init__",
-    "algorithms/branch_and_bound.py:branch_and_bound",
-    "formulations/radiality.py:declare_radiality",
-    "problems/dispatch/model.py:build_dispatch",
-    "problems/dispatch/solve.py:solve_dispatch",
-    "problems/flexibility/study.py:read_flexibility_study",
-    "problems/flexibility/topology.py:_search",
-    "problems/reconfiguration/solve.py:solve_reconfiguration",
-    "problems/rolling/planning.py:_storages",
-    "scenarios/arma.py:arma_scenarios",
-    "scenarios/electric_vehicles.py:sample_vehicles",
-    "solvers/sequential.py:tighten",
-    "study/reader.py:read_study",
-    "verbs/reconfigure.py:plan_of",
-}
+LONG_FUNCTIONS: set[str] = set()
 MANY_PARAMETERS: set[str] = {
     "adapters.py:simbench_day",
     "algorithms/branch_and_bound.py:__init__",
@@ -90,7 +73,6 @@ NAMED_TWICE: set[str] = {
     "Decision",
     "Excess",
     "Fault",
-    "Forest",
     "Outcome",
     "Plan",
     "Program",

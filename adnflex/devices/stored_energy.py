@@ -39,7 +39,7 @@ class EnergyStep:
     >>> step = EnergyStep.of(keep=1.0, charging=0.9, discharging=0.9, hours=2.0)
     >>> step.after(1.0, np.array([1.0, -0.45])).round(9).tolist()
     [2.8, 0.0]
-    >>> float(step.power_to(1.0, 2.8))
+    >>> round(float(step.power_to(1.0, 2.8)), 9)
     1.0
     """
 

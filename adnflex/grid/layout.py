@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from adnflex.grid.drawn_forest import Floats, Ints, grow
+from adnflex.grid.switch_tables import decided
 from adnflex.grid.tidy_tree import place
-from adnflex.results.switches import decided
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet

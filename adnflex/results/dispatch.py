@@ -10,10 +10,10 @@ import pandas as pd
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
+from adnflex.grid.switch_tables import open_branches
 from adnflex.results.base import Answer, Verdict, applied
 from adnflex.results.certificate import reservation
 from adnflex.results.status import told_status
-from adnflex.results.switches import open_branches
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet

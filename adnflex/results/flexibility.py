@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
+from adnflex.grid.switch_tables import open_branches, open_lines
 from adnflex.results.base import Answer, Result, Verdict, applied
 from adnflex.results.status import told_status
-from adnflex.results.switches import open_branches, open_lines
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from adnflex.arguments import public
+from adnflex.grid.switch_tables import open_branches, open_lines
 from adnflex.results.base import Answer, Verdict
 from adnflex.results.status import told_status
-from adnflex.results.switches import open_branches, open_lines
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet

@@ -15,8 +15,8 @@ from adnflex.errors import InputError, NotRadial
 from adnflex.grid import Grid, read_grid
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints, operating_points
+from adnflex.grid.switch_tables import decided
 from adnflex.grid.topology import present_loops
-from adnflex.results.switches import decided
 from adnflex.scenarios import ScenarioSet
 from adnflex.study.axis import TimeAxis, time_axis
 from adnflex.study.series import Profiles, Series, read_series

@@ -10,7 +10,7 @@ import pytest
 import adnflex
 from adnflex.grid import read_grid
 from adnflex.grid.layout import drawing_tables
-from adnflex.results.switches import decided, open_branches
+from adnflex.grid.switch_tables import decided, open_branches
 
 
 def with_switches(open_at, out_of_service):

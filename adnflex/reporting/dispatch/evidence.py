@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.grid.switch_tables import open_branches
 from adnflex.reporting import findings, page, recipes, style
 from adnflex.reporting.dispatch.view import DispatchView
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import branch_label, cell, dash, money, number, share
 from adnflex.results.status import status_words
-from adnflex.results.switches import open_branches
 
 __all__ = [
     "TERMS", "details_section", "limits_section", "progress", "progress_section", "switching_section",

@@ -6,12 +6,12 @@ import math
 
 import pandas as pd
 
+from adnflex.grid.switch_tables import open_branches
 from adnflex.reporting import findings, page
 from adnflex.reporting.flexibility.view import FlexibilityView, is_weighted
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.text import branch_label, cell, dash, fixed, number, percent
 from adnflex.results.status import status_words
-from adnflex.results.switches import open_branches
 
 __all__ = ["TERMS", "details_section", "limits_section", "switching_section", "violations_section"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from adnflex.grid.switch_tables import decided, is_locked
 from adnflex.reporting import findings, page
 from adnflex.reporting.page import Html, Section
 from adnflex.reporting.reconfiguration.steps import switching_steps
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, cell, dash
 from adnflex.results import Check
-from adnflex.results.switches import decided, is_locked
 
 __all__ = ["switching_section", "violations_section"]
 

@@ -1,0 +1,179 @@
+"""What the second stage of a case is built from once: grid, scenarios, programme, exact power flow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adnflex.errors import InputError
+from adnflex.grid.flow import RadialFlow
+from adnflex.problems.dispatch.reactive import Answer, ReactiveProblem, Sites, Weights, build_reactive, deviation
+from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.hours import Hours, Spread, antithetic, sites_of
+from adnflex.problems.rolling.positions import Positions
+from adnflex.solvers.local import search_locally
+from adnflex.study import study_facts
+
+if TYPE_CHECKING:
+    from adnflex.problems.rolling.reactive import ScenarioReactive
+
+__all__ = ["WEIGHTS", "ReactiveSetting"]
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+# An answer is the truth where its cones invent less than this, absolutely [kW] and relative to the losses.
+_INVENTED_KW, _INVENTED = 0.05, 2e-3
+
+WEIGHTS = {
+    "loss_weight_per_mw": "loss",
+    "deviation_weight_per_pu": "deviation",
+    "limit_weight_per_pu": "limit",
+    "move_weight_per_mvar": "move",
+}
+
+
+class ReactiveSetting:
+    """What is built once for a case: grid, scenarios, programme, exact power flow."""
+
+    def __init__(self, stage: ScenarioReactive, case: RollingCase) -> None:
+        chosen = study_facts(case.net).get("reactive", {})
+
+        def setting(name: str, default: float) -> float:
+            own = getattr(stage, name)
+            return float(chosen.get(name, default) if own is None else own)
+
+        plain = Weights()
+        self.weights = Weights(**{to: setting(name, getattr(plain, to)) for name, to in WEIGHTS.items()})
+        self.spread = Spread(setting("load_sd", 0.05), setting("generation_sd", 0.1))
+        known = (case.generators.index.tolist(), sorted(case.fleets), case.storages.index.tolist())
+        self.hours = Hours.of(case.net, case.hours, *known, stage.load_factor)
+        grid = self.hours.grid
+        self.sites: Sites = sites_of(case.net, grid)
+        if not len(self.sites):
+            raise InputError(
+                "the net has no site of reactive power; give at least one row of net.sgen controllable True, "
+                "min_q_mvar and max_q_mvar, or reactive=None."
+            )
+        rng = np.random.default_rng(stage.seed)
+        shape = (len(self.hours.load_index), len(case.generators.index))
+        self.draws = antithetic(int(stage.scenarios), *shape, rng)
+        power = np.maximum(case.storages.charge, case.storages.discharge) / 1e3
+        self.reach = self.hours.reach(case.generators.rated_mw, power, self.spread)
+        self.positions = Positions.of(case.net, grid)
+        self._problems: dict[int, ReactiveProblem] = {}
+        self.flows = RadialFlow(grid)
+        rows = case.net.sgen.loc[self.sites.index]
+        self._rating = rows.get("sn_mva", rows["p_mw"] * np.nan).to_numpy(float)
+        place = {int(k): j for j, k in enumerate(case.generators.index)}
+        self._generator = [place.get(int(k), -1) for k in self.sites.index]
+        self._fixed_p = rows["p_mw"].to_numpy(float) * rows["scaling"].to_numpy(float)
+
+    def problem_of(self, p: Floats, q: Floats, before: Mapping[str, float] | None, weight: float) -> ReactiveProblem:
+        """Programme for withdrawals (S, H, n): built once for each number of hours, or anew where positions begin."""
+        scenarios, periods, _ = p.shape
+        options: dict[str, Any] = {"scenarios": scenarios, "periods": periods, "weights": self.weights}
+        if len(self.positions):
+            sizes = [(part.min(axis=(0, 1)), part.max(axis=(0, 1))) for part in (p, q)]
+            devices = self.positions.now(before, weight)
+            return build_reactive(self.positions.grid, self.sites, p=sizes[0], q=sizes[1], devices=devices, **options)
+        if periods not in self._problems:
+            p_size, q_size = self.reach
+            self._problems[periods] = build_reactive(self.hours.grid, self.sites, p=p_size, q=q_size, **options)
+        return self._problems[periods]
+
+    def limits(self, generation: Floats) -> tuple[Floats, Floats]:
+        """Limits of the sites in an hour, those of an inverter within the circle of its rating [Mvar]."""
+        active = np.array(
+            [generation[j] if j >= 0 else p for j, p in zip(self._generator, self._fixed_p, strict=True)], dtype=float
+        )
+        room = np.sqrt(np.maximum(self._rating**2 - active**2, 0.0))
+        room = np.where(np.isnan(room), np.inf, room)
+        return np.maximum(self.sites.low, -room), np.minimum(self.sites.high, room)
+
+    def with_sites(self, q: Floats, injected: Floats) -> Floats:
+        """Withdrawals (S, n) with the sites' injections (k,) [pu]."""
+        at_node = np.bincount(self.sites.node, weights=injected, minlength=q.shape[1])
+        return q - at_node / self.hours.grid.base_mva
+
+    def exact(
+        self, flows: RadialFlow, p: Floats, q: Floats, injected: Floats, before: Floats | None
+    ) -> tuple[float, float, Floats]:
+        """Objective, mean loss [MW] and voltages of injections in all scenarios, by exact power flow."""
+        states = flows.solve_many(p, self.with_sites(q, injected))
+        mean = float(np.mean(states.loss)) * flows.grid.base_mva
+        moved = 0.0 if before is None else float(np.abs(injected - before).sum())
+        value = self.weights.loss * mean + float(deviation(states.v, self.hours.grid, self.weights).mean())
+        return (value + self.weights.move * moved) if np.isfinite(value) else np.inf, mean, np.sqrt(states.v)
+
+    def judged(
+        self,
+        flows: RadialFlow,
+        solved: Answer,
+        p: Floats,
+        q: Floats,
+        low: Floats,
+        high: Floats,
+        before: Floats | None,
+    ) -> tuple[Floats, dict[str, float]]:
+        """Compare an answer with exact power flow, and search on where its cones are not tight."""
+        injected = np.clip(solved.q_mvar, low, high)
+        value, loss, vm = self.exact(flows, p, q, injected, before)
+        off = float(np.nanmax(np.abs(np.sqrt(solved.v[:, 0]) - vm)))
+        facts = {
+            "loss_mw": loss,
+            "objective": value,
+            "model_objective": solved.objective,
+            "gap": solved.gap,
+            "invented_kw": solved.invented_kw,
+            "residual": solved.residual,
+            "model_error_pu": off,
+            "recovered": 0.0,
+            "unsolved": 0.0,
+        }
+        if solved.invented_kw <= max(_INVENTED_KW, _INVENTED * 1e3 * loss):
+            return injected, facts
+        log.info(
+            "the cones invent %.3g kW of loss (relative gap %.2g); searching with exact power flow",
+            solved.invented_kw, solved.gap,
+        )  # fmt: skip
+        found, best = self._searched(flows, p, q, injected, low, high, before, value)
+        _, loss, _ = self.exact(flows, p, q, found, before)
+        return found, {**facts, "loss_mw": loss, "objective": best, "recovered": 1.0}
+
+    def searched(
+        self, flows: RadialFlow, p: Floats, q: Floats, low: Floats, high: Floats, before: Floats | None
+    ) -> tuple[Floats, dict[str, float]]:
+        """Search with exact power flow alone, where the programme was not solved."""
+        start = np.clip(np.zeros(len(low)) if before is None else before, low, high)
+        value = self.exact(flows, p, q, start, before)[0]
+        found, best = self._searched(flows, p, q, start, low, high, before, value)
+        loss = self.exact(flows, p, q, found, before)[1]
+        unknown = dict.fromkeys(("model_objective", "gap", "invented_kw", "residual", "model_error_pu"), np.nan)
+        return found, {"loss_mw": loss, "objective": best, **unknown, "recovered": 1.0, "unsolved": 1.0}
+
+    def _searched(
+        self,
+        flows: RadialFlow,
+        p: Floats,
+        q: Floats,
+        start: Floats,
+        low: Floats,
+        high: Floats,
+        before: Floats | None,
+        value: float,
+    ) -> tuple[Floats, float]:
+        """Search by exact power flow, from the relaxed answer and from both ends of the limits."""
+        best, cost = start, value
+        for first in (start, low, high, 0.5 * (low + high)):
+            found = search_locally(lambda x: min(self.exact(flows, p, q, x, before)[0], 1e6), first, low, high)
+            for point in (first, *([] if found is None else [found])):
+                value = self.exact(flows, p, q, point, before)[0]
+                if value < cost:
+                    best, cost = point, value
+        return best, cost
