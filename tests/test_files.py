@@ -16,7 +16,7 @@ import pytest
 
 import adnflex
 from adnflex import cli
-from adnflex.cli import judging
+from adnflex.cli import conclusion
 from adnflex.cli.files import Outputs, save_net
 from adnflex.errors import InputError, OutputError
 from adnflex.files import append_line, read_bytes, write_text
@@ -34,7 +34,7 @@ def _calls_that_write(tree: ast.AST) -> list[ast.Call]:
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         owner = getattr(call.func, "value", None)
-        if name == "write_text" and owner is None:
+        if name in ("write_text", "write_bytes") and owner is None:
             continue  # ours
         opened = name == "open" and any(
             isinstance(a, ast.Constant) and isinstance(a.value, str) and set(a.value) & set("wax+") and len(a.value) < 4
@@ -281,7 +281,7 @@ def test_an_output_that_fails_does_not_drop_the_others(
 
     paths = {name: tmp_path / f"{name}.out" for name in ("plan", "net", "report")}
     monkeypatch.setattr(
-        *{"plan": (adnflex.Plan, "save"), "net": (judging, "save_net"), "report": (adnflex, "report")}[broken], fail
+        *{"plan": (adnflex.Plan, "save"), "net": (conclusion, "save_net"), "report": (adnflex, "report")}[broken], fail
     )
     words_of = [x for name, path in paths.items() for x in (f"--{name}", str(path))]
     assert cli.main(["reconfigure", "case33bw", "--quiet", *words_of]) == code

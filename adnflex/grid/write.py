@@ -211,7 +211,7 @@ def _unfit(net: pandapowerNet, setpoints: pd.DataFrame) -> list[str]:
         bad = np.isinf(numbers[:, place]) | (broken[:, place] if steps else False)
         if bad.any():
             row = int(bad.argmax())
-            text = f"{table} {index}: {column} is to be {numbers[row, place]:g} in state {setpoints.index[row]}"
+            text = f"{table} {index}: {column} is to be {numbers[row, place]:g} in state {_label(setpoints.index[row])}"
             found.append(f"{text}; give a {'whole' if steps else 'finite'} number.")
     return found
 
@@ -238,3 +238,8 @@ def one_state(values: Mapping[Key, float] | pd.Series | None = None) -> pd.DataF
     given = {} if values is None else dict(values.items())
     columns = pd.MultiIndex.from_arrays([[k[level] for k in given] for level in range(3)])
     return pd.DataFrame([list(given.values())], index=pd.RangeIndex(1, name="state"), columns=columns)
+
+
+def _label(state: object) -> str:
+    """Name a row of the index, several levels as ``1, 7``."""
+    return ", ".join(str(part) for part in state) if isinstance(state, tuple) else str(state)

@@ -67,6 +67,12 @@ def test_the_plan_itself_passes_and_the_net_is_left_alone(plan, net):
     assert len(check.periods) == 24
 
 
+def test_a_fraction_of_a_step_is_no_set_point(plan, net):
+    half = tampered(plan, ext_grid__tap_pos__0={7: 2.5}, ext_grid__vm_pu__0={7: 1.025})
+    with pytest.raises(InputError, match=r"^ext_grid 0: tap_pos is to be 2.5 in state 0, 7; give a whole number"):
+        adnflex.validate(half, net)
+
+
 def test_the_plan_is_equal_to_what_was_saved(plan, net, tmp_path):
     plan.save(tmp_path / "plan.json")
     again = DispatchPlan.load(tmp_path / "plan.json")
@@ -91,7 +97,6 @@ def test_the_plan_is_equal_to_what_was_saved(plan, net, tmp_path):
         ({"storage__p_mw__0": {3: 0.31}}, "charge", "storage", 0, 3),
         ({"storage__p_mw__1": {2: -0.25}}, "discharge", "storage", 1, 2),
         ({"ext_grid__tap_pos__0": {7: 7.0}, "ext_grid__vm_pu__0": {7: 1.07}}, "position", "ext_grid", 0, 7),
-        ({"ext_grid__tap_pos__0": {7: 2.5}, "ext_grid__vm_pu__0": {7: 1.025}}, "position", "ext_grid", 0, 7),
         ({"shunt__step__1": {5: 6.0}, "constant_q__q_mvar__1": {5: -0.6}}, "position", "shunt", 1, 5),
         ({"sgen__p_mw__2": {3: 0.9}}, "p high", "sgen", 2, 3),
         ({"sgen__q_mvar__4": {3: 0.4}}, "q high", "sgen", 4, 3),

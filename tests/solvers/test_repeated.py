@@ -28,7 +28,7 @@ def test_sides_and_bounds_change(form):
     problem = RepeatedConic(form)
     for scale, top in ((1.0, 1.2), (2.0, 1.0), (0.5, 0.7), (1.0, 1.2)):
         high = form.high.copy()
-        high[form.column_of(form.variables[0].parent_block().w)] = top
+        high[next(k for k, v in enumerate(form.variables) if v.name == "w")] = top
         x = problem.solve(form.row_low * scale, form.row_high * scale, form.low, high)
         fresh = solve_relaxation(
             type(form)(**{**vars_of(form), "row_low": form.row_low * scale, "row_high": form.row_high * scale}),

@@ -204,10 +204,11 @@ def test_a_plan_over_the_end_of_summer_time_has_25_hours_and_passes(tmp_path):
     assert plan.times["clock_hour"].tolist() == [0.0, 1.0, 2.0, 2.0, *range(3, 24)]
     plan.save(tmp_path / "p.json")
     again = adnflex.DispatchPlan.load(tmp_path / "p.json")
-    assert adnflex.validate(again, net).passed
-    from adnflex.reporting.clock import Clock
+    check = adnflex.validate(again, net)
+    assert check.passed
+    from adnflex.reporting.dispatch.view import views
 
-    texts = Clock.of(again).texts
+    texts = views([again], [check])[0].clock.texts
     assert texts[2] == "02:00–03:00"
     assert texts[3] == "02:00–03:00"
     assert texts[24] == "23:00–24:00"

@@ -41,6 +41,7 @@ def test_report_is_complete_and_self_contained(day, tmp_path):
         "Reactive power",
         "Storage",
         "Electric vehicles before and after",
+        "Soft open points",
         "Voltage by bus and hour",
         "Loading of lines and transformers",
         "How exact is the model",
@@ -54,8 +55,8 @@ def test_report_is_complete_and_self_contained(day, tmp_path):
     places = [reader.text.rindex(words) if words == "Terms" else reader.text.index(words) for words in headings[2:]]
     assert all(words in reader.text for words in headings)
     figures = [i for i in reader.ids if f"{i}-data" in reader.ids]
-    assert len(figures) == len(reader.data) == 13
-    assert len(places) == 15
+    assert len(figures) == len(reader.data) == 14
+    assert len(places) == 16
     assert 3e6 < len(source) < 7e6
 
 
