@@ -99,8 +99,9 @@ def reconfigure_for_flexibility(
 
     Parameters
     ----------
-    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, period_weights, direction, required_mw,
-    base_mw, reactive_power, final_energy, tie_break, sides, seed, progress, name
+    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, period_weights, direction
+        As in `adnflex.flexibility`.
+    required_mw, base_mw, reactive_power, final_energy, tie_break, sides, seed, progress, name
         As in `adnflex.flexibility`.
     switchable_lines, switchable_switches, locked_lines
         As in `adnflex.reconfigure`.
