@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from adnflex import scenarios as scenarios
     from adnflex.problems import rolling as rolling
     from adnflex.problems.clock import Progress as Progress
-    from adnflex.problems.flexibility.topology import reconfigure_for_flexibility as reconfigure_for_flexibility
     from adnflex.problems.rolling import RollingCase as RollingCase
     from adnflex.problems.rolling import RollingScheduler as RollingScheduler
     from adnflex.problems.rolling import compare_policies as compare_policies
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.pareto import pareto as pareto
     from adnflex.verbs.plan_from import plan_from as plan_from
     from adnflex.verbs.reconfigure import reconfigure as reconfigure
+    from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibility as reconfigure_for_flexibility
     from adnflex.verbs.region import pq_region as pq_region
     from adnflex.verbs.report import report as report
     from adnflex.verbs.validate import validate as validate
@@ -51,7 +51,6 @@ _HOMES = {
     "adnflex": "errors networks scenarios",
     "adnflex.problems": "rolling",
     "adnflex.problems.clock": "Progress",
-    "adnflex.problems.flexibility.topology": "reconfigure_for_flexibility",
     "adnflex.problems.rolling": "RollingCase RollingScheduler compare_policies schedule_rolling",
     "adnflex.results": (
         "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck Pareto Plan Region "
@@ -64,6 +63,7 @@ _HOMES = {
     "adnflex.verbs.pareto": "pareto",
     "adnflex.verbs.plan_from": "plan_from",
     "adnflex.verbs.reconfigure": "reconfigure",
+    "adnflex.verbs.reconfigure_for_flexibility": "reconfigure_for_flexibility",
     "adnflex.verbs.region": "pq_region",
     "adnflex.verbs.report": "report",
     "adnflex.verbs.validate": "validate",

@@ -33,7 +33,6 @@ TOO_LONG: set[str] = {
     "problems/flexibility/search.py",
     "problems/flexibility/solve.py",
     "problems/flexibility/study.py",
-    "problems/flexibility/topology.py",
     "problems/region/inner.py",
     "problems/region/solve.py",
     "problems/rolling/arrivals.py",
@@ -47,7 +46,6 @@ TOO_LONG: set[str] = {
     "solvers/highs.py",
     "study/series.py",
     "verbs/dispatch.py",
-    "verbs/flexibility.py",
 }
 LONG_FUNCTIONS: set[str] = set()
 MANY_PARAMETERS: set[str] = {
@@ -58,7 +56,7 @@ MANY_PARAMETERS: set[str] = {
     "problems/dispatch/model.py:build_dispatch",
     "problems/dispatch/solve.py:solve_dispatch",
     "problems/flexibility/study.py:read_flexibility_study",
-    "problems/flexibility/topology.py:_search",
+    "problems/flexibility/topology.py:search_topologies",
     "problems/reconfiguration/solve.py:solve_reconfiguration",
     "problems/rolling/planning.py:_storages",
     "scenarios/arma.py:arma_scenarios",

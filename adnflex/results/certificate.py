@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["GREEN_CERTIFICATE", "amber", "certificate_of", "reservation"]
+__all__ = ["GREEN_CERTIFICATE", "amber", "certificate_of", "relative_gap", "reservation"]
 
 #: A plan that passed is green only below this certificate (distance from the best possible, as a share).
 GREEN_CERTIFICATE = 0.05
@@ -14,6 +14,14 @@ _DISAGREE = 1e-4
 
 # Differences of this size are rounding.
 _EXACT = 1e-9
+
+
+def relative_gap(value: float, bound: float) -> float:
+    """``(value - bound) / |value|``; 0 where both are zero, inf where there is no bound."""
+    if not math.isfinite(bound):
+        return math.inf
+    difference = max(value - bound, 0.0)
+    return difference / abs(value) if abs(value) > 1e-12 else (0.0 if difference < 1e-12 else math.inf)
 
 
 def reservation(certificate: float | None, absolute: float | None = None, what: str = "certificate") -> str:

@@ -26,6 +26,7 @@ from adnflex.problems.dispatch.solve import DispatchAnswer, solve_dispatch
 from adnflex.problems.dispatch.tables import by_period, plan_tables
 from adnflex.problems.reconfiguration.describe import unit_hint
 from adnflex.results import NOT_PASSED, DispatchPlan
+from adnflex.results.certificate import relative_gap
 from adnflex.scenarios import ScenarioSet
 from adnflex.study import (
     Profiles,
@@ -36,7 +37,6 @@ from adnflex.study import (
 )
 from adnflex.text import title as title_of
 from adnflex.verbs.dispatch_task import read_task
-from adnflex.verbs.reconfigure import relative_gap
 from adnflex.verbs.validate import validate
 
 __all__ = ["dispatch"]

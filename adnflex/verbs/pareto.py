@@ -16,6 +16,7 @@ from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import read_grid
 from adnflex.problems.clock import Deadline
 from adnflex.results import DispatchPlan, Pareto
+from adnflex.results.certificate import relative_gap
 from adnflex.results.status import NOT_REACHED
 from adnflex.verbs.dispatch import dispatch
 
@@ -104,7 +105,7 @@ def _sweep(
     if plans[-1] is None and cleanest is not None:
         # what is known of the last point: a plan that keeps every budget, whatever it costs
         cost = float(cleanest.costs["cost"].sum())
-        gap = max(cost - bound, 0.0) / max(abs(cost), 1e-12)
+        gap = relative_gap(cost, bound)
         rows[-1] = {**_row(cleanest), "budget_kg": budgets[-1], "cost": cost, "bound": bound, "gap": gap}
         rows[-1]["status"] = "time_limit"
         found.append(cleanest)
@@ -156,5 +157,5 @@ def _within(
         log.warning("carbon budget of %g kg: %s", budget, error)
         return None
     # a tighter budget cannot cost less than a wider one
-    gap = max(kept.objective - before.bound, 0.0) / max(abs(kept.objective), 1e-12)
+    gap = relative_gap(kept.objective, before.bound)
     return replace(kept, bound=before.bound, gap=gap, status="time_limit")

@@ -30,10 +30,11 @@ from adnflex.problems.reconfiguration.describe import require_reconfigurable, vi
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
 from adnflex.problems.reconfiguration.solve import solve_reconfiguration
 from adnflex.results import Plan
+from adnflex.results.certificate import relative_gap
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
 
-__all__ = ["Switchable", "kept", "plan_of", "read_reconfiguration", "reconfigure", "relative_gap"]
+__all__ = ["Switchable", "kept", "plan_of", "read_reconfiguration", "reconfigure"]
 
 log = logging.getLogger(__name__)
 
@@ -315,14 +316,6 @@ def _by_relaxation(grid: Grid, answer: Answer) -> dict[str, Any]:
         "relaxation_branches": branch_table(grid, relaxed, relaxed),
         "relaxation_losses_mw": relaxed.loss * grid.base_mva,
     }
-
-
-def relative_gap(value: float, bound: float) -> float:
-    """``(value - bound) / |value|``; 0 where both are zero, inf where there is no bound."""
-    if not math.isfinite(bound):
-        return math.inf
-    difference = max(value - bound, 0.0)
-    return difference / abs(value) if abs(value) > 1e-12 else (0.0 if difference < 1e-12 else math.inf)
 
 
 def _limit_notes(grid: Grid, switches: pd.DataFrame) -> list[str]:

@@ -16,9 +16,9 @@ import adnflex
 from adnflex import networks
 from adnflex.errors import TimeExpired
 from adnflex.problems.clock import Deadline
+from adnflex.problems.flexibility.one_state import solve_state
 from adnflex.problems.flexibility.shrunk import shrunk
 from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
-from adnflex.verbs.flexibility import solve_state
 from tests.region_nets import feeder
 
 
@@ -73,7 +73,7 @@ def late(monkeypatch):
     def no_time(*_, **__):
         raise TimeExpired("the time was over")
 
-    monkeypatch.setattr(sys.modules["adnflex.verbs.flexibility"], "linear_boxes", no_time)
+    monkeypatch.setattr(sys.modules["adnflex.problems.flexibility.one_state"], "linear_boxes", no_time)
 
 
 def quiet():

@@ -176,7 +176,7 @@ def test_no_text_of_a_result_denies_a_larger_box(which, flex, best, check, park,
 
 
 def test_no_text_of_the_interface_denies_a_larger_box() -> None:
-    from adnflex.problems.flexibility.topology import reconfigure_for_flexibility
+    from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibility
 
     for thing in (adnflex.Flexibility, adnflex.FlexibilityCheck, adnflex.flexibility, reconfigure_for_flexibility):
         assert denials(str(thing.__doc__)) == [], thing

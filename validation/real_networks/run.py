@@ -107,7 +107,7 @@ CASES = {
 def solve(key: str, gap: float, time_limit: float) -> common.Record:
     """Solve one case and check it."""
     import adnflex
-    from adnflex.results.switches import decided
+    from adnflex.grid.switch_tables import decided
     from adnflex.sources import open_net
 
     case = CASES[key]

@@ -1,39 +1,35 @@
-"""Reconfigure for flexibility: switch states that enlarge the box at the coupling point."""
+"""Switch states that enlarge the box at the coupling point: what is searched, run in AC and compared."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from pandapower import pandapowerNet
 
-from adnflex.arguments import public
 from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, TimeExpired
-from adnflex.grid import read_grid, switch_table
+from adnflex.grid import switch_table
 from adnflex.grid.layout import drawing_tables
 from adnflex.grid.model import BoolArray
 from adnflex.grid.topology import Adjacency, must_close
-from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import binding_limits
 from adnflex.problems.flexibility.model import BoxProblem
+from adnflex.problems.flexibility.one_state import Solved, solve_state
 from adnflex.problems.flexibility.search import Found, TopologySearch, closed_of, least_loss_state
 from adnflex.problems.flexibility.solve import separable_box
-from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_flexibility_study, study_of
+from adnflex.problems.flexibility.study import FlexibilityStudy, study_of
 from adnflex.problems.flexibility.tables import relieved_table
-from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.exchange import meshed_start
+from adnflex.results.certificate import relative_gap
 from adnflex.results.flexibility import Flexibility
-from adnflex.study import Profiles
-from adnflex.verbs.flexibility import Solved, asked, flexibility_of, solve_state
 
-__all__ = ["reconfigure_for_flexibility"]
+__all__ = ["Runs", "compared", "others_of", "run_in_ac", "search_topologies"]
 
 log = logging.getLogger(__name__)
 
@@ -61,122 +57,7 @@ class ProblemOf:
         return self.study.problem(self.study.network(closed, self.adjacency))
 
 
-@public(reading=read_grid)
-def reconfigure_for_flexibility(
-    net: pandapowerNet,
-    *,
-    pcc: tuple[str, int] | None = None,
-    profiles: Profiles | None = None,
-    periods: Iterable[int] | None = None,
-    hours_per_period: float | None = None,
-    start_hour: float | None = None,
-    vm_limits: tuple[float, float] | None = None,
-    switchable_lines: Iterable[int] | str | None = None,
-    switchable_switches: Iterable[int] = (),
-    locked_lines: Iterable[int] = (),
-    max_operations: int | None = None,
-    period_weights: ArrayLike | None = None,
-    direction: str = "both",
-    required_mw: tuple[ArrayLike, ArrayLike] | None = None,
-    base_mw: ArrayLike | None = None,
-    reactive_power: bool = True,
-    final_energy: str | float = "free",
-    tie_break: str = "none",
-    sides: int = 16,
-    compare: Mapping[str, Iterable[int]] | None = None,
-    gap: float = 1e-4,
-    time_limit: float = 300.0,
-    search_time: float | None = None,
-    executor: Executor | None = None,
-    workers: int | None = None,
-    seed: int = 0,
-    progress: Callable[[Progress], None] | None = None,
-    name: str | None = None,
-) -> Flexibility:
-    """Search for the radial switch states whose box at the coupling point is largest.
-
-    The search and its bound are of the linear model; the box of the answer was run in AC power flow.
-
-    Parameters
-    ----------
-    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, period_weights, direction
-        As in `adnflex.flexibility`.
-    required_mw, base_mw, reactive_power, final_energy, tie_break, sides, seed, progress, name
-        As in `adnflex.flexibility`.
-    switchable_lines, switchable_switches, locked_lines
-        As in `adnflex.reconfigure`.
-    max_operations : int, optional
-        Largest number of branches whose state changes.
-    compare : mapping, optional
-        Topologies to be compared beside the present one and that of least losses: name and open lines.
-    gap : float
-        Relative gap of the linear model at which to stop.
-    time_limit : float
-        Time limit, the bound of the linear model included [s].
-    search_time : float, optional
-        Time for the local search [s]; by default a fifth of the time limit, 40 s at most.
-    executor : concurrent.futures.Executor, optional
-        Bounds all topologies in the linear model; by default processes on this machine.
-    workers : int, optional
-        Number of those processes.
-
-    Raises
-    ------
-    InputError
-        If the net or an argument is wrong; all faults at once.
-    Infeasible
-        If no radial state has a box.
-    SolverError
-        If no box was found and none is refuted; `TimeExpired` where the time was over.
-    """
-    clock = Deadline(time_limit, progress)
-    if tie_break not in ("none", "even"):
-        raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
-    if max_operations is not None and max_operations < 0:
-        raise InputError(f"max_operations is {max_operations}; give 0 or more, or None for no limit.")
-    wishes = Wishes(
-        pcc, vm_limits, period_weights, direction, required_mw, base_mw, reactive_power, final_energy, sides
-    )
-    study = read_flexibility_study(
-        net,
-        wishes,
-        profiles=profiles,
-        periods=periods,
-        hours_per_period=hours_per_period,
-        start_hour=start_hour,
-        topology=True,
-        switchable_lines=switchable_lines,
-        switchable_switches=switchable_switches,
-        locked_lines=locked_lines,
-    )
-    grid = study.study.grid
-    require_reconfigurable(grid)
-    adjacency = Adjacency(grid)
-    others = _others(study, adjacency, compare, clock)
-    even = tie_break == "even"
-    runs = _Runs(study, adjacency, clock, seed, even, len(set(others.values())))
-    found = _search(study, adjacency, others, max_operations, gap, search_time, executor, workers, seed, clock, runs)
-    boxes = {state: runs.box(state, False) for state in others.values()}
-    solved, state = _run_in_ac(study, adjacency, found, boxes, max_operations, clock, runs)
-    options = asked(
-        wishes,
-        tie_break,
-        time_limit,
-        seed,
-        max_operations=max_operations,
-        gap=gap,
-    )
-    best = flexibility_of(net, study, solved, clock, options, name)
-    compared = {title: (other, solved if other == state else boxes[other]) for title, other in others.items()}
-    answer = _compared(study, adjacency, best, compared, (state, solved), found, clock)
-    missing = [title for title, other in others.items() if other in runs.missing and other != state]
-    if missing:
-        note = f"not computed within the time limit of {time_limit:g} s: the box of {', '.join(missing)}."
-        answer = replace(answer, notes=(*answer.notes, note))
-    return answer
-
-
-def _others(
+def others_of(
     study: FlexibilityStudy, adjacency: Adjacency, compare: Mapping[str, Iterable[int]] | None, clock: Deadline
 ) -> dict[str, Open]:
     """Topologies to compare with: the present one where it is radial, that of least losses, the caller's own."""
@@ -211,7 +92,7 @@ def _others(
     return found
 
 
-def _search(
+def search_topologies(
     study: FlexibilityStudy,
     adjacency: Adjacency,
     others: Mapping[str, Open],
@@ -222,8 +103,9 @@ def _search(
     workers: int | None,
     seed: int,
     clock: Deadline,
-    runs: _Runs,
+    runs: Runs,
 ) -> Found:
+    """Search the topologies of the linear model, from those compared with, and bound them all."""
     grid = study.study.grid
     required = must_close(grid)
     search = TopologySearch(grid, required, ProblemOf(study, adjacency), clock, max_operations, gap, seed)
@@ -232,7 +114,7 @@ def _search(
     return search.run(starts, clock.now + seconds, workers, executor, runs.until)
 
 
-class _Runs:
+class Runs:
     """Boxes by exact power flow, one a topology; all share the clock, so that one too late has none.
 
     Parameters
@@ -285,14 +167,14 @@ class _Runs:
         return self.clock.part(1.0)
 
 
-def _run_in_ac(
+def run_in_ac(
     study: FlexibilityStudy,
     adjacency: Adjacency,
     found: Found,
     boxes: Mapping[Open, Solved | None],
     max_operations: int | None,
     clock: Deadline,
-    runs: _Runs,
+    runs: Runs,
 ) -> tuple[Solved, Open]:
     """Run the best topologies in exact power flow; the largest box of them that holds wins, be it one compared with."""
     grid = study.study.grid
@@ -337,7 +219,7 @@ def _present_box(study: FlexibilityStudy, adjacency: Adjacency) -> Solved | None
         return None
 
 
-def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, runs: _Runs) -> AdnflexError:
+def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, runs: Runs) -> AdnflexError:
     """Say what stands in the way, in the present topology if it is radial."""
     grid = study.study.grid
     state = frozenset(np.flatnonzero(~grid.closed).tolist())
@@ -359,7 +241,7 @@ def _size(solved: Solved) -> float:
     return float(solved.problem.weights @ (solved.answer.upper - solved.answer.lower))
 
 
-def _compared(
+def compared(
     study: FlexibilityStudy,
     adjacency: Adjacency,
     best: Flexibility,
@@ -413,7 +295,7 @@ def _compared(
         linear=replace(
             best.linear,
             bound=bound,
-            gap=(bound - value) / max(abs(value), 1e-12),
+            gap=relative_gap(-value, -bound),
             bound_kind=found.kind,
             status="optimal" if settled else ended,
         ),
