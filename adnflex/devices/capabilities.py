@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
-from adnflex.devices.base import FloatArray, Frame, Place
+from adnflex.devices.base import FloatArray, Frame, Place, Schedule
 
 if TYPE_CHECKING:
     from adnflex.devices.moves import MoveRules
@@ -69,6 +71,9 @@ class Positioned(Protocol):
 
     def written(self, step: int) -> dict[tuple[str, str, int], float]:
         """Return what is written into the net for a step, by (table, column, index)."""
+
+    def at(self, steps: NDArray[np.int64], scenarios: int, /) -> Schedule:
+        """Return what steps (T,) do, the same in all scenarios."""
 
     def only(self, step: int) -> Any:
         """Return the device with that step alone, free of any rule about moves."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
 from adnflex.devices.base import (
     Fault,
@@ -147,21 +148,23 @@ class CapacitorBank:
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
         """Read the steps in service."""
         h = frame.horizon
-        at = np.array(picked(block, h.periods, len(self.steps)))
-        shape = (h.scenarios, h.periods)
-        steps = np.broadcast_to(self.steps[at], shape).astype(float)
+        return self.at(np.array(picked(block, h.periods, len(self.steps))), h.scenarios)
+
+    def at(self, positions: NDArray[np.int64], scenarios: int) -> Schedule:
+        """Return what positions (T,) do, the same in all scenarios."""
+        steps = np.broadcast_to(self.steps[positions], (scenarios, len(positions))).astype(float)
         written = {("shunt", "step", self.place.index): steps}
         if self.constant_q:
             written["constant_q", "p_mw", self.place.index] = self.p_mw * steps
             written["constant_q", "q_mvar", self.place.index] = self.q_mvar * steps
-        before = np.concatenate([[self.initial], at[:-1]])
+        before = np.concatenate([[self.initial], positions[:-1]])
         constant = steps * self.constant_q
         shunt = 0.0 if self.constant_q else complex(self.p_mw, self.q_mvar) * steps
         return Schedule(
             (Withdrawal(self.place.node, self.p_mw * constant, self.q_mvar * constant, shunt),),
             written,
             {"capacitor_steps": {("", self.place.index): steps}},
-            (at != before).astype(float),
+            (positions != before).astype(float),
             {
                 "initial": float(self.steps[self.initial]),
                 "low": float(self.steps.min()),

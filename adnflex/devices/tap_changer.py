@@ -154,8 +154,11 @@ class TapChanger:
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
         """Positions and what is written for them."""
         h = frame.horizon
-        steps = np.array(picked(block, h.periods, len(self.factor)))
-        shape = (h.scenarios, h.periods)
+        return self.at(np.array(picked(block, h.periods, len(self.factor))), h.scenarios)
+
+    def at(self, steps: NDArray[np.int64], scenarios: int) -> Schedule:
+        """Return what steps (T,) do, the same in all scenarios."""
+        shape = (scenarios, len(steps))
         written = {}
         tables = {}
         for e, element in enumerate(self.elements):

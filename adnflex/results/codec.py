@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import pandas as pd
 
@@ -27,9 +27,13 @@ T = TypeVar("T")
 
 
 class Saved:
-    """What can be saved and loaded; a dataclass below it says its `_form`, the mark of its files."""
+    """What can be saved and loaded; a dataclass below it says its `_form`, the mark of its files.
+
+    It may also say its `_rows`: of which tables which rows are read by name, so that a file without them is refused.
+    """
 
     _form = ""
+    _rows: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def save(self, path: str | Path) -> None:
         """Write as JSON, at one stroke.

@@ -59,11 +59,6 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "RollingCheck": {"hours?": "loss_mwf vm_min_puf vm_max_puf", "costs?": "costf recomputedf differencef"},
     "Comparison": {"items?": "totalf stored_valuef"},
 }
-# class -> table -> rows that are read by name
-_ROWS: dict[str, dict[str, str]] = {
-    "DispatchPlan": {"energy": "imported exported losses load available used curtailed"},
-    "RollingRun": {"costs": "purchase storage ev_profit ev_subsidy solar wind total"},
-}
 # A bound may be beyond the value it bounds by what solvers round.
 _ROUNDING = 1e-4
 
@@ -79,9 +74,9 @@ def faults_of(result: Any) -> list[str]:
     found: list[str] = []
     for name, columns in _COLUMNS.get(type(result).__name__, {}).items():
         found += _table_faults(name.rstrip("?"), getattr(result, name.rstrip("?")), columns, name.endswith("?"))
-    for name, rows in _ROWS.get(type(result).__name__, {}).items():
+    for name, rows in getattr(result, "_rows", {}).items():
         index = getattr(result, name).index
-        found += [f"table {name} has not one row {row}" for row in rows.split() if (index == row).sum() != 1]
+        found += [f"table {name} has not one row {row}" for row in rows if (index == row).sum() != 1]
     for name, value in vars(result).items():
         parts = value if isinstance(value, tuple) else ()
         found += [f"in {name}[{k}]: {fault}" for k, part in enumerate(parts) for fault in _inner_faults(part)]

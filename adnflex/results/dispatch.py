@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -172,6 +172,9 @@ class DispatchPlan(Answer):
     loss_bound_mwh: float | None = None
 
     _form = "adnflex-dispatch-1"
+    _rows: ClassVar[dict[str, tuple[str, ...]]] = {
+        "energy": ("imported", "exported", "losses", "load", "available", "used", "curtailed")
+    }
 
     @property
     def periods(self) -> list[int]:

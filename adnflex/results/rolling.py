@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,7 @@ class RollingRun(Result):
     fallbacks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = "adnflex-rolling-run-1"
+    _rows: ClassVar[dict[str, tuple[str, ...]]] = {"costs": (*ITEMS, "total")}
 
     @property
     def title(self) -> str:

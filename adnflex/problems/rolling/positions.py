@@ -14,6 +14,7 @@ from pandapower.auxiliary import pandapowerNet
 
 from adnflex.devices import CapacitorBank, Horizon, Inputs, TapChanger, controlled_trafos
 from adnflex.devices.capacitor_bank import read_capacitor_banks
+from adnflex.devices.footprint import Stamped, stamp
 from adnflex.devices.tap_changer import read_tap_changers
 from adnflex.errors import InputError
 from adnflex.grid.model import Grid
@@ -75,10 +76,10 @@ class Positions:
         """Devices as they stand, with the moves that are left today, each move weighing `weight` in the objective."""
         found: list[Stepped] = []
         for d in self.devices:
-            name, moves = _name(d), f"{d.place} moves"
-            at = (
-                d.initial if before is None or name not in before else int(np.argmin(np.abs(_values(d) - before[name])))
-            )
+            name, moves, at = _name(d), f"{d.place} moves", d.initial
+            if before is not None and name in before:
+                off = [abs(d.position(k) - before[name]) for k in range(d.count)]
+                at = off.index(min(off))
             made = 0.0 if before is None else before.get(moves, 0.0)
             rules = replace(d.rules, most=max(d.rules.most - made, 0.0), cost=max(weight, 1e-9))
             found.append(replace(d, initial=at, rules=rules))
@@ -99,25 +100,16 @@ class Positions:
         self, devices: Sequence[Stepped], steps: Sequence[int], before: Mapping[str, float] | None
     ) -> tuple[dict[str, float], Grid]:
         facts: dict[str, float] = {}
-        y, ratio, root_v = self.grid.y.copy(), self.grid.ratio.copy(), self.grid.root_v.copy()
-        for device, position in zip(devices, steps, strict=True):
-            facts[_name(device)] = float(_values(device)[position])
+        for device, step in zip(devices, steps, strict=True):
+            facts[_name(device)] = device.position(step)
             made = 0.0 if before is None else before.get(f"{device.place} moves", 0.0)
-            facts[f"{device.place} moves"] = made + float(position != device.initial)
-            node = device.place.node
-            if isinstance(device, CapacitorBank):
-                step = device.steps[position] / self.grid.base_mva
-                y[node] += np.conj(complex(device.p_mw, device.q_mvar)) * step
-            elif device.branch is None:
-                root_v[node] = device.factor[position]
-            else:
-                ratio[device.branch] = 1 / np.sqrt(device.factor[position])
-        return facts, self.grid.replace(y=y, ratio=ratio, root_v=root_v)
+            facts[f"{device.place} moves"] = made + float(step != device.initial)
+        g = self.grid
+        p, q, ratio, root_v = (part[None, None].copy() for part in (g.p, g.q, g.ratio, g.root_v))
+        there = Stamped(p, q, g.y[None, None].copy(), ratio, root_v)
+        stamp([d.at(np.array([k]), 1) for d, k in zip(devices, steps, strict=True)], there, g.base_mva)
+        return facts, g.replace(y=there.y[0, 0], ratio=there.ratio[0, 0], root_v=there.root_v[0, 0])
 
 
 def _name(device: Stepped) -> str:
     return f"{device.place} {COLUMNS[device.place.table]}"
-
-
-def _values(device: Stepped) -> np.ndarray:
-    return device.steps if isinstance(device, CapacitorBank) else device.positions[0]
