@@ -114,8 +114,8 @@ class RollingRun(Result):
 
     @property
     def headline(self) -> dict[str, str]:
-        """Policy, day, cost."""
-        day = {"policy": self.policy, "day": f"{self.day} of seed {self.seed}"}
+        """Status, policy, day, cost."""
+        day = {"": self.status, "policy": self.policy, "day": f"{self.day} of seed {self.seed}"}
         return {**day, "cost": f"{self.objective:,.2f} {self.currency}"}
 
     @property

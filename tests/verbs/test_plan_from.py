@@ -85,6 +85,15 @@ def test_a_state_that_fails_has_no_certificate_whatever_the_bound(net):
     assert "above the proven bound" not in check.verdict
 
 
+def test_the_head_of_a_report_agrees_with_its_check(net, tmp_path):
+    plan = adnflex.plan_from(net, open_lines=[6, 8, 13, 30, 36])
+    for bound, words in ((True, "chosen by somebody else, see the certificate"), (False, "nothing is proven of how")):
+        check = adnflex.validate(plan, net, bound=bound)
+        head = adnflex.report(plan, check, tmp_path / "r.html").read_text(encoding="utf-8").split("</header>")[0]
+        assert words in head
+        assert "no bound known" not in head
+
+
 def test_no_bound_for_a_dispatch():
     house = pp.create_empty_network()
     b = [pp.create_bus(house, 0.4, min_vm_pu=0.9, max_vm_pu=1.1) for _ in range(2)]

@@ -12,7 +12,7 @@ from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import change, dash, fixed, number, percent, power, rounded_up, share
 from adnflex.results import Check, Plan
 from adnflex.results.certificate import reservation
-from adnflex.results.status import status_words
+from adnflex.results.status import GIVEN, status_words
 
 __all__ = ["certificate_words", "key_cards", "notes", "objective_words", "subtitle", "title", "verdict"]
 
@@ -224,11 +224,20 @@ def subtitle(views: Sequence[SwitchingView]) -> str:
     """Say what was asked for and what is proven of the answer, in one line."""
     view = views[-1]
     plan = view.plan
-    more = "" if plan.status == "optimal" else ": a better plan may exist, see the certificate"
-    ended = f"{status_words(plan.status)}{more}"
     counts = f"{len(plan.coordinates)} buses, {len(plan.topology)} branches; " if view.has_map else ""
+    return f"{counts}objective: least {objective_words(plan)}; {_ended(view)}"
+
+
+def _ended(view: SwitchingView) -> str:
+    """Say how the search ended, and what is known of the distance from the best."""
+    plan = view.plan
+    if plan.status == GIVEN:
+        # there was no search; a bound is the check's, where one was asked for
+        bounded = view.check is not None and view.check.certificate is not None
+        return "chosen by somebody else, see the certificate" if bounded else status_words(GIVEN)
+    more = "" if plan.status == "optimal" else ": a better plan may exist, see the certificate"
     gap = f", gap {share(plan.gap)}" if math.isfinite(plan.gap) else ", no bound known"
-    return f"{counts}objective: least {objective_words(plan)}; {ended}{gap}"
+    return f"{status_words(plan.status)}{more}{gap}"
 
 
 def notes(view: SwitchingView) -> list[str]:

@@ -128,6 +128,7 @@ def test_hours_beyond_the_time_limit_are_named_and_can_be_decided_later(case, tm
     assert part.status == "time_limit"
     assert f"hours {reached} to 23 are not decided" in " ".join(part.notes)
     assert "time_limit" in part.summary()
+    assert "time_limit" in repr(part)
     # each hour was told what was left
     assert Slow.seen == sorted(Slow.seen, reverse=True)
     assert Slow.seen[0] <= 0.3
