@@ -65,24 +65,7 @@ MANY_PARAMETERS: set[str] = {
     "study/reader.py:read_study",
     "verbs/reconfigure.py:plan_of",
 }
-NAMED_TWICE: set[str] = {
-    "Answer",
-    "Capability",
-    "Decision",
-    "Excess",
-    "Fault",
-    "Outcome",
-    "Plan",
-    "Program",
-    "Search",
-    "Solved",
-    "State",
-    "Verdict",
-    "Withdrawal",
-    "_Rows",
-    "_State",
-    "_Task",
-}
+NAMED_TWICE: set[str] = {"Plan"}
 CIRCLES: set[str] = {
     "adnflex.problems.rolling.case adnflex.problems.rolling.feeder adnflex.problems.rolling.policies",
 }

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Move", "Score", "Search", "branch_exchange", "perturbed_search"]
+__all__ = ["ExchangeSearch", "Move", "Score", "branch_exchange", "perturbed_search"]
 
 Open = frozenset[int]
 
@@ -42,7 +42,7 @@ class Move(NamedTuple):
 
 
 @dataclass
-class Search:
+class ExchangeSearch:
     """The callables of a search, and what it has seen.
 
     Parameters
@@ -67,7 +67,7 @@ class Search:
         return self.seen[state]
 
 
-def branch_exchange(search: Search, start: Open, batch: int = 12) -> tuple[Open, Score] | None:
+def branch_exchange(search: ExchangeSearch, start: Open, batch: int = 12) -> tuple[Open, Score] | None:
     """Improve a state by single exchanges until none helps.
 
     Moves are tried in order of their estimate, `batch` at a time; the best improving one of the first batch
@@ -75,7 +75,7 @@ def branch_exchange(search: Search, start: Open, batch: int = 12) -> tuple[Open,
 
     Parameters
     ----------
-    search : Search
+    search : ExchangeSearch
         The callables.
     start : frozenset of int
         Open branches of the first state.
@@ -91,7 +91,7 @@ def branch_exchange(search: Search, start: Open, batch: int = 12) -> tuple[Open,
     --------
     A toy: any single branch of five may be open, and branch 3 is best.
 
-    >>> toy = Search(
+    >>> toy = ExchangeSearch(
     ...     evaluate=lambda s: Score(0.0, float(abs(min(s) - 3))),
     ...     moves=lambda s: [Move(0.0, min(s), k) for k in range(5) if k not in s],
     ... )
@@ -110,7 +110,7 @@ def branch_exchange(search: Search, start: Open, batch: int = 12) -> tuple[Open,
     return state, score
 
 
-def _best_exchange(search: Search, state: Open, score: Score, batch: int) -> tuple[Open, Score] | None:
+def _best_exchange(search: ExchangeSearch, state: Open, score: Score, batch: int) -> tuple[Open, Score] | None:
     best: tuple[Open, Score] | None = None
     for count, move in enumerate(sorted(search.moves(state)), start=1):
         candidate = (state - {move.close}) | {move.open}
@@ -123,7 +123,7 @@ def _best_exchange(search: Search, state: Open, score: Score, batch: int) -> tup
 
 
 def perturbed_search(
-    search: Search,
+    search: ExchangeSearch,
     start: tuple[Open, Score],
     seconds: float,
     rng: np.random.Generator,
@@ -133,7 +133,7 @@ def perturbed_search(
 
     Parameters
     ----------
-    search : Search
+    search : ExchangeSearch
         The callables.
     start : (frozenset of int, Score)
         A local optimum.

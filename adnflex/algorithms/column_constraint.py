@@ -17,14 +17,14 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Generated", "Verdict", "generate"]
+__all__ = ["Generated", "WorstVertex", "generate"]
 
 Vertex = NDArray[np.float64]
 BoxT = TypeVar("BoxT")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class WorstVertex:
     """What a subproblem says of a box.
 
     Attributes
@@ -75,8 +75,8 @@ class Generated(Generic[BoxT]):
 
 def generate(
     master: Callable[[Sequence[Vertex]], tuple[BoxT, float]],
-    climb: Callable[[BoxT], Verdict],
-    prove: Callable[[BoxT], Verdict],
+    climb: Callable[[BoxT], WorstVertex],
+    prove: Callable[[BoxT], WorstVertex],
     start: Sequence[Vertex],
     tolerance: float,
     stop: Callable[[float], bool] = lambda bound: False,
@@ -106,7 +106,7 @@ def generate(
     ...     width = 3.0 if any(v[0] == 1 for v in vertices) else 5.0
     ...     return width, width
     >>> def missing(width):
-    ...     return Verdict(np.ones(1), max(width - 3.0, 0.0), True, max(width - 3.0, 0.0))
+    ...     return WorstVertex(np.ones(1), max(width - 3.0, 0.0), True, max(width - 3.0, 0.0))
     >>> found = generate(at_most_three, missing, missing, [np.zeros(1)], 1e-6)
     >>> found.box, found.holds, found.iterations
     (3.0, True, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adnflex.devices.base import Device, Fault, Frame, Inputs, Offering, Place, Schedule
+from adnflex.devices.base import BrokenLimit, Device, Frame, Inputs, Offering, Place, Schedule
 from adnflex.devices.capabilities import Lossy, MovesVoltages, Positioned, Reactive, Stores, Supplies, TwoWays, able
 from adnflex.devices.capacitor_bank import CapacitorBank, read_capacitor_banks
 from adnflex.devices.electric_vehicles import ElectricVehicles, read_electric_vehicles
@@ -17,10 +17,10 @@ from adnflex.devices.tap_changer import TapChanger, controlled_trafos, read_tap_
 from adnflex.grid.model import FloatArray, Grid
 
 __all__ = [
+    "BrokenLimit",
     "CapacitorBank",
     "Device",
     "ElectricVehicles",
-    "Fault",
     "Fleet",
     "FlexibleLoad",
     "Frame",

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from adnflex.devices.resource import Resource
 
 __all__ = [
+    "BrokenLimit",
     "Contradiction",
     "Device",
-    "Fault",
     "Frame",
     "Inputs",
     "NoDecisions",
@@ -153,7 +153,7 @@ class Schedule:
         return np.asarray(sum(w.p_mw for w in self.withdrawals))
 
 
-class Fault(NamedTuple):
+class BrokenLimit(NamedTuple):
     """A device limit that a schedule breaks."""
 
     kind: str
@@ -215,7 +215,7 @@ class Device(Protocol):
     def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
         """Price values written into the net, by item and scenario; `v2` (S, T) is the squared AC voltage at its bus."""
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Check values written into the net (by column, (S, T)) against the device's own limits."""
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from adnflex.devices.base import FloatArray, Inputs, Place, truth
 
-__all__ = ["Capability", "read_capability", "refuse_capability"]
+__all__ = ["CapabilityCurve", "read_capability", "refuse_capability"]
 
 _STYLES = ("straightLineYValues", "constantYValue")
 _POINTS = ("p_mw", "q_min_mvar", "q_max_mvar")
@@ -25,7 +25,7 @@ _STRAIGHT = 1e-9
 
 
 @dataclass(frozen=True)
-class Capability:
+class CapabilityCurve:
     """A convex set of active and reactive injections over a range of active power.
 
     Attributes
@@ -36,7 +36,7 @@ class Capability:
     Examples
     --------
     >>> import numpy as np
-    >>> half = Capability(np.array([0.0, 2.0]), np.array([-1.0, 0.0]), np.array([1.0, 1.0]))
+    >>> half = CapabilityCurve(np.array([0.0, 2.0]), np.array([-1.0, 0.0]), np.array([1.0, 1.0]))
     >>> half.rows()
     [(0.0, 1.0, 1.0), (0.5, -1.0, 1.0)]
     """
@@ -80,7 +80,9 @@ def _switched_on(row: pd.Series) -> bool:
     return bool(truth(pd.Series([row.get("reactive_capability_curve")])).iloc[0])
 
 
-def read_capability(inputs: Inputs, place: Place, row: pd.Series, p_low: float, p_high: float) -> Capability | None:
+def read_capability(
+    inputs: Inputs, place: Place, row: pd.Series, p_low: float, p_high: float
+) -> CapabilityCurve | None:
     """Read the curve of an element over what its active power can be; None where it has none.
 
     Parameters
@@ -166,14 +168,14 @@ def _from_objects(table: Any, name: Any) -> FloatArray | None:
         return None
 
 
-def _over(points: FloatArray, p_low: float, p_high: float) -> Capability:
+def _over(points: FloatArray, p_low: float, p_high: float) -> CapabilityCurve:
     """Cut a curve to a range of active power."""
     p = points[:, 0]
     corners = np.unique(np.concatenate([[p_low, p_high], p[(p > p_low) & (p < p_high)]]))
-    return Capability(corners, *(np.interp(corners, p, points[:, k]) for k in (1, 2)))
+    return CapabilityCurve(corners, *(np.interp(corners, p, points[:, k]) for k in (1, 2)))
 
 
-def _fits(inputs: Inputs, place: Place, row: pd.Series, name: Any, curve: Capability, points: FloatArray) -> bool:
+def _fits(inputs: Inputs, place: Place, row: pd.Series, name: Any, curve: CapabilityCurve, points: FloatArray) -> bool:
     """Whether a curve can be modelled: its style known, its inside convex."""
     who = f"{place}: capability curve {name}"
     style = row.get("curve_style")

@@ -12,7 +12,7 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from adnflex.devices.base import (
-    Fault,
+    BrokenLimit,
     FloatArray,
     Frame,
     Inputs,
@@ -188,7 +188,7 @@ class CapacitorBank:
         energy = self.cost_per_mvarh * abs(self.q_mvar) * size.sum(axis=1) * horizon.hours
         return {"capacitors": energy, "capacitor moves": self.rules.bill(steps, float(self.steps[self.initial]))}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Check that steps are in their range and moves within their limit."""
         steps = setpoints("step")
         faults = audit_moves(self.place, steps, self.steps, float(self.steps[self.initial]), self.rules, horizon)

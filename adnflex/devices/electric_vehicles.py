@@ -17,7 +17,7 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule, Withdrawal, assign
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
 from adnflex.devices.horizon import Horizon, parse_windows
@@ -227,12 +227,14 @@ class ElectricVehicles:
         lost = self.cut * self.p[:, cut].sum(axis=1) * horizon.hours
         return {"EV transfer": self.block_cost * moved, "EV reduction": self.cut_cost * lost}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Check that an allowed start and allowed reductions explain the withdrawal in every scenario."""
         p = setpoints("p_mw") * self.scaling
         _, cut, off = self._explained(p)
         faults = [
-            Fault("EV load", "load", self.place.index, int(s), int(t), float(p[s, t]), float(p[s, t] - off[s, t]), "MW")
+            BrokenLimit(
+                "EV load", "load", self.place.index, int(s), int(t), float(p[s, t]), float(p[s, t] - off[s, t]), "MW"
+            )
             for s, t in np.argwhere(np.abs(off) > TOLERANCE)
         ]
         return [*faults, *self._audit_runs(cut)]
@@ -267,13 +269,13 @@ class ElectricVehicles:
             taken[:, t] = self.cut * self.p[:, t]
         return float(np.minimum(np.abs(rest), np.abs(rest + taken)).sum())
 
-    def _audit_runs(self, cut: np.ndarray) -> list[Fault]:
+    def _audit_runs(self, cut: np.ndarray) -> list[BrokenLimit]:
         shortest, longest, most = self.runs
         edges = np.flatnonzero(np.diff(np.concatenate([[0], cut.astype(int), [0]])))
         runs = list(zip(edges[::2], edges[1::2], strict=True))
         name = self.place.index
         faults = [
-            Fault(
+            BrokenLimit(
                 "EV interruption",
                 "load",
                 name,
@@ -287,7 +289,9 @@ class ElectricVehicles:
             if not shortest <= b - a <= longest
         ]
         if not math.isnan(most) and len(runs) > most:
-            faults.append(Fault("EV interruptions", "load", name, 0, int(runs[-1][0]), float(len(runs)), most, ""))
+            faults.append(
+                BrokenLimit("EV interruptions", "load", name, 0, int(runs[-1][0]), float(len(runs)), most, "")
+            )
         return faults
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.devices.base import (
-    Fault,
+    BrokenLimit,
     FloatArray,
     Frame,
     Inputs,
@@ -180,7 +180,7 @@ class Fleet(NoDecisions):
         """Return nothing, as `costs`."""
         return {}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Check that the withdrawal can be split to the vehicles."""
         p = setpoints("p_mw") * self.scaling
         faults = []
@@ -188,7 +188,7 @@ class Fleet(NoDecisions):
             short, t = self.shortage(p[s], horizon.hours)
             if short > TOLERANCE:
                 value, limit = float(p[s, t]), float(p[s, t]) - short
-                faults.append(Fault("split to vehicles", "load", self.place.index, s, t, value, limit, "MW"))
+                faults.append(BrokenLimit("split to vehicles", "load", self.place.index, s, t, value, limit, "MW"))
         return faults
 
     def shortage(self, p: FloatArray, hours: float) -> tuple[float, int]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import (
-    Fault,
+    BrokenLimit,
     FloatArray,
     Frame,
     Inputs,
@@ -162,7 +162,7 @@ class FlexibleLoad(NoDecisions):
         cut = np.maximum(self.wanted - p, 0.0).sum(axis=1)
         return {"flexible load": self.cost_per_mwh * cut * horizon.hours + self.curve.bill(p, horizon.hours)}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Within its limits, energy kept."""
         p = setpoints("p_mw") * self.scaling
         off = np.zeros_like(p)

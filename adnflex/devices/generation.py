@@ -11,8 +11,8 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.devices.base import (
+    BrokenLimit,
     Contradiction,
-    Fault,
     FloatArray,
     Frame,
     Inputs,
@@ -151,7 +151,7 @@ class Generation(NoDecisions):
         found = inverter_contradiction(self.inverter, self.place, self.low, self.high)
         return [] if found is None else [found]
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Within what is available, within the inverter."""
         p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
         return [

@@ -11,7 +11,17 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, NoDecisions, Place, Reach, Schedule, scenario_sums
+from adnflex.devices.base import (
+    BrokenLimit,
+    FloatArray,
+    Frame,
+    Inputs,
+    NoDecisions,
+    Place,
+    Reach,
+    Schedule,
+    scenario_sums,
+)
 from adnflex.devices.capabilities import Supplies
 from adnflex.devices.capability import refuse_capability
 from adnflex.devices.cost_curve import NO_COST, CostCurve
@@ -131,7 +141,7 @@ class GridConnection(NoDecisions):
         """Return nothing: the import is known after power flow only (see `purchase`)."""
         return {}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Nothing to check before power flow."""
         return []
 

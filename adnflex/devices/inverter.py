@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, assign, table_of
-from adnflex.devices.capability import Capability, read_capability, refuse_capability
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place, assign, table_of
+from adnflex.devices.capability import CapabilityCurve, read_capability, refuse_capability
 from adnflex.devices.resource import EFFORT, Accumulator, Resource, polygon
 
 __all__ = ["Inverter", "InverterColumns", "inverter_resource", "read_inverter"]
@@ -65,7 +65,7 @@ class Inverter:
         Rating; NaN: no circle.
     min_cos_phi : float
         Least power factor; NaN: none.
-    capability : Capability or None
+    capability : CapabilityCurve or None
         What reactive injection goes with which active injection, beside `q_min` and `q_max`.
     """
 
@@ -74,7 +74,7 @@ class Inverter:
     q_fixed: FloatArray
     s_mva: float
     min_cos_phi: float
-    capability: Capability | None = None
+    capability: CapabilityCurve | None = None
 
     @property
     def free(self) -> bool:
@@ -200,7 +200,7 @@ class Inverter:
             limits += [np.zeros(len(fixed))] * 2
         return InverterColumns(2, np.zeros(len(fixed)), np.array([self.q_min, self.q_max]), rows, limits)
 
-    def audit(self, place: Place, p: FloatArray, q: FloatArray) -> list[Fault]:
+    def audit(self, place: Place, p: FloatArray, q: FloatArray) -> list[BrokenLimit]:
         """Check injections (S, T) [MW, Mvar]."""
         checks: list[tuple[str, FloatArray, FloatArray | float, str]] = []
         if self.free:
@@ -282,11 +282,11 @@ def inverter_resource(
     )
 
 
-def exceeding(kind: str, place: Place, value: FloatArray, limit: FloatArray | float, unit: str) -> list[Fault]:
+def exceeding(kind: str, place: Place, value: FloatArray, limit: FloatArray | float, unit: str) -> list[BrokenLimit]:
     """List where values (S, T) exceed an upper limit by more than rounding."""
     top = np.broadcast_to(np.asarray(limit, dtype=float), value.shape)
     return [
-        Fault(kind, place.table, place.index, int(s), int(t), float(value[s, t]), float(top[s, t]), unit)
+        BrokenLimit(kind, place.table, place.index, int(s), int(t), float(value[s, t]), float(top[s, t]), unit)
         for s, t in np.argwhere(value > top + TOLERANCE)
     ]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place
 from adnflex.devices.horizon import Horizon
 
 __all__ = ["FREE_MOVES", "MoveRules", "audit_moves", "move_rules"]
@@ -71,23 +71,27 @@ def move_rules(inputs: Inputs, place: Place, row: pd.Series) -> MoveRules:
 
 def audit_moves(
     place: Place, values: FloatArray, allowed: FloatArray, initial: float, rules: MoveRules, horizon: Horizon
-) -> list[Fault]:
+) -> list[BrokenLimit]:
     """Check positions (S, T): allowed ones only, the same in every scenario, moves within the limit."""
     faults = []
     for s, t in horizon.points:
         if not np.any(np.abs(allowed - values[s, t]) < 1e-9):
             low, high = float(allowed.min()), float(allowed.max())
             faults.append(
-                Fault(
+                BrokenLimit(
                     "position", place.table, place.index, s, t, values[s, t], high if values[s, t] > high else low, ""
                 )
             )
         elif values[s, t] != values[0, t]:
-            faults.append(Fault("position differs", place.table, place.index, s, t, values[s, t], values[0, t], ""))
+            faults.append(
+                BrokenLimit("position differs", place.table, place.index, s, t, values[s, t], values[0, t], "")
+            )
     if not math.isnan(rules.most):
         moved = _moved(values, initial)
         for day in horizon.days():
             count = int(moved[day.start : day.stop].sum())
             if count > rules.most:
-                faults.append(Fault("moves", place.table, place.index, 0, day.stop - 1, count, rules.most, "moves"))
+                faults.append(
+                    BrokenLimit("moves", place.table, place.index, 0, day.stop - 1, count, rules.most, "moves")
+                )
     return faults

@@ -29,8 +29,8 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import (
+    BrokenLimit,
     Contradiction,
-    Fault,
     FloatArray,
     Frame,
     Inputs,
@@ -256,7 +256,7 @@ class SoftOpenPoint(NoDecisions):
         ]
         return [f for f in found if f is not None][:1]
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Power, and at both ends reactive limits and rating."""
         found = exceeding("power", self.place, np.abs(setpoints("p_mw")), self.largest, "MW")
         for w, end, inverter in zip(self.withdrawn(setpoints), _ENDS, self.inverters, strict=True):

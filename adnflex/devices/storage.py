@@ -19,8 +19,8 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.devices.base import (
+    BrokenLimit,
     Contradiction,
-    Fault,
     FloatArray,
     Frame,
     Inputs,
@@ -251,7 +251,7 @@ class Storage:
         """Energies that no charging and discharging reaches."""
         return storage_contradictions(self, horizon, (self.e_end, self.e_end))
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Power, energy over the horizon and at its end, inverter."""
         p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
         e = stored_energy(self, p, horizon)

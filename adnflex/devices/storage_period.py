@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Contradiction, Fault, FloatArray, Frame
+from adnflex.devices.base import BrokenLimit, Contradiction, FloatArray, Frame
 from adnflex.devices.contradictions import storage_contradictions
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.storage import Storage
@@ -35,7 +35,7 @@ class PeriodStorage(Storage):
         """Energies on the way; that at the end is free."""
         return storage_contradictions(self, horizon, (0.0, math.inf))
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Power, energy and inverter."""
         return [fault for fault in super().audit(setpoints, horizon) if fault.kind != _OF_A_DAY]
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import Fault, FloatArray, Frame, Inputs, Place, Reach, Schedule
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place, Reach, Schedule
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
@@ -198,7 +198,7 @@ class TapChanger:
         before = float(self.positions[0, self.initial])
         return {"tap moves": self.rules.bill(setpoints("tap_pos"), before)}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Positions within their range, moves within their limit."""
         taps, first = setpoints("tap_pos"), self.positions[0]
         faults = audit_moves(self.place, taps, first[self.allowed], float(first[self.initial]), self.rules, horizon)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import Fault, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import read
 
@@ -77,6 +77,6 @@ class Unserved(NoDecisions):
         """Return nothing."""
         return {}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
         """Nothing to check: it never leaves the search."""
         return []

@@ -55,7 +55,7 @@ class StubFlows:
 
 
 @dataclass(frozen=True)
-class Withdrawal:
+class WithdrawalBounds:
     """What a node draws with all that hangs on it by bridges: bounds [pu]."""
 
     low: ComplexArray
@@ -63,7 +63,7 @@ class Withdrawal:
     current: FloatArray
 
 
-def withdrawals(grid: Grid, bounds: Bounds) -> Withdrawal:
+def withdrawals(grid: Grid, bounds: Bounds) -> WithdrawalBounds:
     """Bound the withdrawal ``p + jq`` of every node with its bridge subtrees, losses included."""
     v_low, v_high = bounds.v_min, bounds.v_max
     low, high = _shunt_range(grid.y, v_low, v_high)
@@ -88,7 +88,7 @@ def withdrawals(grid: Grid, bounds: Bounds) -> Withdrawal:
         low[entry] += own_low[block.below].sum() + least
         high[entry] += own_high[block.below].sum() + most
         current[entry] += own_current[block.below].sum()
-    return Withdrawal(low, high, current)
+    return WithdrawalBounds(low, high, current)
 
 
 def _loss_range(grid: Grid, branches: NDArray[np.int64], most: FloatArray) -> tuple[complex, complex]:
@@ -110,7 +110,7 @@ def _shunt_range(y: ComplexArray, v_low: FloatArray, v_high: FloatArray) -> tupl
     return _each(np.minimum, at_low, at_high), _each(np.maximum, at_low, at_high)
 
 
-def stub_flows(grid: Grid, bounds: Bounds, drawn: Withdrawal, chain: Chain) -> StubFlows:
+def stub_flows(grid: Grid, bounds: Bounds, drawn: WithdrawalBounds, chain: Chain) -> StubFlows:
     """Bound all flows of a chain for each of its branches being the open one."""
     c = len(chain.branches)
     nodes = np.array(chain.nodes, dtype=np.int64)

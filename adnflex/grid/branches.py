@@ -9,7 +9,7 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.checks import shorten
-from adnflex.grid.model import Branch, Decision, Member
+from adnflex.grid.model import Branch, Member, SwitchableBranch
 from adnflex.grid.ppc import Matrices
 from adnflex.grid.switching import is_ideal_switch
 
@@ -34,7 +34,7 @@ class BranchRow(NamedTuple):
 
 
 def branch_rows(
-    net: pandapowerNet, mats: Matrices, chosen: dict[Key, Decision], base_mva: float
+    net: pandapowerNet, mats: Matrices, chosen: dict[Key, SwitchableBranch], base_mva: float
 ) -> tuple[list[BranchRow], list[int]]:
     """List the branches: those that may be switched as they are, fixed parallel ones merged.
 
@@ -56,7 +56,7 @@ def branch_rows(
     self_loops : list of int
         Rows of `mats` whose two ends are one node.
     """
-    build = _Rows(net, mats, base_mva)
+    build = _BranchBuilder(net, mats, base_mva)
     element_of = build.element_of
     single: list[tuple[int, BranchRow]] = []
     parallel: dict[tuple[int, int], list[int]] = {}
@@ -74,7 +74,7 @@ def branch_rows(
     return [record for _, record in sorted(single + merged, key=lambda item: item[0])], self_loops
 
 
-class _Rows:
+class _BranchBuilder:
     """Makes rows from the matrices."""
 
     def __init__(self, net: pandapowerNet, mats: Matrices, base_mva: float) -> None:
@@ -83,7 +83,7 @@ class _Rows:
         self.element_of = {row: key for key, row in mats.row_of.items() if row >= 0}
         self.limits_ka = _current_limits(net, {key for key, row in mats.row_of.items() if row >= 0})
 
-    def row(self, rows: list[int], decision: Decision | None) -> BranchRow:
+    def row(self, rows: list[int], decision: SwitchableBranch | None) -> BranchRow:
         """Make one branch of the rows of one element, or of several in parallel."""
         mats, first = self.mats, rows[0]
         self._require_no_circulation(rows)
@@ -185,7 +185,7 @@ def _current_limits(net: pandapowerNet, used: set[Key]) -> dict[Key, tuple[float
 
 
 def _open_shunts(
-    net: pandapowerNet, d: Decision | None, z: complex, y_from: complex, y_to: complex, neglected: bool
+    net: pandapowerNet, d: SwitchableBranch | None, z: complex, y_from: complex, y_to: complex, neglected: bool
 ) -> tuple[complex, complex]:
     """Charging that stays when the branch is open at one end only: ``y + 1/(z + 1/y_other)``."""
     if d is None or d.by_service or d.element == "switch" or neglected:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from adnflex.grid.ratings import Ratings
 
-__all__ = ["Branch", "BranchTaps", "Decision", "Grid", "Member"]
+__all__ = ["Branch", "BranchTaps", "Grid", "Member", "SwitchableBranch"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -51,7 +51,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Decision:
+class SwitchableBranch:
     """A branch that may be switched, and how pandapower is told so.
 
     Attributes
@@ -99,14 +99,14 @@ class Branch:
     ----------
     members : tuple of Member
         Its elements, several where they are in parallel.
-    decision : Decision or None
+    decision : SwitchableBranch or None
         How it is switched.
     flipped : bool
         Whether its from end is the element's to (low-voltage) end.
     """
 
     members: tuple[Member, ...]
-    decision: Decision | None = None
+    decision: SwitchableBranch | None = None
     flipped: bool = False
 
     def __str__(self) -> str:
@@ -189,7 +189,7 @@ class Grid:
         Hash of the electrical content of the net.
     taps : tuple of BranchTaps
         Branches whose ratio is a decision.
-    locked : tuple of Decision
+    locked : tuple of SwitchableBranch
         Open lines that are no decision: no branches of the grid, but open points of the network.
     """
 
@@ -222,7 +222,7 @@ class Grid:
     notes: tuple[str, ...]
     fingerprint: str
     taps: tuple[BranchTaps, ...] = ()
-    locked: tuple[Decision, ...] = ()
+    locked: tuple[SwitchableBranch, ...] = ()
 
     def __post_init__(self) -> None:
         for value in vars(self).values():

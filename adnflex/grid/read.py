@@ -12,7 +12,7 @@ from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.branches import branch_rows
 from adnflex.grid.checks import check_vm_limits, require_sound
 from adnflex.grid.identity import fingerprint
-from adnflex.grid.model import Decision, Grid
+from adnflex.grid.model import Grid, SwitchableBranch
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
 from adnflex.grid.notes import coupler_faults, dead_notes, zip_notes
 from adnflex.grid.options import power_flow_options
@@ -101,7 +101,7 @@ def read_grid(
     return with_taps(net, study, mats, grid, tapped) if tapped else grid
 
 
-def _closed_copy(net: pandapowerNet, chosen: Sequence[Decision]) -> pandapowerNet:
+def _closed_copy(net: pandapowerNet, chosen: Sequence[SwitchableBranch]) -> pandapowerNet:
     """Copy the net with every branch that may be switched closed.
 
     A bus-bus switch that may be switched gets an impedance for the moment, so that pandapower keeps it as a
@@ -125,7 +125,7 @@ def _closed_copy(net: pandapowerNet, chosen: Sequence[Decision]) -> pandapowerNe
 def _assemble(
     net: pandapowerNet,
     mats: Matrices,
-    chosen: Sequence[Decision],
+    chosen: Sequence[SwitchableBranch],
     notes: list[str],
     vm_limits: tuple[float, float] | None,
 ) -> Grid:

@@ -1,4 +1,4 @@
-"""What may be switched: the caller's choice turned into one `Decision` a branch."""
+"""What may be switched: the caller's choice turned into one `SwitchableBranch` a branch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from pandapower import pandapowerNet
 
 from adnflex.grid.checks import shorten
-from adnflex.grid.model import Decision
+from adnflex.grid.model import SwitchableBranch
 
 __all__ = ["decisions", "is_ideal_switch", "locked_open_lines"]
 
@@ -18,7 +18,7 @@ def decisions(
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
-) -> tuple[list[Decision], list[str]]:
+) -> tuple[list[SwitchableBranch], list[str]]:
     """List the branches that may be switched, and the faults of the caller's choice.
 
     Parameters
@@ -35,7 +35,7 @@ def decisions(
 
     Returns
     -------
-    list of Decision, list of str
+    list of SwitchableBranch, list of str
         The decisions, in order of element and index, and the findings.
     """
     line_switches = _branch_switches(net, "l")
@@ -68,7 +68,7 @@ def decisions(
     return [d for d in found if _ends_alive(net, d)], findings
 
 
-def _ends_alive(net: pandapowerNet, d: Decision) -> bool:
+def _ends_alive(net: pandapowerNet, d: SwitchableBranch) -> bool:
     """Whether both ends are in service; a branch into a dead bus can feed nothing and stays as it is."""
     alive = net.bus["in_service"]
     return bool(alive.get(d.from_bus, False)) and bool(alive.get(d.to_bus, False))
@@ -120,14 +120,14 @@ def _locked_lines(
     return set(wanted), findings
 
 
-def locked_open_lines(net: pandapowerNet, chosen: Iterable[Decision]) -> tuple[Decision, ...]:
+def locked_open_lines(net: pandapowerNet, chosen: Iterable[SwitchableBranch]) -> tuple[SwitchableBranch, ...]:
     """List the open lines that no decision can close: out of service, or one of their switches open.
 
     Parameters
     ----------
     net : pandapowerNet
         The net; it is only read.
-    chosen : iterable of Decision
+    chosen : iterable of SwitchableBranch
         What may be switched.
 
     Examples
@@ -162,7 +162,7 @@ def _two_ended(
     ends: tuple[str, str],
     indices: Iterable[int],
     switches: dict[int, list[int]],
-) -> list[Decision]:
+) -> list[SwitchableBranch]:
     """Decide for branches with switches at their ends: one end opens a branch, all of them close it.
 
     A branch that is open at one end keeps that end; one that is closed is opened at its to end (at its
@@ -185,7 +185,7 @@ def _two_ended(
         open_now = [s for s in mine if not states.closed[s]]
         at_to = [s for s in mine if states.bus[s] == to_bus]
         found.append(
-            Decision(
+            SwitchableBranch(
                 element=element,
                 index=int(index),
                 name=_name(name),
@@ -200,10 +200,10 @@ def _two_ended(
     return found
 
 
-def _coupler_decision(net: pandapowerNet, switch: int) -> Decision:
+def _coupler_decision(net: pandapowerNet, switch: int) -> SwitchableBranch:
     row = net.switch.loc[switch]
     closed = bool(row["closed"])
-    return Decision(
+    return SwitchableBranch(
         element="switch",
         index=switch,
         name=_name(row.get("name")),

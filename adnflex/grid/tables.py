@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from adnflex.grid.model import Decision, FloatArray, Grid
+from adnflex.grid.model import FloatArray, Grid, SwitchableBranch
 from adnflex.grid.state import GridState
 
 __all__ = ["branch_table", "bus_table", "switch_table"]
@@ -107,7 +107,7 @@ _SWITCHES = [
 ]
 
 
-def _switch(d: Decision, after: bool) -> dict[str, object]:
+def _switch(d: SwitchableBranch, after: bool) -> dict[str, object]:
     operated = after != d.closed
     used = d.close_switches if after else d.open_switches
     # A branch out of service that carries switches needs both: the switches and the service flag.

@@ -27,7 +27,7 @@ from adnflex.files import read_bytes
 from adnflex.matpower.bounds import MAX_TEXT
 from adnflex.matpower.builder import UNRATED_KA, NetBuilder
 from adnflex.matpower.case import read_case, three_phase, with_typed_impedances
-from adnflex.matpower.program import Program
+from adnflex.matpower.program import CaseProgram
 
 __all__ = ["UNRATED_KA", "read_matpower"]
 
@@ -116,7 +116,7 @@ def read_matpower(
     if not impedance_base_mva > 0:
         raise InputError(f"impedance_base_mva is {impedance_base_mva:g}; give a base power above 0 MVA.")
     text, label = _source(path_or_text)
-    program = Program(text, label)
+    program = CaseProgram(text, label)
     case = read_case(program)
     if impedances == "per_unit":
         case = with_typed_impedances(case, program, impedance_base_mva)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adnflex.matpower.tokens import Fault
+from adnflex.matpower.tokens import StatementError
 
 __all__ = ["MAX_TEXT", "Account"]
 
@@ -32,7 +32,7 @@ class Account:
 
         Raises
         ------
-        Fault
+        StatementError
             These are too many at once, or too many in all.
 
         Examples
@@ -40,15 +40,15 @@ class Account:
         >>> Account().spend(10**10, line=3)
         Traceback (most recent call last):
         ...
-        adnflex.matpower.tokens.Fault: this asks for 10,000,000,000 numbers at once, and at most 5,000,000 are made; no case needs that; take the statement out.
+        adnflex.matpower.tokens.StatementError: this asks for 10,000,000,000 numbers at once, and at most 5,000,000 are made; no case needs that; take the statement out.
         """  # noqa: E501
         if count > MAX_NUMBERS:
-            raise Fault(
+            raise StatementError(
                 line, f"this asks for {count:,} numbers at once, and at most {MAX_NUMBERS:,} are made; {_NEXT_STEP}."
             )
         self._work += count
         if self._work > MAX_WORK:
-            raise Fault(
+            raise StatementError(
                 line,
                 f"up to here the file asks for more than {MAX_WORK:,} numbers; no case needs that.",
             )
@@ -56,7 +56,7 @@ class Account:
     def hold(self, count: int, line: int) -> None:
         """Allow for a matrix that has `count` numbers by now."""
         if count > MAX_NUMBERS:
-            raise Fault(line, f"this matrix has more than {MAX_NUMBERS:,} numbers; {_NEXT_STEP}.")
+            raise StatementError(line, f"this matrix has more than {MAX_NUMBERS:,} numbers; {_NEXT_STEP}.")
 
     def spend_both(self, left: Sequence[int], right: Sequence[int], line: int) -> None:
         """Allow for what two matrices of these sizes make together; sizes that do not fit make nothing."""
@@ -70,4 +70,4 @@ class Account:
         """Allow for a variable; an older one of this name is gone."""
         self._kept[key] = count
         if sum(self._kept.values()) > MAX_KEPT:
-            raise Fault(line, f"the variables hold more than {MAX_KEPT:,} numbers together; {_NEXT_STEP}.")
+            raise StatementError(line, f"the variables hold more than {MAX_KEPT:,} numbers together; {_NEXT_STEP}.")

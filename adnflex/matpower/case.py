@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adnflex.errors import InputError
-from adnflex.matpower.program import Program
+from adnflex.matpower.program import CaseProgram
 from adnflex.matpower.types import Array, Mask, Value
 
 # Columns of MATPOWER's matrices, from 0.
@@ -49,7 +49,7 @@ class Case:
         return [f"{bus_label(ends[F_BUS])}-{bus_label(ends[T_BUS])}" for ends in self.branch]
 
 
-def read_case(program: Program) -> Case:
+def read_case(program: CaseProgram) -> Case:
     """Collect what the program left behind; all faults of the data at once."""
     faults = _unknown_fields(program)
     version = program.values.get("mpc.version", "2")
@@ -100,7 +100,7 @@ def shown(value: Value | None) -> str:
     return repr(value) if isinstance(value, str) else "no number"
 
 
-def _unknown_fields(program: Program) -> list[str]:
+def _unknown_fields(program: CaseProgram) -> list[str]:
     """Fields that would change the net but are not represented."""
     faults = []
     for key, value in program.values.items():
@@ -115,7 +115,7 @@ def _unknown_fields(program: Program) -> list[str]:
     return faults
 
 
-def _matrix(program: Program, name: str, width: int, faults: list[str]) -> Array:
+def _matrix(program: CaseProgram, name: str, width: int, faults: list[str]) -> Array:
     """One of the three matrices, wide enough."""
     value = program.values.get(f"mpc.{name}")
     if not isinstance(value, np.ndarray) or not value.size:
@@ -242,7 +242,7 @@ def kinds(case: Case) -> npt.NDArray[np.str_]:
     return np.where(trafo, "trafo", np.where(bare, "switch", "line"))
 
 
-def with_typed_impedances(case: Case, program: Program, base_mva: float) -> Case:
+def with_typed_impedances(case: Case, program: CaseProgram, base_mva: float) -> Case:
     """Take r and x as typed, in per unit on `base_mva`, not as the file's statements leave them."""
     typed = program.typed.get("mpc.branch")
     if typed is None or typed.shape != case.branch.shape:

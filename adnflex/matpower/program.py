@@ -10,7 +10,7 @@ import numpy as np
 
 from adnflex.errors import InputError
 from adnflex.matpower.bounds import MAX_FAULTS, Account
-from adnflex.matpower.tokens import Fault, Silent, Token, statements
+from adnflex.matpower.tokens import Silent, StatementError, Token, statements
 from adnflex.matpower.types import Array, Value
 
 _BUS_NAMES = ("PQ PV REF NONE BUS_I BUS_TYPE PD QD GS BS BUS_AREA VM VA BASE_KV ZONE VMAX VMIN "
@@ -49,7 +49,7 @@ def scalar(value: float) -> Array:
     return np.array([[value]], dtype=np.float64)
 
 
-class Program:
+class CaseProgram:
     """A case file carried out, statement by statement.
 
     Attributes
@@ -80,7 +80,7 @@ class Program:
                 if len(self._faults) >= MAX_FAULTS:
                     self._faults.append(f"{label}: more faults may follow; mend these {MAX_FAULTS} first.")
                     break
-        except Fault as fault:
+        except StatementError as fault:
             self._report(fault)
         if self._faults:
             raise InputError(self._faults)
@@ -89,7 +89,7 @@ class Program:
         """Return the sentence with file and line in front."""
         return f"{self.label}, line {line}: {sentence}"
 
-    def _report(self, fault: Fault) -> None:
+    def _report(self, fault: StatementError) -> None:
         self._faults.append(self.at(fault.line, fault.sentence))
 
     def _attempt(self, tokens: list[Token]) -> None:
@@ -97,10 +97,10 @@ class Program:
         try:
             self._statement(tokens)
             return
-        except Fault as fault:
+        except StatementError as fault:
             self._report(fault)
         except RecursionError:
-            self._report(Fault(tokens[0].line, "this expression is nested too deeply."))
+            self._report(StatementError(tokens[0].line, "this expression is nested too deeply."))
         except Silent:
             pass
         # What this statement would have set is unknown now: statements that need it are not reported on top.
@@ -122,7 +122,7 @@ class Program:
         elif first.kind == "name" and first.text not in _KEYWORDS and any(t.text == "=" for t in tokens):
             self._assign(tokens)
         else:
-            raise Fault(
+            raise StatementError(
                 first.line,
                 f"the statement that begins with '{first.text}' is not understood; only assignments are.",
             )
@@ -131,13 +131,13 @@ class Program:
         """Read ``function mpc = name``."""
         texts = [t.text for t in tokens]
         if len(texts) < 4 or texts[2] != "=" or tokens[1].kind != "name":
-            raise Fault(
+            raise StatementError(
                 tokens[0].line,
                 "the function must return one struct, as in 'function mpc = name'; "
                 "convert a case of format version 1 with MATPOWER's savecase.",
             )
         if self.name:
-            raise Fault(tokens[0].line, "a second function in one file is not understood.")
+            raise StatementError(tokens[0].line, "a second function in one file is not understood.")
         self.struct, self.name = texts[1], texts[3]
 
     def _destructure(self, tokens: list[Token]) -> None:
@@ -146,16 +146,18 @@ class Program:
         end = texts.index("]")
         if texts[end + 1 : end + 2] != ["="] or len(texts) != end + 3 or texts[-1] not in _NAMED_COLUMNS:
             known = ", ".join(_NAMED_COLUMNS)
-            raise Fault(tokens[0].line, f"only the named columns of {known} can be assigned to a list of names.")
+            raise StatementError(
+                tokens[0].line, f"only the named columns of {known} can be assigned to a list of names."
+            )
         names = [text for text in texts[1:end] if text != ","]
         if wrong := [text for text in names if not (text.isidentifier() or text == "~")]:
-            raise Fault(tokens[0].line, f"'{wrong[0]}' is no name that a value can be assigned to.")
+            raise StatementError(tokens[0].line, f"'{wrong[0]}' is no name that a value can be assigned to.")
         self._name_columns(names, texts[-1], tokens[0].line)
 
     def _name_columns(self, names: list[str], source: str, line: int) -> None:
         columns = _NAMED_COLUMNS[source]
         if len(names) > len(columns):
-            raise Fault(line, f"{source} returns {len(columns)} values, not {len(names)}.")
+            raise StatementError(line, f"{source} returns {len(columns)} values, not {len(names)}.")
         for name, column in zip(names, columns, strict=False):
             if name != "~":
                 self.values[name] = scalar(column)
@@ -181,7 +183,7 @@ class Program:
         self.account.spend(len(rows) * len(columns) + array.size, target.line)
         block = np.ix_(rows, columns)
         if not isinstance(value, np.ndarray) or (value.size != 1 and value.shape != array[block].shape):
-            raise Fault(
+            raise StatementError(
                 target.line,
                 f"what is assigned does not fit the {len(rows)} x {len(columns)} elements of "
                 f"{target.text} on the left.",
@@ -212,20 +214,20 @@ class Program:
             return value
         if token.text in _CONSTANTS:
             return scalar(_CONSTANTS[token.text])
-        raise Fault(token.line, f"'{token.text}' is not known here.")
+        raise StatementError(token.line, f"'{token.text}' is not known here.")
 
     def array(self, token: Token) -> Array:
         """Value of a name that must be a number or a matrix."""
         value = self.lookup(token)
         if not isinstance(value, np.ndarray):
-            raise Fault(token.line, f"'{token.text}' is text, not a number.")
+            raise StatementError(token.line, f"'{token.text}' is text, not a number.")
         return value
 
 
 class _Reader:
     """Evaluate the expressions of one statement while reading them, with Matlab's precedence."""
 
-    def __init__(self, tokens: Sequence[Token], program: Program) -> None:
+    def __init__(self, tokens: Sequence[Token], program: CaseProgram) -> None:
         self.tokens = tokens
         self.program = program
         self.position = 0
@@ -244,7 +246,7 @@ class _Reader:
 
     def take(self) -> Token:
         if self.position >= len(self.tokens):
-            raise Fault(self.tokens[-1].line, "the statement ends too early.")
+            raise StatementError(self.tokens[-1].line, "the statement ends too early.")
         self.position += 1
         return self.tokens[self.position - 1]
 
@@ -254,7 +256,7 @@ class _Reader:
             self.refuse(token, f"; '{text}' is expected")
 
     def refuse(self, token: Token, more: str = "") -> NoReturn:
-        raise Fault(token.line, f"'{token.text}' is not understood here{more}.")
+        raise StatementError(token.line, f"'{token.text}' is not understood here{more}.")
 
     # -- values
 
@@ -342,7 +344,7 @@ class _Reader:
             with np.errstate(all="ignore"):  # what is not finite in the end is reported with its row
                 return _OPERATIONS[kind.removeprefix(".")](left, right)
         except ValueError:
-            raise Fault(
+            raise StatementError(
                 operator.line,
                 f"the sizes {left.shape} and {right.shape} on both sides of '{kind}' do not fit.",
             ) from None
@@ -394,7 +396,7 @@ class _Reader:
         self.expect("(")
         rows = self._index(array.shape[0])
         if not self.peek(","):
-            raise Fault(opening.line, "give row and column of an element, separated by a comma.")
+            raise StatementError(opening.line, "give row and column of an element, separated by a comma.")
         self.take()
         columns = self._index(array.shape[1])
         self.expect(")")
@@ -410,7 +412,7 @@ class _Reader:
         chosen = self.range().ravel()
         for value in chosen:
             if not 1 <= value <= size or value != int(value):
-                raise Fault(start.line, f"index {value:g} is outside 1..{size}.")
+                raise StatementError(start.line, f"index {value:g} is outside 1..{size}.")
         return [int(value) - 1 for value in chosen]
 
     def matrix(self) -> Array:
@@ -433,7 +435,7 @@ class _Reader:
                 continue
             if row:
                 if rows and len(row) != len(rows[0]):
-                    raise Fault(token.line, f"this row has {len(row)} columns, the first has {len(rows[0])}.")
+                    raise StatementError(token.line, f"this row has {len(row)} columns, the first has {len(rows[0])}.")
                 rows.append(tuple(row))
                 lines.append(token.line)
                 row = []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
-class Fault(Exception):
+class StatementError(Exception):
     """One fault in one statement: line and sentence."""
 
     def __init__(self, line: int, sentence: str) -> None:
@@ -61,7 +61,7 @@ def statements(text: str) -> Iterator[list[Token]]:
 
     Raises
     ------
-    Fault
+    StatementError
         At a character that no statement here may contain, or a bracket without its partner.
     """
     tokens: list[Token] = []
@@ -83,7 +83,9 @@ def statements(text: str) -> Iterator[list[Token]]:
                 break
             _match_bracket(token, brackets)
             if len(tokens) >= _MAX_TOKENS:
-                raise Fault(number, f"this statement has more than {_MAX_TOKENS:,} parts; type plain rows of numbers.")
+                raise StatementError(
+                    number, f"this statement has more than {_MAX_TOKENS:,} parts; type plain rows of numbers."
+                )
             if not brackets and token.text in (";", ",") and token.kind == "op":
                 if tokens:
                     yield tokens
@@ -98,7 +100,7 @@ def statements(text: str) -> Iterator[list[Token]]:
             yield tokens
             tokens = []
     if brackets:
-        raise Fault(brackets[0].line, f"'{brackets[0].text}' is not closed before the end of the file.")
+        raise StatementError(brackets[0].line, f"'{brackets[0].text}' is not closed before the end of the file.")
     if tokens:
         yield tokens
 
@@ -109,11 +111,11 @@ def _match_bracket(token: Token, brackets: list[Token]) -> None:
         return
     if token.text in _CLOSES.values():
         if len(brackets) >= _MAX_DEPTH:
-            raise Fault(token.line, "this expression is nested too deeply.")
+            raise StatementError(token.line, "this expression is nested too deeply.")
         brackets.append(token)
     elif token.text in _CLOSES:
         if not brackets or brackets[-1].text != _CLOSES[token.text]:
-            raise Fault(token.line, f"'{token.text}' closes nothing that is open.")
+            raise StatementError(token.line, f"'{token.text}' closes nothing that is open.")
         brackets.pop()
 
 
@@ -133,7 +135,7 @@ def _line_tokens(line: str, number: int, before: Sequence[Token]) -> Iterator[To
         value_before = last is not None and (last.kind in ("number", "name", "string") or last.text in _CLOSES)
         match = _TOKEN.match(line, at)
         if match is None or (char == "'" and value_before and not spaced):
-            raise Fault(
+            raise StatementError(
                 number,
                 f"the character {char} is not understood here; only numbers, names and arithmetic are.",
             )

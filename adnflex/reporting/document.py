@@ -8,7 +8,7 @@ from typing import Any
 
 from adnflex.reporting import page
 from adnflex.reporting.findings import made_by
-from adnflex.reporting.page import Card, Html, Page, Section, Verdict
+from adnflex.reporting.page import Banner, Card, Html, Page, Section
 from adnflex.reporting.text import dash, sentences
 from adnflex.reporting.views import NothingToDraw, ReportKind, View
 
@@ -68,13 +68,13 @@ def _placed(part: Shown, shown: Sequence[Shown]) -> Shown:
     return Shown(part.kind, views, places, f"-{first}" if len(shown) > 1 else "")
 
 
-def _verdict(verdicts: Sequence[Verdict], titles: Sequence[str]) -> Verdict:
+def _verdict(verdicts: Sequence[Banner], titles: Sequence[str]) -> Banner:
     """Return the verdict of one kind, or the worst of several with the words of all."""
     if len(verdicts) == 1:
         return verdicts[0]
     worst = min(verdicts, key=lambda v: _WORST.index(v.kind))
     told = " ".join(f"{title}: {v.headline}. {v.sentence}" for title, v in zip(titles, verdicts, strict=True))
-    return Verdict(worst.kind, worst.headline, told, " ".join(v.remark for v in verdicts if v.remark))
+    return Banner(worst.kind, worst.headline, told, " ".join(v.remark for v in verdicts if v.remark))
 
 
 def _top(part: Shown) -> list[Html]:

@@ -23,8 +23,29 @@ from adnflex.results.certificate import amber
 from adnflex.text import cut, tamed
 
 __all__ = [
-    "Card", "Html", "Page", "Section", "Verdict", "badge", "bar", "cards", "details", "escape", "figure", "heading",
-    "join", "map_key", "notice", "paragraph", "passed", "render", "side_by_side", "table", "terms", "toggle", "variant",
+    "Banner",
+    "Card",
+    "Html",
+    "Page",
+    "Section",
+    "badge",
+    "bar",
+    "cards",
+    "details",
+    "escape",
+    "figure",
+    "heading",
+    "join",
+    "map_key",
+    "notice",
+    "paragraph",
+    "passed",
+    "render",
+    "side_by_side",
+    "table",
+    "terms",
+    "toggle",
+    "variant",
 ]  # fmt: skip
 
 #: Text that is HTML already and is not escaped again.
@@ -35,7 +56,7 @@ _LONGEST_TITLE = 160
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Banner:
     """What the reader must not miss.
 
     Attributes
@@ -54,7 +75,7 @@ class Verdict:
     remark: str = ""
 
 
-def passed(headline: str, sentence: str, remark: str, doubt: str) -> Verdict:
+def passed(headline: str, sentence: str, remark: str, doubt: str) -> Banner:
     """Banner of what passed its check: green, or amber with the reason where there is a reservation.
 
     Examples
@@ -63,8 +84,8 @@ def passed(headline: str, sentence: str, remark: str, doubt: str) -> Verdict:
     'All is met. Amber, as there is no certificate. Green needs a certificate below 5 %.'
     """
     if not doubt:
-        return Verdict("pass", headline, sentence, remark)
-    return Verdict("caution", headline, f"{sentence} {amber(doubt)}", remark)
+        return Banner("pass", headline, sentence, remark)
+    return Banner("caution", headline, f"{sentence} {amber(doubt)}", remark)
 
 
 @dataclass(frozen=True)
@@ -93,7 +114,7 @@ class Page:
 
     title: str
     subtitle: str
-    verdict: Verdict
+    verdict: Banner
     top: Sequence[Html]
     sections: Sequence[Section]
     footer: str = ""
@@ -225,7 +246,7 @@ def render(page: Page) -> str:
 
     Examples
     --------
-    >>> text = render(Page("T", "", Verdict("pass", "Passed", ""), [], []))
+    >>> text = render(Page("T", "", Banner("pass", "Passed", ""), [], []))
     >>> text.startswith("<!doctype html>"), "<h1>T</h1>" in text
     (True, True)
     """

@@ -15,7 +15,7 @@ from plotly import graph_objects as go
 
 from adnflex.errors import InputError
 from adnflex.reporting import page
-from adnflex.reporting.page import Card, Html, Section, Verdict
+from adnflex.reporting.page import Banner, Card, Html, Section
 
 __all__ = ["NetFacts", "NothingToDraw", "ReportKind", "View", "joint", "one_of"]
 
@@ -135,7 +135,7 @@ class ReportKind(Generic[V]):
     views: Callable[[Sequence[Any], Sequence[Any], NetFacts], list[V]]
     title: Callable[[Sequence[V]], str]
     subtitle: Callable[[Sequence[V]], str]
-    verdict: Callable[[Sequence[V]], Verdict]
+    verdict: Callable[[Sequence[V]], Banner]
     cards: Callable[[V, V | None], list[Card]]
     notes: Callable[[V], list[str]]
     made_by: Callable[[V], tuple[Mapping[str, str], str]]

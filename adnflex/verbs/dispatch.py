@@ -18,7 +18,7 @@ from adnflex.grid import read_grid
 from adnflex.grid.layout import drawing_tables
 from adnflex.powerflow.states import measuring_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
-from adnflex.problems.dispatch.limits import Excess
+from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.loss_certificate import Goal
 from adnflex.problems.dispatch.prices import price_notes
 from adnflex.problems.dispatch.reasons import causes
@@ -339,7 +339,7 @@ def _infeasible(net: pandapowerNet, study: Study, answer: DispatchAnswer) -> Inf
     return Infeasible(f"{text}{least}.", table if len(table) else None, answer.status == "infeasible")
 
 
-def _excess_table(study: Study, excess: list[Excess]) -> pd.DataFrame:
+def _excess_table(study: Study, excess: list[LimitViolation]) -> pd.DataFrame:
     rows = []
     for e in excess:
         element, index = _place(study, e)
@@ -349,7 +349,7 @@ def _excess_table(study: Study, excess: list[Excess]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _place(study: Study, e: Excess) -> tuple[str, int]:
+def _place(study: Study, e: LimitViolation) -> tuple[str, int]:
     if e.element:
         return e.element, e.index
     if e.where < 0:
@@ -360,7 +360,7 @@ def _place(study: Study, e: Excess) -> tuple[str, int]:
     return "bus", study.grid.buses[e.where][0]
 
 
-def _unit(e: Excess) -> str:
+def _unit(e: LimitViolation) -> str:
     if e.unit or e.element:
         return e.unit
     if e.kind.startswith("voltage"):
@@ -368,7 +368,7 @@ def _unit(e: Excess) -> str:
     return {"loading": "%", "carbon": "kg"}.get(e.kind, "Mvar" if e.kind.startswith("reactive") else "MW")
 
 
-def _where(study: Study, e: Excess) -> str:
+def _where(study: Study, e: LimitViolation) -> str:
     period = study.series.periods[e.t]
     if e.kind == "no power flow":
         return f"period {period}: power flow has no solution"
@@ -377,7 +377,7 @@ def _where(study: Study, e: Excess) -> str:
     return f"{place}: {e.value:.5g} against {e.limit:.5g} {_unit(e)}{unit_hint(e.value, e.limit)}"
 
 
-def _carried(study: Study, excess: list[Excess]) -> str:
+def _carried(study: Study, excess: list[LimitViolation]) -> str:
     """Say how much of the fixed power cannot be carried, where it is worst."""
     worst = excess[0]
     element, index = _place(study, worst)

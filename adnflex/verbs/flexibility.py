@@ -19,7 +19,7 @@ from adnflex.grid import read_grid, switch_table
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.write import write
 from adnflex.problems.clock import Deadline, Progress
-from adnflex.problems.flexibility.one_state import Solved, solve_state
+from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.positions import position_table, search_positions
 from adnflex.problems.flexibility.solve import separable_box
 from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_flexibility_study
@@ -200,7 +200,7 @@ def asked(wishes: Wishes, tie_break: str, time_limit: float, seed: int, **more: 
 def flexibility_of(
     net: pandapowerNet,
     study: FlexibilityStudy,
-    solved: Solved,
+    solved: StateBox,
     clock: Deadline,
     options: dict[str, Any],
     name: str | None,

@@ -94,7 +94,7 @@ def value_of_information(
     )
 
 
-class _Task(NamedTuple):
+class _ScenarioSolve(NamedTuple):
     """A scenario, and in how many equal parts the time from its start on is divided."""
 
     scenario: int
@@ -109,14 +109,16 @@ class _Cost(NamedTuple):
     why: str = ""
 
 
-def _each(job: Callable[[_Task], R], count: int, executor: Executor | None, after: int = 0) -> list[R]:
+def _each(job: Callable[[_ScenarioSolve], R], count: int, executor: Executor | None, after: int = 0) -> list[R]:
     """Run a job for each scenario, in turns as wide as the executor; `after`: dispatches that follow."""
     with worker_pool(job, executor, None if executor is not None else 1) as crew:
         wide = max(crew.count, 1)
-        return list(crew.in_order(_Task(s, -(-(count - s) // wide) + after) for s in range(count)))
+        return list(crew.in_order(_ScenarioSolve(s, -(-(count - s) // wide) + after) for s in range(count)))
 
 
-def _single(net: pandapowerNet, scenarios: ScenarioSet, options: dict[str, Any], until: float, task: _Task) -> _Cost:
+def _single(
+    net: pandapowerNet, scenarios: ScenarioSet, options: dict[str, Any], until: float, task: _ScenarioSolve
+) -> _Cost:
     """Dispatch a scenario alone; `until`: time of the day, which all processes share."""
     left = until - time.time()
     if left <= 0:
@@ -242,7 +244,7 @@ def _fresh(
     scenarios: ScenarioSet,
     options: dict[str, Any],
     until: float,
-    task: _Task,
+    task: _ScenarioSolve,
 ) -> dict[str, Any]:
     left = until - time.time()
     if left <= 0:

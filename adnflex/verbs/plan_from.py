@@ -18,10 +18,10 @@ from adnflex.grid import Grid, read_grid
 from adnflex.grid.checks import shorten
 from adnflex.grid.flow import flow_of
 from adnflex.grid.identity import fingerprint
-from adnflex.grid.model import BoolArray, Decision
+from adnflex.grid.model import BoolArray, SwitchableBranch
 from adnflex.grid.topology import present_loops
 from adnflex.problems.clock import Deadline
-from adnflex.problems.reconfiguration.answer import Answer
+from adnflex.problems.reconfiguration.answer import SearchedTopology
 from adnflex.problems.reconfiguration.objective import parse_objective
 from adnflex.results import Plan
 from adnflex.results.status import GIVEN
@@ -113,7 +113,7 @@ def plan_from(
             None,
             False,
         )
-    answer = Answer(
+    answer = SearchedTopology(
         status=GIVEN,
         flow=flow,
         relaxed=None,
@@ -160,7 +160,7 @@ def _as_listed(net: pandapowerNet, grid: Grid, asked: _Asked) -> BoolArray:
     return chosen
 
 
-def _decisions(grid: Grid) -> list[tuple[int, Decision]]:
+def _decisions(grid: Grid) -> list[tuple[int, SwitchableBranch]]:
     return [(k, b.decision) for k, b in enumerate(grid.branches) if b.decision is not None]
 
 

@@ -25,7 +25,7 @@ from adnflex.grid.write import one_state
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.reasons import unit_suspects
-from adnflex.problems.reconfiguration.answer import Answer
+from adnflex.problems.reconfiguration.answer import SearchedTopology
 from adnflex.problems.reconfiguration.describe import require_reconfigurable, violation_sentence
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
 from adnflex.problems.reconfiguration.solve import solve_reconfiguration
@@ -202,7 +202,9 @@ def _ints(values: Iterable[int] | None) -> list[int] | None:
     return None if values is None else [int(v) for v in values]
 
 
-def _infeasible(net: pandapowerNet, grid: Grid, answer: Answer, vm_limits: tuple[float, float] | None) -> Infeasible:
+def _infeasible(
+    net: pandapowerNet, grid: Grid, answer: SearchedTopology, vm_limits: tuple[float, float] | None
+) -> Infeasible:
     """Say which limits the least violating topology breaks, measured in AC on the pushed-back net."""
     if answer.least_violating is None:
         p, q = grid.p.sum() * grid.base_mva, grid.q.sum() * grid.base_mva
@@ -232,7 +234,7 @@ class _Model:
 _TIGHT = 1e-5
 
 
-def _model_values(grid: Grid, answer: Answer, flow: Flow) -> _Model:
+def _model_values(grid: Grid, answer: SearchedTopology, flow: Flow) -> _Model:
     """Exact values are shown; the relaxation's own stand beside, and where they differ a note says by how much."""
     if answer.relaxed is None:
         note = "no relaxation was solved for the chosen topology; the exact branch flow equations are shown."
@@ -260,7 +262,7 @@ def plan_of(
     net: pandapowerNet,
     grid: Grid,
     goal: Objective,
-    answer: Answer,
+    answer: SearchedTopology,
     flow: Flow,
     vm_limits: tuple[float, float] | None,
     options: dict[str, Any],
@@ -306,7 +308,7 @@ def plan_of(
     )
 
 
-def _by_relaxation(grid: Grid, answer: Answer) -> dict[str, Any]:
+def _by_relaxation(grid: Grid, answer: SearchedTopology) -> dict[str, Any]:
     """Return what the relaxation itself says of the plan's switch states."""
     relaxed = answer.relaxed
     if relaxed is None:

@@ -25,7 +25,7 @@ from adnflex.grid import read_grid
 from adnflex.grid.coupling import coupling_of
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.explain import least_violation
-from adnflex.problems.dispatch.limits import Excess
+from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.model import Costs, Topology
 from adnflex.problems.dispatch.reasons import causes
 from adnflex.problems.reconfiguration.describe import unit_hint
@@ -306,7 +306,7 @@ def _infeasible(
     return Infeasible(f"{text}{own}.", pd.DataFrame(rows) if rows else None, proven)
 
 
-def _excess_row(study: Study, e: Excess, t: int) -> dict[str, Any]:
+def _excess_row(study: Study, e: LimitViolation, t: int) -> dict[str, Any]:
     element, index, unit = "net", -1, "MW"
     if e.kind == "loading":
         member = study.grid.branches[e.where].members[0]

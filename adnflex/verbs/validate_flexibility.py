@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
-from adnflex.devices import Fault, Fleet, Horizon, Storage, Stores
+from adnflex.devices import BrokenLimit, Fleet, Horizon, Storage, Stores
 from adnflex.devices.base import FloatArray
 from adnflex.devices.storage import stored_energy
 from adnflex.errors import InputError
@@ -210,7 +210,7 @@ def _device_faults(flex: Flexibility, study: Study, shares: FloatArray, values: 
         # splitting to vehicles is a linear program a trajectory
         along_here = along[:60] if isinstance(d, Fleet) else along
         written = partial(_values, flex, (d.place.table, d.place.index), along_here)
-        faults: list[Fault] = [f for f in d.audit(written, study.horizon) if f.kind != "energy at the end"]
+        faults: list[BrokenLimit] = [f for f in d.audit(written, study.horizon) if f.kind != "energy at the end"]
         faults += _final(flex, d, written, study.horizon) if isinstance(d, Stores) else []
         for f in faults[:_LISTED]:
             place = (f.scenario, int(flex.box.index[f.period]), f.kind, f.table, f.place)
@@ -224,7 +224,9 @@ def _values(flex: Flexibility, place: tuple[str, int], along: FloatArray, column
     return np.asarray(low + along * (high - low))
 
 
-def _final(flex: Flexibility, storage: Storage, written: Callable[[str], FloatArray], horizon: Horizon) -> list[Fault]:
+def _final(
+    flex: Flexibility, storage: Storage, written: Callable[[str], FloatArray], horizon: Horizon
+) -> list[BrokenLimit]:
     end = flex.options.get("final_energy", "free")
     if end == "free":
         return []
@@ -232,7 +234,7 @@ def _final(flex: Flexibility, storage: Storage, written: Callable[[str], FloatAr
     level = stored_energy(storage, written("p_mw") * storage.scaling, horizon)[:, -1]
     i, t = storage.place.index, len(flex.box) - 1
     return [
-        Fault("energy at the end", "storage", i, int(s), t, float(level[s]), least, "MWh")
+        BrokenLimit("energy at the end", "storage", i, int(s), t, float(level[s]), least, "MWh")
         for s in np.flatnonzero(level < least - 1e-4 * storage.e_max)
     ]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from adnflex.algorithms.column_constraint import Verdict, generate
+from adnflex.algorithms.column_constraint import WorstVertex, generate
 
 PERIODS = 4
 VERTICES = [np.array(v, dtype=float) for v in itertools.product((0, 1), repeat=PERIODS)]
@@ -31,14 +31,14 @@ def knapsack(seed: int):
 
     def worst(w):
         vertex = max(VERTICES, key=lambda v: missing(w, v))
-        return Verdict(vertex, missing(w, vertex), True, missing(w, vertex))
+        return WorstVertex(vertex, missing(w, vertex), True, missing(w, vertex))
 
     return master, missing, worst
 
 
-def nothing(_: object) -> Verdict:
+def nothing(_: object) -> WorstVertex:
     """A climb that never finds anything."""
-    return Verdict(np.ones(PERIODS), 0.0, False, np.inf)
+    return WorstVertex(np.ones(PERIODS), 0.0, False, np.inf)
 
 
 @settings(max_examples=25, deadline=None)
@@ -77,7 +77,7 @@ def test_without_a_proof_nothing_holds() -> None:
 
     def unproven(box):
         verdict = worst(box)
-        return Verdict(verdict.vertex, verdict.shortage, False, np.inf)
+        return WorstVertex(verdict.vertex, verdict.shortage, False, np.inf)
 
     found = generate(master, unproven, unproven, [np.zeros(PERIODS)], 1e-7)
     assert not found.holds
@@ -89,7 +89,7 @@ def test_a_proof_with_a_bound_above_the_tolerance_is_none() -> None:
 
     def loose(box):
         verdict = worst(box)
-        return Verdict(verdict.vertex, verdict.shortage, True, verdict.shortage + 1e-3)
+        return WorstVertex(verdict.vertex, verdict.shortage, True, verdict.shortage + 1e-3)
 
     assert not generate(master, worst, loose, [np.zeros(PERIODS)], 1e-7).holds
 
@@ -99,8 +99,8 @@ def test_a_vertex_that_is_known_already_ends_it() -> None:
     master, _, _ = knapsack(5)
     start = [np.ones(PERIODS)]
 
-    def rounding(_: object) -> Verdict:
-        return Verdict(np.ones(PERIODS), 1e-5, True, 1e-5)
+    def rounding(_: object) -> WorstVertex:
+        return WorstVertex(np.ones(PERIODS), 1e-5, True, 1e-5)
 
     found = generate(master, rounding, rounding, start, 1e-7)
     assert not found.holds

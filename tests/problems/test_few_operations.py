@@ -11,7 +11,7 @@ import pandapower.networks as pn
 import pytest
 
 import adnflex
-from adnflex.algorithms.branch_exchange import Search
+from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.errors import Infeasible
 from adnflex.grid import read_grid
 from adnflex.grid.topology import must_close
@@ -40,7 +40,7 @@ def check_against(case: Case) -> str:
     """Compare count, incumbent and plan with every configuration that pandapower accepts."""
     grid = read_grid(case.net, switchable_lines=case.lines, switchable_switches=case.switches)
     exchange = ExchangeProblem(grid, parse_objective("switching"), must_close(grid))
-    search, best = Search(exchange.evaluate, exchange.moves), Incumbent()
+    search, best = ExchangeSearch(exchange.evaluate, exchange.moves), Incumbent()
     before = operation_count(exchange, open_now(grid))
     after = try_few_operations(exchange, search, best, before, lambda *row: None)
     rows = case.table[case.table.feasible]

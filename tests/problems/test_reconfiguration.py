@@ -22,7 +22,7 @@ import pytest
 
 import adnflex
 from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
-from adnflex.algorithms.branch_exchange import Search
+from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.errors import Infeasible
 from adnflex.grid import read_grid
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
@@ -124,7 +124,7 @@ def blind_search(case: Case, goal: Objective) -> tuple[float, Outcome]:
     grid = read_grid(case.net, switchable_lines=case.lines, switchable_switches=case.switches)
     problem = build_reconfiguration(grid, goal)
     exchange = ExchangeProblem(grid, goal, problem.required)
-    tree = RadialSearch(problem, exchange, Search(exchange.evaluate, exchange.moves), Incumbent())
+    tree = RadialSearch(problem, exchange, ExchangeSearch(exchange.evaluate, exchange.moves), Incumbent())
     bounds: list[float] = []
     outcome = branch_and_bound(
         tree.root,

@@ -15,7 +15,7 @@ from adnflex.errors import SolverError
 from adnflex.formulations.branch_flow import open_end_overload, rated_open_ends
 from adnflex.formulations.positions import pin
 from adnflex.grid.operating_points import OperatingPoints
-from adnflex.problems.dispatch.limits import Excess, excess_of
+from adnflex.problems.dispatch.limits import LimitViolation, excess_of
 from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
 from adnflex.problems.dispatch.state import evaluate
 from adnflex.solvers.conic import compile_model
@@ -41,7 +41,7 @@ def least_violation(
     topology: Topology,
     pins: Pins | None,
     seconds: float,
-) -> list[Excess] | None:
+) -> list[LimitViolation] | None:
     """Return the limits that the least violating dispatch breaks in exact power flow, worst first.
 
     Voltage limits, current limits, limits of the import and a carbon budget are soft, devices stay as they are.  Where
@@ -56,7 +56,7 @@ def least_violation(
 
     Returns
     -------
-    list of Excess or None
+    list of LimitViolation or None
         None where no dispatch was found even so: the devices' own limits contradict each other.
     """
     soft = _soft(points, horizon, devices, costs, topology, pins)
@@ -86,7 +86,7 @@ def _unserved(
     costs: Costs,
     topology: Topology,
     pins: Pins | None,
-) -> list[Excess] | None:
+) -> list[LimitViolation] | None:
     """Return the fixed power that the network cannot carry at any voltage, and where; None where that is not it."""
     grid = points.grid
     nodes = np.flatnonzero((np.abs(points.p) + np.abs(points.q)).max(axis=(0, 1)) > 0)
@@ -115,7 +115,7 @@ def _unserved(
             carried = float((1 - share[s, t]) * size[s, t])
             lost = float(share[s, t] * size[s, t]) / max(float(size.max()), 1e-9)
             at = (int(s), int(t), device.place.node)
-            found.append(Excess("power beyond the lines", *at, float(size[s, t]), carried, lost, unit="MVA"))
+            found.append(LimitViolation("power beyond the lines", *at, float(size[s, t]), carried, lost, unit="MVA"))
     return sorted(found, key=lambda e: -(e.value - e.limit)) or None
 
 

@@ -15,16 +15,16 @@ from adnflex.grid.state import GridState
 from adnflex.problems.dispatch.model import Dispatch
 
 if TYPE_CHECKING:
-    from adnflex.problems.dispatch.state import State
+    from adnflex.problems.dispatch.state import DispatchState
 
-__all__ = ["Excess", "excess_of", "faults_of", "written_by"]
+__all__ = ["LimitViolation", "excess_of", "faults_of", "written_by"]
 
 # Rounding that no limit minds: voltage [pu], loading and import relative (the latter to the base power).
 _VM, _LOADING, _IMPORT = 5e-7, 1e-5, 2e-6
 
 
 @dataclass(frozen=True)
-class Excess:
+class LimitViolation:
     """The worst violation of a kind of limit at a point.
 
     Attributes
@@ -55,23 +55,23 @@ class Excess:
     unit: str = ""
 
 
-def excess_of(dispatch: Dispatch, state: State) -> list[Excess]:
+def excess_of(dispatch: Dispatch, state: DispatchState) -> list[LimitViolation]:
     """Return the limits of a dispatch that a state breaks, the worst of each kind at each point.
 
     Parameters
     ----------
     dispatch : Dispatch
         Its grid, sources and budget are the limits.
-    state : State
+    state : DispatchState
         The state.
     """
     grid = dispatch.points.grid
     named = np.array([bool(b) for b in grid.buses]) & np.isnan(grid.root_v)
-    found: list[Excess] = []
+    found: list[LimitViolation] = []
     found += _operated(dispatch, state)
     for (s, t), flow in state.flows.items():
         if flow is None:
-            found.append(Excess("no power flow", s, t, -1, math.nan, math.nan, math.inf))
+            found.append(LimitViolation("no power flow", s, t, -1, math.nan, math.nan, math.inf))
             continue
         vm = np.sqrt(flow.v)
         for kind, over, bound in (
@@ -81,7 +81,7 @@ def excess_of(dispatch: Dispatch, state: State) -> list[Excess]:
             over = np.where(named, over, -np.inf)
             j = int(np.argmax(over))
             if over[j] > _VM:
-                found.append(Excess(kind, s, t, j, float(vm[j]), float(bound[j]), float(over[j] / bound[j])))
+                found.append(LimitViolation(kind, s, t, j, float(vm[j]), float(bound[j]), float(over[j] / bound[j])))
         found += _overload(state.grids[s, t], grid, flow, s, t)
     connections = able(dispatch.devices, Supplies)
     for k, d in enumerate(connections):
@@ -94,24 +94,24 @@ def excess_of(dispatch: Dispatch, state: State) -> list[Excess]:
             beyond = sign * (value - limit)
             for s, t in np.argwhere(beyond > _IMPORT * grid.base_mva):
                 share = float(beyond[s, t]) / max(abs(limit), grid.base_mva)
-                found.append(Excess(kind, int(s), int(t), d.place.node, float(value[s, t]), limit, share))
+                found.append(LimitViolation(kind, int(s), int(t), d.place.node, float(value[s, t]), limit, share))
     budget = dispatch.costs.carbon_budget_kg
     expected = float(dispatch.horizon.probabilities @ state.carbon_kg)
     if budget is not None and expected > budget + 1e-4 * max(1.0, abs(budget)):
-        found.append(Excess("carbon", 0, 0, -1, expected, budget, (expected - budget) / max(abs(budget), 1.0)))
+        found.append(LimitViolation("carbon", 0, 0, -1, expected, budget, (expected - budget) / max(abs(budget), 1.0)))
     return found
 
 
-def _operated(dispatch: Dispatch, state: State) -> list[Excess]:
+def _operated(dispatch: Dispatch, state: DispatchState) -> list[LimitViolation]:
     """Compare the operations over the horizon with their budget."""
     budget, count = dispatch.topology.budget, dispatch.operations(state.closed)
     if budget is None or count <= budget:
         return []
     place = "operations", 0, dispatch.horizon.periods - 1, -1
-    return [Excess(*place, float(count), float(budget), 1.0, unit="operations")]
+    return [LimitViolation(*place, float(count), float(budget), 1.0, unit="operations")]
 
 
-def _overload(now: Grid, base: Grid, flow: GridState, s: int, t: int) -> list[Excess]:
+def _overload(now: Grid, base: Grid, flow: GridState, s: int, t: int) -> list[LimitViolation]:
     rated = base.ratings
     if not len(rated.limit):
         return []
@@ -121,7 +121,9 @@ def _overload(now: Grid, base: Grid, flow: GridState, s: int, t: int) -> list[Ex
     r = int(np.argmax(loading))
     if loading[r] <= 1 + _LOADING:
         return []
-    return [Excess("loading", s, t, int(rated.branch[r]), float(100 * loading[r]), 100.0, float(loading[r] - 1))]
+    return [
+        LimitViolation("loading", s, t, int(rated.branch[r]), float(100 * loading[r]), 100.0, float(loading[r] - 1))
+    ]
 
 
 def written_by(device: Device, schedule: Schedule, shape: tuple[int, int]) -> Callable[[str], FloatArray]:
@@ -137,7 +139,7 @@ def written_by(device: Device, schedule: Schedule, shape: tuple[int, int]) -> Ca
     return value
 
 
-def faults_of(dispatch: Dispatch, schedules: Sequence[Schedule]) -> list[Excess]:
+def faults_of(dispatch: Dispatch, schedules: Sequence[Schedule]) -> list[LimitViolation]:
     """Let every device audit what its schedule writes: power, energy and its end, moves, circle, steps.
 
     Parameters
@@ -152,5 +154,5 @@ def faults_of(dispatch: Dispatch, schedules: Sequence[Schedule]) -> list[Excess]
         for fault in device.audit(written_by(device, schedule, (h.scenarios, h.periods)), h):
             share = abs(fault.value - fault.limit) / max(abs(fault.limit), 1e-3)
             place = fault.kind, fault.scenario, fault.period, device.place.node
-            found.append(Excess(*place, fault.value, fault.limit, share, fault.table, fault.place, fault.unit))
+            found.append(LimitViolation(*place, fault.value, fault.limit, share, fault.table, fault.place, fault.unit))
     return found

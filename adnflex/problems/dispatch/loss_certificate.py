@@ -16,7 +16,7 @@ import pyomo.environ as pyo
 
 from adnflex.devices import Supplies, able
 from adnflex.problems.dispatch.model import Dispatch
-from adnflex.problems.dispatch.state import State
+from adnflex.problems.dispatch.state import DispatchState
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import compile_model
 
@@ -57,21 +57,21 @@ class Goal:
     gap: float
     of_losses: bool = False
 
-    def room(self, dispatch: Dispatch, state: State) -> float:
+    def room(self, dispatch: Dispatch, state: DispatchState) -> float:
         """How far above the bound a state may be, in the objective's unit."""
         whole = max(abs(state.objective), 1e-9)
         value = loss_value(dispatch, state) if self.of_losses else math.nan
         # losses that are welcome, or worth nothing, measure nothing
         return max(self.gap * value if value > 0 else self.gap * whole, _SAME * whole)
 
-    def relative(self, dispatch: Dispatch, state: State) -> float:
+    def relative(self, dispatch: Dispatch, state: DispatchState) -> float:
         """Gap of the objective that a solver is asked for; half of the room that a state leaves."""
         if not self.of_losses or any(flow is None for flow in state.flows.values()):
             return self.gap
         return min(self.gap, 0.5 * self.room(dispatch, state) / max(abs(state.objective), 1e-9))
 
 
-def loss_value(dispatch: Dispatch, state: State) -> float:
+def loss_value(dispatch: Dispatch, state: DispatchState) -> float:
     """Value of the losses of a state in what is minimised.
 
     What the import would cost less (or emit less) if the network lost nothing, and the price of the losses
@@ -81,7 +81,7 @@ def loss_value(dispatch: Dispatch, state: State) -> float:
     ----------
     dispatch : Dispatch
         The model.
-    state : State
+    state : DispatchState
         A state; NaN comes back where it has no power flow.
     """
     h, costs, loss = dispatch.horizon, dispatch.costs, state.losses_mw

@@ -14,7 +14,7 @@ from adnflex.grid.model import FloatArray
 from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.recover import network_cones, recover_dispatch
 from adnflex.problems.dispatch.search import Search
-from adnflex.problems.dispatch.state import State
+from adnflex.problems.dispatch.state import DispatchState
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import solve_model
 
@@ -25,11 +25,11 @@ _OTHERS = 8
 
 
 def next_best(
-    search: Search, dispatch: Dispatch, relaxed: FloatArray, enough: Callable[[State], bool]
-) -> Recovered[State]:
+    search: Search, dispatch: Dispatch, relaxed: FloatArray, enough: Callable[[DispatchState], bool]
+) -> Recovered[DispatchState]:
     """Take decisions for which the cones have less to invent, then exclude what nothing could recover, one by one."""
     model, form, clock = dispatch.model, dispatch.form, search.clock
-    found: Recovered[State] = Recovered(None, "", ())
+    found: Recovered[DispatchState] = Recovered(None, "", ())
     binaries = np.flatnonzero(form.integer)
     if not len(binaries):
         return found

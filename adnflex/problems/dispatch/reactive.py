@@ -43,7 +43,7 @@ from adnflex.solvers.conic import ConicForm, compile_model
 from adnflex.solvers.gate import solve_model
 from adnflex.solvers.repeated import RepeatedConic
 
-__all__ = ["Answer", "ReactiveProblem", "Sites", "Weights", "build_reactive", "deviation"]
+__all__ = ["ReactiveProblem", "ReactiveSolution", "Sites", "Weights", "build_reactive", "deviation"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -97,7 +97,7 @@ class Sites:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class ReactiveSolution:
     """A solved hour.
 
     Attributes
@@ -186,7 +186,7 @@ class ReactiveProblem:
 
     def solve(
         self, p: Floats, q: Floats, low: Floats, high: Floats, before: Floats | None = None, seconds: float = 60.0
-    ) -> Answer:
+    ) -> ReactiveSolution:
         """Decide an hour.
 
         Parameters
@@ -246,7 +246,7 @@ class ReactiveProblem:
             )
         return solved.x
 
-    def _answer(self, x: Floats, row_low: Floats, row_high: Floats) -> Answer:
+    def _answer(self, x: Floats, row_low: Floats, row_high: Floats) -> ReactiveSolution:
         grid, columns = self.grid, self._columns
         value = {name: np.where(at >= 0, x[at], 0.0) for name, at in columns.items()}
         v = value["v"].copy()
@@ -265,7 +265,7 @@ class ReactiveProblem:
         off = np.maximum(row_low - rows, rows - row_high).max(initial=0.0)
         cone = ((squares - product) / (1.0 + product)).max(initial=0.0)
         loss = (value["l"][:, 0] @ grid.r).mean()
-        return Answer(
+        return ReactiveSolution(
             q_mvar=x[self._q] * grid.base_mva,
             v=v,
             objective=float(self.form.objective(x)),

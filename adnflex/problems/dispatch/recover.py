@@ -25,9 +25,9 @@ from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import compute_bounds
 from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.problems.dispatch.charge_modes import Modes, conflicts_at, rule_out_other_side
-from adnflex.problems.dispatch.limits import Excess
+from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.model import Dispatch
-from adnflex.problems.dispatch.state import State, evaluate
+from adnflex.problems.dispatch.state import DispatchState, evaluate
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm, compile_model
 from adnflex.solvers.gate import solve_model
@@ -103,14 +103,14 @@ def _energy_price(dispatch: Dispatch) -> FloatArray:
 def recover_dispatch(
     dispatch: Dispatch,
     relaxed: FloatArray,
-    enough: Callable[[State], bool],
+    enough: Callable[[DispatchState], bool],
     left: Callable[[], float],
     rebuilt: Callable[[Modes], Dispatch],
-) -> Recovered[State]:
+) -> Recovered[DispatchState]:
     """Look for set-points that hold in exact power flow, integers fixed.
 
-    Every candidate is a `State`: its devices have audited it and exact power flow has measured it. One that charges
-    and discharges at once is solved again with the other side ruled out, or with binary charge modes.
+    Every candidate is a `DispatchState`: its devices have audited it and exact power flow has measured it. One that
+    charges and discharges at once is solved again with the other side ruled out, or with binary charge modes.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def recover_dispatch(
     form, cones = dispatch.form, network_cones(dispatch)
     low, high = form.low.copy(), form.high.copy()
     low[form.integer] = high[form.integer] = np.round(relaxed[form.integer])
-    ways: list[tuple[str, Callable[[State | None], Iterator[State]]]] = [
+    ways: list[tuple[str, Callable[[DispatchState | None], Iterator[DispatchState]]]] = [
         ("margin", partial(_margin, dispatch, low, high, relaxed, left, _ROUNDING)),
         ("priced loss", partial(_priced, dispatch, cones, low, high, left)),
         ("sequential", partial(_sequential, dispatch, cones, low, high, relaxed, left)),
@@ -155,8 +155,8 @@ def _margin(
     relaxed: FloatArray,
     left: Callable[[], float],
     most: float,
-    best: State | None,
-) -> Iterator[State]:
+    best: DispatchState | None,
+) -> Iterator[DispatchState]:
     """Tighten voltage and import limits by as much as exact power flow exceeds them."""
     low, high = low.copy(), high.copy()
     x, state, columns = relaxed, evaluate(dispatch, relaxed), dispatch.form.columns()
@@ -182,11 +182,11 @@ def _margin(
         state = evaluate(dispatch, x)
 
 
-def _beyond(dispatch: Dispatch, e: Excess) -> float:
+def _beyond(dispatch: Dispatch, e: LimitViolation) -> float:
     return abs(e.value - e.limit) / dispatch.points.grid.base_mva
 
 
-def _limited(dispatch: Dispatch, e: Excess) -> Any:
+def _limited(dispatch: Dispatch, e: LimitViolation) -> Any:
     """Return the variable whose bound a limit is; None where it is a row."""
     if e.kind.startswith("voltage"):
         return dispatch.model.at[e.s, e.t].v[e.where]
@@ -207,8 +207,8 @@ def _priced(
     low: FloatArray,
     high: FloatArray,
     left: Callable[[], float],
-    best: State | None,
-) -> Iterator[State]:
+    best: DispatchState | None,
+) -> Iterator[DispatchState]:
     form = dispatch.form
     for factor in (1.0, 10.0):
         c = form.c.copy()
@@ -221,7 +221,7 @@ def _priced(
 
 def _one_way(
     dispatch: Dispatch, form: ConicForm, low: FloatArray, high: FloatArray, left: Callable[[], float]
-) -> Iterator[State]:
+) -> Iterator[DispatchState]:
     """Solve, and again with one side ruled out as long as a storage charges and discharges at once."""
     high = high.copy()
     for _ in range(_SIDES):
@@ -234,8 +234,8 @@ def _one_way(
 
 
 def _capped(
-    dispatch: Dispatch, cones: NetworkCones, relaxed: FloatArray, left: Callable[[], float], best: State | None
-) -> Iterator[State]:
+    dispatch: Dispatch, cones: NetworkCones, relaxed: FloatArray, left: Callable[[], float], best: DispatchState | None
+) -> Iterator[DispatchState]:
     """Bound the LinDistFlow voltage, which no loss can lower, by the upper limit too."""
     model, form = dispatch.model, dispatch.form
     h, grid = dispatch.horizon, dispatch.points.grid
@@ -295,9 +295,9 @@ def _sequential(
     high: FloatArray,
     relaxed: FloatArray,
     left: Callable[[], float],
-    best: State | None,
-) -> Iterator[State]:
-    found: list[State] = []
+    best: DispatchState | None,
+) -> Iterator[DispatchState]:
+    found: list[DispatchState] = []
 
     for start in [relaxed] if best is None else [best.x, relaxed]:
         # what is ruled out in a round stays so in the following ones
@@ -317,8 +317,8 @@ _LITTLE = 1.0
 
 
 def _exact(
-    dispatch: Dispatch, left: Callable[[], float], rebuilt: Callable[[Modes], Dispatch], best: State | None
-) -> Iterator[State]:
+    dispatch: Dispatch, left: Callable[[], float], rebuilt: Callable[[Modes], Dispatch], best: DispatchState | None
+) -> Iterator[DispatchState]:
     """Spatial branch and bound on the exact equations, integers free again, charge modes as they are needed."""
     modes = Modes(dispatch.frame.modes)
     while True:

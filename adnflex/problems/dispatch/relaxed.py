@@ -13,7 +13,7 @@ from adnflex.grid.state import GridState
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.recover import network_cones
-from adnflex.problems.dispatch.state import State
+from adnflex.problems.dispatch.state import DispatchState
 
 __all__ = ["relaxed_state"]
 
@@ -26,14 +26,14 @@ def _measured(dispatch: Dispatch, x: FloatArray) -> FloatArray:
     return x
 
 
-def relaxed_state(dispatch: Dispatch, state: State, x: FloatArray) -> State:
+def relaxed_state(dispatch: Dispatch, state: DispatchState, x: FloatArray) -> DispatchState:
     """Return what the relaxation itself says at a point.
 
     Parameters
     ----------
     dispatch : Dispatch
         The model.
-    state : State
+    state : DispatchState
         What exact power flow makes of the same point.
     x : (N,) array
         The point.

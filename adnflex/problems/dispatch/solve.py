@@ -1,7 +1,7 @@
 """Solve a dispatch: relaxation and integers first, exact power flow next, recovery where they disagree.
 
-Whatever is returned as a plan is a `State` without excess: exact power flow has measured it and the devices have
-audited it.  The present state is the first one, so that no end of the search can lose it.
+Whatever is returned as a plan is a `DispatchState` without excess: exact power flow has measured it and the devices
+have audited it.  The present state is the first one, so that no end of the search can lose it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.charge_modes import first_modes
 from adnflex.problems.dispatch.explain import least_violation
-from adnflex.problems.dispatch.limits import Excess
+from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.loss_certificate import Goal, Losses, least_losses_mwh, loss_value
 from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology
 from adnflex.problems.dispatch.other_decisions import next_best
@@ -33,7 +33,7 @@ from adnflex.problems.dispatch.present import present_point
 from adnflex.problems.dispatch.recover import network_cones, recover_dispatch
 from adnflex.problems.dispatch.relaxed import relaxed_state
 from adnflex.problems.dispatch.search import Search
-from adnflex.problems.dispatch.state import State, evaluate
+from adnflex.problems.dispatch.state import DispatchState, evaluate
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
 
@@ -58,7 +58,7 @@ class DispatchAnswer:
         ``optimal``, ``gap``, ``infeasible``, ``not recovered``, ``unproven``, ``time_limit`` or ``interrupted``.
     dispatch : Dispatch
         The model of `relaxed`.
-    state : State or None
+    state : DispatchState or None
         The dispatch as it runs; where no limit-abiding one was found, the least violating one.
     relaxed : (N,) array or None
         The point of the plain relaxation; None where it gave none.
@@ -68,9 +68,9 @@ class DispatchAnswer:
         Tightness of the plain relaxation; NaN where it gave no point.
     method : str
         What recovered, or `PRESENT`; empty where nothing had to.
-    excess : list of Excess
+    excess : list of LimitViolation
         Where nothing meets every limit: what the least violating dispatch breaks, worst first.
-    by_relaxation : State or None
+    by_relaxation : DispatchState or None
         What the plain relaxation itself says of its point.
     losses : Losses or None
         What is proven of the losses.
@@ -82,16 +82,16 @@ class DispatchAnswer:
 
     status: str
     dispatch: Dispatch
-    state: State | None
+    state: DispatchState | None
     relaxed: NDArray[np.float64] | None
     bound: float
     gap_of: FloatArray
     invented_kw: FloatArray
     method: str
-    excess: list[Excess]
+    excess: list[LimitViolation]
     progress: list[Progress]
     solver: str
-    by_relaxation: State | None = None
+    by_relaxation: DispatchState | None = None
     losses: Losses | None = None
 
 
@@ -168,14 +168,14 @@ _STATUS = {"time_limit": "time_limit", "interrupted": "interrupted", "optimal": 
 class _Best(NamedTuple):
     """The best answer that holds, and the way it came."""
 
-    state: State | None
+    state: DispatchState | None
     method: str
 
     @property
     def value(self) -> float:
         return math.inf if self.state is None else self.state.objective
 
-    def or_better(self, state: State | None, method: str) -> _Best:
+    def or_better(self, state: DispatchState | None, method: str) -> _Best:
         """Take another answer if it holds and is no worse."""
         if state is None or not state.feasible or state.objective > self.value:
             return self
@@ -188,7 +188,7 @@ def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Be
     status, bound = solved.status, solved.bound
     if best.state is None and status != "infeasible":
         best = _at_rest(search, dispatch)
-    excess: list[Excess] = []
+    excess: list[LimitViolation] = []
     if best.state is not None:
         # an answer that runs refutes what a solver calls infeasible within its tolerances
         bound = search.bound if status == "infeasible" else bound
@@ -246,7 +246,7 @@ def _at_rest(search: Search, dispatch: Dispatch) -> _Best:
     return _Best(found.answer, found.method)
 
 
-def _closer(search: Search, dispatch: Dispatch, solved: Ending, goal: Goal) -> tuple[Dispatch, Ending, State]:
+def _closer(search: Search, dispatch: Dispatch, solved: Ending, goal: Goal) -> tuple[Dispatch, Ending, DispatchState]:
     """Solve again where the gap that a solver was asked for turns out too wide for the losses at hand."""
     assert solved.x is not None
     state = evaluate(dispatch, solved.x)
@@ -284,7 +284,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
     best = best.or_better(state, "")
     status, relaxed = _STATUS.get(solved.status, "unproven"), solved.x
 
-    def enough(state: State | None) -> bool:
+    def enough(state: DispatchState | None) -> bool:
         return state is not None and state.objective <= search.bound + goal.room(first, state)
 
     refuted = False
@@ -298,7 +298,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
                 return _without_point(search, first, replace(solved, status="infeasible", x=None), best)
             grace = _GRACE if best.state is None else 0.0
             left = partial(_left, clock, grace)
-            found: Recovered[State] = recover_dispatch(dispatch, relaxed, enough, left, search.build)
+            found: Recovered[DispatchState] = recover_dispatch(dispatch, relaxed, enough, left, search.build)
             if found.answer is None and best.state is None and search.formulation.bounds_ac:
                 found = next_best(search, dispatch, relaxed, enough)
             best = best.or_better(found.answer, found.method)
@@ -332,7 +332,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
     )
 
 
-def _losses(search: Search, dispatch: Dispatch, state: State | None) -> Losses | None:
+def _losses(search: Search, dispatch: Dispatch, state: DispatchState | None) -> Losses | None:
     """Say what is proven of the losses, where switches are decided."""
     if state is None or not search.topology.spans:
         return None

@@ -13,14 +13,14 @@ from adnflex.devices.footprint import Stamped, stamp
 from adnflex.grid.flow import flows_of
 from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.state import Flow, GridState
-from adnflex.problems.dispatch.limits import Excess, excess_of, faults_of, written_by
+from adnflex.problems.dispatch.limits import LimitViolation, excess_of, faults_of, written_by
 from adnflex.problems.dispatch.model import Dispatch
 
-__all__ = ["State", "evaluate", "grids_of"]
+__all__ = ["DispatchState", "evaluate", "grids_of"]
 
 
 @dataclass(frozen=True)
-class State:
+class DispatchState:
     """A dispatch as it runs.
 
     Attributes
@@ -45,7 +45,7 @@ class State:
         Emissions.
     objective : float
         Expected cost (or emission, where that is minimised).
-    excess : list of Excess
+    excess : list of LimitViolation
         Violated limits.
     """
 
@@ -60,7 +60,7 @@ class State:
     items: dict[str, FloatArray]
     carbon_kg: FloatArray
     objective: float
-    excess: list[Excess]
+    excess: list[LimitViolation]
 
     @property
     def losses_mw(self) -> FloatArray:
@@ -78,7 +78,7 @@ class State:
         return max((e.share for e in self.excess), default=0.0)
 
 
-def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
+def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> DispatchState:
     """Run the decisions of a model's point through exact radial power flow.
 
     Parameters
@@ -102,7 +102,9 @@ def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> State:
     weights = dispatch.horizon.probabilities
     cost = float(sum(weights @ part for part in items.values()))
     objective = cost if dispatch.costs.minimise == "cost" else float(weights @ carbon) + 1e-6 * cost
-    state = State(x, schedules, decisions, closed, grids, flows, grid_mw, grid_mvar, items, carbon, objective, [])
+    state = DispatchState(
+        x, schedules, decisions, closed, grids, flows, grid_mw, grid_mvar, items, carbon, objective, []
+    )
     # devices are asked only where the network has nothing to say: a fleet's audit is a programme of its own
     return replace(state, excess=excess_of(dispatch, state) or faults_of(dispatch, schedules))
 

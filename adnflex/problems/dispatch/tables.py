@@ -14,7 +14,7 @@ from adnflex.grid import Grid, switch_table
 from adnflex.grid.model import FloatArray
 from adnflex.grid.ratings import collect_ratings
 from adnflex.problems.dispatch.solve import PRESENT, DispatchAnswer
-from adnflex.problems.dispatch.state import State
+from adnflex.problems.dispatch.state import DispatchState
 from adnflex.study import Study, following
 
 __all__ = ["by_period", "plan_tables"]
@@ -32,7 +32,7 @@ def by_period(study: Study) -> pd.Index:
     return pd.MultiIndex.from_tuples(pairs, names=["scenario", "period"])
 
 
-def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state: State) -> dict[str, Any]:
+def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state: DispatchState) -> dict[str, Any]:
     """Return every table field of `DispatchPlan` by its name.
 
     Parameters
@@ -43,7 +43,7 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         What was dispatched.
     answer : DispatchAnswer
         What solving gave.
-    state : State
+    state : DispatchState
         The dispatch as it runs.
     """
     index = by_period(study)
@@ -93,7 +93,7 @@ def _by_relaxation(
     }
 
 
-def _costs(study: Study, state: State, scenarios: pd.Index) -> dict[str, pd.DataFrame]:
+def _costs(study: Study, state: DispatchState, scenarios: pd.Index) -> dict[str, pd.DataFrame]:
     items = pd.DataFrame(state.items, index=scenarios)
     order = [i for i in _ORDER if i in items.columns]
     items = items[order + [i for i in items.columns if i not in order]]
@@ -124,7 +124,7 @@ def _flat(array: Any, shape: tuple[int, int]) -> FloatArray:
     return np.broadcast_to(np.asarray(array, dtype=float), shape).reshape(-1)
 
 
-def _balance(net: pandapowerNet, study: Study, state: State, index: pd.Index) -> pd.DataFrame:
+def _balance(net: pandapowerNet, study: Study, state: DispatchState, index: pd.Index) -> pd.DataFrame:
     h = study.horizon
     shape = (h.scenarios, h.periods)
     total = {name: np.zeros(shape) for name in _BALANCE}
@@ -196,7 +196,7 @@ def _energy(study: Study, balance: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _setpoints(net: pandapowerNet, study: Study, state: State, index: pd.Index) -> pd.DataFrame:
+def _setpoints(net: pandapowerNet, study: Study, state: DispatchState, index: pd.Index) -> pd.DataFrame:
     """Everything that differs from the net: devices, and what follows a profile."""
     shape = (study.horizon.scenarios, study.horizon.periods)
     columns = {key: _flat(part, shape) for key, part in following(net, study, study.controlled).items()}
@@ -214,19 +214,19 @@ def _frame(columns: dict[Any, FloatArray], index: pd.Index, names: list[str]) ->
     return frame
 
 
-def _daily(study: Study, state: State, name: str) -> pd.DataFrame:
+def _daily(study: Study, state: DispatchState, name: str) -> pd.DataFrame:
     """Decisions that are the same in every scenario, by period."""
     index = pd.Index(list(study.series.periods), name="period")
     columns = {key: a[0] for plan in state.schedules for key, a in plan.tables.get(name, {}).items()}
     return _frame(columns, index, ["table", "index"])
 
 
-def _merged(state: State, name: str, index: pd.Index) -> pd.DataFrame:
+def _merged(state: DispatchState, name: str, index: pd.Index) -> pd.DataFrame:
     columns = {key: a.reshape(-1) for plan in state.schedules for key, a in plan.tables.get(name, {}).items()}
     return _frame(columns, index, ["quantity", "index"])
 
 
-def _switches(study: Study, answer: DispatchAnswer, state: State) -> pd.DataFrame:
+def _switches(study: Study, answer: DispatchAnswer, state: DispatchState) -> pd.DataFrame:
     spans = answer.dispatch.topology.spans
     parts = []
     for span in spans:
@@ -238,7 +238,7 @@ def _switches(study: Study, answer: DispatchAnswer, state: State) -> pd.DataFram
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["first_period"])
 
 
-def _decisions(study: Study, state: State) -> pd.DataFrame:
+def _decisions(study: Study, state: DispatchState) -> pd.DataFrame:
     rows = [
         (d.place.table, d.place.index, name, value)
         for d, taken in zip(study.devices, state.decisions, strict=True)
@@ -247,7 +247,7 @@ def _decisions(study: Study, state: State) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["table", "index", "name", "value"])
 
 
-def _devices(study: Study, state: State) -> pd.DataFrame:
+def _devices(study: Study, state: DispatchState) -> pd.DataFrame:
     rows = []
     for device, plan in zip(study.devices, state.schedules, strict=True):
         place, facts = device.place, plan.facts
@@ -272,7 +272,7 @@ def _devices(study: Study, state: State) -> pd.DataFrame:
 
 
 def _network(
-    net: pandapowerNet, study: Study, answer: DispatchAnswer, state: State, index: pd.Index
+    net: pandapowerNet, study: Study, answer: DispatchAnswer, state: DispatchState, index: pd.Index
 ) -> dict[str, pd.DataFrame]:
     grid, h = study.grid, study.horizon
     buses = sorted(grid.node_of)

@@ -21,14 +21,14 @@ from adnflex.problems.flexibility.solve import BoxAnswer, LinearBoxes, linear_bo
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy
 
-__all__ = ["Solved", "solve_state"]
+__all__ = ["StateBox", "solve_state"]
 
 # Shares between both ends at which every period is run in exact power flow.
 _SHARES = np.linspace(0.0, 1.0, 11)
 
 
 @dataclass(frozen=True)
-class Solved:
+class StateBox:
     """A box of one radial state, linear and run in AC.
 
     Attributes
@@ -57,7 +57,7 @@ def solve_state(
     even: bool = False,
     adjacency: Adjacency | None = None,
     rest: bool = False,
-) -> Solved:
+) -> StateBox:
     """Solve for the box of one radial state.
 
     Parameters
@@ -93,7 +93,7 @@ def solve_state(
     except TimeExpired:
         problem = replace(problem, base=base)
         if rest and (still := at_rest(problem, network, _SHARES)) is not None:
-            return Solved(network, problem, _no_more_than_rest(still, clock), still)
+            return StateBox(network, problem, _no_more_than_rest(still, clock), still)
         raise TimeExpired(
             f"no box was found within {clock.seconds:g} s; nothing is proven, neither a box nor that there is none. "
             "Give more time_limit."
@@ -117,7 +117,7 @@ def solve_state(
             None,
             False,
         )
-    return Solved(network, problem, boxes, answer)
+    return StateBox(network, problem, boxes, answer)
 
 
 def _no_more_than_rest(still: BoxAnswer, clock: Deadline) -> LinearBoxes:

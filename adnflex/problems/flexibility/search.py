@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from adnflex.algorithms.branch_exchange import Move, Open, Score, Search, branch_exchange, perturbed_search
+from adnflex.algorithms.branch_exchange import ExchangeSearch, Move, Open, Score, branch_exchange, perturbed_search
 from adnflex.algorithms.spanning_trees import count_spanning_trees, spanning_trees
 from adnflex.algorithms.workers import worker_pool
 from adnflex.errors import SolverError
@@ -157,7 +157,7 @@ class TopologySearch:
         return Found(ranked, worth, bound, kind, self.looked_at, self.interrupted, tuple(self.notes))
 
     def _local(self, starts: Iterable[Open], seconds: float) -> None:
-        search = Search(self._evaluate, self._moves, lambda: self.clock.now > seconds)
+        search = ExchangeSearch(self._evaluate, self._moves, lambda: self.clock.now > seconds)
         for state in dict.fromkeys(starts):
             if self._allowed(state) and not search.stop():
                 branch_exchange(search, state, batch=40)
@@ -385,6 +385,6 @@ def least_loss_state(
         return Score(0.0, total) if math.isfinite(total) else None
 
     moves = partial(_exchanges, grid, required, adjacency)
-    search = Search(lost, moves, lambda: clock.now > seconds)
+    search = ExchangeSearch(lost, moves, lambda: clock.now > seconds)
     found = [r for s in dict.fromkeys(starts) if (r := branch_exchange(search, s, batch=6)) is not None]
     return min(found, key=lambda r: r[1])[0] if found else None

@@ -20,7 +20,7 @@ from adnflex.grid.topology import Adjacency, must_close
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import binding_limits
 from adnflex.problems.flexibility.model import BoxProblem
-from adnflex.problems.flexibility.one_state import Solved, solve_state
+from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.search import Found, TopologySearch, closed_of, least_loss_state
 from adnflex.problems.flexibility.solve import separable_box
 from adnflex.problems.flexibility.study import FlexibilityStudy, study_of
@@ -130,7 +130,7 @@ class Runs:
     ) -> None:
         self.study, self.adjacency, self.clock, self.seed, self.even = study, adjacency, clock, seed, even
         self.others = others
-        self.known: dict[tuple[Open, bool], Solved | None] = {}
+        self.known: dict[tuple[Open, bool], StateBox | None] = {}
         self.failures: dict[Open, AdnflexError] = {}
         # topologies that were not run, as the time was over or a solver gave up
         self.missing: set[Open] = set()
@@ -144,13 +144,13 @@ class Runs:
         latest = _PROOF_SHARE * self.clock.seconds
         return max(min(latest, self.clock.seconds - reserve), self.clock.now + _PROOF_LEAST * self.clock.left)
 
-    def box(self, state: Open, even: bool) -> Solved | None:
+    def box(self, state: Open, even: bool) -> StateBox | None:
         """Return the box of a topology; None where there is none, or it was not found in time."""
         if (state, even) not in self.known:
             self.known[state, even] = self._solve(state, even)
         return self.known[state, even]
 
-    def _solve(self, state: Open, even: bool) -> Solved | None:
+    def _solve(self, state: Open, even: bool) -> StateBox | None:
         closed = closed_of(self.study.study.grid, state)
         try:
             return solve_state(self.study, closed, self._clock(), self.seed, even, self.adjacency)
@@ -171,15 +171,15 @@ def run_in_ac(
     study: FlexibilityStudy,
     adjacency: Adjacency,
     found: Found,
-    boxes: Mapping[Open, Solved | None],
+    boxes: Mapping[Open, StateBox | None],
     max_operations: int | None,
     clock: Deadline,
     runs: Runs,
-) -> tuple[Solved, Open]:
+) -> tuple[StateBox, Open]:
     """Run the best topologies in exact power flow; the largest box of them that holds wins, be it one compared with."""
     grid = study.study.grid
     present = frozenset(np.flatnonzero(~grid.closed).tolist())
-    best: tuple[Solved, Open] | None = None
+    best: tuple[StateBox, Open] | None = None
     for state, box in boxes.items():
         allowed = max_operations is None or len(state ^ present) <= max_operations
         if box is not None and allowed and not runs.even and (best is None or _size(box) > _size(best[0])):
@@ -207,7 +207,7 @@ def run_in_ac(
 _GRACE = 1.0
 
 
-def _present_box(study: FlexibilityStudy, adjacency: Adjacency) -> Solved | None:
+def _present_box(study: FlexibilityStudy, adjacency: Adjacency) -> StateBox | None:
     """Return the box of the present switch states, be it that in which nothing moves; None where there is none."""
     closed = study.study.grid.closed
     if adjacency.forest(closed) is None:
@@ -237,7 +237,7 @@ def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, run
     return failure or SolverError("no switch state that was tried has a box, and none is refuted.")
 
 
-def _size(solved: Solved) -> float:
+def _size(solved: StateBox) -> float:
     return float(solved.problem.weights @ (solved.answer.upper - solved.answer.lower))
 
 
@@ -245,15 +245,15 @@ def compared(
     study: FlexibilityStudy,
     adjacency: Adjacency,
     best: Flexibility,
-    others: Mapping[str, tuple[Open, Solved | None]],
-    chosen: tuple[Open, Solved],
+    others: Mapping[str, tuple[Open, StateBox | None]],
+    chosen: tuple[Open, StateBox],
     found: Found,
     clock: Deadline,
 ) -> Flexibility:
     """Put the other topologies beside the best one, and say which limits it relieves."""
     grid = study.study.grid
     state, solved = chosen
-    boxes: dict[str, tuple[Open, Solved | None]] = {**others, "flexibility": chosen}
+    boxes: dict[str, tuple[Open, StateBox | None]] = {**others, "flexibility": chosen}
     without_q = _without_reactive_power(study)
     rows = {}
     for title, (where, box) in boxes.items():
@@ -318,7 +318,7 @@ def _row(
     without_q: FlexibilityStudy,
     adjacency: Adjacency,
     state: Open,
-    box: Solved | None,
+    box: StateBox | None,
     clock: Deadline,
 ) -> dict[str, object]:
     grid = study.study.grid

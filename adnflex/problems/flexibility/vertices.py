@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from adnflex.algorithms.column_constraint import Verdict
+from adnflex.algorithms.column_constraint import WorstVertex
 from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.model import BoxProblem, Program, build_program
@@ -62,10 +62,10 @@ class Follower:
 
     def climb(
         self, lower: FloatArray, upper: FloatArray, rng: np.random.Generator, clock: Deadline, starts: int = 4
-    ) -> Verdict:
+    ) -> WorstVertex:
         """Look for a bad vertex: solve, take the sign of the multipliers as the next vertex, repeat."""
         periods = len(lower)
-        best = Verdict(np.ones(periods), -1.0, False, np.inf)
+        best = WorstVertex(np.ones(periods), -1.0, False, np.inf)
         first = [np.arange(periods) % 2, np.repeat([0, 1], [periods // 2, periods - periods // 2])]
         for start in [*first, *rng.integers(0, 2, (max(starts - 2, 0), periods))]:
             vertex = start.astype(float)
@@ -77,25 +77,25 @@ class Follower:
                 if np.isnan(shortage):
                     break
                 if shortage > best.shortage:
-                    best = Verdict(vertex.copy(), shortage, False, np.inf)
+                    best = WorstVertex(vertex.copy(), shortage, False, np.inf)
                 new = np.where(np.abs(price) > 1e-7, (price > 0).astype(float), vertex)
                 if np.array_equal(new, vertex):
                     break
                 vertex = new
         return best
 
-    def prove(self, lower: FloatArray, upper: FloatArray, seconds: float) -> Verdict:
+    def prove(self, lower: FloatArray, upper: FloatArray, seconds: float) -> WorstVertex:
         """Find the worst vertex by a mixed-integer program over the multipliers."""
         form, first = _dual(self._form, self._program.layout.lower, lower, upper)
         answer = LinearSolver(form).solve(seconds, gap=0.0)
         worst = -answer.bound if np.isfinite(answer.bound) else np.inf
         if answer.x is None:
-            return Verdict(np.ones(len(lower)), 0.0, False, worst)
+            return WorstVertex(np.ones(len(lower)), 0.0, False, worst)
         vertex = np.round(answer.x[first : first + len(lower)])
         shortage = float(np.abs(self.follow(lower + vertex * (upper - lower), max(seconds, 1.0))[1]).sum())
         if np.isnan(shortage):
-            return Verdict(vertex, 0.0, False, worst)
-        return Verdict(vertex, shortage, answer.status == "optimal", max(worst, shortage))
+            return WorstVertex(vertex, 0.0, False, worst)
+        return WorstVertex(vertex, shortage, answer.status == "optimal", max(worst, shortage))
 
 
 def missing_at_ends(problem: BoxProblem, lower: FloatArray, upper: FloatArray, seconds: float = 60.0) -> FloatArray:

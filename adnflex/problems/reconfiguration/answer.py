@@ -13,14 +13,14 @@ from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.solvers.clarabel import solve_relaxation
 
-__all__ = ["LEAST_SECONDS", "Answer", "relaxed_or_none", "solver_name"]
+__all__ = ["LEAST_SECONDS", "SearchedTopology", "relaxed_or_none", "solver_name"]
 
 # What the relaxation of the answer may take where the limit is reached [s].
 LEAST_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class SearchedTopology:
     """What solving gave.
 
     Attributes

@@ -11,12 +11,12 @@ from functools import partial
 import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
-from adnflex.algorithms.branch_exchange import Score, Search
+from adnflex.algorithms.branch_exchange import ExchangeSearch, Score
 from adnflex.formulations import Formulation
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import must_close
 from adnflex.problems.clock import Deadline
-from adnflex.problems.reconfiguration.answer import LEAST_SECONDS, Answer, relaxed_or_none, solver_name
+from adnflex.problems.reconfiguration.answer import LEAST_SECONDS, SearchedTopology, relaxed_or_none, solver_name
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
@@ -40,7 +40,7 @@ def solve_approximately(
     solver: str = "auto",
     executor: Executor | None = None,
     workers: int | None = None,
-) -> Answer:
+) -> SearchedTopology:
     """Take the best topology of a formulation that does not bound AC; the relaxation of DistFlow bounds it.
 
     Of the topologies that keep every limit in exact power flow the one is taken that the formulation itself values
@@ -58,7 +58,7 @@ def solve_approximately(
     problem = build_reconfiguration(grid, objective, formulation=formulation)
     best, outcome = Incumbent(), Outcome(beside.status, None, math.inf, math.inf, 0)
     notes: list[str] = []
-    search = Search(partial(_by_model, problem, exchange, clock), exchange.moves)
+    search = ExchangeSearch(partial(_by_model, problem, exchange, clock), exchange.moves)
     name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
     # neither its values nor its bounds are those of the answer: nobody is told of them
     quiet = clock.part(1.0)
@@ -87,7 +87,7 @@ def solve_approximately(
     elif status in ("optimal", "infeasible"):
         status = "optimal" if value - bound <= gap * abs(value) else "gap"
     clock.report_bests(value, bound, status)
-    return Answer(
+    return SearchedTopology(
         status=status,
         flow=flow,
         relaxed=None if flow is None else relaxed_or_none(problem, flow, clock),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 
-from adnflex.algorithms.branch_exchange import Search
+from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.grid.model import BoolArray, Grid
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.objective import Objective
@@ -82,7 +82,7 @@ def operation_count(exchange: ExchangeProblem, present: Open) -> OperationCount:
 
 def try_few_operations(
     exchange: ExchangeProblem,
-    search: Search,
+    search: ExchangeSearch,
     best: Incumbent,
     count: OperationCount,
     report: Callable[[float, float, str], None],
@@ -91,7 +91,7 @@ def try_few_operations(
 
     Parameters
     ----------
-    exchange, search : ExchangeProblem, Search
+    exchange, search : ExchangeProblem, ExchangeSearch
         The problem, and what has been seen of it.
     best : Incumbent
         The best state so far; improved.
@@ -138,7 +138,7 @@ def try_few_operations(
 
 
 def _pairs(
-    exchange: ExchangeProblem, search: Search, best: Incumbent, count: OperationCount, firsts: list[Open]
+    exchange: ExchangeProblem, search: ExchangeSearch, best: Incumbent, count: OperationCount, firsts: list[Open]
 ) -> None:
     """Try the exchanges of states that are one exchange away."""
     for state in firsts:

@@ -10,7 +10,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
-from adnflex.algorithms.branch_exchange import Search
+from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.algorithms.workers import worker_pool
 from adnflex.grid.state import Flow
 from adnflex.problems.clock import Deadline
@@ -51,7 +51,7 @@ def prove(
 def prove_by_model(
     problem: Reconfiguration,
     exchange: ExchangeProblem,
-    search: Search,
+    search: ExchangeSearch,
     best: Incumbent,
     clock: Deadline,
     gap: float,
@@ -106,12 +106,12 @@ def prove_by_model(
     return Outcome(status, best.state, best.value, min(bound, best.value), rounds)
 
 
-def best_seen(search: Search, most: int) -> list[Open]:
+def best_seen(search: ExchangeSearch, most: int) -> list[Open]:
     scored = sorted((score, sorted(state)) for state, score in search.seen.items() if score is not None)
     return [frozenset(state) for _, state in scored[:most]]
 
 
-def least_violating(exchange: ExchangeProblem, search: Search) -> Flow | None:
+def least_violating(exchange: ExchangeProblem, search: ExchangeSearch) -> Flow | None:
     """Return the state of the least violating topology that was seen."""
     seen = best_seen(search, 1)
     return exchange.flow(seen[0]) if seen else None

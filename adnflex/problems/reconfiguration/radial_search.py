@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.algorithms.branch_and_bound import Alternative, Relaxed
-from adnflex.algorithms.branch_exchange import Score, Search, branch_exchange
+from adnflex.algorithms.branch_exchange import ExchangeSearch, Score, branch_exchange
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.solvers.clarabel import solve_relaxation
@@ -110,7 +110,7 @@ class RadialSearch:
         The model.
     exchange : ExchangeProblem
         Evaluates topologies.
-    search : Search
+    search : ExchangeSearch
         Local search, with what it has seen.
     incumbent : Incumbent
         The best topology, shared with whoever found it.
@@ -124,7 +124,7 @@ class RadialSearch:
         self,
         problem: Reconfiguration,
         exchange: ExchangeProblem,
-        search: Search,
+        search: ExchangeSearch,
         incumbent: Incumbent,
         lift: Callable[[float], float] | None = None,
         improve: bool = True,

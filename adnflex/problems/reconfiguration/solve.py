@@ -11,12 +11,12 @@ from functools import partial
 import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
-from adnflex.algorithms.branch_exchange import Search, branch_exchange, perturbed_search
+from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange, perturbed_search
 from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import must_close
 from adnflex.problems.clock import Deadline
-from adnflex.problems.reconfiguration.answer import Answer, relaxed_or_none, solver_name
+from adnflex.problems.reconfiguration.answer import SearchedTopology, relaxed_or_none, solver_name
 from adnflex.problems.reconfiguration.approximate import solve_approximately
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem, meshed_start
 from adnflex.problems.reconfiguration.few_operations import operation_count, try_few_operations
@@ -47,7 +47,7 @@ def solve_reconfiguration(
     executor: Executor | None = None,
     workers: int | None = None,
     seed: int = 0,
-) -> Answer:
+) -> SearchedTopology:
     """Find the best topology of a grid and prove how good it is.
 
     Parameters
@@ -82,7 +82,7 @@ def solve_reconfiguration(
     best = Incumbent()
     # whatever the local search finds, most of the time belongs to the proof
     pause = clock.part(_SEARCH_SHARE)
-    search = Search(exchange.evaluate, exchange.moves, stop=lambda: pause.spent)
+    search = ExchangeSearch(exchange.evaluate, exchange.moves, stop=lambda: pause.spent)
     name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
     present = frozenset(np.flatnonzero(~grid.closed).tolist())
     # the first incumbent: whatever happens later, a present state that meets every limit is an answer
@@ -119,7 +119,7 @@ def solve_reconfiguration(
     bound = math.inf if outcome.status == "infeasible" else count.lift(objective, max(outcome.bound, 0.0))
     flow = exchange.flow(best.state) if best.state is not None else None
     report(best.value, bound, outcome.status)
-    return Answer(
+    return SearchedTopology(
         status=outcome.status,
         flow=flow,
         relaxed=None if flow is None or problem is None else relaxed_or_none(problem, flow, clock),
@@ -135,7 +135,7 @@ def solve_reconfiguration(
 def _local_search(
     grid: Grid,
     problem: Reconfiguration,
-    search: Search,
+    search: ExchangeSearch,
     best: Incumbent,
     clock: Deadline,
     seed: int,

@@ -15,7 +15,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.present import present_point
 from adnflex.problems.dispatch.state import evaluate
 from adnflex.problems.region.model import RegionModel, solve_support
-from adnflex.problems.region.states import Outcome, PeriodStates, Setting, open_states, read_setting
+from adnflex.problems.region.states import EvaluatedSetting, PeriodStates, Setting, open_states, read_setting
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.sequential import tighten
@@ -39,7 +39,7 @@ class Corner:
         Outward direction, of length 1.
     support : float
         Proven: no AC state that meets every limit has a larger ``normal · (p, q)`` [MVA]; -inf where there is none.
-    reached : Outcome or None
+    reached : EvaluatedSetting or None
         The farthest AC state found that meets every limit.
     relaxed : Setting or None
         Set-points of the relaxation.
@@ -49,7 +49,7 @@ class Corner:
 
     normal: FloatArray
     support: float
-    reached: Outcome | None
+    reached: EvaluatedSetting | None
     relaxed: Setting | None
     x: FloatArray | None
 
@@ -76,10 +76,10 @@ class Support:
     def __init__(self, model: RegionModel) -> None:
         self.model = model
         self.flow: PeriodStates | None = None
-        self.present: Outcome | None = None
+        self.present: EvaluatedSetting | None = None
         self._looked = False
 
-    def at_rest(self) -> Outcome | None:
+    def at_rest(self) -> EvaluatedSetting | None:
         """Return the state in which every device stays as it is, if it meets every limit, the devices' own too."""
         if not self._looked:
             self._looked = True
@@ -126,9 +126,9 @@ class Support:
             self.flow = open_states(self.model, now, keys)
         return setting
 
-    def _sequential(self, normal: FloatArray, start: FloatArray, seconds: float) -> Iterator[Outcome]:
+    def _sequential(self, normal: FloatArray, start: FloatArray, seconds: float) -> Iterator[EvaluatedSetting]:
         """Tighten the cones round by round, which ends in a local optimum of the exact equations."""
-        found: list[Outcome] = []
+        found: list[EvaluatedSetting] = []
 
         def accept(x: FloatArray) -> bool:
             assert self.flow is not None
@@ -146,7 +146,7 @@ class Support:
 _NEAR = 1e-5
 
 
-def farthest(flow: PeriodStates, inside: Outcome, target: Setting, steps: int = 30) -> Outcome:
+def farthest(flow: PeriodStates, inside: EvaluatedSetting, target: Setting, steps: int = 30) -> EvaluatedSetting:
     """Go from a feasible state towards other set-points as far as every limit holds (bisection)."""
     best, low, high = inside, 0.0, 1.0
     found = flow.feasible(target)

@@ -21,7 +21,7 @@ import numpy as np
 from adnflex.algorithms.polygons import area, contains, hull
 from adnflex.grid.model import FloatArray, IntArray
 from adnflex.problems.region.corners import farthest
-from adnflex.problems.region.states import Outcome, PeriodStates
+from adnflex.problems.region.states import EvaluatedSetting, PeriodStates
 
 __all__ = ["Inner", "Sample", "inner_polygon"]
 
@@ -47,12 +47,12 @@ class Sample:
     ----------
     role : str
         ``middle``, ``corner`` (of the polygon), ``edge`` or ``interior``.
-    outcome : Outcome
+    outcome : EvaluatedSetting
         Its set-points and import.
     """
 
     role: str
-    outcome: Outcome
+    outcome: EvaluatedSetting
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ class Inner:
 class _Fan:
     """Interpolation of set-points between a middle and a ring of proved states around it."""
 
-    def __init__(self, flow: PeriodStates, middle: Outcome, ring: Sequence[Outcome], grain: float) -> None:
+    def __init__(
+        self, flow: PeriodStates, middle: EvaluatedSetting, ring: Sequence[EvaluatedSetting], grain: float
+    ) -> None:
         self.flow, self.middle, self.grain = flow, middle, grain
         angle = [_angle(middle, o) for o in ring]
         self.ring = [ring[k] for k in np.argsort(angle)]
@@ -100,7 +102,7 @@ class _Fan:
         cross = off[:, 0] * after[:, 1] - off[:, 1] * after[:, 0]
         return bool(np.all(cross > 1e-9 * np.hypot(*off.T) * np.hypot(*after.T)))
 
-    def reach(self, target: FloatArray, scale: float) -> Outcome | None:
+    def reach(self, target: FloatArray, scale: float) -> EvaluatedSetting | None:
         """Return the state that imports just this, if it lies in the fan and meets every limit."""
         z = np.array(target)
         for _ in range(25):
@@ -113,7 +115,7 @@ class _Fan:
             z = z + off
         return None
 
-    def _at(self, z: FloatArray) -> Outcome | None:
+    def _at(self, z: FloatArray) -> EvaluatedSetting | None:
         """Run the interpolated set-points; None outside the fan."""
         off = self.places() - self.middle.place
         d = z - self.middle.place
@@ -190,14 +192,14 @@ class _Fan:
             self.shrink[i] = min(max(2 * self.shrink[i], _SHRINK), 1.0)
 
 
-def _angle(middle: Outcome, other: Outcome) -> float:
+def _angle(middle: EvaluatedSetting, other: EvaluatedSetting) -> float:
     d = other.place - middle.place
     return float(np.arctan2(d[1], d[0]))
 
 
 def inner_polygon(
     flow: PeriodStates,
-    reached: Sequence[Outcome],
+    reached: Sequence[EvaluatedSetting],
     directions: int,
     inside: int,
     rng: np.random.Generator,
@@ -209,7 +211,7 @@ def inner_polygon(
     ----------
     flow : PeriodStates
         Exact power flow.
-    reached : sequence of Outcome
+    reached : sequence of EvaluatedSetting
         States that meet every limit, at the same positions.
     directions : int
         Edges shorter than the region's size by twice this are not split, nor is a state in their middle kept.
@@ -238,7 +240,7 @@ def _never() -> bool:
 _FEW_INSIDE = 8
 
 
-def _extreme(reached: Sequence[Outcome]) -> list[Outcome]:
+def _extreme(reached: Sequence[EvaluatedSetting]) -> list[EvaluatedSetting]:
     """Return the states with the least and largest active and reactive import."""
     places = np.array([o.place for o in reached])
     rows = dict.fromkeys([*places.argmin(axis=0).tolist(), *places.argmax(axis=0).tolist()])
@@ -247,7 +249,7 @@ def _extreme(reached: Sequence[Outcome]) -> list[Outcome]:
 
 def _polygon(
     flow: PeriodStates,
-    reached: Sequence[Outcome],
+    reached: Sequence[EvaluatedSetting],
     directions: int,
     inside: int,
     rng: np.random.Generator,
@@ -291,16 +293,16 @@ def _apart(places: FloatArray, rows: IntArray, distance: float) -> IntArray:
     return np.array(kept, dtype=np.int64)
 
 
-def _middle(flow: PeriodStates, reached: Sequence[Outcome]) -> Outcome:
+def _middle(flow: PeriodStates, reached: Sequence[EvaluatedSetting]) -> EvaluatedSetting:
     """Return a state well inside: the mean of all set-points, or as far towards it as limits allow."""
     first = reached[0].setting
     mean = first.combined([o.setting for o in reached], np.full(len(reached), 1 / len(reached)))
     return farthest(flow, reached[0], mean)
 
 
-def _settle_edges(fan: _Fan, scale: float, stop: Callable[[], bool]) -> list[tuple[Outcome, int]]:
+def _settle_edges(fan: _Fan, scale: float, stop: Callable[[], bool]) -> list[tuple[EvaluatedSetting, int]]:
     """Split and shrink until every edge is verified; return the states in the middle of the edges."""
-    passed: dict[tuple[bytes, bytes], Outcome] = {}
+    passed: dict[tuple[bytes, bytes], EvaluatedSetting] = {}
     for _ in range(200):
         corners = fan.corners()
         bad = []
@@ -326,7 +328,7 @@ def _settle_edges(fan: _Fan, scale: float, stop: Callable[[], bool]) -> list[tup
     return [(passed[key], k) for k, key in enumerate(keys) if key in passed]
 
 
-def _edge(fan: _Fan, a: FloatArray, b: FloatArray, scale: float) -> Outcome | None:
+def _edge(fan: _Fan, a: FloatArray, b: FloatArray, scale: float) -> EvaluatedSetting | None:
     """Verify an edge at its ends and quarters; the state in its middle."""
     if fan.reach(a, scale) is None:
         return None
@@ -336,11 +338,11 @@ def _edge(fan: _Fan, a: FloatArray, b: FloatArray, scale: float) -> Outcome | No
 
 def _settle_inside(
     fan: _Fan, scale: float, count: int, rng: np.random.Generator, stop: Callable[[], bool]
-) -> list[Outcome] | None:
+) -> list[EvaluatedSetting] | None:
     """Verify imports inside, shrinking where one fails; None where that does not end."""
     for _ in range(12):
         polygon = fan.corners()
-        found: list[tuple[FloatArray, Outcome | None]] = []
+        found: list[tuple[FloatArray, EvaluatedSetting | None]] = []
         for z in _spread(polygon, count, rng):
             if stop():
                 break

@@ -15,7 +15,7 @@ from adnflex.grid.state import Flow
 from adnflex.problems.dispatch.state import grids_of
 from adnflex.problems.region.model import RegionModel
 
-__all__ = ["Key", "Outcome", "PeriodStates", "Setting", "open_states", "read_setting"]
+__all__ = ["EvaluatedSetting", "Key", "PeriodStates", "Setting", "open_states", "read_setting"]
 
 # A value that is written into the net: table, column, index.
 Key = tuple[str, str, int]
@@ -58,7 +58,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EvaluatedSetting:
     """What exact power flow makes of a setting.
 
     Attributes
@@ -119,16 +119,16 @@ class PeriodStates:
         self._rating = np.maximum(rated.limit * stretch, 1e-12)
         self._solver = RadialFlow(self.grid)
 
-    def run(self, setting: Setting) -> Outcome | None:
+    def run(self, setting: Setting) -> EvaluatedSetting | None:
         """Return what a setting does; None where power flow has no solution."""
         self.flows += 1
         flow = self._solver.solve(setting.p, setting.q)
         if flow is None:
             return None
         supplied = flow.supplied[self.node] * self.base.base_mva
-        return Outcome(setting, np.array([supplied.real, supplied.imag]), self._margin(flow))
+        return EvaluatedSetting(setting, np.array([supplied.real, supplied.imag]), self._margin(flow))
 
-    def feasible(self, setting: Setting) -> Outcome | None:
+    def feasible(self, setting: Setting) -> EvaluatedSetting | None:
         """Return what a setting does if it meets every limit."""
         found = self.run(setting)
         return found if found is not None and found.feasible else None

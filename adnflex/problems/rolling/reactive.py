@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from adnflex.errors import InputError, SolverError
 from adnflex.grid.flow import RadialFlow
-from adnflex.problems.dispatch.reactive import Answer
+from adnflex.problems.dispatch.reactive import ReactiveSolution
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.expectation import expected_hours
 from adnflex.problems.rolling.reactive_setting import WEIGHTS, ReactiveSetting
@@ -122,7 +122,7 @@ class ScenarioReactive:
             before = np.array([last.q_mvar[int(k)] for k in sites.index])
         ahead_p, ahead_q = self._ahead(ready, decision, p, q)
         stood = None if last is None else last.facts
-        solved: Answer | None = None
+        solved: ReactiveSolution | None = None
         try:
             problem = ready.problem_of(ahead_p, ahead_q, stood, self.position_weight)
             solved = problem.solve(ahead_p, ahead_q, low, high, before, min(self.seconds, max(decision.seconds, 1.0)))

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from adnflex.errors import InputError
 from adnflex.grid.flow import RadialFlow
-from adnflex.problems.dispatch.reactive import Answer, ReactiveProblem, Sites, Weights, build_reactive, deviation
+from adnflex.problems.dispatch.reactive import (
+    ReactiveProblem,
+    ReactiveSolution,
+    Sites,
+    Weights,
+    build_reactive,
+    deviation,
+)
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic, sites_of
 from adnflex.problems.rolling.positions import Positions
@@ -114,7 +121,7 @@ class ReactiveSetting:
     def judged(
         self,
         flows: RadialFlow,
-        solved: Answer,
+        solved: ReactiveSolution,
         p: Floats,
         q: Floats,
         low: Floats,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from adnflex.reporting.dispatch.exactness import recovered_words, worst_recovery
 from adnflex.reporting.dispatch.view import NO_RECOVERY, DispatchView
 from adnflex.reporting.findings import has_ratings
-from adnflex.reporting.page import Card, Verdict, passed
+from adnflex.reporting.page import Banner, Card, passed
 from adnflex.reporting.text import (
     dash,
     distance,
@@ -33,33 +33,33 @@ _EXACT = 1e-9
 _DISAGREE = 1e-4
 
 
-def verdict(found: Sequence[DispatchView]) -> Verdict:
+def verdict(found: Sequence[DispatchView]) -> Banner:
     """Banner of the report."""
     return _verdict_of_one(found[0]) if len(found) == 1 else _verdict_of_many(found)
 
 
-def _verdict_of_one(view: DispatchView) -> Verdict:
+def _verdict_of_one(view: DispatchView) -> Banner:
     check, words = view.check, certificate_words(view)
     if check is None:
         sentence = "No AC power flow has been run on this schedule; do not carry it out before it has."
-        return Verdict("open", "Not validated", sentence, words)
+        return Banner("open", "Not validated", sentence, words)
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
         return passed("Passed: this schedule may be carried out", sentence, words, _doubt(view))
-    return Verdict("fail", "FAILED: do not carry out this schedule", sentence, words)
+    return Banner("fail", "FAILED: do not carry out this schedule", sentence, words)
 
 
-def _verdict_of_many(found: Sequence[DispatchView]) -> Verdict:
+def _verdict_of_many(found: Sequence[DispatchView]) -> Banner:
     """Worst verdict of all, and the certificate of each."""
     failed = [s for s in found if s.check is not None and not s.check.passed]
     unknown = [s for s in found if s.check is None]
     remark = _certificates([s for s in found if s.check is not None and s.check.passed])
     if failed:
         told = " ".join(f"{s.name}: {s.check.verdict}" for s in failed if s.check is not None)
-        return Verdict("fail", f"FAILED: {_names(failed)}", told, remark)
+        return Banner("fail", f"FAILED: {_names(failed)}", told, remark)
     if unknown:
         sentence = "No AC power flow has been run on it; do not carry it out before it has."
-        return Verdict("open", f"Not validated: {_names(unknown)}", sentence, remark)
+        return Banner("open", f"Not validated: {_names(unknown)}", sentence, remark)
     sentence = "In every study AC power flow converged and every limit of net and devices is met."
     doubts = [f"{s.name}: {doubt}" for s in found if (doubt := _doubt(s))]
     return passed(f"Passed: all {len(found)} studies", sentence, remark, "; ".join(doubts))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from adnflex.reporting.flexibility.view import FlexibilityView, limit_groups
-from adnflex.reporting.page import Card, Verdict, passed
+from adnflex.reporting.page import Banner, Card, passed
 from adnflex.reporting.text import dash, fixed, many, measured, number, percent, rounded_up, share, signed
 from adnflex.results.certificate import reservation
 from adnflex.results.status import status_words
@@ -20,7 +20,7 @@ _EXACT = 1e-9
 _TINY = 1e-6
 
 
-def verdict(views: Sequence[FlexibilityView]) -> Verdict:
+def verdict(views: Sequence[FlexibilityView]) -> Banner:
     """Banner of the report."""
     (view,) = views
     flex, check = view.flex, view.check
@@ -30,7 +30,7 @@ def verdict(views: Sequence[FlexibilityView]) -> Verdict:
             f"The box of {size(flex.total_mwh)} has not been run against full AC power flow on random trajectories; "
             "do not promise it before it has."
         )
-        return Verdict("open", "Not validated", sentence, certificate_words(view))
+        return Banner("open", "Not validated", sentence, certificate_words(view))
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
         headline = f"Passed in AC: {amount} of flexibility can be promised"
@@ -41,7 +41,7 @@ def verdict(views: Sequence[FlexibilityView]) -> Verdict:
         return passed(headline, sentence, remark, reservation(None))
     worst = _worst_violation(view)
     told = f"Worst: {worst}. {sentence}" if worst else sentence
-    return Verdict("fail", "FAILED: do not promise this box", told, certificate_words(view))
+    return Banner("fail", "FAILED: do not promise this box", told, certificate_words(view))
 
 
 def rounded_down(value: float, digits: int = 4) -> float:

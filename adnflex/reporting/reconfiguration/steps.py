@@ -34,7 +34,7 @@ def _order(plan: Plan, moved: pd.DataFrame) -> list[tuple[int, bool]]:
     """Rows of `moved` in the order to operate them, and whether each joins two roots."""
     closing = moved.index[moved["closed_after"].astype(bool)].tolist()
     opening = moved.index[~moved["closed_after"].astype(bool)].tolist()
-    state = _State(plan)
+    state = _ClosedBranches(plan)
     paired: list[tuple[int, bool]] = []
     waiting: list[tuple[int, bool]] = []
     for row in closing:
@@ -53,7 +53,7 @@ def _order(plan: Plan, moved: pd.DataFrame) -> list[tuple[int, bool]]:
 
 def _cuts(plan: Plan, steps: pd.DataFrame) -> list[bool]:
     """Whether each step parts the net; never known, and so never claimed, without the drawing tables."""
-    state = _State(plan)
+    state = _ClosedBranches(plan)
     cuts = []
     for row in range(len(steps)):
         close = bool(steps.at[row, "close"])
@@ -72,7 +72,7 @@ def _has_drawing(plan: Plan) -> bool:
     return len(plan.topology) > 0 and len(plan.coordinates) > 0
 
 
-class _State:
+class _ClosedBranches:
     """Closed branches at one moment, and the loop that one more would make."""
 
     def __init__(self, plan: Plan) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from adnflex.reporting.page import Card, Verdict, passed
+from adnflex.reporting.page import Banner, Card, passed
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import change, dash, fixed, number, percent, power, rounded_up, share
 from adnflex.results import Check, Plan
@@ -47,21 +47,21 @@ def _at_most(plan: Plan, value: float | None) -> str:
     return objective_value(plan, None if value is None else rounded_up(value), 2)
 
 
-def verdict(views: Sequence[SwitchingView]) -> Verdict:
+def verdict(views: Sequence[SwitchingView]) -> Banner:
     """Banner of the report: that of the plan, or the worst of several."""
     found = [_verdict(view.plan, view.check) for view in views]
     if len(found) == 1:
         return found[0]
     worst = min(found, key=lambda v: ("fail", "open", "caution", "pass").index(v.kind))
     told = " ".join(f"{view.name}: {v.headline}. {v.sentence}" for view, v in zip(views, found, strict=True))
-    return Verdict(worst.kind, worst.headline, told, " ".join(v.remark for v in found))
+    return Banner(worst.kind, worst.headline, told, " ".join(v.remark for v in found))
 
 
-def _verdict(plan: Plan, check: Check | None) -> Verdict:
+def _verdict(plan: Plan, check: Check | None) -> Banner:
     """Banner of one plan."""
     words = certificate_words(plan, check)
     if check is None:
-        return Verdict(
+        return Banner(
             "open",
             "Not validated",
             "No AC power flow has been run on this plan; do not switch before it has.",
@@ -71,7 +71,7 @@ def _verdict(plan: Plan, check: Check | None) -> Verdict:
     if check.passed:
         doubt = reservation(check.certificate, check.certificate_absolute)
         return passed("Passed: this plan may be switched", sentence, words, doubt)
-    return Verdict("fail", "FAILED: do not switch this plan", sentence, words)
+    return Banner("fail", "FAILED: do not switch this plan", sentence, words)
 
 
 def certificate_words(plan: Plan, check: Check | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adnflex.reporting.dispatch.view import quantity
-from adnflex.reporting.page import Card, Verdict, passed
+from adnflex.reporting.page import Banner, Card, passed
 from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents, gain, spread
 from adnflex.reporting.text import change, energy, fixed, number, relative
 from adnflex.results.certificate import reservation
@@ -21,7 +21,7 @@ _NOTHING = 5e-4
 # Verdict ------------------------------------------------------------------------------------------------------
 
 
-def verdict(views: Sequence[RollingView]) -> Verdict:
+def verdict(views: Sequence[RollingView]) -> Banner:
     """Banner of the report."""
     (view,) = views
     run, check = view.run, view.check
@@ -30,14 +30,14 @@ def verdict(views: Sequence[RollingView]) -> Verdict:
             "These days are simulations of active power. No AC power flow has been run on them; give the report a run "
             "and its check as well."
         )
-        return Verdict("open", "A comparison of policies, without AC check", sentence, _gain_words(view))
+        return Banner("open", "A comparison of policies, without AC check", sentence, _gain_words(view))
     if check is None:
         sentence = "No AC power flow has been run on this day; do not carry it out before it has."
-        return Verdict("open", "Not validated", sentence, _gain_words(view))
+        return Banner("open", "Not validated", sentence, _gain_words(view))
     sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
     if check.passed:
         return passed("Passed in AC: this day may be carried out", sentence, _stage_words(view), reservation(None))
-    return Verdict("fail", "FAILED: do not carry out this day", sentence, _stage_words(view))
+    return Banner("fail", "FAILED: do not carry out this day", sentence, _stage_words(view))
 
 
 def _stage_words(view: RollingView) -> str:
