@@ -19,7 +19,7 @@ import pandas as pd
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex.errors import InputError
-from adnflex.study.facts import FACTS
+from adnflex.grid.schema import FACTS
 
 __all__ = ["load", "names", "study"]
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandapower as pp
 from pandapower import pandapowerNet
 
+from adnflex.grid.ac import run_ac
+
 __all__ = ["REACTIVE", "hold_reactive_powers", "with_reactive_powers"]
 
 log = logging.getLogger(__name__)
@@ -42,8 +44,6 @@ def hold_reactive_powers(net: pandapowerNet) -> bool:
     bool
         Whether that power flow converged; nothing is written otherwise.
     """
-    from adnflex.powerflow.run import run_ac
-
     rows = net.dcline[net.dcline["in_service"].to_numpy(dtype=bool)]
     if not len(rows):
         return True

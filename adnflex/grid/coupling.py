@@ -13,6 +13,7 @@ from pandapower import pandapowerNet
 from pandapower.topology import create_nxgraph
 
 from adnflex.errors import InputError
+from adnflex.grid.ac import run_ac
 from adnflex.grid.identity import fingerprint
 
 __all__ = ["Coupling", "coupling_of"]
@@ -124,8 +125,6 @@ def _below(net: pandapowerNet, table: str, index: int, sources: list[tuple[str, 
 
 
 def _upstream_voltage(net: pandapowerNet, bus: int) -> float:
-    from adnflex.powerflow.run import run_ac
-
     if not run_ac(net):
         raise InputError("pcc: power flow of the net as given does not converge, so the voltage upstream is not known.")
     return float(np.round(net.res_bus.at[bus, "vm_pu"], 6))

@@ -24,7 +24,31 @@ from adnflex.grid.description import (
     word,
 )
 
-__all__ = ["REFUSED_TABLES", "SPARE_COLUMNS", "SWITCH_ELEMENTS", "TABLES", "Column", "Table", "columns_of"]
+__all__ = ["FACTS", "REFUSED_TABLES", "SPARE_COLUMNS", "SWITCH_ELEMENTS", "TABLES", "Column", "Table", "columns_of"]
+
+# What ``net.study`` may hold; docs/devices.md says what it means.
+FACTS = (
+    "name",
+    "published",
+    "notes",
+    "currency",
+    "hours_per_period",
+    "start_hour",
+    "loss_cost_per_mwh",
+    "carbon_price_per_kg",
+    "carbon_budget_kg",
+    "hours",
+    "ev_price_per_mwh",
+    "ev_subsidy_per_vehicle",
+    "stored_value_per_mwh",
+    "exchange_limit_mw",
+    "weather",
+    "weathers",
+    "renewables",
+    "vehicle",
+    "parking",
+    "reactive",
+)
 
 # --- the tables -----------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ what devices say of themselves.
 """
 
 from adnflex.powerflow.limits import Compared, Limits, compare, limits_of
-from adnflex.powerflow.run import losses_mw, run_ac
 from adnflex.powerflow.states import Measured, measure
 
-__all__ = ["Compared", "Limits", "Measured", "compare", "limits_of", "losses_mw", "measure", "run_ac"]
+__all__ = ["Compared", "Limits", "Measured", "compare", "limits_of", "measure"]

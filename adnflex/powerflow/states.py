@@ -14,8 +14,8 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.algorithms.workers import run_each
+from adnflex.grid.ac import branch_losses, losses_mw, run_ac
 from adnflex.grid.write import PushBack, one_state
-from adnflex.powerflow.run import branch_losses, losses_mw, run_ac
 from adnflex.powerflow.structure import is_radial, source_rows, unsupplied
 
 __all__ = ["Measured", "measure", "measuring_seconds"]

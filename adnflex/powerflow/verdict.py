@@ -6,10 +6,22 @@ from typing import Any
 
 import pandas as pd
 
-from adnflex.powerflow.run import not_converged
 from adnflex.powerflow.states import Measured
 
-__all__ = ["flaw", "flaws", "violated", "where"]
+__all__ = ["flaw", "flaws", "not_converged", "violated", "where"]
+
+
+def not_converged(where: str = "") -> str:
+    """Say that power flow ended without a solution, and no more than that.
+
+    Examples
+    --------
+    >>> not_converged("in hour 3")
+    'AC power flow does not converge in hour 3, so the plan is neither confirmed nor refuted'
+    """
+    return (
+        f"AC power flow does not converge{f' {where}' if where else ''}, so the plan is neither confirmed nor refuted"
+    )
 
 
 def where(names: list[str], label: Any) -> str:

@@ -10,32 +10,10 @@ from typing import Any
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
+from adnflex.grid.schema import FACTS
 
-__all__ = ["FACTS", "settings", "study_facts"]
+__all__ = ["settings", "study_facts"]
 
-# What ``net.study`` may hold; docs/devices.md says what it means.
-FACTS = (
-    "name",
-    "published",
-    "notes",
-    "currency",
-    "hours_per_period",
-    "start_hour",
-    "loss_cost_per_mwh",
-    "carbon_price_per_kg",
-    "carbon_budget_kg",
-    "hours",
-    "ev_price_per_mwh",
-    "ev_subsidy_per_vehicle",
-    "stored_value_per_mwh",
-    "exchange_limit_mw",
-    "weather",
-    "weathers",
-    "renewables",
-    "vehicle",
-    "parking",
-    "reactive",
-)
 # Where such facts stood, or may be looked for.
 _ELSEWHERE = ("dispatch", "rolling")
 _MOVED = {

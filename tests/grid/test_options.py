@@ -19,10 +19,10 @@ import pytest
 import adnflex
 from adnflex.errors import UnsupportedElement
 from adnflex.grid import fingerprint, read_grid
+from adnflex.grid.ac import losses_mw, run_ac
 from adnflex.grid.flow import flow_of
 from adnflex.grid.options import HARMLESS, PowerFlowOptions, power_flow_options
 from adnflex.grid.sound import readable
-from adnflex.powerflow import losses_mw, run_ac
 
 
 def known_to_pandapower() -> set[str]:

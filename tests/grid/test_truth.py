@@ -15,12 +15,12 @@ import pytest
 import adnflex
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid import read_grid
+from adnflex.grid.ac import branch_losses, losses_mw, run_ac
 from adnflex.grid.flow import flow_of
 from adnflex.grid.options import PowerFlowOptions
 from adnflex.grid.ppc import matrices
 from adnflex.grid.tap_effect import feels_tap, tap_notes
-from adnflex.powerflow import losses_mw, run_ac
-from adnflex.powerflow.run import branch_losses, not_converged
+from adnflex.powerflow.verdict import not_converged
 
 WIDE = (0.8, 1.2)
 

@@ -13,7 +13,7 @@ import pytest
 import adnflex
 from adnflex.errors import InputError
 from adnflex.grid import fingerprint
-from adnflex.powerflow.run import not_converged
+from adnflex.powerflow.verdict import not_converged
 from adnflex.results import Plan
 
 

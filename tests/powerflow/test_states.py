@@ -10,8 +10,9 @@ import pandapower.networks as pn
 import pandas as pd
 import pytest
 
+from adnflex.grid.ac import run_ac
 from adnflex.grid.write import one_state, write
-from adnflex.powerflow import compare, limits_of, measure, run_ac
+from adnflex.powerflow import compare, limits_of, measure
 from adnflex.powerflow.verdict import flaw, violated
 
 

@@ -18,8 +18,8 @@ from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import InputError
 from adnflex.grid.identity import require_same
 from adnflex.powerflow.limits import Compared, compare, limits_of
-from adnflex.powerflow.run import not_converged
 from adnflex.powerflow.states import Measured, measure
+from adnflex.powerflow.verdict import not_converged
 from adnflex.problems.rolling.hours import Spread
 from adnflex.problems.rolling.read import connections_of, read_elements, storages_of
 from adnflex.problems.rolling.settlement import settle

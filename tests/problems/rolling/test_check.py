@@ -9,7 +9,7 @@ import pytest
 
 from adnflex import RollingCheck, networks, schedule_rolling, validate
 from adnflex.errors import InputError
-from adnflex.powerflow import run_ac
+from adnflex.grid.ac import run_ac
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from adnflex import networks
 from adnflex.errors import InputError
-from adnflex.powerflow.run import run_ac
+from adnflex.grid.ac import run_ac
 from adnflex.problems.rolling import RollingCase, WithinFeeder, exchange_limits, schedule_rolling
 from adnflex.problems.rolling.policy_names import policy_of
 from tests.problems.rolling.small import net

@@ -13,7 +13,7 @@ from pandapower.powerflow import LoadflowNotConverged
 
 from adnflex.grid.options import PowerFlowOptions, has_dependent_loads, power_flow_options
 
-__all__ = ["branch_losses", "losses_mw", "not_converged", "run_ac"]
+__all__ = ["branch_losses", "losses_mw", "run_ac"]
 
 log = logging.getLogger(__name__)
 
@@ -73,19 +73,6 @@ def _recycled(net: pandapowerNet) -> bool:
     except LoadflowNotConverged:
         return False
     return bool(np.isfinite(net.res_bus["vm_pu"]).any())
-
-
-def not_converged(where: str = "") -> str:
-    """Say that power flow ended without a solution, and no more than that.
-
-    Examples
-    --------
-    >>> not_converged("in hour 3")
-    'AC power flow does not converge in hour 3, so the plan is neither confirmed nor refuted'
-    """
-    return (
-        f"AC power flow does not converge{f' {where}' if where else ''}, so the plan is neither confirmed nor refuted"
-    )
 
 
 def _attempts(net: pandapowerNet) -> list[tuple[float, str]]:
