@@ -37,7 +37,7 @@ _DOCS = [p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "docs").rglob("*
 PAGES = ["README.md", "CONTRIBUTING.md", *_DOCS]
 SHELL = ("sh", "console", "bash", "shell")
 _BLOCK = re.compile(
-    r"(?:^<!-- snippet(?P<words>(?: setup\n|: ).*?)-->\n+)?^ {0,3}```(?P<kind>\w+)[^\n]*\n(?P<text>.*?)^ {0,3}```",
+    r"(?:^<!-- snippet(?P<words>(?: setup\n|:\s).*?)-->\n+)?^ {0,3}```(?P<kind>\w+)[^\n]*\n(?P<text>.*?)^ {0,3}```",
     re.M | re.S,
 )
 
@@ -57,9 +57,9 @@ class Snippet:
 
     @property
     def orders(self) -> list[str]:
-        if not self.words.startswith(": "):
+        if not self.words.startswith(":"):
             return []
-        return [line.strip() for line in self.words.removeprefix(": ").splitlines() if line.strip()]
+        return [line.strip() for line in self.words.removeprefix(":").splitlines() if line.strip()]
 
     def said(self, start: str) -> str:
         return next((o.removeprefix(start).strip() for o in self.orders if o.startswith(start)), "")
