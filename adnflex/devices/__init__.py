@@ -10,10 +10,10 @@ from adnflex.devices.fleet import Fleet, read_fleets
 from adnflex.devices.flexible_load import FlexibleLoad, read_flexible_loads
 from adnflex.devices.generation import Generation, read_generation
 from adnflex.devices.grid_connection import GridConnection, read_grid_connections
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.soft_open_point import SoftOpenPoint, read_soft_open_points
 from adnflex.devices.storage import Storage, read_storage
 from adnflex.devices.tap_changer import TapChanger, controlled_trafos, read_tap_changers
+from adnflex.devices.timeline import Timeline
 from adnflex.grid.model import FloatArray, Grid
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Frame",
     "Generation",
     "GridConnection",
-    "Horizon",
     "Inputs",
     "Lossy",
     "MovesVoltages",
@@ -40,6 +39,7 @@ __all__ = [
     "Stores",
     "Supplies",
     "TapChanger",
+    "Timeline",
     "TwoWays",
     "able",
     "controlled_trafos",

@@ -13,7 +13,7 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
-from adnflex.devices.horizon import Horizon
+from adnflex.devices.timeline import Timeline
 from adnflex.formulations.attachments import Attachments
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Frame:
 
     Attributes
     ----------
-    horizon : Horizon
+    horizon : Timeline
         Scenarios and periods.
     base_mva : float
         Base power [MVA].
@@ -107,7 +107,7 @@ class Frame:
         Table, index and period of devices that need a binary for which of two things they do.
     """
 
-    horizon: Horizon
+    horizon: Timeline
     base_mva: float
     voltage: Callable[[int, int, int], Any]
     v_min: FloatArray
@@ -212,10 +212,10 @@ class Device(Protocol):
     def unpriced(self) -> Device:
         """Return it with everything for nothing."""
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Price values written into the net, by item and scenario; `v2` (S, T) is the squared AC voltage at its bus."""
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Check values written into the net (by column, (S, T)) against the device's own limits."""
 
 
@@ -227,7 +227,7 @@ class Offering(Protocol):
     def place(self) -> Place:
         """Which element of the net it is."""
 
-    def resource(self, horizon: Horizon, sides: int) -> Resource:
+    def resource(self, horizon: Timeline, sides: int) -> Resource:
         """Return its limits as inequalities; circles as polygons of so many sides."""
 
 
@@ -275,7 +275,7 @@ class Inputs:
     ----------
     net : pandapowerNet
         The net; only read.
-    horizon : Horizon
+    horizon : Timeline
         The time axis.
     values : dict of (table, column) to (S, T, E) array
         Series of all elements, before `scaling`.
@@ -298,7 +298,7 @@ class Inputs:
     """
 
     net: pandapowerNet
-    horizon: Horizon
+    horizon: Timeline
     values: dict[tuple[str, str], FloatArray]
     node_of: dict[int, int]
     dependent: set[int]

@@ -23,9 +23,9 @@ from adnflex.devices.base import (
     scenario_sums,
     truth,
 )
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
+from adnflex.devices.timeline import Timeline
 from adnflex.formulations.positions import (
     declare_positions,
     declare_split,
@@ -181,14 +181,14 @@ class CapacitorBank:
         """Fix the position of every period that is named."""
         pin_positions(block, len(self.steps), decisions)
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Price reactive energy and moves."""
         steps = setpoints("step")
         size = steps if self.constant_q else steps * v2
         energy = self.cost_per_mvarh * abs(self.q_mvar) * size.sum(axis=1) * horizon.hours
         return {"capacitors": energy, "capacitor moves": self.rules.bill(steps, float(self.steps[self.initial]))}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Check that steps are in their range and moves within their limit."""
         steps = setpoints("step")
         faults = audit_moves(self.place, steps, self.steps, float(self.steps[self.initial]), self.rules, horizon)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from adnflex.devices.base import Contradiction, Device, FloatArray, Place
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, Inverter
 from adnflex.devices.resource import polygon
+from adnflex.devices.timeline import Timeline
 
 if TYPE_CHECKING:
     from adnflex.devices.storage import Storage
@@ -25,10 +25,10 @@ _SIDES = 128
 
 @runtime_checkable
 class _Contradictable(Protocol):
-    def contradictions(self, horizon: Horizon) -> list[Contradiction]: ...
+    def contradictions(self, horizon: Timeline) -> list[Contradiction]: ...
 
 
-def contradictions(devices: Iterable[Device], horizon: Horizon) -> list[Contradiction]:
+def contradictions(devices: Iterable[Device], horizon: Timeline) -> list[Contradiction]:
     """Collect what the devices themselves cannot meet."""
     found: list[Contradiction] = []
     for device in devices:
@@ -82,14 +82,14 @@ def _narrow(inverter: Inverter, low: float, high: float, fixed: float) -> str:
     )
 
 
-def storage_contradictions(storage: Storage, horizon: Horizon, end: tuple[float, float]) -> list[Contradiction]:
+def storage_contradictions(storage: Storage, horizon: Timeline, end: tuple[float, float]) -> list[Contradiction]:
     """Find energies that no charging and discharging reaches; exact, as every level between two can be reached.
 
     Parameters
     ----------
     storage : Storage
         The storage.
-    horizon : Horizon
+    horizon : Timeline
         The time axis.
     end : (float, float)
         Energy wanted at the end [MWh].

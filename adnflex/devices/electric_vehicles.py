@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
-from adnflex.devices.horizon import Horizon, parse_windows
 from adnflex.devices.inverter import TOLERANCE
+from adnflex.devices.timeline import Timeline, parse_windows
 from adnflex.formulations.positions import pin
 
 __all__ = ["ElectricVehicles", "read_electric_vehicles"]
@@ -165,7 +165,7 @@ class ElectricVehicles:
             found["EV reduction"] = lost
         return found
 
-    def _energy(self, s: int, d: int, horizon: Horizon) -> float:
+    def _energy(self, s: int, d: int, horizon: Timeline) -> float:
         now = self.blocks[d]
         return self.share * float(self.p[s, now.start : now.stop].sum()) * horizon.hours
 
@@ -217,7 +217,7 @@ class ElectricVehicles:
                     if d == int(number):
                         pin(block.start[d, k], float(k == round(value)))
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Price blocks that moved and energy not delivered, as far as the withdrawal tells."""
         starts, cut, _ = self._explained(setpoints("p_mw") * self.scaling)
         moved = np.zeros(self.p.shape[0])
@@ -227,7 +227,7 @@ class ElectricVehicles:
         lost = self.cut * self.p[:, cut].sum(axis=1) * horizon.hours
         return {"EV transfer": self.block_cost * moved, "EV reduction": self.cut_cost * lost}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Check that an allowed start and allowed reductions explain the withdrawal in every scenario."""
         p = setpoints("p_mw") * self.scaling
         _, cut, off = self._explained(p)

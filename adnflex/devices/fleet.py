@@ -32,9 +32,9 @@ from adnflex.devices.base import (
     assign,
 )
 from adnflex.devices.cost_tables import refuse_cost
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.devices.resource import Accumulator, Resource
+from adnflex.devices.timeline import Timeline
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.highs import minimise_linear
 
@@ -111,7 +111,7 @@ class Fleet(NoDecisions):
         p = self._as_soon_as_possible(frame.horizon) / frame.base_mva
         assign(block.p, {(s, t, v): float(p[t, v]) for s, t, v in block.p})
 
-    def resource(self, horizon: Horizon, sides: int) -> Resource:
+    def resource(self, horizon: Timeline, sides: int) -> Resource:
         """Power of every vehicle between nothing and its largest, need and capacity as levels."""
         periods, count = self.present.shape
         ones = np.ones((periods, count))
@@ -147,7 +147,7 @@ class Fleet(NoDecisions):
             self.scaling,
         )
 
-    def _as_soon_as_possible(self, horizon: Horizon) -> FloatArray:
+    def _as_soon_as_possible(self, horizon: Timeline) -> FloatArray:
         return as_soon_as_possible(self.present * self.p_max, self.need, horizon.hours)
 
     def costs(self, block: pyo.Block, frame: Frame) -> dict[str, list[Any]]:
@@ -176,11 +176,11 @@ class Fleet(NoDecisions):
             },
         )
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Return nothing, as `costs`."""
         return {}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Check that the withdrawal can be split to the vehicles."""
         p = setpoints("p_mw") * self.scaling
         faults = []

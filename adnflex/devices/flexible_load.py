@@ -27,9 +27,9 @@ from adnflex.devices.base import (
 )
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, exceeding, read
 from adnflex.devices.resource import Accumulator, Resource
+from adnflex.devices.timeline import Timeline
 
 __all__ = ["FlexibleLoad", "read_flexible_loads"]
 
@@ -107,7 +107,7 @@ class FlexibleLoad(NoDecisions):
         if self.cost_per_mwh:
             assign(block.cut, table_of(np.maximum(self.wanted - p, 0.0), frame.base_mva))
 
-    def resource(self, horizon: Horizon, sides: int) -> Resource:
+    def resource(self, horizon: Timeline, sides: int) -> Resource:
         """Withdrawal between its limits at the power factor of its profile; its energy where that is kept."""
         ones = np.ones((horizon.periods, 1))
         energy = float(self.wanted[0].sum()) * horizon.hours
@@ -156,13 +156,13 @@ class FlexibleLoad(NoDecisions):
         taken = Withdrawal(self.place.node, p, self.slope * p)
         return Schedule((taken,), written, facts={"low": self.low, "high": self.high})
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Price energy not served when it is wanted."""
         p = setpoints("p_mw") * self.scaling
         cut = np.maximum(self.wanted - p, 0.0).sum(axis=1)
         return {"flexible load": self.cost_per_mwh * cut * horizon.hours + self.curve.bill(p, horizon.hours)}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Within its limits, energy kept."""
         p = setpoints("p_mw") * self.scaling
         off = np.zeros_like(p)

@@ -28,9 +28,9 @@ from adnflex.devices.base import (
 from adnflex.devices.contradictions import inverter_contradiction
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, inverter_resource, read, read_inverter
 from adnflex.devices.resource import Resource
+from adnflex.devices.timeline import Timeline
 
 __all__ = ["Generation", "read_generation"]
 
@@ -102,7 +102,7 @@ class Generation(NoDecisions):
         self.inverter.stay(block, frame, p)
         self.curve.stay(block, frame, p)
 
-    def resource(self, horizon: Horizon, sides: int) -> Resource:
+    def resource(self, horizon: Timeline, sides: int) -> Resource:
         """Injection between its limits, and reactive power within the inverter."""
         low, high = self.low[0], self.high[0]
         columns = self.inverter.columns(low, high, sides)
@@ -138,7 +138,7 @@ class Generation(NoDecisions):
             {"generation": {("available_mw", i): self.available, ("p_mw", i): p, ("q_mvar", i): q}},
         )
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Price energy and reactive energy."""
         p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
         return {
@@ -146,12 +146,12 @@ class Generation(NoDecisions):
             "reactive sources": self.cost_per_mvarh * np.abs(q).sum(axis=1) * horizon.hours,
         }
 
-    def contradictions(self, horizon: Horizon) -> list[Contradiction]:
+    def contradictions(self, horizon: Timeline) -> list[Contradiction]:
         """Active and reactive limits that cannot go together."""
         found = inverter_contradiction(self.inverter, self.place, self.low, self.high)
         return [] if found is None else [found]
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Within what is available, within the inverter."""
         p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
         return [

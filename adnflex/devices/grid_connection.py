@@ -26,8 +26,8 @@ from adnflex.devices.capabilities import Supplies
 from adnflex.devices.capability import refuse_capability
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import read
+from adnflex.devices.timeline import Timeline
 
 __all__ = ["GridConnection", "read_grid_connections", "source_limits"]
 
@@ -137,11 +137,11 @@ class GridConnection(NoDecisions):
         """Import (S, T) of the solved block [MW, Mvar]."""
         return read(block.p, frame), read(block.q, frame)
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Return nothing: the import is known after power flow only (see `purchase`)."""
         return {}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Nothing to check before power flow."""
         return []
 

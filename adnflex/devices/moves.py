@@ -11,7 +11,7 @@ import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place
-from adnflex.devices.horizon import Horizon
+from adnflex.devices.timeline import Timeline
 
 __all__ = ["FREE_MOVES", "MoveRules", "audit_moves", "move_rules"]
 
@@ -36,7 +36,7 @@ class MoveRules:
         """Whether moves have to be counted at all."""
         return self.cost > 0 or not math.isnan(self.most)
 
-    def limits(self, horizon: Horizon) -> list[tuple[range, float]]:
+    def limits(self, horizon: Timeline) -> list[tuple[range, float]]:
         """Periods, and the largest number of moves in them."""
         return [] if math.isnan(self.most) else [(day, self.most) for day in horizon.days()]
 
@@ -70,7 +70,7 @@ def move_rules(inputs: Inputs, place: Place, row: pd.Series) -> MoveRules:
 
 
 def audit_moves(
-    place: Place, values: FloatArray, allowed: FloatArray, initial: float, rules: MoveRules, horizon: Horizon
+    place: Place, values: FloatArray, allowed: FloatArray, initial: float, rules: MoveRules, horizon: Timeline
 ) -> list[BrokenLimit]:
     """Check positions (S, T): allowed ones only, the same in every scenario, moves within the limit."""
     faults = []

@@ -45,10 +45,10 @@ from adnflex.devices.base import (
 from adnflex.devices.contradictions import inverter_contradiction
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read
 from adnflex.devices.resource import EFFORT, Resource, linked
 from adnflex.devices.terminals import controllable_links
+from adnflex.devices.timeline import Timeline
 from adnflex.grid.model import Grid
 
 __all__ = ["SoftOpenPoint", "read_soft_open_points"]
@@ -241,13 +241,13 @@ class SoftOpenPoint(NoDecisions):
         lost = drawn[0].p_mw + drawn[1].p_mw
         return Schedule(drawn, setpoints, {"converters": {**rows, ("loss_mw", i): lost}}, facts=facts, losses_mw=lost)
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Price the withdrawal at its first end."""
         if self.curve.nothing:
             return {}
         return {"soft open points": self.curve.bill(self.ends(setpoints("p_mw"))[0], horizon.hours)}
 
-    def contradictions(self, horizon: Horizon) -> list[Contradiction]:
+    def contradictions(self, horizon: Timeline) -> list[Contradiction]:
         """Ratings that leave no room beside the least reactive power and the constant loss."""
         shape = (horizon.scenarios, horizon.periods)
         low, high = self.range_mw
@@ -256,7 +256,7 @@ class SoftOpenPoint(NoDecisions):
         ]
         return [f for f in found if f is not None][:1]
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Power, and at both ends reactive limits and rating."""
         found = exceeding("power", self.place, np.abs(setpoints("p_mw")), self.largest, "MW")
         for w, end, inverter in zip(self.withdrawn(setpoints), _ENDS, self.inverters, strict=True):
@@ -264,7 +264,7 @@ class SoftOpenPoint(NoDecisions):
             found += [f._replace(kind=f"{f.kind} at {end}_bus") for f in faults]
         return found
 
-    def resource(self, horizon: Horizon, sides: int) -> Resource:
+    def resource(self, horizon: Timeline, sides: int) -> Resource:
         """Power as two columns at the first end and one at the second, without losses; those are in `exact`.
 
         The circle is smaller by the constant loss, which an end may draw beside what the columns say.

@@ -36,10 +36,10 @@ from adnflex.devices.capabilities import Stores
 from adnflex.devices.contradictions import storage_contradictions
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read, read_inverter
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.devices.stored_energy import EnergyStep
+from adnflex.devices.timeline import Timeline
 from adnflex.formulations.positions import pin
 
 __all__ = ["Storage", "read_storage", "stored_energy"]
@@ -166,7 +166,7 @@ class Storage:
         self.inverter.stay(block, frame, d - c)
         self.curve.stay(block, frame, c - d)
 
-    def resource(self, horizon: Horizon, sides: int) -> Resource:
+    def resource(self, horizon: Timeline, sides: int) -> Resource:
         r"""Net power ``p``; what it stores lies between two estimates, so that no charge mode is needed.
 
         The energy gained is ``min(eta_c p, p / eta_d)``.  The lower limit takes that itself, a concave function, the
@@ -241,17 +241,17 @@ class Storage:
             for s in range(frame.horizon.scenarios):
                 pin((block.d if value > 0.5 else block.c)[s, t], 0.0)
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Price energy charged and discharged."""
         p = setpoints("p_mw") * self.scaling
         worn = self.cost_per_mwh * np.abs(p).sum(axis=1) * horizon.hours
         return {"storage": worn + self.curve.bill(p, horizon.hours)}
 
-    def contradictions(self, horizon: Horizon) -> list[Contradiction]:
+    def contradictions(self, horizon: Timeline) -> list[Contradiction]:
         """Energies that no charging and discharging reaches."""
         return storage_contradictions(self, horizon, (self.e_end, self.e_end))
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Power, energy over the horizon and at its end, inverter."""
         p, q = setpoints("p_mw") * self.scaling, setpoints("q_mvar") * self.scaling
         e = stored_energy(self, p, horizon)
@@ -269,7 +269,7 @@ class Storage:
         ]
 
 
-def stored_energy(storage: Storage | Stores, p_mw: FloatArray, horizon: Horizon) -> FloatArray:
+def stored_energy(storage: Storage | Stores, p_mw: FloatArray, horizon: Timeline) -> FloatArray:
     """Energy at the end of each period (S, T) [MWh] for a withdrawal that never does both at once."""
     e, step = np.empty_like(p_mw), storage.step(horizon.hours)
     level = np.full(p_mw.shape[0], storage.e_start)

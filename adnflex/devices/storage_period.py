@@ -10,8 +10,8 @@ import pyomo.environ as pyo
 
 from adnflex.devices.base import BrokenLimit, Contradiction, FloatArray, Frame
 from adnflex.devices.contradictions import storage_contradictions
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.storage import Storage
+from adnflex.devices.timeline import Timeline
 
 __all__ = ["PeriodStorage", "free_at_end", "of_one_period"]
 
@@ -31,11 +31,11 @@ class PeriodStorage(Storage):
         super().declare(block, frame)
         block.end.deactivate()
 
-    def contradictions(self, horizon: Horizon) -> list[Contradiction]:
+    def contradictions(self, horizon: Timeline) -> list[Contradiction]:
         """Energies on the way; that at the end is free."""
         return storage_contradictions(self, horizon, (0.0, math.inf))
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Power, energy and inverter."""
         return [fault for fault in super().audit(setpoints, horizon) if fault.kind != _OF_A_DAY]
 

@@ -15,9 +15,9 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place, Reach, Schedule
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
+from adnflex.devices.timeline import Timeline
 from adnflex.formulations.positions import (
     declare_positions,
     declare_split,
@@ -193,12 +193,12 @@ class TapChanger:
         """Fix the position of every period that is named."""
         pin_positions(block, len(self.factor), decisions)
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Price the moves."""
         before = float(self.positions[0, self.initial])
         return {"tap moves": self.rules.bill(setpoints("tap_pos"), before)}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Positions within their range, moves within their limit."""
         taps, first = setpoints("tap_pos"), self.positions[0]
         faults = audit_moves(self.place, taps, first[self.allowed], float(first[self.initial]), self.rules, horizon)

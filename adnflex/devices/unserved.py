@@ -10,8 +10,8 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.devices.base import BrokenLimit, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
-from adnflex.devices.horizon import Horizon
 from adnflex.devices.inverter import read
+from adnflex.devices.timeline import Timeline
 
 __all__ = ["Unserved"]
 
@@ -73,10 +73,10 @@ class Unserved(NoDecisions):
         share = self.left_out(block, frame)
         return Schedule((Withdrawal(self.place.node, -share * self.p_mw, -share * self.q_mvar),))
 
-    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Horizon, v2: FloatArray) -> dict[str, FloatArray]:
+    def bill(self, setpoints: Callable[[str], FloatArray], horizon: Timeline, v2: FloatArray) -> dict[str, FloatArray]:
         """Return nothing."""
         return {}
 
-    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Horizon) -> list[BrokenLimit]:
+    def audit(self, setpoints: Callable[[str], FloatArray], horizon: Timeline) -> list[BrokenLimit]:
         """Nothing to check: it never leaves the search."""
         return []

@@ -5,7 +5,7 @@
 what devices say of themselves.
 """
 
-from adnflex.powerflow.limits import Compared, Limits, compare, limits_of
+from adnflex.powerflow.limits import Compared, NetLimits, compare, limits_of
 from adnflex.powerflow.states import Measured, measure
 
-__all__ = ["Compared", "Limits", "Measured", "compare", "limits_of", "measure"]
+__all__ = ["Compared", "Measured", "NetLimits", "compare", "limits_of", "measure"]

@@ -13,7 +13,7 @@ from pandapower import pandapowerNet
 from adnflex.powerflow.states import Measured
 from adnflex.powerflow.structure import root_buses
 
-__all__ = ["LIMIT_COLUMNS", "VIOLATION_COLUMNS", "Compared", "Limits", "compare", "limits_of", "stacked"]
+__all__ = ["LIMIT_COLUMNS", "VIOLATION_COLUMNS", "Compared", "NetLimits", "compare", "limits_of", "stacked"]
 
 VIOLATION_COLUMNS = ["kind", "element", "index", "value", "limit", "excess", "unit"]
 LIMIT_COLUMNS = ["kind", "checked", "element", "index", "value", "limit", "margin", "unit"]
@@ -23,7 +23,7 @@ _TOLERANCE = {"pu": 1e-6, "%": 1e-3}
 
 
 @dataclass(frozen=True)
-class Limits:
+class NetLimits:
     """Limits of a net; NaN or infinite: none.
 
     Attributes
@@ -68,7 +68,7 @@ class Compared:
     nearest: pd.DataFrame
 
 
-def limits_of(net: pandapowerNet, vm_limits: tuple[float, float] | None = None) -> Limits:
+def limits_of(net: pandapowerNet, vm_limits: tuple[float, float] | None = None) -> NetLimits:
     """Read the limits of a net.
 
     Parameters
@@ -97,7 +97,7 @@ def limits_of(net: pandapowerNet, vm_limits: tuple[float, float] | None = None) 
         if len(net[element]) and "max_loading_percent" in net[element].columns
         for i, x in net[element]["max_loading_percent"].items()
     }
-    return Limits(voltage, tuple(root_buses(net)), pd.Series(rated, dtype=float))
+    return NetLimits(voltage, tuple(root_buses(net)), pd.Series(rated, dtype=float))
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,14 @@ class _Block:
         return np.where(np.isnan(beyond), -np.inf, beyond)
 
 
-def compare(measured: Measured, limits: Limits, base_mva: float = 1.0) -> Compared:
+def compare(measured: Measured, limits: NetLimits, base_mva: float = 1.0) -> Compared:
     """Compare measured states with limits.
 
     Parameters
     ----------
     measured : Measured
         The states; what did not converge has no values and breaks nothing here (see `adnflex.powerflow.verdict`).
-    limits : Limits
+    limits : NetLimits
         The limits.
     base_mva : float
         What margins of imports are measured by [MVA], to say which limit is nearest.
@@ -154,7 +154,7 @@ def compare(measured: Measured, limits: Limits, base_mva: float = 1.0) -> Compar
     return Compared(table, bad[[*names, *VIOLATION_COLUMNS]], _nearest(blocks, measured.labels, max(base_mva, 1.0)))
 
 
-def _blocks(measured: Measured, limits: Limits) -> Iterator[_Block]:
+def _blocks(measured: Measured, limits: NetLimits) -> Iterator[_Block]:
     vm = measured.vm_pu.drop(columns=list(limits.roots), errors="ignore")
     for kind, column, sign in (("voltage low", "vm_min_pu", -1.0), ("voltage high", "vm_max_pu", 1.0)):
         most = limits.voltage[column].reindex(vm.columns).to_numpy(dtype=float)

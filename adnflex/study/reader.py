@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.devices import Device, Horizon, Inputs, controlled_trafos, read_devices
+from adnflex.devices import Device, Inputs, Timeline, controlled_trafos, read_devices
 from adnflex.devices.cost_tables import left_over_costs, read_cost_tables
 from adnflex.errors import InputError, NotRadial
 from adnflex.grid import Grid, read_grid
@@ -30,7 +30,7 @@ class Study:
 
     Attributes
     ----------
-    horizon : Horizon
+    horizon : Timeline
         Scenarios and periods.
     axis : TimeAxis
         When the periods are.
@@ -48,7 +48,7 @@ class Study:
         What the reader of a plan has to know about devices and prices.
     """
 
-    horizon: Horizon
+    horizon: Timeline
     axis: TimeAxis
     series: Series
     values: dict[tuple[str, str], FloatArray]
@@ -92,7 +92,7 @@ def read_study(
     if axis is None:
         axis = time_axis(series.periods, series.stamps, hours_per_period, start_hour)
     values, probabilities = _scenario_values(net, series, scenarios)
-    horizon = Horizon(len(axis), axis.hours, axis.clock[0], probabilities, axis.clock)
+    horizon = Timeline(len(axis), axis.hours, axis.clock[0], probabilities, axis.clock)
     inputs = device_inputs(net, horizon, values, axis.rows, prices)
     grid = read_grid(
         net,
@@ -120,7 +120,7 @@ def read_study(
 
 def device_inputs(
     net: pandapowerNet,
-    horizon: Horizon,
+    horizon: Timeline,
     values: dict[tuple[str, str], FloatArray],
     rows: tuple[int, ...],
     prices: bool = True,

@@ -28,7 +28,7 @@ class Task:
     Attributes
     ----------
     study : Study
-        Horizon, grid, devices.
+        Timeline, grid, devices.
     facts : dict
         Settings, of the caller or of the net.
     costs : Costs

@@ -29,7 +29,7 @@ from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.model import Costs, Topology
 from adnflex.problems.dispatch.reasons import causes
 from adnflex.problems.reconfiguration.describe import unit_hint
-from adnflex.problems.region.solve import Effort, RegionAnswer, solve_region
+from adnflex.problems.region.solve import Fineness, RegionAnswer, solve_region
 from adnflex.problems.region.tables import PeriodTables, joined, period_tables
 from adnflex.results.region import Region
 from adnflex.study import Profiles, Study, read_series, read_study, settings
@@ -127,14 +127,14 @@ def pq_region(
     facts = settings(net, {"hours_per_period": hours_per_period})
     coupling = coupling_of(net, pcc)
     job = RegionJob(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
-    effort = Effort(directions=int(directions), seconds=float(time_limit), seed=int(seed))
+    fineness = Fineness(directions=int(directions), seconds=float(time_limit), seed=int(seed))
     title = title_of(net, name)
     parts: dict[int, tuple[PeriodTables, str, float, float]] = {}
     if executor is None:
         for t in wanted:
-            parts[t] = _one_period(job, effort, t, _teller(progress, started, t))
+            parts[t] = _one_period(job, fineness, t, _teller(progress, started, t))
     else:
-        with worker_pool(partial(_one_period, job, effort), executor) as crew:
+        with worker_pool(partial(_one_period, job, fineness), executor) as crew:
             for t, part in crew.each(wanted):
                 parts[t] = part
                 _teller(progress, started, t)(part[0].area["inner"], part[0].area["outer"], "done")
@@ -257,12 +257,15 @@ def _source(devices: Sequence[Device], pcc: tuple[str, int] | None) -> Supplies:
 
 
 def _one_period(
-    job: RegionJob, effort: Effort, t: int, tell: Callable[[float, float, str], None] = lambda inner, outer, event: None
+    job: RegionJob,
+    fineness: Fineness,
+    t: int,
+    tell: Callable[[float, float, str], None] = lambda inner, outer, event: None,
 ) -> tuple[PeriodTables, str, float, float]:
     """Solve one period and run its states; also the coupling point, the hours and the seconds."""
-    clock = Deadline(effort.seconds)
+    clock = Deadline(fineness.seconds)
     study, devices, pcc = job.read(t)
-    answer = solve_region(study.points, study.horizon, devices, pcc, effort, tell, clock)
+    answer = solve_region(study.points, study.horizon, devices, pcc, fineness, tell, clock)
     if not answer.cells and answer.status != "infeasible" and clock.spent:
         raise TimeExpired(
             f"period {t}: no state that meets every limit was found within {clock.seconds:g} s; it is not proven that "

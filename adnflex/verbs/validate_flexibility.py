@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
-from adnflex.devices import BrokenLimit, Fleet, Horizon, Storage, Stores
+from adnflex.devices import BrokenLimit, Fleet, Storage, Stores, Timeline
 from adnflex.devices.base import FloatArray
 from adnflex.devices.storage import stored_energy
 from adnflex.errors import InputError
@@ -225,7 +225,7 @@ def _values(flex: Flexibility, place: tuple[str, int], along: FloatArray, column
 
 
 def _final(
-    flex: Flexibility, storage: Storage, written: Callable[[str], FloatArray], horizon: Horizon
+    flex: Flexibility, storage: Storage, written: Callable[[str], FloatArray], horizon: Timeline
 ) -> list[BrokenLimit]:
     end = flex.options.get("final_energy", "free")
     if end == "free":

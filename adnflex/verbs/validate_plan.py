@@ -8,7 +8,7 @@ from pandapower import pandapowerNet
 
 from adnflex.grid.identity import require_same
 from adnflex.grid.write import one_state
-from adnflex.powerflow.limits import Limits, compare, limits_of
+from adnflex.powerflow.limits import NetLimits, compare, limits_of
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaw, violated
 from adnflex.results import Check, Plan
@@ -118,7 +118,7 @@ def _model_current(branches: pd.DataFrame, element: str) -> pd.Series:
     return mine["i_from_ka"] if element == "trafo" else mine[["i_from_ka", "i_to_ka"]].max(axis=1)
 
 
-def _buses(plan: Plan, before: Measured, after: Measured, limits: Limits) -> pd.DataFrame:
+def _buses(plan: Plan, before: Measured, after: Measured, limits: NetLimits) -> pd.DataFrame:
     index = limits.voltage.index.rename(None)
     return pd.DataFrame(
         {
@@ -132,7 +132,7 @@ def _buses(plan: Plan, before: Measured, after: Measured, limits: Limits) -> pd.
     )
 
 
-def _branches(plan: Plan, before: Measured, after: Measured, limits: Limits) -> pd.DataFrame:
+def _branches(plan: Plan, before: Measured, after: Measured, limits: NetLimits) -> pd.DataFrame:
     keys = after.i_ka.columns
     model = {(e, i): x for e in ("line", "trafo") for i, x in _model_current(plan.branches, e).items()}
     return pd.DataFrame(

@@ -14,7 +14,7 @@ import pandapower as pp
 import pandas as pd
 import pytest
 
-from adnflex.devices import Horizon, Inputs, read_devices
+from adnflex.devices import Inputs, Timeline, read_devices
 from adnflex.errors import InputError
 from adnflex.grid import read_grid
 from adnflex.study import read_series, read_study
@@ -149,7 +149,7 @@ def plain_grid():
 
 def read(net) -> str:
     """All that a verb can know of the devices of a net; the network around them stays as it is."""
-    grid, horizon = plain_grid(), Horizon(2, 1.0, 0.0, np.ones(1))
+    grid, horizon = plain_grid(), Timeline(2, 1.0, 0.0, np.ones(1))
     values = {key: array[None] for key, array in read_series(net, PROFILE).values.items()}
     inputs = Inputs(net, horizon, values, grid.node_of, set())
     devices = read_devices(inputs, grid, grid.v_max)

@@ -16,7 +16,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.region.corners import Support, farthest, tighter_support
 from adnflex.problems.region.inner import inner_polygon
 from adnflex.problems.region.model import at_positions, build_region, positions_to_choose, solve_support
-from adnflex.problems.region.solve import Effort, solve_region
+from adnflex.problems.region.solve import Fineness, solve_region
 from adnflex.study import read_study
 from tests.region_nets import feeder, random_injections, sampled
 
@@ -131,7 +131,7 @@ def ended_after(looks, net):
     """Answer of a region whose clock is over after so many looks at it."""
     study, devices, pcc = opened(net)
     clock = Deadline(float(looks), time_of=itertools.count().__next__)
-    return solve_region(study.points, study.horizon, devices, pcc, Effort(directions=8), clock=clock)
+    return solve_region(study.points, study.horizon, devices, pcc, Fineness(directions=8), clock=clock)
 
 
 @pytest.mark.parametrize("positions", [False, True])

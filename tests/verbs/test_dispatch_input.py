@@ -171,10 +171,10 @@ def test_no_source():
 
 def test_all_day_is_all_day(case):
     """From 0:30 on, in hours: the last one ends at half past midnight."""
-    from adnflex.devices.horizon import Horizon, parse_windows
+    from adnflex.devices.timeline import Timeline, parse_windows
 
     windows = parse_windows("0-24")
-    assert Horizon(24, 1.0, 0.5, np.ones(1)).within(windows) == list(range(24))
+    assert Timeline(24, 1.0, 0.5, np.ones(1)).within(windows) == list(range(24))
 
 
 def test_simbench_as_shipped_is_refused_with_the_reason():

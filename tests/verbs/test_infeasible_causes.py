@@ -13,7 +13,7 @@ import pytest
 from scipy.optimize import linprog
 
 import adnflex
-from adnflex.devices import Horizon, Place, Storage
+from adnflex.devices import Place, Storage, Timeline
 from adnflex.devices.inverter import Inverter
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import AdnflexError, Infeasible, InputError
@@ -194,7 +194,7 @@ def test_a_storage_is_refused_exactly_where_a_linear_programme_finds_no_way(seed
     eta = rng.uniform(0.7, 1.0, 2)
     keep = float(rng.choice([1.0, 0.8, 0.95]))
     storage = Storage(place, charge, discharge, floor, top, start, end, *eta, keep, inverter, 1.0, 0.0)
-    horizon = Horizon(periods, hours, 0.0, np.ones(1))
+    horizon = Timeline(periods, hours, 0.0, np.ones(1))
     for one, ends in ((storage, (end, end)), (free_at_end(storage), (floor, top))):
         found = one.contradictions(horizon)
         assert bool(found) == (not reachable(storage, periods, hours, ends)), found

@@ -209,7 +209,7 @@ def test_union_is_no_larger_than_its_parts():
 def test_many_positions_are_bounded_by_integers(monkeypatch):
     import adnflex.problems.region.solve as module
 
-    monkeypatch.setattr(module.Effort, "__init__", with_less(module.Effort))
+    monkeypatch.setattr(module.Fineness, "__init__", with_less(module.Fineness))
     region = pq_region(discrete_net(), directions=4)
     assert region.areas.at[0, "solved"] < region.areas.at[0, "combinations"]
     assert any("mixed-integer" in note for note in region.notes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adnflex.devices import Device, Horizon, TwoWays, able
+from adnflex.devices import Device, Timeline, TwoWays, able
 from adnflex.grid.model import FloatArray
 from adnflex.problems.dispatch.model import Dispatch
 
@@ -19,13 +19,13 @@ Modes = frozenset[tuple[str, int, int]]
 _MODES_AT_ONCE = 200
 
 
-def first_modes(horizon: Horizon, devices: Sequence[Device]) -> Modes:
+def first_modes(horizon: Timeline, devices: Sequence[Device]) -> Modes:
     """Charge modes to begin with: none for one scenario, where they are rarely needed; all for several, if few."""
     modes = all_modes(horizon, devices)
     return frozenset() if horizon.scenarios == 1 or len(modes) > _MODES_AT_ONCE else modes
 
 
-def all_modes(horizon: Horizon, devices: Sequence[Device]) -> Modes:
+def all_modes(horizon: Timeline, devices: Sequence[Device]) -> Modes:
     """Every charge mode that there can be."""
     places = [d.place for d in able(devices, TwoWays)]
     return frozenset((p.table, p.index, t) for p in places for t in range(horizon.periods))

@@ -9,7 +9,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import Device, Horizon, Place, Supplies
+from adnflex.devices import Device, Place, Supplies, Timeline
 from adnflex.devices.unserved import Unserved
 from adnflex.errors import SolverError
 from adnflex.formulations.branch_flow import open_end_overload, rated_open_ends
@@ -35,7 +35,7 @@ _ENOUGH = 0.02
 
 def least_violation(
     points: OperatingPoints,
-    horizon: Horizon,
+    horizon: Timeline,
     devices: Sequence[Device],
     costs: Costs,
     topology: Topology,
@@ -81,7 +81,7 @@ _SERVED = 1e-4
 
 def _unserved(
     points: OperatingPoints,
-    horizon: Horizon,
+    horizon: Timeline,
     devices: Sequence[Device],
     costs: Costs,
     topology: Topology,
@@ -128,7 +128,7 @@ def _solved(soft: Dispatch, seconds: float) -> NDArray[np.float64] | None:
 
 def _soft(
     points: OperatingPoints,
-    horizon: Horizon,
+    horizon: Timeline,
     devices: Sequence[Device],
     costs: Costs,
     topology: Topology,

@@ -10,7 +10,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import Device, Frame, Horizon, Lossy, Supplies
+from adnflex.devices import Device, Frame, Lossy, Supplies, Timeline
 from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.formulations.attachments import Attachments
@@ -135,7 +135,7 @@ class Dispatch:
     formulation: Formulation
 
     @property
-    def horizon(self) -> Horizon:
+    def horizon(self) -> Timeline:
         """The time axis."""
         return self.frame.horizon
 
@@ -173,7 +173,7 @@ class Dispatch:
 
 def build_dispatch(
     points: OperatingPoints,
-    horizon: Horizon,
+    horizon: Timeline,
     devices: Sequence[Device],
     costs: Costs,
     topology: Topology,
@@ -188,7 +188,7 @@ def build_dispatch(
     ----------
     points : OperatingPoints
         The grid and what follows its profile.
-    horizon : Horizon
+    horizon : Timeline
         The time axis.
     devices : sequence of Device
         What is dispatched.
@@ -269,7 +269,7 @@ def losses_at(model: pyo.ConcreteModel, devices: Sequence[Device], s: int, t: in
     return pyo.quicksum([model.at[s, t].loss, *lost])
 
 
-def _expectation(horizon: Horizon, parts: Sequence[Any]) -> Any:
+def _expectation(horizon: Timeline, parts: Sequence[Any]) -> Any:
     return pyo.quicksum(float(w) * part for w, part in zip(horizon.probabilities, parts, strict=True))
 
 

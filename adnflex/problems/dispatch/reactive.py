@@ -30,7 +30,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import Device, Frame, Horizon
+from adnflex.devices import Device, Frame, Timeline
 from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.errors import SolverError
 from adnflex.formulations import FORMULATIONS
@@ -317,7 +317,7 @@ def build_reactive(
     ([1.0], 145.9, True)
     """
     weights = Weights() if weights is None else weights
-    horizon = Horizon(periods, 1.0, 0.0, np.full(scenarios, 1.0 / scenarios))
+    horizon = Timeline(periods, 1.0, 0.0, np.full(scenarios, 1.0 / scenarios))
     soft = _unrated(grid)
     extra = list(devices)
     bounds = compute_bounds(soft, _ranges(soft, sites, p, q, extra))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pandapower import pandapowerNet
 
-from adnflex.devices import Device, Horizon, Stores, able
+from adnflex.devices import Device, Stores, Timeline, able
 from adnflex.devices.contradictions import contradictions
 from adnflex.errors import Infeasible
 from adnflex.grid.model import FloatArray, Grid
@@ -22,12 +22,12 @@ _TOO_MUCH, _ODD = 2.0, 10.0
 _SHOWN = 3
 
 
-def contradiction_sentences(devices: Sequence[Device], horizon: Horizon, periods: Sequence[int]) -> list[str]:
+def contradiction_sentences(devices: Sequence[Device], horizon: Timeline, periods: Sequence[int]) -> list[str]:
     """Return a sentence for every device whose own limits nothing meets."""
     return [f"{c.place} in period {periods[c.period]}: {c.sentence}" for c in contradictions(devices, horizon)]
 
 
-def require_possible(devices: Sequence[Device], horizon: Horizon, periods: Sequence[int]) -> None:
+def require_possible(devices: Sequence[Device], horizon: Timeline, periods: Sequence[int]) -> None:
     """Refuse storages whose energy cannot go as it is asked to, before anything is solved.
 
     Raises

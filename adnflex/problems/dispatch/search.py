@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices import Device, Horizon
+from adnflex.devices import Device, Timeline
 from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.clock import Deadline
@@ -58,7 +58,7 @@ class Search:
     """
 
     points: OperatingPoints
-    horizon: Horizon
+    horizon: Timeline
     devices: Sequence[Device]
     costs: Costs
     topology: Topology

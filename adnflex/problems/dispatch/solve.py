@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered
-from adnflex.devices import Device, Horizon
+from adnflex.devices import Device, Timeline
 from adnflex.errors import SolverError
 from adnflex.formulations import Formulation
 from adnflex.grid.model import FloatArray
@@ -97,7 +97,7 @@ class DispatchAnswer:
 
 def solve_dispatch(
     points: OperatingPoints,
-    horizon: Horizon,
+    horizon: Timeline,
     devices: Sequence[Device],
     costs: Costs,
     topology: Topology,

@@ -75,7 +75,7 @@ class FlexibilityStudy:
     coupling : Coupling
         The coupling point and the net behind it.
     study : Study
-        Horizon, series, grid, devices.
+        Timeline, series, grid, devices.
     resources : list of Resource
         Devices that take part.
     wishes : Wishes

@@ -11,11 +11,11 @@ from adnflex.problems.region.inner import Inner
 from adnflex.problems.region.model import Positions
 from adnflex.problems.region.states import Key
 
-__all__ = ["Cell", "Effort", "RegionAnswer"]
+__all__ = ["Cell", "Fineness", "RegionAnswer"]
 
 
 @dataclass(frozen=True)
-class Effort:
+class Fineness:
     """How much is done.
 
     Attributes

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from adnflex.devices import Device, Horizon, Positioned, Supplies, able
+from adnflex.devices import Device, Positioned, Supplies, Timeline, able
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
@@ -82,14 +82,14 @@ class RegionModel:
         return np.asarray(x[self.import_columns] * self.base_mva)
 
 
-def build_region(points: OperatingPoints, horizon: Horizon, devices: Sequence[Device], pcc: Supplies) -> RegionModel:
+def build_region(points: OperatingPoints, horizon: Timeline, devices: Sequence[Device], pcc: Supplies) -> RegionModel:
     """Declare the relaxation of one period, currents bounded from above by secants too.
 
     Parameters
     ----------
     points : OperatingPoints
         The grid and what follows its profile, one scenario and one period.
-    horizon : Horizon
+    horizon : Timeline
         One period.
     devices : sequence of Device
         What is free; discrete ones with a single position are fixed to it.

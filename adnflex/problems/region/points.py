@@ -40,7 +40,7 @@ def run_points(
     vm_limits : (float, float) or None
         Voltage limits given by the caller [pu].
     sources : pandas.DataFrame
-        Limits of the sources (see `adnflex.powerflow.limits.Limits`).
+        Limits of the sources (see `adnflex.powerflow.limits.NetLimits`).
     audit : callable
         Limits of devices that a row breaks, in the form of the violations.
     leave_out : callable, optional

@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 
 from adnflex.algorithms.polygons import area, hull, intersection, union_area
-from adnflex.devices import Device, Horizon, Supplies
+from adnflex.devices import Device, Supplies, Timeline
 from adnflex.errors import SolverError
 from adnflex.formulations.positions import picked
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.clock import Deadline
-from adnflex.problems.region.answer import Cell, Effort, RegionAnswer
+from adnflex.problems.region.answer import Cell, Fineness, RegionAnswer
 from adnflex.problems.region.corners import Corner, Support, tighter_support
 from adnflex.problems.region.inner import Inner, inner_polygon
 from adnflex.problems.region.model import (
@@ -30,7 +30,7 @@ from adnflex.problems.region.model import (
 )
 from adnflex.solvers.gate import solve_model
 
-__all__ = ["Cell", "Effort", "RegionAnswer", "solve_region"]
+__all__ = ["Cell", "Fineness", "RegionAnswer", "solve_region"]
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +55,10 @@ Tell = Callable[[float, float, str], None]
 
 def solve_region(
     points: OperatingPoints,
-    horizon: Horizon,
+    horizon: Timeline,
     devices: Sequence[Device],
     pcc: Supplies,
-    effort: Effort,
+    fineness: Fineness,
     tell: Tell = lambda inner, outer, event: None,
     clock: Deadline | None = None,
 ) -> RegionAnswer:
@@ -70,14 +70,14 @@ def solve_region(
     ----------
     points, horizon, devices, pcc
         See `adnflex.problems.region.model.build_region`; one scenario, one period.
-    effort : Effort
+    fineness : Fineness
         How much is done.
     tell : callable
         Told inner and outer area so far and what is done.
     clock : Deadline, optional
-        The caller's clock; by default one of ``effort.seconds``.
+        The caller's clock; by default one of ``fineness.seconds``.
     """
-    return _Period(points, horizon, devices, pcc, effort, tell, clock or Deadline(effort.seconds)).solve()
+    return _Period(points, horizon, devices, pcc, fineness, tell, clock or Deadline(fineness.seconds)).solve()
 
 
 class _Period:
@@ -86,15 +86,15 @@ class _Period:
     def __init__(
         self,
         points: OperatingPoints,
-        horizon: Horizon,
+        horizon: Timeline,
         devices: Sequence[Device],
         pcc: Supplies,
-        effort: Effort,
+        fineness: Fineness,
         tell: Tell,
         clock: Deadline,
     ) -> None:
         self.points, self.horizon, self.devices, self.pcc = points, horizon, list(devices), pcc
-        self.effort, self.tell = effort, tell
+        self.fineness, self.tell = fineness, tell
         self.clock = clock
         self.choices = positions_to_choose(devices)
         self.combinations = math.prod(len(steps) for steps in self.choices)
@@ -106,13 +106,13 @@ class _Period:
         self.cut_short = self.relaxed = False
 
     def solve(self) -> RegionAnswer:
-        count = self.effort.directions
+        count = self.fineness.directions
         # those a quarter turn apart first, so that there is a polygon early
         order = sorted(range(count), key=lambda k: (k % (count // 4) != 0, k))
         first = [_normal(2 * math.pi * k / count) for k in order]
         # the present positions first: the state in which nothing moves may be all that there is time for
         self._open(tuple(steps[0] for steps in self.choices))
-        enumerated = self.combinations <= self.effort.enumerate_up_to and self._open_all()
+        enumerated = self.combinations <= self.fineness.enumerate_up_to and self._open_all()
         if not enumerated:
             for positions in self._by_integers(first):
                 if positions not in self.supports and not self._spent():
@@ -175,7 +175,7 @@ class _Period:
         """Tighten loose half-planes and add directions where both sides differ most."""
         for k in range(len(self.normals)):
             self._tighten(k)
-        for _ in range(self.effort.directions // 2):
+        for _ in range(self.fineness.directions // 2):
             normal = self._next_normal()
             if normal is None or self._spent():
                 break
@@ -246,9 +246,9 @@ class _Period:
         how = "bound of their relaxation, as the time did not last" if self.relaxed else "mixed-integer bound"
         self.notes.append(
             f"{self.combinations} combinations of positions: the outer side covers all of them ({how}), "
-            f"inner polygons are made for {min(len(ranked), self.effort.cells)} that turned up in some direction."
+            f"inner polygons are made for {min(len(ranked), self.fineness.cells)} that turned up in some direction."
         )
-        return ranked[: self.effort.cells]
+        return ranked[: self.fineness.cells]
 
     def _integer_support(
         self, model: RegionModel, normal: FloatArray, seconds: float
@@ -286,9 +286,9 @@ class _Period:
             for positions, corners in self.corners.items()
         }
         alive = {positions: states for positions, states in reached.items() if states}
-        rng = np.random.default_rng(self.effort.seed)
-        directions = self.effort.directions
-        inside = max(8, self.effort.inside * directions // max(len(alive), 1))
+        rng = np.random.default_rng(self.fineness.seed)
+        directions = self.fineness.directions
+        inside = max(8, self.fineness.inside * directions // max(len(alive), 1))
         found = {}
         for positions, states in alive.items():
             flow = self.supports[positions].flow

@@ -12,7 +12,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.algorithms.polygons import union_area
-from adnflex.devices import Device, Horizon, Positioned, Supplies, able
+from adnflex.devices import Device, Positioned, Supplies, Timeline, able
 from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
@@ -186,7 +186,7 @@ def _positions(devices: Sequence[Device], answer: RegionAnswer) -> pd.DataFrame:
     return frame
 
 
-def audit_of(devices: Sequence[Device], horizon: Horizon) -> Callable[[pd.Series], list[dict[str, Any]]]:
+def audit_of(devices: Sequence[Device], horizon: Timeline) -> Callable[[pd.Series], list[dict[str, Any]]]:
     """Return what lists the limits of devices that a row of set-points breaks."""
 
     def audit(row: pd.Series) -> list[dict[str, Any]]:

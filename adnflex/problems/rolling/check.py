@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
-from adnflex.devices import Horizon, Storage
+from adnflex.devices import Storage, Timeline
 from adnflex.devices.grid_connection import source_limits
 from adnflex.devices.storage import stored_energy
 from adnflex.devices.storage_period import free_at_end
@@ -209,8 +209,8 @@ def _specs(run: RollingRun, net: pandapowerNet) -> list[Storage]:
     return [s if s.end_given and hours == whole else free_at_end(s) for s in left]
 
 
-def _horizon(run: RollingRun) -> Horizon:
-    return Horizon(len(run.generation), 1.0, 0.0, np.ones(1))
+def _horizon(run: RollingRun) -> Timeline:
+    return Timeline(len(run.generation), 1.0, 0.0, np.ones(1))
 
 
 def _written(run: RollingRun, net: pandapowerNet, spec: Storage) -> Callable[[str], Floats]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pandapower.auxiliary import pandapowerNet
 
-from adnflex.devices import CapacitorBank, Horizon, Inputs, TapChanger, controlled_trafos
+from adnflex.devices import CapacitorBank, Inputs, TapChanger, Timeline, controlled_trafos
 from adnflex.devices.capacitor_bank import read_capacitor_banks
 from adnflex.devices.footprint import Stamped, stamp
 from adnflex.devices.tap_changer import read_tap_changers
@@ -52,7 +52,7 @@ class Positions:
         InputError
             If something is missing or wrong; all faults at once.
         """
-        inputs = Inputs(net, Horizon(1, 1.0, 0.0, np.ones(1)), {}, grid.node_of, set())
+        inputs = Inputs(net, Timeline(1, 1.0, 0.0, np.ones(1)), {}, grid.node_of, set())
         # the voltage limits of the rolling schedule are soft, but a bank has to be sized for some voltage
         banks = read_capacitor_banks(inputs, np.full(grid.n, 1.5**2))
         devices: tuple[Stepped, ...] = (*read_tap_changers(inputs, grid), *banks)

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
-from adnflex.devices import GridConnection, Horizon, Inputs, Storage
+from adnflex.devices import GridConnection, Inputs, Storage, Timeline
 from adnflex.devices.base import Place, truth
 from adnflex.devices.contradictions import contradictions
 from adnflex.devices.cost_tables import refuse_cost
@@ -92,7 +92,7 @@ def read_elements(net: pandapowerNet, hours: int, tariff: str | None, findings: 
         findings += error.findings
         series = read_series(net, profiles={("load", "p_mw"): pd.DataFrame(index=range(hours))})
     values = {key: array[None] for key, array in series.values.items()}
-    inputs = device_inputs(chosen, Horizon(hours, 1.0, 0.0, np.ones(1)), values, tuple(range(hours)))
+    inputs = device_inputs(chosen, Timeline(hours, 1.0, 0.0, np.ones(1)), values, tuple(range(hours)))
     inputs.notes += series.notes
     fleets = _chosen(net.load, (net.load.get("type") == "ev") & _controllable(net.load))
     generators = _chosen(net.sgen, net.sgen["type"].isin(["PV", "WP"]))
@@ -185,7 +185,7 @@ def storages_of(inputs: Inputs, findings: list[str]) -> list[Storage]:
 def require_reachable(specs: Iterable[Storage], hours: int, findings: list[str]) -> None:
     """Collect storages that cannot keep their limits, or not end with what they are asked for."""
     asked = [s if s.end_given else free_at_end(s) for s in specs]
-    horizon = Horizon(hours, 1.0, 0.0, np.ones(1))
+    horizon = Timeline(hours, 1.0, 0.0, np.ones(1))
     findings += [f"{c.place}: {c.sentence}." for c in contradictions(asked, horizon)]
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Horizon", "parse_windows"]
+__all__ = ["Timeline", "parse_windows"]
 
 
 @dataclass(frozen=True)
-class Horizon:
+class Timeline:
     """Scenarios and periods.
 
     Attributes
@@ -53,7 +53,7 @@ class Horizon:
         Examples
         --------
         >>> import numpy as np
-        >>> [len(d) for d in Horizon(30, 1.0, 0.0, np.ones(1)).days()]
+        >>> [len(d) for d in Timeline(30, 1.0, 0.0, np.ones(1)).days()]
         [24, 6]
         """
         length = max(1, round(24 / self.hours))
@@ -66,7 +66,7 @@ class Horizon:
         Examples
         --------
         >>> import numpy as np
-        >>> Horizon(24, 1.0, 0.0, np.ones(1)).within([(18, 21)])
+        >>> Timeline(24, 1.0, 0.0, np.ones(1)).within([(18, 21)])
         [18, 19, 20]
         """
         joined = _joined(windows)
