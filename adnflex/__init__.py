@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from adnflex.problems.clock import Progress as Progress
     from adnflex.problems.rolling import RollingCase as RollingCase
     from adnflex.problems.rolling import RollingScheduler as RollingScheduler
-    from adnflex.problems.rolling import compare_policies as compare_policies
-    from adnflex.problems.rolling import schedule_rolling as schedule_rolling
     from adnflex.results import Check as Check
     from adnflex.results import Comparison as Comparison
     from adnflex.results import Disaggregation as Disaggregation
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from adnflex.results import RollingRun as RollingRun
     from adnflex.results import compare_plans as compare_plans
     from adnflex.results import load as load
+    from adnflex.verbs.compare_policies import compare_policies as compare_policies
     from adnflex.verbs.dispatch import dispatch as dispatch
     from adnflex.verbs.flexibility import flexibility as flexibility
     from adnflex.verbs.information import out_of_sample as out_of_sample
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibility as reconfigure_for_flexibility
     from adnflex.verbs.region import pq_region as pq_region
     from adnflex.verbs.report import report as report
+    from adnflex.verbs.schedule_rolling import schedule_rolling as schedule_rolling
     from adnflex.verbs.validate import validate as validate
 
 __version__ = "0.1.0"
@@ -51,11 +51,12 @@ _HOMES = {
     "adnflex": "errors networks scenarios",
     "adnflex.problems": "rolling",
     "adnflex.problems.clock": "Progress",
-    "adnflex.problems.rolling": "RollingCase RollingScheduler compare_policies schedule_rolling",
+    "adnflex.problems.rolling": "RollingCase RollingScheduler",
     "adnflex.results": (
         "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck Pareto Plan Region "
         "RegionCheck RollingCheck RollingRun compare_plans load"
     ),
+    "adnflex.verbs.compare_policies": "compare_policies",
     "adnflex.verbs.dispatch": "dispatch",
     "adnflex.verbs.flexibility": "flexibility",
     "adnflex.verbs.information": "out_of_sample value_of_information",
@@ -66,6 +67,7 @@ _HOMES = {
     "adnflex.verbs.reconfigure_for_flexibility": "reconfigure_for_flexibility",
     "adnflex.verbs.region": "pq_region",
     "adnflex.verbs.report": "report",
+    "adnflex.verbs.schedule_rolling": "schedule_rolling",
     "adnflex.verbs.validate": "validate",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -82,7 +82,7 @@ def test_a_saved_day_can_be_validated_again(capsys, files, tmp_path):
 
 def test_stored_days_are_not_simulated_again(files, monkeypatch, unchecked):
     monkeypatch.setattr(
-        "adnflex.problems.rolling.compare._one_day", lambda *_: pytest.fail("a stored day was simulated")
+        "adnflex.verbs.compare_policies._one_day", lambda *_: pytest.fail("a stored day was simulated")
     )
     before = files.store.read_text()
     assert main(files.command) == cli.EXIT_OK
@@ -155,9 +155,9 @@ def test_words_that_mean_nothing_are_refused(capsys, words):
 
 def pressed_after(days, monkeypatch):
     """Press Ctrl-C after so many days of policies."""
-    from adnflex.problems.rolling import compare
+    from adnflex.verbs import compare_policies
 
-    calls, original = [], compare._one_day
+    calls, original = [], compare_policies._one_day
 
     def once(*arguments):
         calls.append(arguments)
@@ -165,7 +165,7 @@ def pressed_after(days, monkeypatch):
             signal.raise_signal(signal.SIGINT)
         return original(*arguments)
 
-    monkeypatch.setattr(compare, "_one_day", once)
+    monkeypatch.setattr(compare_policies, "_one_day", once)
 
 
 def test_ctrl_c_keeps_the_days_that_are_finished(capsys, monkeypatch, tmp_path, unchecked):

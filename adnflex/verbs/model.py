@@ -24,14 +24,14 @@ from adnflex.problems.reconfiguration.model import build_reconfiguration
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import draw_day, stream
 from adnflex.problems.rolling.mpc import Mpc
-from adnflex.problems.rolling.scheduler import RollingScheduler
-from adnflex.problems.rolling.simulate import observation_of, schedule_rolling
+from adnflex.problems.rolling.scheduler import RollingScheduler, observation_of
 from adnflex.problems.rolling.whole import declare_plan
 from adnflex.solvers.cones import make_equations
 from adnflex.verbs.dispatch import dispatch
 from adnflex.verbs.dispatch_task import read_task
 from adnflex.verbs.flexibility import flexibility
 from adnflex.verbs.reconfigure import Switchable, read_reconfiguration, reconfigure
+from adnflex.verbs.schedule_rolling import schedule_rolling
 
 __all__ = ["model"]
 

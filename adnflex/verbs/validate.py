@@ -9,7 +9,6 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.problems.rolling.check import check_run
 from adnflex.results import (
     Check,
     DispatchCheck,
@@ -27,6 +26,7 @@ from adnflex.verbs.validate_dispatch import validate_dispatch
 from adnflex.verbs.validate_flexibility import validate_flexibility
 from adnflex.verbs.validate_plan import validate_plan
 from adnflex.verbs.validate_region import validate_region
+from adnflex.verbs.validate_rolling import validate_rolling
 
 __all__ = ["validate"]
 
@@ -115,7 +115,7 @@ def validate(
     if isinstance(plan, Flexibility):
         return validate_flexibility(plan, net, executor, trajectories, levels, seed)
     if isinstance(plan, RollingRun):
-        return check_run(plan, net)
+        return validate_rolling(plan, net)
     if not isinstance(plan, DispatchPlan):
         raise InputError(
             f"plan is a {type(plan).__name__}; give what reconfigure, dispatch, flexibility, pq_region or "

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import adnflex
-from adnflex.problems.rolling import compare_policies
+from adnflex import compare_policies
 from adnflex.scenarios import ScenarioSet
 from tests.flexibility_nets import FlexSpec
 from tests.travelling import Travelling

@@ -22,7 +22,7 @@ from adnflex.problems.reconfiguration import solve as reconfiguration_solve
 from adnflex.problems.rolling.days import draw_day
 from adnflex.problems.rolling.mpc import Mpc
 from adnflex.problems.rolling.planning import plan
-from adnflex.problems.rolling.simulate import observation_of
+from adnflex.problems.rolling.scheduler import observation_of
 from adnflex.solvers.conic import compile_model
 
 

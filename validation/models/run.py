@@ -71,7 +71,7 @@ def _rolling() -> dict[str, Any]:
     from adnflex.problems.rolling.days import draw_day
     from adnflex.problems.rolling.mpc import Mpc
     from adnflex.problems.rolling.planning import plan
-    from adnflex.problems.rolling.simulate import observation_of
+    from adnflex.problems.rolling.scheduler import observation_of
 
     case = adnflex.RollingCase.load("rolling33")
     asked: list[Any] = []

@@ -57,7 +57,8 @@ TARIFF: Rows = {
 
 def measured(rows: Rows, days: int, **options: Any) -> common.Record:
     """Mean, confidence interval and days of each row, all on the same days."""
-    from adnflex.problems.rolling import RollingCase, compare_policies
+    from adnflex import compare_policies
+    from adnflex.problems.rolling import RollingCase
 
     case = RollingCase.load("rolling33", **options)
     found = {}

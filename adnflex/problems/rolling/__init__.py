@@ -6,7 +6,6 @@ simulation and comparison of days.
 
 from adnflex.problems.rolling.arrivals import Arrivals, FleetLaw, FleetLaws, RecordedDays
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.compare import compare_policies
 from adnflex.problems.rolling.days import Day, draw_day
 from adnflex.problems.rolling.decisions import Decision
 from adnflex.problems.rolling.feeder import WithinFeeder, exchange_limits
@@ -15,8 +14,8 @@ from adnflex.problems.rolling.policies import Action, Policy, State
 from adnflex.problems.rolling.reactive import ScenarioReactive
 from adnflex.problems.rolling.reactive_stage import ActiveDecision, ReactiveAnswer, ReactiveStage
 from adnflex.problems.rolling.renewables import Forecast, LatentWeather, Renewables
-from adnflex.problems.rolling.scheduler import RollingScheduler
-from adnflex.problems.rolling.simulate import run_of, schedule_rolling, simulate_day
+from adnflex.problems.rolling.scheduler import RollingScheduler, simulate_day
+from adnflex.problems.rolling.tables import run_of
 
 __all__ = [
     "Action",
@@ -39,10 +38,8 @@ __all__ = [
     "ScenarioReactive",
     "State",
     "WithinFeeder",
-    "compare_policies",
     "draw_day",
     "exchange_limits",
     "run_of",
-    "schedule_rolling",
     "simulate_day",
 ]

@@ -201,7 +201,8 @@ class WithinFeeder:
 
     Examples
     --------
-    >>> from adnflex.problems.rolling import RollingCase, schedule_rolling
+    >>> from adnflex import schedule_rolling
+    >>> from adnflex.problems.rolling import RollingCase
     >>> case = RollingCase.load("rolling33")
     >>> schedule_rolling(case, "feeder:pool", reactive=None).policy
     'feeder:pool'

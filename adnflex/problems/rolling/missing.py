@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from adnflex.grid.checks import shorten
-from adnflex.problems.rolling.check import check_run
 from adnflex.problems.rolling.policy_names import base_name
-from adnflex.results.rolling import RollingRun
 
 if TYPE_CHECKING:
-    from adnflex.problems.rolling.case import RollingCase
     from adnflex.problems.rolling.scheduler import RollingScheduler
 
-__all__ = ["fallbacks_of", "judged", "notes_of"]
-
-
-def judged(run: RollingRun, case: RollingCase) -> RollingRun:
-    """Let AC power flow judge a day with hours that its policy did not decide."""
-    if not len(run.fallbacks):
-        return run
-    verdict = check_run(run, case.net).verdict
-    return replace(run, notes=(*run.notes, f"AC check of the day with these hours: {verdict}."))
+__all__ = ["fallbacks_of", "notes_of"]
 
 
 def fallbacks_of(control: RollingScheduler, hours: pd.Index) -> pd.DataFrame:

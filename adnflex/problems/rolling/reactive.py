@@ -59,7 +59,8 @@ class ScenarioReactive:
 
     Examples
     --------
-    >>> from adnflex.problems.rolling import RollingCase, schedule_rolling
+    >>> from adnflex import schedule_rolling
+    >>> from adnflex.problems.rolling import RollingCase
     >>> case = RollingCase.load("rolling33")
     >>> run = schedule_rolling(case, "pool", reactive=ScenarioReactive(scenarios=4))
     >>> run.reactive.columns.tolist(), bool(run.reactive.to_numpy().max() <= 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from adnflex.arguments import public
 from adnflex.errors import InputError, SolverError
 from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.days import stream
+from adnflex.problems.rolling.days import Day, stream
 from adnflex.problems.rolling.decisions import Decision
 from adnflex.problems.rolling.observations import Observation, arriving_of, energy_of, generation_of, present_of
 from adnflex.problems.rolling.policies import Action, BasePolicy, Policy, State, by_node
@@ -28,7 +29,7 @@ from adnflex.problems.rolling.saving import read_state, write_state
 from adnflex.problems.rolling.settlement import settle
 from adnflex.problems.rolling.vehicles import Vehicles, can, concatenate, empty, must, split
 
-__all__ = ["RollingScheduler"]
+__all__ = ["RollingScheduler", "observation_of", "simulate_day"]
 
 log = logging.getLogger(__name__)
 
@@ -321,3 +322,29 @@ def _split(action: Action, vehicles: Vehicles, hour: int, nodes: int) -> Floats:
         if len(mine):
             drawn[mine] = split(vehicles.take(mine), hour, action.ev[i : i + 1])[0]
     return drawn
+
+
+def simulate_day(control: RollingScheduler, day: Day, after: Callable[[int], None] = lambda hour: None) -> None:
+    """Lead a schedule through the rest of a day, as far as its time goes.
+
+    Parameters
+    ----------
+    control : RollingScheduler
+        The schedule; it begins with its own hour.
+    day : Day
+        What comes. The policy learns of it hour by hour, unless it has a method ``foresee``.
+    after : callable
+        Told every hour that is decided.
+    """
+    if hasattr(control.policy, "foresee"):
+        control.policy.foresee(day.generation_mw @ control.case.to_nodes, day.vehicles)
+    for hour in range(control.hour, control.case.hours):
+        if control.clock.spent:
+            break
+        control.step(observation_of(day, hour))
+        after(hour)
+
+
+def observation_of(day: Day, hour: int) -> Observation:
+    """Return what a day lets be seen at the start of an hour."""
+    return Observation(day.generation_mw[hour], arrivals=day.vehicles.at(hour), hour=hour, weather=day.weather[hour])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adnflex import dispatch, networks
+from adnflex import compare_policies, dispatch, networks, schedule_rolling
 from adnflex.errors import InputError
-from adnflex.problems.rolling import Forecast, RollingCase, compare_policies, schedule_rolling
+from adnflex.problems.rolling import Forecast, RollingCase
 from tests.problems.rolling.small import Steady, ev, net
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adnflex import compare_policies, schedule_rolling
 from adnflex.errors import InputError
-from adnflex.problems.rolling import Action, compare_policies, schedule_rolling
+from adnflex.problems.rolling import Action
 from adnflex.results.rolling import Comparison
 
 

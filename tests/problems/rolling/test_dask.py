@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from distributed import Client, LocalCluster
 
-from adnflex.problems.rolling import compare_policies
+from adnflex import compare_policies
 
 
 def test_a_dask_cluster_gives_the_same_numbers(case):

@@ -9,10 +9,10 @@ import numpy as np
 import pandapower as pp
 import pytest
 
-from adnflex import networks
+from adnflex import networks, schedule_rolling
 from adnflex.errors import InputError
 from adnflex.grid.ac import run_ac
-from adnflex.problems.rolling import RollingCase, WithinFeeder, exchange_limits, schedule_rolling
+from adnflex.problems.rolling import RollingCase, WithinFeeder, exchange_limits
 from adnflex.problems.rolling.policy_names import policy_of
 from tests.problems.rolling.small import net
 

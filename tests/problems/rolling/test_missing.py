@@ -10,16 +10,14 @@ from typing import ClassVar
 import pytest
 
 import adnflex
+from adnflex import compare_policies, schedule_rolling
 from adnflex.errors import SolverError, TimeExpired
 from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling import (
     Observation,
     RollingScheduler,
-    compare_policies,
     draw_day,
-    missing,
     run_of,
-    schedule_rolling,
     simulate_day,
 )
 from adnflex.problems.rolling.policies import BasePolicy
@@ -164,7 +162,8 @@ def test_days_beyond_the_time_limit_are_counted(case):
 
 def test_days_with_unsolved_hours_are_counted(case, monkeypatch):
     # what power flow says is another test
-    monkeypatch.setattr(missing, "check_run", lambda run, net: SimpleNamespace(verdict="not asked"))
+    judge = "adnflex.verbs.schedule_rolling.validate_rolling"
+    monkeypatch.setattr(judge, lambda run, net: SimpleNamespace(verdict="not asked"))
     found = compare_policies(case, [Lost(case, {5, 6})], days=1, workers=1)
     assert found.items["unsolved_hours"].tolist() == [2.0]
     assert dataclasses.asdict(found)["interrupted"] is False

@@ -7,8 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
+from adnflex import compare_policies, schedule_rolling
 from adnflex.errors import InputError
-from adnflex.problems.rolling import RollingCase, compare_policies, schedule_rolling
+from adnflex.problems.rolling import RollingCase
 from adnflex.problems.rolling.days import draw_day, stream
 from adnflex.problems.rolling.planning import plan
 from adnflex.problems.rolling.policies import State

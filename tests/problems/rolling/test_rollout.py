@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from adnflex import compare_policies
 from adnflex.errors import InputError
-from adnflex.problems.rolling import RollingCase, compare_policies
+from adnflex.problems.rolling import RollingCase
 from adnflex.problems.rolling.days import draw_day, stream
 from adnflex.problems.rolling.policies import State
 from adnflex.problems.rolling.policy_names import policy_of

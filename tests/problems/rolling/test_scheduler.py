@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adnflex import schedule_rolling
 from adnflex.errors import InputError, OutputError
 from adnflex.problems.rolling import (
     Observation,
@@ -18,7 +19,6 @@ from adnflex.problems.rolling import (
     RollingScheduler,
     draw_day,
     run_of,
-    schedule_rolling,
     simulate_day,
 )
 from adnflex.results.files import write_envelope

@@ -9,9 +9,9 @@ import numpy as np
 import pandapower as pp
 import pytest
 
-from adnflex import networks
+from adnflex import compare_policies, networks, schedule_rolling
 from adnflex.errors import InputError
-from adnflex.problems.rolling import RollingCase, ScenarioReactive, compare_policies, schedule_rolling
+from adnflex.problems.rolling import RollingCase, ScenarioReactive
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic
 from adnflex.problems.rolling.reactive import reactive_of
 from adnflex.solvers.injection import injected

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adnflex import schedule_rolling
 from adnflex.errors import InputError
-from adnflex.problems.rolling import RollingCase, draw_day, schedule_rolling
+from adnflex.problems.rolling import RollingCase, draw_day
 from adnflex.results.rolling import ITEMS, RollingRun
 
 

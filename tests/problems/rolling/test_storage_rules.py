@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adnflex import dispatch, validate
+from adnflex import dispatch, schedule_rolling, validate
 from adnflex.errors import InputError
-from adnflex.problems.rolling import Observation, RollingCase, RollingScheduler, schedule_rolling
+from adnflex.problems.rolling import Observation, RollingCase, RollingScheduler
 from tests.problems.rolling.small import Steady, ev, net, set_price
 
 POLICIES = ("own", "pool", "rollout", "rollout:pool/full+plans+mpc", "mpc:mean", "mpc:2", "floor", "feeder:pool")

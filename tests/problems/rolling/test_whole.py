@@ -11,8 +11,7 @@ from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import draw_day
 from adnflex.problems.rolling.mpc import Mpc
 from adnflex.problems.rolling.planning import plan
-from adnflex.problems.rolling.scheduler import RollingScheduler
-from adnflex.problems.rolling.simulate import observation_of
+from adnflex.problems.rolling.scheduler import RollingScheduler, observation_of
 from adnflex.problems.rolling.whole import declare_plan
 from adnflex.solvers.gate import solve_model
 

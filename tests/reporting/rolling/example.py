@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 
+from adnflex import compare_policies, schedule_rolling
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.check import check_run
-from adnflex.problems.rolling.compare import compare_policies
-from adnflex.problems.rolling.simulate import schedule_rolling
 from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
+from adnflex.verbs.validate_rolling import validate_rolling
 
 __all__ = ["example", "example_case"]
 
@@ -25,4 +24,4 @@ def example() -> tuple[RollingRun, Comparison, RollingCheck]:
     case = example_case()
     run = schedule_rolling(case, "rollout", simulations=3, seed=1, scenarios=2)
     comparison = compare_policies(case, ["pool", "rollout", "floor"], days=4, seed=1, simulations=3, workers=1)
-    return run, comparison, check_run(run, case.net)
+    return run, comparison, validate_rolling(run, case.net)

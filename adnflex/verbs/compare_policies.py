@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import time
@@ -12,33 +10,28 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
 from adnflex.errors import InputError, TimeExpired
-from adnflex.files import append_line, read_bytes, write_text
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.policies import Policy
 from adnflex.problems.rolling.policy_names import OPTIONS, policy_of
 from adnflex.problems.rolling.reactive import reactive_of
 from adnflex.problems.rolling.reactive_stage import ReactiveStage
-from adnflex.problems.rolling.simulate import schedule_rolling
+from adnflex.problems.rolling.stored_days import PolicyDay, append_day, read_days, study_mark
 from adnflex.results.rolling import ITEMS, Comparison, RollingRun
+from adnflex.verbs.schedule_rolling import schedule_rolling
 
 __all__ = ["compare_policies"]
 
 log = logging.getLogger(__name__)
 
 _FACTS = ("stored_value", "bought_mwh", "spilled_mwh", "unmet_kwh", "seconds", "slowest_seconds", "unsolved_hours")
-
-
-class _Task(NamedTuple):
-    policy: str
-    day: int
 
 
 @public(options=lambda: OPTIONS)
@@ -109,18 +102,18 @@ def compare_policies(
     objects = {p.name: p for p in policies if not isinstance(p, str)}
     stage = reactive_of(case, reactive)
     job = partial(_one_day, case, objects, seed, simulations, stage, options, time.time() + clock.left)
-    mark = _mark(case, seed, simulations, options, stage)
-    done = _read(Path(store), mark) if store is not None else {}
+    mark = study_mark(case, seed, simulations, options, stage)
+    done = read_days(Path(store), mark) if store is not None else {}
     # day by day, so that after an interrupt the days that are there are common ones
-    tasks = [_Task(name, day) for day in range(days) for name in names if _Task(name, day) not in done]
+    tasks = [PolicyDay(name, day) for day in range(days) for name in names if PolicyDay(name, day) not in done]
     wanted = days * len(names)
 
-    def finished(task: _Task, row: dict[str, float] | None) -> None:
+    def finished(task: PolicyDay, row: dict[str, float] | None) -> None:
         if row is None:  # the time was over before the day was
             return
         done[task] = row
         if store is not None:
-            _append(Path(store), mark, task, row)
+            append_day(Path(store), mark, task, row)
         if progress is not None:
             ready = sum(t.policy in names and t.day < days for t in done)
             event = f"{ready} of {wanted} days of policies simulated"
@@ -136,7 +129,7 @@ def compare_policies(
     return replace(_comparison(case, names, days, seed, settings, done, interrupted or bool(notes)), notes=notes)
 
 
-def _notes(tasks: list[_Task], done: dict[_Task, dict[str, float]], clock: Deadline) -> tuple[str, ...]:
+def _notes(tasks: list[PolicyDay], done: dict[PolicyDay, dict[str, float]], clock: Deadline) -> tuple[str, ...]:
     """Say what the time limit left out."""
     missing = sum(task not in done for task in tasks)
     if not (missing and clock.spent):
@@ -173,16 +166,16 @@ def _checked(
 
 
 def _run(
-    job: Callable[[_Task], dict[str, float] | None],
-    tasks: list[_Task],
+    job: Callable[[PolicyDay], dict[str, float] | None],
+    tasks: list[PolicyDay],
     executor: Executor | None,
     workers: int | None,
-    finished: Callable[[_Task, dict[str, float] | None], None],
+    finished: Callable[[PolicyDay, dict[str, float] | None], None],
 ) -> bool:
     """Run all tasks; return whether it was interrupted. What is finished has been handed over by then."""
     left = len(tasks)
 
-    def hand_over(task: _Task, row: dict[str, float] | None) -> None:
+    def hand_over(task: PolicyDay, row: dict[str, float] | None) -> None:
         nonlocal left
         finished(task, row)
         left -= 1
@@ -211,7 +204,7 @@ def _one_day(
     reactive: ReactiveStage | None,
     options: dict[str, Any],
     until: float,
-    task: _Task,
+    task: PolicyDay,
 ) -> dict[str, float] | None:
     """Costs and a few figures of one policy on one day; None where the time, of day, is over before it is."""
     left = until - time.time()
@@ -247,7 +240,7 @@ def _comparison(
     days: int,
     seed: int,
     options: dict[str, Any],
-    done: dict[_Task, dict[str, float]],
+    done: dict[PolicyDay, dict[str, float]],
     interrupted: bool,
 ) -> Comparison:
     rows = {task: row for task, row in sorted(done.items()) if task.policy in names and task.day < days}
@@ -269,53 +262,3 @@ def _comparison(
         interrupted=interrupted,
         options=options,
     )
-
-
-def _mark(
-    case: RollingCase, seed: int, simulations: int, options: dict[str, Any], reactive: ReactiveStage | None
-) -> str:
-    """Digest of what stored days depend on."""
-    facts = [case.fingerprint, seed, simulations, sorted(options.items()), reactive is not None]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-
-
-def _append(path: Path, mark: str, task: _Task, row: dict[str, float]) -> None:
-    content = {"study": mark, "policy": task.policy, "day": task.day, **row}
-    append_line(path, json.dumps({**content, "sha256": _digest(content)}))
-
-
-def _digest(content: dict[str, Any]) -> str:
-    """Find damage and edits of one line."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _read(path: Path, mark: str) -> dict[_Task, dict[str, float]]:
-    """Read stored days; a last line that was cut off by an interrupt is left out."""
-    if not path.is_file():
-        return {}
-    found: dict[_Task, dict[str, float]] = {}
-    text = read_bytes(path, "store", "give another file").decode("utf-8", errors="replace")
-    lines = text.splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            if row.pop("sha256") != _digest(row):
-                raise ValueError("its digest does not fit: something in it was changed")
-            task = _Task(row.pop("policy"), int(row.pop("day")))
-            study = row.pop("study")
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-            if number == len(lines) and not text.endswith("\n"):
-                write_text(path, "".join(kept + "\n" for kept in lines[:-1]))
-                break
-            raise InputError(
-                f"store {path}: line {number} cannot be read ({error}); take it out, or give another file."
-            ) from error
-        if study != mark:
-            raise InputError(
-                f"store {path}: line {number} is of another study (case, seed, simulations or options); give another "
-                "file, or the arguments that it was begun with."
-            )
-        found[task] = row
-    if text and not text.endswith("\n") and len(found) == len(lines):  # only the end of the line was cut off
-        write_text(path, text + "\n")
-    return found

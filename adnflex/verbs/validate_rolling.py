@@ -27,7 +27,7 @@ from adnflex.problems.rolling.states import RunStates, powers
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 from adnflex.study import study_facts
 
-__all__ = ["check_run"]
+__all__ = ["validate_rolling"]
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ _POWER, _CENT = 1e-3, 0.005
 _ENERGY = 1e-6
 
 
-def check_run(run: RollingRun, net: pandapowerNet, spread: Spread | None = None) -> RollingCheck:
+def validate_rolling(run: RollingRun, net: pandapowerNet, spread: Spread | None = None) -> RollingCheck:
     """Run every hour of a schedule in AC power flow and judge it.
 
     Parameters
