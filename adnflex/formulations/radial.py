@@ -72,6 +72,8 @@ class TreeMap:
         Squared voltage per unit of active and reactive withdrawal.
     imports : (d,) array
         1 where the node is fed from `root`.
+    radius : (m,) array
+        Largest apparent power of every branch by its ratings [pu]; inf where it has none.
 
     Examples
     --------
@@ -89,8 +91,8 @@ class TreeMap:
         self._fed = tree.forest.root == root
         self.imports = self._fed[nodes].astype(float)
         ratings = self.grid.ratings
-        self._radius = np.full(self.grid.m, np.inf)
-        np.minimum.at(self._radius, ratings.branch, ratings.limit / np.abs(ratings.share))
+        self.radius = np.full(self.grid.m, np.inf)
+        np.minimum.at(self.radius, ratings.branch, ratings.limit / np.abs(ratings.share))
 
     def lossless(self, drawn: ComplexArray, y: ComplexArray) -> Operating:
         """Return the constants of LinDistFlow.
@@ -105,7 +107,7 @@ class TreeMap:
         whole = drawn + np.conj(y + self.tree.charging) * self.tree.no_load_v
         v, flow = self.tree.lossless(whole)
         total = whole[self._fed].sum()
-        return Operating(v, flow.real, flow.imag, self._radius, float(total.real), float(total.imag))
+        return Operating(v, flow.real, flow.imag, self.radius, float(total.real), float(total.imag))
 
     def around(self, state: Flow, drawn: ComplexArray) -> list[Operating]:
         """Return constants that reproduce AC states.

@@ -15,12 +15,18 @@ from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.formulations import formulation_named
 from adnflex.grid import read_grid
+from adnflex.grid.topology import must_close
 from adnflex.problems.dispatch.charge_modes import all_modes
 from adnflex.problems.dispatch.model import build_dispatch
+from adnflex.problems.flexibility.search import closed_of
 from adnflex.problems.flexibility.solve import outer_box
-from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
+from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_flexibility_study
+from adnflex.problems.flexibility.switching import declare_switched_box
 from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
+from adnflex.problems.reconfiguration.describe import require_reconfigurable
+from adnflex.problems.reconfiguration.exchange import meshed_start
 from adnflex.problems.reconfiguration.model import build_reconfiguration
+from adnflex.problems.region.model import build_region
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import draw_day, stream
 from adnflex.problems.rolling.mpc import Mpc
@@ -31,6 +37,8 @@ from adnflex.verbs.dispatch import dispatch
 from adnflex.verbs.dispatch_task import read_task
 from adnflex.verbs.flexibility import flexibility
 from adnflex.verbs.reconfigure import Switchable, read_reconfiguration, reconfigure
+from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibility
+from adnflex.verbs.region import pq_region, read_region
 from adnflex.verbs.schedule_rolling import schedule_rolling
 
 __all__ = ["model"]
@@ -54,18 +62,20 @@ def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel
     return built
 
 
-def _flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
-    if knobs["positions"] != "fixed":
-        raise InputError("positions='search' tries one model after another; give positions='fixed' for one of them.")
-    program = knobs["program"]
-    if program not in _PROGRAMS:
-        raise InputError(f"program is {program!r}; give one of {', '.join(_PROGRAMS)}.")
+def _study(net: pandapowerNet, knobs: Mapping[str, Any], **more: Any) -> FlexibilityStudy:
     wishes = Wishes(
         weights=knobs["period_weights"],
         **{field.name: knobs[field.name] for field in dataclasses.fields(Wishes) if field.name != "weights"},
     )
     reading = ("profiles", "periods", "hours_per_period", "start_hour")
-    study = read_flexibility_study(net, wishes, **{name: knobs[name] for name in reading})
+    return read_flexibility_study(net, wishes, **{name: knobs[name] for name in reading}, **more)
+
+
+def _flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
+    if knobs["positions"] != "fixed":
+        raise InputError("positions='search' tries one model after another; give positions='fixed' for one of them.")
+    program = _program(knobs, ("box", "bound", "vertex"))
+    study = _study(net, knobs)
     problem = study.problem(study.network(study.study.grid.closed))
     ends = [np.zeros(problem.periods), np.ones(problem.periods)]
     if program != "vertex":
@@ -74,6 +84,44 @@ def _flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteMo
     if box is None:
         raise InputError("program='vertex' needs a box, and the linear model has none; look at program='bound'.")
     return declare_worst_vertex(problem, box.lower, box.upper)
+
+
+def _reconfigure_for_flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
+    program = _program(knobs, ("box", "bound"))
+    switching = {name: knobs[name] for name in ("switchable_lines", "switchable_switches", "locked_lines")}
+    study = _study(net, knobs, topology=True, **switching)
+    grid = study.study.grid
+    require_reconfigurable(grid)
+    required = must_close(grid)
+    # the problem of any radial state: what depends on the state is declared anew
+    network = study.network(closed_of(grid, meshed_start(grid, required)))
+    return declare_switched_box(study.problem(network), network, required, knobs["max_operations"], program == "box")
+
+
+def _program(knobs: Mapping[str, Any], known: tuple[str, ...]) -> str:
+    if knobs["program"] not in known:
+        raise InputError(f"program is {knobs['program']!r}; give one of {', '.join(known)}.")
+    return str(knobs["program"])
+
+
+def _region(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
+    normal = np.asarray(knobs["normal"], dtype=float)
+    if normal.shape != (2,) or not np.isfinite(normal).all() or not normal.any():
+        raise InputError(f"normal is {knobs['normal']!r}; give a direction (p, q), e.g. (1, 0) for the largest import.")
+    reading = ("pcc", "profiles", "periods", "vm_limits", "hours_per_period")
+    _, job, wanted = read_region(net, **{name: knobs[name] for name in reading})
+    if len(wanted) != 1:
+        raise InputError(f"pq_region has a model a period, and {len(wanted)} are asked for; give periods=[t].")
+    study, devices, source = job.read(wanted[0])
+    # the verb leaves charge modes out of its relaxation, and keeps them in the states that it runs
+    modes = all_modes(study.horizon, devices)
+    region = build_region(study.points, study.horizon, devices, source, modes)
+    region.declare_towards(normal / np.hypot(*normal))
+    found = region.dispatch.model
+    found.name = "pq_region"
+    if knobs["exact"]:
+        make_equations(found)
+    return found
 
 
 def _rolling(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
@@ -90,13 +138,13 @@ def _rolling(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     return declare_plan(*control.policy.asked(state, stream(control.seed, control.day, state.hour)))
 
 
-_PROGRAMS = ("box", "bound", "vertex")
-
 # Every verb that has a model: itself, how its model is built, further knobs, and the formulations that it can have.
 _MODELS: dict[str, tuple[Callable[..., Any], Callable[..., pyo.ConcreteModel], dict[str, Any]]] = {
     "reconfigure": (reconfigure, _reconfiguration, {}),
     "dispatch": (dispatch, _dispatch, {}),
     "flexibility": (flexibility, _flexibility, {"program": "box"}),
+    "reconfigure_for_flexibility": (reconfigure_for_flexibility, _reconfigure_for_flexibility, {"program": "box"}),
+    "pq_region": (pq_region, _region, {"normal": (1.0, 0.0), "exact": False}),
     "schedule_rolling": (schedule_rolling, _rolling, {"policy": "mpc:mean", "hour": 0, "case": None}),
 }
 
@@ -127,15 +175,18 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     net : pandapowerNet
         The net; it is only read.
     verb : str
-        ``reconfigure``, ``dispatch``, ``flexibility`` or ``schedule_rolling``.
+        ``reconfigure``, ``dispatch``, ``flexibility``, ``reconfigure_for_flexibility``, ``pq_region`` or
+        ``schedule_rolling``.
     formulation : str, optional
-        Of the branch flow, as in `adnflex.dispatch`; by default that of the verb. ``flexibility`` has one of its own,
-        linear around a state (``lindistflow``); ``schedule_rolling`` has no network.
+        Of the branch flow, as in `adnflex.dispatch`; by default that of the verb. Boxes are ``lindistflow``, a region
+        is ``distflow``, and ``schedule_rolling`` has no network.
     **knobs
         The arguments of the verb. Those that steer its search (``gap``, ``time_limit``, ``workers`` ...) change nothing
-        in a model. With ``exact=True`` the cones of a dispatch are equations. ``flexibility`` has several linear
-        programs, ``program=``: ``box`` (default; the box that can be followed hour by hour), ``bound`` (the master
-        problem: no box is larger) or ``vertex`` (the subproblem: what is hardest to follow in the box of ``bound``).
+        in a model. With ``exact=True`` the cones of a dispatch or a region are equations. ``flexibility`` has several
+        linear programs, ``program=``: ``box`` (default; the box that can be followed hour by hour), ``bound`` (the
+        master problem: no box is larger) or ``vertex`` (the subproblem: what is hardest to follow in the box of
+        ``bound``). ``reconfigure_for_flexibility`` has the first two, its switch states are binary. ``pq_region`` has a
+        model for each direction of its half-planes, ``normal=(p, q)``, in one period; discrete positions are binary.
         ``schedule_rolling`` has a model an hour where its policy is ``mpc:mean`` (here the default) or
         ``mpc:<scenarios>``: ``hour=`` says which one, the hours before are decided by the policy. ``case=`` takes a
         `adnflex.RollingCase` of the net that was read with arguments of its own.
@@ -143,7 +194,8 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     Returns
     -------
     pyomo ConcreteModel
-        The model; its objective is that of the verb (MW of losses, money, MWh of the box with a minus).
+        The model; its objective is that of the verb (MW of losses, money, MWh of the box or MVA of the half-plane with
+        a minus).
 
     Raises
     ------
@@ -167,7 +219,7 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     function, build, more = _MODELS[verb]
     known = {**_signature(function), **more}
     faults = [f"{name}: is no argument of {verb}; known are {', '.join(known)}." for name in knobs if name not in known]
-    own = {"flexibility": ("linear around a state", _LINEAR)}.get(verb, ("without a network", None))
+    own = _OWN_FORMULATION.get(verb, ("without a network", None))
     if formulation is not None and "formulation" not in known and formulation != own[1]:
         faults.append(f"formulation is {formulation!r}; the model of {verb} is {own[0]}: leave it out.")
     if faults:
@@ -177,4 +229,9 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     return build(net, {**known, **knobs})
 
 
-_LINEAR = "lindistflow"
+# What a verb without `formulation` is made of, and its name where it has one.
+_OWN_FORMULATION = {
+    "flexibility": ("linear around a state", "lindistflow"),
+    "reconfigure_for_flexibility": ("linear", "lindistflow"),
+    "pq_region": ("the cone relaxation", "distflow"),
+}

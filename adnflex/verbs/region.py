@@ -22,7 +22,7 @@ from adnflex.devices.base import truth
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
-from adnflex.grid.coupling import coupling_of
+from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.explain import least_violation
 from adnflex.problems.dispatch.limits import LimitViolation
@@ -35,7 +35,7 @@ from adnflex.results.region import Region
 from adnflex.study import Profiles, Study, read_series, read_study, settings
 from adnflex.text import title as title_of
 
-__all__ = ["RegionJob", "pq_region"]
+__all__ = ["RegionJob", "pq_region", "read_region"]
 
 
 @public(reading=read_grid)
@@ -123,10 +123,7 @@ def pq_region(
     """
     started = time.monotonic()
     _check_arguments(directions, time_limit)
-    wanted = list(read_series(net, profiles, periods).periods)
-    facts = settings(net, {"hours_per_period": hours_per_period})
-    coupling = coupling_of(net, pcc)
-    job = RegionJob(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
+    coupling, job, wanted = read_region(net, pcc, profiles, periods, vm_limits, hours_per_period)
     fineness = Fineness(directions=int(directions), seconds=float(time_limit), seed=int(seed))
     title = title_of(net, name)
     parts: dict[int, tuple[PeriodTables, str, float, float]] = {}
@@ -158,6 +155,22 @@ def pq_region(
         seconds=time.monotonic() - started,
         notes=(*coupling.notes, *_notes(tables)),
     )
+
+
+def read_region(
+    net: pandapowerNet,
+    pcc: tuple[str, int] | None,
+    profiles: Profiles | None,
+    periods: Iterable[int] | None,
+    vm_limits: tuple[float, float] | None,
+    hours_per_period: float | None,
+) -> tuple[Coupling, RegionJob, list[int]]:
+    """Read the coupling point, what all periods share, and which periods are asked for; arguments as in `pq_region`."""
+    wanted = list(read_series(net, profiles, periods).periods)
+    facts = settings(net, {"hours_per_period": hours_per_period})
+    coupling = coupling_of(net, pcc)
+    job = RegionJob(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
+    return coupling, job, wanted
 
 
 def _check_arguments(directions: int, time_limit: float) -> None:

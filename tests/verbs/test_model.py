@@ -19,11 +19,13 @@ from adnflex.errors import InputError
 from adnflex.problems.dispatch import search as dispatch_search
 from adnflex.problems.flexibility import rows as flexibility_rows
 from adnflex.problems.reconfiguration import solve as reconfiguration_solve
+from adnflex.problems.region import model as region_model
 from adnflex.problems.rolling.days import draw_day
 from adnflex.problems.rolling.mpc import Mpc
 from adnflex.problems.rolling.planning import plan
 from adnflex.problems.rolling.scheduler import observation_of
 from adnflex.solvers.conic import compile_model
+from tests.region_nets import feeder
 
 
 def by_scip(model: pyo.ConcreteModel) -> float:
@@ -76,6 +78,64 @@ def test_scip_finds_both_boxes_and_the_worst_vertex() -> None:
     )
     # the box of the master problem holds at every vertex here
     assert by_scip(adnflex.model(net, "flexibility", periods=periods, program="vertex")) == pytest.approx(0, abs=1e-5)
+
+
+FEW = {"periods": [10, 14], "switchable_lines": [8, 32, 33, 34, 35, 36]}
+
+
+def test_scip_finds_the_switch_states_of_the_largest_box() -> None:
+    net = networks.load("park33_flexibility")
+    flex = adnflex.reconfigure_for_flexibility(net, **FEW, workers=1)
+    assert flex.linear.status == "optimal"
+    box = adnflex.model(net, "reconfigure_for_flexibility", **FEW)
+    assert -by_scip(box) == pytest.approx(flex.linear.worth, rel=1e-4)
+    # the same topology, or one whose box is as large
+    opened = [int(k) for k in box.z if box.z[k].value < 0.5]
+    assert len(opened) == 5
+    few = adnflex.model(net, "reconfigure_for_flexibility", program="bound", max_operations=0, **FEW)
+    assert -by_scip(few) == pytest.approx(adnflex.flexibility(net, periods=[10, 14]).linear.bound, rel=1e-6)
+
+
+def short_feeder(step: int | None = None) -> Any:
+    """Two lines, an inverter, a storage, and a bank of two steps: free, or held at one of them."""
+    net = feeder(tap=False, storage=True)
+    net.line.loc[2:, "in_service"] = False
+    far = net.line.to_bus[2:]
+    for table in ("load", "sgen"):
+        net[table].loc[net[table].bus.isin(far), "in_service"] = False
+    net.bus.loc[far, "in_service"] = False
+    net.sgen.loc[0, "bus"], net.sgen.loc[0, "in_service"] = net.shunt.bus[0], True
+    if step is not None:
+        net.shunt["controllable"], net.shunt["step"] = False, step
+    return net
+
+
+HOUR = {"hours_per_period": 1.0}
+
+
+@pytest.fixture(scope="module")
+def region() -> Any:
+    return adnflex.pq_region(short_feeder(1), directions=4, **HOUR)
+
+
+def test_scip_finds_how_far_a_region_reaches(region: Any) -> None:
+    """Exact equations reach what the verb reached, up to its half-planes; their relaxation reaches no less."""
+    net, same = short_feeder(1), 0
+    for plane in region.halfplanes.iloc[:4].itertuples():
+        knobs = {"normal": (plane.normal_p, plane.normal_q), **HOUR}
+        exact = -by_scip(adnflex.model(net, "pq_region", exact=True, **knobs))
+        assert plane.reached_mva - 1e-4 <= exact <= plane.support_mva + 1e-4
+        assert -by_scip(adnflex.model(net, "pq_region", **knobs)) >= exact - 1e-5
+        same += exact == pytest.approx(plane.reached_mva, abs=1e-4)
+    # what the verb reaches is found by a local search
+    assert same >= 3
+
+
+def test_positions_of_a_region_are_binaries() -> None:
+    knobs = {"normal": (0.0, -1.0), "exact": True, **HOUR}
+    far = [-by_scip(adnflex.model(short_feeder(step), "pq_region", **knobs)) for step in (None, 0, 1, 2)]
+    assert far[0] == pytest.approx(max(far[1:]), abs=1e-5)
+    assert max(far[1:]) > min(far[1:]) + 5e-4
 
 
 def test_scip_finds_the_plan_of_an_hour_of_a_rolling_schedule() -> None:
@@ -146,6 +206,18 @@ def test_deleted_cones_change_the_bound_of_a_reconfiguration(monkeypatch: pytest
     assert plan.objective == pytest.approx(0.139551, abs=1e-6)
 
 
+def test_a_constraint_changes_the_region(monkeypatch: pytest.MonkeyPatch, region: Any) -> None:
+    before = region.outer["p_mw"]
+
+    def less(model: pyo.ConcreteModel) -> None:
+        model.most = pyo.Constraint(expr=model.device[0].p[0, 0] <= before.max() - 1.0)
+
+    change(monkeypatch, region_model, "build_dispatch", less)
+    after = adnflex.pq_region(short_feeder(1), directions=4, **HOUR).outer["p_mw"]
+    assert after.max() == pytest.approx(before.max() - 1.0, abs=1e-3)
+    assert after.min() == pytest.approx(before.min(), abs=1e-3)
+
+
 def test_a_row_changes_the_box(monkeypatch: pytest.MonkeyPatch) -> None:
     """The arrays of the box are a twin of its model (see the tests of `whole`): one more row makes it smaller."""
     net, periods = networks.load("park33_flexibility"), [10, 14]
@@ -168,6 +240,8 @@ EVERY = {
     "reconfigure": (pn.case33bw, {}),
     "dispatch": (short_day, {"periods": [0, 1]}),
     "flexibility": (lambda: networks.load("park33_flexibility"), {"periods": [10]}),
+    "reconfigure_for_flexibility": (lambda: networks.load("park33_flexibility"), FEW),
+    "pq_region": (feeder, {}),
     "schedule_rolling": (lambda: networks.load("rolling33"), {"hour": 22}),
 }
 
@@ -188,10 +262,16 @@ def test_a_model_says_what_it_is_and_can_be_written(verb: str, tmp_path: Any) ->
 
 def test_wrong_words_are_refused_by_name() -> None:
     net = pn.case33bw()
-    with pytest.raises(InputError, match="reconfigure, dispatch, flexibility, schedule_rolling"):
+    with pytest.raises(InputError, match="reconfigure, dispatch, flexibility, reconfigure_for_flexibility, pq_region"):
         adnflex.model(net, "validate")
     with pytest.raises(InputError, match="periods: is no argument of reconfigure"):
         adnflex.model(net, "reconfigure", periods=[1])
+    with pytest.raises(InputError, match="the cone relaxation"):
+        adnflex.model(feeder(), "pq_region", "lindistflow")
+    with pytest.raises(InputError, match="give a direction"):
+        adnflex.model(feeder(), "pq_region", normal=(0, 0))
+    with pytest.raises(InputError, match="a model a period, and 24 are asked for"):
+        adnflex.model(networks.load("park33_flexibility"), "pq_region")
     with pytest.raises(InputError, match="did you mean 'objective'"):
         adnflex.model(net, "reconfigure", objektive="losses")
     with pytest.raises(InputError, match="linear around a state"):

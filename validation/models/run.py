@@ -66,6 +66,34 @@ def _flexibility(program: str) -> dict[str, Any]:
     return {"verb": linear.worth if program == "box" else linear.bound, "unit": "MWh", **found}
 
 
+def _switched() -> dict[str, Any]:
+    import adnflex
+    from adnflex import networks
+
+    net, few = networks.load("park33_flexibility"), {"periods": [10, 14]}
+    linear = adnflex.reconfigure_for_flexibility(net, **few).linear
+    found = by_scip(adnflex.model(net, "reconfigure_for_flexibility", program="bound", **few))
+    found["scip"] = abs(found["scip"])
+    return {"verb": linear.bound, "unit": "MWh", **found}
+
+
+def _region() -> dict[str, Any]:
+    import pandapower.networks as pn
+
+    import adnflex
+
+    net = pn.create_cigre_network_mv(with_der="pv_wind")
+    net.sgen["controllable"], net.sgen["sn_mva"] = True, 1.1 * net.sgen.p_mw
+    net.sgen["min_p_mw"], net.sgen["max_p_mw"] = 0.0, net.sgen.p_mw
+    net.sgen["min_q_mvar"], net.sgen["max_q_mvar"] = -net.sgen.sn_mva, net.sgen.sn_mva
+    knobs = {"vm_limits": (0.9, 1.1)}
+    plane = adnflex.pq_region(net, directions=8, **knobs).halfplanes.iloc[0]
+    normal = (plane["normal_p"], plane["normal_q"])
+    found = by_scip(adnflex.model(net, "pq_region", normal=normal, exact=True, **knobs))
+    found["scip"] = -found["scip"]
+    return {"verb": float(plane["reached_mva"]), "unit": "MVA", **found}
+
+
 def _rolling() -> dict[str, Any]:
     import adnflex
     from adnflex.problems.rolling.days import draw_day
@@ -91,6 +119,8 @@ STUDIES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "dispatch": ("ieee33_dispatch, study 2, 24 periods", _dispatch),
     "flexibility": ("park33_flexibility, 24 periods: the box followed hour by hour", lambda: _flexibility("box")),
     "flexibility_bound": ("the same: the master problem", lambda: _flexibility("bound")),
+    "reconfigure_for_flexibility": ("park33_flexibility, 2 periods, all lines switchable: the bound", _switched),
+    "pq_region": ("CIGRE MV with 9 inverters: the exact equations, largest import", _region),
     "schedule_rolling": ("rolling33, hour 0, 20 scenarios", _rolling),
 }
 

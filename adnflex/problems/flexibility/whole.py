@@ -12,7 +12,7 @@ variables of their own:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,10 @@ from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility.model import BoxProblem, column_bounds, end_bounds, margin_of
 from adnflex.solvers.conic import ConicForm, compile_model
 
-__all__ = ["declare_box", "declare_follower", "declare_worst_vertex"]
+__all__ = ["declare_box", "declare_follower", "declare_loading", "declare_worst_vertex"]
+
+# Declares the network of a copy in a block, for a side and a period, over what is withdrawn: p and q by place.
+DeclareNetwork = Callable[[Any, int, int, tuple[list[Any], list[Any]]], None]
 
 _DOC = """A box of imports at the coupling point, from lower[t] to upper[t] in every period t.
 
@@ -35,7 +38,12 @@ columns.
 
 
 def declare_box(
-    problem: BoxProblem, copies: Sequence[FloatArray], separable: bool = False, effort: bool = True
+    problem: BoxProblem,
+    copies: Sequence[FloatArray],
+    separable: bool = False,
+    effort: bool = True,
+    network: DeclareNetwork | None = None,
+    before: Callable[[pyo.ConcreteModel], None] | None = None,
 ) -> pyo.ConcreteModel:
     """Declare the program that `adnflex.problems.flexibility.model.build_program` assembles.
 
@@ -43,8 +51,14 @@ def declare_box(
     ----------
     problem, copies, separable, effort
         As there.
+    network : callable, optional
+        Declares the network of a copy; by default that of the radial state of the problem.
+    before : callable, optional
+        Declares what all copies share.
     """
     m = pyo.ConcreteModel(name="flexibility", doc=_DOC)
+    if before is not None:
+        before(m)
     c, periods = problem.columns, range(problem.periods)
     names = [f"{r.place} {name}" for r in problem.resources for name in r.names]
     sides = np.array([np.asarray(v) > 0.5 for v in copies], dtype=int)
@@ -69,7 +83,10 @@ def declare_box(
     for i, t in m.copy:
         x = [m.x[i, t, name] for name in names]
         p, q = (_withdrawn(problem, getattr(c, part)[t], x) for part in ("p", "q"))
-        _declare_network(m.copy[i, t], problem, int(sides[i, t]), t, (p, q))
+        if network is None:
+            _declare_network(m.copy[i, t], problem, int(sides[i, t]), t, (p, q))
+        else:
+            network(m.copy[i, t], int(sides[i, t]), t, (p, q))
     _declare_imports(m, problem, sides)
     _declare_levels(m, problem, len(copies), separable)
     worth = problem.weights * problem.hours
@@ -133,20 +150,26 @@ def _declare_network(b: Any, problem: BoxProblem, side: int, t: int, withdrawn: 
     b.flow_q = pyo.Var(limited, doc="reactive power through a branch [Mvar]")
     b.through_p = pyo.Constraint(limited, rule=lambda _, k: b.flow_p[k] == now.p[k] * base + _sum(tree.flow[k], p))
     b.through_q = pyo.Constraint(limited, rule=lambda _, k: b.flow_q[k] == now.q[k] * base + _sum(tree.flow[k], q))
+    declare_loading(b, problem, limited, now.radius * base * (1 - np.broadcast_to(keep_s, grid.m)))
+    imports = tree.imports
+    b.import_p = pyo.Expression(expr=now.import_p * base + _sum(imports, p), doc="active import [MW]")
+    b.import_q = pyo.Expression(expr=now.import_q * base + _sum(imports, q), doc="reactive import [Mvar]")
+
+
+def declare_loading(
+    b: Any, problem: BoxProblem, limited: Sequence[int], radius: FloatArray, state: Sequence[Any] | None = None
+) -> None:
+    """Limit flows of some branches by polygons within their ratings (m,) [MVA], and by their states where given."""
     normals, rhs = polygon(1.0, problem.sides)
-    free = 1 - np.broadcast_to(keep_s, grid.m)
     b.loading = pyo.Constraint(
         limited,
         range(problem.sides),
         rule=lambda _, k, i: (
             float(normals[i, 0]) * b.flow_p[k] + float(normals[i, 1]) * b.flow_q[k]
-            <= float(rhs[i] * now.radius[k] * base * free[k])
+            <= float(rhs[i] * radius[k]) * (1.0 if state is None else state[k])
         ),
         doc="a polygon within the rating of a branch",
     )
-    imports = tree.imports
-    b.import_p = pyo.Expression(expr=now.import_p * base + _sum(imports, p), doc="active import [MW]")
-    b.import_q = pyo.Expression(expr=now.import_q * base + _sum(imports, q), doc="reactive import [Mvar]")
 
 
 def _declare_imports(m: pyo.ConcreteModel, problem: BoxProblem, sides: FloatArray) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from adnflex.devices import Device, Positioned, Supplies, Timeline, able
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
+from adnflex.problems.dispatch.charge_modes import Modes
 from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
 from adnflex.problems.dispatch.recover import network_cones
 from adnflex.solvers.clarabel import solve_relaxation
@@ -72,6 +73,12 @@ class RegionModel:
         c[self.import_columns] = -normal
         return replace(self.form, c=c, c0=0.0)
 
+    def declare_towards(self, normal: FloatArray) -> None:
+        """Let the Pyomo model minimise ``-normal · (p, q)`` [MVA]."""
+        p, q = (self.dispatch.form.variables[int(k)] for k in self.import_columns)
+        along = float(normal[0]) * p + float(normal[1]) * q
+        self.dispatch.model.objective.set_value(-self.base_mva * along)
+
     def largest(self, normal: FloatArray) -> float:
         """Bound ``normal · (p, q)`` by the bounds of the import alone [MVA]: known without any solve."""
         low, high = self.form.low[self.import_columns], self.form.high[self.import_columns]
@@ -82,7 +89,9 @@ class RegionModel:
         return np.asarray(x[self.import_columns] * self.base_mva)
 
 
-def build_region(points: OperatingPoints, horizon: Timeline, devices: Sequence[Device], pcc: Supplies) -> RegionModel:
+def build_region(
+    points: OperatingPoints, horizon: Timeline, devices: Sequence[Device], pcc: Supplies, modes: Modes = frozenset()
+) -> RegionModel:
     """Declare the relaxation of one period, currents bounded from above by secants too.
 
     Parameters
@@ -95,15 +104,21 @@ def build_region(points: OperatingPoints, horizon: Timeline, devices: Sequence[D
         What is free; discrete ones with a single position are fixed to it.
     pcc : Supplies
         The one of the devices whose import is asked for.
+    modes : frozenset, optional
+        Devices with a binary mode (see `adnflex.problems.dispatch.charge_modes`); the outer side needs none.
     """
     single = [d for d in able(devices, Positioned) if d.count == 1]
     fixed = {(d.place.table, d.place.index): {"position:0": 0.0} for d in single}
-    dispatch = build_dispatch(points, horizon, devices, Costs(), Topology(), pins=Pins(fixed), secants=True)
+    dispatch = build_dispatch(points, horizon, devices, Costs(), Topology(), modes, Pins(fixed), secants=True)
     block = dispatch.model.device[next(i for i, d in enumerate(devices) if d.place == pcc.place)]
-    columns = dispatch.form.columns_of([block.p[0, 0], block.q[0, 0]])
+    imports = [block.p[0, 0], block.q[0, 0]]
+    columns = dispatch.form.columns_of(imports)
     low, high = dispatch.form.low.copy(), dispatch.form.high.copy()
     reach = _largest_import(dispatch, pcc.place.node)
     low[columns], high[columns] = np.maximum(low[columns], -reach), np.minimum(high[columns], reach)
+    for variable, least, most in zip(imports, low[columns].tolist(), high[columns].tolist(), strict=True):
+        variable.setlb(least)
+        variable.setub(most)
     cones = network_cones(dispatch)
     grid = points.grid
     price = np.hypot(grid.r, grid.x)[cones.branch]

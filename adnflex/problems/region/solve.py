@@ -258,20 +258,15 @@ class _Period:
             if self.clock.spent:
                 return math.inf, None
             return -solve_support(model, normal, self.clock.left).bound * model.base_mva, None
-        dispatch = model.dispatch
-        p, q = (dispatch.form.variables[int(c)] for c in model.import_columns)
-        for variable, column in ((p, model.import_columns[0]), (q, model.import_columns[1])):
-            variable.setlb(float(model.form.low[column]))
-            variable.setub(float(model.form.high[column]))
-        dispatch.model.objective.set_value(-float(normal[0]) * p - float(normal[1]) * q)
+        model.declare_towards(normal)
         try:
-            solved = solve_model(dispatch.model, gap=1e-3, seconds=seconds)
+            solved = solve_model(model.dispatch.model, gap=1e-3, seconds=seconds)
         except SolverError as error:
             log.info("direction %s: %s", normal, error)
             return math.inf, None
         if solved.x is None:
-            return (-math.inf if solved.status == "infeasible" else -solved.bound * model.base_mva), None
-        return -solved.bound * model.base_mva, self._positions_of(model)
+            return (-math.inf if solved.status == "infeasible" else -solved.bound), None
+        return -solved.bound, self._positions_of(model)
 
     def _positions_of(self, model: RegionModel) -> Positions:
         blocks = [block for block in model.dispatch.model.device.values() if hasattr(block, "u")]
