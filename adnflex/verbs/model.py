@@ -27,6 +27,7 @@ from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.exchange import meshed_start
 from adnflex.problems.reconfiguration.model import build_reconfiguration
 from adnflex.problems.region.model import build_region
+from adnflex.problems.region.reading import read_region
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import draw_day, stream
 from adnflex.problems.rolling.mpc import Mpc
@@ -38,7 +39,7 @@ from adnflex.verbs.dispatch_task import read_task
 from adnflex.verbs.flexibility import flexibility
 from adnflex.verbs.reconfigure import Switchable, read_reconfiguration, reconfigure
 from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibility
-from adnflex.verbs.region import pq_region, read_region
+from adnflex.verbs.region import pq_region
 from adnflex.verbs.schedule_rolling import schedule_rolling
 
 __all__ = ["model"]

@@ -14,10 +14,10 @@ from adnflex.grid.coupling import coupling_of
 from adnflex.grid.identity import require_same
 from adnflex.powerflow.limits import stacked
 from adnflex.problems.region.points import run_points
+from adnflex.problems.region.reading import RegionJob
 from adnflex.problems.region.tables import audit_of, joined
 from adnflex.results.region import Region, RegionCheck
 from adnflex.study import Study
-from adnflex.verbs.region import RegionJob
 from adnflex.verbs.validate_dispatch import unserved
 
 __all__ = ["validate_region"]
