@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from adnflex.reporting.dispatch.costs import spread_percent
 from adnflex.reporting.dispatch.view import DispatchView, views
+from adnflex.reporting.published import of_study
+from adnflex.results.status import NO_RECOVERY
 
 if TYPE_CHECKING:
     from adnflex.cli.conclusion import Judged
@@ -56,7 +58,7 @@ def comparison_table(outcomes: Sequence[Judged]) -> str:
     add("imported [MWh]", "imported_mwh", lambda s: f"{s.mwh('imported'):.2f}")
     add("peak-valley voltage", "voltage_spread_percent", lambda s: f"{spread_percent(s):.2f} %")
     add("certificate", "", _certificate)
-    add("recovered periods", "", lambda s: str(int((s.plan.recovery["method"] != "none needed").sum())))
+    add("recovered periods", "", lambda s: str(int((s.plan.recovery["method"] != NO_RECOVERY).sum())))
     add("seconds", "", lambda s: f"{s.plan.seconds:.1f}")
     sources = dict.fromkeys(str(_published(o)["source"]) for o in outcomes if "source" in _published(o))
     return "\n".join([_layout([f"study {o.name}" for o in outcomes], rows), *(f"published: {s}" for s in sources)])
@@ -92,14 +94,7 @@ def _certificate(study: DispatchView) -> str:
 
 
 def _published(outcome: Judged) -> Mapping[str, object]:
-    """Find the published figures of a study: a mapping of quantities, or one of studies each with such a mapping."""
-    found = None if outcome.plan is None else outcome.plan.options.get("published")
-    if not isinstance(found, Mapping):
-        return {}
-    if not any(isinstance(part, Mapping) for part in found.values()):
-        return found
-    mine = found.get(outcome.name, {})
-    return mine if isinstance(mine, Mapping) else {}
+    return {} if outcome.plan is None else of_study(outcome.plan.options, outcome.name)
 
 
 def _figure(value: object, key: str) -> str:

@@ -8,15 +8,12 @@ from typing import Any
 
 from adnflex.reporting import page
 from adnflex.reporting.findings import made_by
-from adnflex.reporting.page import Banner, Card, Html, Page, Section
-from adnflex.reporting.text import dash, sentences
+from adnflex.reporting.page import Card, Html, Page, Section
+from adnflex.reporting.proof import together
+from adnflex.reporting.text import capital, dash, sentences
 from adnflex.reporting.views import NothingToDraw, ReportKind, View
 
 __all__ = ["Shown", "document"]
-
-#: The worst verdict of several counts for all.
-_WORST = ("fail", "open", "caution", "pass")
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -44,14 +41,15 @@ def document(shown: Sequence[Shown]) -> Page:
     if not single and len(placed) > 1:
         top = [*_side_by_side(placed), *top]
     terms = {word: told for part in reversed(placed) for word, told in part.kind.terms.items()}
-    titles = [part.kind.title(part.views) for part in placed]
+    named = [(view.name, part.kind.verdict(view)) for part in placed for view in part.views]
+    what = main.kind.several if len(placed) == 1 else "results"
     return Page(
-        title="; ".join(titles),
+        title="; ".join(part.kind.title(part.views) for part in placed),
         subtitle=main.kind.subtitle(main.views),
-        verdict=_verdict([part.kind.verdict(part.views) for part in placed], titles),
+        verdict=together([name for name, _ in named], [verdict for _, verdict in named], what),
         top=top,
         sections=[*sections, Section("terms", "Terms", "", [page.terms(terms)])],
-        footer=made_by(*main.kind.made_by(main.views[-1])),
+        footer=made_by(main.views[-1].answer.versions, main.views[-1].fingerprint),
         variants=[] if single else [view.name for part in placed for view in part.views],
     )
 
@@ -68,22 +66,13 @@ def _placed(part: Shown, shown: Sequence[Shown]) -> Shown:
     return Shown(part.kind, views, places, f"-{first}" if len(shown) > 1 else "")
 
 
-def _verdict(verdicts: Sequence[Banner], titles: Sequence[str]) -> Banner:
-    """Return the verdict of one kind, or the worst of several with the words of all."""
-    if len(verdicts) == 1:
-        return verdicts[0]
-    worst = min(verdicts, key=lambda v: _WORST.index(v.kind))
-    told = " ".join(f"{title}: {v.headline}. {v.sentence}" for title, v in zip(titles, verdicts, strict=True))
-    return Banner(worst.kind, worst.headline, told, " ".join(v.remark for v in verdicts if v.remark))
-
-
 def _top(part: Shown) -> list[Html]:
     """Key figures and notes of each view."""
     first = part.views[0] if len(part.views) > 1 else None
     blocks = []
     for k, view in enumerate(part.views):
         cards = page.cards(part.kind.cards(view, None if view is first else first))
-        notes = page.notice("What you should know", sentences(part.kind.notes(view)), "plain")
+        notes = page.notice("What you should know", sentences(view.notes()), "plain")
         told = [cards, notes]
         blocks += [page.variant([part.places[k]], *told)] if part.places else told
     return blocks
@@ -124,7 +113,7 @@ def _joined(make: Callable[[Any], Section | None], part: Shown) -> Section | Non
     blocks = []
     for k, view, section in there:
         # So that a reader who jumped here knows whose it is.
-        intro = page.join(Html("<strong>"), view.name[:1].upper() + view.name[1:], Html("</strong>. "), section.intro)
+        intro = page.join(page.strong(capital(view.name)), ". ", section.intro)
         blocks.append(page.variant([part.places[k]], _intro(intro), *section.blocks))
     return replace(there[0][2], intro="", blocks=blocks)
 

@@ -1,4 +1,4 @@
-"""Tables that every report has: limits, violations, model against AC power flow, how it was computed."""
+"""Sections and tables that every report has: violations, limits, progress, model against AC, how it was computed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from adnflex.reporting import page
-from adnflex.reporting.labels import Labels
 from adnflex.reporting.page import Html
-from adnflex.reporting.text import cell, dash, fixed, measured, number
+from adnflex.reporting.text import cell, dash, fixed, many, measured, number
+from adnflex.reporting.views import Recipe
+from adnflex.results.status import status_words
 
 __all__ = [
-    "MODEL_WORDS", "PLACEHOLDER_LOADING", "TERMS", "checks_bar", "deviation_table", "has_ratings", "limit_table",
-    "made_by", "run_tables", "violation_tables",
+    "MODEL_WORDS", "PLACEHOLDER_LOADING", "TERMS", "checks_bar", "details", "deviation_table", "has_ratings",
+    "horizon", "limit_table", "limits", "made_by", "progress", "run_tables", "violation_tables", "violations",
 ]  # fmt: skip
 
 #: Ratings that give loadings below this everywhere are placeholders [%]: converted cases often carry 99999 A.
@@ -44,9 +45,6 @@ TERMS = {
     "Fingerprint": "A short code of all electrical data of the net; it changes when the net changes.",
 }
 
-When = Callable[[Any], str]
-
-
 def has_ratings(*loadings: pd.DataFrame | pd.Series) -> bool:
     """Whether loadings [%] mean something.
 
@@ -66,20 +64,81 @@ def checks_bar(*findings: tuple[bool, str, str]) -> Html:
     )
 
 
-def limit_table(limits: pd.DataFrame, violations: pd.DataFrame, labels: Labels, when: When | None = None) -> Html:
-    """Every kind of limit with its worst place and margin, and whether it is met.
+def violations(where: Callable[[Any], str]) -> Recipe:
+    """Section of violated limits, the worst first; a view says where and when they are violated."""
+
+    def intro(view: Any) -> str:
+        count = len(view.check.violations)
+        are = f"{count} limits are" if count > 1 else "One limit is"
+        return f"{are} violated in AC power flow{where(view)}; the worst comes first."
+
+    def tables(view: Any) -> list[Html]:
+        return violation_tables(view, view.check.violations)
+
+    def violated(view: Any) -> bool:
+        return view.check is not None and not view.check.violations.empty
+
+    return Recipe("violations", "Violated limits", intro, (tables,), "Violations", violated)
+
+
+def limits(subject: str, intro: Callable[[Any], str], *shows: Callable[[Any], Html], title: str = "Limits") -> Recipe:
+    """Section of every kind of limit with its worst place and margin, behind what else it shows."""
+    unknown = f"No limit has been checked: the {subject} is not validated."
+
+    def only(item: Callable[[Any], Html]) -> Callable[[Any], list[Html]]:
+        return lambda view: [] if view.check is None else [item(view)]
+
+    told = tuple(only(item) for item in (*shows, lambda view: limit_table(view, view.check.limits)))
+    return Recipe("limits", title, lambda view: unknown if view.check is None else intro(view), told, "Limits")
+
+
+def progress(subject: str, end: Callable[[Any], str]) -> Recipe:
+    """Section of bounds against time; `end` is what can be said of where they meet."""
+    words = (
+        f"The best {subject} known can only get better and the proven bound can only rise; the true optimum lies "
+        "between them."
+    )
+
+    def intro(view: Any) -> str:
+        return f"{words} {end(view)}"
+
+    return Recipe("progress", "How the answer was found", intro, ("progress",), "Progress")
+
+
+def details(facts: Callable[[Any], dict[str, str]], *more: Callable[[Any], list[Html]]) -> Recipe:
+    """Section of everything needed to repeat the run: facts of the kind among those of all, further tables, options."""
+
+    def tables(view: Any) -> list[Html]:
+        answer = view.answer
+        limits = getattr(answer, "vm_limits", None)
+        all_facts = {
+            "net": answer.net_name or dash,
+            "fingerprint": answer.fingerprint or dash,
+            **facts(view),
+            "voltage limits": "those in the net" if limits is None else f"{limits[0]:g} to {limits[1]:g} pu",
+            "solver": answer.solver,
+            "status": f"{answer.status}: {status_words(answer.status)}",
+            "time": number(answer.seconds, "s", 3),
+        }
+        first, *rest = run_tables(all_facts, answer.options, answer.versions)
+        return [first, *(block for make in more for block in make(view)), *rest]
+
+    return Recipe("details", "How it was computed", "", (tables,), "Details")
+
+
+def horizon(view: Any) -> str:
+    """Say how many periods of which length there are, and from when to when."""
+    clock = view.clock
+    begin, end = clock.begin(clock.periods[0]), clock.text(clock.periods[-1]).rpartition("–")[2]
+    return f"{many(len(clock.periods), 'period')} of {clock.step:g} h, from {begin} to {end}"
+
+
+def limit_table(view: Any, limits: pd.DataFrame) -> Html:
+    """Every kind of limit with its worst place and margin.
 
     The check decides what is violated, as it forgives rounding errors; where there is no margin nothing is said.
-
-    Parameters
-    ----------
-    limits, violations : pandas.DataFrame
-        Those of the check.
-    labels : Labels
-        Names of the places.
-    when : callable, optional
-        Says when, of a row; without it there is no such column.
     """
+    violations = view.check.violations
     columns = ["kind", "element"] if "element" in violations else ["kind"]
     known = set(violations.reindex(columns=columns).itertuples(index=False, name=None))
     rows = []
@@ -87,57 +146,62 @@ def limit_table(limits: pd.DataFrame, violations: pd.DataFrame, labels: Labels, 
         violated = tuple(row[c] for c in columns) in known
         met = page.badge("violated", "bad") if violated else page.badge("met", "good")
         rows.append(
-            [str(row["kind"]), met if row["margin"] == row["margin"] else dash, labels.of(row["element"], row["index"]),
-             *([when(row)] if when else []), *measured(str(row["unit"]), row["value"], row["limit"], row["margin"]),
-             fixed(row["checked"], 0)]
+            [str(row["kind"]), met if row["margin"] == row["margin"] else dash, *_place(view, row),
+             *measured(str(row["unit"]), row["value"], row["limit"], row["margin"]), fixed(row["checked"], 0)]
         )  # fmt: skip
-    head = ["limit", "", "worst place", *(["when"] if when else []), "value", "allowed", "margin", "places checked"]
+    head = ["limit", "", "worst place", *_when(view), "value", "allowed", "margin", "places checked"]
     return page.table(head, rows, head[-4:])
 
 
-def violation_tables(table: pd.DataFrame, labels: Labels, when: When | None = None) -> list[Html]:
+def _place(view: Any, row: pd.Series) -> list[str]:
+    return [view.labels.of(row["element"], row["index"]), *([view.when(row)] if view.timed else [])]
+
+
+def _when(view: Any) -> list[str]:
+    return ["when"] if view.timed else []
+
+
+def violation_tables(view: Any, table: pd.DataFrame) -> list[Html]:
     """Violations, the worst against its limit first; many of them on a click, the worst two hundred."""
     excess = (table["excess"].astype(float) / table["limit"].astype(float).abs().clip(lower=1e-9)).abs()
     worst = table.loc[excess.sort_values(ascending=False, kind="stable").index[:_MOST]]
     rows = [
-        [str(row["kind"]), labels.of(row["element"], row["index"]), *([when(row)] if when else []),
-         *measured(str(row["unit"]), row["value"], row["limit"], row["excess"])]
+        [str(row["kind"]), *_place(view, row), *measured(str(row["unit"]), row["value"], row["limit"], row["excess"])]
         for _, row in worst.iterrows()
-    ]  # fmt: skip
-    head = ["limit", "place", *(["when"] if when else []), "value", "allowed", "beyond it"]
-    blocks = [page.table(head, rows[:_FIRST], head[-3:])]
-    if len(rows) > _FIRST:
-        listed = f"the worst {len(rows)} of {len(table)}" if len(table) > len(rows) else f"all {len(rows)}"
-        rest = page.table(head, rows[_FIRST:], head[-3:])
-        blocks.append(page.details(f"The following violations ({listed} are listed)", rest))
-    return blocks
+    ]
+    head = ["limit", "place", *_when(view), "value", "allowed", "beyond it"]
+    listed = f"the worst {len(rows)} of {len(table)}" if len(table) > len(rows) else f"all {len(rows)}"
+    return page.folded(head, rows, head[-3:], _FIRST, rest=f"The following violations ({listed} are listed)")
 
 
-def deviation_table(deviations: pd.DataFrame, labels: Labels, title: str, when: When | None = None) -> list[Html]:
+def deviation_table(view: Any, title: str = "Model against AC power flow") -> list[Html]:
     """Model against AC power flow; nothing where nothing is known."""
+    deviations = pd.DataFrame() if view.check is None else view.check.deviations
     if deviations.empty:
         return []
-    models, relative = "model" in deviations, "relative" in deviations and when is None
-    rows = [
-        [*([row["model"]] if models else []), row["quantity"], number(row["max_abs"], row["unit"], 2),
-         "whole net" if row["element"] in {"net", ""} else labels.of(row["element"], row["index"]),
-         *([when(row)] if when else []), *([number(row["relative"] * 100, "%", 2)] if relative else [])]
-        for _, row in deviations.iterrows()
-    ]  # fmt: skip
-    head = [*(["model"] if models else []), "quantity", "largest difference", "at", *(["when"] if when else []),
+    models, relative = "model" in deviations, "relative" in deviations and not view.timed
+    rows = []
+    for _, row in deviations.iterrows():
+        where, *when = _place(view, row)
+        rows.append(
+            [*([row["model"]] if models else []), row["quantity"], number(row["max_abs"], row["unit"], 2),
+             "whole net" if row["element"] in {"net", ""} else where, *when,
+             *([number(row["relative"] * 100, "%", 2)] if relative else [])]
+        )  # fmt: skip
+    head = [*(["model"] if models else []), "quantity", "largest difference", "at", *_when(view),
             *(["relative"] if relative else [])]  # fmt: skip
     words = [page.paragraph(MODEL_WORDS)] if models else []
     return [page.heading(title), *words, page.table(head, rows, ["largest difference", "relative"])]
 
 
-def run_tables(facts: list[list[str]], options: Mapping[str, object], versions: Mapping[str, str]) -> list[Html]:
+def run_tables(facts: Mapping[str, str], options: Mapping[str, object], versions: Mapping[str, str]) -> list[Html]:
     """Tables of how a plan was computed: facts at once, options and versions on a click."""
-    blocks = [page.table(["what", "value"], facts)]
+    blocks = [page.table(["what", "value"], list(facts.items()))]
     told = {key: value for key, value in options.items() if key != "published"}
     if told:
         rows = [[str(key), cell(value)] for key, value in told.items()]
         blocks.append(page.details("Options of the call", page.table(["option", "value"], rows)))
-    software = page.table(["software", "version"], [[name, version] for name, version in versions.items()])
+    software = page.table(["software", "version"], list(versions.items()))
     return [*blocks, page.details("Versions of the software", software)]
 
 

@@ -8,45 +8,26 @@ only `Html` passes as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from adnflex.results.certificate import amber
 from adnflex.text import cut, tamed
 
 __all__ = [
-    "Banner",
-    "Card",
-    "Html",
-    "Page",
-    "Section",
-    "badge",
-    "bar",
-    "cards",
-    "details",
-    "escape",
-    "figure",
-    "heading",
-    "join",
-    "map_key",
-    "notice",
-    "paragraph",
-    "passed",
-    "render",
-    "side_by_side",
-    "table",
-    "terms",
-    "toggle",
-    "variant",
+    "Banner", "Card", "Html", "Page", "Section", "action", "badge", "bar", "cards", "details", "escape", "figure",
+    "folded", "heading", "join", "listing", "map_key", "notice", "paragraph", "render", "side_by_side", "strong",
+    "table", "terms", "toggle", "variant",
 ]  # fmt: skip
+
+T = TypeVar("T")
 
 #: Text that is HTML already and is not escaped again.
 Html = Markup
@@ -67,25 +48,15 @@ class Banner:
         The verdict in a few words, and why.
     remark : str
         What else belongs to it, e.g. the certificate.
+    lines : tuple of str
+        Of several results, what is to be said of each.
     """
 
     kind: str
     headline: str
     sentence: str
     remark: str = ""
-
-
-def passed(headline: str, sentence: str, remark: str, doubt: str) -> Banner:
-    """Banner of what passed its check: green, or amber with the reason where there is a reservation.
-
-    Examples
-    --------
-    >>> passed("Passed", "All is met.", "", "there is no certificate").sentence
-    'All is met. Amber, as there is no certificate. Green needs a certificate below 5 %.'
-    """
-    if not doubt:
-        return Banner("pass", headline, sentence, remark)
-    return Banner("caution", headline, f"{sentence} {amber(doubt)}", remark)
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,6 +127,11 @@ def heading(text: str) -> Html:
     return _block("heading", text)
 
 
+def strong(text: object) -> Html:
+    """Text that stands out."""
+    return join(Html("<strong>"), str(text), Html("</strong>"))
+
+
 def bar(*blocks: str) -> Html:
     """Badges and choices in one row."""
     return _block("bar", join(*blocks))
@@ -187,6 +163,44 @@ def table(
     '<div class="scroll"><table><thead><tr><th scope="col">a</th></tr></thead><tbody><tr><td>&lt;1&gt;</td></tr></tbody></table></div>'
     """  # noqa: E501
     return _block("table", columns, list(rows), numeric, total)
+
+
+def listing(items: Iterable[T], columns: Mapping[str, Callable[[T], str]], **more: Any) -> list[Html]:
+    """Table with one row an item: columns say how each is told; those marked by ``>`` are aligned to the right.
+
+    Examples
+    --------
+    >>> str(listing([0.5], {">value": str})[0]).count('class="number"')
+    2
+    """
+    heads = [head.removeprefix(">") for head in columns]
+    numeric = [head[1:] for head in columns if head.startswith(">")]
+    return folded(heads, [[tell(item) for tell in columns.values()] for item in items], numeric, **more)
+
+
+def folded(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Sequence[str] = (),
+    first: int = 0,
+    most: int = 0,
+    rest: str = "{count} more",
+    total: bool = False,
+) -> list[Html]:
+    """Table of which only the first rows show at once (all where `first` is 0), and on a click the next up to `most`.
+
+    `rest` is what is clicked on: ``{count}`` more rows are there, ``{shown}`` in all.
+    """
+    if not first or len(rows) <= first:
+        return [table(columns, rows, numeric, total)]
+    shown = rows[: most or None]
+    words = rest.format(count=len(shown) - first, shown=len(shown))
+    return [table(columns, rows[:first], numeric), details(words, table(columns, shown[first:], numeric, total))]
+
+
+def action(close: object) -> Html:
+    """Badge of an operation."""
+    return badge("close", "close") if close else badge("open", "open")
 
 
 def details(summary: str, *blocks: Html) -> Html:

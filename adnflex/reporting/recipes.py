@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,14 +11,18 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from adnflex.grid.drawn_forest import bus_forest, trunk_first
+from adnflex.grid.drawn_forest import Floats, bus_forest, trunk_first
 from adnflex.reporting import style
-from adnflex.reporting.canvas import DayFigure
+from adnflex.reporting.canvas import DayFigure, HeatFigure
 from adnflex.reporting.canvas.day import line, nth
+from adnflex.reporting.canvas.heat import between_limits
 from adnflex.reporting.clock import Clock
 from adnflex.reporting.views import NothingToDraw
 
-__all__ = ["Layer", "balance", "bus_order", "by_size", "convergence", "reactive", "storage"]
+__all__ = [
+    "Layer", "balance", "bus_order", "by_size", "convergence", "critical", "mark_exact", "reactive", "solver_progress",
+    "storage", "voltages",
+]  # fmt: skip
 
 #: Power below this is rounding and gives no entry in the key [MW].
 _NOTHING = 1e-6
@@ -121,6 +126,48 @@ def bus_order(buses: Sequence[int], topology: pd.DataFrame, coordinates: pd.Data
     return [b for b in found if b in wanted] + sorted(wanted - set(found))
 
 
+def voltages(
+    view: Any, table: pd.DataFrame, topology: pd.DataFrame, coordinates: pd.DataFrame, height: int = 0
+) -> go.Figure:
+    """Voltage of every bus (rows, along the feeders) in every period (columns) [pu], by the limits of each.
+
+    Parameters
+    ----------
+    view : View
+        Knows `clock`, `labels` and `vm_limits`.
+    table : pandas.DataFrame
+        By period, or by scenario and period: then each cell shows the voltage that is nearest to its limit.
+    topology, coordinates : pandas.DataFrame
+        Drawing tables, which give the order.
+    height : int
+        Height of the figure [px]; by default it follows the number of buses.
+    """
+    order = bus_order([int(b) for b in table.columns], topology, coordinates)
+    low, high = view.vm_limits(pd.Index(order))
+    middle = (low.fillna(0.9).to_numpy() + high.fillna(1.1).to_numpy()) / 2
+    values = critical(table[order], lambda vm: np.abs(vm - middle)).T
+    heat = HeatFigure(view.clock, [view.labels.of("bus", b) for b in order], [str(b) for b in order], "bus", height)
+    heat.cells(values, between_limits(values, low, high), "{:.4f} pu", "violated")
+    return heat.done()
+
+
+def critical(table: pd.DataFrame, badness: Any) -> Floats:
+    """Values by period and column; of several scenarios, of each cell the worst."""
+    values = np.asarray(table.to_numpy(dtype=float))
+    if table.index.nlevels == 1:
+        return values
+    count = table.index.get_level_values("scenario").nunique()
+    stacked = values.reshape(count, -1, values.shape[1])
+    order = np.nan_to_num(np.asarray(badness(stacked), dtype=float), nan=-math.inf).argmax(axis=0)
+    return np.asarray(np.take_along_axis(stacked, order[None], axis=0)[0])
+
+
+def solver_progress(plan: Any, title: str, unit: str, scale: float = 1.0) -> go.Figure:
+    """Best plan and proven bound against time, and their gap [%]."""
+    lines = {"bound": ("proven bound", style.BOUND), "incumbent": ("best plan", style.AFTER)}
+    return convergence(plan.progress, title, unit, lines, scale)
+
+
 def convergence(
     progress: pd.DataFrame,
     title: str,
@@ -178,6 +225,16 @@ def convergence(
     if two:
         fig.update_yaxes(title_text="gap [%]", type="log", row=2, col=1, **_decades(gap.dropna()))
     return fig
+
+
+def mark_exact(fig: go.Figure, gap: float) -> None:
+    """Draw, in the first panel, the line below which a relaxation is exact for all purposes."""
+    look = {"color": style.LIMIT, "dash": "dash", "width": 1.5}
+    fig.add_hline(y=gap, row=1, col=1, line=look)
+    fig.add_annotation(
+        text="exact below this line", x=1, xref="x domain", xanchor="right", y=np.log10(gap), yanchor="bottom",
+        showarrow=False, font={"color": style.LIMIT, "size": 12}, row=1, col=1,
+    )  # fmt: skip
 
 
 def _decades(values: pd.Series) -> dict[str, Any]:

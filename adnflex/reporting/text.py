@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from adnflex.text import shown
 
 __all__ = [
-    "branch_label", "bus_label", "cell", "change", "dash", "distance", "energy", "fixed", "many", "mass", "measured",
-    "money", "number", "percent", "power", "relative", "rounded_up", "sentences", "share", "signed",
+    "branch_label", "bus_label", "capital", "cell", "change", "dash", "distance", "energy", "fixed", "many", "mass",
+    "measured", "money", "number", "percent", "power", "relative", "rounded_up", "sentences", "share", "signed",
 ]  # fmt: skip
 
 #: What stands for a value that does not exist.
@@ -274,6 +274,11 @@ def cell(value: object) -> str:
     return text if text and text.lower() != "nan" else dash
 
 
+def capital(text: str) -> str:
+    """Return a sentence that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
 def sentences(notes: Iterable[str]) -> list[str]:
     """Return the notes without repetition, in their order, as sentences.
 
@@ -282,4 +287,4 @@ def sentences(notes: Iterable[str]) -> list[str]:
     >>> sentences(["a tie is open.", "a tie is open."])
     ['A tie is open.']
     """
-    return [note[:1].upper() + note[1:] for note in dict.fromkeys(notes)]
+    return [capital(note) for note in dict.fromkeys(notes)]

@@ -1,23 +1,25 @@
 """What a kind of report is: how results become views, and its tables of figures and sections.
 
-A figure is a function of a view that draws on a canvas, a section is a function of a view that returns a
-`page.Section`. Each is one line in its kind's table; nothing else knows them.
+A figure is a function of a view that draws on a canvas. A section is a row of a table, a `Recipe`: what it is called,
+what it says, which figures and tables it shows; or a function of a view that returns a `page.Section`. Each is one
+line in its kind's table; nothing else knows them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pandas as pd
+from markupsafe import Markup
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
 from adnflex.reporting import page
 from adnflex.reporting.page import Banner, Card, Html, Section
 
-__all__ = ["NetFacts", "NothingToDraw", "ReportKind", "View", "joint", "one_of"]
+__all__ = ["NetFacts", "NothingToDraw", "Recipe", "ReportKind", "Sections", "View", "beside", "one_of"]
 
 
 class NothingToDraw(InputError):
@@ -56,6 +58,31 @@ class View:
     name: str = ""
     suffix: str = ""
     figures: Mapping[str, Callable[[Any], go.Figure]] = field(default_factory=dict)
+    #: Whether rows of its tables have a time, which `when` says.
+    timed: ClassVar[bool] = False
+
+    @property
+    def answer(self) -> Any:
+        """The result itself."""
+        raise NotImplementedError
+
+    @property
+    def known_check(self) -> Any:
+        """Its check, or None."""
+        return getattr(self, "check", None)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the net."""
+        return str(self.answer.fingerprint)
+
+    def notes(self) -> list[str]:
+        """Return what the reader has to know."""
+        return [*self.answer.notes, *(self.known_check.notes if self.known_check is not None else ())]
+
+    def when(self, _row: Any) -> str:
+        """Say when, of a row of a table."""
+        return ""
 
     def draw(self, figure: str, title: str = "", group: str = "") -> Html:
         """Return a figure of the kind as a block."""
@@ -102,10 +129,60 @@ class NetFacts:
 V = TypeVar("V", bound=View)
 
 
-def joint(section: Callable[[Sequence[Any]], Section | None]) -> Callable[[Sequence[Any]], Section | None]:
-    """Mark a section that is made of all views of its kind at once."""
-    section.of_all = True  # type: ignore[attr-defined]
-    return section
+#: Text, or what says it of a view.
+Text = str | Callable[[Any], str]
+Sections = list[Callable[[Any], Section | None]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A section as a row of a kind's table; called with a view it makes the section.
+
+    Attributes
+    ----------
+    anchor, title : str
+        Its anchor and heading.
+    intro : str or callable
+        The line below the heading, or what says it of a view.
+    shows : tuple
+        What stands in it, in order: names of figures, ``(figure, heading)`` or ``(figure, heading, group)``, and
+        functions of a view that return blocks.
+    menu : str
+        Its word in the menu, by default the title.
+    needs : callable
+        Whether a view has it.
+    of_all : bool
+        Whether it is made of all views of its kind at once.
+    """
+
+    anchor: str
+    title: Text
+    intro: Text
+    shows: tuple[Any, ...] = ()
+    menu: str = ""
+    needs: Callable[[Any], object] = bool
+    of_all: bool = False
+
+    def __call__(self, view: Any) -> Section | None:
+        """Make the section of a view; None where the view does not have it."""
+        if not self.needs(view):
+            return None
+        blocks = [block for item in self.shows for block in shown(view, item)]
+        title, intro = (text if isinstance(text, str) else text(view) for text in (self.title, self.intro))
+        return Section(self.anchor, title, intro, blocks, self.menu or title)
+
+
+def shown(view: Any, item: Any) -> list[Html]:
+    """Blocks of one item of `Recipe.shows`."""
+    if isinstance(item, str):
+        return [view.draw(item)]
+    made = view.draw(*item) if isinstance(item, tuple) else item(view)
+    return [made] if isinstance(made, Markup) else [block for block in made if block]
+
+
+def beside(*items: Any) -> Callable[[Any], list[Html]]:
+    """Items of `Recipe.shows` next to each other."""
+    return lambda view: [page.side_by_side(*(block for item in items for block in shown(view, item)))]
 
 
 @dataclass(frozen=True)
@@ -118,16 +195,18 @@ class ReportKind(Generic[V]):
         The classes of results that it shows, and of their checks.
     views : callable
         Turns results, as many checks (or None) and facts of the net into views; refuses what does not go together.
-    title, subtitle, verdict : callable
-        Of all views: the headline and the line below it, and the banner.
-    cards, notes, made_by : callable
-        Of one view: key figures (the second argument is the view that it is compared with, or None), notes, footer.
+    title, subtitle : callable
+        Of all views: the headline and the line below it.
+    verdict, cards : callable
+        Of one view: banner, and key figures (the second argument is the view that it is compared with, or None).
     sections : list of callable
-        Sections in their order, each of one view, or `joint`.
+        Sections in their order, each a `Recipe` or a function of one view.
     figures : dict
         Figures by name.
     terms : mapping
         Technical terms, one line each.
+    several : str
+        What several results are called.
     """
 
     results: tuple[type, ...]
@@ -135,10 +214,9 @@ class ReportKind(Generic[V]):
     views: Callable[[Sequence[Any], Sequence[Any], NetFacts], list[V]]
     title: Callable[[Sequence[V]], str]
     subtitle: Callable[[Sequence[V]], str]
-    verdict: Callable[[Sequence[V]], Banner]
+    verdict: Callable[[V], Banner]
     cards: Callable[[V, V | None], list[Card]]
-    notes: Callable[[V], list[str]]
-    made_by: Callable[[V], tuple[Mapping[str, str], str]]
-    sections: list[Callable[[Any], Section | None]]
+    sections: Sections
     figures: dict[str, Callable[[V], go.Figure]]
     terms: Mapping[str, str]
+    several: str = "plans"

@@ -13,7 +13,7 @@ from adnflex.errors import InputError
 from adnflex.grid.switch_tables import open_branches
 from adnflex.results.base import Answer, Verdict, applied
 from adnflex.results.certificate import reservation
-from adnflex.results.status import told_status
+from adnflex.results.status import NO_RECOVERY, told_status
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -196,7 +196,7 @@ class DispatchPlan(Answer):
     @property
     def tight(self) -> bool:
         """Whether the plain relaxation was exact in every period, so that nothing had to be recovered."""
-        return bool((self.recovery["method"] == "none needed").all())
+        return bool((self.recovery["method"] == NO_RECOVERY).all())
 
     def of(self, table: pd.DataFrame, scenario: int | None = None) -> pd.DataFrame:
         """Return one scenario of a table by period (the first one by default).
@@ -290,7 +290,7 @@ class DispatchPlan(Answer):
         if not self.tight:
             used = self.recovery["method"].value_counts()
             lines.append(
-                "recovered periods: " + ", ".join(f"{n} by {m}" for m, n in used.items() if m != "none needed")
+                "recovered periods: " + ", ".join(f"{n} by {m}" for m, n in used.items() if m != NO_RECOVERY)
             )
         lines.extend(f"note: {n}" for n in self.notes)
         return "\n".join(lines)

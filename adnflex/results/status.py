@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["GIVEN", "NOT_PASSED", "NOT_REACHED", "STATUSES", "status_words", "told_status"]
+__all__ = ["GIVEN", "NOT_PASSED", "NOT_REACHED", "NO_RECOVERY", "STATUSES", "status_words", "told_status"]
 
 #: Status of a plan that its own check fails.
 NOT_PASSED = "not_passed"
@@ -10,6 +10,9 @@ NOT_PASSED = "not_passed"
 GIVEN = "given"
 #: Status of a point of a sweep that was not tried.
 NOT_REACHED = "not_reached"
+
+#: Word in `DispatchPlan.recovery` for a period where the plain relaxation was exact.
+NO_RECOVERY = "none needed"
 
 #: Every status that a result can have. What a solver says of one call is another list, `adnflex.solvers.ending`.
 STATUSES = {

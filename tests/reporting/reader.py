@@ -53,3 +53,8 @@ def opened(path: Path) -> tuple[Reader, str]:
     # The library of five megabytes says nothing about the report.
     reader.feed(source.replace(LIBRARY, ""))
     return reader, source
+
+
+def section(kind, anchor: str, view):
+    """The section of a kind of report that has this anchor, made of a view."""
+    return next(part for part in kind.sections if getattr(part, "anchor", "") == anchor)(view)

@@ -14,12 +14,11 @@ import pytest
 from adnflex import report
 from adnflex.errors import InputError
 from adnflex.reporting.reconfiguration import KIND
-from adnflex.reporting.reconfiguration.evidence import exactness_section
-from adnflex.reporting.reconfiguration.summary import verdict
 from adnflex.reporting.reconfiguration.view import views
+from adnflex.reporting.reconfiguration.words import verdict
 from adnflex.results import Check, Plan
 
-from .reader import LIBRARY, Reader, opened
+from .reader import LIBRARY, Reader, opened, section
 from .studies import bare
 
 
@@ -112,7 +111,7 @@ def test_plan_without_check_is_not_validated(case33, tmp_path):
 )
 def test_certificate_in_words(case33, changes, words):
     plan, check = case33
-    assert words in verdict(views([plan], [replace(check, **changes)])).remark.replace("\u202f", " ")
+    assert words in verdict(views([plan], [replace(check, **changes)])[0]).remark.replace("\u202f", " ")
 
 
 def test_unproven_bound_is_told(case33, tmp_path):
@@ -244,6 +243,6 @@ def test_tightness_is_judged_by_gap_and_by_invented_loss(case33, gap, loss_mw, w
     plan, check = case33
     relaxation = check.relaxation.assign(cone_gap=0.0, cone_loss_mw=0.0)
     relaxation.loc[3, ["cone_gap", "cone_loss_mw"]] = gap, loss_mw
-    section = exactness_section(viewed(plan, replace(check, relaxation=relaxation)))
-    assert words in section.blocks[0].replace("\u202f", " ")
-    assert "at line 3:" in section.blocks[0]
+    made = section(KIND, "exactness", viewed(plan, replace(check, relaxation=relaxation)))
+    assert words in made.blocks[0].replace("\u202f", " ")
+    assert "at line 3:" in made.blocks[0]

@@ -1,4 +1,4 @@
-"""A figure and a section of a report are one function and one line in a table each."""
+"""A figure is one function and one line in a table, a section one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adnflex.reporting import figure
 from adnflex.reporting.canvas import DayFigure
 from adnflex.reporting.canvas.day import line
 from adnflex.reporting.dispatch import KIND
-from adnflex.reporting.page import Section
+from adnflex.reporting.views import Recipe
 
 from .dispatch.example import example
 from .reader import opened
@@ -23,14 +23,10 @@ def losses(view) -> go.Figure:
     return day.done()
 
 
-def losses_section(view) -> Section:
-    return Section("losses", "Losses by hour", "What the lines heat up.", [view.draw("hourly-losses")])
-
-
-def test_a_figure_and_a_section_are_one_function_and_one_line_each(tmp_path, monkeypatch):
+def test_a_figure_is_one_function_and_one_line_and_a_section_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(KIND.figures, "hourly-losses", losses)
     before = len(KIND.sections)
-    KIND.sections.append(losses_section)
+    KIND.sections.append(Recipe("losses", "Losses by hour", "What the lines heat up.", ("hourly-losses",)))
     try:
         plan, check = example()
         assert figure("hourly-losses", plan, check).data[0].y[3] == pytest.approx(plan.balance["losses_mw"].iloc[3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ from plotly import graph_objects as go
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
 from adnflex.reporting.dispatch.view import DispatchView
-from adnflex.reporting.page import Html, Section
-from adnflex.reporting.text import cell, dash, distance, energy, fixed, mass, money, number, percent, relative, share
-from adnflex.reporting.views import joint
+from adnflex.reporting.page import Html
+from adnflex.reporting.published import beside_published, of_study
+from adnflex.reporting.text import dash, distance, energy, fixed, mass, money, number, percent, relative, share
 
-__all__ = ["cost_section", "costs", "item_colours", "spread_percent"]
+__all__ = ["cost_blocks", "costs", "item_colours", "source_words", "spread_percent"]
 
 #: Items without weight in the sum would only be a line in the key.
 _SHOWN = 1e-4
@@ -105,18 +105,20 @@ def _stack(views: list[DispatchView], table: pd.DataFrame) -> go.Figure:
     return fig.done()
 
 
-@joint
-def cost_section(views: Sequence[DispatchView]) -> Section:
-    """Costs and emissions: the figure, and a table with every item and the total."""
-    blocks = [page.figure(costs(views), f"costs-figure{views[0].suffix}")]
-    blocks += [_one_study(views[0])] if len(views) == 1 else _comparison_tables(views)
-    blocks += _published_table(views)
+def source_words(views: Sequence[DispatchView]) -> str:
+    """Say where the costs come from."""
     model = [view.name for view in views if view.costs_are_model]
     source = "by AC power flow" if not model else "of the model, not validated"
     if model and len(model) < len(views):
         source = f"by AC power flow, except {', '.join(model)} (of the model)"
-    intro = f"Costs are {source}; income is negative."
-    return Section("costs", "Cost and carbon", intro, blocks, "Costs")
+    return f"Costs are {source}; income is negative."
+
+
+def cost_blocks(views: Sequence[DispatchView]) -> list[Html]:
+    """Show costs and emissions: the figure, and a table with every item and the total."""
+    drawn = page.figure(costs(views), f"costs-figure{views[0].suffix}")
+    tables = [_one_study(views[0])] if len(views) == 1 else _comparison_tables(views)
+    return [drawn, *tables, *_published_table(views)]
 
 
 def _one_study(view: DispatchView) -> Html:
@@ -157,7 +159,7 @@ def _comparison_tables(views: Sequence[DispatchView]) -> list[Html]:
         *([what, *(energy(v.mwh(what)) for v in views)] for what in ("imported", "exported", "losses", "curtailed")),
         ["highest minus lowest voltage", *(fixed(spread_percent(v), 2, "%") for v in views)],
         ["AC check", *(_passed(v) for v in views)],
-        ["certificate", *(_certificate(v) for v in views)],
+        ["certificate", *(distance(v.certificate, "≤") if math.isfinite(v.certificate) else dash for v in views)],
         ["gap of the model", *(share(max(v.plan.gap, 0.0)) for v in views)],
         ["solver time", *(number(v.plan.seconds, "s", 3) for v in views)],
     ]  # fmt: skip
@@ -176,41 +178,17 @@ def _passed(view: DispatchView) -> Html:
     return page.badge("passed", "good") if view.check.passed else page.badge("FAILED", "bad")
 
 
-def _certificate(view: DispatchView) -> str:
-    known = view.check is not None and view.check.passed and math.isfinite(view.certificate)
-    return distance(view.certificate, "≤") if known else dash
-
-
 # Published figures --------------------------------------------------------------------------------------------
 
 
 def _published_table(views: Sequence[DispatchView]) -> list[Html]:
-    """Show our figures beside published ones, where ``options["published"]`` of a plan gives some."""
-    rows, sources = [], []
-    for view in views:
-        for key, value in _published(view).items():
-            if key == "source":
-                sources.append(str(value))
-                continue
-            ours = _ours(view, views[0], str(key))
-            rows.append([view.name, _WORDS.get(str(key), str(key)), _figure(ours), _figure(value)])
-    if not rows:
-        return []
-    table = page.table(["study", "quantity", "ours", "published"], rows, ["ours", "published"])
-    note = [page.paragraph(f"Published: {'; '.join(dict.fromkeys(sources))}.", "small")] if sources else []
-    return [page.heading("Beside published figures"), table, *note]
-
-
-def _published(view: DispatchView) -> Mapping[str, object]:
-    """Find the published figures of a study: a mapping of quantities, or one of studies each with such a mapping."""
-    found = view.plan.options.get("published")
-    if not isinstance(found, Mapping):
-        return {}
-    if not any(isinstance(v, Mapping) for v in found.values()):
-        return found
-    told = str(view.plan.options.get("study", ""))
-    of_study = found.get(told, found.get(view.name, {}))
-    return of_study if isinstance(of_study, Mapping) else {}
+    """Show our figures beside published ones, where a plan carries some."""
+    told = [(v, of_study(v.plan.options, str(v.plan.options.get("study", "")), v.name)) for v in views]
+    rows = [
+        (view.name, _WORDS.get(str(key), str(key)), _ours(view, views[0], str(key)), value)
+        for view, figures in told for key, value in figures.items() if key != "source"
+    ]  # fmt: skip
+    return beside_published("study", rows, [str(figures["source"]) for _, figures in told if "source" in figures])
 
 
 def _ours(view: DispatchView, first: DispatchView, key: str) -> float:
@@ -221,7 +199,3 @@ def _ours(view: DispatchView, first: DispatchView, key: str) -> float:
         ours, theirs = (view.cost, first.cost) if cost else (view.plan.carbon_kg, first.plan.carbon_kg)
         return 100 * (ours - theirs) / abs(theirs) if theirs else math.nan
     return values.get(key, view.mwh(key.removesuffix("_mwh")) if key.endswith("_mwh") else math.nan)
-
-
-def _figure(value: object) -> str:
-    return number(float(value), digits=4) if isinstance(value, int | float) else cell(value)

@@ -1,25 +1,28 @@
-"""What every device does through the day: power, positions, energy, vehicles."""
+"""Figures through the day: power, positions, energy, vehicles, scenarios and studies."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.errors import InputError
+from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import recipes, style
 from adnflex.reporting.canvas import DayFigure
-from adnflex.reporting.canvas.day import line
+from adnflex.reporting.canvas.day import line, nth
 from adnflex.reporting.dispatch.view import DispatchView, quantity
-from adnflex.reporting.page import Section
 from adnflex.reporting.recipes import Layer
-from adnflex.reporting.text import fixed
+from adnflex.reporting.text import fixed, percent
 from adnflex.reporting.views import NothingToDraw
 
 __all__ = [
-    "balance", "balance_section", "capacitors", "positions_section", "reactive", "reactive_section", "reactive_table",
-    "storage", "storage_section", "taps", "vehicle_section", "vehicles",
+    "balance", "capacitors", "comparison", "converters", "day_envelope", "fan", "reactive", "storage", "taps",
+    "vehicles",
 ]  # fmt: skip
 
 #: More devices than this are drawn by the number of their moves, the busiest first.
@@ -28,6 +31,7 @@ _MOST_DEVICES = 12
 _MOST_FLEETS = 4
 #: Reactive power below this is none [Mvar]; a block of vehicles [MW].
 _IDLE, _NOTHING = 1e-6, 1e-9
+_VOLTAGE = ("voltage [pu]", "pu")
 
 
 def balance(view: DispatchView) -> go.Figure:
@@ -57,15 +61,19 @@ def balance(view: DispatchView) -> go.Figure:
     return recipes.balance(view.clock, layers, price, view.plan.currency)
 
 
-def balance_section(view: DispatchView) -> Section | None:
-    """Dispatch by hour."""
-    if view.plan.balance.empty:
-        return None
-    intro = (
-        "Above zero what supplies the net, below zero what uses it; both sides are equal in every period. "
-        f"Hatched green is generation that was available and not used.{view.averaged}"
-    )
-    return Section("balance", "Dispatch by hour", intro, [view.draw("balance")], "Dispatch")
+def converters(view: DispatchView) -> go.Figure:
+    """Active power that each soft open point draws at its first bus, and what it loses, by period [MW]."""
+    table = view.expected(view.plan.converters)
+    power, lost = quantity(table, "p_from_mw"), quantity(table, "loss_mw")
+    if not len(power.columns):
+        raise NothingToDraw("plan: converters is empty, so there is nothing to draw; there is no soft open point.")
+    day = DayFigure(view.clock, [("drawn (+), given (−)<br>at the first bus [MW]", "MW"), ("lost [MW]", "MW")], 420)
+    for k, i in enumerate(power.columns):
+        name, colour = view.labels.of("dcline", i), style.PALETTE[k % len(style.PALETTE)]
+        day.bars(0, power[i], name, colour)
+        day.bars(1, lost[i], f"lost in {name}", colour)
+    day.axis(0, zerolinecolor=style.INK)
+    return day.done()
 
 
 # Positions ----------------------------------------------------------------------------------------------------
@@ -126,16 +134,6 @@ def _head(label: str, values: pd.Series, facts: pd.Series) -> str:
     return f"{label}: {fixed(moves, 0)}{allowed}"
 
 
-def positions_section(view: DispatchView) -> Section:
-    """Taps and steps."""
-    intro = (
-        "Dashed lines are the lowest and highest position; the open dot is the position before the horizon, and "
-        "a change from it counts as a move."
-    )
-    blocks = view.drawn("taps", "capacitors")
-    return Section("positions", "Tap positions and capacitor steps", intro, blocks, "Taps, steps")
-
-
 # Reactive power and storage -----------------------------------------------------------------------------------
 
 
@@ -158,25 +156,12 @@ def reactive(view: DispatchView) -> go.Figure:
     return recipes.reactive(view.clock, reactive_table(view))
 
 
-def reactive_section(view: DispatchView) -> Section:
-    """Reactive power of the devices."""
-    what = "generators, reactive sources, storages and soft open points"
-    intro = f"What {what} feed in; drawing is negative.{view.averaged}"
-    return Section("reactive", "Reactive power", intro, [view.draw("reactive")], "Reactive")
-
-
 def storage(view: DispatchView) -> go.Figure:
     """Energy [MWh] and power [MW] of each storage; charging is positive, as in pandapower."""
     table = view.expected(view.plan.storage)
     energy, power = quantity(table, "e_mwh"), quantity(table, "charge_mw") - quantity(table, "discharge_mw")
     names = [view.labels.of("storage", i) for i in energy.columns]
     return recipes.storage(view.clock, energy, power, view.devices("storage").reindex(energy.columns), names)
-
-
-def storage_section(view: DispatchView) -> Section:
-    """Storage."""
-    intro = f"Energy at the end of each period, dashed its limits; and power, charging positive.{view.averaged}"
-    return Section("storage", "Storage", intro, [view.draw("storage")], "Storage")
 
 
 # Vehicles -----------------------------------------------------------------------------------------------------
@@ -216,10 +201,67 @@ def _fleet(day: DayFigure, row: int, parts: dict[str, pd.Series]) -> None:
     day.stairs(row, after, "dispatched", line(style.AFTER, 2.2))
 
 
-def vehicle_section(view: DispatchView) -> Section:
-    """Electric vehicles."""
-    intro = (
-        "Dashed grey is the load left alone, blue the load as dispatched. Grey hatching is where the transferable "
-        f"block stood, orange where it stands now; crosses mark what was reduced.{view.averaged}"
-    )
-    return Section("vehicles", "Electric vehicles before and after", intro, [view.draw("vehicles")], "Vehicles")
+# Scenarios and studies side by side --------------------------------------------------------------------------
+
+
+def fan(view: DispatchView) -> go.Figure:
+    """Voltage envelope [pu], import [MW] and generation used [MW] of every scenario, and the expected ones.
+
+    The more probable a scenario, the stronger its line.
+    """
+    if not view.several:
+        raise NothingToDraw("plan: has a single scenario, so there is no fan to draw.")
+    plan, share = view.plan, view.weights
+    heads = ["lowest and highest voltage of any bus", "import", "generation used"]
+    day = DayFigure(view.clock, [_VOLTAGE, ("import [MW]", "MW"), ("used [MW]", "MW")], 720, heads, [0.4, 0.3, 0.3])
+    for number, probability in share.items():
+        look = line(style.pale(style.AFTER, 0.2 + 0.5 * probability / float(share.max())), 1.3)
+        told = f"scenario {number} ({percent(100 * probability)})"
+        table = plan.of(plan.balance, number)
+        for row, values in enumerate(((*_envelope(view, number),), (table["grid_mw"],), (table["used_mw"],))):
+            for one in values:
+                day.stairs(row, one, "each scenario", look, told)
+    low, high = view.vm_limits(view.vm_pu.columns)
+    day.limits(0, [low.max()], "lower limit", "limit")
+    day.limits(0, [high.min()], "upper limit", "limit")
+    mean = view.expected(plan.balance)
+    for row, column in ((1, "grid_mw"), (2, "used_mw")):
+        day.stairs(row, mean[column], "expected", line(style.INK))
+    day.axis(0, tickformat=".3~f")
+    day.axis(2, rangemode="tozero")
+    return day.done()
+
+
+def _envelope(view: DispatchView, scenario: int) -> tuple[Floats, Floats]:
+    """Lowest and highest voltage of any bus in each period of a scenario [pu]."""
+    table = view.plan.of(view.vm_pu, scenario).astype(float)
+    return table.min(axis=1).to_numpy(dtype=float), table.max(axis=1).to_numpy(dtype=float)
+
+
+def day_envelope(view: DispatchView) -> tuple[Floats, Floats]:
+    """Lowest and highest voltage of any bus and scenario in each period [pu]."""
+    found = [_envelope(view, s) for s in view.plan.scenarios.index]
+    return np.nanmin([low for low, _ in found], axis=0), np.nanmax([high for _, high in found], axis=0)
+
+
+def comparison(views: Sequence[DispatchView]) -> go.Figure:
+    """Power from the grid [MW] and the lowest and highest voltage [pu] of several studies by period."""
+    if len(views) < 2:
+        raise InputError("plans: there is one study; give at least two to compare.")
+    first = views[0]
+    heads = ["power from the grid", "lowest and highest voltage of any bus"]
+    day = DayFigure(first.clock, [("import [MW]", "MW"), _VOLTAGE], 560, heads)
+    for k, view in enumerate(views):
+        # The first, against which the others are held, is grey.
+        look = {**nth(max(k - 1, 0)), "width": 2.2, **({"color": style.MUTED} if k == 0 else {})}
+        day.clock = view.clock
+        day.stairs(0, view.expected(view.plan.balance)["grid_mw"], view.name, look)
+        for values in day_envelope(view):
+            day.stairs(1, values, view.name, look)
+    day.clock = first.clock
+    low, high = first.vm_limits(first.vm_pu.columns)
+    for limit in (low.max(), high.min()):
+        day.limits(1, [limit], "limit")
+    day.axis(0, zerolinecolor=style.INK)
+    day.axis(1, tickformat=".3~f")
+    return day.done()

@@ -1,33 +1,37 @@
-"""Voltages and loadings of every hour as heat maps, and the network in its worst hour."""
+"""Figures of every hour at once: voltages, loadings, exactness of the model, the network in its worst hour."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.grid.drawn_forest import Floats
-from adnflex.reporting.canvas import HeatFigure
-from adnflex.reporting.canvas.heat import against_limit, between_limits
+from adnflex.reporting import recipes, style
+from adnflex.reporting.canvas import DayFigure, HeatFigure
+from adnflex.reporting.canvas.heat import Shade, against_limit
 from adnflex.reporting.canvas.map import MapFigure
-from adnflex.reporting.dispatch.view import DispatchView
+from adnflex.reporting.dispatch.view import DispatchView, worst_recovery
 from adnflex.reporting.findings import has_ratings
-from adnflex.reporting.page import Html, Section, bar, toggle
-from adnflex.reporting.recipes import bus_order
-from adnflex.reporting.text import fixed
+from adnflex.reporting.recipes import critical
 from adnflex.reporting.views import NothingToDraw
+from adnflex.results.status import NO_RECOVERY
 
-__all__ = [
-    "critical", "fullest", "loading", "loading_section", "map_section", "network", "voltage", "voltage_section",
-    "worst_period",
-]  # fmt: skip
+__all__ = ["MOST_BRANCHES", "TIGHT", "exactness", "gaps", "loading", "network", "voltage", "worst_period"]
 
-_MOST_BRANCHES = 25
-#: Voltages this near to their limit are at it [pu].
-_ROUNDING = 1e-6
+MOST_BRANCHES = 25
+#: Relative gap up to which a period counts as exact in `DispatchPlan.recovery`.
+TIGHT = 1e-4
+_FLOOR, _GAP_FLOOR = 1e-10, 1e-8
+#: The axis of invented loss shows at least a watt [kW].
+_WATT = 1e-3
+_SIGNS = {
+    NO_RECOVERY: ("circle", style.AFTER), "priced loss": ("square", "#E69F00"),
+    "LinDistFlow cap": ("diamond", "#CC79A7"), "sequential": ("triangle-up", "#D55E00"), "exact": ("star", "#009E73"),
+    "exact power flow": ("cross", "#56B4E9"),
+}  # fmt: skip
+_GAPS = ["#f4f4f2", "#dde3e8", "#f3b36b", "#d55e00", "#5f0f00"]
 
 
 def voltage(view: DispatchView) -> go.Figure:
@@ -36,28 +40,9 @@ def voltage(view: DispatchView) -> go.Figure:
     Colours measure where a voltage stands between the limits of its bus. With several scenarios each cell shows the
     voltage that is nearest to its limit.
     """
-    table = view.vm_pu
-    order = bus_order([int(b) for b in table.columns], view.plan.topology, view.plan.coordinates)
-    if not order:
+    if not len(view.vm_pu.columns):
         raise NothingToDraw("plan: vm_pu is empty, so there is nothing to draw; solve the dispatch again.")
-    low, high = view.vm_limits(pd.Index(order))
-    middle = (low.fillna(0.9).to_numpy() + high.fillna(1.1).to_numpy()) / 2
-    values = critical(table[order], lambda vm: np.abs(vm - middle)).T
-    heat = HeatFigure(view.clock, [view.labels.of("bus", b) for b in order], [str(b) for b in order], "bus")
-    heat.cells(values, between_limits(values, low, high), "{:.4f} pu", "violated")
-    return heat.done()
-
-
-def voltage_section(view: DispatchView) -> Section | None:
-    """Voltage heat map."""
-    order = "along the feeders, the supply on top" if len(view.plan.topology) else "by index"
-    source = "AC power flow" if view.check is not None else "the model, not validated"
-    several = " Each cell shows the scenario that is nearest to a limit." if view.several else ""
-    intro = (
-        f"Voltage of every bus ({order}) by {source}: blue towards the lower limit, orange towards the upper one. "
-        f"A violated limit is dark, with a white cross.{several}"
-    )
-    return Section("voltage", "Voltage by bus and hour", intro, [view.draw("voltage")], "Voltage")
+    return recipes.voltages(view, view.vm_pu, view.plan.topology, view.plan.coordinates)
 
 
 def loading(view: DispatchView) -> go.Figure:
@@ -68,7 +53,7 @@ def loading(view: DispatchView) -> go.Figure:
     table = view.loading_percent
     if not has_ratings(table):
         raise NothingToDraw("plan: there are no loadings to draw; the net has no ratings, or placeholders.")
-    branches = fullest(table)
+    branches = _fullest(table)
     limit = np.full(len(branches), 100.0)
     if view.check is not None:
         known = view.check.loading_limit_percent.reindex(branches).to_numpy(dtype=float)
@@ -79,32 +64,10 @@ def loading(view: DispatchView) -> go.Figure:
     return heat.done()
 
 
-def loading_section(view: DispatchView) -> Section:
-    """Draw the loading heat map; nothing where there are no ratings."""
-    count = len(view.loading_percent.columns)
-    which = f"the {_MOST_BRANCHES} fullest of {count} branches" if count > _MOST_BRANCHES else f"all {count} branches"
-    intro = f"Loading of {which}, the fullest on top; an overload is dark, with a white cross."
-    return Section("loading", "Loading of lines and transformers", intro, [view.draw("loading")], "Loading")
-
-
-def critical(table: pd.DataFrame, badness: Any) -> Floats:
-    """Values by period and column; of several scenarios, of each cell the worst."""
-    values = np.asarray(table.to_numpy(dtype=float))
-    if table.index.nlevels == 1:
-        return values
-    count = table.index.get_level_values("scenario").nunique()
-    stacked = values.reshape(count, -1, values.shape[1])
-    order = np.nan_to_num(np.asarray(badness(stacked), dtype=float), nan=-math.inf).argmax(axis=0)
-    return np.asarray(np.take_along_axis(stacked, order[None], axis=0)[0])
-
-
-def fullest(table: pd.DataFrame) -> pd.MultiIndex:
+def _fullest(table: pd.DataFrame) -> pd.MultiIndex:
     """Columns with the highest values, the highest first, at most twenty-five."""
     highest = table.max(axis=0).astype(float).dropna().sort_values(ascending=False, kind="stable")
-    return highest.index[:_MOST_BRANCHES]
-
-
-# The network in its worst hour --------------------------------------------------------------------------------
+    return highest.index[:MOST_BRANCHES]
 
 
 def worst_period(view: DispatchView) -> tuple[int, int, float]:
@@ -153,25 +116,51 @@ def _topology(view: DispatchView, period: int) -> pd.DataFrame:
     return plan.topology.assign(closed_before=closed, closed_after=closed)
 
 
-def map_section(view: DispatchView) -> Section:
-    """Map of the network in its worst hour; nothing where the plan carries no map."""
-    period, scenario, margin = worst_period(view)
-    of = f", scenario {scenario}" if view.several else ""
-    room = f" ({_room(margin)})" if math.isfinite(margin) else ""
-    intro = (
-        f"{view.clock.text(period)}{of}, when a voltage is nearest to its limit{room}. Point at a bus or at the "
-        "middle of a branch for its numbers."
-    )
-    blocks: list[Html] = []
-    if has_ratings(view.loading_percent):
-        blocks.append(bar(toggle(f"network{view.suffix}", ["voltage", "loading"], "Colour by")))
-    return Section(
-        "network", "The network in its worst hour", intro, [*blocks, view.draw("network", "", "network")], "Network"
-    )
+def exactness(view: DispatchView) -> go.Figure:
+    """Largest cone gap [-] and invented loss [kW] of the plain relaxation in each period, by method of recovery.
+
+    With several scenarios each period shows its worst one.
+    """
+    if view.plan.recovery.empty:
+        raise NothingToDraw("plan: recovery is empty, so there is nothing to draw; solve the dispatch again.")
+    table = worst_recovery(view.plan.recovery)
+    day = DayFigure(view.clock, [("cone gap [–]", ""), ("invented<br>loss [kW]", "kW")], 440, shares=[0.6, 0.4],
+                    barmode="overlay")  # fmt: skip
+    methods = [m for m in dict.fromkeys([*_SIGNS, *table["method"]]) if (table["method"] == m).any()]
+    for k, method in enumerate(methods):
+        symbol, colour = _SIGNS.get(method, ("x", style.PALETTE[-1 - k % 4]))
+        of = (table["method"] == method).to_numpy()
+        marker = {"symbol": symbol, "color": colour, "size": 9 if len(table) <= 48 else 6}
+        day.dots(0, table["gap"].clip(lower=_FLOOR), method, marker, of)
+        day.bars(1, table["invented_kw"].where(of), method, colour)
+    gaps_shown = table["gap"].clip(lower=_FLOOR)
+    view_of = [np.log10(min(gaps_shown.min(), TIGHT)) - 0.6, np.log10(max(gaps_shown.max(), TIGHT)) + 0.9]
+    day.axis(0, type="log", range=view_of, dtick=max(1, round((view_of[1] - view_of[0]) / 5)), tickfont_size=11,
+             exponentformat="power")  # fmt: skip
+    # A watt always is in view, so that what is nothing looks like nothing.
+    day.axis(1, range=[0, 1.1 * max(float(table["invented_kw"].max()), _WATT)], exponentformat="power")
+    fig = day.done()
+    recipes.mark_exact(fig, TIGHT)
+    return fig
 
 
-def _room(margin: float) -> str:
-    """Say how near a voltage is to its limit; what is within rounding is at it."""
-    if abs(margin) <= _ROUNDING:
-        return "it is at it"
-    return f"{fixed(abs(margin), 4, 'pu')} {'inside' if margin > 0 else 'BEYOND'} it"
+def gaps(view: DispatchView) -> go.Figure:
+    """Cone gap [-] of the loosest branches (rows) in every period (columns) in the plain relaxation."""
+    table = view.plan.cone_gap
+    if table.empty or not table.notna().to_numpy().any():
+        raise NothingToDraw("plan: cone_gap is empty, so there is nothing to draw; solve the dispatch again.")
+    branches = _fullest(table)
+    loose = table[branches].max().to_numpy(dtype=float) > TIGHT
+    branches = branches[loose] if loose.any() else branches
+    told = critical(table[branches], lambda values: values).T
+    bottom = math.log10(_GAP_FLOOR)
+    # All that is exact is pale: colour begins where the gap begins to mean something.
+    start = (math.log10(TIGHT) - bottom) / -bottom
+    stops = [[0.0, _GAPS[0]], *([start + (1 - start) * k / 3, c] for k, c in enumerate(_GAPS[1:]))]
+    ticks = list(range(int(bottom), 1, 2))
+    bar = style.colour_bar("cone gap [–], pale is exact")
+    bar |= {"tickvals": ticks, "ticktext": [f"10<sup>{t}</sup>" if t else "1" for t in ticks]}
+    shade = np.log10(np.clip(told, _GAP_FLOOR, 1.0))
+    heat = HeatFigure(view.clock, [view.labels.of(*b) for b in branches], [f"{e} {i}" for e, i in branches])
+    heat.cells(told, Shade(shade, (bottom, 0.0), stops, np.zeros(shade.shape, dtype=bool), bar), "cone gap {:.1e}")
+    return heat.done()

@@ -14,11 +14,10 @@ from adnflex.reporting.clock import Clock, clock_of
 from adnflex.reporting.labels import Labels
 from adnflex.reporting.views import NetFacts, View
 from adnflex.results import DispatchCheck, DispatchPlan
+from adnflex.results.status import NO_RECOVERY
 
-__all__ = ["NO_RECOVERY", "DispatchView", "quantity", "views"]
+__all__ = ["DispatchView", "quantity", "views", "worst_recovery"]
 
-#: Word in `DispatchPlan.recovery` for a period where the plain relaxation was exact.
-NO_RECOVERY = "none needed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +32,12 @@ class DispatchView(View):
 
     plan: DispatchPlan
     check: DispatchCheck | None
+    timed = True
+
+    @property
+    def answer(self) -> DispatchPlan:
+        """The plan."""
+        return self.plan
 
     @cached_property
     def clock(self) -> Clock:
@@ -71,8 +76,8 @@ class DispatchView(View):
 
     @property
     def certificate(self) -> float:
-        """Certificate, NaN where there is none."""
-        found = None if self.check is None else self.check.certificate
+        """Certificate, NaN where there is none, which is so where the check has failed."""
+        found = None if self.check is None or not self.check.passed else self.check.certificate
         return math.nan if found is None else float(found)
 
     @property
@@ -150,6 +155,17 @@ class DispatchView(View):
         if isinstance(key, tuple):
             return f"{self.clock.text(key[-1])}, scenario {key[0]}"
         return self.clock.text(key)
+
+
+def worst_recovery(recovery: pd.DataFrame) -> pd.DataFrame:
+    """Gap, invented loss and method of each period; of several scenarios, of the one with the largest gap."""
+    table = recovery.astype({"gap": float, "invented_kw": float})
+    if table.index.nlevels == 1:
+        return table
+    # A scenario that had to be recovered says more than one whose gap alone is larger.
+    rank = table.assign(recovered=table["method"] != NO_RECOVERY).reset_index("scenario", drop=True)
+    rank = rank.sort_values(["recovered", "gap"], kind="stable")
+    return rank[~rank.index.duplicated(keep="last")].sort_index()[["gap", "invented_kw", "method"]]
 
 
 def quantity(table: pd.DataFrame, name: str) -> pd.DataFrame:

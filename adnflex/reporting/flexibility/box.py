@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
@@ -11,20 +15,20 @@ from adnflex.reporting import page, style
 from adnflex.reporting.canvas import DayFigure
 from adnflex.reporting.canvas.day import line
 from adnflex.reporting.flexibility.view import FlexibilityView
-from adnflex.reporting.page import Html, Section
-from adnflex.reporting.text import dash, fixed, signed
+from adnflex.reporting.page import Html
+from adnflex.reporting.text import fixed, signed
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.flexibility import FlexibilityCheck
 
 __all__ = [
-    "box", "box_section", "device_powers", "example_names", "following", "following_section", "storage",
-    "storage_section",
+    "box", "box_table", "box_words", "device_powers", "example_choice", "example_names", "example_table", "following",
+    "following_words", "storage",
 ]  # fmt: skip
 
 #: Band of the comparison beside the two that are drawn filled; the reader switches it on in the key.
 _OTHER = ("least losses", "#009E73")
 #: Examples that can be chosen; more devices or storages than this are drawn by their kind, or as their sum.
-_MOST_EXAMPLES, _MOST = 6, 8
+_MOST_EXAMPLES, _MOST, _MOST_COLUMNS = 6, 8, 25
 #: Set-points that differ by less than this do not move [MW].
 _STILL = 1e-7
 _KINDS = {"sgen": "generators", "gen": "generators", "storage": "storages", "load": "loads"}
@@ -90,8 +94,8 @@ def _ends(row: pd.Series) -> str:
     return f"{fixed(row['lower_mw'], 3)} to {fixed(row['upper_mw'], 3, 'MW')} (width {fixed(width, 3, 'MW')})"
 
 
-def box_section(view: FlexibilityView) -> Section:
-    """Show the box over time."""
+def box_words(view: FlexibilityView) -> str:
+    """Say what the bands of the figure are."""
     promise = "Every import inside the blue band can be asked for, period by period, without notice of later ones."
     failed = "The blue band is what was computed; it has not held in AC power flow, so do not promise it."
     words = [promise if view.passed else failed]
@@ -103,23 +107,25 @@ def box_section(view: FlexibilityView) -> Section:
             f"The base schedule (dotted) lies outside in {view.clock.spans(view.base_outside)}: limits of the network "
             "rule it out there, or what is promised in other periods needs the stored energy."
         )
-    blocks = [view.draw("box"), page.details("The box as numbers", _box_table(view))]
-    return Section("box", "The box over time", " ".join(words), blocks, "The box")
+    return " ".join(words)
 
 
-def _box_table(view: FlexibilityView) -> Html:
-    before = view.band_before()
-    columns = ["when", "lower", "upper", "width", "base", *(["width before", "change"] if before is not None else [])]
-    rows = []
-    for t, row in view.flex.box.astype(float).iterrows():
-        width = row["upper_mw"] - row["lower_mw"]
-        numbers = (row["lower_mw"], row["upper_mw"], width, row.get("base_mw"))
-        cells = [view.clock.text(t), *(fixed(v, 3, "MW") for v in numbers)]
-        if before is not None:
-            was = before.at[t, "upper_mw"] - before.at[t, "lower_mw"]
-            cells += [fixed(was, 3, "MW"), signed(100 * (width / was - 1)) if was > 0 else dash]
-        rows.append(cells)
-    return page.table(columns, rows, columns[1:])
+def box_table(view: FlexibilityView) -> Html:
+    """Both ends, width and base schedule of every period, beside the width before."""
+    band, before = view.flex.box.astype(float), view.band_before()
+    ends = {"lower": band["lower_mw"], "upper": band["upper_mw"], "width": band["upper_mw"] - band["lower_mw"]}
+    numbers = {**ends, "base": band["base_mw"] if "base_mw" in band else pd.Series(math.nan, index=band.index)}
+    columns: dict[str, Callable[[int], str]] = {"when": view.clock.text}
+    columns |= {f">{name}": partial(_mw, values) for name, values in numbers.items()}
+    if before is not None:
+        was = before["upper_mw"] - before["lower_mw"]
+        change = (100 * (ends["width"] / was - 1)).where(was > 0)
+        columns |= {">width before": partial(_mw, was), ">change": lambda t: signed(change[t])}
+    return page.details("The box as numbers", *page.listing(list(band.index), columns))
+
+
+def _mw(values: pd.Series, period: int) -> str:
+    return fixed(values[period], 3, "MW")
 
 
 # Stored energy ------------------------------------------------------------------------------------------------
@@ -180,16 +186,6 @@ def _examples(view: FlexibilityView, check: FlexibilityCheck | None, names: list
         for storage in energy.columns:
             found.setdefault(view.labels.of("storage", storage), []).append(energy[storage].to_numpy())
     return found
-
-
-def storage_section(view: FlexibilityView) -> Section:
-    """Reach of the stored energy; nothing where there are no storages."""
-    examples = " Thin lines are the examples." if view.check is not None else ""
-    intro = (
-        "Whatever trajectory inside the box is asked for, the stored energy stays in the blue band, and so within "
-        f"its limits (dashed).{examples}"
-    )
-    return Section("storage", "Stored energy that can be reached", intro, [view.draw("storage")], "Storage")
 
 
 # Trajectories that were followed ------------------------------------------------------------------------------
@@ -290,31 +286,36 @@ def _devices(view: FlexibilityView, day: DayFigure, setpoints: pd.DataFrame, sto
         day.level(2, start, values, name, line(tints.get(name, style.MUTED), 2.2))
 
 
-def following_section(view: FlexibilityView) -> Section | None:
-    """Examples of trajectories; nothing where the check has none."""
-    check, names = view.check, example_names(view.check)
-    if check is None or check.examples.empty:
-        return None
-    total = len(set(check.examples.columns.get_level_values(0)))
+def following_words(view: FlexibilityView) -> str:
+    """Say what the examples are, and how many of them are shown."""
+    assert view.check is not None
+    total = len(set(view.check.examples.columns.get_level_values(0)))
     more = f" ({_MOST_EXAMPLES} of {total} are shown)" if total > _MOST_EXAMPLES else ""
-    intro = (
+    return (
         f"Trajectories inside the box, each followed hour by hour{more}: what was asked for and what AC power flow "
         "gives, the power of every device that moves, and the stored energy."
     )
-    blocks: list[Html] = []
-    if len(names) > 1:
-        blocks.append(page.bar(page.toggle(f"following{view.suffix}", list(names), "Show")))
-    blocks.append(view.draw("following", "", "following"))
-    first = next(iter(names.values()), None)
-    if first is not None and not check.example_setpoints.empty:
-        setpoints = _moving(view, check.example_setpoints.xs(first, level=0))
+
+
+def example_choice(view: FlexibilityView) -> list[Html]:
+    """Buttons to choose an example; nothing where there is one."""
+    names = list(example_names(view.check))
+    return [page.bar(page.toggle(f"following{view.suffix}", names, "Show"))] if len(names) > 1 else []
+
+
+def example_table(view: FlexibilityView) -> list[Html]:
+    """Set-points of the first example as numbers, unless they are too many."""
+    assert view.check is not None
+    for name, key in list(example_names(view.check).items())[:1]:
+        if view.check.example_setpoints.empty:
+            break
+        setpoints = _moving(view, view.check.example_setpoints.xs(key, level=0))
         units = {"mw": "MW", "mvar": "Mvar"}
         head = ["when", *(f"{view.labels.of(table, index)}, {' '.join(words)} [{units.get(unit, unit)}]"
                           for table, column, index in setpoints.columns
                           for *words, unit in [column.split("_")])]  # fmt: skip
         rows = [[view.clock.text(t), *(fixed(v, 3) for v in row)]
                 for t, row in zip(setpoints.index, np.asarray(setpoints, dtype=float), strict=True)]  # fmt: skip
-        if len(head) <= 25:
-            title = f"Set-points of {next(iter(names))}"
-            blocks.append(page.details(title, page.table(head, rows, head[1:])))
-    return Section("following", "Examples of what is followed", intro, blocks, "Examples")
+        if len(head) <= _MOST_COLUMNS:
+            return [page.details(f"Set-points of {name}", page.table(head, rows, head[1:]))]
+    return []

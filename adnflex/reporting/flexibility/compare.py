@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 from plotly import graph_objects as go
@@ -12,12 +12,13 @@ from plotly import graph_objects as go
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
 from adnflex.reporting.flexibility.view import FlexibilityView
-from adnflex.reporting.page import Html, Section
+from adnflex.reporting.page import Html
+from adnflex.reporting.published import beside_published
 from adnflex.reporting.text import cell, dash, fixed, number, signed
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.flexibility import Flexibility
 
-__all__ = ["comparison", "comparison_section", "published_table"]
+__all__ = ["comparison", "comparison_table", "published_table"]
 
 _BARS = (
     ("linear_without_q_mwh", "linear model, without reactive power", style.FAINT),
@@ -65,62 +66,48 @@ def comparison(view: FlexibilityView) -> go.Figure:
     return fig.done()
 
 
-def comparison_section(view: FlexibilityView) -> Section | None:
-    """Topologies side by side; nothing where nothing was compared or published."""
-    published = published_table(view.flex)
-    if view.flex.comparison.empty:
-        if not published:
-            return None
-        return Section("comparison", "Beside published figures", "", published[1:], "Published")
-    intro = (
-        "The same devices in three topologies: as it stands, the one with least losses, and the one chosen. Pale "
-        "bars are the linear model without reactive power of the devices, blue is what holds in AC power flow; the "
-        "orange stroke is the bound of the linear model, which boxes in AC may exceed."
-    )
-    blocks = [view.draw("comparison"), _comparison_table(view.flex), *published]
-    return Section("comparison", "Gains, and what reactive power adds", intro, blocks, "Gains")
-
-
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
     """Column as numbers; NaN where there is none."""
     return table[name].astype(float) if name in table else pd.Series(math.nan, index=table.index, dtype=float)
 
 
-def _comparison_table(flex: Flexibility) -> Html:
-    """Every topology with its open branches and numbers."""
-    table = flex.comparison
-    columns = ["topology", "open", "operations", "promised", "against present", "linear model", "without reactive",
-               "gain without it", "linear bound", "losses"]  # fmt: skip
+def comparison_table(view: FlexibilityView) -> list[Html]:
+    """Every topology that was compared with its open branches and numbers; nothing where none was."""
+    table = view.flex.comparison
+    if table.empty:
+        return []
     plain = _column(table, "linear_without_q_mwh")
-    base = plain.get("present", math.nan)
-    rows = []
-    for name, row in table.iterrows():
-        change = float(row.get("change_percent", math.nan))
-        without = 100 * (plain[name] / base - 1) if base and base == base else math.nan
-        rows.append(
-            [
-                page.join(Html("<strong>"), str(name), Html("</strong>")) if name == "flexibility" else str(name),
-                cell(row.get("open")),
-                fixed(row.get("operations"), 0),
-                fixed(row.get("total_mwh"), 2, "MWh"),
-                dash if name == "present" else signed(change),
-                fixed(row.get("linear_mwh"), 2, "MWh"),
-                fixed(plain[name], 2, "MWh"),
-                dash if name == "present" else signed(without),
-                fixed(row.get("linear_bound_mwh"), 2, "MWh"),
-                number(row.get("losses_kw"), "kW"),
-            ]
-        )
-    return page.table(columns, rows, columns[2:])
+    without = 100 * (plain / plain.get("present", math.nan) - 1)
+
+    def mwh(column: str) -> Callable[[pd.Series], str]:
+        return lambda row: fixed(row.get(column), 2, "MWh")
+
+    def against(change: Callable[[pd.Series], float]) -> Callable[[pd.Series], str]:
+        return lambda row: dash if row.name == "present" else signed(change(row))
+
+    columns: dict[str, Callable[[pd.Series], str]] = {
+        "topology": lambda row: page.strong(row.name) if row.name == "flexibility" else str(row.name),
+        "open": lambda row: cell(row.get("open")),
+        ">operations": lambda row: fixed(row.get("operations"), 0),
+        ">promised": mwh("total_mwh"),
+        ">against present": against(lambda row: float(row.get("change_percent", math.nan))),
+        ">linear model": mwh("linear_mwh"),
+        ">without reactive": mwh("linear_without_q_mwh"),
+        ">gain without it": against(lambda row: without[row.name]),
+        ">linear bound": mwh("linear_bound_mwh"),
+        ">losses": lambda row: number(row.get("losses_kw"), "kW"),
+    }
+    return page.listing([row for _, row in table.iterrows()], columns)
 
 
-def published_table(flex: Flexibility) -> list[Html]:
+def published_table(view: FlexibilityView) -> list[Html]:
     """Show our figures beside published ones, where ``options["published"]`` gives some.
 
     They are a mapping of quantities (of the topology ``flexibility``), or one of topologies or of horizons (e.g. ``24
     periods`` and ``24 periods without q``; other horizons are left out), each with such a mapping; ``source`` says
     where they stand.
     """
+    flex = view.flex
     published = flex.options.get("published")
     if not isinstance(published, Mapping):
         return []
@@ -128,16 +115,12 @@ def published_table(flex: Flexibility) -> list[Html]:
     flat = {str(k): v for k, v in published.items() if not isinstance(v, Mapping)}
     sources = [str(m["source"]) for m in (flat, *nested.values()) if "source" in m]
     flat.pop("source", None)
-    rows = []
-    for case, values in {**({"flexibility": flat} if flat else {}), **nested}.items():
-        for key, value in values.items():
-            if key != "source":
-                rows.append([case, _WORDS.get(str(key), str(key)), _text(_ours(flex, case, str(key))), _text(value)])
-    if not rows:
-        return []
-    table = page.table(["case", "quantity", "ours", "published"], rows, ["ours", "published"])
-    note = [page.paragraph(f"Published: {'; '.join(dict.fromkeys(sources))}.", "small")] if sources else []
-    return [page.heading("Beside published figures"), table, *note]
+    rows = [
+        (case, _WORDS.get(str(key), str(key)), _ours(flex, case, str(key)), value)
+        for case, values in {**({"flexibility": flat} if flat else {}), **nested}.items()
+        for key, value in values.items() if key != "source"
+    ]  # fmt: skip
+    return beside_published("case", rows, sources)
 
 
 def _concerns(flex: Flexibility, case: str) -> bool:
@@ -170,9 +153,3 @@ def _switched(flex: Flexibility, closed: bool) -> list[str] | None:
     rows = flex.switches[flex.switches["operated"].astype(bool)]
     rows = rows[rows["closed_after"].astype(bool) == closed]
     return [str(n) if n else f"{e} {i}" for e, i, n in rows[["element", "index", "name"]].itertuples(index=False)]
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(v) for v in value) or dash
-    return number(float(value), digits=4) if isinstance(value, int | float) else cell(value)

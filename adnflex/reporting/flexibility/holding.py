@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Mapping
 from html import escape
 
 import numpy as np
@@ -15,11 +15,11 @@ from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
 from adnflex.reporting.canvas.map import STATES, MapFigure
 from adnflex.reporting.flexibility.view import SIDES, BoxLimit, FlexibilityView, limit_groups
-from adnflex.reporting.page import Html, Section
-from adnflex.reporting.text import dash, many, measured, signed
+from adnflex.reporting.page import Html
+from adnflex.reporting.text import dash, many, measured
 from adnflex.reporting.views import NothingToDraw, one_of
 
-__all__ = ["binding", "holding_section", "map_section", "network", "relieved", "relieved_section"]
+__all__ = ["binding", "holding_tables", "maps", "network", "relieved", "relieved_tables"]
 
 #: Limits that the pictures show; the tables have all.
 _MOST_LIMITS = 15
@@ -86,44 +86,30 @@ def _told(view: FlexibilityView, group: BoxLimit, side: str, period: int) -> str
     return text
 
 
-def holding_section(view: FlexibilityView) -> Section:
-    """Tell what holds the box back."""
+def holding_tables(view: FlexibilityView) -> list[Html]:
+    """List the limits that hold the box back, those first that are worth most; nothing where none does."""
     groups = limit_groups(view.flex.binding)
-    title = "What holds it back"
-    if not groups:
-        text = "No limit of the network is reached at the ends of the box; what the devices can do holds it back."
-        return Section("holding", title, text, [], "Limits that bind")
-    intro = (
-        "Limits that are reached at the ends of the box. Triangles up: more import is held back; down: less import. "
-        "Loosening a limit (last column) in all these periods would enlarge the box by about so much; those worth "
-        "most come first."
-    )
-    blocks = [view.draw("binding")]
-    if len(groups) > _MOST_LIMITS:
-        words = f"The picture shows the first {_MOST_LIMITS} of {len(groups)} limits."
-        blocks.append(page.paragraph(words, "small"))
-    columns = ["limit", "place", "more import held back", "less import held back", "allowed", "worth"]
-    rows = [
-        [g.kind, view.labels.of(g.element, g.index), view.clock.spans(g.upper) or dash,
-         view.clock.spans(g.lower) or dash, _allowed(g), g.worth]
-        for g in groups
-    ]  # fmt: skip
-    return Section("holding", title, intro, [*blocks, *_folded(columns, rows)], title)
+    columns: dict[str, Callable[[BoxLimit], str]] = {
+        "limit": lambda g: g.kind,
+        "place": lambda g: view.labels.of(g.element, g.index),
+        "more import held back": lambda g: view.clock.spans(g.upper) or dash,
+        "less import held back": lambda g: view.clock.spans(g.lower) or dash,
+        ">allowed": _allowed,
+        ">worth": lambda g: g.worth,
+    }
+    words = f"The picture shows the first {_MOST_LIMITS} of {len(groups)} limits."
+    told = [page.paragraph(words, "small")] if len(groups) > _MOST_LIMITS else []
+    return [*told, *_listed(groups, columns)] if groups else []
+
+
+def _listed(groups: list[BoxLimit], columns: Mapping[str, Callable[[BoxLimit], str]]) -> list[Html]:
+    of = f" (of {len(groups)})" if len(groups) > _MOST_ROWS else ""
+    return page.listing(groups, columns, first=_FIRST_ROWS, most=_MOST_ROWS, rest=f"{{count}} more limits{of}")
 
 
 def _allowed(group: BoxLimit) -> str:
     limits = group.rows["limit"].astype(float)
     return " to ".join(dict.fromkeys(measured(group.unit, float(limits.min()), float(limits.max()))))
-
-
-def _folded(columns: list[str], rows: list[list[str]]) -> list[Html]:
-    """Table of which only the first rows show at once."""
-    blocks = [page.table(columns, rows[:_FIRST_ROWS], columns[4:])]
-    rest = rows[_FIRST_ROWS:_MOST_ROWS]
-    if rest:
-        more = f" (of {len(rows)})" if len(rows) > _MOST_ROWS else ""
-        blocks.append(page.details(f"{len(rest)} more limits{more}", page.table(columns, rest, columns[4:])))
-    return blocks
 
 
 # What was relieved --------------------------------------------------------------------------------------------
@@ -173,24 +159,24 @@ def _least_relieved(group: BoxLimit) -> pd.Series:
     return group.rows.loc[gained.idxmin()] if gained.notna().any() else group.rows.iloc[0]
 
 
-def relieved_section(view: FlexibilityView) -> Section:
-    """Tell what held the present topology back and no longer does; nothing where nothing did."""
-    gain = f" (by {signed(view.gain_percent)})" if math.isfinite(view.gain_percent) else ""
-    intro = (
-        f"Why the box changes{gain}: these limits held the present topology back and no longer do. Each is shown "
-        "in the period in which the least room was gained; the orange stroke is the limit."
-    )
-    columns = ["limit", "place", "held back", "when", "before", "now", "allowed", "room now"]
-    rows = []
-    for g in limit_groups(view.flex.relieved):
-        row = _least_relieved(g)
-        room = abs(float(row["after"]) - float(row["limit"]))
-        rows.append(
-            [g.kind, view.labels.of(g.element, g.index), ", ".join(g.ends), view.clock.spans(g.periods) or dash,
-             *measured(g.unit, row["value"], row["after"], row["limit"], room)]
-        )  # fmt: skip
-    blocks = [view.draw("relieved"), *_folded(columns, rows)]
-    return Section("relieved", "What no longer holds it back", intro, blocks, "What is relieved")
+def relieved_tables(view: FlexibilityView) -> list[Html]:
+    """List what held the present topology back and no longer does."""
+    groups = limit_groups(view.flex.relieved)
+
+    def number(tell: Callable[[pd.Series], float]) -> Callable[[BoxLimit], str]:
+        return lambda g: measured(g.unit, tell(_least_relieved(g)))[0]
+
+    columns: dict[str, Callable[[BoxLimit], str]] = {
+        "limit": lambda g: g.kind,
+        "place": lambda g: view.labels.of(g.element, g.index),
+        "held back": lambda g: ", ".join(g.ends),
+        "when": lambda g: view.clock.spans(g.periods) or dash,
+        ">before": number(lambda row: row["value"]),
+        ">now": number(lambda row: row["after"]),
+        ">allowed": number(lambda row: row["limit"]),
+        ">room now": number(lambda row: abs(float(row["after"]) - float(row["limit"]))),
+    }
+    return _listed(groups, columns)
 
 
 # Where it is held back ----------------------------------------------------------------------------------------
@@ -233,19 +219,15 @@ def _where(view: FlexibilityView, group: BoxLimit) -> str:
     return text + (f"<br>loosening it gives {group.worth}" if group.worth != dash else "")
 
 
-def map_section(view: FlexibilityView) -> Section:
-    """Draw maps before and after, with what limits; nothing where there is no map."""
-    intro = (
-        "Red lines and ringed buses hold the box back, the stronger the more hours they do. Point at them for the "
-        "hours."
-    )
-    if not (len(view.flex.switches) and view.flex.switches["operated"].any()):
-        return Section("network", "Where it is held back", intro, [view.draw("network")], "Map")
-    maps = {state: network(view, state) for state in STATES}
-    _same_key(*maps.values())
+def maps(view: FlexibilityView) -> list[Html]:
+    """Draw the map, or those before and after where something is switched, with what limits."""
+    if not view.switched:
+        return [view.draw("network")]
+    drawn = {state: network(view, state) for state in STATES}
+    _same_key(*drawn.values())
     group = f"network{view.suffix}"
-    blocks = [page.figure(fig, f"network-{s}-figure{view.suffix}", s.capitalize(), group) for s, fig in maps.items()]
-    return Section("network", "The network before and after", intro, [page.side_by_side(*blocks)], "Map")
+    blocks = [page.figure(fig, f"network-{s}-figure{view.suffix}", s.capitalize(), group) for s, fig in drawn.items()]
+    return [page.side_by_side(*blocks)]
 
 
 def _same_key(*maps: go.Figure) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 
 import numpy as np
@@ -13,14 +12,14 @@ from plotly.subplots import make_subplots
 from adnflex.reporting import page, recipes, style
 from adnflex.reporting.canvas import BarFigure, HeatFigure
 from adnflex.reporting.canvas.heat import Shade
-from adnflex.reporting.flexibility.summary import size
 from adnflex.reporting.flexibility.view import FlexibilityView, is_weighted
-from adnflex.reporting.page import Html, Section
-from adnflex.reporting.text import dash, fixed, number, percent, share
+from adnflex.reporting.flexibility.words import size
+from adnflex.reporting.page import Html
+from adnflex.reporting.text import dash, fixed, number, percent
 from adnflex.reporting.views import NothingToDraw
-from adnflex.results.status import status_words
+from adnflex.results.flexibility import Flexibility
 
-__all__ = ["HEATS", "bounds", "proof_section", "rounds", "sizes", "states", "states_section"]
+__all__ = ["HEATS", "bounds", "choice", "foresight", "rounds", "sizes", "states", "tables"]
 
 #: What the states are coloured by: the words of the choice, column, columns of the place, colours, unit, decimals.
 HEATS = {
@@ -152,69 +151,58 @@ def _places(view: FlexibilityView, element: str, index: str, name: str, unit: st
     return pd.Series(values, index=table.index, dtype=object).unstack("share")
 
 
-# Sections -----------------------------------------------------------------------------------------------------
+# Words and tables ---------------------------------------------------------------------------------------------
 
 
-def proof_section(view: FlexibilityView) -> Section:
-    """How the box was found and what holding in AC costs."""
-    flex = view.flex
-    gap = share(max(flex.linear.gap, 0.0)) if math.isfinite(flex.linear.gap) else dash
-    intro = (
-        f"The box of the linear model is computed with a bound of that model ({flex.linear.bound_kind}), then "
-        "corrected until every state tried holds in AC power flow. "
-        f"The search: {status_words(flex.status)}; gap of the linear model {gap}. "
-        "None of this bounds boxes in AC: a larger one may exist."
-    )
-    pieces: list[Html] = [view.draw("sizes", "From the linear model to the promise")]
-    pieces.append(page.paragraph(_foresight(view)))
-    if not flex.progress.empty:
-        pieces.append(view.draw("bounds", "The linear model as it converged"))
-        if flex.tightening_mwh < 0:
-            words = "The box in AC lies above that of the linear model, which knows no losses."
-            pieces.append(page.paragraph(words, "small"))
-    if not flex.rounds.empty:
-        pieces.append(view.draw("rounds", "Rounds of AC tightening"))
-        pieces.append(page.details("The rounds as numbers", _rounds_table(view)))
-    pieces.append(_boxes(view))
-    return Section("found", "How it was found", intro, pieces, "How it was found")
+def choice(view: FlexibilityView) -> Html:
+    """Buttons to choose what the states are coloured by."""
+    return page.bar(page.toggle(f"states{view.suffix}", list(HEATS), "Show"))
 
 
-def _foresight(view: FlexibilityView) -> str:
+def foresight(view: FlexibilityView) -> Html:
     """Say what knowing the trajectory beforehand would give, and what holding in AC costs."""
     flex = view.flex
     more = flex.foresighted.total_mwh - flex.separable.total_mwh
     cost = flex.tightening_mwh
-    if more <= 1e-6 * max(flex.separable.total_mwh, 1e-9):
-        told = "In the linear model, knowing the whole trajectory beforehand would gain nothing."
-    else:
+    told = "In the linear model, knowing the whole trajectory beforehand would gain nothing."
+    if more > 1e-6 * max(flex.separable.total_mwh, 1e-9):
         told = f"Knowing the whole trajectory beforehand would gain {number(more, 'MWh', 3)} in the linear model."
-    part = _part(abs(cost), flex.separable.total_mwh)
-    if cost < 0:
-        return f"{told} In AC the box is {number(-cost, 'MWh', 3)} ({part}) larger: the linear model knows no losses."
-    return f"{told} Holding in AC costs {number(cost, 'MWh', 3)} ({part})."
+    amount = f"{number(abs(cost), 'MWh', 3)} ({_part(abs(cost), flex.separable.total_mwh)})"
+    ac = f"In AC the box is {amount} larger: the linear model knows no losses." if cost < 0 else ""
+    return page.paragraph(f"{told} {ac or f'Holding in AC costs {amount}.'}")
 
 
 def _part(value: float, whole: float) -> str:
     return percent(100 * value / whole, 2) if whole > 0 else dash
 
 
-def _rounds_table(view: FlexibilityView) -> Html:
-    names = {
-        "total_mwh": ("box", "MWh"), "voltage_excess_pu": ("voltage beyond its limit", "pu"),
-        "loading_excess_percent": ("loading beyond its limit", "%"), "import_error_kw": ("import off by", "kW"),
-    }  # fmt: skip
-    columns = ["round", *(names.get(str(c), (str(c), ""))[0] for c in view.flex.rounds.columns)]
-    units = [names.get(str(c), ("", ""))[1] for c in view.flex.rounds.columns]
+def tables(view: FlexibilityView) -> list[Html]:
+    """Bounds and rounds as they converged, and both boxes of the linear model with their bounds."""
+    flex = view.flex
+    found: list[Html] = []
+    if not flex.progress.empty:
+        found.append(view.draw("bounds", "The linear model as it converged"))
+        if flex.tightening_mwh < 0:
+            words = "The box in AC lies above that of the linear model, which knows no losses."
+            found.append(page.paragraph(words, "small"))
+    if not flex.rounds.empty:
+        found.append(view.draw("rounds", "Rounds of AC tightening"))
+        found.append(page.details("The rounds as numbers", _rounds_table(flex.rounds.astype(float))))
+    return [*found, _boxes(flex)]
+
+
+def _rounds_table(rounds: pd.DataFrame) -> Html:
+    names = {column: (title.partition(" [")[0], unit) for column, title, unit in _ROUNDS}
+    heads = ["round", *(names.get(str(c), (str(c), ""))[0] for c in rounds)]
+    units = [names.get(str(c), ("", ""))[1] for c in rounds]
     rows = [
         [str(n), *(number(v, u) for v, u in zip(row, units, strict=True))]
-        for n, row in enumerate(view.flex.rounds.astype(float).to_numpy(), start=1)
+        for n, row in enumerate(rounds.to_numpy(), start=1)
     ]
-    return page.table(columns, rows, columns[1:])
+    return page.table(heads, rows, heads[1:])
 
 
-def _boxes(view: FlexibilityView) -> Html:
-    """Both boxes of the linear model with their bounds."""
-    flex = view.flex
+def _boxes(flex: Flexibility) -> Html:
     rows = [
         [words, size(box.total_mwh), size(box.bound_mwh), _part(box.bound_mwh - box.total_mwh, box.total_mwh),
          _ENDED.get(box.status, box.status), str(box.iterations) if box.iterations else "two linear programs"]
@@ -222,15 +210,3 @@ def _boxes(view: FlexibilityView) -> Html:
     ]  # fmt: skip
     columns = ["linear model", "box", "bound of its kind", "gap", "status", "iterations"]
     return page.table(columns, rows, columns[1:4])
-
-
-def states_section(view: FlexibilityView) -> Section | None:
-    """AC states between both ends; nothing where none was recorded."""
-    if view.flex.ac.empty:
-        return None
-    intro = (
-        "Every state between the lower end (below) and the upper end (above) of each period, in full AC power flow: "
-        "dark is low voltage or high loading. Point at a cell for the place."
-    )
-    blocks = [page.bar(page.toggle(f"states{view.suffix}", list(HEATS), "Show")), view.draw("states", "", "states")]
-    return Section("states", "AC states from end to end", intro, blocks, "AC states")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -13,13 +14,13 @@ from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import page, style
 from adnflex.reporting.clock import Clock
 from adnflex.reporting.flexibility.view import FlexibilityView
-from adnflex.reporting.page import Html, Section
+from adnflex.reporting.page import Html
 from adnflex.reporting.text import cell, fixed, measured, percent
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.region import Region
 
-__all__ = ["region", "region_areas", "region_grid", "region_section", "regions_of"]
+__all__ = ["region", "region_areas", "region_blocks", "region_grid", "regions_of"]
 
 #: Periods that the small pictures show; the slider has all.
 _MOST_PANELS = 12
@@ -196,42 +197,39 @@ def _strip(flex: Flexibility, period: int, outline: Floats, when: str, key: bool
     )  # fmt: skip
 
 
-def region_section(view: FlexibilityView) -> Section:
-    """Regions of active and reactive power; nothing where none were given."""
-    count = len(regions_of(view))
-    intro = (
-        "Active and reactive power at the coupling point, each period on its own. Nothing can be beyond the orange "
-        "line (proven); the corners of the blue polygon and the dots were verified in AC power flow, the inside is "
-        "sampled. Dotted green: the box of active power, which holds over all periods at once."
-    )
-    blocks: list[Html] = [_region_verdict(view)] if view.region_checks else []
-    if count > 1:
-        blocks.append(view.draw("region-grid", "Through the day"))
-    title = "Any period: move the slider" if count > 1 else ""
-    blocks.append(view.draw("region", title))
-    if count > 1:
+def region_blocks(view: FlexibilityView) -> list[Html]:
+    """Verdicts, figures and numbers of the regions."""
+    blocks = _verdicts(view)
+    if len(regions_of(view)) > 1:
+        blocks += [view.draw("region-grid", "Through the day"), view.draw("region", "Any period: move the slider")]
         blocks.append(view.draw("region-areas", "Areas"))
-    blocks.append(page.details("The regions as numbers", _region_table(view)))
-    return Section("regions", "Active and reactive power together", intro, blocks, "P–Q regions")
+    else:
+        blocks.append(view.draw("region"))
+    return [*blocks, page.details("The regions as numbers", *_numbers(view))]
 
 
-def _region_verdict(view: FlexibilityView) -> Html:
+def _verdicts(view: FlexibilityView) -> list[Html]:
     badges = [
         page.join(page.badge("passed" if c.passed else "FAILED", "good" if c.passed else "bad"), f" {c.verdict}")
         for c in view.region_checks
     ]
-    return page.bar(*(page.join(Html("<span>"), b, Html("</span>")) for b in badges))
+    return [page.bar(*(page.join(Html("<span>"), b, Html("</span>")) for b in badges))] if badges else []
 
 
-def _region_table(view: FlexibilityView) -> Html:
-    columns = ["when", "proven from outside", "verified from inside", "part", "points", "status"]
-    rows = []
-    for period, region in regions_of(view):
-        area = region.areas.loc[period]
-        points = region.points
-        count = int((points.index.get_level_values("period") == period).sum()) if len(points) else 0
-        rows.append(
-            [view.clock.text(period), fixed(area["outer"], 3, "MW·Mvar"), fixed(area["inner"], 3, "MW·Mvar"),
-             percent(100 * float(area["ratio"])), str(count), cell(area["status"]).replace("_", " ")]
-        )  # fmt: skip
-    return page.table(columns, rows, columns[1:5])
+def _numbers(view: FlexibilityView) -> list[Html]:
+    def points(of: tuple[int, Region]) -> str:
+        table = of[1].points
+        return str(int((table.index.get_level_values("period") == of[0]).sum()) if len(table) else 0)
+
+    def area(column: str) -> Callable[[tuple[int, Region]], str]:
+        return lambda of: fixed(of[1].areas.at[of[0], column], 3, "MW·Mvar")
+
+    columns: dict[str, Callable[[tuple[int, Region]], str]] = {
+        "when": lambda of: view.clock.text(of[0]),
+        ">proven from outside": area("outer"),
+        ">verified from inside": area("inner"),
+        ">part": lambda of: percent(100 * float(of[1].areas.at[of[0], "ratio"])),
+        ">points": points,
+        "status": lambda of: cell(of[1].areas.at[of[0], "status"]).replace("_", " "),
+    }
+    return page.listing(regions_of(view), columns)

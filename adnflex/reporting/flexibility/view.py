@@ -13,7 +13,7 @@ import pandas as pd
 from adnflex.errors import InputError
 from adnflex.reporting.clock import Clock, clock_of
 from adnflex.reporting.labels import Labels
-from adnflex.reporting.text import dash, fixed, number
+from adnflex.reporting.text import cell, dash, fixed, number
 from adnflex.reporting.views import NetFacts, View
 from adnflex.results.flexibility import Flexibility, FlexibilityCheck
 from adnflex.results.region import Region, RegionCheck
@@ -57,6 +57,26 @@ class FlexibilityView(View):
     before_check: FlexibilityCheck | None = None
     regions: tuple[Region, ...] = ()
     region_checks: tuple[RegionCheck, ...] = ()
+    timed = True
+
+    @property
+    def answer(self) -> Flexibility:
+        """The box."""
+        return self.flex
+
+    @property
+    def switched(self) -> bool:
+        """Whether something is switched."""
+        return self.flex.operations > 0
+
+    def notes(self) -> list[str]:
+        """Return notes of box, check and regions, and what the comparison lacks."""
+        told = [*super().notes(), *(n for r in self.regions for n in r.notes)]
+        if self.before_check is not None and not self.before_check.passed:
+            told.append("The box before did not pass its own AC check, so the comparison with it does not stand.")
+        if not len(self.flex.topology):
+            told.append("The box carries no map; give report() the net to have one drawn.")
+        return told
 
     @cached_property
     def clock(self) -> Clock:
@@ -69,9 +89,10 @@ class FlexibilityView(View):
         return Labels(self.flex.coordinates, self.flex.topology)
 
     def when(self, row: pd.Series) -> str:
-        """Hour of a finding; of the whole horizon where it has none."""
-        period = row["period"]
-        return "whole horizon" if period is None or period != period else self.clock.text(period)
+        """Hour of a finding, the whole horizon where it has none; and its trajectory where it names one."""
+        period, of = row["period"], cell(row.get("trajectory"))
+        told = "whole horizon" if period is None or period != period else self.clock.text(period)
+        return told if of == dash else f"{told}, {f'trajectory {of}' if of.isdigit() else of}"
 
     @property
     def passed(self) -> bool:

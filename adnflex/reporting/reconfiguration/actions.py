@@ -1,59 +1,52 @@
-"""Sections about what to do: which limits stand against the plan, and what to switch in which order."""
+"""What to switch in which order, what to think of before, and what stays."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
 from adnflex.grid.switch_tables import decided, is_locked
-from adnflex.reporting import findings, page
-from adnflex.reporting.page import Html, Section
+from adnflex.reporting import page
+from adnflex.reporting.page import Html
 from adnflex.reporting.reconfiguration.steps import switching_steps
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, cell, dash
 from adnflex.results import Check
 
-__all__ = ["switching_section", "violations_section"]
+__all__ = ["introduction", "steps_and_rest"]
 
 _MOST_UNCHANGED = 1000
 _MOST_NAMED = 40
 
 
-def violations_section(view: SwitchingView) -> Section | None:
-    """Violated limits, worst first; nothing where there are none."""
-    if view.check is None or view.check.violations.empty:
-        return None
-    table = view.check.violations
-    count = f"{len(table)} limits are" if len(table) > 1 else "One limit is"
-    intro = f"{count} violated in AC power flow; the worst comes first."
-    blocks = findings.violation_tables(table, view.labels)
-    return Section("violations", "Violated limits", intro, blocks, "Violations")
-
-
-def switching_section(view: SwitchingView) -> Section:
+def steps_and_rest(view: SwitchingView) -> list[Html]:
     """List what to operate, in order, what else is open, and what stays."""
-    plan = view.plan
-    steps = switching_steps(plan)
-    rows = [
-        [
-            str(s.step),
-            _action(s.close),
-            branch_label(s.element, s.place, s.name),
-            view.labels.ends(s.from_bus, s.to_bus),
-            _device(s.how, s.close),
-        ]
-        for s in steps.rename(columns={"index": "place"}).itertuples(index=False)
-    ]
+    steps = switching_steps(view.plan)
     blocks = [_not_for_use(view.check)]
-    if rows:
-        blocks += [page.table(["step", "do", "branch", "between", "in pandapower"], rows), _cautions(steps)]
-    rest = plan.switches[~plan.switches["operated"].astype(bool)]
+    if len(steps):
+        columns: dict[str, Callable[[Any], str]] = {
+            "step": lambda s: str(s.step),
+            "do": lambda s: page.action(s.close),
+            "branch": lambda s: branch_label(s.element, s.place, s.name),
+            "between": lambda s: view.labels.ends(s.from_bus, s.to_bus),
+            "in pandapower": lambda s: _device(s.how, s.close),
+        }
+        blocks += [*page.listing(_rows(steps), columns), _cautions(steps)]
+    rest = view.plan.switches[~view.plan.switches["operated"].astype(bool)]
     if len(rest):
         blocks += [_still_open(rest), _unchanged(view, decided(rest))]
-    return Section("switching", "What to switch", _introduction(view, steps), blocks, "Switching")
+    return blocks
 
 
-def _introduction(view: SwitchingView, steps: pd.DataFrame) -> str:
+def _rows(table: pd.DataFrame) -> Any:
+    return table.rename(columns={"index": "place"}).itertuples(index=False)
+
+
+def introduction(view: SwitchingView) -> str:
     """Say what the order is good for, no more than is known."""
+    steps = switching_steps(view.plan)
     if steps.empty:
         return "Nothing: the net already is in the state of the plan."
     order = "Each closing is followed by the opening that ends the loop it makes"
@@ -103,24 +96,16 @@ def _still_open(rest: pd.DataFrame) -> Html:
 
 def _unchanged(view: SwitchingView, rest: pd.DataFrame) -> Html:
     """Switchable branches that stay as they are, the open ones first."""
-    ordered = rest.sort_values("closed_after", kind="stable").rename(columns={"index": "place"})
-    rows = [
-        [
-            "closed" if s.closed_after else "open",
-            branch_label(s.element, s.place, s.name),
-            view.labels.ends(s.from_bus, s.to_bus),
-            cell(s.how),
-        ]
-        for s in ordered.head(_MOST_UNCHANGED).itertuples(index=False)
-    ]
+    columns: dict[str, Callable[[Any], str]] = {
+        "stays": lambda s: "closed" if s.closed_after else "open",
+        "branch": lambda s: branch_label(s.element, s.place, s.name),
+        "between": lambda s: view.labels.ends(s.from_bus, s.to_bus),
+        "by": lambda s: cell(s.how),
+    }
     some = f"; the first {_MOST_UNCHANGED} are listed" if len(rest) > _MOST_UNCHANGED else ""
     summary = f"All {len(rest)} switchable branches that stay as they are{some}"
-    return page.details(summary, page.table(["stays", "branch", "between", "by"], rows))
-
-
-def _action(close: bool) -> Html:
-    """Badge of an operation."""
-    return page.badge("close", "close") if close else page.badge("open", "open")
+    ordered = rest.sort_values("closed_after", kind="stable").head(_MOST_UNCHANGED)
+    return page.details(summary, *page.listing(_rows(ordered), columns))
 
 
 def _device(how: object, close: bool) -> str:

@@ -14,13 +14,12 @@ from adnflex.grid.drawn_forest import DrawnForest, Floats, bus_forest, heavy_pat
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import single
 from adnflex.reporting.canvas.tables import span
-from adnflex.reporting.page import Section
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, bus_label, fixed
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results import Plan
 
-__all__ = ["voltage_profile", "voltage_section"]
+__all__ = ["voltage_profile"]
 
 #: A limit farther from the voltages than this many times their own spread is told, not drawn.
 _FAR = 0.75
@@ -169,12 +168,3 @@ def _limit_marks(fig: go.Figure, marks: list[tuple[Floats, Floats]]) -> list[flo
         name = "limits of single buses"
         fig.add_trace(go.Scatter(x=x, y=y, mode="markers", marker=marker, name=name, hoverinfo="y+name"))
     return y.tolist()
-
-
-def voltage_section(view: SwitchingView) -> Section:
-    """Voltage along the feeders; nothing where the plan carries no map."""
-    intro = (
-        "Each line follows a feeder away from its supply: grey as the net is now, blue with the plan. "
-        "A steep line means much current or a weak conductor."
-    )
-    return Section("voltage", "Voltage along the feeders", intro, [view.draw("voltage-profile")], "Voltage")

@@ -30,6 +30,16 @@ class SwitchingView(View):
     plan: Plan
     check: Check | None
 
+    @property
+    def answer(self) -> Plan:
+        """The plan."""
+        return self.plan
+
+    def notes(self) -> list[str]:
+        """Return the notes of plan and check, and say where there is no map."""
+        more = [] if self.has_map else ["The plan carries no map; give report() the net to have one drawn."]
+        return [*super().notes(), *more]
+
     @cached_property
     def labels(self) -> Labels:
         """Names of buses and branches."""

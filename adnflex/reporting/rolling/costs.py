@@ -10,13 +10,13 @@ from plotly import graph_objects as go
 
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
-from adnflex.reporting.page import Html, Section
+from adnflex.reporting.page import Html
 from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents, spread
 from adnflex.reporting.text import dash, many, money
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.rolling import ITEMS, Comparison, RollingRun
 
-__all__ = ["cost_section", "costs", "policy_costs", "published_section"]
+__all__ = ["cost_blocks", "costs", "policy_costs", "published"]
 
 _TINTS = {
     "purchase": "#0072B2", "storage": "#D55E00", "ev_profit": "#E69F00", "ev_subsidy": "#CC79A7", "solar": "#009E73",
@@ -75,22 +75,18 @@ def policy_costs(view: RollingView) -> go.Figure:
     return fig.done()
 
 
-def cost_section(view: RollingView) -> Section:
+def cost_blocks(view: RollingView) -> list[Html]:
     """Costs by item, of the day and of each policy on average."""
     run, comparison = view.run, view.comparison
-    blocks: list[Html] = []
     several = comparison is not None and len(comparison.days) > 0
+    blocks: list[Html] = []
     if run is not None:
         head = f"Day {run.day}: {run.policy}" if several else ""
         blocks.append(page.side_by_side(view.draw("costs", head), _day_table(run)))
     if comparison is not None and several:
         title = f"Policies: mean over {many(len(comparison.days), 'common day')}"
         blocks += [view.draw("policy-costs", title), _policy_table(comparison)]
-    intro = (
-        "Purchase is what is left after exchange and storages. What vehicles pay is income and negative. Sun and wind "
-        "are paid for what is available and the subsidy for each arrival: these three do not depend on the policy."
-    )
-    return Section("costs", "What the day costs", intro, blocks, "Costs")
+    return blocks
 
 
 def _day_table(run: RollingRun) -> Html:
@@ -117,13 +113,13 @@ def _policy_table(comparison: Comparison) -> Html:
 # What is published --------------------------------------------------------------------------------------------
 
 
-def published_section(view: RollingView) -> Section | None:
-    """Put published figures beside ours."""
+def published(view: RollingView) -> list[Html]:
+    """Put published figures beside ours; nothing where there are none."""
     found = (view.published.get(key) for key in ("costs", "total_by_weather"))
     items, weathers = (table if isinstance(table, Mapping) else {} for table in found)
     if not items and not weathers:
-        return None
-    ours, label = _ours(view)
+        return []
+    (ours, label), options = _ours(view), view.any.options
     blocks: list[Html] = []
     if items:
         columns = ["item", label, *(f"published: {name}" for name in items)]
@@ -132,7 +128,6 @@ def published_section(view: RollingView) -> Section | None:
             for item in (*ITEMS, "total")
         ]
         blocks.append(page.table(columns, rows, columns[1:], total=True))
-    options = view.any.options
     if weathers:
         mine = str(options.get("weather") or view.facts.study.get("weather", ""))
         rows = [
@@ -144,18 +139,11 @@ def published_section(view: RollingView) -> Section | None:
     under = [f"{word} {options[word]}" for word in ("weather", "tariff") if word in options]
     limit = options.get("exchange_limit_mw")
     if limit is not None:
-        under.append(
-            f"exchange up to {limit:g} MW a node" if isinstance(limit, int | float) else f"exchange by {limit}"
-        )
-    if under:
-        blocks.append(page.paragraph(f"Here: {', '.join(under)}.", "small"))
-    if view.published.get("source"):
-        blocks.append(page.paragraph(f"Published: {view.published['source']}.", "small"))
-    intro = (
-        f"All in {view.currency} a day. The days, the laws of what comes and the places of most devices are not "
-        "printed, so that resemblance can be of order only: no number here is a target."
-    )
-    return Section("published", "Beside what is published", intro, blocks, "Published")
+        upto = f"up to {limit:g} MW a node" if isinstance(limit, int | float) else f"by {limit}"
+        under.append(f"exchange {upto}")
+    notes = [f"Here: {', '.join(under)}."] if under else []
+    notes += [f"Published: {view.published['source']}."] if view.published.get("source") else []
+    return [*blocks, *(page.paragraph(note, "small") for note in notes)]
 
 
 def _ours(view: RollingView) -> tuple[pd.Series, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
@@ -11,17 +14,14 @@ from adnflex.reporting.canvas import DayFigure, HeatFigure
 from adnflex.reporting.canvas.day import line
 from adnflex.reporting.canvas.heat import Shade
 from adnflex.reporting.dispatch.view import quantity
-from adnflex.reporting.page import Html, Section
+from adnflex.reporting.page import Html
 from adnflex.reporting.recipes import Layer
 from adnflex.reporting.rolling.view import RollingView
 from adnflex.reporting.text import fixed, number
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.rolling import RollingRun
 
-__all__ = [
-    "balance", "balance_section", "exchange", "exchange_section", "prices_of", "reactive", "storage",
-    "storage_section", "vehicle_section", "vehicles",
-]  # fmt: skip
+__all__ = ["balance", "exchange", "fleets", "prices_of", "reactive", "storage", "vehicles"]
 
 #: Power below this is rounding [MW].
 _NOTHING = 1e-6
@@ -69,16 +69,6 @@ def prices_of(run: RollingRun) -> pd.Series | None:
     return found if found.notna().all() else None
 
 
-def balance_section(view: RollingView) -> Section:
-    """Dispatch by hour."""
-    run = view.day
-    intro = (
-        f"Day {run.day} of seed {run.seed} under {run.policy}. Above zero what supplies the nodes, below zero what "
-        "uses it; both sides are equal in every hour. Other loads of the feeder are not part of it."
-    )
-    return Section("balance", "The day by hour", intro, [view.draw("balance")], "Dispatch")
-
-
 # Storages and vehicles ----------------------------------------------------------------------------------------
 
 
@@ -95,12 +85,6 @@ def _storage_facts(run: RollingRun, storages: pd.Index) -> pd.DataFrame:
     given = pd.DataFrame(run.inputs.get("storages", {"index": []})).set_index("index").reindex(storages)
     words = {"start_mwh": "initial", "min_e_mwh": "low", "max_e_mwh": "high"}
     return given.reindex(columns=list(words)).rename(columns=words).astype(float)
-
-
-def storage_section(view: RollingView) -> Section:
-    """Storages."""
-    intro = "Energy at the end of each hour, dashed red its limits; and power, charging positive."
-    return Section("storage", "Storage", intro, [view.draw("storage")], "Storage")
 
 
 def vehicles(view: RollingView) -> go.Figure:
@@ -122,26 +106,25 @@ def vehicles(view: RollingView) -> go.Figure:
     return day.done()
 
 
-def vehicle_section(view: RollingView) -> Section:
-    """Vehicles."""
-    intro = (
-        "The shaded band is the elastic capacity of all vehicles together: below it some would leave without what they "
-        "need, above it chargers and batteries end."
-    )
-    blocks = [view.draw("vehicles")]
-    if len(view.day.vehicles):
-        blocks.append(page.details(f"Fleets of the {len(view.day.vehicles)} vehicles", _fleet_table(view.day)))
-    return Section("vehicles", "Vehicles", intro, blocks, "Vehicles")
+def fleets(view: RollingView) -> list[Html]:
+    """Fleets of the day's vehicles, on a click."""
+    run = view.day
+    if run.vehicles.empty:
+        return []
 
+    def kwh(column: str) -> Callable[[Any], str]:
+        return lambda fleet: fixed(float(fleet[1][column].sum()), 0, "kWh")
 
-def _fleet_table(run: RollingRun) -> Html:
-    columns = ["fleet", "vehicles", "needed", "given", "taken at most", "unmet"]
-    rows = [
-        [f"load {load}", str(len(part)), *(fixed(float(part[c].sum()), 0, "kWh") for c in
-         ("need_kwh", "given_kwh", "max_kwh")), number(float(part["unmet_kwh"].sum().round(6)), "kWh", 3)]
-        for load, part in run.vehicles.groupby("load")
-    ]  # fmt: skip
-    return page.table(columns, rows, columns[1:])
+    columns: dict[str, Callable[[Any], str]] = {
+        "fleet": lambda fleet: f"load {fleet[0]}",
+        ">vehicles": lambda fleet: str(len(fleet[1])),
+        ">needed": kwh("need_kwh"),
+        ">given": kwh("given_kwh"),
+        ">taken at most": kwh("max_kwh"),
+        ">unmet": lambda fleet: number(float(fleet[1]["unmet_kwh"].sum().round(6)), "kWh", 3),
+    }
+    listed = page.listing(list(run.vehicles.groupby("load")), columns)
+    return [page.details(f"Fleets of the {len(run.vehicles)} vehicles", *listed)]
 
 
 # Exchange and reactive power ----------------------------------------------------------------------------------
@@ -176,15 +159,6 @@ def exchange(view: RollingView) -> go.Figure:
                 which, word, {"symbol": symbol, "size": size, "color": style.INK, "opacity": 1, "line": {"width": 2}}
             )
     return heat.done()
-
-
-def exchange_section(view: RollingView) -> Section:
-    """Exchange between nodes."""
-    intro = (
-        "What each node receives from the other nodes (orange) and gives to them (blue). A dot is purchase, a ring is "
-        "power spilled; the larger, the more."
-    )
-    return Section("exchange", "Exchange between the nodes", intro, [view.draw("exchange")], "Exchange")
 
 
 def reactive(view: RollingView) -> go.Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -11,12 +12,12 @@ from plotly import graph_objects as go
 from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
-from adnflex.reporting.page import Html, Section
+from adnflex.reporting.page import Html
 from adnflex.reporting.rolling.view import RollingView, cents, gain, spread
 from adnflex.reporting.text import dash, energy, number
 from adnflex.results.policies import FLOOR
 
-__all__ = ["days", "days_section", "difference", "gains_section", "totals"]
+__all__ = ["day_blocks", "days", "difference", "gain_blocks", "totals"]
 
 _ROW = 48
 #: A row this many times as far from zero as the next one is left to its number.
@@ -126,53 +127,45 @@ def _boxes(view: RollingView, table: pd.DataFrame, title: str, against: str) -> 
     return fig.done()
 
 
-# Sections -----------------------------------------------------------------------------------------------------
+# Tables -------------------------------------------------------------------------------------------------------
 
 
-def gains_section(view: RollingView) -> Section:
+def gain_blocks(view: RollingView) -> list[Html]:
     """Paired differences to the base policy and to the floor."""
     comparison, base = view.pairs, view.base
+    table, pairs = comparison.table, comparison.against(base)
     floor = FLOOR if FLOOR in view.policies and base != FLOOR else None
     figures = [view.draw("difference", f"Less {base}")]
     if floor is not None:
         figures.append(page.figure(difference(view, floor), f"less-floor-figure{view.suffix}", "Less the floor"))
-    columns = ["policy", "total", f"less {base}", "not dearer", "less floor", "bought", "spilled", "decision"]
-    if floor is None:
-        columns.remove("less floor")
-    table, pairs = comparison.table, comparison.against(base)
-    rows = []
-    for name in view.policies:
-        one = table.loc[name]
-        on = f"{int(pairs.at[name, 'not_worse'])} of {int(pairs.at[name, 'days'])} days"
-        rows.append([
-            name, spread(one["mean"], one["ci95"]), dash if name == base else gain(comparison, name, base),
-            dash if name == base else on,
-            *([dash if name == floor else gain(comparison, name, floor)] if floor is not None else []),
-            energy(one["bought_mwh"]), energy(one["spilled_mwh"]), number(one["ms"], "ms", 3),
-        ])  # fmt: skip
-    intro = (
-        "All policies meet the same sun, wind and vehicles, so that differences show what totals, which vary from day "
-        "to day, hide. Filled marks: the 95 % confidence interval does not hold zero."
-    )
-    blocks = [page.side_by_side(*figures) if len(figures) > 1 else figures[0], page.table(columns, rows, columns[1:])]
-    return Section("gains", "What each policy gains", intro, blocks, "Gains")
+
+    def less(reference: str) -> Callable[[str], str]:
+        return lambda name: dash if name == reference else gain(comparison, name, reference)
+
+    def not_dearer(name: str) -> str:
+        return dash if name == base else f"{pairs.at[name, 'not_worse']:.0f} of {pairs.at[name, 'days']:.0f} days"
+
+    columns: dict[str, Callable[[str], str]] = {
+        "policy": str,
+        ">total": lambda name: spread(table.at[name, "mean"], table.at[name, "ci95"]),
+        f">less {base}": less(base),
+        ">not dearer": not_dearer,
+        **({} if floor is None else {">less floor": less(floor)}),
+        ">bought": lambda name: energy(table.at[name, "bought_mwh"]),
+        ">spilled": lambda name: energy(table.at[name, "spilled_mwh"]),
+        ">decision": lambda name: number(table.at[name, "ms"], "ms", 3),
+    }
+    drawn = page.side_by_side(*figures) if len(figures) > 1 else figures[0]
+    return [drawn, *page.listing(view.policies, columns)]
 
 
-def days_section(view: RollingView) -> Section | None:
+def day_blocks(view: RollingView) -> list[Html]:
     """Distribution over the days."""
-    comparison = view.days
-    if len(comparison.days) < 2:
-        return None
-    names = view.policies
-    blocks: list[Html] = [view.draw("totals", "Totals")]
+    table, names = view.days.days, view.policies
+    drawn: list[Html] = [view.draw("totals", "Totals")]
     if len(names) > 1:
         # The base is a poor scale where the floor tells the same of all.
-        blocks = [page.side_by_side(blocks[0], view.draw("days", f"Less {view.base}, day by day"))]
-    rows = [
-        [str(day), *(cents(float(v)) for v in row)]
-        for day, row in zip(comparison.days.index, comparison.days.to_numpy(), strict=True)
-    ]
-    table = page.table(["day", *names], rows, names)
-    blocks.append(page.details(f"Totals of the {len(rows)} days [{comparison.currency}]", table))
-    intro = "Each dot is a day; the box holds the middle half of them, the line in it is the median."
-    return Section("days", "From day to day", intro, blocks, "Days")
+        drawn = [page.side_by_side(drawn[0], view.draw("days", f"Less {view.base}, day by day"))]
+    rows = [[str(day), *(cents(float(v)) for v in row)] for day, row in zip(table.index, table.to_numpy(), strict=True)]
+    title = f"Totals of the {len(rows)} days [{view.currency}]"
+    return [*drawn, page.details(title, page.table(["day", *names], rows, names))]

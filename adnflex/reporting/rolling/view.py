@@ -50,6 +50,23 @@ class RollingView(View):
     comparison: Comparison | None
     check: RollingCheck | None
     facts: NetFacts
+    timed = True
+
+    @property
+    def answer(self) -> RollingRun | Comparison:
+        """As `any`."""
+        return self.any
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the net of the run."""
+        known = self.run.inputs.get("fingerprint") if self.run is not None else None
+        return str(known or "not known")
+
+    @property
+    def second(self) -> bool:
+        """Whether the run has a second stage."""
+        return self.run is not None and len(self.run.reactive.columns) > 0
 
     @property
     def any(self) -> RollingRun | Comparison:
@@ -152,6 +169,52 @@ class RollingView(View):
         """Policy that the others are measured against."""
         found = base_of(self.policy, self.policies) if self.policy is not None else None
         return found or self.policies[0]
+
+    def notes(self) -> list[str]:
+        """Return what the reader has to know before he compares numbers."""
+        run, comparison, check = self.run, self.comparison, self.check
+        told = [*(run.notes if run else ()), *(comparison.notes if comparison else ()), *(check.notes if check else ())]
+        if comparison is not None:
+            finished = comparison.items.groupby(level="policy").size() if len(comparison.items) else []
+            if comparison.interrupted:
+                told.append(
+                    f"the comparison was stopped early: {len(comparison.days)} days are finished by every policy, and "
+                    "only these are compared."
+                )
+            elif len(finished) and int(max(finished)) > len(comparison.days):
+                told.append(f"only the {len(comparison.days)} days that every policy finished are compared.")
+            if 0 < len(comparison.days) < 10:
+                told.append(
+                    f"{len(comparison.days)} days are few: the confidence intervals take the differences as normally "
+                    "distributed."
+                )
+            if not len(comparison.days):
+                told.append("no day was finished by every policy, so nothing is compared.")
+        policy = self.policy
+        if run is None and policy is not None:
+            told.append(f"the first screen is about {policy}, the cheapest on average that does not know the future.")
+        if run is not None and comparison is not None:
+            told += self._mismatch(run, comparison)
+        if self.published:
+            told.append(
+                "published figures stand beside ours in “Beside what is published”; their days and laws are not "
+                "printed, so only order and size can resemble."
+            )
+        return told
+
+    def _mismatch(self, run: RollingRun, comparison: Comparison) -> list[str]:
+        """Say where the day and the comparison do not belong together."""
+        found = []
+        if run.case_name != comparison.case_name:
+            found.append(
+                f"the day is of the case {run.case_name}, the comparison of {comparison.case_name}: they do not belong "
+                "together."
+            )
+        if run.seed != comparison.seed:
+            found.append(f"the day is of seed {run.seed}, the comparison of seed {comparison.seed}.")
+        if len(comparison.days) and self.policy is None:
+            found.append(f"the comparison does not hold the policy of the day, {full_name(run.policy)}.")
+        return found
 
 
 def cents(value: float, currency: str = "", sign: bool = False) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.reporting import page, style
-from adnflex.reporting.canvas import DayFigure, HeatFigure
-from adnflex.reporting.canvas.heat import between_limits
-from adnflex.reporting.page import Html, Section
-from adnflex.reporting.recipes import bus_order
+from adnflex.reporting import page, recipes, style
+from adnflex.reporting.canvas import DayFigure
+from adnflex.reporting.page import Html
 from adnflex.reporting.rolling.view import RollingView
 from adnflex.reporting.text import fixed
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.rolling import RollingCheck
 
-__all__ = ["voltage", "voltage_band", "voltage_section", "voltage_without"]
+__all__ = ["voltage", "voltage_band", "voltage_blocks", "voltage_without", "voltage_words"]
 
 
 def voltage_band(view: RollingView) -> go.Figure:
@@ -70,34 +67,29 @@ def voltage_without(view: RollingView) -> go.Figure:
 def _heat(view: RollingView, table: pd.DataFrame, which: str) -> go.Figure:
     if table.empty:
         raise NothingToDraw(f"check: has no voltages {which} stage two, so there is nothing to draw; validate the run.")
-    order = bus_order([int(b) for b in table.columns], view.facts.topology, view.facts.coordinates)
-    low, high = view.vm_limits(pd.Index(order))
-    values = np.asarray(table[order].reindex(view.day.actions.index).to_numpy(dtype=float).T)
-    labels = [view.labels.of("bus", b) for b in order]
-    heat = HeatFigure(view.clock, labels, [str(b) for b in order], "bus", 150 + 13 * len(order))
-    heat.cells(values, between_limits(values, low, high), "{:.4f} pu", "violated")
-    return heat.done()
+    rows = table.reindex(view.day.actions.index)
+    return recipes.voltages(view, rows, view.facts.topology, view.facts.coordinates, 150 + 13 * len(table.columns))
 
 
-def voltage_section(view: RollingView) -> Section:
-    """Voltages before and after stage two, and its reactive power."""
-    run, check = view.day, view.check
-    second = bool(len(run.reactive.columns))
-    blocks = [view.draw("voltage-band", "Lowest and highest voltage of any bus")]
-    if check is not None:
-        heats = [view.draw("voltage-without", "Without stage two")]
-        heats += [view.draw("voltage", "With stage two")] if second else []
-        blocks += [page.side_by_side(*heats) if second else heats[0], _stage_table(check, second)]
-        source = "By AC power flow in the hours as they came: load, sun and wind drawn afresh, seen by no stage."
-    else:
-        blocks.append(view.draw("voltage", "With stage two"))
-        source = "Of the expected hours, not validated."
-    if second:
-        blocks.append(view.draw("reactive", "Reactive power of stage two"))
+def voltage_words(view: RollingView) -> str:
+    """Say whose voltages these are."""
+    source = "By AC power flow in the hours as they came: load, sun and wind drawn afresh, seen by no stage."
+    source = source if view.check is not None else "Of the expected hours, not validated."
     order = "along the feeders, the supply on top" if len(view.facts.topology) else "by index"
-    intro = f"{source} Buses are {order}; a voltage outside its limits is dark, with a white cross."
-    title = "Voltages before and after stage two" if second else "Voltages"
-    return Section("voltage", title, intro, blocks, "Voltage")
+    return f"{source} Buses are {order}; a voltage outside its limits is dark, with a white cross."
+
+
+def voltage_blocks(view: RollingView) -> list[Html]:
+    """Voltages before and after stage two, and its reactive power."""
+    blocks = [view.draw("voltage-band", "Lowest and highest voltage of any bus")]
+    after = ("voltage", "With stage two")
+    if view.check is None:
+        blocks.append(view.draw(*after))
+    else:
+        before = view.draw("voltage-without", "Without stage two")
+        blocks.append(page.side_by_side(before, view.draw(*after)) if view.second else before)
+        blocks.append(_stage_table(view.check, view.second))
+    return [*blocks, view.draw("reactive", "Reactive power of stage two")] if view.second else blocks
 
 
 def _stage_table(check: RollingCheck, second: bool) -> Html:

@@ -15,10 +15,9 @@ from adnflex.errors import InputError
 from adnflex.reporting import figure
 from adnflex.reporting.dispatch import KIND
 from adnflex.reporting.dispatch.costs import item_colours
-from adnflex.reporting.dispatch.exactness import worst_recovery
-from adnflex.reporting.dispatch.scenarios import comparison, day_envelope
+from adnflex.reporting.dispatch.day import comparison, day_envelope
 from adnflex.reporting.dispatch.states import worst_period
-from adnflex.reporting.dispatch.view import views
+from adnflex.reporting.dispatch.view import views, worst_recovery
 from adnflex.reporting.recipes import bus_order
 
 FIGURES = sorted(set(KIND.figures) - {"fan"})

@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 
 import adnflex
-from adnflex.reporting.dispatch.evidence import details_section, switching_section
-from adnflex.reporting.dispatch.exactness import belief_words, causes, loose_hours
-from adnflex.reporting.dispatch.summary import key_cards
+from adnflex.reporting.dispatch import KIND
+from adnflex.reporting.dispatch.looseness import belief_words, causes, loose_hours
 from adnflex.reporting.dispatch.view import views
+from adnflex.reporting.dispatch.words import key_cards
 from adnflex.results.status import STATUSES
 
+from ..reader import section
 from .example import example
 
 DOCS = Path(adnflex.__file__).parents[1] / "docs"
@@ -77,8 +78,8 @@ def test_open_lines_that_are_locked_are_marked():
     }  # fmt: skip
     plan = dataclasses.replace(plan, switches=pd.DataFrame(rows), loss_gap=0.02)
     check = dataclasses.replace(check, certificate_losses=0.03)
-    section = switching_section(view_of(plan, check))
-    assert "line 2 (locked)" in str(section.blocks)
+    made = section(KIND, "switching", view_of(plan, check))
+    assert "line 2 (locked)" in str(made.blocks)
     cards = {card.label: f"{card.value} {card.below}" for card in key_cards(view_of(plan, check))}
     assert re.search(r"2.%.*3.%", cards["Gap in losses"])
 
@@ -89,7 +90,7 @@ def test_a_status_has_the_same_words_everywhere(status):
     plan = dataclasses.replace(plan, status=status)
     study = view_of(plan, check)
     assert STATUSES[status] in {card.below for card in key_cards(study)}
-    assert STATUSES[status] in str(details_section(study).blocks)
+    assert STATUSES[status] in str(section(KIND, "details", study).blocks)
     told = (DOCS / "read_a_report.md").read_text(encoding="utf-8")
     assert f"| `{status}` | {STATUSES[status]} |" in told
     if status not in ("optimal", "complete"):

@@ -12,8 +12,8 @@ import pytest
 
 from adnflex import report
 from adnflex.errors import InputError
-from adnflex.reporting.dispatch.summary import verdict
 from adnflex.reporting.dispatch.view import views
+from adnflex.reporting.dispatch.words import verdict
 from adnflex.results import DispatchPlan
 
 from ..reader import LIBRARY, Reader, opened
@@ -196,7 +196,7 @@ def test_unknown_numbers_are_dashes(day, tmp_path):
 
 def test_income_is_not_saved(day):
     plan, check = day
-    remark = verdict(views([plan], [replace(check, objective=-1545.3, certificate_absolute=35.1)])).remark
+    remark = verdict(views([plan], [replace(check, objective=-1545.3, certificate_absolute=35.1)])[0]).remark
     assert "be better by more than 36 EUR than −1 545.30 EUR" in remark.replace("\u202f", " ")
 
 
@@ -212,7 +212,7 @@ def test_limit_touched_within_rounding_is_met(day, tmp_path):
     ("changes", "words"),
     [
         ({"certificate": None, "certificate_absolute": None}, "the check gives none"),
-        ({"certificate": None, "certificate_absolute": 2.0}, "cheaper by more than 2 EUR"),
+        ({"certificate": None, "certificate_absolute": 2.0}, "better by more than 2 EUR"),
         ({"certificate": 0.0, "certificate_absolute": 0.0}, "this is the best possible"),
         ({"certificate": -0.02, "certificate_absolute": -9.0}, "the bound does not hold"),
         ({"certificate": 0.0301, "certificate_absolute": 91.234}, "at most 3.1 % from the best possible cost"),
@@ -221,7 +221,7 @@ def test_limit_touched_within_rounding_is_met(day, tmp_path):
 )
 def test_certificate_in_words(day, changes, words):
     plan, check = day
-    assert words in verdict(views([plan], [replace(check, **changes)])).remark.replace("\u202f", " ")
+    assert words in verdict(views([plan], [replace(check, **changes)])[0]).remark.replace("\u202f", " ")
 
 
 def test_unproven_bound_is_told(day, tmp_path):

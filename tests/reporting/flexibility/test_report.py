@@ -12,14 +12,14 @@ import pytest
 
 from adnflex import report
 from adnflex.errors import InputError
-from adnflex.reporting.flexibility import KIND, box, evidence, holding, proof
+from adnflex.reporting.flexibility import KIND
 from adnflex.reporting.flexibility.compare import published_table
-from adnflex.reporting.flexibility.summary import certificate_words, key_cards, verdict
 from adnflex.reporting.flexibility.view import views
+from adnflex.reporting.flexibility.words import certificate_words, key_cards, verdict
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.region import RegionCheck
 
-from ..reader import LIBRARY, Reader, opened
+from ..reader import LIBRARY, Reader, opened, section
 
 
 def collected(plans, check=None):
@@ -154,15 +154,15 @@ def test_topology_that_stays_says_so(day):
     stays = best.switches.assign(closed_after=best.switches["closed_before"], operated=False)
     topology = best.topology.assign(closed_after=best.topology["closed_before"])
     study = collected(replace(best, switches=stays, topology=topology), day[2])
-    assert "nothing is switched" in evidence.switching_section(study).intro
-    assert holding.map_section(study).title == "Where it is held back"
+    assert "nothing is switched" in section(KIND, "switching", study).intro
+    assert section(KIND, "network", study).title == "Where it is held back"
 
 
 def test_many_limits_are_folded(day):
     row = day[1].binding.iloc[0].to_dict()
     rows = [row | {"element": "bus", "index": k, "kind": "voltage low", "unit": "pu"} for k in range(40)]
     study = collected(replace(day[1], binding=pd.DataFrame(rows)), day[2])
-    text = "".join(holding.holding_section(study).blocks)
+    text = "".join(section(KIND, "holding", study).blocks)
     assert "The picture shows the first 15 of 40 limits" in text
     assert "32 more limits" in text
 
@@ -192,15 +192,15 @@ def test_no_certificate_whatever_the_linear_model_says(day):
         words = certificate_words(study).replace("\u202f", " ")
         assert words.startswith("No certificate: no bound on boxes in AC is computed, so a larger box may exist.")
         assert ("that says nothing of AC" in words) == math.isfinite(gap)
-        assert verdict([study]).kind == "caution"
+        assert verdict(study).kind == "caution"
 
 
 def test_proof_is_told_once(day):
     _, best, check = day
-    told = verdict([collected(best, check)])
+    told = verdict(collected(best, check))
     assert "Run in full AC power flow" not in told.remark
     other = replace(check, verdict="every trajectory was followed.")
-    assert f"{check.states} power flows" in verdict([collected(best, other)]).remark.replace("\u202f", " ")
+    assert f"{check.states} power flows" in verdict(collected(best, other)).remark.replace("\u202f", " ")
 
 
 def test_published_figures_stand_beside_ours(day, whole):
@@ -279,7 +279,7 @@ def test_losses_may_make_the_box_larger_than_the_linear_one(day):
     )
     card = next(c for c in key_cards(study) if "linear" in c.label)
     assert card.value.replace("\u202f", " ") == "+0.5000 MWh"
-    told = "".join(proof.proof_section(study).blocks).replace("\u202f", " ")
+    told = "".join(section(KIND, "found", study).blocks).replace("\u202f", " ")
     assert "In AC the box is 0.500 MWh (1.14 %) larger" in told
 
 
@@ -290,7 +290,7 @@ def test_published_figures_of_other_horizons_are_left_out(day):
         "24 periods without q": {"flexibility_change_percent": 7},
     }
     best = replace(day[1], options={"published": published})
-    text = re.sub(r"<[^>]+>", " ", "".join(published_table(best)))
+    text = re.sub(r"<[^>]+>", " ", "".join(published_table(collected(best, day[2]))))
     text = " ".join(text.replace("\u202f", " ").split())
     ours = best.comparison.at["flexibility", "change_percent"]
     assert "28" not in text
@@ -304,7 +304,7 @@ def test_base_schedule_outside_the_box_is_told(day):
     rows = best.box.copy()
     rows.loc[[11, 12], "base_mw"] = rows.loc[[11, 12], "lower_mw"] - 1.0
     study = collected(replace(best, box=rows), day[2])
-    assert "lies outside in 11:00–13:00" in box.box_section(study).intro
+    assert "lies outside in 11:00–13:00" in section(KIND, "box", study).intro
     card = next(c for c in key_cards(study) if c.label == "More / less import")
     assert "−−" not in card.value + card.below
-    assert "lies outside" not in box.box_section(collected(best, day[2])).intro
+    assert "lies outside" not in section(KIND, "box", collected(best, day[2])).intro

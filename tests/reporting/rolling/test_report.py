@@ -11,8 +11,8 @@ import pytest
 
 import adnflex
 from adnflex.errors import InputError
-from adnflex.reporting.rolling.summary import verdict
 from adnflex.reporting.rolling.view import views
+from adnflex.reporting.rolling.words import verdict
 from adnflex.reporting.views import NetFacts
 
 from ..reader import LIBRARY, Reader, opened
@@ -228,6 +228,6 @@ def test_wrong_arguments_are_refused(run, comparison, check, tmp_path):
 
 
 def test_verdict_of_a_check_is_its_own(run, check):
-    assert verdict(views([run], [check], NetFacts())).kind == "caution"
-    assert verdict(views([run], [dataclasses.replace(check, passed=False)], NetFacts())).kind == "fail"
-    assert verdict(views([run], [None], NetFacts())).kind == "open"
+    assert verdict(views([run], [check], NetFacts())[0]).kind == "caution"
+    assert verdict(views([run], [dataclasses.replace(check, passed=False)], NetFacts())[0]).kind == "fail"
+    assert verdict(views([run], [None], NetFacts())[0]).kind == "open"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from adnflex.reporting.dispatch.view import quantity
-from adnflex.reporting.page import Banner, Card, passed
+from adnflex.reporting.page import Banner, Card
+from adnflex.reporting.proof import banner
 from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents, gain, spread
 from adnflex.reporting.text import change, energy, fixed, number, relative
 from adnflex.results.certificate import reservation
-from adnflex.results.policies import FLOOR, base_of, full_name
+from adnflex.results.policies import FLOOR, base_of
 from adnflex.results.rolling import ITEMS, Comparison, RollingCheck, RollingRun
 
-__all__ = ["key_cards", "made_by", "notes", "subtitle", "title", "verdict"]
+__all__ = ["key_cards", "subtitle", "title", "verdict"]
 
 #: Less than this is none [MWh, kWh].
 _NOTHING = 5e-4
@@ -21,32 +22,24 @@ _NOTHING = 5e-4
 # Verdict ------------------------------------------------------------------------------------------------------
 
 
-def verdict(views: Sequence[RollingView]) -> Banner:
-    """Banner of the report."""
-    (view,) = views
-    run, check = view.run, view.check
-    if run is None:
+def verdict(view: RollingView) -> Banner:
+    """Banner of a day, or of a comparison."""
+    if view.run is None:
         sentence = (
             "These days are simulations of active power. No AC power flow has been run on them; give the report a run "
             "and its check as well."
         )
         return Banner("open", "A comparison of policies, without AC check", sentence, _gain_words(view))
-    if check is None:
-        sentence = "No AC power flow has been run on this day; do not carry it out before it has."
-        return Banner("open", "Not validated", sentence, _gain_words(view))
-    sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
-    if check.passed:
-        return passed("Passed in AC: this day may be carried out", sentence, _stage_words(view), reservation(None))
-    return Banner("fail", "FAILED: do not carry out this day", sentence, _stage_words(view))
+    missing = "No AC power flow has been run on this day; do not carry it out before it has."
+    passed, failed = "Passed in AC: this day may be carried out", "FAILED: do not carry out this day"
+    remark = _gain_words(view) if view.check is None else _stage_words(view, view.run, view.check)
+    return banner(view.check, passed, failed, missing, remark, reservation(None))
 
 
-def _stage_words(view: RollingView) -> str:
+def _stage_words(view: RollingView, run: RollingRun, check: RollingCheck) -> str:
     """Say what stage two does, and which days have been checked."""
-    run, check = view.run, view.check
-    assert run is not None
-    assert check is not None
     words = []
-    if len(run.reactive.columns):
+    if view.second:
         before, after = check.violating_bus_hours_without, check.violating_bus_hours
         low_before, low = (float(check.hours[c].min()) for c in ("vm_min_without_pu", "vm_min_pu"))
         words.append(
@@ -183,54 +176,6 @@ def _ms(seconds: float) -> str:
     return number(1e3 * seconds, "ms", 2) if seconds < 1 else number(seconds, "s", 3)
 
 
-def notes(view: RollingView) -> list[str]:
-    """Return what the reader has to know before he compares numbers."""
-    run, comparison, check = view.run, view.comparison, view.check
-    told = [*(run.notes if run else ()), *(comparison.notes if comparison else ()), *(check.notes if check else ())]
-    if comparison is not None:
-        finished = comparison.items.groupby(level="policy").size() if len(comparison.items) else []
-        if comparison.interrupted:
-            told.append(
-                f"the comparison was stopped early: {len(comparison.days)} days are finished by every policy, and only "
-                "these are compared."
-            )
-        elif len(finished) and int(max(finished)) > len(comparison.days):
-            told.append(f"only the {len(comparison.days)} days that every policy finished are compared.")
-        if 0 < len(comparison.days) < 10:
-            told.append(
-                f"{len(comparison.days)} days are few: the confidence intervals take the differences as normally "
-                "distributed."
-            )
-        if not len(comparison.days):
-            told.append("no day was finished by every policy, so nothing is compared.")
-    policy = view.policy
-    if run is None and policy is not None:
-        told.append(f"the first screen is about {policy}, the cheapest on average that does not know the future.")
-    if run is not None and comparison is not None:
-        told += _mismatch(view, run, comparison)
-    if view.published:
-        told.append(
-            "published figures stand beside ours in “Beside what is published”; their days and laws are not printed, "
-            "so only order and size can resemble."
-        )
-    return told
-
-
-def _mismatch(view: RollingView, run: RollingRun, comparison: Comparison) -> list[str]:
-    """Say where the day and the comparison do not belong together."""
-    found = []
-    if run.case_name != comparison.case_name:
-        found.append(
-            f"the day is of the case {run.case_name}, the comparison of {comparison.case_name}: they do not belong "
-            "together."
-        )
-    if run.seed != comparison.seed:
-        found.append(f"the day is of seed {run.seed}, the comparison of seed {comparison.seed}.")
-    if len(comparison.days) and view.policy is None:
-        found.append(f"the comparison does not hold the policy of the day, {full_name(run.policy)}.")
-    return found
-
-
 # Words of the head --------------------------------------------------------------------------------------------
 
 
@@ -252,9 +197,3 @@ def subtitle(views: Sequence[RollingView]) -> str:
         told.append(f"{len(comparison.days.columns)} policies over {len(comparison.days)} common days")
     told += [f"{word} {view.any.options[word]}" for word in ("weather", "tariff") if view.any.options.get(word)]
     return "; ".join(told)
-
-
-def made_by(view: RollingView) -> tuple[Mapping[str, str], str]:
-    """Versions and fingerprint."""
-    known = view.run.inputs.get("fingerprint") if view.run is not None else None
-    return view.any.versions, str(known or "not known")

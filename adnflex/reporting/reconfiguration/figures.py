@@ -1,28 +1,32 @@
-"""What the plan does: maps, loadings and losses, before and after."""
+"""Figures of a plan: maps, loadings and losses, how exact the model is, how the answer was found."""
 
 from __future__ import annotations
+
+from html import escape
 
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
+from plotly.subplots import make_subplots
 
 from adnflex.errors import InputError
 from adnflex.grid.drawn_forest import Floats
-from adnflex.reporting import page, style
+from adnflex.reporting import recipes, style
 from adnflex.reporting.canvas import BarFigure
 from adnflex.reporting.canvas.map import COLOURS, STATES, MapFigure
-from adnflex.reporting.findings import PLACEHOLDER_LOADING
-from adnflex.reporting.page import Html, Section
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, percent, power
 from adnflex.reporting.views import NothingToDraw, one_of
 
-__all__ = ["loading", "loading_section", "losses", "losses_section", "network", "network_section"]
+__all__ = ["EXACT_GAP", "MOST", "loading", "losses", "network", "progress", "tightness"]
 
 #: How many branches are shown unless asked otherwise.
-_MOST = 20
+MOST = 20
+#: Relative gap below which only the solver's own accuracy is left.
+EXACT_GAP = 1e-5
 #: Loading beyond its limit that is rounding, not overload [%].
 _FORGIVEN = 1e-3
+_FLOOR, _MOST_BARS = 1e-12, 200
 
 
 def network(view: SwitchingView, state: str = "after", colour: str = "voltage", titled: bool = True) -> go.Figure:
@@ -39,31 +43,7 @@ def network(view: SwitchingView, state: str = "after", colour: str = "voltage", 
     return MapFigure(plan.topology, plan.coordinates, state, view.voltages, view.branches).done(colour, titled)
 
 
-def network_section(view: SwitchingView) -> Section:
-    """Draw the maps before and after, side by side; nothing where the plan carries no map."""
-    maps, group = [], f"network{view.suffix}"
-    for state in STATES:
-        # The page has one toggle, one key and headings for both maps.
-        fig = network(view, state, titled=False)
-        fig.update_layout(showlegend=False)
-        maps.append(page.figure(fig, f"network-{state}-figure{view.suffix}", state.capitalize(), group))
-    origin = set(view.plan.coordinates["origin"]) if "origin" in view.plan.coordinates else set()
-    drawn = "The net has no map, so it is drawn as a tree of the plan. " if origin == {"tree"} else ""
-    if "interpolated" in origin:
-        count = int((view.plan.coordinates["origin"] == "interpolated").sum())
-        drawn = f"{count} buses have no place on the net's map and are drawn between their neighbours. "
-    intro = (
-        f"{drawn}Solid branches are closed, dashed ones open. Point at a bus or at the middle of a branch "
-        "for its numbers. Both maps move together and share their colours."
-    )
-    choice = page.toggle(group, list(COLOURS), "Colour by") if view.rated else Html("")
-    transformer = bool(view.plan.topology["element"].isin(["trafo", "trafo3w"]).any())
-    key = page.map_key(style.INK, style.MUTED, style.CLOSED_BY_PLAN, style.OPENED_BY_PLAN, transformer)
-    blocks = [page.bar(choice, key), page.side_by_side(*maps)]
-    return Section("network", "The network before and after", intro, blocks, "Network")
-
-
-def _ranked(
+def _largest(
     view: SwitchingView, table: pd.DataFrame, key: pd.Series, most: int
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
     """Rows with the largest values, the largest first; their short and their long labels."""
@@ -74,14 +54,14 @@ def _ranked(
     return rows, [branch_label(e, i) for e, i in pairs], [view.labels.of(e, i) for e, i in pairs]
 
 
-def loading(view: SwitchingView, most: int = _MOST) -> go.Figure:
+def loading(view: SwitchingView, most: int = MOST) -> go.Figure:
     """Bars of the most loaded branches before and after the plan [% of the rating], the fullest on top."""
     if view.check is None:
         raise NothingToDraw("check: is None, but loadings come from AC power flow; validate the plan first.")
     columns = ["loading_before_percent", "loading_percent", "loading_limit_percent"]
     table = _columns(view.check.branches, *columns)
     highest = table[columns[:2]].max(axis=1)
-    rows, names, told = _ranked(view, table, highest, most)
+    rows, names, told = _largest(view, table, highest, most)
     before, after, limit = (rows[c].to_numpy(dtype=float) for c in columns)
     with np.errstate(invalid="ignore"):
         over = after > limit + _FORGIVEN
@@ -103,10 +83,10 @@ def _percents(values: Floats) -> list[str]:
     return [percent(float(v)) for v in values]
 
 
-def losses(view: SwitchingView, most: int = _MOST) -> go.Figure:
+def losses(view: SwitchingView, most: int = MOST) -> go.Figure:
     """Bars of the branches that lose most after the plan [kW]; without a check the losses are the model's."""
     table = _columns(view.branches, "loss_mw")
-    rows, names, told = _ranked(view, table, table["loss_mw"], most)
+    rows, names, told = _largest(view, table, table["loss_mw"], most)
     kw = rows["loss_mw"].to_numpy(dtype=float) * 1e3
     total = float(table["loss_mw"].sum()) * 1e3
     shares = np.cumsum(kw) / total if total > 0 else np.full(len(kw), np.nan)
@@ -125,31 +105,53 @@ def _columns(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return table.reindex(columns=["element", "index", *columns]).astype(dict.fromkeys(columns, float))
 
 
-def loading_section(view: SwitchingView) -> Section:
-    """Show the loading of the fullest branches."""
-    title = "Loading of lines and transformers"
-    if view.check is None:
-        intro = "Loadings come from AC power flow, which has not been run on this plan."
-        return Section("loading", title, intro, [], "Loading")
-    if not view.rated:
-        intro = (
-            f"No branch is loaded above {percent(PLACEHOLDER_LOADING, 0)} of its rating: the net has no "
-            "current ratings, or placeholders, so loading tells nothing here."
-        )
-        return Section("loading", title, intro, [], "Loading")
-    intro = f"Current in percent of the rating, {_most(view.check.branches)}; red where the limit is exceeded."
-    return Section("loading", title, intro, [view.draw("loading")], "Loading")
+def tightness(view: SwitchingView) -> go.Figure:
+    """Cone gap [-] of every closed branch on a logarithmic scale, and the loss that it invents [W].
+
+    The model lets the current of a branch be larger than its power flow asks for. Where it is not (gap near
+    zero) the model's answer obeys the laws of physics exactly.
+    """
+    table = view.relaxation
+    if table.empty:
+        raise NothingToDraw("plan: no cone gap is known, so there is nothing to draw.")
+    fig = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    fig.update_layout(template=style.TEMPLATE, height=440, showlegend=False)
+    gaps = table.sort_values("cone_gap", ascending=False, kind="stable")
+    # A logarithm needs a floor; gaps below it (some solvers give −1e-15) stand on it and are told as is.
+    height = gaps["cone_gap"].clip(lower=_FLOOR)
+    fig.add_trace(_ranked(gaps, height, bars=False), row=1, col=1)
+    losses = table.sort_values("cone_loss_mw", ascending=False, kind="stable").head(_MOST_BARS)
+    fig.add_trace(_ranked(losses, losses["cone_loss_mw"] * 1e6, bars=True), row=2, col=1)
+    recipes.mark_exact(fig, EXACT_GAP)
+    ends = [EXACT_GAP, *height]
+    reach = [np.log10(min(ends)) - 0.6, np.log10(max(ends)) + 0.9]
+    fig.update_xaxes(title_text="branches, largest first", row=2, col=1)
+    fig.update_yaxes(title_text="cone gap [–]", type="log", range=reach, row=1, col=1)
+    fig.update_yaxes(exponentformat="power", tickfont_size=11)
+    fig.update_yaxes(dtick=max(1, round((reach[1] - reach[0]) / 5)), row=1, col=1)
+    fig.update_yaxes(title_text="invented loss [W]", rangemode="tozero", row=2, col=1)
+    return fig
 
 
-def losses_section(view: SwitchingView) -> Section:
-    """Where the losses are."""
-    source = view.plan if view.check is None else view.check
-    by = "the model, not validated" if view.check is None else "AC power flow"
-    before, after = power(source.losses_before_mw), power(source.losses_mw)
-    intro = f"{before} before, {after} with the plan ({by}). With the plan, {_most(view.branches)}:"
-    return Section("losses", "Where the losses are", intro, [view.draw("losses")], "Losses")
+def _ranked(table: pd.DataFrame, values: pd.Series, bars: bool) -> go.Scatter | go.Bar:
+    """Values by rank, as points or bars."""
+    pairs = table[["element", "index"]].itertuples(index=False)
+    numbers = np.column_stack([table["cone_gap"], table["cone_loss_mw"] * 1e6]).astype(np.float32)
+    common = {
+        "x": np.arange(1, len(table) + 1),
+        "y": values.to_numpy(dtype=float),
+        "marker": {"color": style.AFTER} if bars else {"color": style.AFTER, "size": 5},
+        "hovertext": [escape(branch_label(*pair)) for pair in pairs],
+        "customdata": numbers,
+        "hovertemplate": "<b>%{hovertext}</b><br>cone gap %{customdata[0]:.1e}"
+        "<br>invented loss %{customdata[1]:.2g} W<extra></extra>",
+    }
+    return go.Bar(common) if bars else go.Scatter(common, mode="markers")
 
 
-def _most(table: pd.DataFrame) -> str:
-    """Say how many branches are shown."""
-    return f"the {_MOST} largest of {len(table)} branches" if len(table) > _MOST else f"all {len(table)} branches"
+def progress(view: SwitchingView) -> go.Figure:
+    """Incumbent and bound in the plan's unit (MW as kW), and the gap between them [%], against seconds."""
+    plan = view.plan
+    scale, unit = (1e3, "kW") if plan.unit == "MW" else (1.0, plan.unit)
+    what = plan.objective_name if plan.objective_name == "losses" else "objective"
+    return recipes.solver_progress(plan, what, unit, scale)

@@ -4,44 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from adnflex.reporting.flexibility.view import FlexibilityView, limit_groups
-from adnflex.reporting.page import Banner, Card, passed
+from adnflex.reporting.page import Banner, Card
+from adnflex.reporting.proof import banner
 from adnflex.reporting.text import dash, fixed, many, measured, number, percent, rounded_up, share, signed
 from adnflex.results.certificate import reservation
+from adnflex.results.flexibility import FlexibilityCheck
 from adnflex.results.status import status_words
 
-__all__ = ["certificate_words", "key_cards", "notes", "rounded_down", "size", "subtitle", "title", "verdict"]
+__all__ = ["certificate_words", "key_cards", "rounded_down", "size", "subtitle", "title", "verdict"]
 
 #: Differences of this size are rounding, not findings.
 _EXACT = 1e-9
 _TINY = 1e-6
 
 
-def verdict(views: Sequence[FlexibilityView]) -> Banner:
-    """Banner of the report."""
-    (view,) = views
-    flex, check = view.flex, view.check
-    amount = size(rounded_down(flex.total_mwh))
-    if check is None:
-        sentence = (
-            f"The box of {size(flex.total_mwh)} has not been run against full AC power flow on random trajectories; "
-            "do not promise it before it has."
-        )
-        return Banner("open", "Not validated", sentence, certificate_words(view))
-    sentence = check.verdict[:1].upper() + check.verdict[1:].rstrip(".") + "."
-    if check.passed:
-        headline = f"Passed in AC: {amount} of flexibility can be promised"
-        # The check's own sentence may tell the numbers already.
-        told = "" if str(check.states) in sentence else f"{_run_words(view)} "
-        remark = told + certificate_words(view)
-        # no bound on boxes in AC is computed, so nothing says how near the best this one is
-        return passed(headline, sentence, remark, reservation(None))
+def verdict(view: FlexibilityView) -> Banner:
+    """Banner of a box."""
+    flex, check, remark = view.flex, view.check, certificate_words(view)
+    missing = (
+        f"The box of {size(flex.total_mwh)} has not been run against full AC power flow on random trajectories; do not "
+        "promise it before it has."
+    )
+    headline = f"Passed in AC: {size(rounded_down(flex.total_mwh))} of flexibility can be promised"
+    # The check's own sentence may tell the numbers already.
+    if view.passed and check is not None and str(check.states) not in check.verdict:
+        remark = f"{_run_words(check)} {remark}"
+    # no bound on boxes in AC is computed, so nothing says how near the best this one is
+    found = banner(check, headline, "FAILED: do not promise this box", missing, remark, reservation(None))
     worst = _worst_violation(view)
-    told = f"Worst: {worst}. {sentence}" if worst else sentence
-    return Banner("fail", "FAILED: do not promise this box", told, certificate_words(view))
+    return replace(found, sentence=f"Worst: {worst}. {found.sentence}") if worst and found.kind == "fail" else found
 
 
 def rounded_down(value: float, digits: int = 4) -> float:
@@ -70,10 +66,8 @@ def size(mwh: float) -> str:
     return number(mwh, "MWh", 4)
 
 
-def _run_words(view: FlexibilityView) -> str:
+def _run_words(check: FlexibilityCheck) -> str:
     """Say how much was run."""
-    check = view.check
-    assert check is not None
     return (
         f"Run in full AC power flow: {fixed(check.trajectories, 0)} random trajectories and {fixed(check.vertices, 0)} "
         f"vertices of the box, {fixed(check.states, 0)} power flows; import within "
@@ -131,9 +125,8 @@ def key_cards(view: FlexibilityView, _first: FlexibilityView | None = None) -> l
         size(rounded_down(flex.total_mwh)),
         f"sum of the widths times the hours, {held}",
     )
-    cards = [promised, _power(view), *_switching(view), _runs(view), _linear(view), _holds(view),
-             *_relieved(view), *_directions(view), _tightening(view), *_extremes(view)]  # fmt: skip
-    return cards
+    return [promised, _power(view), *_switching(view), _runs(view), _linear(view), _holds(view),
+            *_relieved(view), *_directions(view), _tightening(view), *_extremes(view)]  # fmt: skip
 
 
 def _power(view: FlexibilityView) -> Card:
@@ -280,14 +273,3 @@ def subtitle(views: Sequence[FlexibilityView]) -> str:
         f"At {flex.pcc}: {len(flex.box)} periods of {flex.hours_per_period:g} h, import between {low} and {high}; "
         f"{status_words(flex.status)}"
     )
-
-
-def notes(view: FlexibilityView) -> list[str]:
-    """Return what the reader has to know."""
-    flex, check = view.flex, view.check
-    told = [*flex.notes, *(check.notes if check is not None else ()), *(n for r in view.regions for n in r.notes)]
-    if view.before_check is not None and not view.before_check.passed:
-        told.append("The box before did not pass its own AC check, so the comparison with it does not stand.")
-    if not len(flex.topology):
-        told.append("The box carries no map; give report() the net to have one drawn.")
-    return told
