@@ -81,9 +81,7 @@ def test_a_saved_day_can_be_validated_again(capsys, files, tmp_path):
 
 
 def test_stored_days_are_not_simulated_again(files, monkeypatch, unchecked):
-    monkeypatch.setattr(
-        "adnflex.verbs.compare_policies._one_day", lambda *_: pytest.fail("a stored day was simulated")
-    )
+    monkeypatch.setattr("adnflex.verbs.compare_policies._one_day", lambda *_: pytest.fail("a stored day was simulated"))
     before = files.store.read_text()
     assert main(files.command) == cli.EXIT_OK
     assert files.store.read_text() == before

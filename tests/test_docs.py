@@ -5,7 +5,8 @@ A comment above a snippet says what the test does otherwise (it is not seen by a
 ``<!-- snippet: skip, REASON -->``
     it cannot run here;
 ``<!-- snippet: OLD => NEW -->``
-    it runs with a smaller input, to be quick (one line a replacement);
+    it runs with a smaller input, to be quick (one line a replacement); where pages give the same command, give the
+    same smaller one: it runs once;
 ``<!-- snippet: exit 1 -->``
     its commands end with this code;
 ``<!-- snippet setup``, lines of Python, ``-->``
@@ -94,8 +95,15 @@ def commands(snippet: Snippet) -> list[list[str]]:
     return [words[1:] for words in found if words]
 
 
+def run_before(page: str) -> list[list[str]]:
+    """Commands that an earlier page runs in the very same words; those that leave a plan are run by every page."""
+    earlier = [s for p in PAGES[: PAGES.index(page)] for s in snippets(p) if s.kind != "python" and not s.said("skip,")]
+    return [words for snippet in earlier for words in commands(snippet) if not {"--plan", "plan.json"} & set(words)]
+
+
 def run_page(page: str) -> None:
     names: dict[str, object] = {"__name__": "__page__"}
+    elsewhere = run_before(page)
     for snippet in snippets(page):
         where = f"{page}:{snippet.line}"
         if snippet.said("skip,"):
@@ -107,6 +115,8 @@ def run_page(page: str) -> None:
                 exec(compile("\n" * (snippet.line - 1) + snippet.smaller, str(ROOT / page), "exec"), names)
             continue
         for words in commands(snippet):
+            if words in elsewhere:
+                continue
             with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
                 code = main(words)
             assert code == int(snippet.said("exit") or 0), f"{where}: adnflex {shlex.join(words)}\n{told.getvalue()}"
@@ -138,18 +148,6 @@ def folder(tmp_path, monkeypatch):
     Path("sun.csv").write_text("0\n0.3\n0.4\n", encoding="utf-8")
 
 
-# Pages whose snippets are only read and parsed here yet, because running them takes too long. This list only shrinks.
-UNRUN = {
-    "README.md",
-    "docs/command_line.md",
-    "docs/dispatch.md",
-    "docs/flexibility.md",
-    "docs/index.md",
-    "docs/models.md",
-    "docs/results.md",
-}
-
-
 @pytest.mark.parametrize("page", [p for p in PAGES if snippets(p)])
 def test_the_snippets_of_a_page_can_be_read(page):
     for snippet in snippets(page):
@@ -164,10 +162,16 @@ def test_the_snippets_of_a_page_can_be_read(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if snippets(p) and p not in UNRUN])
+@pytest.mark.parametrize("page", [p for p in PAGES if snippets(p)])
 def test_the_snippets_of_a_page_run(page, folder):
     with tables_as_they_were():
         run_page(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_comment_for_this_test_is_read(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert text.count("<!-- snippet") == sum(bool(s.words) for s in snippets(page))
 
 
 def test_every_skipped_snippet_says_why():

@@ -201,8 +201,8 @@ def _more(
     if args.region is not None:
         try:
             with interruption.beside():
-                pcc = args.given.get("pcc")
-                region = adnflex.pq_region(last.net, periods=args.region, pcc=pcc, progress=tell)
+                wishes = {**known_to("pq_region", args.given), "periods": args.region, "progress": tell}
+                region = adnflex.pq_region(last.net, **wishes)
             after.append((region, region.summary()))
         except KeyboardInterrupt:
             say("interrupted; the P-Q region is left out.")

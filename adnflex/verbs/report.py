@@ -92,6 +92,6 @@ def _drawn(result: Any, net: pandapowerNet | None) -> Any:
     """Give a result without a map one of the net."""
     if net is None or not hasattr(result, "topology") or len(result.topology):
         return result
-    switches = result.switches if len(result.switches) else None
-    topology, coordinates = drawing_tables(net, switches)
+    switches = getattr(result, "switches", None)  # a region is of the net as it stands
+    topology, coordinates = drawing_tables(net, switches if switches is not None and len(switches) else None)
     return replace(result, topology=topology, coordinates=coordinates)

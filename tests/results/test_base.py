@@ -112,6 +112,25 @@ def test_workbook_and_csv_hold_every_table(every, kind, tmp_path):
         assert (len(rows), len(rows[0])) == size, name
 
 
+@pytest.mark.parametrize(
+    ("kind", "net"),
+    [
+        ("Plan", pp.networks.case33bw),
+        ("DispatchPlan", lambda: adnflex.networks.load("ieee33_dispatch")),
+        ("Flexibility", lambda: adnflex.networks.load("park33_flexibility")),
+        ("Region", lambda: feeder(tap=False, bank=False)),
+        ("RollingRun", lambda: adnflex.RollingCase.load("rolling33").net),
+    ],
+)
+def test_a_report_draws_a_result_without_a_map_from_the_net(every, kind, net, tmp_path):
+    result = every[kind]
+    if hasattr(result, "topology"):
+        result = dataclasses.replace(result, topology=pd.DataFrame(), coordinates=pd.DataFrame())
+    beside = [every["Flexibility"]] if kind == "Region" else []
+    text = adnflex.report([*beside, result], None, tmp_path / "r.html", net=net()).read_text(encoding="utf-8")
+    assert "give report() the net" not in text
+
+
 def test_values_of_a_workbook_are_those_of_the_tables(every, tmp_path):
     openpyxl = pytest.importorskip("openpyxl")
     plan = every["Plan"]

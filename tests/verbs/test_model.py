@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ import pyomo.environ as pyo
 import pytest
 
 import adnflex
-from adnflex import formulations, networks
+from adnflex import networks
 from adnflex.errors import InputError
 from adnflex.problems.dispatch import search as dispatch_search
 from adnflex.problems.flexibility import rows as flexibility_rows
@@ -276,17 +274,3 @@ def test_wrong_words_are_refused_by_name() -> None:
         adnflex.model(net, "reconfigure", objektive="losses")
     with pytest.raises(InputError, match="linear around a state"):
         adnflex.model(networks.load("park33_flexibility"), "flexibility", "distflow", periods=[10])
-
-
-def test_every_snippet_of_the_page_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    # taken out again at the end
-    monkeypatch.setitem(formulations.FORMULATIONS, "half", formulations.FORMULATIONS["lindistflow"])
-    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
-    names: dict[str, Any] = {}
-    for snippet in re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE):
-        exec(snippet, names)  # the snippets of our own page
-    shown = capsys.readouterr().out
-    assert "are open" in shown
-    assert "relaxation of distflow without integers" in shown
-    plan = adnflex.reconfigure(pn.case33bw(), switchable_lines=[6, 32, 33, 34, 35, 36], workers=1)
-    assert f"{1e3 * plan.objective:.2f} kW" in shown
