@@ -71,7 +71,7 @@ class RollingRun(Result):
         By hour; columns ``(table, column, index)``: everything that is written into the net, with load, sun and wind as
         expected. Empty in days of a comparison.
     inputs : dict
-        What a check has to know: the net's fingerprint, prices [currency/kWh], limits of exchange and storages.
+        What a check has to know: the net's fingerprint, prices [currency/MWh], limits of exchange and storages.
     status : str
         ``complete``, or ``time_limit`` where the later hours of the day were not reached.
     fallbacks : pandas.DataFrame

@@ -32,8 +32,8 @@ __all__ = ["validate_rolling"]
 Floats = NDArray[np.float64]
 
 _FAULTS = ["hour", "kind", "element", "index", "value", "limit", "excess", "unit"]
-# Slack of set-points [kW, kWh, kvar], and of a cost: half of the last cent.
-_POWER, _CENT = 1e-3, 0.005
+# Slack of set-points [MW, MWh], and of a cost: half of the last cent.
+_POWER, _CENT = 1e-6, 0.005
 # What the sum of a day of hours rounds [MWh].
 _ENERGY = 1e-6
 
@@ -144,15 +144,15 @@ def _fault(hour: int, kind: str, element: str, index: int, value: float, limit: 
 def _vehicle_faults(run: RollingRun) -> list[dict[str, Any]]:
     """Split of the fleets' power, powers and energies of vehicles, needs, hours of presence."""
     rows: list[dict[str, Any]] = []
-    charging = 1e3 * run.charging
+    charging = run.charging
     fleet = charging.T.groupby(level="load").sum().T if len(charging.columns) else pd.DataFrame(index=charging.index)
     by_fleet = powers(run.ev)
     for load in by_fleet.columns:
         sums = fleet[load] if load in fleet else pd.Series(0.0, charging.index)
-        off = (1e3 * by_fleet[load] - sums).abs()
+        off = (by_fleet[load] - sums).abs()
         for hour in off.index[off > _POWER]:
-            pair = float(1e3 * by_fleet.at[hour, load]), float(sums[hour])
-            rows.append(_fault(int(hour), "fleet not the sum of its vehicles", "load", int(load), *pair, "kW"))
+            pair = float(by_fleet.at[hour, load]), float(sums[hour])
+            rows.append(_fault(int(hour), "fleet not the sum of its vehicles", "load", int(load), *pair, "MW"))
     last = int(run.generation.index[-1]) if len(run.generation) else -1
     for row in run.vehicles.itertuples(index=False):
         load, number = int(row.load), int(row.vehicle)
@@ -160,30 +160,30 @@ def _vehicle_faults(run: RollingRun) -> list[dict[str, Any]]:
         given, name = float(drawn.sum()), f"vehicle {number} of load"
         absent = drawn[(drawn.index < row.arrival) | (drawn.index >= row.departure)]
         for hour in absent.index[absent.abs() > _POWER]:
-            rows.append(_fault(int(hour), f"{name} is not there", "load", load, float(absent[hour]), 0.0, "kW"))
+            rows.append(_fault(int(hour), f"{name} is not there", "load", load, float(absent[hour]), 0.0, "MW"))
         for hour in drawn.index[drawn < -_POWER]:
-            rows.append(_fault(int(hour), f"{name} gives power", "load", load, float(drawn[hour]), 0.0, "kW"))
+            rows.append(_fault(int(hour), f"{name} gives power", "load", load, float(drawn[hour]), 0.0, "MW"))
         end = min(int(row.departure) - 1, last)
-        if given > row.max_kwh + _POWER:
-            rows.append(_fault(end, f"{name} gets too much", "load", load, given, float(row.max_kwh), "kWh"))
-        if row.departure <= last + 1 and given < row.need_kwh - row.unmet_kwh - _POWER:
-            rows.append(_fault(end, f"{name} gets too little", "load", load, given, float(row.need_kwh), "kWh"))
+        if given > row.max_kwh / 1e3 + _POWER:
+            rows.append(_fault(end, f"{name} gets too much", "load", load, given, row.max_kwh / 1e3, "MWh"))
+        if row.departure <= last + 1 and given < (row.need_kwh - row.unmet_kwh) / 1e3 - _POWER:
+            rows.append(_fault(end, f"{name} gets too little", "load", load, given, row.need_kwh / 1e3, "MWh"))
     return rows
 
 
 def _device_faults(run: RollingRun, net: pandapowerNet) -> list[dict[str, Any]]:
     """Powers and energies of storages, limits of exchange and of the sites' reactive power."""
     rows: list[dict[str, Any]] = _storage_faults(run, net)
-    limit = np.array(run.inputs["exchange_kw"])
+    limit = np.array(run.inputs["exchange_mw"])
     for k, hour in enumerate(run.generation.index):
         for name in ("import_mw", "export_mw"):
-            flow = 1e3 * run.exchange[name].iloc[k]
+            flow = run.exchange[name].iloc[k]
             for j in np.flatnonzero(flow.to_numpy() > limit[int(hour)] + _POWER):
                 where = (int(hour), f"{name.removesuffix('_mw')} above its limit", "bus", int(flow.index[j]))
-                rows.append(_fault(*where, float(flow.iloc[j]), float(limit[int(hour), j]), "kW"))
-        off = 1e3 * float(run.exchange["import_mw"].iloc[k].sum() - run.exchange["export_mw"].iloc[k].sum())
+                rows.append(_fault(*where, float(flow.iloc[j]), float(limit[int(hour), j]), "MW"))
+        off = float(run.exchange["import_mw"].iloc[k].sum() - run.exchange["export_mw"].iloc[k].sum())
         if abs(off) > _POWER:
-            rows.append(_fault(int(hour), "imports are not exports", "net", -1, off, 0.0, "kW"))
+            rows.append(_fault(int(hour), "imports are not exports", "net", -1, off, 0.0, "MW"))
     for site in [k for k in run.reactive.columns if k in net.sgen.index]:
         for hour, q in run.reactive[site].items():
             low, high = (float(net.sgen.at[site, name]) for name in ("min_q_mvar", "max_q_mvar"))
@@ -197,7 +197,7 @@ def _specs(run: RollingRun, net: pandapowerNet) -> list[Storage]:
     """Read the storages of the net once more, with the energy that they began the day with."""
     given, findings = run.inputs["storages"], list[str]()
     start = dict(zip(given["index"], given["start_mwh"], strict=True))
-    hours, whole = len(run.generation), len(run.inputs["buy_per_kwh"])
+    hours, whole = len(run.generation), len(run.inputs["buy_per_mwh"])
     if not start or not hours:
         return []
     inputs = read_elements(net, hours, None, findings).inputs
@@ -249,18 +249,18 @@ def _costs(run: RollingRun, net: pandapowerNet) -> pd.DataFrame:
         ("storage", -1.0, powers(run.storage)),
     ):
         for index in frame.columns:
-            residual[:, node[int(net[table].at[index, "bus"])]] += sign * 1e3 * frame[index].to_numpy(float)
-    limit = np.array(given["exchange_kw"])
+            residual[:, node[int(net[table].at[index, "bus"])]] += sign * frame[index].to_numpy(float)
+    limit = np.array(given["exchange_mw"])
     bought = np.array([settle(residual[k], limit[h]).buys.sum() for k, h in enumerate(hours)])
-    drawn = 1e3 * run.charging.to_numpy(float).sum(axis=1) if len(run.charging.columns) else np.zeros(len(hours))
-    available = 1e3 * run.generation.to_numpy(float).sum(axis=0) * np.array(given["generators"]["cost"])
+    drawn = run.charging.to_numpy(float).sum(axis=1) if len(run.charging.columns) else np.zeros(len(hours))
+    available = run.generation.to_numpy(float).sum(axis=0) * np.array(given["generators"]["cost"])
     sun = np.array(given["generators"]["sun"], dtype=bool)
     h = _horizon(run)
     worn = [s.bill(_written(run, net, s), h, np.ones((1, h.periods)))["storage"][0] for s in _specs(run, net)]
     items = {
         "storage": float(sum(worn)),
-        "purchase": float(np.array(given["buy_per_kwh"])[hours] @ bought),
-        "ev_profit": -float(np.array(given["ev_per_kwh"])[hours] @ drawn),
+        "purchase": float(np.array(given["buy_per_mwh"])[hours] @ bought),
+        "ev_profit": -float(np.array(given["ev_per_mwh"])[hours] @ drawn),
         "ev_subsidy": float(given["subsidy"]) * len(run.vehicles),
         "solar": float(available[sun].sum()),
         "wind": float(available[~sun].sum()),

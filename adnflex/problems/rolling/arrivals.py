@@ -28,7 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from adnflex.errors import InputError
-from adnflex.problems.rolling.vehicles import TOLERANCE_KWH, Vehicles
+from adnflex.problems.rolling.vehicles import TOLERANCE_MWH, Vehicles
 
 __all__ = ["COLUMNS", "Arrivals", "Envelopes", "FleetLaw", "FleetLaws", "Library", "RecordedDays", "vehicles_of"]
 
@@ -222,22 +222,23 @@ def vehicles_of(table: pd.DataFrame, node_of_load: dict[int, int], hours: int) -
     arrival, departure = raw["arrival"], raw["departure"]
     first = np.ceil(arrival - 1e-9)
     last = np.minimum(np.floor(departure + 1e-9), hours)
-    power = raw["p_max_mw"] * 1e3
+    power = raw["p_max_mw"]
+    needed, allowed = raw["need_kwh"] / 1e3, raw["max_kwh"] / 1e3
     stays_on = departure > hours + 1e-9
     most = power * np.maximum(last - first, 0.0)
-    need = np.where(stays_on, np.minimum(raw["need_kwh"], most), raw["need_kwh"])
-    limit = np.minimum(raw["max_kwh"], most)
+    need = np.where(stays_on, np.minimum(needed, most), needed)
+    limit = np.minimum(allowed, most)
     for k in np.flatnonzero(departure <= arrival)[:5]:
         findings.append(
             f"{_who(raw, k)}: departs at {departure[k]:g} h and arrives at {arrival[k]:g} h; give a departure after "
             "the arrival (one on the next day is above 24)."
         )
-    for k in np.flatnonzero((departure > arrival) & (need > most + TOLERANCE_KWH))[:5]:
+    for k in np.flatnonzero((departure > arrival) & (need > most + TOLERANCE_MWH))[:5]:
         findings.append(
-            f"{_who(raw, k)}: needs {need[k]:.6g} kWh, and its {max(last[k] - first[k], 0):g} full hours at "
-            f"{power[k]:g} kW give {most[k]:.6g} kWh at most; lower need_kwh, or let it stay longer."
+            f"{_who(raw, k)}: needs {1e3 * need[k]:.6g} kWh, and its {max(last[k] - first[k], 0):g} full hours at "
+            f"{1e3 * power[k]:g} kW give {1e3 * most[k]:.6g} kWh at most; lower need_kwh, or let it stay longer."
         )
-    for k in np.flatnonzero(raw["max_kwh"] < raw["need_kwh"] - TOLERANCE_KWH)[:5]:
+    for k in np.flatnonzero(allowed < needed - TOLERANCE_MWH)[:5]:
         findings.append(
             f"{_who(raw, k)}: max_kwh {raw['max_kwh'][k]:g} is below need_kwh {raw['need_kwh'][k]:g}; give at least "
             "the need."
@@ -272,9 +273,9 @@ class Envelopes:
     node, arrival, hour : (K,) int array
         Node and hour of arrival of the cohort, and the hour.
     low, high : (K,) array
-        Energy drawn by the end of the hour, at least and at most [kWh].
+        Energy drawn by the end of the hour, at least and at most [MWh].
     power : (K,) array
-        Power at most [kW].
+        Power at most [MW].
     """
 
     node: NDArray[np.int64]
@@ -304,7 +305,7 @@ class Library:
     Attributes
     ----------
     later : (H, D, H, n) array
-        ``later[t, d, τ]``: load in hour τ of those vehicles of day d that arrive after hour t [kW].
+        ``later[t, d, τ]``: load in hour τ of those vehicles of day d that arrive after hour t [MW].
     envelopes : Envelopes
         Mean bounds of the vehicles by node and hour of arrival.
     """

@@ -48,7 +48,7 @@ _LIBRARY_SEED = 20250916
 
 @dataclass(frozen=True, eq=False)
 class Generators:
-    """Sun and wind as arrays of length G: index in ``net.sgen``, node, whether it is sun, rating [kW], cost.
+    """Sun and wind as arrays of length G: index in ``net.sgen``, node, whether it is sun, rating [MW], cost.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Generators:
     rated_mw : (G,) array
         Rating [MW].
     cost : (G,) array
-        Of available energy [money/kWh].
+        Of available energy [money/MWh].
     """
 
     index: NDArray[np.int64]
@@ -71,7 +71,7 @@ class Generators:
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """Prices of a day [money/kWh].
+    """Prices of a day [money/MWh].
 
     Attributes
     ----------
@@ -96,8 +96,8 @@ class RollingCase:
     """A net whose nodes schedule vehicles and storages by the hour.
 
     A node is a bus with vehicles (a load of type ``ev``), sun or wind (an sgen of type ``PV`` or ``WP``) or a
-    controllable storage. Other elements are no matter of the active-power stage. Powers inside are in kW, energies
-    in kWh, an hour is the step.
+    controllable storage. Other elements are no matter of the active-power stage. Powers are in MW, energies
+    in MWh, an hour is the step.
 
     Attributes
     ----------
@@ -115,8 +115,8 @@ class RollingCase:
         Index in ``net.load`` and node of each fleet.
     prices : Prices
         Prices of the day.
-    exchange_kw : (H, n) array
-        Largest import and export of each node in each hour [kW]; 0: no exchange. Bounds that a feeder sets hour by
+    exchange_mw : (H, n) array
+        Largest import and export of each node in each hour [MW]; 0: no exchange. Bounds that a feeder sets hour by
         hour can be written here.
     renewables : Renewables
         Source of futures of sun and wind.
@@ -137,7 +137,7 @@ class RollingCase:
     generators: Generators
     fleets: dict[int, int]
     prices: Prices
-    exchange_kw: Floats
+    exchange_mw: Floats
     renewables: Renewables
     arrivals: Arrivals
     currency: str = "EUR"
@@ -157,9 +157,9 @@ class RollingCase:
 
     @cached_property
     def to_nodes(self) -> Floats:
-        """Matrix (G, n) that turns generation [MW] into power of the nodes [kW]."""
+        """Matrix (G, n) that turns generation [MW] into power of the nodes [MW]."""
         matrix = np.zeros((len(self.generators.index), len(self.buses)))
-        matrix[np.arange(len(matrix)), self.generators.node] = 1e3
+        matrix[np.arange(len(matrix)), self.generators.node] = 1.0
         return matrix
 
     @cached_property
@@ -168,7 +168,7 @@ class RollingCase:
         s, g = self.storages, self.generators
         known = (s.index, s.node, s.start, s.charge, s.discharge, s.wear, s.price, s.floor, s.ceiling)
         arrays = [self.buses, *known, s.step.kept, s.step.gained, s.step.drawn, g.index, g.node, g.rated_mw, g.cost]
-        arrays += [self.prices.buy, self.prices.ev, self.exchange_kw]
+        arrays += [self.prices.buy, self.prices.ev, self.exchange_mw]
         facts = [np.round(np.asarray(a, dtype=float), 9).tolist() for a in arrays]
         rest = [self.prices.subsidy, self.prices.stored, sorted(self.fleets.items()), self.library_days]
         laws = [_law(self.renewables), _law(self.arrivals)]
@@ -289,7 +289,7 @@ class RollingCase:
         index = found.generators.index.to_numpy(np.int64)
         source = renewables or weather_of(facts, weather, sun, rated, hours, index, findings)
         days = parking_laws(net, facts, arrivals, found.fleets, hours, findings)
-        cost = costs_of(found, findings) / 1e3
+        cost = costs_of(found, findings)
         findings += dict.fromkeys(inputs.faults)
         if not findings:
             require_reachable(specs, hours, findings)
@@ -303,8 +303,8 @@ class RollingCase:
             storages=Storages.of(specs, hours),
             generators=Generators(index, found.nodes("sgen"), sun, rated, cost),
             fleets=dict(zip(found.fleets.index.tolist(), found.nodes("load").tolist(), strict=True)),
-            prices=Prices(buy / 1e3, ev / 1e3, subsidy, stored / 1e3),
-            exchange_kw=exchange,
+            prices=Prices(buy, ev, subsidy, stored),
+            exchange_mw=exchange,
             renewables=source,
             arrivals=days,
             currency=str(facts.get("currency", "EUR") if currency is None else currency),
@@ -315,7 +315,7 @@ class RollingCase:
             return case
         from adnflex.problems.rolling.feeder import exchange_limits  # it needs the case itself
 
-        return dataclasses.replace(case, exchange_kw=exchange_limits(case))
+        return dataclasses.replace(case, exchange_mw=exchange_limits(case))
 
 
 def _ratings(generators: pd.DataFrame) -> Floats:
@@ -341,7 +341,7 @@ def _law(value: Any) -> Any:
 
 
 def _exchange(limit: Any, hours: int, nodes: int, findings: list[str]) -> Floats:
-    """Exchange limit of each hour and node [kW]."""
+    """Exchange limit of each hour and node [MW]."""
     try:
         values = np.asarray(limit, dtype=float)
     except (TypeError, ValueError):
@@ -353,4 +353,4 @@ def _exchange(limit: Any, hours: int, nodes: int, findings: list[str]) -> Floats
         )
         return np.zeros((hours, nodes))
     # infinity times zero is no number in the settlement
-    return np.broadcast_to(np.minimum(values, 1e6) * 1e3, (hours, nodes)).copy()
+    return np.broadcast_to(np.minimum(values, 1e6), (hours, nodes)).copy()

@@ -29,22 +29,22 @@ class Decision:
         Sun and wind [MW].
     vehicles : Vehicles
         The vehicles that are there, as they were at the start of the hour.
-    vehicle_kw : (J,) array
-        What each draws [kW].
-    must_kw, can_kw : (n,) array
-        Elastic capacity of the hour at each node [kW].
-    ev_kw : (n,) array
-        What the vehicles of each node draw [kW].
-    storage_kw : (k,) array
-        Charge of the storages, discharge negative [kW].
-    before_kwh, after_kwh : (k,) array
-        Their energy at the start and at the end of the hour [kWh].
-    import_kw, export_kw, buy_kw, spill_kw : (n,) array
-        Settlement of the hour [kW].
+    vehicle_mw : (J,) array
+        What each draws [MW].
+    must_mw, can_mw : (n,) array
+        Elastic capacity of the hour at each node [MW].
+    ev_mw : (n,) array
+        What the vehicles of each node draw [MW].
+    storage_mw : (k,) array
+        Charge of the storages, discharge negative [MW].
+    before_mwh, after_mwh : (k,) array
+        Their energy at the start and at the end of the hour [MWh].
+    import_mw, export_mw, buy_mw, spill_mw : (n,) array
+        Settlement of the hour [MW].
     arrived : int
         Number of vehicles that arrived with the hour.
-    unmet_kwh : float
-        Needs that can no longer be met, because vehicles got less than was decided or left [kWh].
+    unmet_mwh : float
+        Needs that can no longer be met, because vehicles got less than was decided or left [MWh].
     seconds : float
         Time that the policy took [s].
     reactive : ReactiveAnswer or None
@@ -57,19 +57,19 @@ class Decision:
     hour: int
     generation_mw: Floats
     vehicles: Vehicles
-    vehicle_kw: Floats
-    must_kw: Floats
-    can_kw: Floats
-    ev_kw: Floats
-    storage_kw: Floats
-    before_kwh: Floats
-    after_kwh: Floats
-    import_kw: Floats
-    export_kw: Floats
-    buy_kw: Floats
-    spill_kw: Floats
+    vehicle_mw: Floats
+    must_mw: Floats
+    can_mw: Floats
+    ev_mw: Floats
+    storage_mw: Floats
+    before_mwh: Floats
+    after_mwh: Floats
+    import_mw: Floats
+    export_mw: Floats
+    buy_mw: Floats
+    spill_mw: Floats
     arrived: int
-    unmet_kwh: float
+    unmet_mwh: float
     seconds: float
     reactive: ReactiveAnswer | None = None
     fallback: str = ""
@@ -78,4 +78,4 @@ class Decision:
     def vehicles_mw(self) -> pd.Series[Any]:
         """Power of each vehicle, by load and vehicle [MW]."""
         index = pd.MultiIndex.from_arrays([self.vehicles.load, self.vehicles.number], names=["load", "vehicle"])
-        return pd.Series(self.vehicle_kw / 1e3, index, name="p_mw")
+        return pd.Series(self.vehicle_mw, index, name="p_mw")

@@ -47,7 +47,7 @@ def expected_hours(decision: ActiveDecision, count: int) -> tuple[Floats, Floats
     storage = np.zeros((count, len(case.storages)))
     for k in range(count):
         residual = generation[k] @ case.to_nodes - load[k]
-        limit = case.exchange_kw[hour + 1 + k][:, None]
+        limit = case.exchange_mw[hour + 1 + k][:, None]
         powers = case.storages.powers(energy[:, None], hour + 1 + k)
         storage[k] = BASES["pool"](residual[:, None], powers, case.storages.node, limit)[:, 0]
         energy = case.storages.after(energy, storage[k])
@@ -56,4 +56,4 @@ def expected_hours(decision: ActiveDecision, count: int) -> tuple[Floats, Floats
     for f, index in enumerate(fleets):
         share[case.fleets[index], f] = 1.0
     share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
-    return generation, load @ share / 1e3, storage / 1e3
+    return generation, load @ share, storage

@@ -53,8 +53,8 @@ log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-# A limit that is broken weighs this much more than a kW that is moved [kW/pu].
-_BROKEN = 1e6
+# A limit that is broken weighs this much more than a MW that is moved [MW/pu].
+_BROKEN = 1e3
 # Times that the voltages are linearised, each around the exact power flow of the answer before.
 _ROUNDS = 3
 
@@ -141,25 +141,25 @@ def exchange_limits(case: RollingCase, *, margin_pu: float = 0.0) -> Floats:
     Returns
     -------
     ndarray, shape (H, n)
-        For `RollingCase.exchange_kw` [kW].
+        For `RollingCase.exchange_mw` [MW].
     """
     linear = _Linear(case, sites=True)
     n, base = len(case.buses), linear.grid.base_mva
     unit = np.zeros((linear.grid.n, n))
-    unit[linear.nodes, np.arange(n)] = 1.0 / (1e3 * base)
+    unit[linear.nodes, np.arange(n)] = 1.0 / base
     nothing = (np.zeros((1, len(linear.hours.load_index))), np.zeros((1, len(case.generators.index))))
     result = np.zeros((case.hours, n))
     for hour in range(case.hours):
         zeros = (np.zeros(len(case.generators.index)), np.zeros(len(case.fleets)), np.zeros(len(case.storages)))
         p, q = linear.hours.withdrawals(hour, *zeros, nothing, Spread(0.0, 0.0))
-        most = case.exchange_kw[hour]
+        most = case.exchange_mw[hour]
         found = [_largest(linear, p[0], q[0], sign * unit, most, 2.0 * margin_pu) for sign in (1.0, -1.0)]
         result[hour] = np.minimum(*found)
     return result
 
 
 def _largest(linear: _Linear, p: Floats, q: Floats, unit: Floats, most: Floats, margin: float) -> Floats:
-    """Largest simultaneous change of all nodes (n,) [kW] within the limits; 0 where the load alone breaks them."""
+    """Largest simultaneous change of all nodes (n,) [MW] within the limits; 0 where the load alone breaks them."""
     n, k = unit.shape[1], len(linear.sites)
     found, injected = np.zeros(n), 0.5 * (linear.low + linear.high)
     for _ in range(_ROUNDS):
@@ -177,7 +177,7 @@ def _largest(linear: _Linear, p: Floats, q: Floats, unit: Floats, most: Floats, 
             # proven impossible, or not solved: nothing more is taken than must be
             return np.zeros(n)
         bounds[n] = (float(first.x[n]) - 1e-9, 1.0)
-        cost[:n], cost[n] = -1.0 / 1e3, 0.0
+        cost[:n], cost[n] = -1.0, 0.0
         second = minimise_below(cost, whole, side, bounds)
         answer = first.x if second.x is None else second.x
         found, injected = np.clip(answer[:n], 0.0, most), answer[n + 1 :]
@@ -248,10 +248,10 @@ def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, mar
     p, q = (part[0] for part in linear.hours.withdrawals(state.hour, *zeros, nothing, Spread(0.0, 0.0)))
     drawn = wanted.ev - state.generation
     drawn[case.storages.node] += wanted.storage
-    np.add.at(p, linear.nodes, drawn / (1e3 * base))
+    np.add.at(p, linear.nodes, drawn / base)
     unit = np.zeros((linear.grid.n, n + k))
-    unit[linear.nodes, np.arange(n)] = 1.0 / (1e3 * base)
-    unit[linear.nodes[case.storages.node], n + np.arange(k)] = 1.0 / (1e3 * base)
+    unit[linear.nodes, np.arange(n)] = 1.0 / base
+    unit[linear.nodes[case.storages.node], n + np.arange(k)] = 1.0 / base
     now, bottom, top = (np.concatenate(parts) for parts in ((wanted.ev, wanted.storage), (low, least), (high, most)))
     change, injected = np.zeros(n + k), 0.5 * (linear.low + linear.high)
     for _ in range(_ROUNDS):
@@ -275,11 +275,11 @@ def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, mar
             )
         change = answer.x[:a] - answer.x[a : 2 * a]
         injected = answer.x[2 * a : 2 * a + len(linear.sites)]
-    if np.abs(change).max(initial=0.0) < 1e-6:
+    if np.abs(change).max(initial=0.0) < 1e-9:
         return wanted
-    log.debug("hour %d: %.4g kW moved for the feeder", state.hour, np.abs(change).sum())
+    log.debug("hour %d: %.4g MW moved for the feeder", state.hour, np.abs(change).sum())
     ev = np.clip(wanted.ev + change[:n], low, high)
-    same = wanted.vehicles is not None and np.abs(change[:n]).max(initial=0.0) < 1e-6
+    same = wanted.vehicles is not None and np.abs(change[:n]).max(initial=0.0) < 1e-9
     return Action(
         wanted.ev if same else ev,
         case.storages.clip(state.energy, wanted.storage + change[n:], state.hour),

@@ -27,7 +27,7 @@ __all__ = ["Mpc", "PerfectForesight"]
 
 Floats = NDArray[np.float64]
 
-# The floor is a bound, so that its ties are broken so gently that their cost is below a hundredth of a cent a kWh.
+# The floor is a bound, so that its ties are broken so gently that their cost is below 0.02 a MWh.
 _GENTLE = 0.01
 # Time limit of the programme of an hour [s].
 _SECONDS = 60.0
@@ -93,7 +93,7 @@ class PerfectForesight:
     _everyone: Vehicles | None = field(default=None, repr=False)
 
     def foresee(self, generation: Floats, vehicles: Vehicles) -> None:
-        """Be told the day, (H, n) [kW] and all vehicles."""
+        """Be told the day, (H, n) [MW] and all vehicles."""
         self._everyone = vehicles
         self._plan = plan(self.case, 0, self.case.storages.start, vehicles, generation[None], ties=_GENTLE)
 

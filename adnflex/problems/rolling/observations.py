@@ -15,7 +15,7 @@ from adnflex.errors import InputError
 from adnflex.problems.rolling.arrivals import vehicles_of
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.decisions import Decision
-from adnflex.problems.rolling.vehicles import TOLERANCE_KWH, Vehicles, empty
+from adnflex.problems.rolling.vehicles import TOLERANCE_MWH, Vehicles, empty
 
 __all__ = ["Observation", "arriving_of", "energy_of", "generation_of", "present_of"]
 
@@ -36,8 +36,8 @@ class Observation:
         Vehicles that arrive with this hour, in the form of ``net.ev``.
     storage_mwh : array_like of (k,), or mapping by index in ``net.storage``, optional
         Energy of the storages [MWh]; by default what the last decisions led to.
-    delivered_kwh : mapping of (load, vehicle) to float, optional
-        What vehicles really got in the hour before [kWh]; by default as decided.
+    delivered_mwh : mapping of (load, vehicle) to float, optional
+        What vehicles really got in the hour before [MWh]; by default as decided.
     left : iterable of (load, vehicle)
         Vehicles that left before their time.
     hour : int, optional
@@ -49,7 +49,7 @@ class Observation:
     generation_mw: ArrayLike | Mapping[int, float] | pd.Series[Any]
     arrivals: pd.DataFrame | Vehicles | None = None
     storage_mwh: ArrayLike | Mapping[int, float] | pd.Series[Any] | None = None
-    delivered_kwh: Mapping[tuple[int, int], float] | None = None
+    delivered_mwh: Mapping[tuple[int, int], float] | None = None
     left: Iterable[tuple[int, int]] = ()
     hour: int | None = None
     weather: Any = None
@@ -68,16 +68,16 @@ def generation_of(case: RollingCase, given: Any, findings: list[str]) -> Floats:
 
 
 def energy_of(case: RollingCase, given: Any, believed: Floats, findings: list[str]) -> Floats:
-    """Read the energy of the storages (k,) [kWh]."""
+    """Read the energy of the storages (k,) [MWh]."""
     s = case.storages
     if given is None:
         return believed
-    values = _values("storage_mwh", "storage", given, s.index, findings) * 1e3
-    slack = 1e-6 * s.high + 1e-6
+    values = _values("storage_mwh", "storage", given, s.index, findings)
+    slack = 1e-6 * s.high + 1e-9
     for k in np.flatnonzero(~((values >= s.low - slack) & (values <= s.high + slack))):
         findings.append(
-            f"storage {s.index[k]}: storage_mwh is {values[k] / 1e3:g}, outside min_e_mwh {s.low[k] / 1e3:g} and "
-            f"max_e_mwh {s.high[k] / 1e3:g}; check the measurement, or give the case the limits that hold."
+            f"storage {s.index[k]}: storage_mwh is {values[k]:g}, outside min_e_mwh {s.low[k]:g} and "
+            f"max_e_mwh {s.high[k]:g}; check the measurement, or give the case the limits that hold."
         )
     return np.clip(values, s.low, s.high)
 
@@ -88,16 +88,16 @@ def present_of(
     """Correct vehicles that are believed to be there by what was measured; also the need that can no longer be met."""
     unmet = 0.0
     place = _by_key(vehicles)
-    if observation.delivered_kwh:
+    if observation.delivered_mwh:
         before = {} if last is None else _by_key(last.vehicles)
         need, limit = vehicles.need.copy(), vehicles.limit.copy()
-        for key, value in observation.delivered_kwh.items():
+        for key, value in observation.delivered_mwh.items():
             who = f"vehicle {key[1]} of load {key[0]}"
             if not (np.isfinite(value) and value >= 0):
-                findings.append(f"{who}: delivered_kwh is {value:g}; give a finite energy of 0 or more.")
+                findings.append(f"{who}: delivered_mwh is {value:g}; give a finite energy of 0 or more.")
             elif last is None or key not in before:
                 findings.append(
-                    f"{who}: delivered_kwh is given and it was not there in the hour before; give vehicles that were."
+                    f"{who}: delivered_mwh is given and it was not there in the hour before; give vehicles that were."
                 )
             elif key in place:
                 need[place[key]] = last.vehicles.need[before[key]] - value
@@ -129,8 +129,8 @@ def present_of(
         stays[[place[key] for key in gone]] = False
         unmet += float(vehicles.need[~stays].sum())
         vehicles = vehicles.take(stays)
-    if unmet > TOLERANCE_KWH:
-        log.warning("hour %d: %.4g kWh that vehicles need can no longer be met", hour, unmet)
+    if unmet > TOLERANCE_MWH:
+        log.warning("hour %d: %.4g kWh that vehicles need can no longer be met", hour, 1e3 * unmet)
     return vehicles, unmet
 
 

@@ -45,8 +45,8 @@ __all__ = ["EARLY", "IDLE", "Plan", "late_weights", "plan"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Weights that break ties [money/kWh].
-_LATE, EARLY, IDLE = 1e-4, 1e-6, 1e-6
+# Weights that break ties [money/MWh].
+_LATE, EARLY, IDLE = 0.1, 1e-3, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ class Plan:
     Attributes
     ----------
     vehicles : (T, J) array
-        Power of each vehicle [kW].
+        Power of each vehicle [MW].
     storage : (T, k) array
-        Power of the storages, charge positive [kW].
+        Power of the storages, charge positive [MW].
     cost : float
         Mean cost of the rest of the day, with tie-breaks [money].
     """
@@ -147,11 +147,11 @@ def plan(
     hour : int
         The first hour t.
     energy : ndarray, shape (k,)
-        Energies at its start [kWh].
+        Energies at its start [MWh].
     vehicles : Vehicles
         The J vehicles that are there or, with perfect foresight, will come.
     generation : ndarray, shape (S, T, n)
-        Sun and wind of the hours from t on in S equally likely branches; the first hour is the same in all [kW].
+        Sun and wind of the hours from t on in S equally likely branches; the first hour is the same in all [MW].
     envelopes : Envelopes, optional
         Mean of the vehicles to come; those that arrive after t count.
     ties : float
@@ -189,7 +189,7 @@ def plan(
     drawn_price = weight * (ties * EARLY * step - prices.ev[hour + step])
     idle = (weight * ties * IDLE)[:, None]
 
-    shape, limit = (count, nodes), case.exchange_kw[hour + step]
+    shape, limit = (count, nodes), case.exchange_mw[hour + step]
     imports, exports = program.variables(shape, 0.0, limit, idle), program.variables(shape, 0.0, limit, 0.0)
     buys = program.variables(shape, 0.0, np.inf, buy_price)
     spills = program.variables(shape, 0.0, np.inf, 0.0)
@@ -214,7 +214,7 @@ def plan(
 
 
 def late_weights(total: int, hour: int, hours: int) -> Floats:
-    """Weights (T,) of purchase in the hours of a day from one on, so that it comes late [money/kWh]."""
+    """Weights (T,) of purchase in the hours of a day from one on, so that it comes late [money/MWh]."""
     return np.asarray(_LATE * (1.0 + 10.0 * (total - hour - np.arange(hours)) / total))
 
 

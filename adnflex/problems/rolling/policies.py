@@ -10,7 +10,7 @@ Both base policies charge vehicles as soon as possible and differ in what they d
     All storages serve all nodes: the net :math:`\sum_i r_i` charges them in proportion to what each can take, or
     discharges them in proportion to what each can give. Without exchange it is *own*.
 
-All decisions value purchase a little above its price (1e-4 money/kWh), because buying for charging that nobody needs
+All decisions value purchase a little above its price (0.1 money/MWh), because buying for charging that nobody needs
 is otherwise neutral where vehicles pay the same price.
 
 References
@@ -35,11 +35,11 @@ __all__ = ["BASES", "Action", "Base", "BasePolicy", "Policy", "State", "by_node"
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# Lowest and highest power of the storages (k, B), charge positive [kW].
+# Lowest and highest power of the storages (k, B), charge positive [MW].
 Powers = tuple[Floats, Floats]
 
-# Purchase counts this much more than its price in every decision [money/kWh].
-BUY_LESS = 1e-4
+# Purchase counts this much more than its price in every decision [money/MWh].
+BUY_LESS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +51,11 @@ class State:
     hour : int
         The hour t.
     energy : (k,) array
-        Energy of the storages at its start [kWh].
+        Energy of the storages at its start [MWh].
     vehicles : Vehicles
         The vehicles that are there, with what they must and may still get.
     generation : (n,) array
-        Sun and wind of the hour at each node [kW].
+        Sun and wind of the hour at each node [MW].
     weather : object
         State of the source of futures.
     seconds : float
@@ -77,11 +77,11 @@ class Action:
     Attributes
     ----------
     ev : (n,) array
-        Power of the vehicles of each node [kW].
+        Power of the vehicles of each node [MW].
     storage : (k,) array
-        Power of the storages, charge positive [kW].
+        Power of the storages, charge positive [MW].
     vehicles : (J,) array or None
-        Power of each vehicle where the policy decides it; None: the least laxity first [kW].
+        Power of each vehicle where the policy decides it; None: the least laxity first [MW].
     """
 
     ev: Floats
@@ -92,7 +92,7 @@ class Action:
 class Policy(Protocol):
     """Anything that decides an hour.
 
-    A policy with a method ``foresee(generation, vehicles)`` is told the whole day, (H, n) [kW] and all vehicles, before
+    A policy with a method ``foresee(generation, vehicles)`` is told the whole day, (H, n) [MW] and all vehicles, before
     it begins; it can be simulated but not put in charge. A method ``prepare()`` is called before the first hour.
     """
 
@@ -108,7 +108,7 @@ class Base(Protocol):
     """A rule for the storages that is fast enough to simulate with."""
 
     def __call__(self, residual: Floats, powers: Powers, node: Ints, limit: Floats, /) -> Floats:
-        """Power of the storages (k, B) for generation less vehicles (n, B) and what they can do [kW]."""
+        """Power of the storages (k, B) for generation less vehicles (n, B) and what they can do [MW]."""
 
 
 def own(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
@@ -116,7 +116,7 @@ def own(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
 
     Examples
     --------
-    A surplus of 80 kW without storage, a shortfall of 100 kW with one: 80 kW come by exchange, the rest from storage.
+    A surplus of 80 MW without storage, a shortfall of 100 MW with one: 80 MW come by exchange, the rest from storage.
 
     >>> own(np.array([[80.0], [-100.0]]), (np.array([[-300.0]]), np.array([[300.0]])), np.array([1]),
     ...     np.array([[300.0], [300.0]]))
@@ -185,11 +185,11 @@ def simulate(case: RollingCase, base: Base, hour: int, residual: Floats, energy:
     hour : int
         The first hour.
     residual : ndarray, shape (T, n, B)
-        Generation less vehicles in B futures, from that hour on [kW].
+        Generation less vehicles in B futures, from that hour on [MW].
     energy : ndarray, shape (k, B)
-        Energies at the start [kWh].
+        Energies at the start [MWh].
     price : ndarray, shape (H,)
-        Price of purchase [money/kWh].
+        Price of purchase [money/MWh].
 
     Returns
     -------
@@ -199,7 +199,7 @@ def simulate(case: RollingCase, base: Base, hour: int, residual: Floats, energy:
     cost, storages = np.zeros(residual.shape[2]), case.storages
     priced, stored = storages.priced, case.prices.stored
     for t in range(len(residual)):
-        wide = case.exchange_kw[hour + t][:, None]
+        wide = case.exchange_mw[hour + t][:, None]
         power = base(residual[t], storages.powers(energy, hour + t), storages.node, wide)
         rest = residual[t].copy()
         rest[storages.node] -= power
@@ -230,7 +230,7 @@ class BasePolicy:
         case = self.case
         ev = by_node(can(state.vehicles), state.vehicles, len(case.buses))
         residual = (state.generation - ev)[:, None]
-        limit = case.exchange_kw[state.hour][:, None]
+        limit = case.exchange_mw[state.hour][:, None]
         powers = case.storages.powers(state.energy[:, None], state.hour)
         power = BASES[self.name](residual, powers, case.storages.node, limit)
         return Action(ev, power[:, 0])

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-# An answer is the truth where its cones invent less than this, absolutely [kW] and relative to the losses.
+# An answer is the truth where its cones invent less than this, absolutely [MW] and relative to the losses.
 _INVENTED_KW, _INVENTED = 0.05, 2e-3
 
 WEIGHTS = {
@@ -70,7 +70,7 @@ class ReactiveSetting:
         rng = np.random.default_rng(stage.seed)
         shape = (len(self.hours.load_index), len(case.generators.index))
         self.draws = antithetic(int(stage.scenarios), *shape, rng)
-        power = np.maximum(case.storages.charge, case.storages.discharge) / 1e3
+        power = np.maximum(case.storages.charge, case.storages.discharge)
         self.reach = self.hours.reach(case.generators.rated_mw, power, self.spread)
         self.positions = Positions.of(case.net, grid)
         self._problems: dict[int, ReactiveProblem] = {}

@@ -55,12 +55,12 @@ Floats = NDArray[np.float64]
 
 _LEVELS = (0.0, 0.5, 1.0)
 _POWERS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-# Powers closer than this are the same candidate [kW].
-_SAME = 1e-6
+# Powers closer than this are the same candidate [MW].
+_SAME = 1e-9
 
 
 class Part(NamedTuple):
-    """One node in a joint action: power of vehicles and of storage [kW], and the load that follows (T,) [kW]."""
+    """One node in a joint action: power of vehicles and of storage [MW], and the load that follows (T,) [MW]."""
 
     ev: float
     storage: float
@@ -149,12 +149,12 @@ class _Moment:
         self.base = BASES[policy.base]
         self.buy = case.prices.buy + BUY_LESS
         self.futures = self._draw(1) if policy.common else None
-        self.limit = case.exchange_kw[state.hour]
+        self.limit = case.exchange_mw[state.hour]
         self.exchange = bool(self.limit.any())
         self.powers = case.storages.powers(state.energy, state.hour)
 
     def _draw(self, times: int) -> Floats:
-        """Futures (T, n, M) [kW], or as many again for each of several candidates."""
+        """Futures (T, n, M) [MW], or as many again for each of several candidates."""
         if self.policy.future == "mean":
             return np.repeat(mean_future(self.case, self.state, self.rng), times, axis=2)
         return futures(self.case, self.state, self.policy.simulations * times, self.rng)
@@ -177,7 +177,7 @@ class _Moment:
         )
 
     def _soon(self, vehicles: Vehicles, ev: Floats) -> Floats:
-        """Compute the loads (L, T) that follow powers (L,) of a node's vehicles [kW]."""
+        """Compute the loads (L, T) that follow powers (L,) of a node's vehicles [MW]."""
         given = split(vehicles, self.state.hour, ev)
         return soon_profile(vehicles, self.state.hour, np.maximum(vehicles.limit - given, 0.0), self.later)
 
@@ -191,13 +191,13 @@ class _Moment:
         if len(levels):
             options += list(zip(levels.tolist(), self._soon(self.vehicles[i], levels), strict=True))
         if self.policy.plans and len(self.vehicles[i]) and self.later:
-            plans = np.unique(deferred_profiles(self.vehicles[i], self.state.hour, self.later).round(6), axis=0)
+            plans = np.unique(deferred_profiles(self.vehicles[i], self.state.hour, self.later).round(9), axis=0)
             options += [(float(self.low[i]), plan) for plan in plans]
         parts = [Part(ev, u, later) for ev, later in options for u in self._storage(i, joint, ev)]
         return [joint, *(_with(joint, i, part) for part in parts[1:])]
 
     def _storage(self, i: int, joint: Joint, ev: float) -> list[float]:
-        """Storage powers to try, that in force first [kW]."""
+        """Storage powers to try, that in force first [MW]."""
         now = joint[i]
         if i not in self.place:
             return [now.storage]

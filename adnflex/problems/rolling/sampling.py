@@ -18,14 +18,14 @@ MEAN_OF = 100
 
 
 def generation_futures(case: RollingCase, state: State, count: int, rng: np.random.Generator) -> Floats:
-    """Draw sun and wind of the later hours (T, n, M) [kW]."""
+    """Draw sun and wind of the later hours (T, n, M) [MW]."""
     index = case.generators.index
     drawn = checked_sample(case.renewables, state.weather, state.hour, count, rng, case.hours, index)
     return np.ascontiguousarray((drawn @ case.to_nodes).transpose(1, 2, 0))
 
 
 def expected_generation(case: RollingCase, state: State, rng: np.random.Generator) -> Floats:
-    """Conditional mean of sun and wind (T, n) [kW], out of `MEAN_OF` samples."""
+    """Conditional mean of sun and wind (T, n) [MW], out of `MEAN_OF` samples."""
     mean: Floats = generation_futures(case, state, MEAN_OF, rng).mean(axis=2)
     return mean
 
@@ -38,7 +38,7 @@ def futures(case: RollingCase, state: State, count: int, rng: np.random.Generato
     Returns
     -------
     ndarray, shape (T, n, M)
-        Of the hours after this one [kW].
+        Of the hours after this one [MW].
     """
     generation = generation_futures(case, state, count, rng)
     days = rng.integers(case.library.days, size=count)
@@ -48,6 +48,6 @@ def futures(case: RollingCase, state: State, count: int, rng: np.random.Generato
 
 
 def mean_future(case: RollingCase, state: State, rng: np.random.Generator) -> Floats:
-    """Return the one future that is expected, (T, n, 1) [kW]: the certainty-equivalent case."""
+    """Return the one future that is expected, (T, n, 1) [MW]: the certainty-equivalent case."""
     mean = expected_generation(case, state, rng) - case.library.mean_later[state.hour, state.hour + 1 :]
     return mean[:, :, None]

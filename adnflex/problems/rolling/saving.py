@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["read_state", "write_state"]
 
 _FORMAT = "adnflex-rolling-state-1"
-# What the sum of a day of hours rounds [kWh].
-_ROUNDING_KWH = 1e-3
+# What the sum of a day of hours rounds [MWh].
+_ROUNDING_MWH = 1e-6
 
 
 def write_state(scheduler: RollingScheduler, path: str | Path) -> None:
@@ -35,7 +35,7 @@ def write_state(scheduler: RollingScheduler, path: str | Path) -> None:
         "settings": scheduler.settings,
         "day": scheduler.day,
         "hour": scheduler.hour,
-        "energy_kwh": scheduler.energy,
+        "energy_mwh": scheduler.energy,
         "vehicles": scheduler.vehicles,
         "weather": scheduler.weather,
         "history": scheduler.history,
@@ -71,7 +71,7 @@ def read_state(
         settings = dict(content["settings"])
         scheduler = kind(case, policy or content["policy"], day=int(content["day"]), reactive=reactive, **settings)
         scheduler.hour = int(content["hour"])
-        scheduler.energy = np.array(content["energy_kwh"]["array"], dtype=float)
+        scheduler.energy = np.array(content["energy_mwh"]["array"], dtype=float)
         scheduler.vehicles = _vehicles(content["vehicles"])
         scheduler.weather = _restored(content["weather"])
         scheduler.history = [_decision(row) for row in content["history"]]
@@ -91,9 +91,9 @@ def _faults(scheduler: RollingScheduler) -> list[str]:
         found.append(f"hour is {scheduler.hour} of day {scheduler.day}, and a day has {case.hours}")
     low, high = case.storages.low, case.storages.high
     if scheduler.energy.shape != low.shape:
-        found.append(f"energy_kwh has the shape {scheduler.energy.shape} for {len(low)} storages")
-    elif not np.all((scheduler.energy >= low - _ROUNDING_KWH) & (scheduler.energy <= high + _ROUNDING_KWH)):
-        found.append(f"energy_kwh is {scheduler.energy.tolist()}, outside {low.tolist()} to {high.tolist()}")
+        found.append(f"energy_mwh has the shape {scheduler.energy.shape} for {len(low)} storages")
+    elif not np.all((scheduler.energy >= low - _ROUNDING_MWH) & (scheduler.energy <= high + _ROUNDING_MWH)):
+        found.append(f"energy_mwh is {scheduler.energy.tolist()}, outside {low.tolist()} to {high.tolist()}")
     values = [getattr(vehicles, f.name) for f in fields(Vehicles)]
     if len({v.shape for v in values}) > 1 or values[0].ndim != 1:
         found.append("vehicles has arrays of different lengths")

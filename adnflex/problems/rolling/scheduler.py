@@ -61,8 +61,8 @@ class RollingScheduler:
     >>> case = RollingCase.load("rolling33")
     >>> control = RollingScheduler(case, "pool")
     >>> decision = control.step(Observation([0, 0, 0.05, 0, 0, 0.02]))
-    >>> decision.hour, decision.storage_kw.round(1).tolist(), control.hour
-    (0, [23.3, 23.3, 23.3], 1)
+    >>> decision.hour, decision.storage_mw.round(4).tolist(), control.hour
+    (0, [0.0233, 0.0233, 0.0233], 1)
     """
 
     @public(options=lambda: OPTIONS)
@@ -120,13 +120,13 @@ class RollingScheduler:
         decision = replace(self._carried_out(state, action, generation, arrived, unmet, seconds), fallback=why)
         # Everything has succeeded; only now does the schedule move on.
         self.history.append(decision)
-        self.energy, self.weather, self.hour = decision.after_kwh, state.weather, state.hour + 1
-        rest = state.vehicles.charged(decision.vehicle_kw)
+        self.energy, self.weather, self.hour = decision.after_mwh, state.weather, state.hour + 1
+        rest = state.vehicles.charged(decision.vehicle_mw)
         self.vehicles = rest.take(rest.departure > self.hour)
         return decision
 
     def observed(self, observation: Observation) -> tuple[State, Floats, int, float]:
-        """Return what is known when the hour is decided: the state, generation [MW], arrivals, unmet needs [kWh].
+        """Return what is known when the hour is decided: the state, generation [MW], arrivals, unmet needs [MWh].
 
         Raises
         ------
@@ -166,10 +166,10 @@ class RollingScheduler:
         """
         fleets = sorted(self.case.fleets)
         at = np.searchsorted(fleets, decision.vehicles.load)
-        drawn = np.bincount(at, weights=decision.vehicle_kw, minlength=len(fleets)) / 1e3
+        drawn = np.bincount(at, weights=decision.vehicle_mw, minlength=len(fleets))
         parts = (
             ("load", fleets, drawn),
-            ("storage", self.case.storages.index.tolist(), decision.storage_kw / 1e3),
+            ("storage", self.case.storages.index.tolist(), decision.storage_mw),
             ("sgen", self.case.generators.index.tolist(), decision.generation_mw),
         )
         rows = [(table, k, float(p)) for table, index, power in parts for k, p in zip(index, power, strict=True)]
@@ -230,19 +230,19 @@ class RollingScheduler:
         """Split and check an action, settle the hour, ask the second stage."""
         case, n, vehicles = self.case, len(self.case.buses), state.vehicles
         low, high = must(vehicles, state.hour), can(vehicles)
-        must_kw, can_kw = by_node(low, vehicles, n), by_node(high, vehicles, n)
+        must_mw, can_mw = by_node(low, vehicles, n), by_node(high, vehicles, n)
         drawn = _split(action, vehicles, state.hour, n)
         ev = by_node(drawn, vehicles, n)
         storage = case.storages.clip(state.energy, action.storage, state.hour)
         self._check(action, vehicles, drawn, low, high, ev, storage)
         residual = state.generation - ev
         residual[case.storages.node] -= storage
-        settled = settle(residual, case.exchange_kw[state.hour])
+        settled = settle(residual, case.exchange_mw[state.hour])
         reactive = None
         if self.reactive is not None:
             by_load = dict.fromkeys(case.fleets, 0.0)
             for load, power in zip(vehicles.load.tolist(), drawn.tolist(), strict=True):
-                by_load[load] += power / 1e3
+                by_load[load] += power
             told = ActiveDecision(
                 case,
                 self.day,
@@ -251,7 +251,7 @@ class RollingScheduler:
                 action,
                 dict(zip(case.generators.index.tolist(), generation.tolist(), strict=True)),
                 by_load,
-                dict(zip(case.storages.index.tolist(), (storage / 1e3).tolist(), strict=True)),
+                dict(zip(case.storages.index.tolist(), storage.tolist(), strict=True)),
                 self.history[-1].reactive if self.history else None,
                 stream(self.seed, self.day, state.hour, reactive=True),
                 self.clock.left,
@@ -262,19 +262,19 @@ class RollingScheduler:
             hour=state.hour,
             generation_mw=generation,
             vehicles=vehicles,
-            vehicle_kw=drawn,
-            must_kw=must_kw,
-            can_kw=can_kw,
-            ev_kw=ev,
-            storage_kw=storage,
-            before_kwh=state.energy,
-            after_kwh=np.clip(case.storages.after(state.energy, storage), case.storages.low, case.storages.high),
-            import_kw=settled.imports,
-            export_kw=settled.exports,
-            buy_kw=settled.buys,
-            spill_kw=settled.spills,
+            vehicle_mw=drawn,
+            must_mw=must_mw,
+            can_mw=can_mw,
+            ev_mw=ev,
+            storage_mw=storage,
+            before_mwh=state.energy,
+            after_mwh=np.clip(case.storages.after(state.energy, storage), case.storages.low, case.storages.high),
+            import_mw=settled.imports,
+            export_mw=settled.exports,
+            buy_mw=settled.buys,
+            spill_mw=settled.spills,
             arrived=arrived,
-            unmet_kwh=unmet,
+            unmet_mwh=unmet,
             seconds=seconds,
             reactive=reactive,
         )
@@ -292,20 +292,20 @@ class RollingScheduler:
         """See that a policy's action is one that the devices can follow."""
         who = f"policy {self.policy.name} at hour {self.hour}"
         findings = []
-        outside = ~((drawn >= low - 1e-6) & (drawn <= high + 1e-6))
+        outside = ~((drawn >= low - 1e-9) & (drawn <= high + 1e-9))
         for k in np.flatnonzero(outside)[:3]:
             findings.append(
-                f"{who}: vehicle {vehicles.number[k]} of load {vehicles.load[k]} draws {drawn[k]:g} kW, outside "
+                f"{who}: vehicle {vehicles.number[k]} of load {vehicles.load[k]} draws {drawn[k]:g} MW, outside "
                 f"{low[k]:g} and {high[k]:g}; decide within its elastic capacity."
             )
-        for i in np.flatnonzero(~(np.abs(ev - action.ev) <= 1e-6 * (1.0 + np.abs(ev)))):
+        for i in np.flatnonzero(~(np.abs(ev - action.ev) <= 1e-6 * (1e-3 + np.abs(ev)))):
             findings.append(
-                f"{who}: {action.ev[i]:g} kW at bus {self.case.buses[i]} can be split to {ev[i]:g} kW; decide "
+                f"{who}: {action.ev[i]:g} MW at bus {self.case.buses[i]} can be split to {ev[i]:g} MW; decide "
                 "within the elastic capacity of the node."
             )
-        for k in np.flatnonzero(~(np.abs(storage - action.storage) <= 1e-6 * (1.0 + np.abs(storage)))):
+        for k in np.flatnonzero(~(np.abs(storage - action.storage) <= 1e-6 * (1e-3 + np.abs(storage)))):
             findings.append(
-                f"{who}: storage {self.case.storages.index[k]} cannot run at {action.storage[k]:g} kW, at most at "
+                f"{who}: storage {self.case.storages.index[k]} cannot run at {action.storage[k]:g} MW, at most at "
                 f"{storage[k]:g}; decide within its power, its energy and what it has to end with."
             )
         if findings:
@@ -313,7 +313,7 @@ class RollingScheduler:
 
 
 def _split(action: Action, vehicles: Vehicles, hour: int, nodes: int) -> Floats:
-    """Power of each vehicle (J,) [kW]."""
+    """Power of each vehicle (J,) [MW]."""
     if action.vehicles is not None:
         return action.vehicles
     drawn = np.zeros(len(vehicles))

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 
 class Settlement(NamedTuple):
-    """Power of each node [kW], in the shape of the residual: received, given, bought, spilled."""
+    """Power of each node [MW], in the shape of the residual: received, given, bought, spilled."""
 
     imports: Floats
     exports: Floats
@@ -44,9 +44,9 @@ def settle(residual: Floats, limit: Floats) -> Settlement:
     Parameters
     ----------
     residual : ndarray, shape (n,) or (n, ...)
-        Own generation less vehicles less storage charge [kW].
+        Own generation less vehicles less storage charge [MW].
     limit : ndarray, shape (n,)
-        Largest import and export of each node [kW]; 0: none.
+        Largest import and export of each node [MW]; 0: none.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def bought(residual: Floats, limit: Floats) -> Floats:
     Returns
     -------
     ndarray, shape (B,)
-        Purchase of all nodes [kW].
+        Purchase of all nodes [MW].
     """
     within = np.clip(residual, -limit, limit)
     supply = np.maximum(within, 0.0).sum(axis=0)

@@ -44,7 +44,7 @@ class RunStates:
         self.generators = run.generation.columns.tolist()
         self.charging, self.stored = powers(run.ev), powers(run.storage)
         self.fleets, self.storages = self.charging.columns.tolist(), self.stored.columns.tolist()
-        last = len(run.inputs["buy_per_kwh"])
+        last = len(run.inputs["buy_per_mwh"])
         self.hours = Hours.of(net, last, self.generators, self.fleets, self.storages, vm_limits=_ANY)
         self.sites = [k for k in run.reactive.columns if k in net.sgen.index]
         self.positions: dict[tuple[str, int], Floats] = {}

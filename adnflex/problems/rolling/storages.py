@@ -38,15 +38,15 @@ class Storages:
     node : (k,) int array
         Position of their node in the case, ascending.
     low, high, start : (k,) array
-        Least, most and first energy [kWh].
+        Least, most and first energy [MWh].
     charge, discharge : (k,) array
-        Largest powers [kW].
+        Largest powers [MW].
     step : EnergyStep
         What an hour does to their energy.
     wear, price : (k,) array
-        Cost of energy charged and of energy discharged; cost of energy charged, which discharging earns [money/kWh].
+        Cost of energy charged and of energy discharged; cost of energy charged, which discharging earns [money/MWh].
     floor, ceiling : (H + 1, k) array
-        Energies at the start of each hour from which all limits to come can be kept [kWh].
+        Energies at the start of each hour from which all limits to come can be kept [MWh].
     """
 
     index: NDArray[np.int64]
@@ -79,24 +79,24 @@ class Storages:
 
         # what the rating leaves beside the reactive power that stays
         charge, discharge = (
-            1e3 * np.array([float(s.inverter.within(np.full((1, 1), getattr(s, name))).min()) for s in specs])
+            np.array([float(s.inverter.within(np.full((1, 1), getattr(s, name))).min()) for s in specs])
             for name in ("charge_mw", "discharge_mw")
         )
         step = EnergyStep.of(each("keep"), each("charging"), each("discharging"), _HOUR)
-        low, high = 1e3 * each("e_min"), 1e3 * each("e_max")
-        end = np.where([s.end_given for s in specs], 1e3 * each("e_end"), np.nan).astype(float)
+        low, high = each("e_min"), each("e_max")
+        end = np.where([s.end_given for s in specs], each("e_end"), np.nan).astype(float)
         floor, ceiling = reachable(step, (low, high), (discharge, charge), end, hours)
         return cls(
             index=np.array([s.place.index for s in specs], dtype=np.int64),
             node=np.array([s.place.node for s in specs], dtype=np.int64),
             low=low,
             high=high,
-            start=1e3 * np.clip(each("e_start"), each("e_min"), each("e_max")),
+            start=np.clip(each("e_start"), each("e_min"), each("e_max")),
             charge=charge,
             discharge=discharge,
             step=step,
-            wear=each("cost_per_mwh") / 1e3,
-            price=np.array([s.curve.slope for s in specs], dtype=float) / 1e3,
+            wear=each("cost_per_mwh"),
+            price=np.array([s.curve.slope for s in specs], dtype=float),
             floor=floor,
             ceiling=ceiling,
         )
@@ -105,7 +105,7 @@ class Storages:
         return len(self.index)
 
     def powers(self, energy: Floats, hour: int) -> tuple[Floats, Floats]:
-        """Lowest and highest power in an hour from an energy, charge positive, (k,) or (k, B) [kW].
+        """Lowest and highest power in an hour from an energy, charge positive, (k,) or (k, B) [MW].
 
         Where a limit cannot be kept any more, both are the power that comes nearest.
         """
@@ -116,12 +116,12 @@ class Storages:
         return np.minimum(low, charge), np.maximum(high, -discharge)
 
     def clip(self, energy: Floats, power: Floats, hour: int) -> Floats:
-        """Bring powers into their limits, (k,) or (k, B) [kW]."""
+        """Bring powers into their limits, (k,) or (k, B) [MW]."""
         low, high = self.powers(energy, hour)
         return np.minimum(np.maximum(power, low), high)
 
     def after(self, energy: Floats, power: Floats) -> Floats:
-        """Energy after an hour of a power within its limits, (k,) or (k, B) [kWh]."""
+        """Energy after an hour of a power within its limits, (k,) or (k, B) [MWh]."""
         result: Floats = self._wide(energy.ndim).after(energy, power)
         return result
 
@@ -136,7 +136,7 @@ class Storages:
         return result
 
     def band(self, energy: Floats, hour: int) -> tuple[Floats, Floats]:
-        """Band (T, k) at the end of every hour from `hour` on, widened to where `energy` can get at all [kWh]."""
+        """Band (T, k) at the end of every hour from `hour` on, widened to where `energy` can get at all [MWh]."""
         floor, ceiling = self.floor[hour + 1 :].copy(), self.ceiling[hour + 1 :].copy()
         bottom = top = energy
         for t in range(len(floor)):

@@ -32,12 +32,12 @@ def bill(case: RollingCase, history: Sequence[Decision]) -> dict[str, float]:
         The items, and ``total``, their sum.
     """
     prices, generators = case.prices, case.generators
-    available = np.array([1e3 * d.generation_mw * generators.cost for d in history])
+    available = np.array([d.generation_mw * generators.cost for d in history])
     available = available.reshape(len(history), len(generators.index)).sum(axis=0)
     items = {
-        "purchase": math.fsum(float(prices.buy[d.hour] * d.buy_kw.sum()) for d in history),
-        "storage": math.fsum(float(case.storages.cost(d.storage_kw)) for d in history),
-        "ev_profit": -math.fsum(float(prices.ev[d.hour] * d.ev_kw.sum()) for d in history),
+        "purchase": math.fsum(float(prices.buy[d.hour] * d.buy_mw.sum()) for d in history),
+        "storage": math.fsum(float(case.storages.cost(d.storage_mw)) for d in history),
+        "ev_profit": -math.fsum(float(prices.ev[d.hour] * d.ev_mw.sum()) for d in history),
         "ev_subsidy": prices.subsidy * sum(d.arrived for d in history),
         "solar": float(available[generators.sun].sum()),
         "wind": float(available[~generators.sun].sum()),
@@ -59,19 +59,19 @@ def run_of(control: RollingScheduler) -> RollingRun:
     storage_at_node = np.zeros((len(case.storages), len(buses)))
     storage_at_node[np.arange(len(case.storages)), case.storages.node] = 1.0
     actions = {
-        "generation_mw": [d.generation_mw @ case.to_nodes / 1e3 for d in history],
-        "ev_mw": [d.ev_kw / 1e3 for d in history],
-        "ev_must_mw": [d.must_kw / 1e3 for d in history],
-        "ev_can_mw": [d.can_kw / 1e3 for d in history],
-        "storage_mw": [d.storage_kw @ storage_at_node / 1e3 for d in history],
+        "generation_mw": [d.generation_mw @ case.to_nodes for d in history],
+        "ev_mw": [d.ev_mw for d in history],
+        "ev_must_mw": [d.must_mw for d in history],
+        "ev_can_mw": [d.can_mw for d in history],
+        "storage_mw": [d.storage_mw @ storage_at_node for d in history],
     }
-    storage = {"p_mw": [d.storage_kw / 1e3 for d in history], "e_mwh": [d.after_kwh / 1e3 for d in history]}
+    storage = {"p_mw": [d.storage_mw for d in history], "e_mwh": [d.after_mwh for d in history]}
     exchange = {
-        f"{name}_mw": [getattr(d, f"{name}_kw") / 1e3 for d in history] for name in ("import", "export", "buy", "spill")
+        f"{name}_mw": [getattr(d, f"{name}_mw") for d in history] for name in ("import", "export", "buy", "spill")
     }
     costs = bill(case, history)
-    stored = history[-1].after_kwh - case.storages.low if history else np.zeros(0)
-    unmet = sum(d.unmet_kwh for d in history)
+    stored = history[-1].after_mwh - case.storages.low if history else np.zeros(0)
+    unmet = sum(d.unmet_mwh for d in history)
     generators = case.generators.index.tolist()
     generation = np.array([d.generation_mw for d in history]).reshape(len(history), len(generators))
     return RollingRun(
@@ -98,13 +98,13 @@ def run_of(control: RollingScheduler) -> RollingRun:
         options={k: v for k, v in control.settings.items() if k != "seed"},
         notes=(
             *case.notes,
-            *([f"{unmet:.4g} kWh that vehicles need could not be met; see the log."] if unmet > 1e-6 else []),
+            *([f"{1e3 * unmet:.4g} kWh that vehicles need could not be met; see the log."] if unmet > 1e-9 else []),
             *notes_of(control),
         ),
         status="time_limit" if control.hour < case.hours and control.clock.spent else "complete",
         fallbacks=fallbacks_of(control, hours),
         generation=pd.DataFrame(generation, index=hours, columns=pd.Index(generators, name="sgen")),
-        inputs=_inputs(case, history[0].before_kwh if history else case.storages.start),
+        inputs=_inputs(case, history[0].before_mwh if history else case.storages.start),
     )
 
 
@@ -113,15 +113,15 @@ def _inputs(case: RollingCase, start: np.ndarray) -> dict[str, Any]:
     s, g, prices = case.storages, case.generators, case.prices
     return {
         "fingerprint": fingerprint(case.net),
-        "buy_per_kwh": prices.buy.tolist(),
-        "ev_per_kwh": prices.ev.tolist(),
+        "buy_per_mwh": prices.buy.tolist(),
+        "ev_per_mwh": prices.ev.tolist(),
         "subsidy": prices.subsidy,
-        "exchange_kw": case.exchange_kw.tolist(),
+        "exchange_mw": case.exchange_mw.tolist(),
         "storages": {
             "index": s.index.tolist(),
-            "start_mwh": (start / 1e3).tolist(),
-            "min_e_mwh": (s.low / 1e3).tolist(),
-            "max_e_mwh": (s.high / 1e3).tolist(),
+            "start_mwh": start.tolist(),
+            "min_e_mwh": s.low.tolist(),
+            "max_e_mwh": s.high.tolist(),
         },
         "generators": {"index": g.index.tolist(), "sun": g.sun.tolist(), "cost": g.cost.tolist()},
     }
@@ -134,7 +134,7 @@ def _by_load(control: RollingScheduler, hours: pd.Index) -> pd.DataFrame:
     rows = np.zeros((len(hours), 4, len(loads)))
     for k, d in enumerate(control.history):
         at = np.searchsorted(loads, d.vehicles.load)
-        values = (d.vehicle_kw / 1e3, must(d.vehicles, d.hour) / 1e3, can(d.vehicles) / 1e3, np.ones(len(at)))
+        values = (d.vehicle_mw, must(d.vehicles, d.hour), can(d.vehicles), np.ones(len(at)))
         for q, value in enumerate(values):
             rows[k, q] = np.bincount(at, weights=value, minlength=len(loads))
     return pd.DataFrame(rows.reshape(len(hours), -1), index=hours, columns=columns)
@@ -154,12 +154,12 @@ def _by_vehicle(history: Sequence[Decision], hours: pd.Index) -> dict[str, pd.Da
                     "vehicle": key[1],
                     "arrival": int(v.arrival[j]),
                     "departure": int(v.departure[j]),
-                    "need_kwh": float(v.need[j]),
-                    "max_kwh": float(v.limit[j]),
+                    "need_kwh": 1e3 * float(v.need[j]),
+                    "max_kwh": 1e3 * float(v.limit[j]),
                 }
                 power[key] = np.zeros(len(history))
-            power[key][k] = d.vehicle_kw[j] / 1e3
-            short[key] = float(max(v.need[j] - d.vehicle_kw[j], 0.0)) if v.departure[j] <= d.hour + 1 else 0.0
+            power[key][k] = d.vehicle_mw[j]
+            short[key] = 1e3 * float(max(v.need[j] - d.vehicle_mw[j], 0.0)) if v.departure[j] <= d.hour + 1 else 0.0
     keys = sorted(first)
     columns = ["load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh"]
     table = pd.DataFrame([first[key] for key in keys], columns=columns)

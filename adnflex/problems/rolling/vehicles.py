@@ -1,7 +1,7 @@
 r"""Vehicles at chargers: what they must and may draw this hour, how an aggregate is split, what follows.
 
 A vehicle :math:`j` that is plugged in until hour :math:`d_j` with charger power :math:`P_j` has a need
-:math:`R_j` that must be met before it leaves and a limit :math:`X_j \ge R_j` that it would take [kWh].  In hour
+:math:`R_j` that must be met before it leaves and a limit :math:`X_j \ge R_j` that it would take [MWh].  In hour
 :math:`t` (one hour long) it must and may draw
 
 .. math::
@@ -44,8 +44,8 @@ __all__ = [
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# An energy this small is rounding [kWh].
-TOLERANCE_KWH = 1e-6
+# An energy this small is rounding [MWh].
+TOLERANCE_MWH = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +61,9 @@ class Vehicles:
     arrival, departure : (J,) int array
         They are there in the hours ``arrival … departure - 1``.
     need, limit : (J,) array
-        Energy that they must and may still get from the grid [kWh].
+        Energy that they must and may still get from the grid [MWh].
     power : (J,) array
-        Power of the charger, from the grid [kW].
+        Power of the charger, from the grid [MW].
     """
 
     node: Ints
@@ -87,7 +87,7 @@ class Vehicles:
         return self.take(self.arrival == hour)
 
     def charged(self, energy: Floats) -> Vehicles:
-        """Return them after they got some energy (J,) [kWh]."""
+        """Return them after they got some energy (J,) [MWh]."""
         same = {f.name: getattr(self, f.name) for f in fields(self)}
         rest = {"need": np.maximum(self.need - energy, 0.0), "limit": np.maximum(self.limit - energy, 0.0)}
         return Vehicles(**{**same, **rest})
@@ -105,7 +105,7 @@ def concatenate(*parts: Vehicles) -> Vehicles:
 
 
 def must(vehicles: Vehicles, hour: int) -> Floats:
-    """Compute what each must draw in an hour, so that its need can still be met (J,) [kW].
+    """Compute what each must draw in an hour, so that its need can still be met (J,) [MW].
 
     Examples
     --------
@@ -121,7 +121,7 @@ def must(vehicles: Vehicles, hour: int) -> Floats:
 
 
 def can(vehicles: Vehicles) -> Floats:
-    """Compute what each may draw in an hour in which it is there (J,) [kW]."""
+    """Compute what each may draw in an hour in which it is there (J,) [MW]."""
     return np.minimum(vehicles.power, vehicles.limit)
 
 
@@ -135,12 +135,12 @@ def split(vehicles: Vehicles, hour: int, total: ArrayLike) -> Floats:
     hour : int
         The hour.
     total : array_like, shape (L,)
-        Aggregates in ``[must.sum(), can.sum()]`` [kW].
+        Aggregates in ``[must.sum(), can.sum()]`` [MW].
 
     Returns
     -------
     ndarray, shape (L, J)
-        Power of each vehicle; rows sum to `total` [kW].
+        Power of each vehicle; rows sum to `total` [MW].
 
     Examples
     --------
@@ -176,14 +176,14 @@ def soon_profile(vehicles: Vehicles, hour: int, limit: Floats, hours: int) -> Fl
     hour : int
         The profile begins with the hour after this one.
     limit : ndarray, shape (L, J)
-        Energy that they may still get, in L alternatives [kWh].
+        Energy that they may still get, in L alternatives [MWh].
     hours : int
         Length T of the profile.
 
     Returns
     -------
     ndarray, shape (L, T)
-        Load [kW].
+        Load [MW].
     """
     k = np.arange(hours)
     here = hour + 1 + k[:, None] < vehicles.departure
@@ -212,7 +212,7 @@ def deferred_profiles(vehicles: Vehicles, hour: int, hours: int) -> Floats:
     Returns
     -------
     ndarray, shape (T, T)
-        Row k: charging begins with hour ``hour + 1 + k`` [kW].
+        Row k: charging begins with hour ``hour + 1 + k`` [MW].
     """
     times = hour + 1 + np.arange(hours)
     here = times[:, None] < vehicles.departure

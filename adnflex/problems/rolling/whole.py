@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 _DOC = """The rest of a day from an hour on: one first hour, then branches of sun and wind that may differ.
 
-Powers in kW, energies in kWh, money as in the case; nothing is per unit. A place (h, b) is an hour of the day in a
+Powers in MW, energies in MWh, money as in the case; nothing is per unit. A place (h, b) is an hour of the day in a
 branch; the first hour has the branch 0 only. imports, exports, buys, spills by place and bus; charge, discharge, energy
 by place and storage; vehicle by place and name; to_come by place and cohort. Minimised: mean cost of the rest of the
 day, with weights that break ties.
@@ -53,16 +53,16 @@ def declare_plan(
     )
     weight = {(h, b): 1.0 if h == hour else 1.0 / branches for h, b in m.place}
     m.bus = pyo.Set(initialize=case.buses.tolist())
-    limit = {(h, bus): float(case.exchange_kw[h, i]) for h in range(hour, hour + hours) for i, bus in enumerate(m.bus)}
+    limit = {(h, bus): float(case.exchange_mw[h, i]) for h in range(hour, hour + hours) for i, bus in enumerate(m.bus)}
 
     def within(_: Any, h: int, b: int, bus: int) -> tuple[float, float | None]:
         top = limit[h, bus]
         return 0.0, top if np.isfinite(top) else None
 
-    m.imports = pyo.Var(m.place, m.bus, bounds=within, doc="from other nodes [kW]")
-    m.exports = pyo.Var(m.place, m.bus, bounds=within, doc="to other nodes [kW]")
-    m.buys = pyo.Var(m.place, m.bus, domain=pyo.NonNegativeReals, doc="purchase [kW]")
-    m.spills = pyo.Var(m.place, m.bus, domain=pyo.NonNegativeReals, doc="what is left over [kW]")
+    m.imports = pyo.Var(m.place, m.bus, bounds=within, doc="from other nodes [MW]")
+    m.exports = pyo.Var(m.place, m.bus, bounds=within, doc="to other nodes [MW]")
+    m.buys = pyo.Var(m.place, m.bus, domain=pyo.NonNegativeReals, doc="purchase [MW]")
+    m.spills = pyo.Var(m.place, m.bus, domain=pyo.NonNegativeReals, doc="what is left over [MW]")
     supply = {(h, b): dict(zip(m.bus, generation[b, h - hour].tolist(), strict=True)) for h, b in m.place}
     drawn: dict[tuple[int, int, int], list[Any]] = {(h, b, bus): [] for h, b in m.place for bus in m.bus}
     prices, late = case.prices, late_weights(len(case.prices.buy), hour, hours)
@@ -109,13 +109,13 @@ def _declare_storages(
     last = max(h for h, _ in weight)
     m.storage = pyo.Set(initialize=s.index.tolist())
     at = {k: i for i, k in enumerate(m.storage)}
-    m.charge = pyo.Var(m.place, m.storage, bounds=lambda _, h, b, k: (0, float(s.charge[at[k]])), doc="[kW]")
-    m.discharge = pyo.Var(m.place, m.storage, bounds=lambda _, h, b, k: (0, float(s.discharge[at[k]])), doc="[kW]")
+    m.charge = pyo.Var(m.place, m.storage, bounds=lambda _, h, b, k: (0, float(s.charge[at[k]])), doc="[MW]")
+    m.discharge = pyo.Var(m.place, m.storage, bounds=lambda _, h, b, k: (0, float(s.discharge[at[k]])), doc="[MW]")
     m.energy = pyo.Var(
         m.place,
         m.storage,
         bounds=lambda _, h, b, k: (float(floor[h - hour, at[k]]), float(ceiling[h - hour, at[k]])),
-        doc="at the end of the hour [kWh]",
+        doc="at the end of the hour [MWh]",
     )
 
     def follows(_: Any, h: int, b: int, k: int) -> Any:
@@ -153,7 +153,7 @@ def _declare_vehicles(
         if vehicles.arrival[j] <= h < vehicles.departure[j]
     ]
     at = {name: j for j, name in enumerate(names)}
-    m.vehicle = pyo.Var(there, bounds=lambda _, h, b, name: (0, float(vehicles.power[at[name]])), doc="[kW]")
+    m.vehicle = pyo.Var(there, bounds=lambda _, h, b, name: (0, float(vehicles.power[at[name]])), doc="[MW]")
     buses = list(m.bus)
 
     def needs(_: Any, b: int, name: str) -> Any:
@@ -164,7 +164,7 @@ def _declare_vehicles(
             return pyo.Constraint.Feasible if low <= 0 <= high else pyo.Constraint.Infeasible
         return pyo.inequality(low, pyo.quicksum(got), high)
 
-    m.need = pyo.Constraint(range(branches), names, rule=needs, doc="what a vehicle gets until it leaves [kWh]")
+    m.need = pyo.Constraint(range(branches), names, rule=needs, doc="what a vehicle gets until it leaves [MWh]")
     for h, b, name in there:
         drawn[h, b, buses[int(vehicles.node[at[name]])]].append(m.vehicle[h, b, name])
     return [paid[h, b] * m.vehicle[h, b, name] for h, b, name in there]
@@ -185,8 +185,8 @@ def _declare_envelopes(
         for k in np.flatnonzero((e.arrival > hour) & (e.hour < hour + hours)).tolist()
         for b in range(branches)
     }
-    m.to_come = pyo.Var(list(row), bounds=lambda _, *key: (0, float(e.power[row[key]])), doc="[kW]")
-    m.drawn = pyo.Var(list(row), bounds=lambda _, *key: (float(e.low[row[key]]), float(e.high[row[key]])), doc="[kWh]")
+    m.to_come = pyo.Var(list(row), bounds=lambda _, *key: (0, float(e.power[row[key]])), doc="[MW]")
+    m.drawn = pyo.Var(list(row), bounds=lambda _, *key: (float(e.low[row[key]]), float(e.high[row[key]])), doc="[MWh]")
 
     def adds(_: Any, h: int, b: int, bus: int, arrival: int) -> Any:
         before = m.drawn[h - 1, b, bus, arrival] if h > arrival else 0.0

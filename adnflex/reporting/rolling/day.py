@@ -62,10 +62,10 @@ def _generation(run: RollingRun) -> tuple[pd.Series, pd.Series, pd.Series]:
 
 def prices_of(run: RollingRun) -> pd.Series | None:
     """Price of purchase by hour [currency/MWh]; None where the run does not carry it."""
-    values = run.inputs.get("buy_per_kwh")
+    values = run.inputs.get("buy_per_mwh")
     if values is None:
         return None
-    found = 1e3 * pd.Series(np.asarray(values, dtype=float)).reindex(run.actions.index)
+    found = pd.Series(np.asarray(values, dtype=float)).reindex(run.actions.index)
     return found if found.notna().all() else None
 
 

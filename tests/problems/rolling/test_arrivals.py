@@ -38,8 +38,8 @@ def test_only_full_hours_count_and_the_night_belongs_to_tomorrow():
     seen = vehicles_of(ev((0, 8.5, 12.7, 10, 40), (1, 20, 31, 50, 60)), {0: 2}, 24)
     assert seen.arrival.tolist() == [9, 20]
     assert seen.departure.tolist() == [12, 24]
-    assert seen.need.tolist() == pytest.approx([10, 26.4])
-    assert seen.limit.tolist() == pytest.approx([19.8, 26.4])
+    assert seen.need.tolist() == pytest.approx([0.01, 0.0264])
+    assert seen.limit.tolist() == pytest.approx([0.0198, 0.0264])
     assert seen.node.tolist() == [2, 2]
 
 
@@ -55,10 +55,10 @@ def test_library_has_what_arrives_later():
     table = pd.concat([ev((0, 1, 4, 5, 15)), ev((1, 2, 5, 6.6, 6.6))])
     library = Library(RecordedDays(table), np.random.default_rng(0), 2, {0: 0}, 1, 6)
     everyone = vehicles_of(table, {0: 0}, 6)
-    assert library.later[0, 0, :, 0].sum() == pytest.approx(21.6)
-    assert library.later[1, 1, :, 0].tolist() == pytest.approx([0, 0, 6.6, 0, 0, 0])
+    assert library.later[0, 0, :, 0].sum() == pytest.approx(0.0216)
+    assert library.later[1, 1, :, 0].tolist() == pytest.approx([0, 0, 0.0066, 0, 0, 0])
     assert library.later[5].sum() == 0
     first = library.envelopes.arrival == 1
-    assert library.envelopes.high[first].tolist() == pytest.approx([6.6, 13.2, 15])
-    assert library.envelopes.low[first].tolist() == pytest.approx([0, 0, 5])
-    assert can(everyone).tolist() == pytest.approx([6.6, 6.6])
+    assert library.envelopes.high[first].tolist() == pytest.approx([0.0066, 0.0132, 0.015])
+    assert library.envelopes.low[first].tolist() == pytest.approx([0, 0, 0.005])
+    assert can(everyone).tolist() == pytest.approx([0.0066, 0.0066])

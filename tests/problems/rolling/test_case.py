@@ -29,8 +29,8 @@ def test_facts_of_the_study(case):
     assert s.start.tolist() == pytest.approx([600] * 3)
     assert s.high.tolist() == pytest.approx([1080] * 3)
     assert case.buses[s.node].tolist() == [12, 23, 29]
-    assert (case.exchange_kw == 300).all()
-    assert RollingCase.load("rolling33", tariff="time of use").prices.buy.max() == pytest.approx(0.8)
+    assert (case.exchange_mw == 0.3).all()
+    assert RollingCase.load("rolling33", tariff="time of use").prices.buy.max() == pytest.approx(800)
     assert RollingCase.load("rolling33", weather="cloudy").renewables.mean == 0.75
 
 

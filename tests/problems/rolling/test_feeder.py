@@ -77,9 +77,9 @@ def test_pickled_and_named():
 def test_exchange_limits_hold_in_power_flow():
     """All nodes at their limit at once, the sites at their best: no bus is outside."""
     case = RollingCase.load("rolling33", exchange_limit_mw="feeder")
-    most = RollingCase.load("rolling33").exchange_kw
-    assert (case.exchange_kw <= most + 1e-6).all()
-    assert (case.exchange_kw[18] < 0.5 * most[18]).all()
+    most = RollingCase.load("rolling33").exchange_mw
+    assert (case.exchange_mw <= most + 1e-6).all()
+    assert (case.exchange_mw[18] < 0.5 * most[18]).all()
     facts = case.net.profiles["load"]["base_pload"]
     for hour in (4, 12, 18):
         new = copy.deepcopy(networks.load("rolling33"))
@@ -87,8 +87,8 @@ def test_exchange_limits_hold_in_power_flow():
         new.sgen.loc[new.sgen["type"] == "svc", "q_mvar"] = 1.0
         base = new.load["type"] != "ev"
         new.load.loc[base, ["p_mw", "q_mvar"]] *= facts[hour]
-        for bus, power in zip(case.buses, case.exchange_kw[hour], strict=True):
-            pp.create_load(new, int(bus), power / 1e3)
+        for bus, power in zip(case.buses, case.exchange_mw[hour], strict=True):
+            pp.create_load(new, int(bus), power)
         assert run_ac(new)
         assert new.res_bus.vm_pu.min() > 0.95 - 2e-4
 

@@ -30,7 +30,7 @@ def test_a_valley_is_used():
 def test_branches_share_their_first_hour_only():
     case = RollingCase.from_net(net(), renewables=Steady())
     generation = np.zeros((2, 3, 2))
-    generation[0, 1:, 0] = 20.0
+    generation[0, 1:, 0] = 0.02
     one = vehicles((0, 3, 13.2, 13.2), node=1)
     planned = plan(case, 3, case.storages.low, one.take(one.departure > 9), generation)
     assert planned.storage.shape == (1, 1)
@@ -46,11 +46,11 @@ def test_floor_is_the_best_of_a_grid_of_plans():
     case = RollingCase.from_net(bad, renewables=Steady(4))
     run = schedule_rolling(case, "floor")
     day = draw_day(case, 1)
-    sun = day.generation_mw[:, 0] * 1e3
+    sun = day.generation_mw[:, 0]
     best = min(
-        sum(0.001 * price * max(p - g, 0) for price, p, g in zip([50, 300, 100, 200], plan_, sun, strict=True))
-        for plan_ in itertools.product(np.linspace(0, 6.6, 23), repeat=4)
-        if abs(sum(plan_) - 13.2) < 1e-9
+        sum(price * max(p - g, 0) for price, p, g in zip([50, 300, 100, 200], plan_, sun, strict=True))
+        for plan_ in itertools.product(np.linspace(0, 0.0066, 23), repeat=4)
+        if abs(sum(plan_) - 0.0132) < 1e-9
     )
     assert run.costs.at["purchase", "cost"] == pytest.approx(best, abs=1e-4)
 

@@ -75,8 +75,8 @@ def test_simulation_is_deciding_hour_by_hour(base):
     rng = np.random.default_rng(2)
     box = storages([1], [500.0], wear=0.07, price=0.02, end=300.0, keep=0.99)
     limit, price = rng.uniform(20, 90, (6, 2)), rng.uniform(0.2, 0.8, 6)
-    case = RollingCase.from_net(net(), renewables=Steady(), stored_value_per_mwh=300.0)
-    case = dataclasses.replace(case, storages=box, exchange_kw=limit)
+    case = RollingCase.from_net(net(), renewables=Steady(), stored_value_per_mwh=0.3)
+    case = dataclasses.replace(case, storages=box, exchange_mw=limit)
     residual = rng.normal(0, 120, (6, 2, 4))
     cost = simulate(case, base, 0, residual, np.repeat(box.start[:, None], 4, axis=1), price)
     for b in range(4):

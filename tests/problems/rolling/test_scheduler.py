@@ -65,7 +65,7 @@ def test_state_of_a_users_generator_is_kept(small_case, tmp_path):
     again = RollingScheduler.load(tmp_path / "s.json", small_case)
     assert np.array_equal(again.weather, day.generation_mw[:3])
     a, b = (c.step(Observation(day.generation_mw[3])) for c in (control, again))
-    assert np.array_equal(a.storage_kw, b.storage_kw)
+    assert np.array_equal(a.storage_mw, b.storage_mw)
 
 
 @pytest.mark.parametrize(
@@ -192,32 +192,32 @@ def test_an_interrupt_in_a_decision_changes_nothing(small_case):
 def test_measurements_correct_what_is_believed(small_case, caplog):
     control = RollingScheduler(small_case, "pool")
     control.step(Observation([0.0], ev((0, 0, 3, 13.2, 13.2), (1, 0, 3, 19.8, 19.8)), storage_mwh={0: 0.06}))
-    assert control.history[0].before_kwh.tolist() == pytest.approx([60.0])
+    assert control.history[0].before_mwh.tolist() == pytest.approx([0.06])
     # vehicle 0 got nothing, vehicle 1 half: it can no longer get all it needs
-    decision = control.step(Observation([0.0], delivered_kwh={(0, 0): 0.0, (0, 1): 3.3}, storage_mwh=[0.05]))
-    assert decision.vehicles.need.tolist() == pytest.approx([13.2, 13.2])
-    assert decision.unmet_kwh == pytest.approx(3.3)
+    decision = control.step(Observation([0.0], delivered_mwh={(0, 0): 0.0, (0, 1): 0.0033}, storage_mwh=[0.05]))
+    assert decision.vehicles.need.tolist() == pytest.approx([0.0132, 0.0132])
+    assert decision.unmet_mwh == pytest.approx(0.0033)
     assert "can no longer be met" in caplog.text
     last = control.step(Observation([0.0], left=[(0, 0)]))
-    assert last.unmet_kwh == pytest.approx(6.6)
+    assert last.unmet_mwh == pytest.approx(0.0066)
     assert last.vehicles.number.tolist() == [1]
     table = control.setpoints(last).set_index(["table", "index"])["p_mw"]
     assert table["load", 0] == pytest.approx(0.0066)
-    assert table["storage", 0] == pytest.approx(last.storage_kw[0] / 1e3)
+    assert table["storage", 0] == pytest.approx(last.storage_mw[0])
     # the last hour of vehicle 1 brought it half of what it should have
-    after = control.step(Observation([0.0], delivered_kwh={(0, 1): 3.3}))
-    assert after.unmet_kwh == pytest.approx(3.3)
+    after = control.step(Observation([0.0], delivered_mwh={(0, 1): 0.0033}))
+    assert after.unmet_mwh == pytest.approx(0.0033)
     with pytest.raises(InputError, match="was not there in the hour before"):
-        control.step(Observation([0.0], delivered_kwh={(0, 1): 3.3}))
+        control.step(Observation([0.0], delivered_mwh={(0, 1): 0.0033}))
     assert "could not be met" in run_of(control).notes[0]
 
 
 def test_energy_that_was_optional_does_not_become_needed(small_case):
     control = RollingScheduler(small_case, "pool")
     control.step(Observation([0.0], ev((0, 0, 3, 3.0, 13.2))))
-    decision = control.step(Observation([0.0], delivered_kwh={(0, 0): 1.0}))
-    assert decision.vehicles.need.tolist() == pytest.approx([2.0])
-    assert decision.vehicles.limit.tolist() == pytest.approx([12.2])
+    decision = control.step(Observation([0.0], delivered_mwh={(0, 0): 0.001}))
+    assert decision.vehicles.need.tolist() == pytest.approx([0.002])
+    assert decision.vehicles.limit.tolist() == pytest.approx([0.0122])
 
 
 def test_a_policy_that_cannot_be_followed_is_named(small_case):
@@ -227,11 +227,12 @@ def test_a_policy_that_cannot_be_followed_is_named(small_case):
         name = "wild"
 
         def decide(self, state, rng):
-            return Action(np.array([0.0, 99.0]), np.array([500.0]))
+            return Action(np.array([0.0, 0.099]), np.array([0.5]))
 
     with pytest.raises(InputError) as error:
         RollingScheduler(small_case, Wild()).step(Observation([0.0]))
-    assert all(word in str(error.value) for word in ("policy wild at hour 0", "99 kW at bus 2", "storage 0", "500 kW"))
+    words = ("policy wild at hour 0", "0.099 MW at bus 2", "storage 0", "0.5 MW")
+    assert all(word in str(error.value) for word in words)
 
 
 def test_the_next_day_begins_with_the_energy_of_the_last(small_case):
@@ -244,7 +245,7 @@ def test_the_next_day_begins_with_the_energy_of_the_last(small_case):
     energy = control.energy
     control.next_day()
     simulate_day(control, draw_day(small_case, 1, control.day))
-    assert control.history[0].before_kwh.tolist() == energy.tolist()
+    assert control.history[0].before_mwh.tolist() == energy.tolist()
     assert control.history[0].day == 1
 
 
@@ -253,7 +254,7 @@ def test_the_second_stage_is_told_and_kept(small_case, tmp_path):
 
     def stage(decision):
         told.append(decision)
-        assert sum(decision.ev_mw.values()) == pytest.approx(decision.action.ev.sum() / 1e3)
+        assert sum(decision.ev_mw.values()) == pytest.approx(decision.action.ev.sum())
         return ReactiveAnswer({0: 0.1 * decision.hour}, {0: 1.0, 1: 0.99}, 0.01, {"loss_mw": 0.02})
 
     control = RollingScheduler(small_case, "pool", reactive=stage)

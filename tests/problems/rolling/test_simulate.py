@@ -40,7 +40,7 @@ def test_every_node_balances_in_every_hour(run):
 
 def test_storage_follows_its_powers(case, run):
     p, e = run.storage["p_mw"].to_numpy(), run.storage["e_mwh"].to_numpy()
-    before = np.vstack([case.storages.start / 1e3, e[:-1]])
+    before = np.vstack([case.storages.start, e[:-1]])
     assert np.allclose(e, before + np.where(p > 0, 0.95 * p, p / 0.95), atol=1e-12)
     assert e.min() >= 0.12 - 1e-9
     assert e.max() <= 1.08 + 1e-9

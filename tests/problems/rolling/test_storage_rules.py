@@ -87,7 +87,7 @@ def test_a_battery_that_is_found_empty_comes_as_near_as_it_can():
         for hour in range(6):
             measured = [0.02] if hour == 4 else None
             control.step(Observation([0.0], storage_mwh=measured))
-        assert control.energy / 1e3 == pytest.approx([0.02 + 2 * 0.03])
+        assert control.energy == pytest.approx([0.02 + 2 * 0.03])
 
 
 @pytest.mark.parametrize("seed", [0])

@@ -48,6 +48,6 @@ def failed(check):
         passed=False,
         verdict="2 limits violated; worst: voltage low at bus 17",
         violations=table([low, worse]),
-        faults=table([{**fault, "excess": 120.0, "unit": "kWh"}]),
+        faults=table([{**fault, "excess": 120.0, "unit": "MWh"}]),
         costs=costs,
     )

@@ -56,7 +56,7 @@ def test_price_is_left_out_where_the_run_does_not_know_it(run):
 def test_storage_begins_with_the_energy_of_the_case(run, case):
     fig = figure("storage", run)
     lines = [trace for trace in fig.data if trace.type == "scatter" and trace.name]
-    assert [line.y[0] for line in lines] == pytest.approx(case.storages.start / 1e3)
+    assert [line.y[0] for line in lines] == pytest.approx(case.storages.start)
     assert lines[0].y[1:] == pytest.approx(run.storage["e_mwh"].iloc[:, 0].to_numpy())
     limits = sorted(trace.y[0] for trace in fig.data if not trace.name)
     assert limits == pytest.approx([0.12, 1.08])
