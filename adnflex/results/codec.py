@@ -8,12 +8,15 @@ checked like any other input when it is read.
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from adnflex.errors import InputError
 from adnflex.results.columns import faults_of
@@ -33,6 +36,8 @@ class Saved:
     """
 
     _form = ""
+    #: What a file is in a word, and what writes it (by default ``save`` of the class), for errors.
+    _kind, _writer = "plan", ""
     _rows: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def save(self, path: str | Path) -> None:
@@ -55,9 +60,9 @@ class Saved:
             If the file is of another kind or of a newer version, is damaged, was edited, or holds what no result
             holds; with the field.
         """
-        writer = f"{cls.__name__}.save"
-        content = read_envelope(path, cls._form, writer, "plan")
-        found: Self = _built(cls, content, f"plan file {path}", f"give a file written by {writer}")
+        writer = cls._writer or f"{cls.__name__}.save"
+        content = read_envelope(path, cls._form, writer, cls._kind)
+        found: Self = _built(cls, content, f"{cls._kind} file {path}", f"give a file written by {writer}")
         return found
 
 
@@ -69,7 +74,7 @@ def _content(value: Any) -> Any:
         return json_of(value.to_frame("value"))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _content(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): _content(part) for key, part in value.items()}
     if isinstance(value, tuple):
         return [_content(part) for part in value]
@@ -122,12 +127,33 @@ def _made(wanted: Any, value: Any, place: str) -> Any:
             return tuple(_made(arguments[0], part, f"{place}[{k}]") for k, part in enumerate(parts))
         _require(len(parts) == len(arguments), value, f"{len(arguments)} values", place)
         return tuple(_made(a, part, f"{place}[{k}]") for k, (a, part) in enumerate(zip(arguments, parts, strict=True)))
-    if origin is dict:
+    if origin in (dict, Mapping):
         found = _require(isinstance(value, dict), value, "an object", place)
-        return {key: _made(arguments[1], part, f"{place}.{shown(key, 40)}") for key, part in found.items()}
+        named = {_key(arguments[0], key, place): (key, part) for key, part in found.items()}
+        return {name: _made(arguments[1], part, f"{place}.{shown(key, 40)}") for name, (key, part) in named.items()}
+    if origin is np.ndarray:
+        return _array(get_args(arguments[1])[0], value, place)
     if wanted is Any:
         return restored(value)
     return _scalar(wanted, value, place)
+
+
+def _key(wanted: Any, key: str, place: str) -> Any:
+    """Bring a key of an object, which is text in JSON, back to a whole number where that is asked for."""
+    if wanted is not int:
+        return key
+    return int(_require(bool(re.fullmatch(r"-?\d{1,18}", key)), key, "a whole number", f"a key of {place}"))
+
+
+def _array(kind: Any, value: Any, place: str) -> NDArray[Any]:
+    """Build an array of numbers of a kind out of nested lists."""
+    try:
+        found = np.array(_require(isinstance(value, list), restored(value), "a list", place))
+    except ValueError:
+        raise _Odd(f"has odd contents ({place} has rows of different lengths)") from None
+    fits = found.size == 0 or found.dtype.kind in ("i" if issubclass(kind, np.integer) else "if")
+    _require(fits, value, "an array of numbers", place)
+    return found.astype(kind)
 
 
 def _scalar(wanted: Any, value: Any, place: str) -> Any:

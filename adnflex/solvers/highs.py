@@ -352,6 +352,7 @@ def minimise_below(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
     bounds: Sequence[tuple[float, float | None]],
+    time_limit: float = 60.0,
 ) -> Ending:
     """Minimise ``cost x`` over ``a x <= b`` and bounds, all dense.
 
@@ -363,6 +364,8 @@ def minimise_below(
         Rows.
     bounds : sequence of (float, float or None)
         Of every variable; None is no bound.
+    time_limit : float
+        Time limit [s].
 
     Examples
     --------
@@ -372,4 +375,4 @@ def minimise_below(
     low = np.array([least for least, _ in bounds], dtype=float)
     high = np.array([np.inf if most is None else most for _, most in bounds], dtype=float)
     rows = np.full(len(b), -np.inf), np.asarray(b, dtype=float)
-    return minimise_linear(linear_form(cost, sparse.csr_matrix(a), rows, (low, high)))
+    return minimise_linear(linear_form(cost, sparse.csr_matrix(a), rows, (low, high)), time_limit)

@@ -19,7 +19,7 @@ from adnflex.errors import InputError
 from adnflex.grid.identity import require_same
 from adnflex.powerflow.limits import Compared, compare, limits_of
 from adnflex.powerflow.states import Measured, measure
-from adnflex.powerflow.verdict import not_converged
+from adnflex.powerflow.verdict import not_converged, violated
 from adnflex.problems.rolling.hours import Spread
 from adnflex.problems.rolling.read import connections_of, read_elements, storages_of
 from adnflex.problems.rolling.settlement import settle
@@ -70,11 +70,9 @@ def validate_rolling(run: RollingRun, net: pandapowerNet, spread: Spread | None 
     violations = judged.violations
     faults = pd.DataFrame([*_vehicle_faults(run), *_device_faults(run, net)], columns=_FAULTS)
     costs = _costs(run, net)
-    exact = bool((costs["difference"].abs() < _CENT).all())
-    verdict = _verdict(converged, violations, faults, costs, exact, hours)
     return RollingCheck(
-        passed=converged and violations.empty and faults.empty and exact,
-        verdict=verdict,
+        passed=converged and violations.empty and faults.empty and _exact(costs),
+        verdict=_verdict(run, hours, faults, costs, violations),
         converged=converged,
         hours=hours,
         vm_pu=_voltages(run, measured),
@@ -271,15 +269,23 @@ def _costs(run: RollingRun, net: pandapowerNet) -> pd.DataFrame:
 
 
 def _verdict(
-    converged: bool,
-    violations: pd.DataFrame,
-    faults: pd.DataFrame,
-    costs: pd.DataFrame,
-    exact: bool,
-    hours: pd.DataFrame,
+    run: RollingRun, hours: pd.DataFrame, faults: pd.DataFrame, costs: pd.DataFrame, violations: pd.DataFrame
 ) -> str:
-    if not converged:
-        lost = hours.index[hours[["loss_mw", "loss_without_mw"]].isna().any(axis=1)]
+    """Say what was found, and of how many hours."""
+    decided, day = len(run.generation), len(run.inputs["buy_per_mwh"])
+    some, every = f"{decided} of {day} hours decided, and ", "in every decided hour as it came"
+    if decided == day:
+        some, every = "", "in every hour as it came"
+    sentence = _flaw(hours, faults, costs) or violated(violations)
+    if sentence:
+        return f"{some}{'in them ' if some else ''}{sentence}"
+    return f"{some}{every} all limits met in AC power flow, all set-points in order, costs add up"
+
+
+def _flaw(hours: pd.DataFrame, faults: pd.DataFrame, costs: pd.DataFrame) -> str:
+    """Say what is wrong beside limits; empty where nothing is."""
+    lost = hours.index[hours[["loss_mw", "loss_without_mw"]].isna().any(axis=1)]
+    if len(lost):
         return not_converged(f"in hour {', '.join(map(str, lost[:5]))}")
     if len(faults):
         f = faults.iloc[0]
@@ -287,12 +293,11 @@ def _verdict(
             f"{len(faults)} set-points are wrong; first: {f['kind']}, {f['element']} {f['index']} in hour {f['hour']}, "
             f"{f['value']:.5g} {f['unit']} against {f['limit']:.5g} {f['unit']}"
         )
-    if not exact:
-        item = str(costs["difference"].abs().idxmax())
-        return f"{item} is {costs.at[item, 'cost']:.2f} and the set-points cost {costs.at[item, 'recomputed']:.2f}"
-    if len(violations):
-        v = violations.loc[violations["excess"].astype(float).idxmax()]
-        count = f"{len(violations)} limit{'s' if len(violations) > 1 else ''} violated"
-        place = f"{v['kind']} at {v['element']} {v['index']} in hour {v['hour']}"
-        return f"{count}; worst: {place}, {v['value']:.5g} {v['unit']} against {v['limit']:.5g} {v['unit']}"
-    return "all limits met in AC power flow in every hour as it came, all set-points in order, costs add up"
+    if _exact(costs):
+        return ""
+    item = str(costs["difference"].abs().idxmax())
+    return f"{item} is {costs.at[item, 'cost']:.2f} and the set-points cost {costs.at[item, 'recomputed']:.2f}"
+
+
+def _exact(costs: pd.DataFrame) -> bool:
+    return bool((costs["difference"].abs() < _CENT).all())

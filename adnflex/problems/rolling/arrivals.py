@@ -219,10 +219,9 @@ def vehicles_of(table: pd.DataFrame, node_of_load: dict[int, int], hours: int) -
         ]
     if findings:
         raise InputError(findings)
-    arrival, departure = raw["arrival"], raw["departure"]
+    arrival, departure, power = raw["arrival"], raw["departure"], raw["p_max_mw"]
     first = np.ceil(arrival - 1e-9)
     last = np.minimum(np.floor(departure + 1e-9), hours)
-    power = raw["p_max_mw"]
     needed, allowed = raw["need_kwh"] / 1e3, raw["max_kwh"] / 1e3
     stays_on = departure > hours + 1e-9
     most = power * np.maximum(last - first, 0.0)

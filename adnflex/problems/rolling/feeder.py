@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 
 from adnflex.errors import SolverError
 from adnflex.grid.flow import RadialFlow
+from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.hours import Hours, Spread, sites_of
 from adnflex.problems.rolling.policies import Action, Policy, State, by_node
@@ -55,6 +56,8 @@ Floats = NDArray[np.float64]
 
 # A limit that is broken weighs this much more than a MW that is moved [MW/pu].
 _BROKEN = 1e3
+# Time limit of one programme [s].
+_SECONDS = 60.0
 # Times that the voltages are linearised, each around the exact power flow of the answer before.
 _ROUNDS = 3
 
@@ -231,13 +234,14 @@ class WithinFeeder:
 
     def decide(self, state: State, rng: np.random.Generator) -> Action:
         """Decide as the policy does, then move the action as little as the feeder asks for."""
+        clock = Deadline(state.seconds)
         wanted = self.policy.decide(state, rng)
         if self._linear is None:
             self._linear = _Linear(self.case, self.sites)
-        return _moved(self.case, self._linear, state, wanted, 2.0 * self.margin_pu)
+        return _moved(self.case, self._linear, state, wanted, 2.0 * self.margin_pu, clock)
 
 
-def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, margin: float) -> Action:
+def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, margin: float, clock: Deadline) -> Action:
     """Nearest action within the feeder."""
     n, k, base = len(case.buses), len(case.storages), linear.grid.base_mva
     low, high = (by_node(part, state.vehicles, n) for part in (must(state.vehicles, state.hour), can(state.vehicles)))
@@ -247,14 +251,14 @@ def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, mar
     zeros = (np.zeros(len(case.generators.index)), np.zeros(len(case.fleets)), np.zeros(k))
     p, q = (part[0] for part in linear.hours.withdrawals(state.hour, *zeros, nothing, Spread(0.0, 0.0)))
     drawn = wanted.ev - state.generation
-    drawn[case.storages.node] += wanted.storage
+    np.add.at(drawn, case.storages.node, wanted.storage)
     np.add.at(p, linear.nodes, drawn / base)
     unit = np.zeros((linear.grid.n, n + k))
     unit[linear.nodes, np.arange(n)] = 1.0 / base
     unit[linear.nodes[case.storages.node], n + np.arange(k)] = 1.0 / base
     now, bottom, top = (np.concatenate(parts) for parts in ((wanted.ev, wanted.storage), (low, least), (high, most)))
     change, injected = np.zeros(n + k), 0.5 * (linear.low + linear.high)
-    for _ in range(_ROUNDS):
+    for k_round in range(_ROUNDS):
         by_x, by_q, b = linear.rows(p + unit @ change, q, unit, margin, injected)
         rows, a = len(b), n + k
         # columns: changes up, changes down, injections, slack of every row
@@ -267,8 +271,10 @@ def _moved(case: RollingCase, linear: _Linear, state: State, wanted: Action, mar
         ]
         cost = np.concatenate([np.ones(2 * a), np.zeros(len(linear.sites)), np.full(rows, _BROKEN)])
         side = b + by_x @ change + by_q @ injected
-        answer = minimise_below(cost, matrix, side, bounds)
+        answer = minimise_below(cost, matrix, side, bounds, min(_SECONDS, clock.left))
         if answer.x is None:
+            if k_round and clock.spent:
+                break  # an earlier round has an answer
             raise SolverError(
                 f"the bound of the feeder at hour {state.hour} was not solved ({answer.status}: {answer.words}); use "
                 "the policy without 'feeder:'."

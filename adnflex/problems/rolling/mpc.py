@@ -10,12 +10,14 @@ See `adnflex.rolling.planning`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adnflex.errors import InputError
+from adnflex.errors import InputError, SolverError, TimeExpired
+from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.planning import Plan, plan
@@ -92,10 +94,28 @@ class PerfectForesight:
     _plan: Plan | None = field(default=None, repr=False)
     _everyone: Vehicles | None = field(default=None, repr=False)
 
-    def foresee(self, generation: Floats, vehicles: Vehicles) -> None:
-        """Be told the day, (H, n) [MW] and all vehicles."""
+    def foresee(self, generation: Floats, vehicles: Vehicles, seconds: float = math.inf) -> None:
+        """Be told the day, (H, n) [MW] and all vehicles, and plan it within a time limit [s].
+
+        Raises
+        ------
+        TimeExpired
+            If the time was over before the plan was solved.
+        SolverError
+            If it was not solved for another reason.
+        """
+        clock, case = Deadline(seconds), self.case
         self._everyone = vehicles
-        self._plan = plan(self.case, 0, self.case.storages.start, vehicles, generation[None], ties=_GENTLE)
+        try:
+            found = plan(case, 0, case.storages.start, vehicles, generation[None], ties=_GENTLE, seconds=seconds)
+        except SolverError as error:
+            if not clock.spent:
+                raise
+            raise TimeExpired(
+                "the plan of the floor was not solved within the time limit, and what is no optimum is no floor; give "
+                "more time_limit."
+            ) from error
+        self._plan = found
 
     def decide(self, state: State, rng: np.random.Generator) -> Action:
         """Return the hour's part of the plan."""

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.settlement import bought
+from adnflex.problems.rolling.storages import split_among
 from adnflex.problems.rolling.vehicles import Vehicles, can
 
 __all__ = ["BASES", "Action", "Base", "BasePolicy", "Policy", "State", "by_node", "simulate"]
@@ -92,8 +93,9 @@ class Action:
 class Policy(Protocol):
     """Anything that decides an hour.
 
-    A policy with a method ``foresee(generation, vehicles)`` is told the whole day, (H, n) [MW] and all vehicles, before
-    it begins; it can be simulated but not put in charge. A method ``prepare()`` is called before the first hour.
+    A policy with a method ``foresee(generation, vehicles, seconds)`` is told the whole day, (H, n) [MW] and all
+    vehicles, and the time that is left [s], before it begins; it can be simulated but not put in charge. A method
+    ``prepare()`` is called before the first hour.
     """
 
     @property
@@ -122,6 +124,11 @@ def own(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
     ...     np.array([[300.0], [300.0]]))
     array([[-20.]])
     """
+    sites = np.unique(node)
+    if len(sites) < len(node):
+        starts = np.searchsorted(node, sites)
+        low, high = (np.add.reduceat(part, starts, axis=0) for part in powers)
+        return split_among(own(residual, (low, high), sites, limit), node, powers)
     low, high = powers
     mine = residual[node]
     charge = np.minimum(np.maximum(mine, 0.0), np.maximum(high, 0.0))
@@ -202,7 +209,7 @@ def simulate(case: RollingCase, base: Base, hour: int, residual: Floats, energy:
         wide = case.exchange_mw[hour + t][:, None]
         power = base(residual[t], storages.powers(energy, hour + t), storages.node, wide)
         rest = residual[t].copy()
-        rest[storages.node] -= power
+        storages.taken(rest, power)
         cost += price[hour + t] * bought(rest, wide)
         if priced:
             cost += storages.cost(power)

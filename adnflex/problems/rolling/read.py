@@ -7,7 +7,6 @@ import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -161,12 +160,6 @@ def _not_read(net: pandapowerNet, fleets: pd.DataFrame, generators: pd.DataFrame
 def storages_of(inputs: Inputs, findings: list[str]) -> list[Storage]:
     """Read storages as every verb does, in the order of their nodes; faults of `inputs` are handed over."""
     specs = sorted(read_storage(inputs), key=lambda s: s.place.node)
-    findings += [
-        f"{b.place}: bus {b.place.bus} has another controllable storage; merge them into one row (powers and energies "
-        "added up), or set controllable to False for one."
-        for a, b in pairwise(specs)
-        if a.place.bus == b.place.bus
-    ]
     findings += [
         f"{s.place}: its cost in {inputs.curves['storage', s.place.index]} bends or has a constant, and a rolling "
         "schedule takes straight prices; give cp1_eur_per_mw alone, or cost_per_mwh."

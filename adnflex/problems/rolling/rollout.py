@@ -47,6 +47,7 @@ from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.policies import BASES, BUY_LESS, Action, Policy, State, by_node, simulate
 from adnflex.problems.rolling.sampling import futures, mean_future
 from adnflex.problems.rolling.settlement import bought
+from adnflex.problems.rolling.storages import split_among
 from adnflex.problems.rolling.vehicles import Vehicles, can, deferred_profiles, must, soon_profile, split
 
 __all__ = ["Rollout"]
@@ -60,7 +61,7 @@ _SAME = 1e-9
 
 
 class Part(NamedTuple):
-    """One node in a joint action: power of vehicles and of storage [MW], and the load that follows (T,) [MW]."""
+    """One node in a joint action: power of vehicles and of its storages [MW], and the load that follows (T,) [MW]."""
 
     ev: float
     storage: float
@@ -129,9 +130,7 @@ class Rollout:
         best = one_at_a_time(
             start, moment.agents, moment.choices, moment.costs, sweeps=self.sweeps, stop=lambda: clock.spent
         )
-        return Action(
-            np.array([part.ev for part in best]), np.array([best[i].storage for i in self.case.storages.node])
-        )
+        return Action(np.array([part.ev for part in best]), moment.storages_of([best])[:, 0])
 
 
 class _Moment:
@@ -144,14 +143,18 @@ class _Moment:
         self.vehicles = [state.vehicles.take(state.vehicles.node == i) for i in range(self.n)]
         low, high = must(state.vehicles, state.hour), can(state.vehicles)
         self.low, self.high = (by_node(part, state.vehicles, self.n) for part in (low, high))
-        self.place = {int(i): k for k, i in enumerate(case.storages.node)}
+        self.place = {int(i): k for k, i in enumerate(case.storages.sites)}
         self.agents = [i for i in range(self.n) if i in self.place or self.high[i] > self.low[i] + _SAME]
         self.base = BASES[policy.base]
         self.buy = case.prices.buy + BUY_LESS
         self.futures = self._draw(1) if policy.common else None
         self.limit = case.exchange_mw[state.hour]
         self.exchange = bool(self.limit.any())
-        self.powers = case.storages.powers(state.energy, state.hour)
+        low, high = case.storages.powers(state.energy[:, None], state.hour)
+        self.powers = low, high
+        self.site_powers = tuple(case.storages.of_sites(part)[:, 0] for part in (low, high))
+        most = case.storages.charge, case.storages.discharge
+        self.ratings = tuple(case.storages.of_sites(part) for part in most)
 
     def _draw(self, times: int) -> Floats:
         """Futures (T, n, M) [MW], or as many again for each of several candidates."""
@@ -163,15 +166,14 @@ class _Moment:
         """Return the action of the base policy."""
         residual = (self.state.generation - self.high)[:, None]
         storages = self.case.storages
-        powers = storages.powers(self.state.energy[:, None], self.state.hour)
-        power = self.base(residual, powers, storages.node, self.limit[:, None])
+        power = self.base(residual, self.powers, storages.node, self.limit[:, None])
         return self.joint(Action(self.high, power[:, 0]))
 
     def joint(self, action: Action) -> Joint:
         """Give an action the form of the search."""
         ev = np.minimum(np.maximum(action.ev, self.low), self.high)
         storage = np.zeros(self.n)
-        storage[self.case.storages.node] = action.storage
+        storage[self.case.storages.sites] = self.case.storages.of_sites(action.storage)
         return tuple(
             Part(float(ev[i]), float(storage[i]), self._soon(self.vehicles[i], ev[i : i + 1])[0]) for i in range(self.n)
         )
@@ -206,9 +208,9 @@ class _Moment:
         wanted = [residual + now.ev - ev + now.storage]
         k = self.place[i]
         if self.policy.candidates == "full":
-            s = self.case.storages
-            wanted += [f * (s.charge[k] if f > 0 else s.discharge[k]) for f in _POWERS]
-        low, high = self.powers[0][k], self.powers[1][k]
+            charge, discharge = self.ratings
+            wanted += [f * (charge[k] if f > 0 else discharge[k]) for f in _POWERS]
+        low, high = (part[k] for part in self.site_powers)
         found = [now.storage]
         for power in wanted:
             power = float(min(max(power, low), high))
@@ -216,14 +218,19 @@ class _Moment:
                 found.append(power)
         return found
 
+    def storages_of(self, joints: Sequence[Joint]) -> Floats:
+        """Powers of the storages (k, C) in joint actions [MW]."""
+        s = self.case.storages
+        total = np.array([[joint[j].storage for joint in joints] for j in s.sites]).reshape(len(s.sites), len(joints))
+        return split_among(total, s.node, self.powers)
+
     def costs(self, i: int | None, joints: Sequence[Joint]) -> Floats:
         """Mean cost of joint actions over the futures (C,) [money]; `i`: the node in which they differ, if only one."""
         case, hour, count = self.case, self.state.hour, len(joints)
         ev = np.array([[part.ev for part in joint] for joint in joints]).T
-        power = np.array([[joint[j].storage for joint in joints] for j in case.storages.node])
-        power = power.reshape(len(case.storages), count)
+        power = self.storages_of(joints)
         residual = self.state.generation[:, None] - ev
-        residual[case.storages.node] -= power
+        case.storages.taken(residual, power)
         cost = self.buy[hour] * bought(residual, self.limit[:, None]) - case.prices.ev[hour] * ev.sum(axis=0)
         cost = cost + case.storages.cost(power)
         energy = case.storages.after(np.repeat(self.state.energy[:, None], count, axis=1), power)

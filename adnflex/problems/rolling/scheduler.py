@@ -236,7 +236,7 @@ class RollingScheduler:
         storage = case.storages.clip(state.energy, action.storage, state.hour)
         self._check(action, vehicles, drawn, low, high, ev, storage)
         residual = state.generation - ev
-        residual[case.storages.node] -= storage
+        case.storages.taken(residual, storage)
         settled = settle(residual, case.exchange_mw[state.hour])
         reactive = None
         if self.reactive is not None:
@@ -337,7 +337,7 @@ def simulate_day(control: RollingScheduler, day: Day, after: Callable[[int], Non
         Told every hour that is decided.
     """
     if hasattr(control.policy, "foresee"):
-        control.policy.foresee(day.generation_mw @ control.case.to_nodes, day.vehicles)
+        control.policy.foresee(day.generation_mw @ control.case.to_nodes, day.vehicles, control.clock.left)
     for hour in range(control.hour, control.case.hours):
         if control.clock.spent:
             break

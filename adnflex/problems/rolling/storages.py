@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 from adnflex.devices import Storage
 from adnflex.devices.stored_energy import EnergyStep, reachable
 
-__all__ = ["Storages"]
+__all__ = ["Storages", "split_among"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 # An hour is the step [h].
 _HOUR = 1.0
@@ -29,7 +31,7 @@ _HOUR = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Storages:
-    """Storages as arrays of length k over H hours; each node has at most one.
+    """Storages as arrays of length k over H hours; a node may have several.
 
     Attributes
     ----------
@@ -101,6 +103,24 @@ class Storages:
             ceiling=ceiling,
         )
 
+    @cached_property
+    def sites(self) -> Ints:
+        """Nodes (m,) that have any, ascending."""
+        return np.unique(self.node)
+
+    def of_sites(self, values: Floats) -> Floats:
+        """Sum values (k,) or (k, B) of the storages of each site, (m,) or (m, B)."""
+        if len(self.sites) == len(self.node):
+            return values
+        return np.asarray(np.add.reduceat(values, np.searchsorted(self.node, self.sites), axis=0))
+
+    def taken(self, residual: Floats, power: Floats) -> None:
+        """Take their powers (k,) or (k, B) out of the residual of the nodes (n,) or (n, B), in place."""
+        if len(self.sites) == len(self.node):
+            residual[self.node] -= power
+        else:
+            np.subtract.at(residual, self.node, power)
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -149,3 +169,28 @@ class Storages:
         """Step for energies (k,) or (k, B)."""
         s = self.step
         return s if ndim == 1 else EnergyStep(s.kept[:, None], s.gained[:, None], s.drawn[:, None])
+
+
+def split_among(total: Floats, node: Ints, powers: tuple[Floats, Floats]) -> Floats:
+    """Split powers of sites (m, B) among the storages of each, in proportion to what each can take or give, (k, B).
+
+    All storages of a site charge or all discharge, as far as their limits let them.
+
+    Examples
+    --------
+    >>> low, high = np.array([[-1.0], [-1.0]]), np.array([[0.0], [3.0]])
+    >>> split_among(np.array([[2.0]]), np.zeros(2, dtype=int), (low, high)).ravel().tolist()
+    [0.0, 2.0]
+    >>> split_among(np.array([[-1.0]]), np.zeros(2, dtype=int), (low, high)).ravel().tolist()
+    [-0.5, -0.5]
+    """
+    sites, site = np.unique(node, return_inverse=True)
+    if len(sites) == len(node):
+        return total
+    low, high = powers
+    rest = np.clip(0.0, low, high)
+    starts = np.searchsorted(node, sites)
+    more = (total - np.add.reduceat(rest, starts, axis=0))[site]
+    room = np.where(more > 0, high - rest, rest - low)
+    whole = np.add.reduceat(room, starts, axis=0)[site]
+    return np.asarray(rest + np.divide(more * room, whole, out=np.zeros_like(more), where=whole > 0))

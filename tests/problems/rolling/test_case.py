@@ -25,9 +25,9 @@ def test_loads_by_name_and_from_a_file(tmp_path, case):
 
 def test_facts_of_the_study(case):
     s = case.storages
-    assert s.low.tolist() == pytest.approx([120] * 3)
-    assert s.start.tolist() == pytest.approx([600] * 3)
-    assert s.high.tolist() == pytest.approx([1080] * 3)
+    assert s.low.tolist() == pytest.approx([0.12] * 3)
+    assert s.start.tolist() == pytest.approx([0.6] * 3)
+    assert s.high.tolist() == pytest.approx([1.08] * 3)
     assert case.buses[s.node].tolist() == [12, 23, 29]
     assert (case.exchange_mw == 0.3).all()
     assert RollingCase.load("rolling33", tariff="time of use").prices.buy.max() == pytest.approx(800)
@@ -63,14 +63,7 @@ def test_all_faults_at_once():
     assert "nothing says what they will generate" in text
 
 
-def test_two_storages_at_a_bus_and_nothing_to_schedule():
-    import pandapower as pp
-
-    bad = net()
-    pp.create_storage(bad, 1, 0.0, max_e_mwh=0.1, soc_percent=50.0, min_p_mw=-0.02, max_p_mw=0.03, controllable=True)
-    bad.storage["efficiency_percent"] = 95.0
-    with pytest.raises(InputError, match="bus 1 has another controllable storage"):
-        RollingCase.from_net(bad, renewables=Steady())
+def test_nothing_to_schedule():
     with pytest.raises(InputError, match="nothing to schedule"):
         RollingCase.from_net(networks.load("baran_wu_69"))
 

@@ -22,6 +22,7 @@ from adnflex.problems.rolling import (
 )
 from adnflex.problems.rolling.policies import BasePolicy
 from adnflex.results import RollingRun
+from adnflex.solvers.highs import minimise_below
 from adnflex.solvers.injection import FAULTS, injected
 
 
@@ -133,6 +134,37 @@ def test_hours_beyond_the_time_limit_are_named_and_can_be_decided_later(case, tm
     rest = schedule_rolling(case, Slow("pool", case), reactive=None, state=state)
     assert rest.status == "complete"
     assert rest.total == pytest.approx(whole.total)
+
+
+def test_a_day_cut_short_is_judged_by_its_decided_hours(case):
+    control = RollingScheduler(case, "pool", seed=1)
+    day = draw_day(case, 1, 0)
+    for hour in range(2):
+        control.step(Observation(day.generation_mw[hour], arrivals=day.vehicles.at(hour)))
+    check = adnflex.validate(run_of(control), case.net)
+    assert check.verdict.startswith("2 of 24 hours decided, and in every decided hour as it came all limits met")
+    assert "in every hour" not in check.verdict
+    control.hour = 19  # the peak, without reactive power
+    control.step(Observation(day.generation_mw[19]))
+    assert adnflex.validate(run_of(control), case.net).verdict.startswith("3 of 24 hours decided, and in them ")
+
+
+def test_the_plan_of_the_floor_and_the_programmes_of_the_feeder_keep_the_time(case, monkeypatch):
+    with pytest.raises(TimeExpired, match="the plan of the floor was not solved within the time limit"):
+        schedule_rolling(case, "floor", reactive=None, time_limit=1e-6)
+    given = []
+
+    def told(*asked):
+        given.append(asked[-1])
+        return minimise_below(*asked)
+
+    monkeypatch.setattr("adnflex.problems.rolling.feeder.minimise_below", told)
+    control = RollingScheduler(case, "feeder:pool", seed=1)
+    control.clock = Deadline(5.0)
+    day = draw_day(case, 1, 0)
+    control.step(Observation(day.generation_mw[0], arrivals=day.vehicles.at(0)))
+    assert len(given) == 3
+    assert 5.0 > given[0] > given[1] > given[2]
 
 
 def test_without_time_no_hour_is_decided(case):

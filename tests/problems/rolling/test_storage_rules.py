@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from adnflex import dispatch, schedule_rolling, validate
@@ -40,6 +41,42 @@ def test_wear_is_paid_and_recomputed(policy):
     assert run.costs.at["storage", "cost"] == pytest.approx(40.0 * moved)
     assert run.costs.at["total", "cost"] == pytest.approx(run.costs["cost"].iloc[:-1].sum())
     assert policy != "pool" or validate(run, case.net).costs["difference"].abs().max() < 1e-9
+
+
+def with_storages(*rows):
+    feeder = case_of(self_discharge_percent_per_hour=1.0, efficiency_percent=90.0, cost_per_mwh=2.0).net
+    feeder.storage = pd.concat([feeder.storage.assign(**row) for row in rows], ignore_index=True)
+    return RollingCase.from_net(feeder, renewables=Steady(), library_days=5)
+
+
+@pytest.mark.parametrize("policy", ["own", "rollout:own/full", "mpc:mean", "feeder:pool"])
+def test_two_storages_of_a_bus_are_two_halves_of_one(policy):
+    whole = {"min_p_mw": -0.02, "max_p_mw": 0.03, "min_e_mwh": 0.01, "max_e_mwh": 0.1}
+    half = {column: value / 2 for column, value in whole.items()}
+    one, two = (
+        schedule_rolling(with_storages(*rows), policy, simulations=2, reactive=None) for rows in ([whole], [half, half])
+    )
+    assert two.objective == pytest.approx(one.objective, abs=1e-6)
+    assert two.storage["p_mw"].shape == (6, 2)
+
+
+@pytest.mark.parametrize("policy", ["own", "pool", "rollout:pool/full+plans+mpc", "floor"])
+def test_storages_of_a_bus_keep_limits_of_their_own(policy):
+    case = with_storages(
+        {"soc_percent": 90.0, "max_p_mw": 0.001, "terminal_soc_percent": 30.0},
+        {"soc_percent": 20.0, "efficiency_percent": 80.0},
+        {"min_p_mw": 0.0, "terminal_soc_percent": 60.0},
+    )
+    run = schedule_rolling(case, policy, simulations=2, reactive=None)
+    check = validate(run, case.net)
+    assert check.faults.empty
+    assert check.costs["difference"].abs().max() < 1e-9
+    # a rule lets no storage of a bus fill another, unless one has to charge or discharge
+    for hour, energy in enumerate(np.vstack([case.storages.start, run.storage["e_mwh"].to_numpy()[:-1]])):
+        low, high = case.storages.powers(energy, hour)
+        p = run.storage["p_mw"].to_numpy()[hour]
+        forced = (low > 0).any() or (high < 0).any()
+        assert policy not in ("own", "pool") or forced or not (p.max() > 1e-12 and p.min() < -1e-12)
 
 
 @pytest.mark.parametrize("policy", ["mpc:mean", "floor"])
