@@ -6,13 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from adnflex.errors import InputError
-from adnflex.study.stamps import Stamps
+from adnflex.study.stamps import Stamps, read_stamps
 
-__all__ = ["TimeAxis", "agreed", "step_faults", "time_axis"]
+__all__ = ["Numbered", "TimeAxis", "agreed", "labels_of", "step_faults", "time_axis"]
 
 # Hours that two readings of a time may differ by.
 _SAME = 1e-6
@@ -57,13 +59,59 @@ class TimeAxis:
         return cls(tuple(int(t) for t in rows), hours, tuple((start + k * hours) % 24 for k in range(len(rows))))
 
 
-def agreed(stamps: Mapping[str, Stamps | None], faults: list[str]) -> Stamps | None:
+class Numbered(NamedTuple):
+    """Rows that are numbered, not dated: the first number and the step."""
+
+    first: float
+    step: float
+
+
+def labels_of(name: str, frame: pd.DataFrame, faults: list[str]) -> Stamps | Numbered | None:
+    """Read the times of a series: its column ``time``, else its index; numbers have to be in order.
+
+    Parameters
+    ----------
+    name : str
+        What has the series.
+    frame : pandas.DataFrame
+        The series.
+    faults : list of str
+        What is wrong is added here.
+    """
+    labels: Any = frame["time"] if "time" in frame.columns else frame.index
+    try:
+        stamps = read_stamps(labels)
+    except ValueError as error:
+        faults.append(f"{name}: times: {error}.")
+        return None
+    if stamps is not None:
+        return stamps
+    if "time" in frame.columns:
+        faults.append(f"{name}: column time holds '{labels.iloc[0]}', which is no time; write e.g. 2024-05-29 00:15.")
+        return None
+    if not pd.api.types.is_numeric_dtype(frame.index) or not len(frame):
+        return None
+    numbers = frame.index.to_numpy(dtype=float)
+    steps = np.diff(numbers)
+    whole = pd.api.types.is_integer_dtype(frame.index) or not len(steps) or not steps[0] > 0
+    step = 1.0 if whole else float(steps[0])
+    jumps = np.flatnonzero(~(np.abs(steps - step) <= _SAME))
+    if len(jumps):
+        a, b = frame.index[jumps[0]], frame.index[jumps[0] + 1]
+        faults.append(
+            f"{name}: rows are numbered {a} and then {b}; give every row, or number them anew "
+            "(reset_index(drop=True)) if they follow one another."
+        )
+    return Numbered(float(numbers[0]), step)
+
+
+def agreed(stamps: Mapping[str, Stamps | Numbered | None], faults: list[str]) -> Stamps | None:
     """Find the times that all series share; series without times go with any of the same length.
 
     Parameters
     ----------
-    stamps : mapping of str to Stamps or None
-        Times by the name of a series.
+    stamps : mapping of str to Stamps, Numbered or None
+        Times or numbers by the name of a series.
     faults : list of str
         Where two disagree is added here.
 
@@ -72,7 +120,15 @@ def agreed(stamps: Mapping[str, Stamps | None], faults: list[str]) -> Stamps | N
     Stamps or None
         The common times; None where no series has any.
     """
-    known = [(name, s) for name, s in stamps.items() if s is not None]
+    numbered = [(name, s) for name, s in stamps.items() if isinstance(s, Numbered)]
+    for name, rows in numbered[1:]:
+        if not np.allclose(rows, numbered[0][1], rtol=0, atol=_SAME):
+            a, b = (f"{s.first:g}, {s.first + s.step:g} ..." for s in (numbered[0][1], rows))
+            faults.append(
+                f"{numbered[0][0]} and {name} do not number their rows alike, {a} and {b}; give both the same rows, or "
+                "number them anew (reset_index(drop=True))."
+            )
+    known = [(name, s) for name, s in stamps.items() if isinstance(s, Stamps)]
     if not known:
         return None
     first, common = known[0]
@@ -124,7 +180,7 @@ def step_faults(name: str, stamps: Stamps, rows: Sequence[int]) -> tuple[Stamps,
         return stamps, [fault], []
     absolute = stamps.absolute.copy()
     absolute[span] = read.absolute
-    jump = next(k for k, (a, b) in enumerate(pairwise(part.steps()), start=1) if abs(a - b) > _SAME)
+    jump = int(np.flatnonzero(np.abs(part.steps() - read.steps()) > _SAME)[0])
     note = (
         f"{name}: the times jump from {part.text(jump)} to {part.text(jump + 1)}; read as the clock change of central "
         "Europe, so that every period has the same length."

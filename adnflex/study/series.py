@@ -15,9 +15,9 @@ from pandapower import pandapowerNet
 from adnflex.errors import InputError
 from adnflex.grid.checks import shorten
 from adnflex.grid.model import FloatArray
-from adnflex.study.axis import agreed, step_faults
+from adnflex.study.axis import Numbered, agreed, labels_of, step_faults
 from adnflex.study.controllers import controller_profiles
-from adnflex.study.stamps import Stamps, read_stamps
+from adnflex.study.stamps import Stamps
 
 __all__ = ["COLUMNS", "Profiles", "Series", "read_series"]
 
@@ -110,7 +110,7 @@ def read_series(
     stamps = agreed(raw.stamps, faults)
     found = raw.values
     if stamps is not None and not faults:
-        name = next(name for name, s in raw.stamps.items() if s is not None)
+        name = next(name for name, s in raw.stamps.items() if isinstance(s, Stamps))
         stamps, odd, more = step_faults(name, stamps, rows)
         faults += odd
         notes += more
@@ -143,13 +143,13 @@ class _Raw:
         Places of the elements in their table that have a series, and the series.
     lengths : dict of str to int
         Rows, by the name of a series.
-    stamps : dict of str to Stamps or None
-        Times, by the name of a series.
+    stamps : dict of str to Stamps, Numbered or None
+        Times or numbers of the rows, by the name of a series.
     """
 
     values: dict[tuple[str, str], tuple[list[int], FloatArray]]
     lengths: dict[str, int] = field(default_factory=dict)
-    stamps: dict[str, Stamps | None] = field(default_factory=dict)
+    stamps: dict[str, Stamps | Numbered | None] = field(default_factory=dict)
 
     def add(self, other: _Raw, faults: list[str]) -> None:
         """Put another source beside; an element may have one series of a column."""
@@ -168,27 +168,6 @@ class _Raw:
         self.stamps |= other.stamps
 
 
-def _times_of(name: str, frame: pd.DataFrame, faults: list[str]) -> Stamps | None:
-    """Read the times of a series: its column ``time``, else its index; labels that are no times have to be in order."""
-    labels: Any = frame["time"] if "time" in frame.columns else frame.index
-    try:
-        stamps = read_stamps(labels)
-    except ValueError as error:
-        faults.append(f"{name}: times: {error}.")
-        return None
-    if stamps is None and "time" in frame.columns:
-        faults.append(f"{name}: column time holds '{labels.iloc[0]}', which is no time; write e.g. 2024-05-29 00:15.")
-    elif stamps is None and pd.api.types.is_integer_dtype(frame.index):
-        jumps = np.flatnonzero(np.diff(frame.index.to_numpy()) != 1)
-        if len(jumps):
-            a, b = frame.index[jumps[0]], frame.index[jumps[0] + 1]
-            faults.append(
-                f"{name}: rows are numbered {a} and then {b}; give every row, or number them anew "
-                "(reset_index(drop=True)) if they follow one another."
-            )
-    return stamps
-
-
 def _numbers_of(name: str, column: Any, values: pd.Series, faults: list[str]) -> FloatArray:
     """Floats of one column; text is refused with its row, a gap is left to be told with its element."""
     if values.dtype.kind in "iuf" or isinstance(values.dtype, pd.Int64Dtype | pd.Float64Dtype):
@@ -199,10 +178,15 @@ def _numbers_of(name: str, column: Any, values: pd.Series, faults: list[str]) ->
         row = next((k for k in odd if not _reads_as_number(values.iloc[k])), odd[0])
         what = "is text; convert the column, e.g. with pd.to_numeric" if _reads_as_number(values.iloc[row]) else ""
         faults.append(
-            f"{name}, column {column}, row {row}: {values.iloc[row]!r} {what or 'is no number; write e.g. 0.25'}."
+            f"{name}, column {column}, row {row}: {_shown(values.iloc[row])} {what or 'is no number; write e.g. 0.25'}."
         )
         return np.zeros(len(values))
     return np.array(values.to_numpy(dtype=float, na_value=np.nan))
+
+
+def _shown(value: Any) -> str:
+    """Write a cell as Python's own, not as numpy's."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _is_number(value: Any) -> bool:
@@ -251,7 +235,7 @@ def _relative(net: pandapowerNet, faults: list[str]) -> _Raw:
         if picked:
             if name not in raw.lengths:
                 raw.lengths[name] = len(frames[key])
-                raw.stamps[name] = _times_of(name, frames[key], faults)
+                raw.stamps[name] = labels_of(name, frames[key], faults)
             _require_numbers(parts, rows.index[picked], table, column, faults)
         raw.values[table, column] = (picked, np.column_stack(parts) if parts else np.zeros((0, 0)))
     faults += _unknown_tariffs(net, frames)
@@ -303,7 +287,7 @@ def _absolute(net: pandapowerNet, profiles: Profiles, source: str, faults: list[
         _require_numbers(columns, elements, *key, faults)
         raw.values[key] = (places, np.column_stack(columns) if columns else np.zeros((len(frame), 0)))
         raw.lengths[name] = len(frame)
-        raw.stamps[name] = _times_of(name, frame, faults)
+        raw.stamps[name] = labels_of(name, frame, faults)
     return raw
 
 

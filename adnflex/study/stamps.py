@@ -79,11 +79,12 @@ class Stamps:
             return None
         try:
             local = pd.DatetimeIndex(self.wall).tz_localize(_CLOCK_CHANGES, ambiguous="infer", nonexistent="raise")
-        except (ValueError, TypeError):  # pandas: a time that no clock shows, or one hour that comes but once
+        except Exception:  # a time that no clock shows, or that comes but once: pandas' own errors, or those of pytz
             return None
         absolute = local.tz_convert("UTC").tz_localize(None).to_numpy()
         steps = np.diff(absolute)
-        return Stamps(absolute, self.wall, False) if len(steps) and (steps == steps[0]).all() else None
+        one_step = len(steps) and steps[0] > np.timedelta64(0) and (steps == steps[0]).all()
+        return Stamps(absolute, self.wall, False) if one_step else None
 
 
 def _minutes(time: np.datetime64) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +18,9 @@ from adnflex.grid import read_grid
 from adnflex.grid.layout import drawing_tables
 from adnflex.powerflow.states import measuring_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
-from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.loss_certificate import Goal
 from adnflex.problems.dispatch.prices import price_notes
-from adnflex.problems.dispatch.reasons import causes
+from adnflex.problems.dispatch.reasons import causes, violation_row
 from adnflex.problems.dispatch.solve import DispatchAnswer, solve_dispatch
 from adnflex.problems.dispatch.tables import by_period, plan_tables
 from adnflex.problems.reconfiguration.describe import unit_hint
@@ -307,24 +306,28 @@ def _judged(plan: DispatchPlan, net: pandapowerNet, clock: Deadline) -> Dispatch
 
 
 def _not_found(net: pandapowerNet, study: Study, answer: DispatchAnswer, clock: Deadline) -> Infeasible | TimeExpired:
-    if answer.state is None and answer.status == "time_limit" and clock.spent and not answer.excess:
+    if answer.state is None and answer.status == "time_limit" and not answer.excess:
+        # a solver may end a little before its limit, and what comes after it takes longer
+        ended = (
+            f"{clock.seconds:g} s" if clock.left < 0.1 * clock.seconds else f"{clock.now:.2g} s of {clock.seconds:g} s"
+        )
         return TimeExpired(
-            f"no set-points that meet every limit were found within {clock.seconds:g} s; it is not proven that there "
-            "are none. Give more time_limit."
+            f"no set-points that meet every limit were found within {ended}; it is not proven that there are none. "
+            "Give more time_limit."
         )
     return _infeasible(net, study, answer)
 
 
 def _infeasible(net: pandapowerNet, study: Study, answer: DispatchAnswer) -> Infeasible:
     """Say what stands in the way, and where."""
-    table = _excess_table(study, answer.excess)
+    rows = [violation_row(net, study, e) for e in answer.excess]
     least = causes(net, study) if answer.state is None else ""
     if answer.excess and answer.excess[0].kind == "power beyond the lines":
-        least = f"; at no voltage can the lines carry {_carried(study, answer.excess)}{least}"
+        least = f"; at no voltage can the lines carry {_carried(rows)}{least}"
     elif answer.excess:
         least = (
-            f"; the least violating dispatch found breaks {len(table)} limit{'s' if len(table) > 1 else ''}, worst "
-            f"{_where(study, answer.excess[0])}; relax that limit or add a measure there{least}"
+            f"; the least violating dispatch found breaks {len(rows)} limit{'s' if len(rows) > 1 else ''}, worst "
+            f"{_where(rows[0])}; relax that limit or add a measure there{least}"
         )
     if answer.state is not None:
         text = "the relaxation has an answer, but none was found that holds in exact power flow (not proven)"
@@ -335,54 +338,26 @@ def _infeasible(net: pandapowerNet, study: Study, answer: DispatchAnswer) -> Inf
             "contradict each other over the horizon: set controllable to False one by one to see whose"
         )
     else:
-        text = f"no set-points were found in the time given ({answer.status}, not proven)"
-    return Infeasible(f"{text}{least}.", table if len(table) else None, answer.status == "infeasible")
+        text = f"the search ended ({answer.status}) before it found set-points (not proven)"
+    return Infeasible(f"{text}{least}.", pd.DataFrame(rows) if rows else None, answer.status == "infeasible")
 
 
-def _excess_table(study: Study, excess: list[LimitViolation]) -> pd.DataFrame:
-    rows = []
-    for e in excess:
-        element, index = _place(study, e)
-        row = {"scenario": e.s, "period": study.series.periods[e.t], "kind": e.kind, "element": element, "index": index}
-        rows.append({**row, "value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": _unit(e)})
-    columns = ["scenario", "period", "kind", "element", "index", "value", "limit", "excess", "unit"]
-    return pd.DataFrame(rows, columns=columns)
+def _where(row: Mapping[str, Any]) -> str:
+    """Say where a limit is violated, and how far."""
+    if row["kind"] == "no power flow":
+        return f"period {row['period']}: power flow has no solution"
+    place = f"{row['kind']} at {row['element']} {row['index']} in period {row['period']}"
+    if row["kind"] == "carbon":
+        place = "the carbon budget"
+    hint = unit_hint(row["value"], row["limit"])
+    return f"{place}: {row['value']:.5g} against {row['limit']:.5g} {row['unit']}{hint}"
 
 
-def _place(study: Study, e: LimitViolation) -> tuple[str, int]:
-    if e.element:
-        return e.element, e.index
-    if e.where < 0:
-        return "net", -1
-    if e.kind == "loading":
-        member = study.grid.branches[e.where].members[0]
-        return member.element, member.index
-    return "bus", study.grid.buses[e.where][0]
-
-
-def _unit(e: LimitViolation) -> str:
-    if e.unit or e.element:
-        return e.unit
-    if e.kind.startswith("voltage"):
-        return "pu"
-    return {"loading": "%", "carbon": "kg"}.get(e.kind, "Mvar" if e.kind.startswith("reactive") else "MW")
-
-
-def _where(study: Study, e: LimitViolation) -> str:
-    period = study.series.periods[e.t]
-    if e.kind == "no power flow":
-        return f"period {period}: power flow has no solution"
-    element, index = _place(study, e)
-    place = "the carbon budget" if e.kind == "carbon" else f"{e.kind} at {element} {index} in period {period}"
-    return f"{place}: {e.value:.5g} against {e.limit:.5g} {_unit(e)}{unit_hint(e.value, e.limit)}"
-
-
-def _carried(study: Study, excess: list[LimitViolation]) -> str:
+def _carried(rows: Sequence[Mapping[str, Any]]) -> str:
     """Say how much of the fixed power cannot be carried, where it is worst."""
-    worst = excess[0]
-    element, index = _place(study, worst)
-    more = f" (and {len(excess) - 1} more places and periods)" if len(excess) > 1 else ""
+    worst = rows[0]
+    more = f" (and {len(rows) - 1} more places and periods)" if len(rows) > 1 else ""
     return (
-        f"more than {worst.limit:.4g} of the {worst.value:.4g} MVA at {element} {index} in period "
-        f"{study.series.periods[worst.t]}{more}"
+        f"more than {worst['limit']:.4g} of the {worst['value']:.4g} MVA at {worst['element']} {worst['index']} in "
+        f"period {worst['period']}{more}"
     )

@@ -20,9 +20,8 @@ from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.explain import least_violation
-from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.model import Costs, Topology
-from adnflex.problems.dispatch.reasons import causes
+from adnflex.problems.dispatch.reasons import causes, violation_row
 from adnflex.problems.reconfiguration.describe import unit_hint
 from adnflex.problems.region.reading import RegionJob, read_region
 from adnflex.problems.region.solve import Fineness, RegionAnswer, solve_region
@@ -206,7 +205,7 @@ def _infeasible(
         text = f"period {t}: the region is empty, no set-points meet every limit (proven)"
     else:
         text = f"period {t}: no set-points were found that meet every limit in AC power flow (not proven)"
-    rows = [_excess_row(study, e, t) for e in excess]
+    rows = [violation_row(net, study, e) for e in excess]
     own = causes(net, study, devices)
     if rows:
         r = rows[0]
@@ -222,18 +221,6 @@ def _infeasible(
             "one by one to see whose limits contradict each other"
         )
     return Infeasible(f"{text}{own}.", pd.DataFrame(rows) if rows else None, proven)
-
-
-def _excess_row(study: Study, e: LimitViolation, t: int) -> dict[str, Any]:
-    element, index, unit = "net", -1, "MW"
-    if e.kind == "loading":
-        member = study.grid.branches[e.where].members[0]
-        element, index, unit = member.element, member.index, "%"
-    elif e.where >= 0:
-        element, index = "bus", study.grid.buses[e.where][0]
-        unit = "pu" if e.kind.startswith("voltage") else "Mvar" if e.kind.startswith("reactive") else "MW"
-    numbers_of = {"value": e.value, "limit": e.limit, "excess": abs(e.value - e.limit), "unit": e.unit or unit}
-    return {"period": t, "kind": e.kind, "element": element, "index": index, **numbers_of}
 
 
 def _index(periods: Sequence[int]) -> pd.Index:

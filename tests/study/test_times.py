@@ -123,6 +123,28 @@ def series_of(times):
     return pd.DataFrame({0: np.ones(len(times))}, index=times)
 
 
+@pytest.mark.parametrize("rows", [2, 3, 12])
+@pytest.mark.parametrize("time", ["2024-05-29 03:00", "2024-10-27 02:00", "2024-03-31 03:00"])
+def test_a_time_that_never_moves_on_is_no_axis(time, rows):
+    index = pd.DatetimeIndex([time] * rows)
+    if rows == 2 and "10-27" in time:  # the hour that comes twice
+        assert axis_of(load(np.ones(2), index))[0].hours == 1.0
+        return
+    with pytest.raises(InputError, match="time stands still"):
+        axis_of(load(np.ones(rows), index))
+
+
+@pytest.mark.parametrize("other", [pd.RangeIndex(1, 5), pd.RangeIndex(96, 100), pd.Index([0.0, 0.25, 0.5, 0.75])])
+def test_rows_of_other_numbers_are_not_laid_side_by_side(other):
+    first = pd.RangeIndex(4)
+    for one, two in itertools.permutations([first, other]):
+        with pytest.raises(InputError, match="number their rows alike"):
+            axis_of({("load", "p_mw"): series_of(one), ("sgen", "p_mw"): series_of(two)})
+    for same in (first, other):
+        axis_of({("load", "p_mw"): series_of(same), ("sgen", "p_mw"): series_of(same)}, hours=1.0)
+        axis_of({("load", "p_mw"): series_of(same), ("sgen", "p_mw"): series_of(TIMES[:4])})
+
+
 @pytest.mark.parametrize(
     ("other", "word"),
     [

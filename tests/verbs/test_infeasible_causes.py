@@ -224,3 +224,39 @@ def reachable(storage: Storage, periods: int, hours: float, ends: tuple[float, f
     found = linprog(np.zeros(size), np.vstack([rows, -rows]), np.concatenate([high - base, base - low]) + slack,
                     bounds=bounds)  # fmt: skip
     return bool(found.status == 0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.7])
+@pytest.mark.parametrize("table", ["line", "trafo"])
+def test_an_overload_is_said_in_percent_of_pandapower(table, share):
+    # nothing can move, so the overload is that of plain power flow
+    net = feeder(np.random.default_rng(5))
+    net.sgen["controllable"] = net.storage["controllable"] = False
+    above = pp.create_bus(net, 110.0)
+    pp.create_transformer_from_parameters(net, above, 0, 10.0, 110.0, 20.0, 0.5, 10.0, 5.0, 0.1)
+    net.ext_grid["bus"], net.line["max_loading_percent"] = above, np.nan
+    pp.runpp(net, numba=False)
+    truth = float(net[f"res_{table}"].loading_percent[0])
+    percent = net[table].loc[0, "max_loading_percent"] = share * truth
+    for verb in (adnflex.dispatch, adnflex.pq_region):
+        with pytest.raises(Infeasible) as caught:
+            verb(net, hours_per_period=1.0)
+        row = caught.value.violations.set_index("kind").loc["loading"]
+        assert (row["element"], row["index"]) == (table, 0)
+        assert percent or "kW" not in str(caught.value)
+        if percent:
+            assert (row["limit"], row["unit"]) == (percent, "%")
+            assert row["value"] == pytest.approx(truth, rel=1e-4)
+        else:
+            assert (row["limit"], row["unit"]) == (0.0, "pu")
+            assert row["value"] > 0
+
+
+def test_branches_that_can_carry_everything_are_no_cause():
+    net = feeder(np.random.default_rng(6))
+    net.line["max_i_ka"] = 99999.0
+    net.bus["min_vm_pu"] = 1.02
+    with pytest.raises(Infeasible) as caught:
+        adnflex.dispatch(net, **given(net))
+    assert "voltage low" in str(caught.value)
+    assert "line" not in str(caught.value)

@@ -36,11 +36,11 @@ class LimitViolation:
     where : int
         Node or branch; -1: none.
     value, limit : float
-        In the unit of the kind.
+        In the unit of the kind; a loading is a terminal's current and its limit [pu].
     share : float
         Violation relative to the limit.
     element, index, unit : str, int, str
-        Where a device breaks its own limit: which one, and in what unit; empty for limits of the network.
+        Which device breaks its own limit, or which line or transformer is overloaded, and the unit; else empty.
     """
 
     kind: str
@@ -117,13 +117,16 @@ def _overload(now: Grid, base: Grid, flow: GridState, s: int, t: int) -> list[Li
         return []
     # ratings at a tapped end are kept behind the ratio of the net as it is
     stretch = np.where(rated.at_from, now.ratio[rated.branch] / base.ratio[rated.branch], 1.0)
-    loading = flow.currents_at(now, rated) / np.maximum(rated.limit * stretch, 1e-12)
+    current = flow.currents_at(now, rated)
+    loading = current / np.maximum(rated.limit * stretch, 1e-12)
     r = int(np.argmax(loading))
     if loading[r] <= 1 + _LOADING:
         return []
-    return [
-        LimitViolation("loading", s, t, int(rated.branch[r]), float(100 * loading[r]), 100.0, float(loading[r] - 1))
-    ]
+    k = int(rated.branch[r])
+    member = base.branches[k].members[int(rated.member[r])]
+    limit = float(rated.limit[r] * stretch[r])
+    place = member.element, member.index, "pu"
+    return [LimitViolation("loading", s, t, k, float(current[r]), limit, float(loading[r] - 1), *place)]
 
 
 def written_by(device: Device, schedule: Schedule, shape: tuple[int, int]) -> Callable[[str], FloatArray]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from pandapower import pandapowerNet
@@ -11,9 +13,10 @@ from adnflex.devices import Device, Stores, Timeline, able
 from adnflex.devices.contradictions import contradictions
 from adnflex.errors import Infeasible
 from adnflex.grid.model import FloatArray, Grid
+from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.study import Study
 
-__all__ = ["causes", "contradiction_sentences", "require_possible", "unit_suspects"]
+__all__ = ["causes", "contradiction_sentences", "require_possible", "unit_suspects", "violation_row"]
 
 # Elements whose power is compared with what the branches at their bus can carry.
 _TABLES = ("load", "sgen", "storage")
@@ -62,6 +65,40 @@ def causes(
     return "".join(f"; {sentence}" for sentence in found)
 
 
+def violation_row(net: pandapowerNet, study: Study, e: LimitViolation) -> dict[str, Any]:
+    """Say a violated limit under pandapower's index and in its unit.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    study : Study
+        What was read.
+    e : LimitViolation
+        The limit.
+    """
+    element, index, unit, value, limit = e.element, e.index, e.unit, e.value, e.limit
+    if e.kind == "loading":
+        percent = float(net[element].at[index, "max_loading_percent"])
+        if percent > 0:  # at 0 % no rating is left to measure by
+            value, limit, unit = percent * (1 + e.share), percent, "%"
+    elif not element:
+        element, index = ("net", -1) if e.where < 0 else ("bus", study.grid.buses[e.where][0])
+        power = "Mvar" if e.kind.startswith("reactive") else "MW"
+        unit = unit or ("pu" if e.kind.startswith("voltage") else "kg" if e.kind == "carbon" else power)
+    return {
+        "scenario": e.s,
+        "period": study.series.periods[e.t],
+        "kind": e.kind,
+        "element": element,
+        "index": index,
+        "value": value,
+        "limit": limit,
+        "excess": abs(value - limit),
+        "unit": unit,
+    }
+
+
 def unit_suspects(
     net: pandapowerNet, grid: Grid, values: Mapping[tuple[str, str], FloatArray] | None = None
 ) -> list[str]:
@@ -81,10 +118,13 @@ def unit_suspects(
     for ends in (grid.f, grid.t):
         np.add.at(able, ends, np.minimum(rated, passing))
     able[grid.roots] = np.inf
-    found = sorted(_elements(net, grid, able * grid.base_mva, values or {}), reverse=True)
+    sizes = list(_sizes(net, grid, values or {}))
+    found = sorted(_too_large(sizes, able * grid.base_mva), reverse=True)
+    # a branch that could carry everything at once stands in nobody's way, whatever its rating (99999 kA: not known)
+    asked = sum(size for *_, size in sizes) / grid.base_mva
     branches = [
         (float(rated[k] / passing[k]), _long(grid, k, float(passing[k]), float(rated[k])))
-        for k in np.flatnonzero(np.isfinite(rated) & (rated > _ODD * passing)).tolist()
+        for k in np.flatnonzero(np.isfinite(rated) & (rated > _ODD * passing) & (passing < asked)).tolist()
     ]
     sentences = [sentence for _, sentence in [*sorted(branches, reverse=True), *found]]
     more = len(sentences) - _SHOWN
@@ -101,32 +141,36 @@ def _capacities(grid: Grid) -> tuple[FloatArray, FloatArray]:
     return rated, passing
 
 
-def _elements(
-    net: pandapowerNet, grid: Grid, able_mva: FloatArray, values: Mapping[tuple[str, str], FloatArray]
-) -> list[tuple[float, str]]:
-    found = []
+def _sizes(
+    net: pandapowerNet, grid: Grid, values: Mapping[tuple[str, str], FloatArray]
+) -> Iterator[tuple[str, int, int, int, float]]:
+    """Table, index, bus, node and largest apparent power [MVA] of every element at a node."""
     for table in _TABLES:
-        rows = net[table]
-        for place, (i, row) in enumerate(rows.iterrows()):
+        for place, (i, row) in enumerate(net[table].iterrows()):
             node = grid.node_of.get(int(row["bus"])) if bool(row["in_service"]) else None
-            if node is None or not np.isfinite(able_mva[node]):
+            if node is None:
                 continue
             p, q = (
                 values[table, c][:, :, place] if (table, c) in values else np.array(float(row[c]))
                 for c in ("p_mw", "q_mvar")
             )
             size = float(np.nanmax(np.hypot(p, np.nan_to_num(q))) * abs(float(row["scaling"])))
-            times = size / max(float(able_mva[node]), 1e-12)
-            if times >= _TOO_MUCH:
-                hint = "; check its unit (kW given as MW?) and scaling, and the ratings there" if times >= _ODD else ""
-                found.append(
-                    (
-                        times,
-                        f"{table} {i} has up to {size:.4g} MVA at bus {int(row['bus'])}, {times:.3g} times what the "
-                        f"branches there can carry ({able_mva[node]:.4g} MVA){hint}",
-                    )
-                )
-    return found
+            yield table, int(i), int(row["bus"]), node, size
+
+
+def _too_large(sizes: Sequence[tuple[str, int, int, int, float]], able_mva: FloatArray) -> Iterator[tuple[float, str]]:
+    for table, i, bus, node, size in sizes:
+        able = float(able_mva[node])
+        if able == 0 < size:
+            yield math.inf, f"{table} {i} at bus {bus}: the branches there may carry nothing, check their ratings"
+        elif size >= _TOO_MUCH * able:
+            times = size / max(able, 1e-12)
+            hint = "; check its unit (kW given as MW?) and scaling, and the ratings there" if times >= _ODD else ""
+            yield (
+                times,
+                f"{table} {i} has up to {size:.4g} MVA at bus {bus}, {times:.3g} times what the branches there can "
+                f"carry ({able:.4g} MVA){hint}",
+            )
 
 
 def _long(grid: Grid, k: int, passing: float, rated: float) -> str:
