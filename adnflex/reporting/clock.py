@@ -118,7 +118,8 @@ class Clock:
         ends = hour >= self.edges[-1] - 1e-9
         if hour % _DAY < 1e-9 and self.edges[-1] > 2 * _DAY and not ends:
             return f"<b>day {int(hour // _DAY) + 1}</b>"
-        return f"{24 if ends and hour % _DAY < 1e-9 else hour % _DAY:g}"
+        # a quarter past seven is 7:15, and no 7.25
+        return _hour(hour, closes=bool(ends)).lstrip("0") if hour % 1 > 1e-9 else _whole_hour(hour, bool(ends))
 
     def _between(self, first: int, last: int) -> str:
         begin, end = self.edges[first], self.edges[last]
@@ -181,6 +182,10 @@ def clock_of(periods: Iterable[int], start: float, step: float, clock_hours: obj
         return Clock(found, through.start, through.step, tuple(ahead.tolist()) if np.abs(ahead).max() > 1e-6 else ())
     follows = found == tuple(range(found[0], found[0] + len(found))) if found else True
     return (Clock if follows else _PickedClock)(found, float(start), float(step))
+
+
+def _whole_hour(hour: float, closes: bool) -> str:
+    return "24" if closes and hour % _DAY < 1e-9 else f"{hour % _DAY:g}"
 
 
 def _hour(hour: float, closes: bool = False) -> str:

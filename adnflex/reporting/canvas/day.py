@@ -18,6 +18,8 @@ __all__ = ["DayFigure", "line", "nth"]
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 #: With more periods than this, bars stand without gaps.
 _MANY = 48
+#: Decimals of what bars show.
+_DIGITS = 7
 
 
 def line(colour: str, width: float = 2.5, dash: str = "solid") -> dict[str, Any]:
@@ -95,7 +97,7 @@ class DayFigure:
         self.fig.update_layout(plain | key | layout)
         self.fig.update_annotations(x=0, xanchor="left", font={"size": 13, "color": style.INK})
         for row, (title, _) in enumerate(panels):
-            self.axis(row, title_text=title, zeroline=True, zerolinecolor=style.FAINT)
+            self.axis(row, title_text=title, zeroline=True, zerolinecolor=style.FAINT, exponentformat="none")
 
     def axis(self, row: int, **settings: Any) -> None:
         """Change the vertical axis of a panel."""
@@ -120,7 +122,8 @@ class DayFigure:
 
         Below zero are uses: their size is told without the sign.
         """
-        y = np.asarray(values, dtype=float)
+        # what solvers leave of zero is no bar, and an axis of it would be one of 10⁻¹¹
+        y = np.asarray(values, dtype=float).round(_DIGITS)
         # Bars that stand on something of their own are parts of a curve and leave no gaps.
         width = self.clock.step * (0.86 if len(y) <= _MANY and "base" not in more else 1.0)
         told = [[text, abs(value)] for text, value in zip(self.clock.texts, y.round(6).tolist(), strict=True)]

@@ -126,6 +126,7 @@ def _comparison(views: Sequence[DispatchView]) -> Html:
 
 _SECTIONS: Sections = [
     violations(_violated),
+    Recipe("switching", "What to switch", switching.introduction, (switching.tables,), "Switching", switching.decided),
     Recipe("costs", "Cost and carbon", costs.source_words, (costs.cost_blocks,), "Costs", of_all=True),
     Recipe(
         "comparison", "The studies by hour",
@@ -144,7 +145,6 @@ _SECTIONS: Sections = [
         "change from it counts as a move.",
         (lambda view: view.drawn("taps", "capacitors"),), "Taps, steps",
     ),
-    Recipe("switching", "What to switch", switching.introduction, (switching.tables,), "Switching", switching.decided),
     Recipe(
         "converters", "Soft open points",
         _averaged("What soft open points draw at their first bus and give at their second; the other way round where "

@@ -109,7 +109,8 @@ def _tightness(view: DispatchView) -> Card:
     table = worst_recovery(view.plan.recovery)
     count = int((table["method"] != NO_RECOVERY).sum())
     if not count:
-        return Card("Relaxation", "exact", f"in all {len(table)} periods; nothing had to be recovered")
+        of = f"in all {len(table)} periods" if len(table) > 1 else "in the period"
+        return Card("Relaxation", "exact", f"{of}; nothing had to be recovered")
     return Card("Relaxation", f"{count} of {len(table)} recovered", recovered_words(view))
 
 

@@ -40,7 +40,7 @@ def binding(view: FlexibilityView) -> go.Figure:
     if not groups:
         raise NothingToDraw("plan: binding is empty, so there is nothing to draw; no limit of the network binds.")
     labels = [escape(view.label(g, short=True)) for g in groups]
-    fig = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.03, column_widths=[0.76, 0.24])
+    fig = make_subplots(rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.06, column_widths=[0.76, 0.24])
     fig.update_layout(template=style.TEMPLATE, height=130 + 34 * len(groups), barmode="stack", hovermode="closest",
                       bargap=0.45, legend={"itemsizing": "constant"})  # fmt: skip
     size = float(np.clip(340 / len(clock.periods), 5, 13))
