@@ -38,8 +38,6 @@ TOO_LONG: set[str] = {
     "problems/rolling/arrivals.py",
     "problems/rolling/case.py",
     "problems/rolling/read.py",
-    "results/dispatch.py",
-    "results/flexibility.py",
     "results/rolling.py",
     "scenarios/electric_vehicles.py",
     "solvers/gate.py",

@@ -18,8 +18,8 @@ import pytest
 import adnflex
 from adnflex.errors import InputError
 from adnflex.results import Plan, RollingRun
+from adnflex.results.boxes import Box
 from adnflex.results.codec import Saved, _made, _Odd
-from adnflex.results.flexibility import Box
 
 TABLES = [f.name for f in dataclasses.fields(Plan) if f.type == "pd.DataFrame"]
 

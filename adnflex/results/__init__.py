@@ -4,9 +4,12 @@ All are frozen and made of DataFrames under the caller's pandapower indices; all
 """
 
 from adnflex.results.base import Result, load
+from adnflex.results.boxes import Box, Disaggregation
 from adnflex.results.comparison import compare_plans
-from adnflex.results.dispatch import DispatchCheck, DispatchPlan
-from adnflex.results.flexibility import Box, Disaggregation, Flexibility, FlexibilityCheck
+from adnflex.results.dispatch import DispatchPlan
+from adnflex.results.dispatch_check import DispatchCheck
+from adnflex.results.flexibility import Flexibility
+from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.pareto import Pareto
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.region import Region, RegionCheck

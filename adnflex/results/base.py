@@ -50,8 +50,8 @@ class Result(Saved):
 
     @property
     def title(self) -> str:
-        """What it is of, e.g. the name of the net."""
-        return ""
+        """What it is of: the name of the net, where it has one."""
+        return str(getattr(self, "net_name", ""))
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return every table by its name; those of a part carry its name in front, e.g. ``separable.limits``."""
@@ -61,6 +61,14 @@ class Result(Saved):
         """Return all that is no table: one row a name, column ``value``."""
         found = {name: value for name, value in _parts(self) if not isinstance(value, pd.DataFrame)}
         return pd.DataFrame({"value": list(found.values())}, index=pd.Index(list(found), name="name"), dtype=object)
+
+    def summary(self) -> str:
+        """Return a few lines for the terminal, the notes last."""
+        return "\n".join([*self._lines(), *(f"note: {note}" for note in self.notes)])
+
+    def _lines(self) -> list[str]:
+        """Lines of the summary."""
+        return [repr(self)[1:-1]]
 
     def __repr__(self) -> str:
         """Return one line: kind, title, headline."""
@@ -166,11 +174,6 @@ class Answer(Result):
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    @property
-    def title(self) -> str:
-        """Name of the net."""
-        return self.net_name
-
 
 @dataclass(frozen=True, repr=False)
 class Verdict(Result):
@@ -201,8 +204,7 @@ class Verdict(Result):
             return ""
         return reservation(getattr(self, "certificate", None), getattr(self, "certificate_absolute", None))
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
+    def _lines(self) -> list[str]:
         lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
         if (certificate := getattr(self, "certificate", None)) is not None:
             lines.append(f"certificate: at most {certificate:.4%} from the best possible")
@@ -212,7 +214,7 @@ class Verdict(Result):
         limits = getattr(self, "limits", None)
         if limits is not None:
             lines += [_limit_line(row) for _, row in limits.iterrows()]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+        return lines
 
     def _more(self) -> list[str]:
         """Lines that are a check's own."""

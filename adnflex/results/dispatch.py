@@ -1,4 +1,4 @@
-"""A day of dispatch: the `DispatchPlan` (every set-point, with its bound) and the `DispatchCheck` (the AC truth)."""
+"""A day of dispatch: the `DispatchPlan`, every set-point with its bound."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import pandas as pd
 from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.grid.switch_tables import open_branches
-from adnflex.results.base import Answer, Verdict, applied
-from adnflex.results.certificate import reservation
+from adnflex.results.base import Answer, applied
 from adnflex.results.status import NO_RECOVERY, told_status
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["DispatchCheck", "DispatchPlan"]
+__all__ = ["DispatchPlan"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -265,8 +264,7 @@ class DispatchPlan(Answer):
         if scenario is not None and scenario not in self.scenarios.index:
             raise InputError(f"scenario {scenario}: the plan has {list(self.scenarios.index)}; give one of these.")
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
+    def _lines(self) -> list[str]:
         carbon = self.options.get("objective") == "carbon"
         what, money = ("emission", "kg") if carbon else ("cost", self.currency)
         lines = [
@@ -292,8 +290,7 @@ class DispatchPlan(Answer):
             lines.append(
                 "recovered periods: " + ", ".join(f"{n} by {m}" for m, n in used.items() if m != NO_RECOVERY)
             )
-        lines.extend(f"note: {n}" for n in self.notes)
-        return "\n".join(lines)
+        return lines
 
     def _loss_lines(self) -> list[str]:
         """Say what is proven of the losses; nothing where no switches are decided."""
@@ -308,77 +305,3 @@ class DispatchPlan(Answer):
 
 def _named(devices: pd.DataFrame) -> Any:
     return devices.rename(columns={"index": "index_"}).itertuples(index=False)
-
-
-@dataclass(frozen=True, repr=False)
-class DispatchCheck(Verdict):
-    """What full AC power flow, period by period, says about a dispatch.
-
-    Attributes
-    ----------
-    passed : bool
-        Whether every period of every scenario converged and every limit of net and devices is met.
-    verdict : str
-        One sentence for the reader.
-    objective : float
-        Expected cost with the import and the losses that AC power flow gives [currency].
-    costs : pandas.DataFrame
-        Index ``item``; ``cost`` (AC, expected) and ``model`` [currency].
-    certificate, certificate_absolute : float or None
-        ``(objective - bound) / |objective|`` and ``objective - bound`` [currency]; None unless `passed`.
-    certificate_losses : float or None
-        `certificate_absolute` as a share of the value of the losses, where switches are decided (see
-        `DispatchPlan.loss_gap`); None unless `passed`.
-    periods : pandas.DataFrame
-        Index ``(scenario, period)``, always both; ``converged``, ``vm_min_pu``, ``vm_min_bus``, ``vm_max_pu``,
-        ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_mw``, ``losses_model_mw``,
-        ``grid_mw``, ``grid_model_mw``, ``grid_mvar``, ``grid_model_mvar``, ``vm_deviation_pu``, ``vm_deviation_bus``,
-        ``cone_gap``, ``invented_kw``, ``method``, ``violations`` (count).
-    violations : pandas.DataFrame
-        ``scenario``, ``period``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``.
-    limits : pandas.DataFrame
-        One row a kind of limit: ``kind``, ``checked`` (count), ``scenario``, ``period``, ``element``, ``index`` (worst
-        place), ``value``, ``limit``, ``margin`` (negative: violated), ``unit``.
-    vm_pu, loading_percent : pandas.DataFrame
-        AC voltages [pu] and loadings [%], as the plan's tables of these names.
-    loading_limit_percent : pandas.Series
-        Index ``(element, index)``; NaN: none.
-    vm_min_pu, vm_max_pu : pandas.Series
-        Voltage limits by bus [pu].
-    deviations : pandas.DataFrame
-        Model against AC: ``model`` (``exact power flow``: what the plan's tables say; ``relaxation``: what the
-        optimiser believed at its own set-points), ``quantity``, ``max_abs``, ``unit``, ``scenario``, ``period``,
-        ``element``, ``index``.
-    options, notes, versions
-        As in `DispatchPlan`.
-    """
-
-    objective: float
-    costs: pd.DataFrame
-    certificate: float | None
-    certificate_absolute: float | None
-    periods: pd.DataFrame
-    violations: pd.DataFrame
-    limits: pd.DataFrame
-    vm_pu: pd.DataFrame
-    loading_percent: pd.DataFrame
-    loading_limit_percent: pd.Series
-    vm_min_pu: pd.Series
-    vm_max_pu: pd.Series
-    deviations: pd.DataFrame
-    certificate_losses: float | None = None
-
-    _form = "adnflex-dispatch-check-1"
-
-    @property
-    def doubt(self) -> str:
-        """Why a schedule that passed is amber and not green (see `adnflex.results.certificate`); else empty."""
-        found = Verdict.doubt.fget(self)  # type: ignore[attr-defined]
-        if self.passed and not found and self.certificate_losses is not None:
-            found = reservation(self.certificate_losses, what="certificate in losses")
-        return str(found)
-
-    def _more(self) -> list[str]:
-        if self.certificate_losses is None:
-            return []
-        return [f"certificate in losses: at most {self.certificate_losses:.4%} of their value left to save"]

@@ -45,6 +45,5 @@ class Pareto(Result):
             found[name] = f"{cost:,.2f} {plan.currency} and {plan.carbon_kg:,.1f} kg"
         return found
 
-    def summary(self) -> str:
-        """Return a table for the terminal."""
-        return f"{self.title}: cost against carbon\n{self.table.to_string(index=False)}"
+    def _lines(self) -> list[str]:
+        return [f"{self.title}: cost against carbon", self.table.to_string(index=False)]

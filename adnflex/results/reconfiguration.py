@@ -120,8 +120,7 @@ class Plan(Answer):
         require_same(net, self.fingerprint)
         return write(net, switches=self.switches)
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
+    def _lines(self) -> list[str]:
         scale, unit = (1e3, "kW") if self.unit == "MW" else (1.0, self.unit)
         known = math.isfinite(self.bound)
         bound = f"bound {self.bound * scale:.6g} {unit}, gap {self.gap:.4%}" if known else "no bound"
@@ -132,8 +131,7 @@ class Plan(Answer):
             f"with {self.operations} switching operations in {self.seconds:.1f} s",
         ]
         lines.append("open: " + (", ".join(open_branches(self.switches)) or "none"))
-        lines.extend(f"note: {n}" for n in self.notes)
-        return "\n".join(lines)
+        return lines
 
 
 @dataclass(frozen=True, repr=False)

@@ -155,8 +155,7 @@ class Region(Answer):
             raise InputError(f"point {point}: period {period} has {len(_of(self.points, period))}; give one of these.")
         return applied(net, self.fingerprint, _of(self.setpoints, period), point)
 
-    def summary(self) -> str:
-        """Return a few lines for the terminal."""
+    def _lines(self) -> list[str]:
         lines = [f"{self.net_name}: P-Q region at {self.pcc}, {len(self.periods)} period(s), {self.seconds:.1f} s"]
         for t, row in self.areas.iterrows():
             polygons = self.inner_polygons(int(str(t)))
@@ -165,8 +164,7 @@ class Region(Answer):
                 f"({100 * row['ratio']:.1f} %), {len(polygons)} of {int(row['combinations'])} combinations of "
                 f"positions, {len(_of(self.points, int(str(t))))} points verified in AC, {told_status(row['status'])}"
             )
-        lines.extend(f"note: {n}" for n in self.notes)
-        return "\n".join(lines)
+        return lines
 
     def _known(self, period: int) -> int:
         if period not in self.areas.index:

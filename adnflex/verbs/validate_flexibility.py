@@ -26,7 +26,8 @@ from adnflex.powerflow.verdict import flaws
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, study_of
 from adnflex.problems.flexibility.vertices import missing_at_ends
-from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.results.flexibility import Flexibility
+from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.study import Study, TimeAxis, read_again
 
 __all__ = ["validate_flexibility"]

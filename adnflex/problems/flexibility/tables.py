@@ -18,8 +18,8 @@ from adnflex.problems.flexibility.model import LOADING, VOLTAGE_HIGH, VOLTAGE_LO
 from adnflex.problems.flexibility.solve import BoxAnswer, Ends, LinearBoxes
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy, setpoint_table
+from adnflex.results.boxes import Box, LinearFlexibility
 from adnflex.results.certificate import relative_gap
-from adnflex.results.flexibility import Box, LinearFlexibility
 from adnflex.study import following, input_table
 
 __all__ = ["binding_table", "flexibility_tables", "relieved_table"]

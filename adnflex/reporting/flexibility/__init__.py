@@ -12,7 +12,8 @@ from adnflex.reporting.flexibility.view import FlexibilityView, is_weighted, lim
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import branch_label, cell, dash, fixed, number, share, signed
 from adnflex.reporting.views import Recipe, ReportKind, Sections
-from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.results.flexibility import Flexibility
+from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.region import Region, RegionCheck
 from adnflex.results.status import status_words
 

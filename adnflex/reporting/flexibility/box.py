@@ -18,7 +18,7 @@ from adnflex.reporting.flexibility.view import FlexibilityView
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import fixed, signed
 from adnflex.reporting.views import NothingToDraw
-from adnflex.results.flexibility import FlexibilityCheck
+from adnflex.results.flexibility_check import FlexibilityCheck
 
 __all__ = [
     "box", "box_table", "box_words", "device_powers", "example_choice", "example_names", "example_table", "following",

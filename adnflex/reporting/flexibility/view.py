@@ -15,7 +15,8 @@ from adnflex.reporting.clock import Clock, clock_of
 from adnflex.reporting.labels import Labels
 from adnflex.reporting.text import cell, dash, fixed, number
 from adnflex.reporting.views import NetFacts, View
-from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.results.flexibility import Flexibility
+from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.region import Region, RegionCheck
 
 __all__ = ["SIDES", "BoxLimit", "FlexibilityView", "box_clock", "is_weighted", "limit_groups", "views"]

@@ -13,7 +13,7 @@ from adnflex.reporting.page import Banner, Card
 from adnflex.reporting.proof import banner
 from adnflex.reporting.text import dash, fixed, many, measured, number, percent, rounded_up, share, signed
 from adnflex.results.certificate import reservation
-from adnflex.results.flexibility import FlexibilityCheck
+from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.status import status_words
 
 __all__ = ["certificate_words", "key_cards", "rounded_down", "size", "subtitle", "title", "verdict"]

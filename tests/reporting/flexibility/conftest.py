@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adnflex.results.flexibility import Flexibility, FlexibilityCheck
+from adnflex.results.flexibility import Flexibility
+from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.region import Region
 
 from .example import example

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from adnflex.grid.drawn_forest import Floats, grow
-from adnflex.results.flexibility import Box, Flexibility, FlexibilityCheck, LinearFlexibility
+from adnflex.results.boxes import Box, LinearFlexibility
+from adnflex.results.flexibility import Flexibility
+from adnflex.results.flexibility_check import FlexibilityCheck
 
 __all__ = ["example"]
 

@@ -1,0 +1,57 @@
+"""What full AC power flow says about a box of flexibility."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from adnflex.results.base import Verdict
+
+__all__ = ["FlexibilityCheck"]
+
+
+@dataclass(frozen=True, repr=False)
+class FlexibilityCheck(Verdict):
+    """What full AC power flow says about a box.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether every trajectory tried was followed within every limit.
+    verdict : str
+        One sentence for the reader.
+    trajectories, vertices, states : int
+        Random trajectories tried, vertices of the box tried, and power flows run.
+    seed : int
+        Of the random trajectories.
+    worst_error_kw : float
+        Largest difference between a trajectory and the import that power flow gives [kW].
+    ac : pandas.DataFrame
+        One row a power flow: ``period``, ``share``, ``wanted_mw``, ``import_mw``, ``vm_min_pu``, ``vm_min_bus``,
+        ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_mw``.
+    limits : pandas.DataFrame
+        One row a kind of limit, as in `DispatchCheck.limits` (without scenario; ``trajectory`` instead where the
+        limit belongs to a whole trajectory).
+    violations : pandas.DataFrame
+        ``trajectory``, ``period``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``.
+    examples : pandas.DataFrame
+        Index: period; columns ``(trajectory, name)`` with the names ``wanted_mw``, ``import_mw`` of some trajectories.
+    example_setpoints : pandas.DataFrame
+        Index ``(trajectory, period)``; columns ``(table, column, index)``: the dispatch of these examples.
+    options, notes, versions
+        As in `Flexibility`.
+    """
+
+    trajectories: int
+    vertices: int
+    states: int
+    seed: int
+    worst_error_kw: float
+    ac: pd.DataFrame
+    limits: pd.DataFrame
+    violations: pd.DataFrame
+    examples: pd.DataFrame
+    example_setpoints: pd.DataFrame
+
+    _form = "adnflex-flexibility-check-1"
