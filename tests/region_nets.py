@@ -13,6 +13,7 @@ from pandapower.auxiliary import pandapowerNet
 from adnflex.grid import read_grid
 from adnflex.grid.flow import flow_of
 from adnflex.grid.topology import Adjacency
+from adnflex.knobs import Switching
 from tests.brute_force import RUNPP
 
 
@@ -116,7 +117,7 @@ def sampled(
     for one in settings:
         for (table, column, index), value in one.items():
             work[table].loc[index, column] = value
-        grid = read_grid(work, switchable_lines=[])
+        grid = read_grid(work, switching=Switching(switchable_lines=[]))
         nodes = [grid.node_of[int(b)] for b in work.sgen["bus"]]
         empty = grid.p.copy()
         np.add.at(empty, nodes, net.sgen["p_mw"].to_numpy() / grid.base_mva)

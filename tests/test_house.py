@@ -52,15 +52,10 @@ MANY_PARAMETERS: set[str] = {
     "formulations/radiality.py:declare_radiality",
     "problems/dispatch/model.py:build_dispatch",
     "problems/dispatch/solve.py:solve_dispatch",
-    "problems/flexibility/study.py:read_flexibility_study",
-    "problems/flexibility/topology.py:search_topologies",
-    "problems/reconfiguration/solve.py:solve_reconfiguration",
     "problems/rolling/planning.py:_storages",
     "scenarios/arma.py:arma_scenarios",
     "scenarios/electric_vehicles.py:sample_vehicles",
     "solvers/sequential.py:tighten",
-    "study/reader.py:read_study",
-    "verbs/reconfigure.py:plan_of",
 }
 NAMED_TWICE: set[str] = {"Plan"}
 CIRCLES: set[str] = {

@@ -116,6 +116,9 @@ def sealed(content: object, form: str = "adnflex-plan-1") -> str:
     return json.dumps({"format": form, "sha256": digest, "content": content})
 
 
+WITHOUT = {"vm_limits": None, "max_loading_percent": None, "limits": [], "standard": ""}
+
+
 def changed(**values: object):
     """Change the content, and its digest with it."""
 
@@ -205,8 +208,10 @@ def cell(table: str, column: str, value: object):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (changed(vm_limits=[0.9]), r"vm_limits is \[0.9\], not 2 values"),
-        (changed(vm_limits=[1.1, 0.9]), "vm_limits are 1.1 and 0.9, not in order"),
+        (changed(asked_limits=WITHOUT | {"vm_limits": [0.9]}), r"asked_limits.vm_limits is \[0.9\], not 2 values"),
+        (changed(asked_limits=WITHOUT | {"vm_limits": [1.1, 0.9]}), "vm_limits are 1.1 and 0.9, not in order"),
+        (changed(asked_limits=WITHOUT | {"standard": "none"}), "none is no standard of limits"),
+        (changed(asked_limits=WITHOUT | {"limits": [["load", "p_mw", 3, 1.0]]}), "load.p_mw is no limit"),
         (changed(notes=None), "notes is None, not a list"),
         (changed(notes=["a", 3]), r"notes\[1\] is 3, not text"),
         (changed(switches={"table": {"columns": 3}}), "table switches: has to have the parts"),

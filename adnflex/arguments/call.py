@@ -13,6 +13,7 @@ from adnflex.arguments.kind import Kind, WrongValueError, shown
 from adnflex.arguments.table import ARGUMENTS
 from adnflex.errors import InputError
 from adnflex.grid.sound import checked
+from adnflex.knobs import Limits, Switching
 
 __all__ = ["Public", "keywords_of", "public"]
 
@@ -170,8 +171,8 @@ def _take_net(bound: inspect.BoundArguments, reading: Target | None, faults: lis
     whole = not faults and not tables.types and bound.arguments.get("pcc") is None
     faults += [*tables.types, *tables.values]
     if tables.values and whole and reading is not None:
-        names = set(inspect.signature(reading).parameters) & set(bound.arguments)
+        given = bound.arguments
         try:
-            reading(**{name: bound.arguments[name] for name in names})
+            reading(given["net"], limits=Limits.gathered(given), switching=Switching.gathered(given))
         except InputError as error:
             faults[:] = error.findings

@@ -10,6 +10,7 @@ from adnflex.arguments.kind import Kind
 from adnflex.arguments.kinds import (
     either,
     element,
+    element_limits,
     having,
     indices,
     instance,
@@ -69,6 +70,8 @@ GROUPS: dict[str, dict[str, Kind]] = {
     },
     "limits": {
         "vm_limits": limits(),
+        "max_loading_percent": number("percent above 0", 0.0, above=True),
+        "limits": element_limits(),
     },
     "what may be switched": {
         "switchable_lines": either(_LINES, word("all"), indices("")),
@@ -83,6 +86,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
             word("fixed", "day"),
             number("", 0.0, above=True),
         ),
+        "start": word("present", "free"),
         "max_operations": whole("0 or more, or None for no limit", 0),
     },
     "when and where": {

@@ -17,7 +17,7 @@ from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.options import has_dependent_loads, option_faults
 from adnflex.grid.sound import table_faults
 
-__all__ = ["check_vm_limits", "require_sound", "shorten"]
+__all__ = ["limit_faults", "require_sound", "shorten"]
 
 # What runpp knows and no formulation here does: the reason and the way out.
 _REFUSED = {
@@ -182,35 +182,8 @@ def _sources(net: pandapowerNet) -> list[str]:
     return ["the net has no external grid in service; add one with pandapower.create_ext_grid(net, bus, vm_pu=1.0)."]
 
 
-def check_vm_limits(net: pandapowerNet, vm_limits: tuple[float, float] | None) -> list[str]:
-    """Find missing or contradictory voltage limits.
-
-    Parameters
-    ----------
-    net : pandapowerNet
-        The net, whose ``bus.min_vm_pu`` and ``bus.max_vm_pu`` count where `vm_limits` is None.
-    vm_limits : (float, float) or None
-        Lower and upper limit for every bus [pu].
-
-    Examples
-    --------
-    >>> import pandapower as pp
-    >>> net = pp.create_empty_network()
-    >>> _ = pp.create_bus(net, vn_kv=20.0)
-    >>> check_vm_limits(net, (1.05, 0.95))
-    ['vm_limits is (1.05, 0.95); give a lower limit below the upper one, both above 0, e.g. (0.95, 1.05).']
-    """
-    if vm_limits is not None:
-        try:
-            low, high = (float(v) for v in vm_limits)
-        except (TypeError, ValueError):
-            return [f"vm_limits is {vm_limits!r}; give two numbers in pu, e.g. (0.95, 1.05)."]
-        if not 0 < low < high < np.inf:
-            return [
-                f"vm_limits is ({low:g}, {high:g}); give a lower limit below the upper one, both above 0, "
-                "e.g. (0.95, 1.05)."
-            ]
-        return []
+def limit_faults(net: pandapowerNet) -> list[str]:
+    """Find missing or contradictory voltage limits in ``bus.min_vm_pu`` and ``bus.max_vm_pu``."""
     buses = net.bus[net.bus["in_service"].to_numpy(dtype=bool)]
     limits = buses.reindex(columns=["min_vm_pu", "max_vm_pu"]).astype(float)
     lacking = limits.isna()

@@ -63,16 +63,12 @@ def root_voltages(net: pandapowerNet, node_of: NodeOf, n: int) -> FloatArray:
     return root
 
 
-def voltage_limits(
-    net: pandapowerNet, node_of: NodeOf, n: int, vm_limits: tuple[float, float] | None
-) -> tuple[FloatArray, FloatArray]:
+def voltage_limits(net: pandapowerNet, node_of: NodeOf, n: int) -> tuple[FloatArray, FloatArray]:
     """Limits of the squared voltages, the tightest of the buses at a node; 0 and inf where there is none."""
     low, high = np.zeros(n), np.full(n, np.inf)
     buses = list(node_of)
     nodes = np.array([node_of[b] for b in buses], dtype=np.int64)
-    if vm_limits is not None:
-        low[nodes], high[nodes] = float(vm_limits[0]) ** 2, float(vm_limits[1]) ** 2
-    elif {"min_vm_pu", "max_vm_pu"} <= set(net.bus.columns):
+    if {"min_vm_pu", "max_vm_pu"} <= set(net.bus.columns):
         limits = net.bus.loc[buses, ["min_vm_pu", "max_vm_pu"]].to_numpy(dtype=float)
         np.maximum.at(low, nodes, np.nan_to_num(limits[:, 0], nan=0.0) ** 2)
         np.minimum.at(high, nodes, np.nan_to_num(limits[:, 1], nan=np.inf) ** 2)

@@ -10,9 +10,9 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.branches import branch_rows
-from adnflex.grid.checks import check_vm_limits, require_sound
+from adnflex.grid.checks import limit_faults, require_sound
 from adnflex.grid.identity import fingerprint
-from adnflex.grid.model import Grid, SwitchableBranch
+from adnflex.grid.model import FloatArray, Grid, SwitchableBranch
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
 from adnflex.grid.notes import coupler_faults, dead_notes, zip_notes
 from adnflex.grid.options import power_flow_options
@@ -22,17 +22,19 @@ from adnflex.grid.sound import readable
 from adnflex.grid.switching import decisions, is_ideal_switch, locked_open_lines
 from adnflex.grid.tap_effect import tap_notes
 from adnflex.grid.taps import with_taps
+from adnflex.knobs import Limits, Switching
 
 __all__ = ["read_grid"]
+
+# Limits of the net alone; everything free that carries a switch.
+_OWN, _FREE = Limits(), Switching()
 
 
 def read_grid(
     net: pandapowerNet,
     *,
-    vm_limits: tuple[float, float] | None = None,
-    switchable_lines: Iterable[int] | str | None = None,
-    switchable_switches: Iterable[int] = (),
-    locked_lines: Iterable[int] = (),
+    limits: Limits = _OWN,
+    switching: Switching = _FREE,
     need_limits: bool = True,
     tap_trafos: Iterable[int] = (),
     converters: bool = False,
@@ -43,14 +45,10 @@ def read_grid(
     ----------
     net : pandapowerNet
         The net; it is only read.
-    vm_limits : (float, float), optional
-        Voltage limits for all buses [pu]; by default ``bus.min_vm_pu`` and ``bus.max_vm_pu``.
-    switchable_lines : iterable of int or ``"all"``, optional
-        See `adnflex.grid.switching.decisions`.
-    switchable_switches : iterable of int, optional
-        Bus-bus and transformer switches that may be operated as well.
-    locked_lines : iterable of int, optional
-        Lines that keep their present state.
+    limits : Limits
+        What stands in place of the limits of the net.
+    switching : Switching
+        What may be switched.
     tap_trafos : iterable of int
         Transformers whose tap position is a decision (see `Grid.taps`).
     converters : bool
@@ -81,9 +79,12 @@ def read_grid(
     (33, 37, 37, 5)
     """
     net = readable(net)
-    limit_faults = check_vm_limits(net, vm_limits) if need_limits or vm_limits is not None else []
-    chosen, choice_faults = decisions(net, switchable_lines, switchable_switches, locked_lines)
-    require_sound(net, [*limit_faults, *choice_faults], converters)
+    identity, found = fingerprint(net), limits.faults(net)
+    if not found:
+        net = limits.on(net)
+        found = limit_faults(net) if need_limits else []
+    chosen, choice_faults = decisions(net, switching)
+    require_sound(net, [*found, *choice_faults], converters)
     study = _closed_copy(net, chosen)
     try:
         mats = matrices(study, power_flow_options(net))
@@ -94,9 +95,9 @@ def read_grid(
     couplers = [d.index for d in chosen if d.element == "switch" and is_ideal_switch(net, d.index)]
     if faults := coupler_faults(net, couplers, mats.node_of):
         raise UnsupportedElement(faults)
-    limits = voltage_limits(net, mats.node_of, len(mats.p), vm_limits)
-    notes = [*tap_notes(study), *zip_notes(net, mats, limits), *dead_notes(net, mats.node_of)]
-    grid = _assemble(net, mats, chosen, notes, vm_limits)
+    volts = voltage_limits(net, mats.node_of, len(mats.p))
+    notes = [*tap_notes(study), *zip_notes(net, mats, volts), *dead_notes(net, mats.node_of)]
+    grid = _assemble(net, mats, chosen, notes, volts, identity)
     tapped = [int(i) for i in tap_trafos]
     return with_taps(net, study, mats, grid, tapped) if tapped else grid
 
@@ -127,7 +128,8 @@ def _assemble(
     mats: Matrices,
     chosen: Sequence[SwitchableBranch],
     notes: list[str],
-    vm_limits: tuple[float, float] | None,
+    volts: tuple[FloatArray, FloatArray],
+    identity: str,
 ) -> Grid:
     """Put nodes and branches together, per unit on the grid's own base."""
     base_mva = _base_mva(net, mats)
@@ -148,7 +150,6 @@ def _assemble(
         if element_of[k] in by_key:
             element, index = element_of[k]
             notes.append(f"{element} {index}: both ends are one bus (closed couplers); it stays as it is.")
-    v_min, v_max = voltage_limits(net, mats.node_of, n, vm_limits)
 
     def column(name: str, kind: type) -> np.ndarray:
         return np.array([getattr(row, name) for row in rows], dtype=kind)
@@ -158,8 +159,8 @@ def _assemble(
         buses=bus_groups(mats.node_of, n),
         node_of=dict(mats.node_of),
         base_kv=mats.base_kv,
-        v_min=v_min,
-        v_max=v_max,
+        v_min=volts[0],
+        v_max=volts[1],
         p=mats.p / s,
         q=mats.q / s,
         has_injection=has_injection(net, mats.node_of, n),
@@ -181,7 +182,7 @@ def _assemble(
         closed=np.array([row.branch.decision is None or row.branch.decision.closed for row in rows], dtype=np.bool_),
         branches=tuple(row.branch for row in rows),
         notes=tuple(notes),
-        fingerprint=fingerprint(net),
+        fingerprint=identity,
         locked=locked_open_lines(net, chosen),
     )
 

@@ -9,29 +9,20 @@ from pandapower import pandapowerNet
 
 from adnflex.grid.checks import shorten
 from adnflex.grid.model import SwitchableBranch
+from adnflex.knobs import Switching
 
 __all__ = ["decisions", "is_ideal_switch", "locked_open_lines"]
 
 
-def decisions(
-    net: pandapowerNet,
-    switchable_lines: Iterable[int] | str | None = None,
-    switchable_switches: Iterable[int] = (),
-    locked_lines: Iterable[int] = (),
-) -> tuple[list[SwitchableBranch], list[str]]:
+def decisions(net: pandapowerNet, switching: Switching) -> tuple[list[SwitchableBranch], list[str]]:
     """List the branches that may be switched, and the faults of the caller's choice.
 
     Parameters
     ----------
     net : pandapowerNet
         The net; it is only read.
-    switchable_lines : iterable of int, ``"all"`` or None
-        Lines that may be switched.  None: every line in service that carries a line switch and, in nets
-        without switch rows, every line (the out-of-service ones are ties).
-    switchable_switches : iterable of int
-        Bus-bus and transformer switches that may be operated as well.
-    locked_lines : iterable of int
-        Lines that keep their present state; may be named beside ``"all"`` and None, not beside the same indices.
+    switching : Switching
+        The caller's choice. Lines may be locked beside ``"all"`` and None, not beside the same indices.
 
     Returns
     -------
@@ -39,12 +30,12 @@ def decisions(
         The decisions, in order of element and index, and the findings.
     """
     line_switches = _branch_switches(net, "l")
-    lines, findings = _chosen_lines(net, switchable_lines, line_switches)
-    locked, more = _locked_lines(net, switchable_lines, locked_lines)
+    lines, findings = _chosen_lines(net, switching.switchable_lines, line_switches)
+    locked, more = _locked_lines(net, switching.switchable_lines, switching.locked_lines)
     lines = [i for i in lines if i not in locked]
     findings.extend(more)
     found = _two_ended(net, "line", ("from_bus", "to_bus"), lines, line_switches)
-    switches = list(dict.fromkeys(int(s) for s in switchable_switches))
+    switches = list(dict.fromkeys(int(s) for s in switching.switchable_switches))
     unknown = [s for s in switches if s not in net.switch.index]
     if unknown:
         findings.append(f"switchable_switches: switch {shorten(unknown)} is not in net.switch; give existing indices.")
@@ -104,8 +95,6 @@ def _locked_lines(
     net: pandapowerNet, choice: Iterable[int] | str | None, locked_lines: Iterable[int]
 ) -> tuple[set[int], list[str]]:
     """Lines that the caller locks, and the faults: unknown ones, and those that are named as switchable too."""
-    if isinstance(locked_lines, str):
-        return set(), [f"locked_lines is {locked_lines!r}; give line indices."]
     wanted = list(dict.fromkeys(int(i) for i in locked_lines))
     unknown = [i for i in wanted if i not in net.line.index]
     named = set() if choice is None or isinstance(choice, str) else {int(i) for i in choice}
@@ -133,8 +122,9 @@ def locked_open_lines(net: pandapowerNet, chosen: Iterable[SwitchableBranch]) ->
     Examples
     --------
     >>> import pandapower.networks as pn
+    >>> from adnflex.knobs import Switching
     >>> net = pn.case33bw()
-    >>> chosen, _ = decisions(net, locked_lines=[32, 33])
+    >>> chosen, _ = decisions(net, Switching(locked_lines=[32, 33]))
     >>> [d.index for d in locked_open_lines(net, chosen)]
     [32, 33]
     """

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.knobs import Limits
 from adnflex.powerflow.states import Measured
 from adnflex.powerflow.structure import root_buses
 
@@ -17,6 +18,8 @@ __all__ = ["LIMIT_COLUMNS", "VIOLATION_COLUMNS", "Compared", "NetLimits", "compa
 
 VIOLATION_COLUMNS = ["kind", "element", "index", "value", "limit", "excess", "unit"]
 LIMIT_COLUMNS = ["kind", "checked", "element", "index", "value", "limit", "margin", "unit"]
+
+_OWN = Limits()
 
 # A state on its limit is no violation: half of the last digit that matters.
 _TOLERANCE = {"pu": 1e-6, "%": 1e-3}
@@ -68,28 +71,25 @@ class Compared:
     nearest: pd.DataFrame
 
 
-def limits_of(net: pandapowerNet, vm_limits: tuple[float, float] | None = None) -> NetLimits:
+def limits_of(net: pandapowerNet, limits: Limits = _OWN) -> NetLimits:
     """Read the limits of a net.
 
     Parameters
     ----------
     net : pandapowerNet
         The net; it is only read.
-    vm_limits : (float, float), optional
-        Voltage limits of all buses [pu]; by default the net's own.
+    limits : Limits
+        What stands in place of the limits of the net.
 
     Examples
     --------
     >>> import pandapower.networks as pn
-    >>> limits_of(pn.case33bw(), (0.95, 1.05)).voltage.iloc[0].tolist()
+    >>> limits_of(pn.case33bw(), Limits((0.95, 1.05))).voltage.iloc[0].tolist()
     [0.95, 1.05]
     """
+    net = limits.on(net)
     nothing = pd.Series(np.nan, index=net.bus.index)
-    low, high = (
-        (net.bus.get("min_vm_pu", nothing), net.bus.get("max_vm_pu", nothing))
-        if vm_limits is None
-        else (float(vm_limits[0]), float(vm_limits[1]))
-    )
+    low, high = net.bus.get("min_vm_pu", nothing), net.bus.get("max_vm_pu", nothing)
     voltage = pd.DataFrame({"vm_min_pu": low, "vm_max_pu": high}, index=net.bus.index, dtype=float)
     rated = {
         (element, int(i)): float(x)
@@ -137,7 +137,7 @@ def compare(measured: Measured, limits: NetLimits, base_mva: float = 1.0) -> Com
     >>> from adnflex.grid.write import one_state
     >>> from adnflex.powerflow.states import measure
     >>> net = pn.case33bw()
-    >>> found = compare(measure(net, one_state()), limits_of(net, (0.95, 1.05)))
+    >>> found = compare(measure(net, one_state()), limits_of(net, Limits((0.95, 1.05))))
     >>> len(found.violations), found.violations.at[0, "kind"], int(found.violations.at[0, "index"])
     (21, 'voltage low', 17)
     """

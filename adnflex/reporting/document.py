@@ -15,6 +15,7 @@ from adnflex.reporting.views import NothingToDraw, ReportKind, View
 
 __all__ = ["Shown", "document"]
 
+
 @dataclass(frozen=True)
 class Shown:
     """Results of one kind as views, their places among the variants of the page, and what makes anchors unique."""

@@ -45,6 +45,7 @@ TERMS = {
     "Fingerprint": "A short code of all electrical data of the net; it changes when the net changes.",
 }
 
+
 def has_ratings(*loadings: pd.DataFrame | pd.Series) -> bool:
     """Whether loadings [%] mean something.
 
@@ -110,12 +111,12 @@ def details(facts: Callable[[Any], dict[str, str]], *more: Callable[[Any], list[
 
     def tables(view: Any) -> list[Html]:
         answer = view.answer
-        limits = getattr(answer, "vm_limits", None)
+        limits = getattr(answer, "asked_limits", None)
         all_facts = {
             "net": answer.net_name or dash,
             "fingerprint": answer.fingerprint or dash,
             **facts(view),
-            "voltage limits": "those in the net" if limits is None else f"{limits[0]:g} to {limits[1]:g} pu",
+            "limits": "those in the net" if limits is None else limits.words,
             "solver": answer.solver,
             "status": f"{answer.status}: {status_words(answer.status)}",
             "time": number(answer.seconds, "s", 3),

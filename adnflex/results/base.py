@@ -13,6 +13,7 @@ import pandas as pd
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
+from adnflex.knobs import Limits
 from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
 from adnflex.results.export import write_csv, write_excel
@@ -150,8 +151,8 @@ class Answer(Result):
         Name of the net it belongs to.
     fingerprint : str
         Hash of the electrical content of the net (see `adnflex.grid.fingerprint`).
-    vm_limits : tuple of float or None
-        Voltage limits given by the caller [pu], None where the net's own are used.
+    asked_limits : Limits
+        What stands in place of the limits of the net.
     solver : str
         What solved it.
     seconds : float
@@ -168,8 +169,8 @@ class Answer(Result):
 
     net_name: str
     fingerprint: str
-    vm_limits: tuple[float, float] | None
     seconds: float
+    asked_limits: Limits = field(default_factory=Limits)
     solver: str = ""
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)

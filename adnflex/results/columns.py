@@ -122,9 +122,9 @@ def _number_faults(values: Mapping[str, Any]) -> Iterator[str]:
     hours = values.get("hours_per_period")
     if isinstance(hours, float) and not 0 < hours < math.inf:
         yield f"hours_per_period is {hours:g}, not above 0"
-    limits = values.get("vm_limits")
-    if limits is not None and not (0 <= limits[0] <= limits[1] < math.inf):
-        yield f"vm_limits are {limits[0]:g} and {limits[1]:g}, not in order"
+    asked = values.get("asked_limits")
+    if asked is not None and (odd := asked.odd):
+        yield odd
     yield from _bound_faults(values)
 
 

@@ -125,7 +125,7 @@ class DispatchPlan(Answer):
         The costs that the two are made of [currency].
     progress : pandas.DataFrame
         ``seconds``, ``incumbent``, ``bound``, ``event``.
-    net_name, fingerprint, vm_limits, solver, seconds, topology, coordinates, options, notes, versions
+    net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
         What all answers have (see `adnflex.results.base.Answer`).
     """
 
@@ -287,9 +287,7 @@ class DispatchPlan(Answer):
             )
         if not self.tight:
             used = self.recovery["method"].value_counts()
-            lines.append(
-                "recovered periods: " + ", ".join(f"{n} by {m}" for m, n in used.items() if m != NO_RECOVERY)
-            )
+            lines.append("recovered periods: " + ", ".join(f"{n} by {m}" for m, n in used.items() if m != NO_RECOVERY))
         return lines
 
     def _loss_lines(self) -> list[str]:

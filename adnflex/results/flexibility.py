@@ -36,7 +36,7 @@ class Flexibility(Answer):
 
     Attributes
     ----------
-    net_name, fingerprint, vm_limits, solver, seconds, topology, coordinates, options, notes, versions
+    net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
         What all answers have (see `adnflex.results.base.Answer`).
     pcc : str
         The coupling point, e.g. ``ext_grid 0``; import (into the network) counts positive.

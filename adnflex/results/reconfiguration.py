@@ -25,7 +25,7 @@ class Plan(Answer):
 
     Attributes
     ----------
-    net_name, fingerprint, vm_limits, solver, seconds, topology, coordinates, options, notes, versions
+    net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
         What all answers have (see `adnflex.results.base.Answer`).
     objective_name : str
         ``losses``, ``switching``, ``voltage`` or ``mix``.

@@ -35,7 +35,7 @@ class Region(Answer):
 
     Attributes
     ----------
-    net_name, fingerprint, vm_limits, solver, seconds, topology, coordinates, options, notes, versions
+    net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
         What all answers have (see `adnflex.results.base.Answer`).
     pcc : str
         The coupling point, e.g. ``ext_grid 0``.

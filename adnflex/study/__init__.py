@@ -1,7 +1,7 @@
 """What every verb reads of a net: series, time axis, devices, prices, limits, facts of the whole."""
 
 from adnflex.study.axis import TimeAxis, time_axis
-from adnflex.study.facts import settings, study_facts
+from adnflex.study.facts import settings, settled, study_facts
 from adnflex.study.following import following, input_table
 from adnflex.study.reader import Study, carried_over_breaks, device_inputs, read_again, read_study, times_table
 from adnflex.study.series import COLUMNS, Profiles, Series, read_series
@@ -20,6 +20,7 @@ __all__ = [
     "read_series",
     "read_study",
     "settings",
+    "settled",
     "study_facts",
     "time_axis",
     "times_table",

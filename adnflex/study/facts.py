@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
 from adnflex.grid.schema import FACTS
+from adnflex.knobs import Horizon
 
-__all__ = ["settings", "study_facts"]
+__all__ = ["settings", "settled", "study_facts"]
 
 # Where such facts stood, or may be looked for.
 _ELSEWHERE = ("dispatch", "rolling")
@@ -84,3 +86,9 @@ def settings(net: pandapowerNet, given: dict[str, Any]) -> dict[str, Any]:
     if faults:
         raise InputError(faults)
     return found
+
+
+def settled(net: pandapowerNet, asked: Horizon) -> Horizon:
+    """Return the horizon with what the net itself says of its hours, where the caller says nothing."""
+    facts = settings(net, {"hours_per_period": asked.hours_per_period, "start_hour": asked.start_hour})
+    return replace(asked, hours_per_period=facts["hours_per_period"], start_hour=facts["start_hour"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +16,16 @@ from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints, operating_points
 from adnflex.grid.switch_tables import decided
 from adnflex.grid.topology import present_loops
+from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.scenarios import ScenarioSet
 from adnflex.study.axis import TimeAxis, time_axis
-from adnflex.study.series import Profiles, Series, read_series
+from adnflex.study.series import Series, read_series
 
 __all__ = ["Study", "carried_over_breaks", "device_inputs", "read_again", "read_study", "times_table"]
+
+
+# All rows, the limits of the net, its switches as they are.
+_ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching("fixed")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Study:
         What follows its profile.
     notes : tuple of str
         What the reader of a plan has to know about devices and prices.
+    limits : Limits
+        What stands in place of the limits of the net.
     """
 
     horizon: Timeline
@@ -56,6 +62,7 @@ class Study:
     devices: list[Device]
     points: OperatingPoints
     notes: tuple[str, ...] = ()
+    limits: Limits = _OWN
 
     @property
     def controlled(self) -> set[tuple[str, int]]:
@@ -68,42 +75,34 @@ _POWER = ("load", "sgen", "storage", "shunt")
 
 def read_study(
     net: pandapowerNet,
+    asked: Horizon = _ALL,
+    limits: Limits = _OWN,
+    switching: Switching = _AS_IT_IS,
     *,
-    profiles: Profiles | None = None,
-    periods: Iterable[int] | None = None,
-    scenarios: ScenarioSet | None = None,
-    hours_per_period: float | None = None,
-    start_hour: float | None = None,
-    vm_limits: tuple[float, float] | None = None,
-    topology: bool = False,
-    switchable_lines: Iterable[int] | str | None = None,
-    switchable_switches: Iterable[int] = (),
-    locked_lines: Iterable[int] = (),
     axis: TimeAxis | None = None,
     prices: bool = True,
     converters: bool = True,
 ) -> Study:
     """Read a net; all faults at once.
 
-    `axis` stands for the times of the series, if it is known; without `prices` pandapower's cost tables are not read,
-    without `converters` every dcline is refused.
+    Where `switching` is ``fixed`` the net has to be radial and stays as it is. `axis` stands for the times of the
+    series, if it is known; without `prices` pandapower's cost tables are not read, without `converters` every dcline is
+    refused.
     """
-    series = read_series(net, profiles, periods)
+    series = read_series(net, asked.profiles, asked.periods)
     if axis is None:
-        axis = time_axis(series.periods, series.stamps, hours_per_period, start_hour)
-    values, probabilities = _scenario_values(net, series, scenarios)
+        axis = time_axis(series.periods, series.stamps, asked.hours_per_period, asked.start_hour)
+    values, probabilities = _scenario_values(net, series, asked.scenarios)
     horizon = Timeline(len(axis), axis.hours, axis.clock[0], probabilities, axis.clock)
     inputs = device_inputs(net, horizon, values, axis.rows, prices)
     grid = read_grid(
         net,
-        vm_limits=vm_limits,
-        switchable_lines=switchable_lines if topology else [],
-        switchable_switches=switchable_switches if topology else (),
-        locked_lines=locked_lines if topology else (),
+        limits=limits,
+        switching=switching.present if switching.fixed else switching,
         tap_trafos=controlled_trafos(inputs),
         converters=converters,
     )
-    if not topology:
+    if switching.fixed:
         _require_radial(grid)
     inputs.node_of = grid.node_of
     inputs.dependent = {int(j) for j in np.flatnonzero((grid.z_share_p != 0) | (grid.z_share_q != 0))}
@@ -115,7 +114,7 @@ def read_study(
     controlled = {(d.place.table, d.place.index) for d in devices if d.place.table in _POWER}
     points = operating_points(net, grid, values, controlled)
     notes = (*series.notes, *inputs.notes, *left_over_costs(inputs))
-    return Study(horizon, axis, series, values, grid, devices, points, notes)
+    return Study(horizon, axis, series, values, grid, devices, points, notes, limits)
 
 
 def device_inputs(
@@ -195,7 +194,7 @@ def read_again(
     probabilities: FloatArray,
     axis: TimeAxis,
     *,
-    vm_limits: tuple[float, float] | None,
+    limits: Limits,
     switches: pd.DataFrame,
     prices: bool = True,
 ) -> Study:
@@ -211,7 +210,7 @@ def read_again(
         Of the scenarios.
     axis : TimeAxis
         The T periods.
-    vm_limits : (float, float) or None
+    limits : Limits
         As in `read_study`.
     switches : pandas.DataFrame
         Switch table of the plan, empty where switch states were fixed.
@@ -226,18 +225,15 @@ def read_again(
             profiles[table, column] = part.to_numpy(dtype=float).T.reshape(count, periods, -1)
             elements[table, column] = tuple(int(i) for i in part.index.get_level_values("index"))
     static = {("load", "p_mw"): pd.DataFrame(index=range(periods))}
-    topology = bool(len(switches))
+    fixed = not len(switches)
     switches = decided(switches)
-    lines = switches.loc[switches["element"] == "line", "index"] if topology else []
-    others = switches.loc[switches["element"] != "line"] if topology else None
+    lines = [] if fixed else switches.loc[switches["element"] == "line", "index"]
+    others = [] if fixed else _bus_switches(switches.loc[switches["element"] != "line"])
     return read_study(
         net,
-        profiles=static,
-        scenarios=ScenarioSet(probabilities, profiles, elements) if profiles else None,
-        vm_limits=vm_limits,
-        topology=topology,
-        switchable_lines=sorted({int(i) for i in lines}),
-        switchable_switches=[] if others is None else _bus_switches(others),
+        Horizon(static, scenarios=ScenarioSet(probabilities, profiles, elements) if profiles else None),
+        limits,
+        Switching("fixed" if fixed else "day", sorted({int(i) for i in lines}), others),
         prices=prices,
         axis=axis,
     )

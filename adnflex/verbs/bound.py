@@ -40,11 +40,12 @@ def with_bound(
     Check
         With a certificate where the plan passed and a bound was proven; its notes say what the bound is.
     """
-    names = ("switchable_lines", "switchable_switches", "locked_lines")
+    names = ("switchable_lines", "switchable_switches", "locked_lines", "max_operations")
     choice: dict[str, Any] = {name: plan.options.get(name) for name in names if plan.options.get(name) is not None}
     weights = {k: w for k, w in plan.weights.items() if w}
     try:
-        best = reconfigure(net, weights, vm_limits=plan.vm_limits, time_limit=time_limit, executor=executor, **choice)
+        choice |= plan.asked_limits.arguments
+        best = reconfigure(net, weights, time_limit=time_limit, executor=executor, **choice)
     except Infeasible as error:
         proven = "it is proven that none do" if error.proven else "not proven"
         return _noted(check, f"bound: no switch states that meet every limit were found ({proven}): {error}")

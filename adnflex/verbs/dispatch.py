@@ -55,12 +55,15 @@ def dispatch(
     carbon_budget_kg: float | None = None,
     objective: str = "cost",
     vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
     switching: str | float = "fixed",
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
     switching_cost: float = 0.0,
     max_operations: int | None = None,
+    start: str = "present",
     follow: DispatchPlan | None = None,
     exact: bool = False,
     formulation: str = "distflow",
@@ -95,8 +98,8 @@ def dispatch(
         Largest expected emission [kg].
     objective : str
         ``cost`` or ``carbon`` (emissions, at next to equal emissions the cheaper).
-    vm_limits : (float, float), optional
-        Voltage limits of all buses [pu]; by default the net's own.
+    vm_limits, max_loading_percent, limits
+        As in `adnflex.reconfigure`.
     switching : str or float
         ``fixed``, ``day`` (one set of switch states) or hours of a block with the same states.
     switchable_lines, switchable_switches, locked_lines
@@ -105,6 +108,9 @@ def dispatch(
         Cost of one operation [money].
     max_operations : int, optional
         Largest number of operations over the horizon.
+    start : str
+        ``present``: operations are counted, and cost, from the present switch states on; ``free``: the first states of
+        the horizon are left out of count and cost.
     follow : DispatchPlan, optional
         A plan whose taps, steps, blocks, reductions, charge modes and switch states are kept; everything else is
         decided anew (new forecast, other scenarios).
@@ -152,30 +158,10 @@ def dispatch(
     >>> round(plan.objective), plan.status, round(float(plan.energy.at["imported", "mwh"]), 2)
     (13760, 'optimal', 13.44)
     """
+    arguments = dict(locals())
     clock = Deadline(time_limit, progress)
     gap_in = gap_in or ("cost" if switching == "fixed" else "losses")
-    knobs = {
-        "profiles": profiles,
-        "periods": periods,
-        "scenarios": scenarios,
-        "hours_per_period": hours_per_period,
-        "start_hour": start_hour,
-        "loss_cost_per_mwh": loss_cost_per_mwh,
-        "carbon_price_per_kg": carbon_price_per_kg,
-        "carbon_budget_kg": carbon_budget_kg,
-        "objective": objective,
-        "vm_limits": vm_limits,
-        "switching": switching,
-        "switchable_lines": switchable_lines,
-        "switchable_switches": switchable_switches,
-        "locked_lines": locked_lines,
-        "switching_cost": switching_cost,
-        "max_operations": max_operations,
-        "follow": follow,
-        "exact": exact,
-        "formulation": formulation,
-    }
-    task = read_task(net, knobs)
+    task = read_task(net, arguments)
     study, facts = task.study, task.facts
     with clock.keeping(_seconds_of_the_check(net, study, clock)):
         answer = solve_dispatch(
@@ -193,24 +179,16 @@ def dispatch(
         )
     if answer.state is None or not answer.state.feasible:
         raise _not_found(net, study, answer, clock)
+    kept = ("objective", "switching", "switching_cost", "max_operations", "start", "exact", "formulation", "gap")
     options = {
         **{k: facts[k] for k in ("loss_cost_per_mwh", "carbon_price_per_kg", "carbon_budget_kg")},
-        "objective": objective,
-        "vm_limits": vm_limits,
-        "switching": switching,
-        "switching_cost": switching_cost,
-        "max_operations": max_operations,
-        "exact": exact,
-        "formulation": formulation,
-        "gap": gap,
+        **{k: arguments[k] for k in (*kept, "time_limit", "solver")},
         "gap_in": gap_in,
-        "time_limit": time_limit,
-        "solver": solver,
     }
     known = study_facts(net)
     options |= {to: known[key] for key, to in (("name", "study"), ("published", "published")) if key in known}
     title = title_of(net, name)
-    return _judged(_plan(net, study, answer, facts, options, vm_limits, title, clock), net, clock)
+    return _judged(_plan(net, study, answer, facts, options, title, clock), net, clock)
 
 
 def _seconds_of_the_check(net: pandapowerNet, study: Study, clock: Deadline) -> float:
@@ -228,7 +206,6 @@ def _plan(
     answer: DispatchAnswer,
     facts: dict[str, Any],
     options: dict[str, Any],
-    vm_limits: tuple[float, float] | None,
     title: str,
     clock: Deadline,
 ) -> DispatchPlan:
@@ -252,7 +229,7 @@ def _plan(
         solver=answer.solver,
         seconds=clock.now,
         options=options,
-        vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
+        asked_limits=study.limits,
         fingerprint=study.grid.fingerprint,
         notes=(*study.grid.notes, *study.notes, *price_notes(study.devices, answer.dispatch.costs), *_notes(answer)),
         topology=topology,

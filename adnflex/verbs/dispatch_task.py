@@ -10,13 +10,13 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
 from adnflex.formulations import Formulation, formulation_named
+from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.problems.dispatch.model import Costs, Pins, Topology
 from adnflex.problems.dispatch.prices import require_prices
 from adnflex.problems.dispatch.reasons import require_possible
 from adnflex.problems.dispatch.topology import pins_of, spans_of
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
-from adnflex.study import Study, carried_over_breaks, read_study, settings
-from adnflex.verbs.reconfigure import kept
+from adnflex.study import Study, carried_over_breaks, read_study, settings, settled
 
 __all__ = ["Task", "read_task"]
 
@@ -64,7 +64,7 @@ def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
     InputError
         If the net, its profiles or an argument is wrong.
     """
-    objective, switching = knobs["objective"], knobs["switching"]
+    objective, switching = knobs["objective"], Switching.gathered(knobs)
     if objective not in ("cost", "carbon"):
         raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
     formulation = formulation_named(knobs["formulation"])
@@ -72,32 +72,19 @@ def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
         raise InputError(
             f"exact means the equations that the cones of 'distflow' relax; formulation={formulation.name!r} has none."
         )
-    chosen = {
-        "switchable_lines": knobs["switchable_lines"],
-        "switchable_switches": list(knobs["switchable_switches"]),
-        "locked_lines": kept(knobs["locked_lines"]),
-    }
-    operations = knobs["max_operations"] is not None or knobs["switching_cost"]
-    if switching == "fixed" and (operations or any(chosen.values())):
+    if switching.fixed and switching != Switching("fixed"):
         raise InputError(
-            "max_operations, switching_cost, switchable and locked elements mean nothing while switching is 'fixed'; "
-            "give switching='day' or the hours of a block."
+            "max_operations, switching_cost, start, switchable and locked elements mean nothing while switching is "
+            "'fixed'; give switching='day' or the hours of a block."
         )
     facts = settings(net, {name: knobs[name] for name in _SETTINGS})
-    study = read_study(
-        net,
-        **{name: knobs[name] for name in ("profiles", "periods", "scenarios", "vm_limits")},
-        hours_per_period=facts["hours_per_period"],
-        start_hour=facts["start_hour"],
-        topology=switching != "fixed",
-        **chosen,
-    )
+    study = read_study(net, settled(net, Horizon.gathered(knobs)), Limits.gathered(knobs), switching)
     carried = [
         f"{text}; choose rows without gaps, or set its controllable to False." for text in carried_over_breaks(study)
     ]
     if carried:
         raise InputError(carried)
-    topology = spans_of(study.axis, switching, knobs["switching_cost"], knobs["max_operations"])
+    topology = spans_of(study.axis, switching)
     if topology.spans:
         require_reconfigurable(study.grid)
     costs = Costs(

@@ -18,6 +18,7 @@ from adnflex.errors import InputError, SolverError
 from adnflex.grid import read_grid, switch_table
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.write import write
+from adnflex.knobs import Horizon, Limits
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.positions import position_table, search_positions
@@ -41,6 +42,8 @@ def flexibility(
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
     period_weights: ArrayLike | None = None,
     direction: str = "both",
     required_mw: tuple[ArrayLike, ArrayLike] | None = None,
@@ -67,7 +70,7 @@ def flexibility(
         The net, its devices in its own tables (see the page "Devices"); it is only read.
     pcc : (str, int), optional
         The coupling point: ``("ext_grid", 0)``, ``("trafo", 0)`` or ``("line", 0)``; by default the only source.
-    profiles, periods, hours_per_period, start_hour, vm_limits, name
+    profiles, periods, hours_per_period, start_hour, vm_limits, max_loading_percent, limits, name
         As in `adnflex.dispatch`.
     period_weights : array_like, optional
         Worth of a MWh of width in every period (prices, for example); by default 1.
@@ -118,22 +121,15 @@ def flexibility(
     >>> round(flex.linear.total_mwh, 3), round(flex.total_mwh, 2), flex.status
     (7.758, 7.88, 'complete')
     """
+    arguments = dict(locals())
     clock = Deadline(time_limit, progress)
     if tie_break not in ("none", "even"):
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
     if positions not in ("fixed", "search"):
         raise InputError(f"positions is {positions!r}; give 'fixed' or 'search'.")
-    wishes = Wishes(
-        pcc, vm_limits, period_weights, direction, required_mw, base_mw, reactive_power, final_energy, sides
-    )
-    read = partial(
-        read_flexibility_study,
-        wishes=wishes,
-        profiles=profiles,
-        periods=None if periods is None else list(periods),
-        hours_per_period=hours_per_period,
-        start_hour=start_hour,
-    )
+    wishes = Wishes.gathered(arguments)
+    horizon, within = Horizon.gathered(arguments), Limits.gathered(arguments)
+    read = partial(read_flexibility_study, wishes=wishes, horizon=horizon, limits=within)
     study = read(net)
     options = asked(wishes, tie_break, time_limit, seed, positions=positions)
     if positions == "fixed":
@@ -183,7 +179,7 @@ def asked(wishes: Wishes, tie_break: str, time_limit: float, seed: int, **more: 
 
     return {
         "pcc": None if wishes.pcc is None else [str(wishes.pcc[0]), int(wishes.pcc[1])],
-        "period_weights": plain(wishes.weights),
+        "period_weights": plain(wishes.period_weights),
         "direction": wishes.direction,
         "required_mw": None if wishes.required_mw is None else [plain(w) for w in wishes.required_mw],
         "base_mw": plain(wishes.base_mw),
@@ -231,9 +227,7 @@ def flexibility_of(
         "switches": switch_table(study.study.grid, solved.network.closed.tolist()).iloc[:0],
         "solver": "HiGHS",
         "options": options,
-        "vm_limits": None
-        if study.wishes.vm_limits is None
-        else (float(study.wishes.vm_limits[0]), float(study.wishes.vm_limits[1])),
+        "asked_limits": study.study.limits,
         "fingerprint": study.coupling.fingerprint,
         **tables,
         **more,

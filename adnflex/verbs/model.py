@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from adnflex.errors import InputError
 from adnflex.formulations import formulation_named
 from adnflex.grid import read_grid
 from adnflex.grid.topology import must_close
+from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.problems.dispatch.charge_modes import all_modes
 from adnflex.problems.dispatch.model import build_dispatch
 from adnflex.problems.flexibility.search import closed_of
@@ -37,7 +37,7 @@ from adnflex.solvers.cones import make_equations
 from adnflex.verbs.dispatch import dispatch
 from adnflex.verbs.dispatch_task import read_task
 from adnflex.verbs.flexibility import flexibility
-from adnflex.verbs.reconfigure import Switchable, read_reconfiguration, reconfigure
+from adnflex.verbs.reconfigure import read_reconfiguration, reconfigure
 from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibility
 from adnflex.verbs.region import pq_region
 from adnflex.verbs.schedule_rolling import schedule_rolling
@@ -46,9 +46,9 @@ __all__ = ["model"]
 
 
 def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
-    switchable = Switchable(knobs["switchable_lines"], knobs["switchable_switches"], knobs["locked_lines"])
-    grid, goal = read_reconfiguration(net, knobs["objective"], knobs["switching_cost"], knobs["vm_limits"], switchable)
-    return build_reconfiguration(grid, goal, formulation=formulation_named(knobs["formulation"])).model
+    grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), Switching.gathered(knobs))
+    formulation = formulation_named(knobs["formulation"])
+    return build_reconfiguration(grid, goal, formulation=formulation, operations=(0, knobs["max_operations"])).model
 
 
 def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
@@ -63,20 +63,16 @@ def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel
     return built
 
 
-def _study(net: pandapowerNet, knobs: Mapping[str, Any], **more: Any) -> FlexibilityStudy:
-    wishes = Wishes(
-        weights=knobs["period_weights"],
-        **{field.name: knobs[field.name] for field in dataclasses.fields(Wishes) if field.name != "weights"},
-    )
-    reading = ("profiles", "periods", "hours_per_period", "start_hour")
-    return read_flexibility_study(net, wishes, **{name: knobs[name] for name in reading}, **more)
+def _study(net: pandapowerNet, knobs: Mapping[str, Any], switching: Switching) -> FlexibilityStudy:
+    asked = Wishes.gathered(knobs), Horizon.gathered(knobs), Limits.gathered(knobs)
+    return read_flexibility_study(net, *asked, switching)
 
 
 def _flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     if knobs["positions"] != "fixed":
         raise InputError("positions='search' tries one model after another; give positions='fixed' for one of them.")
     program = _program(knobs, ("box", "bound", "vertex"))
-    study = _study(net, knobs)
+    study = _study(net, knobs, Switching("fixed"))
     problem = study.problem(study.network(study.study.grid.closed))
     ends = [np.zeros(problem.periods), np.ones(problem.periods)]
     if program != "vertex":
@@ -89,8 +85,7 @@ def _flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteMo
 
 def _reconfigure_for_flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     program = _program(knobs, ("box", "bound"))
-    switching = {name: knobs[name] for name in ("switchable_lines", "switchable_switches", "locked_lines")}
-    study = _study(net, knobs, topology=True, **switching)
+    study = _study(net, knobs, Switching.gathered(knobs))
     grid = study.study.grid
     require_reconfigurable(grid)
     required = must_close(grid)
@@ -109,8 +104,7 @@ def _region(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     normal = np.asarray(knobs["normal"], dtype=float)
     if normal.shape != (2,) or not np.isfinite(normal).all() or not normal.any():
         raise InputError(f"normal is {knobs['normal']!r}; give a direction (p, q), e.g. (1, 0) for the largest import.")
-    reading = ("pcc", "profiles", "periods", "vm_limits", "hours_per_period")
-    _, job, wanted = read_region(net, **{name: knobs[name] for name in reading})
+    _, job, wanted = read_region(net, knobs["pcc"], Horizon.gathered(knobs), Limits.gathered(knobs))
     if len(wanted) != 1:
         raise InputError(f"pq_region has a model a period, and {len(wanted)} are asked for; give periods=[t].")
     study, devices, source = job.read(wanted[0])

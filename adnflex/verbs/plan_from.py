@@ -20,6 +20,7 @@ from adnflex.grid.flow import flow_of
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import BoolArray, SwitchableBranch
 from adnflex.grid.topology import present_loops
+from adnflex.knobs import Limits, Switching
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.answer import SearchedTopology
 from adnflex.problems.reconfiguration.objective import parse_objective
@@ -44,8 +45,11 @@ def plan_from(
     closed_switches: Iterable[int] = (),
     objective: str | Mapping[str, float] = "losses",
     vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     locked_lines: Iterable[int] = (),
+    max_operations: int | None = None,
     switching_cost: float = 0.0,
     name: str | None = None,
 ) -> Plan:
@@ -65,8 +69,9 @@ def plan_from(
         By default the lines stay as they are.
     open_switches, closed_switches : iterable of int
         Bus-bus and transformer switches that are opened, or closed; the others stay as they are.
-    objective, vm_limits, switchable_lines, locked_lines, switching_cost, name
-        As in `adnflex.reconfigure`: what the state is valued by, and what may be switched.
+    objective, vm_limits, max_loading_percent, limits, switchable_lines, locked_lines, max_operations, switching_cost,
+    name
+        As in `adnflex.reconfigure`: what the state is valued and judged by, and what may be switched.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def plan_from(
     >>> plan.status, round(plan.objective * 1e3, 3), plan.operations
     ('given', 139.551, 8)
     """
-    clock = Deadline(math.inf)
+    clock, within = Deadline(math.inf), Limits.gathered(locals())
     asked = _Asked(open_lines=None if open_lines is None else [int(i) for i in open_lines])
     asked.opened, asked.closed = [int(i) for i in open_switches], [int(i) for i in closed_switches]
     couplers = list(dict.fromkeys([*asked.opened, *asked.closed]))
@@ -98,10 +103,9 @@ def plan_from(
         if open_lines is not None or couplers:
             raise InputError("other_net is given beside lists of lines or switches; give one of them.")
         couplers = _moved_couplers(net, other_net)
-    locked = [int(i) for i in locked_lines]
     goal = parse_objective(objective, switching_cost)
-    choice = {"switchable_lines": switchable_lines, "switchable_switches": couplers, "locked_lines": locked}
-    grid = read_grid(net, vm_limits=vm_limits, **choice)  # type: ignore[arg-type]
+    switching = Switching("day", switchable_lines, couplers, locked_lines)
+    grid = read_grid(net, limits=within, switching=switching)
     chosen = _as_listed(net, grid, asked) if other_net is None else _as_other(net, grid, other_net)
     if faults := _structure_faults(grid, chosen):
         raise NotRadial(faults)
@@ -123,8 +127,8 @@ def plan_from(
         solver="none: chosen by somebody else",
         formulation=formulation_named("distflow"),
     )
-    options: dict[str, Any] = {"objective": goal.weights, "vm_limits": vm_limits, **choice}
-    return plan_of(net, grid, goal, answer, flow, vm_limits, options, title_of(net, name), clock.now)
+    options: dict[str, Any] = {"objective": goal.weights, **switching.choice, "max_operations": max_operations}
+    return plan_of(net, grid, goal, answer, within, options, title_of(net, name), clock.now)
 
 
 @dataclass

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,19 +22,20 @@ from adnflex.grid.layout import drawing_tables
 from adnflex.grid.state import Flow, GridState
 from adnflex.grid.tables import branch_table, bus_table
 from adnflex.grid.write import one_state
+from adnflex.knobs import Effort, Limits, Switching
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.reasons import unit_suspects
 from adnflex.problems.reconfiguration.answer import SearchedTopology
 from adnflex.problems.reconfiguration.describe import require_reconfigurable, violation_sentence
-from adnflex.problems.reconfiguration.objective import Objective, parse_objective
+from adnflex.problems.reconfiguration.objective import Objective, operations, parse_objective
 from adnflex.problems.reconfiguration.solve import solve_reconfiguration
 from adnflex.results import Plan
 from adnflex.results.certificate import relative_gap
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
 
-__all__ = ["Switchable", "kept", "plan_of", "read_reconfiguration", "reconfigure"]
+__all__ = ["plan_of", "read_reconfiguration", "reconfigure"]
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,12 @@ def reconfigure(
     objective: str | Mapping[str, float] = "losses",
     *,
     vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
+    max_operations: int | None = None,
     switching_cost: float = 0.0,
     gap: float = 1e-4,
     time_limit: float = 300.0,
@@ -70,6 +74,12 @@ def reconfigure(
         deviation from 1 pu) or weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
     vm_limits : (float, float), optional
         Voltage limits of all buses [pu]; by default ``bus.min_vm_pu`` and ``bus.max_vm_pu``.
+    max_loading_percent : float, optional
+        Loading limit of all lines and transformers [% of their rated current]; by default the column of that name,
+        where it has a value.
+    limits : str or mapping, optional
+        Limits of single elements or of whole tables, which count before the other two: ``{("bus", "min_vm_pu"): 0.95}``
+        or ``{("line", "max_loading_percent"): {7: 80.0}}``; or ``"EN50160"``: 0.9 to 1.1 pu at buses up to 36 kV.
     switchable_lines : iterable of int or ``"all"``, optional
         Lines that may be switched; by default those in service that carry a line switch and, in nets without
         switch rows, all of them (the out-of-service ones are ties).
@@ -77,6 +87,8 @@ def reconfigure(
         Bus-bus and transformer switches that may be operated as well.
     locked_lines : iterable of int, optional
         Lines that keep their present state.
+    max_operations : int, optional
+        Largest number of branches whose state changes.
     switching_cost : float
         Cost of one operation, in the unit of the objective (MW for ``losses``).
     gap : float
@@ -122,88 +134,40 @@ def reconfigure(
     >>> plan.open_lines, round(plan.objective * 1e3, 3), plan.status
     ([6, 8, 13, 31, 36], 139.551, 'optimal')
     """
-    clock = Deadline(time_limit, progress)
-    if switchable_lines is not None and not isinstance(switchable_lines, str):
-        switchable_lines = list(switchable_lines)  # it is read twice
-    switchable_switches, locked_lines = list(switchable_switches), kept(locked_lines)
-    limits = Switchable(switchable_lines, switchable_switches, locked_lines)
-    grid, goal = read_reconfiguration(net, objective, switching_cost, vm_limits, limits)
+    arguments = dict(locals())
+    effort, clock = Effort.gathered(arguments), Deadline(time_limit, progress)
+    asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
+    grid, goal = read_reconfiguration(net, objective, asked, switching)
     answer = solve_reconfiguration(
         grid,
         goal,
-        gap=gap,
+        effort,
         clock=clock,
-        solver=solver,
         formulation=formulation_named(formulation),
-        executor=executor,
-        workers=workers,
-        seed=seed,
+        max_operations=max_operations,
     )
     if answer.flow is None:
-        raise _infeasible(net, grid, answer, vm_limits)
+        raise _infeasible(net, grid, answer, asked, max_operations)
     options = {
         "objective": goal.weights,
-        "vm_limits": vm_limits,
-        "switchable_lines": switchable_lines if isinstance(switchable_lines, str) else _ints(switchable_lines),
-        "switchable_switches": _ints(switchable_switches),
-        "locked_lines": _ints(locked_lines),
-        "gap": gap,
-        "time_limit": time_limit,
-        "solver": solver,
-        "formulation": formulation,
-        "seed": seed,
+        **switching.choice,
+        **{key: arguments[key] for key in ("max_operations", "gap", "time_limit", "solver", "formulation", "seed")},
     }
-    title = title_of(net, name)
-    return plan_of(net, grid, goal, answer, answer.flow, vm_limits, options, title, clock.now)
-
-
-class Switchable(NamedTuple):
-    """What may be switched, as in `reconfigure`."""
-
-    lines: Iterable[int] | str | None
-    switches: Iterable[int]
-    locked: Iterable[int]
+    return plan_of(net, grid, goal, answer, asked, options, title_of(net, name), clock.now)
 
 
 def read_reconfiguration(
-    net: pandapowerNet,
-    objective: str | Mapping[str, float],
-    switching_cost: float,
-    vm_limits: tuple[float, float] | None,
-    switchable: Switchable,
+    net: pandapowerNet, objective: str | Mapping[str, float], limits: Limits, switching: Switching
 ) -> tuple[Grid, Objective]:
-    """Read what is reconfigured, and what for; raises `InputError` with all faults.
-
-    Parameters
-    ----------
-    net, objective, switching_cost, vm_limits
-        As in `reconfigure`.
-    switchable : Switchable
-        What may be switched.
-    """
-    goal = parse_objective(objective, switching_cost)
-    grid = read_grid(
-        net,
-        vm_limits=vm_limits,
-        switchable_lines=switchable.lines,
-        switchable_switches=switchable.switches,
-        locked_lines=switchable.locked,
-    )
+    """Read what is reconfigured, and what for; raises `InputError` with all faults."""
+    goal = parse_objective(objective, switching.switching_cost)
+    grid = read_grid(net, limits=limits, switching=switching)
     require_reconfigurable(grid)
     return grid, goal
 
 
-def kept(values: Iterable[int]) -> Sequence[int]:
-    """Keep what is read more than once; a text stays a text, so that it can be refused by name."""
-    return values if isinstance(values, str) else list(values)
-
-
-def _ints(values: Iterable[int] | None) -> list[int] | None:
-    return None if values is None else [int(v) for v in values]
-
-
 def _infeasible(
-    net: pandapowerNet, grid: Grid, answer: SearchedTopology, vm_limits: tuple[float, float] | None
+    net: pandapowerNet, grid: Grid, answer: SearchedTopology, limits: Limits, most: int | None
 ) -> Infeasible:
     """Say which limits the least violating topology breaks, measured in AC on the pushed-back net."""
     if answer.least_violating is None:
@@ -215,10 +179,23 @@ def _infeasible(
             None,
             False,
         )
-    least = measure(net, one_state(), switch_table(grid, answer.least_violating.closed.tolist()))
-    table = compare(least, limits_of(net, vm_limits)).violations if least.converged.all() else None
+    closed = answer.least_violating.closed
+    least = measure(net, one_state(), switch_table(grid, closed.tolist()))
+    table = compare(least, limits_of(net, limits)).violations if least.converged.all() else None
     proven = answer.status == "infeasible"
-    return Infeasible(violation_sentence(table, proven), table, proven)
+    count = operations(grid, closed)
+    if most is not None and count > most:
+        words = "proven" if proven else "not proven"
+        return Infeasible(
+            f"no radial switch state that meets every limit has at most {most} operations ({words}); the least "
+            f"violating one that was seen has {count}; give a larger max_operations.",
+            table,
+            proven,
+        )
+    sentence = violation_sentence(table, proven)
+    if most is not None:
+        sentence = f"{sentence.rstrip('.')}; with max_operations={most}."
+    return Infeasible(sentence, table, proven)
 
 
 @dataclass(frozen=True)
@@ -263,13 +240,14 @@ def plan_of(
     grid: Grid,
     goal: Objective,
     answer: SearchedTopology,
-    flow: Flow,
-    vm_limits: tuple[float, float] | None,
+    limits: Limits,
     options: dict[str, Any],
     title: str,
     seconds: float,
 ) -> Plan:
-    """Tabulate a radial state as a plan; the arguments are those of `reconfigure`, read."""
+    """Tabulate the radial state of an answer as a plan; the arguments are those of `reconfigure`, read."""
+    flow = answer.flow
+    assert flow is not None
     model = _model_values(grid, answer, flow)
     switches = switch_table(grid, flow.closed.tolist())
     value = goal.of_flow(grid, flow)
@@ -292,7 +270,7 @@ def plan_of(
         solver=answer.solver,
         seconds=seconds,
         options=options,
-        vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
+        asked_limits=limits,
         fingerprint=grid.fingerprint,
         notes=(
             *grid.notes,

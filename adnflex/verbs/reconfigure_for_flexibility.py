@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
+from typing import Any
 
 from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
@@ -13,6 +14,7 @@ from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.grid import read_grid
 from adnflex.grid.topology import Adjacency
+from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
 from adnflex.problems.flexibility.topology import Runs, compared, others_of, run_in_ac, search_topologies
@@ -34,6 +36,8 @@ def reconfigure_for_flexibility(
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
@@ -62,9 +66,10 @@ def reconfigure_for_flexibility(
 
     Parameters
     ----------
-    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, period_weights, direction
+    net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, max_loading_percent, limits
         As in `adnflex.flexibility`.
-    required_mw, base_mw, reactive_power, final_energy, tie_break, sides, seed, progress, name
+    period_weights, direction, required_mw, base_mw, reactive_power, final_energy, tie_break, sides, seed,
+    progress, name
         As in `adnflex.flexibility`.
     switchable_lines, switchable_switches, locked_lines
         As in `adnflex.reconfigure`.
@@ -92,35 +97,21 @@ def reconfigure_for_flexibility(
     SolverError
         If no box was found and none is refuted; `TimeExpired` where the time was over.
     """
-    clock = Deadline(time_limit, progress)
+    arguments = dict(locals())
+    clock, effort = Deadline(time_limit, progress), Effort.gathered(arguments)
     if tie_break not in ("none", "even"):
         raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
-    if max_operations is not None and max_operations < 0:
-        raise InputError(f"max_operations is {max_operations}; give 0 or more, or None for no limit.")
-    wishes = Wishes(
-        pcc, vm_limits, period_weights, direction, required_mw, base_mw, reactive_power, final_energy, sides
-    )
-    study = read_flexibility_study(
-        net,
-        wishes,
-        profiles=profiles,
-        periods=periods,
-        hours_per_period=hours_per_period,
-        start_hour=start_hour,
-        topology=True,
-        switchable_lines=switchable_lines,
-        switchable_switches=switchable_switches,
-        locked_lines=locked_lines,
-    )
+    wishes = Wishes.gathered(arguments)
+    within, switching = Limits.gathered(arguments), Switching.gathered(arguments)
+    study = read_flexibility_study(net, wishes, Horizon.gathered(arguments), within, switching)
     grid = study.study.grid
     require_reconfigurable(grid)
     adjacency = Adjacency(grid)
     others = others_of(study, adjacency, compare, clock)
     even = tie_break == "even"
     runs = Runs(study, adjacency, clock, seed, even, len(set(others.values())))
-    found = search_topologies(
-        study, adjacency, others, max_operations, gap, search_time, executor, workers, seed, clock, runs
-    )
+    seconds = min(0.2 * time_limit, 40.0) if search_time is None else search_time
+    found = search_topologies(study, adjacency, others, max_operations, effort, seconds, clock, runs)
     boxes = {state: runs.box(state, False) for state in others.values()}
     solved, state = run_in_ac(study, adjacency, found, boxes, max_operations, clock, runs)
     options = asked(wishes, tie_break, time_limit, seed, max_operations=max_operations, gap=gap)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from adnflex.arguments import public
 from adnflex.devices import Device
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid import read_grid
+from adnflex.knobs import Horizon, Limits
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.explain import least_violation
 from adnflex.problems.dispatch.model import Costs, Topology
@@ -42,6 +43,8 @@ def pq_region(
     periods: Iterable[int] | None = None,
     directions: int = 16,
     vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
     hours_per_period: float | None = None,
     time_limit: float = 300.0,
     executor: Executor | None = None,
@@ -72,8 +75,8 @@ def pq_region(
         Rows of the profiles, each a region of its own; by default all.
     directions : int
         Support directions, evenly spread; up to half as many again are added where outer and inner side differ most.
-    vm_limits : (float, float), optional
-        Voltage limits of all buses [pu]; by default the net's own.
+    vm_limits, max_loading_percent, limits
+        As in `adnflex.reconfigure`.
     hours_per_period : float, optional
         Length of a period [h], for storages; by default ``net.study`` or the profiles' own step.
     time_limit : float
@@ -116,9 +119,10 @@ def pq_region(
     >>> adnflex.validate(region, net).passed
     True
     """
-    started = time.monotonic()
+    arguments, started = dict(locals()), time.monotonic()
     _check_arguments(directions, time_limit)
-    coupling, job, wanted = read_region(net, pcc, profiles, periods, vm_limits, hours_per_period)
+    within = Limits.gathered(arguments)
+    coupling, job, wanted = read_region(net, pcc, Horizon.gathered(arguments), within)
     fineness = Fineness(directions=int(directions), seconds=float(time_limit), seed=int(seed))
     title = title_of(net, name)
     parts: dict[int, tuple[PeriodTables, str, float, float]] = {}
@@ -145,7 +149,7 @@ def pq_region(
         },
         inputs=_input_table(tables),
         options=options,
-        vm_limits=None if vm_limits is None else (float(vm_limits[0]), float(vm_limits[1])),
+        asked_limits=within,
         fingerprint=coupling.fingerprint,
         seconds=time.monotonic() - started,
         notes=(*coupling.notes, *_notes(tables)),
@@ -187,7 +191,7 @@ def _one_period(
         )
     if not answer.cells:
         raise _infeasible(job.net, study, devices, answer, t, max(clock.left, _EXPLAIN_SECONDS))
-    tables = period_tables(job.net, study, devices, pcc, answer, job.vm_limits, clock)
+    tables = period_tables(job.net, study, devices, pcc, answer, clock)
     return tables, str(pcc.place), study.horizon.hours, clock.now
 
 

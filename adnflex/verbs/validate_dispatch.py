@@ -56,7 +56,7 @@ def validate_dispatch(plan: DispatchPlan, net: pandapowerNet, executor: Executor
         plan.inputs,
         plan.scenarios["probability"].to_numpy(),
         _axis(plan),
-        vm_limits=plan.vm_limits,
+        limits=plan.asked_limits,
         switches=plan.switches,
     )
     measured = measure(
@@ -66,7 +66,7 @@ def validate_dispatch(plan: DispatchPlan, net: pandapowerNet, executor: Executor
     costs, objective, carbon = _costs(plan, study, written, measured)
     largest = float(plan.balance.drop(columns="price").abs().to_numpy().max())
     sources, rounding = source_limits(study.devices), _SOURCE_TOLERANCE * largest
-    limits = replace(limits_of(net, plan.vm_limits), sources=sources, source_tolerance=rounding)
+    limits = replace(limits_of(net, plan.asked_limits), sources=sources, source_tolerance=rounding)
     found = compare(measured, limits)
     faults = [*_faults(plan, study, written), *unserved(study, net, plan.setpoints), *_over_budget(plan, carbon)]
     violations = stacked([found.violations, pd.DataFrame(faults, columns=_FAULTS)], _FAULTS)
@@ -258,15 +258,16 @@ def _costs(plan: DispatchPlan, study: Study, written: Written, measured: Measure
 
 
 def _operations(plan: DispatchPlan) -> int:
-    """Switching operations over the horizon, counted from block to block."""
+    """Switching operations over the horizon, counted from block to block, from the present states on."""
     if not len(plan.switches):
         return 0
     count = 0
-    last = None
+    last, free = None, plan.options.get("start") == "free"
     for _, rows in plan.switches.groupby("first_period", sort=True):
         before = rows["closed_before"].astype(bool).to_numpy() if last is None else last
         last = rows["closed_after"].astype(bool).to_numpy()
-        count += int((before != last).sum())
+        count += 0 if free else int((before != last).sum())
+        free = False
     return count
 
 

@@ -89,7 +89,7 @@ def validate_flexibility(
     values, shares = _draw(flex, trajectories, levels, np.random.default_rng(seed))
     measured = _measured(flex, coupling.net, shares, executor)
     ac = _ac_table(flex, measured, shares, coupling.source)
-    found = compare(measured, limits_of(coupling.net, flex.vm_limits))
+    found = compare(measured, limits_of(coupling.net, flex.asked_limits))
     faults = _state_faults(measured, found.violations)
     faults += _following(flex, ac)
     faults += _device_faults(flex, study, shares, values)
@@ -125,7 +125,7 @@ def _study(flex: Flexibility, coupling: Coupling) -> Study:
             flex.hours_per_period,
             flex.start_hour + float(flex.box.index[0]) * flex.hours_per_period,
         ),
-        vm_limits=flex.vm_limits,
+        limits=flex.asked_limits,
         switches=flex.switches,
         prices=False,
     )
@@ -272,7 +272,6 @@ def _corrected_problem(flex: Flexibility, study: Study, coupling: Coupling) -> B
     """Return the linear model around the AC states of both ends that were run."""
     options = flex.options
     wishes = Wishes(
-        vm_limits=flex.vm_limits,
         reactive_power=bool(options.get("reactive_power", True)),
         final_energy=options.get("final_energy", "free"),
         sides=int(options.get("sides", 16)),

@@ -8,7 +8,7 @@ from pandapower import pandapowerNet
 
 from adnflex.grid.identity import require_same
 from adnflex.grid.write import one_state
-from adnflex.powerflow.limits import NetLimits, compare, limits_of
+from adnflex.powerflow.limits import VIOLATION_COLUMNS, NetLimits, compare, limits_of, stacked
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaw, violated
 from adnflex.results import Check, Plan
@@ -35,10 +35,11 @@ def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
     require_same(net, plan.fingerprint)
     before = measure(net, one_state())
     after = measure(net, one_state(), plan.switches, supplied=plan.buses.index)
-    limits = limits_of(net, plan.vm_limits)
+    limits = limits_of(net, plan.asked_limits)
     found = compare(after, limits)
+    violations = stacked([found.violations, _too_many(plan)], VIOLATION_COLUMNS)
     wrong = flaw(after, "with these switch states")
-    passed = not wrong and found.violations.empty
+    passed = not wrong and violations.empty
     converged, losses = bool(after.converged.iloc[0]), float(after.losses_mw.iloc[0])
     objective = _objective(plan, after.vm_pu.iloc[0], losses) if converged else np.nan
     absolute, relative, notes = certificate_of(objective, plan.bound, plan.unit) if passed else (None, None, ())
@@ -47,7 +48,7 @@ def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
     good = f"radial, everything supplied, all {int(found.limits['checked'].sum())} limits met in AC power flow"
     return Check(
         passed=passed,
-        verdict=wrong or violated(found.violations) or good,
+        verdict=wrong or violated(violations) or good,
         converged=converged,
         radial=bool(after.radial.iloc[0]),
         supplied=not after.dark.iloc[0],
@@ -56,7 +57,7 @@ def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
         losses_before_mw=float(before.losses_mw.iloc[0]),
         certificate=relative,
         certificate_absolute=absolute,
-        violations=found.violations,
+        violations=violations,
         limits=found.limits,
         relaxation=_relaxation(plan),
         deviations=_deviations(plan, after),
@@ -64,6 +65,13 @@ def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
         branches=_branches(plan, before, after, limits),
         notes=notes,
     )
+
+
+def _too_many(plan: Plan) -> pd.DataFrame:
+    """Compare the operations with their budget."""
+    most, count = plan.options.get("max_operations"), plan.operations
+    rows = [("operations", "net", -1, count, most, count - most, "")] if most is not None and count > most else []
+    return pd.DataFrame(rows, columns=VIOLATION_COLUMNS)
 
 
 def _objective(plan: Plan, vm_pu: pd.Series, losses: float) -> float:

@@ -12,6 +12,7 @@ from adnflex.devices import Device, Supplies
 from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.coupling import coupling_of
 from adnflex.grid.identity import require_same
+from adnflex.knobs import Horizon
 from adnflex.powerflow.limits import stacked
 from adnflex.problems.region.points import run_points
 from adnflex.problems.region.reading import RegionJob
@@ -56,7 +57,7 @@ def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:
         claimed = region.points.xs(t, level="period")
         setpoints = region.setpoints.xs(t, level="period").dropna(axis=1, how="all")
         measured, violations = run_points(
-            net, setpoints, pcc, region.vm_limits, source_limits(devices), audit_of(devices, study.horizon)
+            net, setpoints, pcc, region.asked_limits, source_limits(devices), audit_of(devices, study.horizon)
         )
         off = np.hypot(measured["p_mw"] - claimed["p_mw"], measured["q_mvar"] - claimed["q_mvar"])
         parts[t] = pd.concat([claimed[["combination", "role"]], measured, off.rename("off_mva")], axis=1)
@@ -86,7 +87,7 @@ def _again(region: Region, net: pandapowerNet, pcc: tuple[str, int], t: int) -> 
     for (table, column, i), value in row.items():
         given.setdefault((str(table), str(column)), {})[int(i)] = float(value)
     profiles = {key: pd.DataFrame(values, index=[0]) for key, values in given.items()}
-    return RegionJob(net, profiles, pcc, region.vm_limits, region.hours_per_period, None).read(0)
+    return RegionJob(net, Horizon(profiles, hours_per_period=region.hours_per_period), pcc, region.asked_limits).read(0)
 
 
 def _unserved(study: Study, net: pandapowerNet, row: pd.DataFrame, point: int) -> list[tuple[Any, ...]]:

@@ -17,6 +17,7 @@ import pytest
 from adnflex.devices import Inputs, Timeline, read_devices
 from adnflex.errors import InputError
 from adnflex.grid import read_grid
+from adnflex.knobs import Horizon
 from adnflex.study import read_series, read_study
 
 # What a value does in dispatch, flexibility and pq_region:
@@ -160,7 +161,7 @@ def read(net) -> str:
 
 def read_with_network(net) -> str:
     """The same with the network read anew."""
-    study = read_study(net, profiles=PROFILE, hours_per_period=1.0)
+    study = read_study(net, Horizon(PROFILE, hours_per_period=1.0))
     return repr((study.devices, np.nan_to_num(study.grid.root_v), study.notes))
 
 

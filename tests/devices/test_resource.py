@@ -11,6 +11,7 @@ from scipy.optimize import linprog
 
 from adnflex.devices import Fleet, FlexibleLoad, Generation, Storage
 from adnflex.devices.resource import polygon
+from adnflex.knobs import Horizon
 from adnflex.study import read_study
 from tests.flexibility_nets import Battery, Bendable, Feeder, Garage, Line, Sun, Vehicle, unsplit
 
@@ -25,7 +26,7 @@ def device(kind, hours: float = 1.0, **parts):
     lines = (Line(0, 1, 0.01, 0.01, 9.0),)
     feeder = Feeder(lines, load, 0.2 * load, hours=hours, **parts)
     arguments = {k: v for k, v in feeder.arguments.items() if k != "final_energy"}
-    study = read_study(feeder.net(), **arguments)
+    study = read_study(feeder.net(), Horizon(**arguments))
     (found,) = (d for d in study.devices if isinstance(d, kind))
     return found, study.horizon
 
@@ -251,8 +252,8 @@ def test_a_power_factor_and_an_injection_that_must_not_be_zero() -> None:
     )
     net = feeder.net()
     net.sgen["min_cos_phi"] = 0.9
-    (spec,) = (d for d in read_study(net, **feeder.arguments).devices if isinstance(d, Generation))
-    study = read_study(net, **feeder.arguments)
+    (spec,) = (d for d in read_study(net, Horizon(**feeder.arguments)).devices if isinstance(d, Generation))
+    study = read_study(net, Horizon(**feeder.arguments))
     resource = spec.resource(study.horizon, SIDES)
     tan = math.tan(math.acos(0.9))
     assert holds(resource, np.array([-0.3, -0.5, 0.0]), np.array([0.3 * tan, -0.5 * tan, 0.0]))
@@ -260,7 +261,7 @@ def test_a_power_factor_and_an_injection_that_must_not_be_zero() -> None:
     assert not holds(resource, np.array([-0.3, -0.5, 0.0]), np.array([0.0, 0.0, 0.01]))
     del net.sgen["min_cos_phi"]
     net.sgen["min_q_mvar"], net.sgen["max_q_mvar"] = 0.1, 0.2
-    study = read_study(net, **feeder.arguments)
+    study = read_study(net, Horizon(**feeder.arguments))
     (spec,) = (d for d in study.devices if isinstance(d, Generation))
     resource = spec.resource(study.horizon, SIDES)
     assert holds(resource, np.zeros(PERIODS), np.full(PERIODS, -0.1))

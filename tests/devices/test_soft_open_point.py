@@ -15,6 +15,7 @@ from adnflex.devices import SoftOpenPoint
 from adnflex.devices.base import NoDecisions, Place, Reach, Schedule, Withdrawal, assign, scenario_sums
 from adnflex.devices.inverter import read
 from adnflex.errors import InputError, UnsupportedElement
+from adnflex.knobs import Horizon
 from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
 from adnflex.scenarios import ScenarioSet
@@ -289,7 +290,7 @@ COUNTS = {
 
 def known(net: pp.pandapowerNet) -> tuple[str, str]:
     """What dispatch and flexibility know of the last device."""
-    study = read_flexibility_study(net, Wishes(), hours_per_period=1.0)
+    study = read_flexibility_study(net, Wishes(), Horizon(hours_per_period=1.0))
     return repr(study.study.devices[-1]), repr(study.resources[-1])
 
 

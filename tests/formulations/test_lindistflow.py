@@ -13,6 +13,7 @@ from adnflex.formulations.distflow import DISTFLOW
 from adnflex.formulations.lindistflow import LINDISTFLOW
 from adnflex.grid import read_grid
 from adnflex.grid.flow import flow_of
+from adnflex.knobs import Switching
 from adnflex.solvers.gate import solve_model
 
 
@@ -20,7 +21,7 @@ from adnflex.solvers.gate import solve_model
 def grid():
     net = pn.case33bw()
     net.line = net.line[net.line["in_service"]]
-    return read_grid(net, switchable_lines=[])
+    return read_grid(net, switching=Switching(switchable_lines=[]))
 
 
 def _solved(grid, formulation):

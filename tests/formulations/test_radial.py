@@ -10,6 +10,7 @@ import pytest
 from adnflex.formulations.radial import TreeMap
 from adnflex.grid import read_grid
 from adnflex.grid.flow import RadialFlow, flow_of
+from adnflex.knobs import Switching
 from tests.nets import random_net
 
 
@@ -34,7 +35,7 @@ def random_grid(seed: int):
         odd_indices=True,
         present="radial",
     )
-    return read_grid(net, switchable_lines=[]), rng
+    return read_grid(net, switching=Switching(switchable_lines=[])), rng
 
 
 def test_by_hand() -> None:
@@ -47,7 +48,7 @@ def test_by_hand() -> None:
         pp.create_line_from_parameters(net, a, b, 1.0, r, x, 0.0, 0.1, max_loading_percent=100.0)
     for bus, p, q in ((1, 0.3, 0.1), (2, 0.2, 0.1), (3, -0.4, 0.05)):
         pp.create_load(net, bus, p, q)
-    grid = read_grid(net, switchable_lines=[])
+    grid = read_grid(net, switching=Switching(switchable_lines=[]))
     s = grid.base_mva
     tree = TreeMap(RadialFlow(grid), np.array([2, 3]), 0)
     assert tree.flow.tolist() == [[1, 1], [1, 0], [0, -1]]
@@ -119,7 +120,7 @@ def test_around_a_state_it_is_that_state(seed: int) -> None:
 def test_the_error_of_the_slopes_is_of_second_order() -> None:
     net = pn.case33bw()
     net.line = net.line[net.line["in_service"]]
-    grid = read_grid(net, switchable_lines=[])
+    grid = read_grid(net, switching=Switching(switchable_lines=[]))
     nodes = np.array([grid.node_of[17], grid.node_of[32]])
     tree = TreeMap(RadialFlow(grid), nodes, int(grid.roots[0]))
     errors = []
@@ -145,7 +146,7 @@ def test_two_sources_share_the_nodes() -> None:
         pp.create_line_from_parameters(net, a, b, 1.0, 1.0, 1.0, 0.0, 0.1, max_loading_percent=100.0)
     for bus, p in ((0, 0.05), (1, 0.1), (2, 0.2), (3, 0.4)):
         pp.create_load(net, bus, p, 0.0)
-    grid = read_grid(net, switchable_lines=[])
+    grid = read_grid(net, switching=Switching(switchable_lines=[]))
     node = grid.node_of
     tree = TreeMap(RadialFlow(grid), np.array([node[1], node[2]]), node[3])
     assert tree.imports.tolist() == [0, 1]

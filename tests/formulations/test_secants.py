@@ -10,21 +10,22 @@ from adnflex.formulations.bounds import Ranges, compute_bounds
 from adnflex.formulations.secants import flow_intervals
 from adnflex.grid import read_grid
 from adnflex.grid.flow import flow_of
+from adnflex.knobs import Limits, Switching
 
 
 def oberrhein():
     net = pn.mv_oberrhein()
-    return read_grid(net, vm_limits=(0.8, 1.2), switchable_lines=[])
+    return read_grid(net, limits=Limits((0.8, 1.2)), switching=Switching(switchable_lines=[]))
 
 
 def feeder():
     net = pn.case33bw()
-    return read_grid(net, vm_limits=(0.7, 1.3), switchable_lines=[])
+    return read_grid(net, limits=Limits((0.7, 1.3)), switching=Switching(switchable_lines=[]))
 
 
 def cigre():
     net = pn.create_cigre_network_mv(with_der="all")
-    return read_grid(net, vm_limits=(0.7, 1.3), switchable_lines=[])
+    return read_grid(net, limits=Limits((0.7, 1.3)), switching=Switching(switchable_lines=[]))
 
 
 @pytest.mark.parametrize("make", [oberrhein, feeder, cigre])

@@ -18,6 +18,7 @@ from adnflex.grid import Grid, read_grid, switch_table
 from adnflex.grid.flow import flow_of
 from adnflex.grid.topology import forest
 from adnflex.grid.write import write
+from adnflex.knobs import Limits, Switching
 from tests.strategies import FLAGS, other_states, random_spec
 
 WIDE = (0.5, 1.5)
@@ -75,7 +76,7 @@ NETS = {
 @pytest.mark.parametrize("name", NETS)
 def test_known_nets_agree_in_present_and_other_states(name):
     net = NETS[name]()
-    grid = read_grid(net, vm_limits=WIDE)
+    grid = read_grid(net, limits=Limits(WIDE))
     assert_same(net, grid, grid.closed)
     if name == "lv_schutterwald":
         return  # nothing to reconfigure
@@ -89,7 +90,7 @@ def test_known_nets_agree_in_present_and_other_states(name):
 def test_random_nets_agree_in_present_and_other_states(seed):
     spec = random_spec(seed)
     net = spec.net()
-    grid = read_grid(net, vm_limits=WIDE)
+    grid = read_grid(net, limits=Limits(WIDE))
     # lines without a switch keep the state of another tree, so the present one may hold a loop there
     if spec.switch_style != "mixed" or forest(grid, grid.closed) is not None:
         assert_same(net, grid, grid.closed)
@@ -107,7 +108,7 @@ def test_what_a_caller_adds_to_the_choice_does_not_change_the_present_state(seed
     # of two parallel transformers that are closed, one would have to be opened
     chosen = (net.switch.et == "b") | ((net.switch.et == "t") & ~net.switch.closed.astype(bool))
     switches = [int(s) for s in net.switch.index[chosen]]
-    grid = read_grid(net, vm_limits=WIDE, switchable_switches=switches)
+    grid = read_grid(net, limits=Limits(WIDE), switching=Switching(switchable_switches=switches))
     if forest(grid, grid.closed) is None:
         pytest.skip("two transformers feed two sections of one busbar: a loop once their coupler is a branch")
     assert_same(net, grid, grid.closed)

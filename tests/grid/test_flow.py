@@ -16,6 +16,7 @@ from adnflex.errors import InputError
 from adnflex.grid import read_grid
 from adnflex.grid.flow import RadialFlow, flow_of, flows_of
 from adnflex.grid.topology import Adjacency
+from adnflex.knobs import Limits, Switching
 from tests.strategies import other_states, random_spec
 
 WIDE = (0.5, 1.5)
@@ -25,7 +26,7 @@ SEEDS = range(25)
 @cache
 def solvable(seed):
     """A random net with everything the readers know, in a radial state that has a solution."""
-    grid = read_grid(random_spec(seed).net(), vm_limits=WIDE)
+    grid = read_grid(random_spec(seed).net(), limits=Limits(WIDE))
     states = other_states(grid, np.random.default_rng(seed), 5)
     return next((grid, s) for s in states if flow_of(grid, s) is not None)
 
@@ -140,7 +141,7 @@ def test_slopes_are_differences_where_hardly_anything_flows(seed):
 
 def long_grid(n, rng):
     """case33bw's first branch many times over: a random tree of some thousand nodes, deep and wide."""
-    seed = read_grid(pn.case33bw(), switchable_lines=())
+    seed = read_grid(pn.case33bw(), switching=Switching(switchable_lines=()))
     parent = np.array([int(rng.integers(max(0, k - 30), k)) for k in range(1, n)])
     flip = rng.random(n - 1) < 0.3
     child = np.arange(1, n)
@@ -181,7 +182,7 @@ def test_thousands_of_nodes_as_by_sparse_equations():
 
 
 def test_states_without_solution_leave_the_others_alone():
-    grid = read_grid(pn.case33bw(), switchable_lines=())
+    grid = read_grid(pn.case33bw(), switching=Switching(switchable_lines=()))
     flow = RadialFlow(grid)
     size = np.array([1.0, 20.0, 0.0, 100.0, 1.1])[:, None]
     states = flow.solve_many(grid.p * size, grid.q * size)
@@ -213,4 +214,4 @@ def test_a_loop_is_an_error():
     net = pn.case33bw()
     net.line["in_service"] = True
     with pytest.raises(InputError, match="not radial"):
-        RadialFlow(read_grid(net, switchable_lines=()))
+        RadialFlow(read_grid(net, switching=Switching(switchable_lines=())))

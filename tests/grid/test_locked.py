@@ -11,6 +11,7 @@ import adnflex
 from adnflex.grid import read_grid
 from adnflex.grid.layout import drawing_tables
 from adnflex.grid.switch_tables import decided, open_branches
+from adnflex.knobs import Switching
 
 
 def with_switches(open_at, out_of_service):
@@ -37,7 +38,7 @@ def with_switches(open_at, out_of_service):
 )
 def test_every_open_line_is_a_decision_or_locked(choice, locked, expected):
     net = with_switches(open_at={34, 35, 36}, out_of_service=[32, 33])
-    grid = read_grid(net, switchable_lines=choice, locked_lines=locked)
+    grid = read_grid(net, switching=Switching(switchable_lines=choice, locked_lines=locked))
     assert {d.index for d in grid.locked} == expected
     free = {b.decision.index for b in grid.branches if b.decision is not None}
     assert not free & (expected | set(locked))

@@ -20,6 +20,7 @@ from adnflex.grid.flow import flow_of
 from adnflex.grid.options import PowerFlowOptions
 from adnflex.grid.ppc import matrices
 from adnflex.grid.tap_effect import feels_tap, tap_notes
+from adnflex.knobs import Limits, Switching
 from adnflex.powerflow.verdict import not_converged
 
 WIDE = (0.8, 1.2)
@@ -39,7 +40,7 @@ def ring(buses: int = 4) -> pp.pandapowerNet:
 
 def solved_losses(net: pp.pandapowerNet, **options: object) -> tuple[float, float]:
     """Losses of the net as it stands by the grid and by the check [MW]."""
-    grid = read_grid(net, vm_limits=WIDE, **options)
+    grid = read_grid(net, limits=Limits(WIDE), switching=Switching(**options))
     flow = flow_of(grid, grid.closed)
     assert flow is not None
     work = copy.deepcopy(net)
@@ -80,7 +81,7 @@ def as_shunts(net: pp.pandapowerNet) -> pp.pandapowerNet:
 @pytest.mark.parametrize(("couplers", "shares"), [(0, SHARES[0]), *((2, shares) for shares in SHARES)])
 def test_the_note_bounds_what_mixed_shares_at_a_node_can_do(couplers, shares):
     net = with_loads((0, 2), shares, couplers)
-    grid = read_grid(net, vm_limits=WIDE)
+    grid = read_grid(net, limits=Limits(WIDE))
     notes = [n for n in grid.notes if "constant-impedance share" in n]
     exact = as_shunts(net)
     (mine, judged), (meant, _) = solved_losses(net), solved_losses(exact)
@@ -103,16 +104,16 @@ def test_the_note_bounds_what_mixed_shares_at_a_node_can_do(couplers, shares):
     # (res_load has every load by its own share, whatever the flow was solved with)
     taken = -float(work.res_line.p_to_mw[1])
     assert 1e-4 < abs(taken - said) <= size + 1e-9
-    assert not [n for n in read_grid(exact, vm_limits=WIDE).notes if "constant-impedance" in n]
+    assert not [n for n in read_grid(exact, limits=Limits(WIDE)).notes if "constant-impedance" in n]
 
 
 def test_generation_at_the_node_of_a_dependent_load_is_named_too():
     net = with_loads((0, 0), (40.0, 40.0), 1)
     pp.create_sgen(net, 4, 1.0)
-    (note,) = [n for n in read_grid(net, vm_limits=WIDE).notes if "constant-impedance" in n]
+    (note,) = [n for n in read_grid(net, limits=Limits(WIDE)).notes if "constant-impedance" in n]
     assert "sgen 0 (0 %, 0 %)" in note
     net.user_pf_options = {"voltage_depend_loads": False}
-    assert not [n for n in read_grid(net, vm_limits=WIDE).notes if "constant-impedance" in n]
+    assert not [n for n in read_grid(net, limits=Limits(WIDE)).notes if "constant-impedance" in n]
 
 
 def test_a_coupler_is_no_decision_where_a_dependent_load_stands_behind_another_coupler():
@@ -121,10 +122,10 @@ def test_a_coupler_is_no_decision_where_a_dependent_load_stands_behind_another_c
     far = pp.create_bus(net, 20.0)
     decided = pp.create_switch(net, 2, far, "b", closed=True)
     with pytest.raises(UnsupportedElement, match=f"switch {decided} cannot be a decision: .* stand at bus 4"):
-        read_grid(net, vm_limits=WIDE, switchable_switches=[decided])
+        read_grid(net, limits=Limits(WIDE), switching=Switching(switchable_switches=[decided]))
     net.switch.loc[decided - 1, "closed"] = False  # the dependent load is no longer at that node
     net.load["in_service"] = net.load["bus"] != 4
-    read_grid(net, vm_limits=WIDE, switchable_switches=[decided])
+    read_grid(net, limits=Limits(WIDE), switching=Switching(switchable_switches=[decided]))
 
 
 # ------------------------------------------------------------------------------- taps
@@ -208,7 +209,7 @@ def test_whether_a_tap_is_felt_is_what_one_step_in_power_flow_says(name):
     notes = tap_notes(study)
     assert bool(notes) == ((not felt and position != neutral) or name == "table without the step"), notes
     assert all(n.startswith("trafo 0: ") and "pandapower power flow" in n for n in notes)
-    grid = read_grid(net, vm_limits=WIDE)
+    grid = read_grid(net, limits=Limits(WIDE))
     assert set(notes) <= set(grid.notes)
     # and whatever power flow makes of the tap, the plan makes the same
     flow = flow_of(grid, grid.closed)
@@ -249,7 +250,7 @@ def test_a_very_short_branch_does_not_spoil_the_check(kv, km, sn_mva):
     pp.create_line_from_parameters(net, 3, 4, 3.0, 0.3, 0.12, 250.0, 0.3)
     for bus in (3, 4):
         pp.create_load(net, bus, 3.0 if kv > 1 else 0.05, 1.0 if kv > 1 else 0.02)
-    grid = read_grid(net, vm_limits=WIDE)
+    grid = read_grid(net, limits=Limits(WIDE))
     flow = flow_of(grid, grid.closed)
     assert run_ac(net)
     mine = pd.Series({b: np.sqrt(flow.v[j]) for b, j in grid.node_of.items()})
@@ -284,7 +285,7 @@ def test_parallel_transformers_need_the_same_shift(shift, way):
     # -210 degrees is the same angle, but no start by DC power flow knows that
     if shift != 150.0:
         with pytest.raises(UnsupportedElement, match="trafo 0, trafo 1 are in parallel with different shifts of phase"):
-            read_grid(net, vm_limits=WIDE)
+            read_grid(net, limits=Limits(WIDE))
         pp.set_user_pf_options(net, calculate_voltage_angles=False)
     mine, judged = solved_losses(net)
     assert mine == pytest.approx(judged, rel=1e-7)
@@ -317,13 +318,13 @@ def test_transformers_of_negative_reactance():
     net = tapped(vk_percent=-4.0)
     mine, judged = solved_losses(net)
     assert mine == pytest.approx(judged, rel=1e-7)
-    assert read_grid(net, vm_limits=WIDE).x.min() < 0
+    assert read_grid(net, limits=Limits(WIDE)).x.min() < 0
     net.trafo["vkr_percent"] = 5.0
     with pytest.raises(InputError, match=r"trafo 0: vkr_percent is 5, more than vk_percent -4"):
-        read_grid(net, vm_limits=WIDE)
+        read_grid(net, limits=Limits(WIDE))
     net.trafo["vk_percent"] = 0.0
     with pytest.raises(InputError, match=r"trafo 0: vk_percent is 0; give a number other than 0"):
-        read_grid(net, vm_limits=WIDE)
+        read_grid(net, limits=Limits(WIDE))
 
 
 # ------------------------------------------------------------------------------- advice
@@ -349,14 +350,14 @@ def test_a_remedy_that_is_named_as_a_command_works_when_followed(table):
         pp.create_load(net, bus, 1.0, 0.2)
     REFUSED[table](net)
     with pytest.raises(UnsupportedElement) as caught:
-        read_grid(net, vm_limits=WIDE)
+        read_grid(net, limits=Limits(WIDE))
     text = str(caught.value)
     commands = re.findall(r"`(.+?)`", text)
     assert commands, f"{table}: the way out is no command that can be copied: {text}"
     for command in commands:
         exec(command, {"pandapower": pp, "net": net, "toolbox": toolbox})
     lines = net.line.index[net.line["r_ohm_per_km"] == 0.35]
-    grid = read_grid(net, vm_limits=WIDE, switchable_lines=lines)
+    grid = read_grid(net, limits=Limits(WIDE), switching=Switching(switchable_lines=lines))
     assert grid.n >= 4
     assert run_ac(copy.deepcopy(net))
 
@@ -365,7 +366,7 @@ def test_a_constant_current_share_may_be_split_as_the_refusal_says():
     net = ring()
     pp.create_load(net, 2, 2.0, 0.5, const_i_p_percent=40.0)
     with pytest.raises(UnsupportedElement, match="half of the share as constant impedance and const_i_p_percent = 0"):
-        read_grid(net, vm_limits=WIDE)
+        read_grid(net, limits=Limits(WIDE))
     work = copy.deepcopy(net)
     pp.runpp(work, numba=False)
     net.load[["const_i_p_percent", "const_z_p_percent"]] = 0.0, 20.0
@@ -380,7 +381,7 @@ def test_a_line_without_impedance_may_be_a_switch_as_the_refusal_says():
     pp.create_load(net, 2, 2.0, 0.5)
     bare = pp.create_line_from_parameters(net, 2, pp.create_bus(net, 20.0), 1.0, 0.0, 0.0, 0.0, 0.3)
     with pytest.raises(InputError, match=f"line {bare}: .* use a closed bus-bus switch instead"):
-        read_grid(net, vm_limits=WIDE)
+        read_grid(net, limits=Limits(WIDE))
     pp.create_switch(net, *net.line.loc[bare, ["from_bus", "to_bus"]], et="b")
     net.line = net.line.drop(index=bare)
     mine, judged = solved_losses(net)

@@ -14,6 +14,7 @@ from pandapower.toolbox import nets_equal
 from adnflex.errors import InputError
 from adnflex.grid import read_grid, switch_table
 from adnflex.grid.write import PushBack, one_state, write
+from adnflex.knobs import Limits
 from tests.strategies import other_states, random_spec
 
 
@@ -73,14 +74,14 @@ def test_states_one_after_another_are_each_as_if_alone(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_topologies_one_after_another_are_each_as_if_alone(seed):
     net, rng = random_spec(seed).net(), np.random.default_rng(seed)
-    grid = read_grid(net, vm_limits=(0.5, 1.5))
+    grid = read_grid(net, limits=Limits((0.5, 1.5)))
     tables = [switch_table(grid, closed.tolist()) for closed in other_states(grid, rng, 3)]
     switches = pd.concat([t.assign(first_period=2 * k) for k, t in enumerate(tables)], ignore_index=True)
     periods = pd.DataFrame(index=pd.Index(range(6), name="period"), columns=pd.MultiIndex.from_arrays([[], [], []]))
     before, push = copy.deepcopy(net), PushBack(net, periods, switches)
     for period in (0, 5, 3, 1, 4):
         assert nets_equal(push.at(period), write(net, switches=tables[period // 2]))
-        found = read_grid(push.new, vm_limits=(0.5, 1.5))
+        found = read_grid(push.new, limits=Limits((0.5, 1.5)))
         assert sorted(str(b) for b, on in zip(found.branches, found.closed, strict=True) if on) == sorted(
             str(b) for b, on in zip(grid.branches, _closed(grid, tables[period // 2]), strict=True) if on
         )

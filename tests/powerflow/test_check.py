@@ -13,6 +13,7 @@ import pytest
 import adnflex
 from adnflex.errors import InputError
 from adnflex.grid import fingerprint
+from adnflex.knobs import Limits
 from adnflex.powerflow.verdict import not_converged
 from adnflex.results import Plan
 
@@ -83,7 +84,7 @@ def test_a_loop_and_a_cut_at_once_are_not_made_up_for_by_counting(plan, net):
 
 
 def test_a_tightened_voltage_limit_fails(plan, net):
-    check = adnflex.validate(dataclasses.replace(plan, vm_limits=(0.945, 1.1)), net)
+    check = adnflex.validate(dataclasses.replace(plan, asked_limits=Limits((0.945, 1.1))), net)
     assert not check.passed
     assert (check.radial, check.supplied, check.converged) == (True, True, True)
     assert check.certificate is None
@@ -99,7 +100,7 @@ def test_a_tightened_voltage_limit_fails(plan, net):
     assert first["excess"] == pytest.approx(0.945 - low.min())
     assert check.violations["excess"].is_monotonic_decreasing
     # the plan's own limits count, in both directions
-    assert adnflex.validate(dataclasses.replace(plan, vm_limits=(0.9, 1.1)), net).passed
+    assert adnflex.validate(dataclasses.replace(plan, asked_limits=Limits((0.9, 1.1))), net).passed
 
 
 def test_a_loading_limit_is_measured_in_ac():

@@ -14,6 +14,7 @@ from pandapower.timeseries import OutputWriter, run_timeseries
 import adnflex
 from adnflex import networks
 from adnflex.errors import InputError
+from adnflex.knobs import Limits
 from adnflex.results import DispatchPlan
 from tests.dispatch_nets import require_unchanged
 
@@ -113,7 +114,7 @@ def test_a_device_beyond_its_limits_fails_at_its_place_and_hour(plan, net, chang
 
 
 def test_a_voltage_pushed_beyond_its_limit_is_found_by_power_flow(plan, net):
-    tight = dataclasses.replace(plan, vm_limits=(0.9895, 1.06))
+    tight = dataclasses.replace(plan, asked_limits=Limits((0.9895, 1.06)))
     check = adnflex.validate(tight, net)
     assert not check.passed
     truth = adnflex.validate(plan, net).vm_pu

@@ -12,6 +12,7 @@ import pytest
 
 from adnflex.grid.ac import run_ac
 from adnflex.grid.write import one_state, write
+from adnflex.knobs import Limits
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.powerflow.verdict import flaw, violated
 
@@ -61,7 +62,7 @@ def test_a_state_without_a_solution_says_nothing_and_spoils_no_other():
     assert found.vm_pu.loc[1].isna().all()
     assert np.isnan(found.losses_mw[1])
     np.testing.assert_allclose(found.vm_pu.loc[2], measure(net, table.loc[[2]]).vm_pu.loc[2], atol=1e-9)
-    judged = compare(found, limits_of(net, (0.9, 1.1)))
+    judged = compare(found, limits_of(net, Limits((0.9, 1.1))))
     assert 1 not in set(judged.violations["period"])
     assert flaw(found).startswith("AC power flow does not converge in period 1, so the plan is neither")
 
@@ -86,7 +87,7 @@ def test_the_comparison_finds_what_counting_finds():
     net.line["max_loading_percent"] = 60.0
     table = states(net, 6, 2)
     found = measure(net, table)
-    judged = compare(found, limits_of(net, (0.95, 1.015)))
+    judged = compare(found, limits_of(net, Limits((0.95, 1.015))))
     rows = judged.violations
     assert set(zip(rows["period"], rows["kind"], rows["index"], strict=True)) == by_hand(
         net, (0.95, 1.015), table.index, found
@@ -106,7 +107,7 @@ def test_the_comparison_finds_what_counting_finds():
 def test_the_net_is_left_alone_and_one_state_has_no_label():
     net = pn.case33bw()
     before = net.load.copy()
-    judged = compare(measure(net, one_state()), limits_of(net, (0.95, 1.05)))
+    judged = compare(measure(net, one_state()), limits_of(net, Limits((0.95, 1.05))))
     pd.testing.assert_frame_equal(net.load, before)
     assert list(judged.violations.columns) == ["kind", "element", "index", "value", "limit", "excess", "unit"]
     assert not len(net.res_bus)
@@ -114,7 +115,7 @@ def test_the_net_is_left_alone_and_one_state_has_no_label():
 
 def test_sources_are_compared_with_their_own_limits():
     net = pn.case33bw()
-    limits = limits_of(net, (0.8, 1.2))
+    limits = limits_of(net, Limits((0.8, 1.2)))
     sources = pd.DataFrame(
         [(0.0, 3.9, -np.inf, 2.0)], index=pd.MultiIndex.from_tuples([("ext_grid", 0)]),
         columns=["min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar"],

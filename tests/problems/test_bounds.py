@@ -25,6 +25,7 @@ from adnflex.grid.flow import flow_of
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.state import Flow
 from adnflex.grid.topology import Adjacency, chains
+from adnflex.knobs import Switching
 from adnflex.problems.reconfiguration.exchange import limit_violation
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
@@ -74,7 +75,7 @@ def random_grid(spec: NetSpec, rng: np.random.Generator) -> Grid:
     # a coupler beside voltage-dependent loads is refused as a decision
     other = net.switch.index[net.switch.et.isin(["t"] if spec.zip_loads else ["b", "t"])]
     switches = [int(s) for s in other[rng.random(len(other)) < 0.6]] if rng.random() < 0.5 else []
-    return read_grid(net, switchable_lines=lines, switchable_switches=switches)
+    return read_grid(net, switching=Switching(switchable_lines=lines, switchable_switches=switches))
 
 
 def with_negative_reactances(grid: Grid, rng: np.random.Generator) -> Grid:
@@ -268,7 +269,7 @@ def test_an_ideal_coupler_in_a_ring_carries_current() -> None:
     coupler = pp.create_switch(net, 1, 4, et="b", closed=True)
     for b in (1, 2, 3):
         pp.create_load(net, b, 1.0, 0.3)
-    grid = read_grid(net, switchable_lines="all", switchable_switches=[int(coupler)])
+    grid = read_grid(net, switching=Switching(switchable_lines="all", switchable_switches=[int(coupler)]))
     assert sum(1 for _ in states(grid)) == 5
     assert not contradictions(grid)
 
@@ -347,7 +348,7 @@ def test_charging_and_generation_above_the_load() -> None:
     for line in range(3):
         pp.create_switch(net, int(net.line.at[line, "to_bus"]), line, et="l", closed=line != 1)
         pp.create_switch(net, int(net.line.at[line, "from_bus"]), line, et="l")
-    assert not contradictions(read_grid(net, switchable_lines=[0, 1, 2, 3]))
+    assert not contradictions(read_grid(net, switching=Switching(switchable_lines=[0, 1, 2, 3])))
 
 
 def test_voltage_bounds_are_no_wider_than_the_limits() -> None:

@@ -15,6 +15,7 @@ from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.errors import Infeasible
 from adnflex.grid import read_grid
 from adnflex.grid.topology import must_close
+from adnflex.knobs import Effort, Limits, Switching
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.few_operations import nearest_tree, operation_count, try_few_operations
 from adnflex.problems.reconfiguration.objective import parse_objective
@@ -38,7 +39,7 @@ def cases(seed: int):
 
 def check_against(case: Case) -> str:
     """Compare count, incumbent and plan with every configuration that pandapower accepts."""
-    grid = read_grid(case.net, switchable_lines=case.lines, switchable_switches=case.switches)
+    grid = read_grid(case.net, switching=Switching(switchable_lines=case.lines, switchable_switches=case.switches))
     exchange = ExchangeProblem(grid, parse_objective("switching"), must_close(grid))
     search, best = ExchangeSearch(exchange.evaluate, exchange.moves), Incumbent()
     before = operation_count(exchange, open_now(grid))
@@ -82,7 +83,7 @@ def feeder(low: float):
 def test_small_answers_are_found_and_proven_without_a_model(low, fewest):
     # lowest voltage of case33bw: 0.9131 pu now; 0.9336 pu after one exchange, 0.9373 pu after two
     grid = read_grid(feeder(low))
-    answer = solve_reconfiguration(grid, parse_objective("switching"), workers=1)
+    answer = solve_reconfiguration(grid, parse_objective("switching"), Effort(workers=1))
     assert (answer.bound, answer.status) == (fewest, "optimal")
     assert int(np.count_nonzero(answer.flow.closed != grid.closed)) == fewest
     # an exchange whose power flow has no solution is not refuted, so four need the tree search for the proof
@@ -90,11 +91,11 @@ def test_small_answers_are_found_and_proven_without_a_model(low, fewest):
 
 
 def test_a_state_beyond_its_limits_by_rounding_alone_is_not_refuted():
-    grid = read_grid(pn.case33bw(), vm_limits=(0.9, 1.1))
+    grid = read_grid(pn.case33bw(), limits=Limits((0.9, 1.1)))
     exchange = ExchangeProblem(grid, parse_objective("switching"), must_close(grid))
     lowest = float(np.sqrt(exchange.flow(open_now(grid)).v.min()))
     for above, least in ((1e-7, 0), (1e-6, 0), (1e-5, 2)):
-        near = ExchangeProblem(read_grid(pn.case33bw(), vm_limits=(lowest + above, 1.1)),
+        near = ExchangeProblem(read_grid(pn.case33bw(), limits=Limits((lowest + above, 1.1))),
                                parse_objective("switching"), must_close(grid))  # fmt: skip
         assert operation_count(near, open_now(grid)).least == least
 

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 import adnflex
 from adnflex.errors import Infeasible
+from adnflex.knobs import Horizon
 from adnflex.problems.flexibility.solve import separable_box
 from adnflex.problems.flexibility.study import Wishes, read_flexibility_study, setpoint_table
 from tests.dispatch_nets import require_unchanged
@@ -220,7 +221,7 @@ def test_random_trajectories_are_followed_hour_by_hour(seed: int) -> None:
     )  # fmt: skip
     feeder = spec.feeder()
     arguments = {k: v for k, v in feeder.arguments.items() if k != "final_energy"}
-    study = read_flexibility_study(feeder.net(), Wishes(final_energy=feeder.final), **arguments)
+    study = read_flexibility_study(feeder.net(), Wishes(final_energy=feeder.final), Horizon(**arguments))
     network = study.network(study.study.grid.closed)
     problem = study.problem(network, np.zeros(feeder.periods))
     ends = separable_box(problem, 60.0)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import adnflex
 from adnflex import networks
 from adnflex.errors import TimeExpired
+from adnflex.knobs import Horizon
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.one_state import solve_state
 from adnflex.problems.flexibility.shrunk import shrunk
@@ -45,7 +46,7 @@ def test_what_is_left_of_a_box_has_good_states_only_and_is_the_widest(rows):
 
 def ended_after(looks):
     """Box of two hours whose clock is over after so many looks at it."""
-    study = read_flexibility_study(networks.load("park33_flexibility"), Wishes(), periods=[10, 14])
+    study = read_flexibility_study(networks.load("park33_flexibility"), Wishes(), Horizon(periods=[10, 14]))
     clock = Deadline(float(looks), time_of=itertools.count().__next__)
     return solve_state(study, study.study.grid.closed, clock, rest=True)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from adnflex import networks
+from adnflex.knobs import Horizon
 from adnflex.problems.flexibility.rows import solve_box
 from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
 from adnflex.problems.flexibility.vertices import Follower
@@ -20,7 +21,9 @@ def problems():
     net = networks.load("park33_flexibility")
     found = {}
     for direction in ("both", "up", "down", "symmetric"):
-        study = read_flexibility_study(net, Wishes(direction=direction, final_energy="initial"), periods=[10, 14])
+        study = read_flexibility_study(
+            net, Wishes(direction=direction, final_energy="initial"), Horizon(periods=[10, 14])
+        )
         found[direction] = study.problem(study.network(study.study.grid.closed))
     return found
 

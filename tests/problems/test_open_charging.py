@@ -18,6 +18,7 @@ import adnflex
 from adnflex.errors import Infeasible
 from adnflex.grid import read_grid
 from adnflex.grid.flow import flow_of
+from adnflex.knobs import Switching
 from tests.brute_force import best, enumerate_configurations
 
 SOAK = int(os.environ.get("ADNFLEX_SOAK", "1"))
@@ -104,7 +105,7 @@ def test_a_transformer_open_at_one_side_is_held_to_its_limit(limit: float) -> No
     else:
         plan = adnflex.reconfigure(net, switchable_switches=[0, 1], workers=1)
         assert adnflex.validate(plan, net).passed
-    grid = read_grid(net, switchable_switches=[0, 1])
+    grid = read_grid(net, switching=Switching(switchable_switches=[0, 1]))
     k = next(k for k, b in enumerate(grid.branches) if b.members[0].element == "trafo" and b.members[0].index == 0)
     closed = np.ones(grid.m, dtype=bool)
     closed[k] = False

@@ -12,6 +12,7 @@ from adnflex.devices import CapacitorBank, Place
 from adnflex.devices.moves import MoveRules
 from adnflex.grid import read_grid
 from adnflex.grid.flow import RadialFlow
+from adnflex.knobs import Switching
 from adnflex.problems.dispatch.reactive import Sites, Weights, _pieces, build_reactive, deviation
 
 
@@ -29,7 +30,7 @@ def feeder(limits=(0.95, 1.05)):
 
 @pytest.fixture
 def grid():
-    return read_grid(feeder(), switchable_lines=())
+    return read_grid(feeder(), switching=Switching(switchable_lines=()))
 
 
 def sites(nodes=(2, 3)):
@@ -169,7 +170,7 @@ def test_pieces_are_the_function(limits):
 def test_ratings_are_soft():
     net = feeder((0.5, 1.5))
     net.line["max_i_ka"], net.line["max_loading_percent"] = 0.09, 100.0
-    grid = read_grid(net, switchable_lines=())
+    grid = read_grid(net, switching=Switching(switchable_lines=()))
     where = sites()
     answer = built(grid, where, count=1, weights=Weights(loss=0.0, deviation=0.0)).solve(
         grid.p[None, None], grid.q[None, None], where.low, where.high

@@ -25,6 +25,7 @@ from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
 from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.errors import Infeasible
 from adnflex.grid import read_grid
+from adnflex.knobs import Switching
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
@@ -121,7 +122,7 @@ def _values(table: pd.DataFrame, goal: Objective) -> pd.Series:
 
 def blind_search(case: Case, goal: Objective) -> tuple[float, Outcome]:
     """Bound of the root relaxation, and branch and bound that knows no topology to begin with."""
-    grid = read_grid(case.net, switchable_lines=case.lines, switchable_switches=case.switches)
+    grid = read_grid(case.net, switching=Switching(switchable_lines=case.lines, switchable_switches=case.switches))
     problem = build_reconfiguration(grid, goal)
     exchange = ExchangeProblem(grid, goal, problem.required)
     tree = RadialSearch(problem, exchange, ExchangeSearch(exchange.evaluate, exchange.moves), Incumbent())

@@ -75,7 +75,6 @@ def _plan() -> Plan:
         solver="by hand",
         seconds=0.9,
         options={"objective": "losses"},
-        vm_limits=None,
         fingerprint="ring-of-four",
         topology=table[["element", "index", *columns]].assign(switchable=True),
         coordinates=_coordinates(),

@@ -12,6 +12,7 @@ import pandapower as pp
 import pandas as pd
 
 from adnflex.grid.layout import drawing_tables
+from adnflex.knobs import Limits
 from adnflex.results import Check, Plan
 
 LIMIT_COLUMNS = ["kind", "checked", "element", "index", "value", "limit", "margin", "unit"]
@@ -116,7 +117,7 @@ def _plan(net, before, after, switches, topology, coordinates) -> Plan:
         solver="HiGHS with outer approximation",
         seconds=12.4,
         options={"objective": "losses", "time_limit": 60, "gap": 1e-4},
-        vm_limits=(0.9, 1.1),
+        asked_limits=Limits((0.9, 1.1)),
         fingerprint="3f9c2b7d01ae",
         notes=("The five ties are marked by in_service; the plan writes them there.",),
         topology=topology,

@@ -9,6 +9,7 @@ import pytest
 
 from adnflex.errors import SolverUnavailable
 from adnflex.grid import read_grid
+from adnflex.knobs import Effort
 from adnflex.problems.reconfiguration.model import build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.solvers import gate
@@ -140,5 +141,5 @@ def test_a_feeder_by_other_solvers(solver):
     own = build_reconfiguration(grid, Objective(losses=1.0))
     from adnflex.problems.reconfiguration.solve import solve_reconfiguration
 
-    answer = solve_reconfiguration(grid, own.objective, workers=1)
+    answer = solve_reconfiguration(grid, own.objective, Effort(workers=1))
     assert solved.objective == pytest.approx(answer.flow.loss * grid.base_mva, rel=3e-4)

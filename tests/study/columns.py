@@ -12,6 +12,7 @@ import pandas as pd
 
 from adnflex.devices import Storage
 from adnflex.errors import InputError
+from adnflex.knobs import Horizon
 from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
 from adnflex.problems.rolling import RollingCase
 from adnflex.problems.rolling.hours import Hours, sites_of
@@ -194,10 +195,10 @@ def changed(table, column, value, verb):
 def knows(verb, net):
     """(what counts, notes)."""
     if verb == "dispatch":
-        s = read_study(net, profiles=PROFILE, hours_per_period=1.0)
+        s = read_study(net, Horizon(PROFILE, hours_per_period=1.0))
         return repr((s.devices, s.grid.root_v.tolist())), s.notes
     if verb == "flexibility":
-        f = read_flexibility_study(net, Wishes(), profiles=PROFILE, hours_per_period=1.0)
+        f = read_flexibility_study(net, Wishes(), Horizon(PROFILE, hours_per_period=1.0))
         return repr(
             (
                 f.resources,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from adnflex.algorithms.polygons import area
 from adnflex.errors import Infeasible, InputError, TimeExpired
+from adnflex.knobs import Limits
 from adnflex.results.region import Region
 from adnflex.verbs.region import pq_region
 from adnflex.verbs.validate_region import validate_region
@@ -156,7 +157,7 @@ def test_file(tmp_path):
     for name in ("areas", "halfplanes", "outer", "inner", "points", "setpoints", "positions", "inputs"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(region, name), obj=name)
     assert again.summary() == region.summary()
-    assert (again.options, again.vm_limits, again.fingerprint) == (region.options, None, region.fingerprint)
+    assert (again.options, again.asked_limits, again.fingerprint) == (region.options, Limits(), region.fingerprint)
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(InputError, match="adnflex-region-1"):
         Region.load(tmp_path / "other.json")

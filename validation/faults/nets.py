@@ -22,6 +22,7 @@ from pandapower import pandapowerNet
 import adnflex
 from adnflex.errors import AdnflexError, Infeasible
 from adnflex.grid.write import one_state
+from adnflex.knobs import Limits
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.sources import open_net, pandapower_names
@@ -145,4 +146,4 @@ def _holds(net: pandapowerNet) -> bool:
     if not is_radial(work, _closed_nothing()) or unsupplied(work, work.bus.index[work.bus["in_service"].astype(bool)]):
         return False
     found = measure(work, one_state())
-    return bool(found.converged.all()) and compare(found, limits_of(work, _LIMITS)).violations.empty
+    return bool(found.converged.all()) and compare(found, limits_of(work, Limits(_LIMITS))).violations.empty

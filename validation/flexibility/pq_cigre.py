@@ -36,6 +36,7 @@ from adnflex.algorithms.polygons import contains
 from adnflex.grid import read_grid
 from adnflex.grid.flow import flow_of
 from adnflex.grid.topology import Adjacency
+from adnflex.knobs import Switching
 from adnflex.verbs.region import pq_region
 from adnflex.verbs.validate_region import validate_region
 
@@ -107,7 +108,7 @@ def run_all(net: Any, samples: np.ndarray, taps: tuple[int, ...], rng: np.random
         work = deepcopy(net)
         if len(taps) > 1:
             work.trafo.loc[0, "tap_pos"] = tap
-        grid = read_grid(work, switchable_lines=[])
+        grid = read_grid(work, switching=Switching(switchable_lines=[]))
         nodes = [grid.node_of[int(b)] for b in work.sgen["bus"]]
         empty = grid.p.copy()
         np.add.at(empty, nodes, work.sgen["p_mw"].to_numpy() / grid.base_mva)

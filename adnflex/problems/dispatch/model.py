@@ -62,11 +62,14 @@ class Topology:
         Of one operation [money].
     budget : int or None
         Largest number of operations over the horizon.
+    free_start : bool
+        Whether the states of the first span are no operations; else they are counted from the present ones.
     """
 
     spans: tuple[range, ...] = ()
     cost: float = 0.0
     budget: int | None = None
+    free_start: bool = False
 
     def span_of(self, t: int) -> int:
         """Return the number of the span that a period belongs to."""
@@ -149,10 +152,10 @@ class Dispatch:
         return closed
 
     def operations(self, closed: Mapping[int, BoolArray]) -> int:
-        """Count the switching operations over the horizon, from the present states on, by the states of periods."""
+        """Count the switching operations over the horizon, by the states of periods."""
         count, before = 0, np.asarray(self.points.grid.closed)
-        for span in self.topology.spans:
-            count += int(np.count_nonzero(closed[span.start] != before))
+        for i, span in enumerate(self.topology.spans):
+            count += 0 if i == 0 and self.topology.free_start else int(np.count_nonzero(closed[span.start] != before))
             before = closed[span.start]
         return count
 
@@ -314,6 +317,8 @@ def _declare_states(
     model.operated = pyo.Var(spans, free.tolist(), bounds=(0, 1))
     model.operations = pyo.ConstraintList()
     for i in spans:
+        if i == 0 and topology.free_start:
+            continue
         for k in free.tolist():
             before = model.states[i - 1].z[k] if i else float(grid.closed[k])
             now = model.states[i].z[k]

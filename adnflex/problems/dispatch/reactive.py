@@ -308,7 +308,7 @@ def build_reactive(
     --------
     >>> import pandapower.networks as pn
     >>> from adnflex.grid import read_grid
-    >>> grid = read_grid(pn.case33bw(), switchable_lines=())
+    >>> grid = read_grid(pn.case33bw(), switching=Switching(switchable_lines=()))
     >>> sites = Sites(np.array([0]), np.array([29]), np.array([-0.2]), np.array([1.0]))
     >>> reach = (grid.p, grid.p), (grid.q, grid.q)
     >>> problem = build_reactive(grid, sites, scenarios=1, p=reach[0], q=reach[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from adnflex.errors import InputError
+from adnflex.knobs import Switching
 from adnflex.problems.dispatch.model import Pins, Topology
 from adnflex.results import DispatchPlan
 from adnflex.study import Study, TimeAxis
@@ -12,12 +13,13 @@ from adnflex.study import Study, TimeAxis
 __all__ = ["pins_of", "spans_of"]
 
 
-def spans_of(axis: TimeAxis, switching: str | float, cost: float, budget: int | None) -> Topology:
+def spans_of(axis: TimeAxis, asked: Switching) -> Topology:
     """Turn ``switching`` into the periods that share switch states."""
-    if switching == "fixed":
+    if asked.fixed:
         return Topology()
+    switching, counted = asked.switching, (asked.switching_cost, asked.max_operations, asked.start == "free")
     if switching == "day":
-        return Topology((range(len(axis)),), cost, budget)
+        return Topology((range(len(axis)),), *counted)
     if isinstance(switching, str) or not (math.isfinite(switching) and switching >= axis.hours):
         raise InputError(
             f"switching is {switching!r}; give 'fixed', 'day', or the hours of a block of the same states (at least "
@@ -30,7 +32,7 @@ def spans_of(axis: TimeAxis, switching: str | float, cost: float, budget: int | 
         )
     length = max(1, round(switching / axis.hours))
     spans = [range(a, min(a + length, len(axis))) for a in range(0, len(axis), length)]
-    return Topology(tuple(spans), cost, budget)
+    return Topology(tuple(spans), *counted)
 
 
 def pins_of(plan: DispatchPlan, study: Study, topology: Topology) -> Pins:

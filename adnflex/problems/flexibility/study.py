@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,26 +20,28 @@ from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.grid.model import BoolArray, ComplexArray, FloatArray
 from adnflex.grid.operating_points import operating_points
 from adnflex.grid.topology import Adjacency
+from adnflex.knobs import Gathered, Horizon, Limits, Switching
 from adnflex.problems.flexibility.model import BoxProblem, Columns
 from adnflex.problems.flexibility.states import Network
-from adnflex.study import Profiles, Study, carried_over_breaks, read_study, settings
+from adnflex.study import Study, carried_over_breaks, read_study, settled
 
 __all__ = ["DIRECTIONS", "FlexibilityStudy", "Wishes", "read_flexibility_study", "study_of"]
 
 DIRECTIONS = ("both", "up", "down", "symmetric")
 
+# All rows, the limits of the net, its switches as they are.
+_ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching("fixed")
+
 
 @dataclass(frozen=True)
-class Wishes:
+class Wishes(Gathered):
     """What a caller asks of a box, beside the net; see `adnflex.flexibility`.
 
     Attributes
     ----------
     pcc : tuple or None
         Coupling point.
-    vm_limits : tuple or None
-        Voltage limits [pu].
-    weights : array_like or None
+    period_weights : array_like or None
         Worth of a MWh by period.
     direction : str
         One of `DIRECTIONS`.
@@ -56,8 +58,7 @@ class Wishes:
     """
 
     pcc: tuple[str, int] | None = None
-    vm_limits: tuple[float, float] | None = None
-    weights: ArrayLike | None = None
+    period_weights: ArrayLike | None = None
     direction: str = "both"
     required_mw: tuple[ArrayLike, ArrayLike] | None = None
     base_mw: ArrayLike | None = None
@@ -186,10 +187,8 @@ class FlexibilityStudy:
     @property
     def weights(self) -> FloatArray:
         """Worth of a MWh in every period."""
-        periods = self.study.horizon.periods
-        return (
-            np.ones(periods) if self.wishes.weights is None else _series(self.wishes.weights, periods, "period_weights")
-        )
+        periods, given = self.study.horizon.periods, self.wishes.period_weights
+        return np.ones(periods) if given is None else _series(given, periods, "period_weights")
 
     def base(self, network: Network) -> FloatArray:
         """Import if nothing is asked for, by exact power flow unless the caller gives it [MW]."""
@@ -239,33 +238,14 @@ def _series(values: ArrayLike, periods: int, name: str) -> FloatArray:
 def read_flexibility_study(
     net: pandapowerNet,
     wishes: Wishes,
-    *,
-    profiles: Profiles | None = None,
-    periods: Iterable[int] | None = None,
-    hours_per_period: float | None = None,
-    start_hour: float | None = None,
-    topology: bool = False,
-    switchable_lines: Iterable[int] | str | None = None,
-    switchable_switches: Iterable[int] = (),
-    locked_lines: Iterable[int] = (),
+    horizon: Horizon = _ALL,
+    limits: Limits = _OWN,
+    switching: Switching = _AS_IT_IS,
 ) -> FlexibilityStudy:
     """Read a net for a box; all faults at once."""
     _check(wishes)
-    facts = settings(net, {"hours_per_period": hours_per_period, "start_hour": start_hour})
     coupling = coupling_of(net, wishes.pcc)
-    study = read_study(
-        coupling.net,
-        profiles=profiles,
-        periods=periods,
-        hours_per_period=facts["hours_per_period"],
-        start_hour=facts["start_hour"],
-        vm_limits=wishes.vm_limits,
-        topology=topology,
-        switchable_lines=switchable_lines,
-        switchable_switches=switchable_switches,
-        locked_lines=locked_lines,
-        prices=False,
-    )
+    study = read_study(coupling.net, settled(net, horizon), limits, switching, prices=False)
     found = study_of(study, coupling, wishes)
     # lengths are checked before any work is done
     _ = found.weights
@@ -326,7 +306,7 @@ def _check(wishes: Wishes) -> None:
     pair = wishes.required_mw
     if pair is not None and not (isinstance(pair, tuple | list) and len(pair) == 2):
         faults.append(f"required_mw is {pair!r}; give two widths, (below the base, above the base) [MW].")
-    if wishes.weights is not None and not np.all(_numbers(wishes.weights, "period_weights") >= 0):
+    if wishes.period_weights is not None and not np.all(_numbers(wishes.period_weights, "period_weights") >= 0):
         faults.append("period_weights: give numbers of 0 or more.")
     if faults:
         raise InputError(faults)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +16,7 @@ from adnflex.grid import switch_table
 from adnflex.grid.layout import drawing_tables
 from adnflex.grid.model import BoolArray
 from adnflex.grid.topology import Adjacency, must_close
+from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import binding_limits
 from adnflex.problems.flexibility.model import BoxProblem
@@ -97,21 +97,17 @@ def search_topologies(
     adjacency: Adjacency,
     others: Mapping[str, Open],
     max_operations: int | None,
-    gap: float,
-    search_time: float | None,
-    executor: Executor | None,
-    workers: int | None,
-    seed: int,
+    effort: Effort,
+    seconds: float,
     clock: Deadline,
     runs: Runs,
 ) -> Found:
     """Search the topologies of the linear model, from those compared with, and bound them all."""
     grid = study.study.grid
     required = must_close(grid)
-    search = TopologySearch(grid, required, ProblemOf(study, adjacency), clock, max_operations, gap, seed)
-    seconds = min(0.2 * clock.seconds, 40.0) if search_time is None else search_time
+    search = TopologySearch(grid, required, ProblemOf(study, adjacency), clock, max_operations, effort.gap, effort.seed)
     starts = [*others.values(), meshed_start(grid, required)]
-    return search.run(starts, clock.now + seconds, workers, executor, runs.until)
+    return search.run(starts, clock.now + seconds, effort.workers, effort.executor, runs.until)
 
 
 class Runs:

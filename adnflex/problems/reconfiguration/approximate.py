@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from concurrent.futures import Executor
 from functools import partial
 
 import numpy as np
@@ -15,15 +14,15 @@ from adnflex.algorithms.branch_exchange import ExchangeSearch, Score
 from adnflex.formulations import Formulation
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import must_close
+from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.answer import LEAST_SECONDS, SearchedTopology, relaxed_or_none, solver_name
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
-from adnflex.problems.reconfiguration.proof import least_violating, prove, prove_by_model
+from adnflex.problems.reconfiguration.proof import least_violating, proof_solver, prove, prove_by_model
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
 from adnflex.solvers.clarabel import solve_relaxation
-from adnflex.solvers.gate import pick
 
 __all__ = ["solve_approximately"]
 
@@ -34,12 +33,9 @@ def solve_approximately(
     grid: Grid,
     objective: Objective,
     formulation: Formulation,
-    *,
-    gap: float,
+    effort: Effort,
     clock: Deadline,
-    solver: str = "auto",
-    executor: Executor | None = None,
-    workers: int | None = None,
+    max_operations: int | None = None,
 ) -> SearchedTopology:
     """Take the best topology of a formulation that does not bound AC; the relaxation of DistFlow bounds it.
 
@@ -48,18 +44,20 @@ def solve_approximately(
 
     Parameters
     ----------
-    grid, objective, gap, clock, solver, executor, workers
+    grid, objective, effort, clock, max_operations
         See `solve_reconfiguration`.
     formulation : Formulation
         Of the branch flow.
     """
-    exchange = ExchangeProblem(grid, objective, must_close(grid))
-    beside = solve_relaxation(build_reconfiguration(grid, objective).form, time_limit=max(clock.left, LEAST_SECONDS))
-    problem = build_reconfiguration(grid, objective, formulation=formulation)
+    exchange = ExchangeProblem(grid, objective, must_close(grid), max_operations)
+    within = 0, max_operations
+    cone = build_reconfiguration(grid, objective, operations=within)
+    beside = solve_relaxation(cone.form, time_limit=max(clock.left, LEAST_SECONDS))
+    problem = build_reconfiguration(grid, objective, formulation=formulation, operations=within)
     best, outcome = Incumbent(), Outcome(beside.status, None, math.inf, math.inf, 0)
     notes: list[str] = []
     search = ExchangeSearch(partial(_by_model, problem, exchange, clock), exchange.moves)
-    name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
+    name = proof_solver(effort.solver)
     # neither its values nor its bounds are those of the answer: nobody is told of them
     quiet = clock.part(1.0)
     try:
@@ -68,9 +66,9 @@ def solve_approximately(
         elif name == "clarabel":
             tree = RadialSearch(problem, exchange, search, best, improve=False)
             tree.relax.until = time.time() + clock.left
-            outcome, notes = prove(tree, quiet, gap, executor, workers)
+            outcome, notes = prove(tree, quiet, effort)
         else:
-            outcome = prove_by_model(problem, exchange, search, best, quiet, gap, name, lambda bound: bound)
+            outcome = prove_by_model(problem, exchange, search, best, quiet, effort.gap, name, lambda bound: bound)
     except KeyboardInterrupt:
         outcome = dataclasses.replace(outcome, status="interrupted")
     state = best.state
@@ -85,7 +83,7 @@ def solve_approximately(
         # that the formulation has no topology refutes nothing in AC
         status = "infeasible" if beside.status == "infeasible" else "unproven" if status == "infeasible" else status
     elif status in ("optimal", "infeasible"):
-        status = "optimal" if value - bound <= gap * abs(value) else "gap"
+        status = "optimal" if value - bound <= effort.gap * abs(value) else "gap"
     clock.report_bests(value, bound, status)
     return SearchedTopology(
         status=status,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import networkx as nx
@@ -14,7 +15,7 @@ from adnflex.grid.flow import flow_of
 from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.state import Flow
 from adnflex.grid.topology import Adjacency, Forest
-from adnflex.problems.reconfiguration.objective import Objective
+from adnflex.problems.reconfiguration.objective import Objective, operations
 
 __all__ = ["ExchangeProblem", "limit_violation", "meshed_start"]
 
@@ -36,9 +37,14 @@ class ExchangeProblem:
         What to minimise.
     required : (m,) array of bool
         Branches that stay closed.
+    max_operations : int, optional
+        Largest number of branches whose state changes.
     """
 
-    def __init__(self, grid: Grid, objective: Objective, required: BoolArray) -> None:
+    def __init__(
+        self, grid: Grid, objective: Objective, required: BoolArray, max_operations: int | None = None
+    ) -> None:
+        self.max_operations = math.inf if max_operations is None else max_operations
         self.grid = grid
         self.objective = objective
         self.required = required
@@ -61,11 +67,17 @@ class ExchangeProblem:
         """Whether a state supplies every node without a loop."""
         return self.adjacency.forest(self.closed(state)) is not None
 
+    def beyond(self, state: Open) -> float:
+        """How many operations a state needs beyond those that are allowed."""
+        return max(operations(self.grid, self.closed(state)) - self.max_operations, 0.0)
+
     def refuted(self, state: Open) -> bool:
         """Whether a state is shown to be no answer: not radial, or beyond a limit by more than the AC check forgives.
 
         A radial state whose power flow was not solved is not refuted.
         """
+        if self.beyond(state):
+            return True
         flow = self.flow(state)
         return not self.radial(state) if flow is None else _clearly_violates(self.grid, flow)
 
@@ -74,7 +86,7 @@ class ExchangeProblem:
         flow = self.flow(state)
         if flow is None:
             return None
-        return Score(limit_violation(self.grid, flow), self.objective.of_flow(self.grid, flow))
+        return Score(limit_violation(self.grid, flow) + self.beyond(state), self.objective.of_flow(self.grid, flow))
 
     def moves(self, state: Open) -> Iterator[Move]:
         """Every exchange of one open against one closed switchable branch of its loop.

@@ -107,7 +107,7 @@ def build_reconfiguration(
     *,
     formulation: Formulation | None = None,
     strengthen: bool = True,
-    least_operations: int = 0,
+    operations: tuple[int, int | None] = (0, None),
 ) -> Reconfiguration:
     """Declare the model.
 
@@ -121,8 +121,8 @@ def build_reconfiguration(
         Of the branch flow; by default DistFlow.
     strengthen : bool
         Add the valid inequalities (chains, direction of flow); without them it is the textbook model.
-    least_operations : int
-        Operations that every admissible state is known to need; only where they are priced.
+    operations : (int, int or None)
+        How many every admissible state is known to need (only where they are priced), and how many it may have.
     """
     formulation = FORMULATIONS["distflow"] if formulation is None else formulation
     required = must_close(grid)
@@ -147,8 +147,11 @@ def build_reconfiguration(
     if strengthen:
         formulation.strengthen(model, grid, bounds, paths, free.tolist())
     # where nothing can be chosen their number is what it is
-    if objective.switching and least_operations and len(free):
-        model.few_operations = pyo.Constraint(expr=_operations(model, grid, free) >= least_operations)
+    least, most = operations
+    if objective.switching and least and len(free):
+        model.few_operations = pyo.Constraint(expr=_operations(model, grid, free) >= least)
+    if most is not None and len(free):
+        model.max_operations = pyo.Constraint(expr=_operations(model, grid, free) <= most)
     model.objective = pyo.Objective(expr=_objective(model, grid, objective, free))
     return Reconfiguration(grid, objective, bounds, required, free, paths, model, compile_model(model), formulation)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import Executor
 
 import numpy as np
 import pyomo.environ as pyo
@@ -13,26 +12,26 @@ from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
 from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.algorithms.workers import worker_pool
 from adnflex.grid.state import Flow
+from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
-from adnflex.solvers.gate import solve_model
+from adnflex.solvers.gate import pick, solve_model
 
-__all__ = ["least_violating", "prove", "prove_by_model"]
+__all__ = ["least_violating", "proof_solver", "prove", "prove_by_model"]
 
 Open = frozenset[int]
 
 
-def prove(
-    tree: RadialSearch,
-    clock: Deadline,
-    gap: float,
-    executor: Executor | None,
-    workers: int | None,
-) -> tuple[Outcome, list[str]]:
+def proof_solver(wanted: str) -> str:
+    """Choose what proves: Clarabel under our own branch and bound, unless another solver is asked for."""
+    return "clarabel" if wanted in ("auto", "clarabel") else pick(wanted, integers=True, cones=True)
+
+
+def prove(tree: RadialSearch, clock: Deadline, effort: Effort) -> tuple[Outcome, list[str]]:
     """Prove by branch and bound over conic relaxations; also what happened to the workers."""
-    with worker_pool(tree.relax, executor, workers) as crew:
+    with worker_pool(tree.relax, effort.executor, effort.workers) as crew:
         outcome = branch_and_bound(
             tree.root,
             tree.relax,
@@ -40,7 +39,7 @@ def prove(
             tree.leaf,
             tree.heuristic,
             tree.incumbent,
-            gap=gap,
+            gap=effort.gap,
             seconds=clock.left,
             workers=crew,
             report=clock.report_bests,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from concurrent.futures import Executor
 from functools import partial
 
 import numpy as np
@@ -15,6 +14,7 @@ from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange, 
 from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import must_close
+from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.answer import SearchedTopology, relaxed_or_none, solver_name
 from adnflex.problems.reconfiguration.approximate import solve_approximately
@@ -22,9 +22,8 @@ from adnflex.problems.reconfiguration.exchange import ExchangeProblem, meshed_st
 from adnflex.problems.reconfiguration.few_operations import operation_count, try_few_operations
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
-from adnflex.problems.reconfiguration.proof import least_violating, prove, prove_by_model
+from adnflex.problems.reconfiguration.proof import least_violating, proof_solver, prove, prove_by_model
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
-from adnflex.solvers.gate import pick
 
 __all__ = ["solve_reconfiguration"]
 
@@ -35,18 +34,17 @@ Open = frozenset[int]
 # Part of the time limit that local search may take before the proof begins.
 _SEARCH_SHARE = 0.25
 
+_USUAL = Effort()
+
 
 def solve_reconfiguration(
     grid: Grid,
     objective: Objective,
+    effort: Effort = _USUAL,
     *,
-    gap: float = 1e-4,
     clock: Deadline | None = None,
-    solver: str = "auto",
     formulation: Formulation | None = None,
-    executor: Executor | None = None,
-    workers: int | None = None,
-    seed: int = 0,
+    max_operations: int | None = None,
 ) -> SearchedTopology:
     """Find the best topology of a grid and prove how good it is.
 
@@ -56,34 +54,26 @@ def solve_reconfiguration(
         The grid.
     objective : Objective
         What to minimise.
-    gap : float
-        Relative gap at which to stop.
+    effort : Effort
+        Gap, solver, workers, seed.
     clock : Deadline, optional
-        Time limit, told of every step; by default 300 s from now.
-    solver : str
-        See `adnflex.reconfigure`.
+        Time limit, told of every step; by default one of `effort` from now.
     formulation : Formulation, optional
         Of the branch flow; by default DistFlow. One that does not bound AC is handed to `solve_approximately`.
-    executor : concurrent.futures.Executor, optional
-        Runs relaxations side by side.
-    workers : int, optional
-        How many at once.
-    seed : int
-        Seed of the local search.
+    max_operations : int, optional
+        Largest number of branches whose state changes.
     """
-    clock = Deadline(300.0) if clock is None else clock
+    clock = Deadline(effort.time_limit) if clock is None else clock
     formulation = FORMULATIONS["distflow"] if formulation is None else formulation
     if not formulation.bounds_ac:
-        return solve_approximately(
-            grid, objective, formulation, gap=gap, clock=clock, solver=solver, executor=executor, workers=workers
-        )
+        return solve_approximately(grid, objective, formulation, effort, clock, max_operations)
     report = clock.report_bests
-    exchange = ExchangeProblem(grid, objective, must_close(grid))
+    exchange = ExchangeProblem(grid, objective, must_close(grid), max_operations)
     best = Incumbent()
     # whatever the local search finds, most of the time belongs to the proof
     pause = clock.part(_SEARCH_SHARE)
     search = ExchangeSearch(exchange.evaluate, exchange.moves, stop=lambda: pause.spent)
-    name = "clarabel" if solver in ("auto", "clarabel") else pick(solver, integers=True, cones=True)
+    name = proof_solver(effort.solver)
     present = frozenset(np.flatnonzero(~grid.closed).tolist())
     # the first incumbent: whatever happens later, a present state that meets every limit is an answer
     best.offer(present, search.score(present))
@@ -94,24 +84,25 @@ def solve_reconfiguration(
     try:
         count = try_few_operations(exchange, search, best, count, report)
         floor = count.lift(objective, 0.0)
-        if best.state is not None and best.value - floor <= gap * abs(best.value):
+        if best.state is not None and best.value - floor <= effort.gap * abs(best.value):
             # no model is needed, which on ten thousand buses takes a minute to build
             name, outcome = "few operations", Outcome("optimal", best.state, best.value, floor, 0)
         elif best.state is not None and clock.spent:
             # no time for a model: what is known is the answer
             name, outcome = "few operations", Outcome("time_limit", best.state, best.value, floor, 0)
         else:
-            problem = build_reconfiguration(grid, objective, formulation=formulation, least_operations=count.least)
-            if _local_search(grid, problem, search, best, clock, seed):
+            between = count.least, max_operations
+            problem = build_reconfiguration(grid, objective, formulation=formulation, operations=between)
+            if _local_search(grid, problem, search, best, clock, effort.seed):
                 search.stop = lambda: clock.spent
                 lift = partial(count.lift, objective)
                 if name == "clarabel":
                     tree = RadialSearch(problem, exchange, search, best, lift)
                     # workers have their own steady clocks, but the same day
                     tree.relax.until = time.time() + clock.left
-                    outcome, notes = prove(tree, clock, gap, executor, workers)
+                    outcome, notes = prove(tree, clock, effort)
                 else:
-                    outcome = prove_by_model(problem, exchange, search, best, clock, gap, name, lift)
+                    outcome = prove_by_model(problem, exchange, search, best, clock, effort.gap, name, lift)
     except KeyboardInterrupt:
         if best.state is None:
             raise

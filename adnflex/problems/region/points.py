@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.knobs import Limits
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of, stacked
 from adnflex.powerflow.states import measure
 
@@ -22,7 +23,7 @@ def run_points(
     net: pandapowerNet,
     setpoints: pd.DataFrame,
     pcc: tuple[str, int],
-    vm_limits: tuple[float, float] | None,
+    limits: Limits,
     sources: pd.DataFrame,
     audit: Callable[[pd.Series], list[dict[str, Any]]],
     leave_out: Callable[[Hashable], bool] | None = None,
@@ -37,8 +38,8 @@ def run_points(
         Index ``point``; columns ``(table, column, index)``, one row a state.
     pcc : (str, int)
         Table and index of the source whose import it is.
-    vm_limits : (float, float) or None
-        Voltage limits given by the caller [pu].
+    limits : Limits
+        What stands in place of the limits of the net.
     sources : pandas.DataFrame
         Limits of the sources (see `adnflex.powerflow.limits.NetLimits`).
     audit : callable
@@ -56,7 +57,7 @@ def run_points(
     """
     setpoints = setpoints.rename_axis("point")
     measured = measure(net, setpoints, supplied=(), leave_out=leave_out)
-    found = compare(measured, replace(limits_of(net, vm_limits), sources=sources), float(net.sn_mva))
+    found = compare(measured, replace(limits_of(net, limits), sources=sources), float(net.sn_mva))
     own = [{"point": label, **entry} for label in measured.labels for entry in audit(setpoints.loc[label])]
     lost = [_diverged(label) for label in measured.labels[~measured.converged]]
     parts = [pd.DataFrame([*own, *lost], columns=_COLUMNS), found.violations]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pandapower import pandapowerNet
@@ -13,25 +13,20 @@ from adnflex.devices.base import truth
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import InputError
 from adnflex.grid.coupling import Coupling, coupling_of
-from adnflex.study import Profiles, Study, read_series, read_study, settings
+from adnflex.knobs import Horizon, Limits
+from adnflex.study import Study, read_series, read_study, settled
 
 __all__ = ["RegionJob", "read_region"]
 
 
 def read_region(
-    net: pandapowerNet,
-    pcc: tuple[str, int] | None,
-    profiles: Profiles | None,
-    periods: Iterable[int] | None,
-    vm_limits: tuple[float, float] | None,
-    hours_per_period: float | None,
+    net: pandapowerNet, pcc: tuple[str, int] | None, asked: Horizon, limits: Limits
 ) -> tuple[Coupling, RegionJob, list[int]]:
     """Read the coupling point, what all periods share, and which periods are asked for; arguments as in `pq_region`."""
-    wanted = list(read_series(net, profiles, periods).periods)
-    facts = settings(net, {"hours_per_period": hours_per_period})
+    horizon = settled(net, asked)
+    wanted = list(read_series(net, horizon.profiles, horizon.periods).periods)
     coupling = coupling_of(net, pcc)
-    job = RegionJob(coupling.net, profiles, coupling.source, vm_limits, facts["hours_per_period"], facts["start_hour"])
-    return coupling, job, wanted
+    return coupling, RegionJob(coupling.net, horizon, coupling.source, limits), wanted
 
 
 @dataclass(frozen=True)
@@ -39,21 +34,16 @@ class RegionJob:
     """What all periods share: the net, its series, the source asked for (None: the only one)."""
 
     net: pandapowerNet
-    profiles: Profiles | None
+    horizon: Horizon
     pcc: tuple[str, int] | None
-    vm_limits: tuple[float, float] | None
-    hours: float | None
-    start_hour: float | None
+    limits: Limits
 
     def read(self, t: int) -> tuple[Study, list[Device], Supplies]:
         """Read one period: its study, its devices as they are free in it, the source asked for."""
         study = read_study(
             _vehicles_at_rest(self.net),
-            profiles=self.profiles,
-            periods=[t],
-            hours_per_period=self._hours(),
-            start_hour=self.start_hour,
-            vm_limits=self.vm_limits,
+            replace(self.horizon, periods=(t,), hours_per_period=self._hours()),
+            self.limits,
             prices=False,
             converters=False,
         )
@@ -64,15 +54,15 @@ class RegionJob:
 
     def _hours(self) -> float | None:
         """Length of a period as it was given; an unknown one is refused where a storage needs it."""
-        stamps = read_series(self.net, self.profiles, [0]).stamps
+        stamps = read_series(self.net, self.horizon.profiles, [0]).stamps
         storages = self.net.storage
         needs = len(storages) and "controllable" in storages.columns and bool(storages["controllable"].eq(True).any())
-        if self.hours is None and needs and (stamps is None or len(stamps) < 2):
+        if self.horizon.hours_per_period is None and needs and (stamps is None or len(stamps) < 2):
             raise InputError(
                 "hours_per_period is not given and the profiles have no time column; a storage's power depends on how "
                 "long a period is, so give it, e.g. 1.0 or 0.25."
             )
-        return self.hours
+        return self.horizon.hours_per_period
 
 
 def _of_a_day(net: pandapowerNet, devices: Sequence[Device]) -> list[str]:

@@ -56,7 +56,6 @@ def period_tables(
     devices: Sequence[Device],
     pcc: Supplies,
     answer: RegionAnswer,
-    vm_limits: tuple[float, float] | None,
     clock: Deadline,
 ) -> PeriodTables:
     """Run every state in pandapower and tabulate; a polygon with a state that fails there is left out.
@@ -68,7 +67,7 @@ def period_tables(
         net,
         setpoints,
         (pcc.place.table, pcc.place.index),
-        vm_limits,
+        study.limits,
         source_limits(devices),
         audit_of(devices, study.horizon),
         partial(_over, roles, clock),

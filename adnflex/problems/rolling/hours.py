@@ -30,10 +30,13 @@ from adnflex.errors import InputError
 from adnflex.grid import read_grid
 from adnflex.grid.checks import shorten
 from adnflex.grid.model import Grid
+from adnflex.knobs import Limits, Switching
 from adnflex.problems.dispatch.reactive import Sites
 from adnflex.study import read_series, time_axis
 
 __all__ = ["Hours", "Spread", "antithetic", "realised", "sites_of"]
+
+_OWN = Limits()
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -116,7 +119,7 @@ class Hours:
         fleets: Sequence[int],
         storages: Sequence[int],
         load_factor: ArrayLike | None = None,
-        vm_limits: tuple[float, float] | None = None,
+        limits: Limits = _OWN,
     ) -> Hours:
         """Read a net.
 
@@ -130,8 +133,8 @@ class Hours:
             What the first stage decides or is told, by index in ``net.sgen``, ``net.load`` and ``net.storage``.
         load_factor : array_like of (H,), optional
             Load of each hour relative to ``net.load``; by default the profiles of the net, else 1.
-        vm_limits : (float, float), optional
-            Voltage limits of all buses [pu]; by default the net's own, which have to be there.
+        limits : Limits
+            What stands in place of the limits of the net, which have to be there.
 
         Raises
         ------
@@ -143,7 +146,7 @@ class Hours:
             rows.index[[v is True or v == 1 for v in rows["controllable"]]] if "controllable" in rows.columns else []
         )
         alive = [int(k) for k in moving if bool(rows.at[k, "in_service"])]
-        grid = read_grid(net, vm_limits=vm_limits, switchable_lines=(), tap_trafos=alive)
+        grid = read_grid(net, limits=limits, switching=Switching(switchable_lines=()), tap_trafos=alive)
         if (grid.z_share_p != 0).any() or (grid.z_share_q != 0).any():
             raise InputError(
                 "the net has loads that depend on the voltage, and the rolling schedule's reactive power needs "

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex.grid.write import Key
+from adnflex.knobs import Limits
 from adnflex.problems.rolling.hours import Hours, Spread, realised
 from adnflex.problems.rolling.positions import COLUMNS
 from adnflex.results.rolling import RollingRun
@@ -18,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 # What is written into the net does not depend on limits of voltage, so that a net without them has set-points too [pu].
-_ANY = (0.01, 10.0)
+_ANY = Limits((0.01, 10.0))
 
 
 def powers(table: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +46,7 @@ class RunStates:
         self.charging, self.stored = powers(run.ev), powers(run.storage)
         self.fleets, self.storages = self.charging.columns.tolist(), self.stored.columns.tolist()
         last = len(run.inputs["buy_per_mwh"])
-        self.hours = Hours.of(net, last, self.generators, self.fleets, self.storages, vm_limits=_ANY)
+        self.hours = Hours.of(net, last, self.generators, self.fleets, self.storages, limits=_ANY)
         self.sites = [k for k in run.reactive.columns if k in net.sgen.index]
         self.positions: dict[tuple[str, int], Floats] = {}
         for name in run.reactive_facts.columns:

@@ -19,7 +19,6 @@ from adnflex.results.status import NO_RECOVERY
 __all__ = ["DispatchView", "quantity", "views", "worst_recovery"]
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class DispatchView(View):
     """A dispatch and its check under the name by which the report calls them.
@@ -123,7 +122,7 @@ class DispatchView(View):
         """Lowest and highest voltage allowed at each bus [pu]; NaN where no limit is known."""
         if self.check is not None:
             return self.check.vm_min_pu.reindex(buses).astype(float), self.check.vm_max_pu.reindex(buses).astype(float)
-        low, high = self.plan.vm_limits or (math.nan, math.nan)
+        low, high = self.plan.asked_limits.vm_limits or (math.nan, math.nan)
         return pd.Series(low, index=buses, dtype=float), pd.Series(high, index=buses, dtype=float)
 
     def devices(self, table: str) -> pd.DataFrame:

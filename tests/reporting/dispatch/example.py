@@ -423,7 +423,6 @@ class _Day:
             solver="by hand",
             seconds=2.4,
             options={"gap": 1e-3},
-            vm_limits=None,
             fingerprint="feeder-of-eight",
             value_of_stochastic_solution=0.012 * cost if several else None,
             value_of_perfect_information=0.02 * cost if several else None,

@@ -12,6 +12,7 @@ import pytest
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
+from adnflex.knobs import Limits
 from adnflex.reporting import figure
 from adnflex.reporting.dispatch import KIND
 from adnflex.reporting.dispatch.costs import item_colours
@@ -222,7 +223,7 @@ def test_limits_that_differ_are_told_in_words(day):
 
 
 def test_without_limits_nothing_is_violated(day):
-    fig = figure("voltage", replace(day[0], vm_limits=None), None)
+    fig = figure("voltage", replace(day[0], asked_limits=Limits()), None)
     assert len(fig.data) == 1
 
 

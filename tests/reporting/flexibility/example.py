@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from adnflex.grid.drawn_forest import Floats, grow
+from adnflex.knobs import Limits
 from adnflex.results.boxes import Box, LinearFlexibility
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
@@ -345,7 +346,7 @@ class _Day:
             ac=ac, rounds=self._rounds(size, total), progress=self._progress(size, bound, total),
             switches=pd.DataFrame() if opened == _PRESENT else switches.assign(operated=operated, how="in_service"),
             comparison=pd.DataFrame(), bands=pd.DataFrame(), relieved=pd.DataFrame(), solver="by hand", seconds=6.8,
-            options={"gap": 1e-3}, vm_limits=_LIMITS, fingerprint="two-feeders",
+            options={"gap": 1e-3}, asked_limits=Limits(_LIMITS), fingerprint="two-feeders",
             storages=pd.DataFrame({"start_mwh": {k: 0.5 * c for k, c in self.capacity.items()}, **facts}),
             inputs=self._inputs(), versions={"adnflex": "0.1.0"}, topology=topology, coordinates=self._coordinates(),
         )  # fmt: skip

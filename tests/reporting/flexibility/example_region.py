@@ -61,7 +61,7 @@ def example_region(periods: int = 24, hours: float = 1.0) -> Region:
     return Region(
         net_name="two feeders", pcc="ext_grid 0", hours_per_period=hours,
         areas=pd.DataFrame(areas, columns=columns, index=pd.RangeIndex(periods, name="period")), **joint,
-        setpoints=pd.DataFrame(), positions=pd.DataFrame(), inputs=pd.DataFrame(), options={}, vm_limits=None,
+        setpoints=pd.DataFrame(), positions=pd.DataFrame(), inputs=pd.DataFrame(), options={},
         fingerprint="two-feeders", seconds=0.4 * periods, versions={"adnflex": "0.1.0"},
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ def test_box_is_what_the_dispatch_of_its_ends_imports(case, request):
 @pytest.mark.parametrize("case", CASES)
 def test_every_state_is_within_the_limits_and_what_binds_is_at_them(case, request):
     for flex in request.getfixturevalue(case)[:2]:
-        low, high = flex.vm_limits
+        low, high = flex.asked_limits.vm_limits
         # What is between both ends may differ from the ends a little where reactive power bends the voltages.
         assert (flex.ac["vm_min_pu"] >= low - 1e-3).all()
         assert (flex.ac["vm_max_pu"] <= high + 1e-3).all()
