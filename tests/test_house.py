@@ -42,7 +42,6 @@ TOO_LONG: set[str] = {
     "scenarios/electric_vehicles.py",
     "solvers/gate.py",
     "solvers/highs.py",
-    "verbs/dispatch.py",
 }
 LONG_FUNCTIONS: set[str] = set()
 MANY_PARAMETERS: set[str] = {
