@@ -12,6 +12,7 @@ from adnflex.errors import InputError
 from adnflex.reporting import dispatch, flexibility, reconfiguration, rolling
 from adnflex.reporting.document import Shown
 from adnflex.reporting.views import NetFacts, ReportKind
+from adnflex.results.pareto import Pareto
 
 __all__ = ["KINDS", "figure", "listed", "sorted_by_kind"]
 
@@ -50,6 +51,7 @@ def sorted_by_kind(results: Sequence[Any], checks: Any, facts: NetFacts) -> list
     """Sort results and checks by the kinds of report that show them."""
     if not results:
         raise InputError("plan: the list is empty; give at least one result, e.g. an adnflex.DispatchPlan.")
+    results = [each for result in results for each in (result.plans if isinstance(result, Pareto) else [result])]
     given = _paired(results, checks)
     found = []
     for kind in KINDS:

@@ -88,11 +88,11 @@ def _map_choice(view: DispatchView) -> list[Html]:
 
 
 def _facts(view: DispatchView) -> dict[str, str]:
-    plan = view.plan
+    plan, what = view.plan, "emission" if view.least_carbon else "cost"
     return {
         "horizon": horizon(view),
         "scenarios": str(len(plan.scenarios)),
-        "cost of the model, bound": f"{money(plan.objective, plan.currency)}, {money(plan.bound, plan.currency)}",
+        f"{what} of the model, bound": f"{money(plan.objective, view.unit)}, {money(plan.bound, view.unit)}",
     }
 
 
@@ -120,6 +120,10 @@ def _several(views: Sequence[DispatchView]) -> bool:
     return len(views) > 1
 
 
+def _front(views: Sequence[DispatchView]) -> Html:
+    return page.figure(costs.front(views), f"front-figure{views[0].suffix}")
+
+
 def _comparison(views: Sequence[DispatchView]) -> Html:
     return page.figure(day.comparison(views), f"comparison-figure{views[0].suffix}")
 
@@ -132,6 +136,12 @@ _SECTIONS: Sections = [
         "comparison", "The studies by hour",
         "What each study takes from the grid, and the lowest and highest voltage of any bus; dashed red are limits.",
         (_comparison,), "By hour", _several, of_all=True,
+    ),
+    Recipe(
+        "front", "Cost against carbon",
+        "What each study costs and emits; orange strokes are proven: nothing within the limits of that study costs "
+        "less.",
+        (_front,), "Cost and carbon", _several, of_all=True,
     ),
     Recipe(
         "balance", "Dispatch by hour",
@@ -212,10 +222,13 @@ KIND: ReportKind[DispatchView] = ReportKind(
         "costs": costs.costs,
         "exactness": states.exactness,
         "fan": day.fan,
+        "front": lambda views: costs.front([views] if isinstance(views, DispatchView) else views),
         "gaps": states.gaps,
         "loading": states.loading,
         "network": states.network,
-        "progress": lambda view: recipes.solver_progress(view.plan, "cost", view.plan.currency),
+        "progress": lambda view: recipes.solver_progress(
+            view.plan, "emission" if view.least_carbon else "cost", view.unit
+        ),
         "reactive": day.reactive,
         "storage": day.storage,
         "taps": day.taps,

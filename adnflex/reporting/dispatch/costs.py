@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,9 @@ from adnflex.reporting.dispatch.view import DispatchView
 from adnflex.reporting.page import Html
 from adnflex.reporting.published import beside_published, of_study
 from adnflex.reporting.text import dash, distance, energy, fixed, mass, money, number, percent, relative, share
+from adnflex.reporting.views import NothingToDraw
 
-__all__ = ["cost_blocks", "costs", "item_colours", "source_words", "spread_percent"]
+__all__ = ["cost_blocks", "costs", "front", "item_colours", "source_words", "spread_percent"]
 
 #: Items without weight in the sum would only be a line in the key.
 _SHOWN = 1e-4
@@ -105,6 +107,32 @@ def _stack(views: list[DispatchView], table: pd.DataFrame) -> go.Figure:
     return fig.done()
 
 
+def front(views: Sequence[DispatchView]) -> go.Figure:
+    """Cost [currency] against carbon [kg CO₂] of several studies, and the proven bound of each cost."""
+    if len(views) < 2:
+        raise NothingToDraw("plan: is one study, and cost against carbon is drawn of several; give two or more.")
+    currency = views[0].plan.currency
+    carbon = np.array([view.plan.carbon_kg for view in views])
+    cost, bound = (np.array([getattr(view, c, math.nan) for view in views]) for c in ("cost", "bound"))
+    fig = style.figure(380, hovermode="closest")
+    told = [
+        f"<b>{escape(view.name)}</b><br>{mass(c)}<br>cost {money(v, currency)}, proven: not below {money(b, currency)}"
+        for view, c, v, b in zip(views, carbon, cost, bound, strict=True)
+    ]
+    order = np.argsort(carbon, kind="stable")
+    fig.add_scatter(
+        x=carbon[order], y=cost[order], name="cost", mode="lines+markers+text", hoverinfo="text",
+        text=[escape(views[k].name) for k in order], textposition="top right", hovertext=[told[k] for k in order],
+        line={"color": style.AFTER, "width": 1.5, "dash": "dot"}, marker={"size": 10}, cliponaxis=False,
+    )  # fmt: skip
+    mark = {"symbol": "line-ew", "size": 16, "line": {"color": style.BOUND, "width": 3}}
+    fig.add_scatter(x=carbon, y=bound, name="proven bound", mode="markers", marker=mark, hoverinfo="skip")
+    air = 0.15 * (float(np.ptp(carbon)) or 1.0)
+    fig.update_xaxes(title_text="carbon [kg CO₂]", range=[carbon.min() - air / 3, carbon.max() + air])
+    fig.update_yaxes(title_text=f"cost of the horizon [{currency}]", exponentformat="none")
+    return fig
+
+
 def source_words(views: Sequence[DispatchView]) -> str:
     """Say where the costs come from."""
     model = [view.name for view in views if view.costs_are_model]
@@ -132,7 +160,7 @@ def _one_study(view: DispatchView) -> Html:
         for item, cost in items.items()
     ]  # fmt: skip
     whole = percent(100.0) if total > 0 else dash
-    rows.append(["total", money(total, unit, total), whole, money(plan.objective, unit)])
+    rows.append(["total", money(total, unit, total), whole, money(float(model.sum()), unit)])
     columns = ["item", "cost", "share", "in the model"]
     if view.costs_are_model:
         rows, columns = [row[:3] for row in rows], columns[:3]

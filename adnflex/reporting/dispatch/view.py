@@ -54,12 +54,28 @@ class DispatchView(View):
         """Names of buses, branches and devices."""
         return Labels(self.plan.coordinates, self.plan.topology, self.plan.devices)
 
+    @property
+    def least_carbon(self) -> bool:
+        """Whether emissions were made least, so that objective, bound and progress are emissions [kg]."""
+        return bool(self.plan.options.get("objective") == "carbon")
+
+    @property
+    def unit(self) -> str:
+        """Unit of the objective."""
+        return "kg CO₂" if self.least_carbon else self.plan.currency
+
     # Costs ----------------------------------------------------------------------------------------------------
 
     @property
     def cost(self) -> float:
         """Cost of the horizon, by AC power flow where there is a check that knows it [currency]."""
-        return self.plan.objective if self.costs_are_model else float(self._checked.objective)
+        # where emissions are least, the model's objective is one of emissions
+        return float(self.costs.sum()) if self.costs_are_model else float(self._checked.objective)
+
+    @property
+    def bound(self) -> float:
+        """Proven lower bound of the cost [currency]; NaN where there is none, or it bounds emissions."""
+        return self.plan.bound if math.isfinite(self.plan.bound) and not self.least_carbon else math.nan
 
     @property
     def costs(self) -> pd.Series:

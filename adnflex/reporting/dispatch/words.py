@@ -17,10 +17,10 @@ __all__ = ["key_cards", "subtitle", "title", "verdict"]
 
 def _claim(view: DispatchView) -> Claim:
     def told(value: float | None, digits: int | None = None) -> str:
-        currency = view.plan.currency
-        return money(value or 0.0, currency) if digits is None else number(value, currency, digits)
+        return money(value or 0.0, view.unit) if digits is None else number(value, view.unit, digits)
 
-    return Claim("schedule", "schedule", "cost", view.cost, view.plan.bound, told)
+    name, value = ("emission", view.plan.carbon_kg) if view.least_carbon else ("cost", view.cost)
+    return Claim("schedule", "schedule", name, value, view.plan.bound, told)
 
 
 def verdict(view: DispatchView) -> Banner:

@@ -12,9 +12,10 @@ import pytest
 
 from adnflex import report
 from adnflex.errors import InputError
+from adnflex.reporting import figure
 from adnflex.reporting.dispatch.view import views
 from adnflex.reporting.dispatch.words import verdict
-from adnflex.results import DispatchPlan
+from adnflex.results import DispatchPlan, Pareto
 
 from ..reader import LIBRARY, Reader, opened
 
@@ -261,6 +262,28 @@ def test_studies_are_compared_with_the_first(three, tmp_path):
     assert len(reader.ids) == len(set(reader.ids))
     for check in checks:
         assert f"{check.objective:,.2f}".replace(",", " ") in reader.text
+
+
+def test_a_sweep_is_reported_as_its_plans_and_least_carbon_is_told_in_kilograms(three, tmp_path):
+    plans, checks = three
+    clean = replace(
+        plans[2], objective=plans[2].carbon_kg, bound=0.9 * plans[2].carbon_kg, options={"objective": "carbon"}
+    )
+    sweep = Pareto(table=pd.DataFrame(), plans=(*plans[:2], clean))
+    reader, _ = read(sweep, checks, tmp_path)
+    assert "Cost against carbon" in reader.text
+    drawn = figure("front", sweep, checks).data
+    assert drawn[0].y.tolist() == pytest.approx([c.objective for c in checks[::-1]])
+    assert math.isnan(drawn[1].y[2])
+    assert drawn[1].y[0] == pytest.approx(plans[0].bound)
+    change = {"certificate": 0.1, "certificate_absolute": 0.1 * clean.carbon_kg}
+    view = views([clean], [replace(checks[2], **change)])[0]
+    told = verdict(view).remark.replace("\u202f", " ")
+    assert re.search(r"10 % from the best possible emission\. .* more than [\d ]+ kg CO₂", told)
+    # without a check the cost is that of the items, not the emission that was made least
+    assert views([clean], [None])[0].cost == pytest.approx(clean.costs["cost"].sum())
+    with pytest.raises(InputError, match="give two or more"):
+        figure("front", plans[0], checks[0])
 
 
 def test_study_without_a_device_has_no_section_of_it(three, tmp_path):
