@@ -128,7 +128,8 @@ def front(views: Sequence[DispatchView]) -> go.Figure:
     mark = {"symbol": "line-ew", "size": 16, "line": {"color": style.BOUND, "width": 3}}
     fig.add_scatter(x=carbon, y=bound, name="proven bound", mode="markers", marker=mark, hoverinfo="skip")
     air = 0.15 * (float(np.ptp(carbon)) or 1.0)
-    fig.update_xaxes(title_text="carbon [kg CO₂]", range=[carbon.min() - air / 3, carbon.max() + air])
+    reach = [carbon.min() - air / 3, carbon.max() + air]
+    fig.update_xaxes(title_text="carbon [kg CO₂]", range=reach, exponentformat="none")
     fig.update_yaxes(title_text=f"cost of the horizon [{currency}]", exponentformat="none")
     return fig
 
