@@ -15,6 +15,8 @@ import pandapower
 import pandapower.networks
 import simbench
 
+pytest_plugins = ["tests.slow"]
+
 
 def kept(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that makes its net once for each set of arguments, and gives copies of it."""

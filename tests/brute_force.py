@@ -329,6 +329,8 @@ def evaluate(net: pandapowerNet, *, node_of: dict[int, Node] | None = None, **ru
         which forgets that a load at the slack bus varies with the voltage
     voltage_deviation, voltage_deviation_nodes
         mean of |vm² − 1|/2 over the energised buses, and over the energised nodes (fused buses counted once)
+    voltage_high_violation
+        largest of vm_pu − max_vm_pu alone
     voltage_violation
         largest of min_vm_pu − vm_pu and vm_pu − max_vm_pu over all energised buses, 0 if none is positive
     loading_violation
@@ -366,6 +368,7 @@ def evaluate(net: pandapowerNet, *, node_of: dict[int, Node] | None = None, **ru
         "max_vm_pu": float(live.max()),
         "max_loading_percent": float(loading.max()),
         "voltage_violation": float(v_excess.max()),
+        "voltage_high_violation": float(_excess(vm, None, net.bus.get("max_vm_pu")).max()),
         "voltage_worst_bus": int(v_excess.idxmax()) if v_excess.max() > 0 else None,
         "loading_violation": float(l_excess.max()),
         "loading_worst": l_excess.idxmax() if l_excess.max() > 0 else None,

@@ -21,6 +21,10 @@ from tests.dispatch_nets import require_unchanged
 SOAK = float(os.environ.get("ADNFLEX_SOAK", "1"))
 
 
+#: Sun, the evening's peak, and hours in which vehicles may be moved.
+HOURS = range(14, 22)
+
+
 def case(study: str):
     return networks.study(networks.load("ieee33_dispatch"), study)
 
@@ -66,13 +70,13 @@ def test_the_reference_figures(study, low, high, mwh):
 
 def test_a_carbon_budget_binds():
     net = case("3")
-    free = adnflex.dispatch(net)
-    plan = adnflex.dispatch(net, carbon_budget_kg=0.985 * free.carbon_kg, gap=2e-3)
+    free = adnflex.dispatch(net, periods=HOURS)
+    plan = adnflex.dispatch(net, carbon_budget_kg=0.985 * free.carbon_kg, gap=2e-3, periods=HOURS)
     assert plan.carbon_kg <= 0.985 * free.carbon_kg * (1 + 1e-6)
     assert plan.objective > free.bound
     require_sound(plan, net)
     with pytest.raises(Infeasible):
-        adnflex.dispatch(net, carbon_budget_kg=0.5 * free.carbon_kg)
+        adnflex.dispatch(net, carbon_budget_kg=0.5 * free.carbon_kg, periods=HOURS)
 
 
 # ------------------------------------------------------------ moves
@@ -183,7 +187,7 @@ def stochastic_case():
 def test_a_stochastic_dispatch_between_wait_and_see_and_a_fixed_decision():
     net, factors, chances = stochastic_case(), [0.3, 1.3], [0.3, 0.7]
     several = windy(factors, chances)
-    plan = adnflex.dispatch(net, scenarios=several, gap=1e-3)
+    plan = adnflex.dispatch(net, scenarios=several, gap=1e-3, periods=HOURS)
     require_sound(plan, net)
     assert list(plan.scenarios["probability"]) == pytest.approx(chances)
     # taps, steps, blocks and modes are taken before the scenario is known
@@ -198,7 +202,7 @@ def test_a_stochastic_dispatch_between_wait_and_see_and_a_fixed_decision():
         discharge = [plan.of(plan.storage, k)["discharge_mw"] > 1e-4 for k in (0, s)]
         assert not (charge[0] & discharge[1]).any(axis=None)
         assert not (charge[1] & discharge[0]).any(axis=None)
-    alone = [adnflex.dispatch(net, scenarios=windy([f], [1.0]), gap=1e-3) for f in factors]
+    alone = [adnflex.dispatch(net, scenarios=windy([f], [1.0]), gap=1e-3, periods=HOURS) for f in factors]
     wait_and_see = float(np.dot(chances, [p.objective for p in alone]))
     assert plan.objective >= wait_and_see * (1 - 1e-3)
     assert plan.bound <= plan.objective
@@ -207,12 +211,12 @@ def test_a_stochastic_dispatch_between_wait_and_see_and_a_fixed_decision():
 @pytest.fixture(scope="module")
 def calm_or_windy():
     net, several = stochastic_case(), windy([0.3, 1.3], [0.5, 0.5])
-    return net, several, adnflex.dispatch(net, scenarios=several, gap=1e-3)
+    return net, several, adnflex.dispatch(net, scenarios=several, gap=1e-3, periods=HOURS)
 
 
 def test_the_values_of_information_have_their_signs(calm_or_windy):
     net, several, plan = calm_or_windy
-    plan = adnflex.value_of_information(plan, net, several, gap=1e-3)
+    plan = adnflex.value_of_information(plan, net, several, gap=1e-3, periods=HOURS)
     slack = 3e-3 * abs(plan.objective)
     assert plan.wait_and_see <= plan.objective + slack
     assert plan.expected_value_cost >= plan.objective - slack
@@ -222,20 +226,20 @@ def test_the_values_of_information_have_their_signs(calm_or_windy):
 
 def test_out_of_sample_keeps_what_was_decided(calm_or_windy):
     net, _, plan = calm_or_windy
-    fresh = adnflex.out_of_sample(plan, net, windy([0.5, 0.9], [0.5, 0.5]), gap=1e-3)
+    fresh = adnflex.out_of_sample(plan, net, windy([0.5, 0.9], [0.5, 0.5]), gap=1e-3, periods=HOURS)
     assert fresh["passed"].all()
-    again = adnflex.dispatch(net, scenarios=windy([0.5], [1.0]), follow=plan, gap=1e-3)
+    again = adnflex.dispatch(net, scenarios=windy([0.5], [1.0]), follow=plan, gap=1e-3, periods=HOURS)
     pd.testing.assert_frame_equal(again.taps, plan.taps)
     pd.testing.assert_frame_equal(again.capacitor_steps, plan.capacitor_steps)
     assert fresh.at[0, "cost"] == pytest.approx(again.objective, rel=1e-4)
-    free = adnflex.dispatch(net, scenarios=windy([0.5], [1.0]), gap=1e-3)
+    free = adnflex.dispatch(net, scenarios=windy([0.5], [1.0]), gap=1e-3, periods=HOURS)
     assert free.bound <= again.objective * (1 + 1e-6)
 
 
 def test_equal_scenarios_cost_what_one_costs():
     net = stochastic_case()
-    one = adnflex.dispatch(net, gap=1e-5)
-    two = adnflex.dispatch(net, scenarios=windy([1.0, 1.0], [0.4, 0.6]), gap=1e-5)
+    one = adnflex.dispatch(net, gap=1e-5, periods=HOURS)
+    two = adnflex.dispatch(net, scenarios=windy([1.0, 1.0], [0.4, 0.6]), gap=1e-5, periods=HOURS)
     assert two.objective == pytest.approx(one.objective, rel=5e-5)
 
 
