@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -96,9 +97,10 @@ def test_bad_options(case, wrong):
 
 
 def test_decisions_take_a_few_milliseconds(case):
-    compared = compare_policies(case, ["rollout"], days=2, simulations=30, workers=1)
-    # 10 ms is promised on a quiet machine; tests share theirs
-    assert compared.items["seconds"].mean() < 0.03
+    begin = time.process_time()
+    compare_policies(case, ["rollout"], days=2, simulations=30, workers=1)
+    # 10 ms is promised on a quiet machine; the processor's own seconds do not know who else uses it
+    assert (time.process_time() - begin) / 48 < 0.03
 
 
 def test_no_sweep_changes_more_than_it_must(case):
