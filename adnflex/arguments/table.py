@@ -109,6 +109,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "workers": whole("1 or more, or None for one a core", 1),
         "seed": whole("a whole number of 0 or more", 0),
         "name": text("text"),
+        "engine": word("auto", "pandapower", "power-grid-model"),
         "trajectories": whole("2 or more", 2),
         "levels": either("2 or more, or None", nothing(), whole("", 2)),
     },

@@ -83,6 +83,10 @@ class PushBack:
         Whether the state written last has other switch states than the one before.
     held : bool
         Whether converters hold the reactive powers of the state written last; True where there are none.
+    setpoints : pandas.DataFrame
+        What is written, the net's own values where nothing is to be.
+    power : (c,) array of bool
+        Which of its columns change the power at a bus and nothing else.
 
     Examples
     --------
@@ -100,7 +104,7 @@ class PushBack:
             raise InputError(faults)
         self.new = copy.deepcopy(net)
         self.only_powers, self.switched, self.held = False, False, True
-        self._setpoints = setpoints.fillna(_own(net, setpoints)) if setpoints.isna().to_numpy().any() else setpoints
+        self.setpoints = setpoints.fillna(_own(net, setpoints)) if setpoints.isna().to_numpy().any() else setpoints
         self._switches = switches if switches is not None and len(switches) else None
         self._block: int | None = None
         self._closed: dict[Key, bool] = {}
@@ -112,14 +116,14 @@ class PushBack:
             name = f"constant-q bank of shunt {index}"
             stand_in[index] = int(pp.create_sgen(self.new, bus, p_mw=0.0, q_mvar=0.0, name=name))
         self._groups = self._grouped(stand_in)
-        self._power = np.array(
+        self.power = np.array(
             [table == "constant_q" or (table, column) in _POWERS for table, column, _ in setpoints.columns], dtype=bool
         )
 
     def _grouped(self, stand_in: dict[int, int]) -> list[tuple[str, str, list[int], np.ndarray, float]]:
         """Columns of the table that go into the same column of the net: where, which rows, which places, sign."""
         groups: dict[tuple[str, str, float], tuple[list[int], list[int]]] = {}
-        for place, (table, column, index) in enumerate(self._setpoints.columns):
+        for place, (table, column, index) in enumerate(self.setpoints.columns):
             bank = table == "constant_q"
             rows, places = groups.setdefault(("sgen" if bank else table, column, -1.0 if bank else 1.0), ([], []))
             rows.append(stand_in[index] if bank else int(index))
@@ -133,29 +137,34 @@ class PushBack:
 
     def at(self, label: Hashable) -> pandapowerNet:
         """Write the state of a label and return the net (the same object every time)."""
-        place = self._setpoints.index.get_loc(label)
+        place = self.setpoints.index.get_loc(label)
         self.switched = self._switch(label)
-        values = self._setpoints.iloc[place].to_numpy(dtype=float)
+        values = self.setpoints.iloc[place].to_numpy(dtype=float)
         before, self._written = self._written, values
-        self.only_powers = bool(before is not None and not self.switched and np.all((before == values) | self._power))
+        self.only_powers = bool(before is not None and not self.switched and np.all((before == values) | self.power))
         for table, column, rows, places, sign in self._groups:
             _put(self.new, table, column, rows, sign * values[places])
         if self._converters:
             self.held, self.only_powers = hold_reactive_powers(self.new), False
         return self.new
 
+    def topology(self, label: Hashable) -> int:
+        """Return the first period of the switch states that hold in a state; 0 where there is one topology."""
+        switches = self._switches
+        if switches is None or "first_period" not in switches:
+            return 0
+        names = list(self.setpoints.index.names)
+        period = label[names.index("period")] if isinstance(label, tuple) else label
+        firsts = switches["first_period"].astype(int)
+        return int(firsts[firsts <= period].max())
+
     def _switch(self, label: Hashable) -> bool:
         """Write the switch states of a state; return whether others stood before."""
-        switches = self._switches
+        switches, block = self._switches, self.topology(label)
         if switches is None:
             return False
-        block = 0
         if "first_period" in switches:
-            names = list(self._setpoints.index.names)
-            period = label[names.index("period")] if isinstance(label, tuple) else label
-            firsts = switches["first_period"].astype(int)
-            block = int(firsts[firsts <= period].max())
-            switches = switches[firsts == block]
+            switches = switches[switches["first_period"].astype(int) == block]
         if block == self._block:
             return False
         self._block = block

@@ -64,11 +64,14 @@ class Compared:
     nearest : pandas.DataFrame
         One row a state: the limit with the smallest margin relative to 1 pu, the rating or the base power, as
         ``limit_kind``, ``limit_element``, ``limit_index``, ``limit_value``, ``limit``, ``limit_unit``.
+    margin : (states,) array
+        That smallest relative margin; negative where a limit is broken, inf where there is none.
     """
 
     limits: pd.DataFrame
     violations: pd.DataFrame
     nearest: pd.DataFrame
+    margin: np.ndarray
 
 
 def limits_of(net: pandapowerNet, limits: Limits = _OWN) -> NetLimits:
@@ -151,7 +154,8 @@ def compare(measured: Measured, limits: NetLimits, base_mva: float = 1.0) -> Com
         bad = bad.assign(share=-(bad["excess"] / bad["limit"].abs().clip(lower=1e-9)).astype(float))
         bad = bad.sort_values(["row", "share"], kind="stable").reset_index(drop=True)
     table = pd.DataFrame(worst, columns=[*LIMIT_COLUMNS[:2], *names, *LIMIT_COLUMNS[2:]])
-    return Compared(table, bad[[*names, *VIOLATION_COLUMNS]], _nearest(blocks, measured.labels, max(base_mva, 1.0)))
+    nearest, margin = _nearest(blocks, measured.labels, max(base_mva, 1.0))
+    return Compared(table, bad[[*names, *VIOLATION_COLUMNS]], nearest, margin)
 
 
 def _blocks(measured: Measured, limits: NetLimits) -> Iterator[_Block]:
@@ -202,8 +206,8 @@ def _violated(block: _Block, labels: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _nearest(blocks: Sequence[_Block], labels: pd.Index, base_mva: float) -> pd.DataFrame:
-    """Limit with the smallest relative margin of every state; rows without one are NaN."""
+def _nearest(blocks: Sequence[_Block], labels: pd.Index, base_mva: float) -> tuple[pd.DataFrame, np.ndarray]:
+    """Limit with the smallest relative margin of every state, rows without one are NaN; and that margin."""
     least = np.full(len(labels), np.inf)
     rows: list[dict[str, Any]] = [{} for _ in range(len(labels))]
     for block in blocks:
@@ -219,7 +223,7 @@ def _nearest(blocks: Sequence[_Block], labels: pd.Index, base_mva: float) -> pd.
             rows[k] = {"limit_kind": block.kind, "limit_element": block.element, "limit_index": place}
             rows[k] |= {"limit_value": value, "limit": float(block.limit[places[k]]), "limit_unit": block.unit}
     columns = ["limit_kind", "limit_element", "limit_index", "limit_value", "limit", "limit_unit"]
-    return pd.DataFrame(rows, index=labels, columns=columns)
+    return pd.DataFrame(rows, index=labels, columns=columns), least
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,17 @@ from adnflex.grid.ac import branch_losses, losses_mw, run_ac
 from adnflex.grid.write import PushBack, one_state
 from adnflex.powerflow.structure import is_radial, source_rows, unsupplied
 
-__all__ = ["Measured", "measure", "measuring_seconds"]
+__all__ = [
+    "Measured",
+    "StateArrays",
+    "buses_of",
+    "joined",
+    "measure",
+    "measuring_seconds",
+    "state_of",
+    "structure_of",
+    "tabulated",
+]
 
 # Most states of a task of an executor (each makes a copy of the net), and tasks that few states are split into.
 _A_TASK, _TASKS = 24, 8
@@ -66,6 +76,10 @@ class Measured:
     def of_sources(self, column: str) -> pd.DataFrame:
         """Import at every source, ``p_mw`` or ``q_mvar``; columns ``(table, index)``."""
         return self.sources.xs(column, axis=1, level="column")
+
+    def each(self, change: Callable[[Any], Any]) -> Measured:
+        """Return the same with every table changed."""
+        return Measured(**{f.name: change(getattr(self, f.name)) for f in fields(self)})
 
     def extremes(self) -> pd.DataFrame:
         """Lowest and highest voltage and highest loading of every state, with their places.
@@ -140,15 +154,19 @@ def measure(
     >>> found.converged.tolist(), found.radial.tolist(), round(float(found.losses_mw.iloc[0]), 4)
     ([True], [True], 0.2027)
     """
-    watched = net.bus.index[net.bus["in_service"].astype(bool)] if supplied is None else pd.Index(supplied)
+    watched = buses_of(net, supplied)
     work = partial(_run, net, switches, watched, leave_out)
     size = len(setpoints) if executor is None else min(_A_TASK, -(-len(setpoints) // _TASKS))
     tasks = [setpoints.iloc[k : k + size] for k in range(0, len(setpoints), max(size, 1))]
     rows = [row for part in run_each(work, tasks, executor) for row in part]
-    names = list(setpoints.index.names)
-    labels = [label for label, _ in rows]
+    labels, names = [label for label, _ in rows], list(setpoints.index.names)
     index = pd.MultiIndex.from_tuples(labels, names=names) if len(names) > 1 else pd.Index(labels, name=names[0])
-    return _measured(net, [state for _, state in rows], index)
+    return tabulated(net, [state for _, state in rows], index)
+
+
+def buses_of(net: pandapowerNet, supplied: Sequence[int] | pd.Index | None) -> pd.Index:
+    """Buses that have to be supplied, by default all in service."""
+    return net.bus.index[net.bus["in_service"].astype(bool)] if supplied is None else pd.Index(supplied)
 
 
 # What one state takes at least, and more a bus [s]: a computer that is twice as fast, or slow, is measured.
@@ -185,13 +203,31 @@ def measuring_seconds(net: pandapowerNet, states: int, most: float) -> float:
 
 
 @dataclass(frozen=True)
-class _State:
-    converged: bool
-    radial: bool
-    dark: tuple[int, ...]
+class StateArrays:
+    """Values of some states as arrays, for `tabulated`.
+
+    Attributes
+    ----------
+    converged, radial : (B,) array of bool
+        See `Measured`.
+    dark : list of tuple of int
+        See `Measured`.
+    vm : (B, n) array
+        Voltages in the order of ``net.bus`` [pu].
+    branches : (B, 3, m) array
+        Loading [%], current [kA] and losses [MW] of lines, then transformers.
+    losses : (B,) array
+        Network losses [MW].
+    sources : (B, 2 s) array
+        Active and reactive import at every source [MW, Mvar].
+    """
+
+    converged: np.ndarray
+    radial: np.ndarray
+    dark: list[tuple[int, ...]]
     vm: np.ndarray
-    branches: np.ndarray  # loading, current, loss
-    losses: float
+    branches: np.ndarray
+    losses: np.ndarray
     sources: np.ndarray
 
 
@@ -201,49 +237,52 @@ def _run(
     watched: pd.Index,
     leave_out: Callable[[Hashable], bool] | None,
     setpoints: pd.DataFrame,
-) -> list[tuple[Hashable, _State]]:
+) -> list[tuple[Hashable, StateArrays]]:
     """Run some states one after another in one copy of the net."""
     push = PushBack(net, setpoints, switches)
-    places = source_rows(net)
-    found: list[tuple[Hashable, _State]] = []
+    found: list[tuple[Hashable, StateArrays]] = []
     structure: tuple[bool, tuple[int, ...]] | None = None
-    chosen = _NO_SWITCHES if switches is None or not len(switches) else switches
     for label in setpoints.index:
         if leave_out is not None and leave_out(label):
             continue
         new = push.at(label)
         converged = push.held and run_ac(new, recycled=push.only_powers)
         if structure is None or push.switched:
-            structure = is_radial(new, chosen), tuple(unsupplied(new, watched))
-        found.append((label, _state(new, converged, structure, places)))
+            structure = structure_of(new, switches, watched)
+        found.append((label, state_of(new, converged, structure)))
     return found
 
 
-def _state(
-    new: pandapowerNet,
-    converged: bool,
-    structure: tuple[bool, tuple[int, ...]],
-    places: list[tuple[str, int]],
-) -> _State:
+def structure_of(new: pandapowerNet, switches: pd.DataFrame | None, watched: pd.Index) -> tuple[bool, tuple[int, ...]]:
+    """Tell whether a net is a forest, and which of the watched buses have no supply."""
+    chosen = _NO_SWITCHES if switches is None or not len(switches) else switches
+    return is_radial(new, chosen), tuple(unsupplied(new, watched))
+
+
+def state_of(new: pandapowerNet, converged: bool, structure: tuple[bool, tuple[int, ...]]) -> StateArrays:
+    """Read the result tables of a net that was run."""
+    places = source_rows(new)
     count = sum(len(new[element]) for element in ("line", "trafo"))
-    if not converged:
-        vm, branches, power = (np.full(shape, np.nan) for shape in (len(new.bus), (3, count), 2 * len(places)))
-        return _State(False, *structure, vm, branches, np.nan, power)
-    columns = []
-    for element, current in (("line", "i_ka"), ("trafo", "i_hv_ka")):
-        if len(new[element]):
-            result = new[f"res_{element}"].reindex(new[element].index)
-            losses = branch_losses(new, element).reindex(result.index)
-            block = np.array([result["loading_percent"], result[current], losses], dtype=float)
-            block[:, ~new[element]["in_service"].to_numpy(dtype=bool)] = np.nan
-            columns.append(block)
-    vm = new.res_bus["vm_pu"].reindex(new.bus.index).to_numpy(dtype=float, copy=True)
-    imports = [float(new[f"res_{table}"].at[i, c]) for table, i in places for c in ("p_mw", "q_mvar")]
-    branches = np.hstack(columns) if columns else np.empty((3, 0))
-    return _State(True, *structure, vm, branches, losses_mw(new), np.array(imports))
+    vm, branches = np.full(len(new.bus), np.nan), np.full((3, count), np.nan)
+    power, losses = np.full(2 * len(places), np.nan), np.nan
+    if converged:
+        columns = []
+        for element, current in (("line", "i_ka"), ("trafo", "i_hv_ka")):
+            if len(new[element]):
+                result = new[f"res_{element}"].reindex(new[element].index)
+                lost = branch_losses(new, element).reindex(result.index)
+                block = np.array([result["loading_percent"], result[current], lost], dtype=float)
+                block[:, ~new[element]["in_service"].to_numpy(dtype=bool)] = np.nan
+                columns.append(block)
+        vm = new.res_bus["vm_pu"].reindex(new.bus.index).to_numpy(dtype=float, copy=True)
+        power = np.array([float(new[f"res_{table}"].at[i, c]) for table, i in places for c in ("p_mw", "q_mvar")])
+        branches, losses = np.hstack(columns) if columns else branches, losses_mw(new)
+    flags = np.array([converged]), np.array([structure[0]]), [structure[1]]
+    return StateArrays(*flags, vm[None], branches[None], np.array([losses]), power[None])
 
 
-def _measured(net: pandapowerNet, states: list[_State], index: pd.Index) -> Measured:
+def tabulated(net: pandapowerNet, parts: Sequence[StateArrays], labels: pd.Index) -> Measured:
+    """Put states as tables under the labels of all of them, in the order of the parts."""
     branches = pd.MultiIndex.from_tuples(
         [(element, int(i)) for element in ("line", "trafo") for i in net[element].index], names=["element", "index"]
     )
@@ -251,17 +290,29 @@ def _measured(net: pandapowerNet, states: list[_State], index: pd.Index) -> Meas
         [(table, i, column) for table, i in source_rows(net) for column in ("p_mw", "q_mvar")],
         names=["table", "index", "column"],
     )
-    values = np.array([s.branches for s in states]).reshape(len(states), 3, len(branches))
-    loading, current, loss = (pd.DataFrame(values[:, k], index, branches) for k in range(3))
-    vm = np.array([s.vm for s in states]).reshape(len(states), len(net.bus))
+
+    def rows(name: str, *shape: int) -> np.ndarray:
+        found = [getattr(part, name) for part in parts]
+        return np.concatenate(found) if found else np.empty((0, *shape))
+
+    values = rows("branches", 3, len(branches))
+    loading, current, loss = (pd.DataFrame(values[:, k], labels, branches) for k in range(3))
+    dark = pd.Series([d for part in parts for d in part.dark], labels, dtype=object)
     return Measured(
-        converged=pd.Series([s.converged for s in states], index, dtype=bool),
-        radial=pd.Series([s.radial for s in states], index, dtype=bool),
-        dark=pd.Series([s.dark for s in states], index, dtype=object),
-        vm_pu=pd.DataFrame(vm, index, net.bus.index.rename("bus")),
+        converged=pd.Series(rows("converged").astype(bool), labels),
+        radial=pd.Series(rows("radial").astype(bool), labels),
+        dark=dark,
+        vm_pu=pd.DataFrame(rows("vm", len(net.bus)), labels, net.bus.index.rename("bus")),
         loading_percent=loading,
         i_ka=current,
         loss_mw=loss,
-        losses_mw=pd.Series([s.losses for s in states], index, dtype=float),
-        sources=pd.DataFrame(np.array([s.sources for s in states]).reshape(len(states), len(sources)), index, sources),
+        losses_mw=pd.Series(rows("losses").astype(float), labels),
+        sources=pd.DataFrame(rows("sources", len(sources)), labels, sources),
     )
+
+
+def joined(parts: Sequence[Measured], labels: pd.Index) -> Measured:
+    """Put states of several parts together, in the order of the labels."""
+    found = {f.name: pd.concat([getattr(part, f.name) for part in parts]) for f in fields(Measured)}
+    order = found["converged"].index.get_indexer(labels)
+    return Measured(**{name: table.iloc[order] for name, table in found.items()})

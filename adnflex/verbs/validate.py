@@ -33,20 +33,33 @@ __all__ = ["validate"]
 
 @overload
 def validate(
-    plan: Plan, net: pandapowerNet, executor: Executor | None = None, *, bound: bool = False, time_limit: float = 60.0
+    plan: Plan,
+    net: pandapowerNet,
+    executor: Executor | None = None,
+    *,
+    engine: str = "auto",
+    bound: bool = False,
+    time_limit: float = 60.0,
 ) -> Check: ...
 @overload
-def validate(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> DispatchCheck: ...
+def validate(
+    plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
+) -> DispatchCheck: ...
 @overload
-def validate(plan: Region, net: pandapowerNet, executor: Executor | None = None) -> RegionCheck: ...
+def validate(
+    plan: Region, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
+) -> RegionCheck: ...
 @overload
-def validate(plan: RollingRun, net: pandapowerNet, executor: Executor | None = None) -> RollingCheck: ...
+def validate(
+    plan: RollingRun, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
+) -> RollingCheck: ...
 @overload
 def validate(
     plan: Flexibility,
     net: pandapowerNet,
     executor: Executor | None = None,
     *,
+    engine: str = "auto",
     trajectories: int = 1000,
     levels: int | None = 20,
     seed: int = 0,
@@ -57,6 +70,7 @@ def validate(
     net: pandapowerNet,
     executor: Executor | None = None,
     *,
+    engine: str = "auto",
     trajectories: int = 1000,
     levels: int | None = 20,
     seed: int = 0,
@@ -72,7 +86,12 @@ def validate(
     net : pandapowerNet
         The net that it was made for; it is not changed.
     executor : concurrent.futures.Executor, optional
-        Runs the scenarios of a dispatch, or the periods of a box, side by side.
+        Runs states side by side.
+    engine : str
+        Who runs power flow. ``auto``: pandapower up to 100 states; of more, the exact kernel runs all, and pandapower a
+        sample of 100 and the 100 nearest to or beyond a limit. ``pandapower``: it runs every state.
+        ``power-grid-model`` (an optional extra): that runs every state as a second judge beside pandapower. Where two
+        differ by more than rounding, pandapower runs every state, and the verdict says so.
     trajectories : int
         Of a box: random trajectories and vertices to follow.
     levels : int or None
@@ -106,19 +125,19 @@ def validate(
     (True, True)
     """
     if isinstance(plan, Plan):
-        check = validate_plan(plan, net)
+        check = validate_plan(plan, net, engine)
         return with_bound(plan, check, net, time_limit, executor) if bound else check
     if bound:
         raise InputError("bound is for the switch states of one hour; this plan carries what is proven of it already.")
     if isinstance(plan, Region):
-        return validate_region(plan, net)
+        return validate_region(plan, net, executor, engine)
     if isinstance(plan, Flexibility):
-        return validate_flexibility(plan, net, executor, trajectories, levels, seed)
+        return validate_flexibility(plan, net, executor, trajectories, levels, seed, engine)
     if isinstance(plan, RollingRun):
-        return validate_rolling(plan, net)
+        return validate_rolling(plan, net, engine=engine, executor=executor)
     if not isinstance(plan, DispatchPlan):
         raise InputError(
             f"plan is a {type(plan).__name__}; give what reconfigure, dispatch, flexibility, pq_region or "
             "schedule_rolling returned."
         )
-    return validate_dispatch(plan, net, executor)
+    return validate_dispatch(plan, net, executor, engine)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
@@ -11,29 +10,30 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.devices import Device, MovesVoltages, Supplies
+from adnflex.devices import MovesVoltages, Supplies
 from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.identity import require_same
 from adnflex.grid.model import FloatArray
-from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of, stacked
-from adnflex.powerflow.states import Measured, measure
+from adnflex.powerflow.judge import judge
+from adnflex.powerflow.limits import VIOLATION_COLUMNS, limits_of, stacked
+from adnflex.powerflow.states import Measured
 from adnflex.powerflow.verdict import flaw, violated
 from adnflex.results import DispatchCheck, DispatchPlan
 from adnflex.results.certificate import certificate_of
 from adnflex.study import Study, TimeAxis, read_again
+from adnflex.study.audit import Row, Written, audited, off_series, violation, written_in
 
-__all__ = ["unserved", "validate_dispatch"]
+__all__ = ["validate_dispatch"]
 
 # Import beyond its limit that is rounding of the conic solver, relative to the largest power in the plan.
 _SOURCE_TOLERANCE = 1e-5
 
 _FAULTS = ["scenario", "period", *VIOLATION_COLUMNS]
 
-# Values (S, T) that a plan writes for a device.
-Written = Callable[[Device, str], FloatArray]
 
-
-def validate_dispatch(plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None) -> DispatchCheck:
+def validate_dispatch(
+    plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None, engine: str = "auto"
+) -> DispatchCheck:
     """Run every period of every scenario and judge the plan.
 
     Parameters
@@ -42,8 +42,8 @@ def validate_dispatch(plan: DispatchPlan, net: pandapowerNet, executor: Executor
         The plan.
     net : pandapowerNet
         The net that it was made for; it is not changed.
-    executor : concurrent.futures.Executor, optional
-        Runs states side by side.
+    executor, engine
+        See `adnflex.powerflow.judge`.
 
     Raises
     ------
@@ -59,16 +59,15 @@ def validate_dispatch(plan: DispatchPlan, net: pandapowerNet, executor: Executor
         limits=plan.asked_limits,
         switches=plan.switches,
     )
-    measured = measure(
-        net, _both_levels(plan, plan.setpoints), plan.switches, supplied=plan.vm_pu.columns, executor=executor
-    )
-    written = _written(plan, net, study)
-    costs, objective, carbon = _costs(plan, study, written, measured)
     largest = float(plan.balance.drop(columns="price").abs().to_numpy().max())
     sources, rounding = source_limits(study.devices), _SOURCE_TOLERANCE * largest
     limits = replace(limits_of(net, plan.asked_limits), sources=sources, source_tolerance=rounding)
-    found = compare(measured, limits)
-    faults = [*_faults(plan, study, written), *unserved(study, net, plan.setpoints), *_over_budget(plan, carbon)]
+    table = _both_levels(plan, plan.setpoints)
+    judged = judge(net, table, limits, plan.switches, supplied=plan.vm_pu.columns, engine=engine, executor=executor)
+    measured, found = judged.measured, judged.found
+    written = written_in(plan.setpoints, (study.horizon.scenarios, study.horizon.periods), net)
+    costs, objective, carbon = _costs(plan, study, written, measured)
+    faults = [*_faults(plan, net, study, written), *_over_budget(plan, carbon)]
     violations = stacked([found.violations, pd.DataFrame(faults, columns=_FAULTS)], _FAULTS)
     wrong = flaw(measured)
     passed = not wrong and violations.empty
@@ -78,7 +77,7 @@ def validate_dispatch(plan: DispatchPlan, net: pandapowerNet, executor: Executor
     vm, loading = (_as_plan(plan, table) for table in (measured.vm_pu, measured.loading_percent))
     return DispatchCheck(
         passed=passed,
-        verdict=wrong or violated(violations) or _praise(measured, found.limits),
+        verdict=judged.told(wrong or violated(violations) or _praise(measured, found.limits)),
         objective=objective,
         costs=costs,
         certificate=relative,
@@ -92,7 +91,7 @@ def validate_dispatch(plan: DispatchPlan, net: pandapowerNet, executor: Executor
         vm_min_pu=limits.voltage["vm_min_pu"],
         vm_max_pu=limits.voltage["vm_max_pu"],
         deviations=_deviations(plan, periods, vm, loading),
-        notes=notes,
+        notes=(*notes, *judged.notes),
         certificate_losses=_in_losses(plan, absolute),
     )
 
@@ -121,44 +120,16 @@ def _as_plan(plan: DispatchPlan, table: pd.DataFrame) -> pd.DataFrame:
     return table.droplevel("scenario") if plan.setpoints.index.nlevels == 1 else table
 
 
-def _written(plan: DispatchPlan, net: pandapowerNet, study: Study) -> Written:
-    """Values (S, T) that the plan writes for a device, or the net's own where it writes none."""
-    shape = (study.horizon.scenarios, study.horizon.periods)
-
-    def value(device: Device, column: str) -> FloatArray:
-        table, place = device.place.table, device.place.index
-        if column.startswith("constant_q:"):
-            table, column = "constant_q", column.removeprefix("constant_q:")
-        key = (table, column, place)
-        if key in plan.setpoints.columns:
-            return np.asarray(plan.setpoints[key].to_numpy(dtype=float).reshape(shape))
-        if table == "constant_q":
-            return np.zeros(shape)
-        return np.full(shape, float(net[table].at[place, column]))
-
-    return value
-
-
-def _row(label: tuple[object, object], kind: str, place: tuple[str, int], value: float, limit: float, unit: str) -> Row:
-    return (*label, kind, *place, value, limit, abs(value - limit), unit)
-
-
-Row = tuple[object, ...]
-
-
-def _faults(plan: DispatchPlan, study: Study, written: Written) -> list[Row]:
-    """Limits of devices and budgets that the set-points break."""
-    rows: list[Row] = []
-    for device in study.devices:
-        for f in device.audit(partial(written, device), study.horizon):
-            label = (f.scenario, plan.periods[f.period])
-            rows.append(_row(label, f.kind, (f.table, f.place), f.value, f.limit, f.unit))
+def _faults(plan: DispatchPlan, net: pandapowerNet, study: Study, written: Written) -> list[Row]:
+    """Limits of devices, series and budgets that the set-points break."""
+    off = [*audited(study.devices, written, study.horizon), *off_series(study, net, plan.setpoints, "profile")]
+    rows: list[Row] = [(s, plan.periods[t], *row) for s, t, row in off]
     for device in study.devices:
         if isinstance(device, MovesVoltages):
             rows += _apart(plan, device)
     most, count = plan.options.get("max_operations"), _operations(plan)
     if most is not None and count > int(most):
-        rows.append(_row((0, plan.periods[-1]), "operations", ("net", -1), count, int(most), "operations"))
+        rows.append((0, plan.periods[-1], *violation("operations", ("net", -1), count, int(most), "operations")))
     return rows
 
 
@@ -171,48 +142,10 @@ def _apart(plan: DispatchPlan, device: MovesVoltages) -> list[Row]:
         first, other = (plan.setpoints[key].to_numpy(dtype=float) for key in keys)
         for row in np.flatnonzero(other - first != steps[e, 0]).tolist():
             s, t = divmod(row, len(plan.periods))
-            value, limit = float(other[row]), float(first[row] + steps[e, 0])
-            place = ("trafo", element)
-            rows.append(_row((s, plan.periods[t]), "tap apart from its parallel", place, value, limit, ""))
-    return rows
-
-
-def unserved(study: Study, net: pandapowerNet, setpoints: pd.DataFrame, word: str = "profile") -> list[Row]:
-    """List elements that are no decision and yet do not follow their series.
-
-    Parameters
-    ----------
-    study : Study
-        What was read.
-    net : pandapowerNet
-        Its net.
-    setpoints : pandas.DataFrame
-        What is written, one row a scenario and period.
-    word : str
-        What the series is called.
-
-    Returns
-    -------
-    list of tuple
-        Rows of violations: scenario, period and the columns of `Check.violations`.
-    """
-    rows: list[Row] = []
-    for (table, column), array in study.values.items():
-        if table == "ext_grid":
-            continue
-        unit = "MW" if column == "p_mw" else "Mvar"
-        for place, index in enumerate(net[table].index):
-            if (table, int(index)) in study.controlled or not net[table]["in_service"].iloc[place]:
-                continue
-            wanted = array[:, :, place]
-            key = (table, column, int(index))
-            given = np.full(wanted.shape, float(net[table][column].iloc[place]))
-            if key in setpoints.columns:
-                given = setpoints[key].to_numpy(dtype=float).reshape(wanted.shape)
-            for s, t in np.argwhere(np.abs(given - wanted) > 1e-9):
-                label = (int(s), study.axis.rows[int(t)])
-                numbers = float(given[s, t]), float(wanted[s, t])
-                rows.append(_row(label, f"{column} of its {word}", (table, int(index)), *numbers, unit))
+            values = float(other[row]), float(first[row] + steps[e, 0])
+            rows.append(
+                (s, plan.periods[t], *violation("tap apart from its parallel", ("trafo", element), *values, ""))
+            )
     return rows
 
 
@@ -221,7 +154,7 @@ def _over_budget(plan: DispatchPlan, carbon: float) -> list[Row]:
     budget = plan.options.get("carbon_budget_kg")
     if budget is None or not carbon > float(budget) + max(1e-5 * abs(float(budget)), 1e-2):
         return []
-    return [_row((-1, plan.periods[-1]), "carbon budget", ("net", -1), carbon, float(budget), "kg")]
+    return [(-1, plan.periods[-1], *violation("carbon budget", ("net", -1), carbon, float(budget), "kg"))]
 
 
 def _costs(plan: DispatchPlan, study: Study, written: Written, measured: Measured) -> tuple[pd.DataFrame, float, float]:

@@ -20,8 +20,9 @@ from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.grid.identity import require_same
 from adnflex.grid.topology import Adjacency
 from adnflex.grid.write import write
-from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of
-from adnflex.powerflow.states import Measured, measure
+from adnflex.powerflow.judge import Judgement, judge
+from adnflex.powerflow.limits import VIOLATION_COLUMNS, limits_of
+from adnflex.powerflow.states import Measured
 from adnflex.powerflow.verdict import flaws
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, study_of
@@ -29,6 +30,7 @@ from adnflex.problems.flexibility.vertices import missing_at_ends
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.study import Study, TimeAxis, read_again
+from adnflex.study.audit import Row, violation
 
 __all__ = ["validate_flexibility"]
 
@@ -51,6 +53,7 @@ def validate_flexibility(
     trajectories: int = 1000,
     levels: int | None = 20,
     seed: int = 0,
+    engine: str = "auto",
 ) -> FlexibilityCheck:
     """Follow vertices and random trajectories of a box and let full AC power flow judge every hour.
 
@@ -63,8 +66,8 @@ def validate_flexibility(
         The box.
     net : pandapowerNet
         The net that it was made for; it is not changed.
-    executor : concurrent.futures.Executor, optional
-        Runs periods side by side.
+    executor, engine
+        See `adnflex.powerflow.judge`.
     trajectories : int
         Random trajectories and vertices to try.
     levels : int or None
@@ -87,9 +90,9 @@ def validate_flexibility(
     coupling = coupling_of(net, None if pcc is None else (str(pcc[0]), int(pcc[1])))
     study = _study(flex, coupling)
     values, shares = _draw(flex, trajectories, levels, np.random.default_rng(seed))
-    measured = _measured(flex, coupling.net, shares, executor)
+    judged = _judged(flex, coupling.net, shares, executor, engine)
+    measured, found = judged.measured, judged.found
     ac = _ac_table(flex, measured, shares, coupling.source)
-    found = compare(measured, limits_of(coupling.net, flex.asked_limits))
     faults = _state_faults(measured, found.violations)
     faults += _following(flex, ac)
     faults += _device_faults(flex, study, shares, values)
@@ -101,7 +104,7 @@ def validate_flexibility(
     examples, setpoints = _example_tables(flex, ac, shares, values, chosen)
     return FlexibilityCheck(
         passed=passed,
-        verdict=_verdict(flex, violations, len(values), len(ac), worst),
+        verdict=judged.told(_verdict(flex, violations, len(values), len(ac), worst)),
         trajectories=len(values),
         vertices=int(np.sum(np.all((values == 0) | (values == shares.shape[1] - 1), axis=1))),
         states=len(ac),
@@ -112,6 +115,7 @@ def validate_flexibility(
         violations=violations,
         examples=examples,
         example_setpoints=setpoints,
+        notes=judged.notes,
     )
 
 
@@ -157,7 +161,9 @@ def _draw(
     return np.vstack([vertices, drawn]), shares
 
 
-def _measured(flex: Flexibility, net: pandapowerNet, shares: FloatArray, executor: Executor | None) -> Measured:
+def _judged(
+    flex: Flexibility, net: pandapowerNet, shares: FloatArray, executor: Executor | None, engine: str
+) -> Judgement:
     """Run every period at its shares (T, K)."""
     low, high = flex.setpoints_lower.to_numpy(dtype=float), flex.setpoints_upper.to_numpy(dtype=float)
     values = low[:, None, :] + shares[:, :, None] * (high - low)[:, None, :]
@@ -166,7 +172,8 @@ def _measured(flex: Flexibility, net: pandapowerNet, shares: FloatArray, executo
     alive = net.bus.index[net.bus["in_service"].astype(bool)]
     known = alive[alive.isin(flex.coordinates.index)] if len(flex.coordinates) else alive
     supplied = known if len(flex.switches) else ()
-    return measure(net, setpoints, flex.switches, supplied=supplied, executor=executor)
+    limits = limits_of(net, flex.asked_limits)
+    return judge(net, setpoints, limits, flex.switches, supplied=supplied, engine=engine, executor=executor)
 
 
 def _ac_table(flex: Flexibility, measured: Measured, shares: FloatArray, source: tuple[str, int]) -> pd.DataFrame:
@@ -181,9 +188,6 @@ def _ac_table(flex: Flexibility, measured: Measured, shares: FloatArray, source:
     return pd.concat([pd.DataFrame(first), more], axis=1)
 
 
-Row = tuple[object, ...]
-
-
 def _state_faults(measured: Measured, violations: pd.DataFrame) -> list[Row]:
     nothing = ("net", -1, math.nan, math.nan, math.nan, "")
     # where power flow has no solution, the other states of the period say no more
@@ -196,7 +200,7 @@ def _following(flex: Flexibility, ac: pd.DataFrame) -> list[Row]:
     size = max(float((flex.upper_mw - flex.lower_mw).max()), 1.0)
     bad = ac[~(off <= _FOLLOWED * size)]
     return [
-        (-1, r.period, "import", "net", -1, r.import_mw, r.wanted_mw, abs(r.import_mw - r.wanted_mw), "MW")
+        (-1, r.period, *violation("import", ("net", -1), r.import_mw, r.wanted_mw, "MW"))
         for r in bad.itertuples(index=False)
     ]
 
@@ -214,8 +218,9 @@ def _device_faults(flex: Flexibility, study: Study, shares: FloatArray, values: 
         faults: list[BrokenLimit] = [f for f in d.audit(written, study.horizon) if f.kind != "energy at the end"]
         faults += _final(flex, d, written, study.horizon) if isinstance(d, Stores) else []
         for f in faults[:_LISTED]:
-            place = (f.scenario, int(flex.box.index[f.period]), f.kind, f.table, f.place)
-            rows.append((*place, f.value, f.limit, abs(f.value - f.limit), f.unit))
+            place = (f.table, f.place)
+            broken = violation(f.kind, place, f.value, f.limit, f.unit)
+            rows.append((f.scenario, int(flex.box.index[f.period]), *broken))
     return rows
 
 

@@ -8,7 +8,8 @@ from pandapower import pandapowerNet
 
 from adnflex.grid.identity import require_same
 from adnflex.grid.write import one_state
-from adnflex.powerflow.limits import VIOLATION_COLUMNS, NetLimits, compare, limits_of, stacked
+from adnflex.powerflow.judge import judge
+from adnflex.powerflow.limits import VIOLATION_COLUMNS, NetLimits, limits_of, stacked
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaw, violated
 from adnflex.results import Check, Plan
@@ -17,7 +18,7 @@ from adnflex.results.certificate import certificate_of
 __all__ = ["validate_plan"]
 
 
-def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
+def validate_plan(plan: Plan, net: pandapowerNet, engine: str = "auto") -> Check:
     """Run a plan in AC power flow and judge it.
 
     Parameters
@@ -26,6 +27,8 @@ def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
         The plan.
     net : pandapowerNet
         The net that it was made for; it is not changed.
+    engine : str
+        See `adnflex.powerflow.judge`.
 
     Raises
     ------
@@ -34,9 +37,9 @@ def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
     """
     require_same(net, plan.fingerprint)
     before = measure(net, one_state())
-    after = measure(net, one_state(), plan.switches, supplied=plan.buses.index)
     limits = limits_of(net, plan.asked_limits)
-    found = compare(after, limits)
+    judged = judge(net, one_state(), limits, plan.switches, supplied=plan.buses.index, engine=engine)
+    after, found = judged.measured, judged.found
     violations = stacked([found.violations, _too_many(plan)], VIOLATION_COLUMNS)
     wrong = flaw(after, "with these switch states")
     passed = not wrong and violations.empty
@@ -48,7 +51,7 @@ def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
     good = f"radial, everything supplied, all {int(found.limits['checked'].sum())} limits met in AC power flow"
     return Check(
         passed=passed,
-        verdict=wrong or violated(violations) or good,
+        verdict=judged.told(wrong or violated(violations) or good),
         converged=converged,
         radial=bool(after.radial.iloc[0]),
         supplied=not after.dark.iloc[0],
@@ -63,7 +66,7 @@ def validate_plan(plan: Plan, net: pandapowerNet) -> Check:
         deviations=_deviations(plan, after),
         buses=_buses(plan, before, after, limits),
         branches=_branches(plan, before, after, limits),
-        notes=notes,
+        notes=(*notes, *judged.notes),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from concurrent.futures import Executor
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,14 @@ from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.coupling import coupling_of
 from adnflex.grid.identity import require_same
 from adnflex.knobs import Horizon
+from adnflex.powerflow.judge import Judgement
 from adnflex.powerflow.limits import stacked
 from adnflex.problems.region.points import run_points
 from adnflex.problems.region.reading import RegionJob
-from adnflex.problems.region.tables import audit_of, joined
+from adnflex.problems.region.tables import broken_in, joined
 from adnflex.results.region import Region, RegionCheck
 from adnflex.study import Study
-from adnflex.verbs.validate_dispatch import unserved
+from adnflex.study.audit import off_series
 
 __all__ = ["validate_region"]
 
@@ -27,7 +29,9 @@ __all__ = ["validate_region"]
 _SAME = 1e-6
 
 
-def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:
+def validate_region(
+    region: Region, net: pandapowerNet, executor: Executor | None = None, engine: str = "auto"
+) -> RegionCheck:
     """Write every stored point into a fresh copy of the net, run pandapower and judge it.
 
     Parameters
@@ -36,6 +40,8 @@ def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:
         The region.
     net : pandapowerNet
         The net that it was made for; it is not changed.
+    executor, engine
+        See `adnflex.powerflow.judge`; the states of each period are judged together.
 
     Returns
     -------
@@ -51,17 +57,22 @@ def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:
     table, _, number = region.pcc.partition(" ")
     coupling = coupling_of(net, (table, int(number)))
     net, pcc = coupling.net, coupling.source
-    parts, broken = {}, {}
+    parts, broken, judged = {}, {}, dict[int, Judgement]()
     for t in region.periods:
         study, devices, _ = _again(region, net, pcc, t)
         claimed = region.points.xs(t, level="period")
         setpoints = region.setpoints.xs(t, level="period").dropna(axis=1, how="all")
-        measured, violations = run_points(
-            net, setpoints, pcc, region.asked_limits, source_limits(devices), audit_of(devices, study.horizon)
+        audit = partial(broken_in, devices, study.horizon)
+        measured, violations, judged[t] = run_points(
+            net, setpoints, pcc, region.asked_limits, source_limits(devices), audit, engine=engine, executor=executor
         )
         off = np.hypot(measured["p_mw"] - claimed["p_mw"], measured["q_mvar"] - claimed["q_mvar"])
         parts[t] = pd.concat([claimed[["combination", "role"]], measured, off.rename("off_mva")], axis=1)
-        own = [row for point in setpoints.index for row in _unserved(study, net, setpoints.loc[[point]], point)]
+        own = [
+            (point, *row)
+            for point in setpoints.index
+            for _, _, row in off_series(study, net, setpoints.loc[[point]], "series")
+        ]
         broken[t] = stacked([violations, pd.DataFrame(own, columns=violations.columns)], list(violations.columns))
     points = joined(parts)
     violations = joined(broken).reset_index(level="period").reset_index(drop=True)
@@ -77,7 +88,10 @@ def validate_region(region: Region, net: pandapowerNet) -> RegionCheck:
     if len(violations) and not bad:
         faults.append(f"{len(violations)} set-points are not what the series say")
     verdict = "; ".join(faults) or f"all {len(points)} points converge and meet every limit of net and devices"
-    return RegionCheck(not faults, f"{verdict}.", points, violations)
+    who = [f"period {t}: {j.says}" if len(judged) > 1 else j.says for t, j in judged.items() if j.says]
+    notes = tuple(dict.fromkeys(note for j in judged.values() for note in j.notes))
+    told = f"{verdict} ({'; '.join(who)})" if who else verdict
+    return RegionCheck(not faults, f"{told}.", points, violations, notes=notes)
 
 
 def _again(region: Region, net: pandapowerNet, pcc: tuple[str, int], t: int) -> tuple[Study, list[Device], Supplies]:
@@ -88,11 +102,6 @@ def _again(region: Region, net: pandapowerNet, pcc: tuple[str, int], t: int) -> 
         given.setdefault((str(table), str(column)), {})[int(i)] = float(value)
     profiles = {key: pd.DataFrame(values, index=[0]) for key, values in given.items()}
     return RegionJob(net, Horizon(profiles, hours_per_period=region.hours_per_period), pcc, region.asked_limits).read(0)
-
-
-def _unserved(study: Study, net: pandapowerNet, row: pd.DataFrame, point: int) -> list[tuple[Any, ...]]:
-    """List what is no device and yet does not follow its series in a point."""
-    return [(point, *rest) for _, _, *rest in unserved(study, net, row, "series")]
 
 
 def _claims(region: Region, points: pd.DataFrame) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,8 @@ from adnflex.devices.storage import stored_energy
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import InputError
 from adnflex.grid.identity import require_same
-from adnflex.powerflow.limits import Compared, compare, limits_of
+from adnflex.powerflow.judge import judge
+from adnflex.powerflow.limits import Compared, limits_of
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import not_converged, violated
 from adnflex.problems.rolling.hours import Spread
@@ -26,6 +27,7 @@ from adnflex.problems.rolling.settlement import settle
 from adnflex.problems.rolling.states import RunStates, powers
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 from adnflex.study import study_facts
+from adnflex.study.audit import Row, audited, violation
 
 __all__ = ["validate_rolling"]
 
@@ -38,7 +40,13 @@ _POWER, _CENT = 1e-6, 0.005
 _ENERGY = 1e-6
 
 
-def validate_rolling(run: RollingRun, net: pandapowerNet, spread: Spread | None = None) -> RollingCheck:
+def validate_rolling(
+    run: RollingRun,
+    net: pandapowerNet,
+    spread: Spread | None = None,
+    engine: str = "auto",
+    executor: Executor | None = None,
+) -> RollingCheck:
     """Run every hour of a schedule in AC power flow and judge it.
 
     Parameters
@@ -50,6 +58,8 @@ def validate_rolling(run: RollingRun, net: pandapowerNet, spread: Spread | None 
     spread : Spread, optional
         How far load, sun and wind of the hour that really comes are from what was expected; by default
         ``net.study["reactive"]``, else 5 % and 10 %.
+    engine, executor
+        See `adnflex.powerflow.judge`.
 
     Raises
     ------
@@ -62,17 +72,18 @@ def validate_rolling(run: RollingRun, net: pandapowerNet, spread: Spread | None 
     states = RunStates(run, net, _spread(net) if spread is None else spread)
     sources = connections_of(read_elements(net, len(run.generation), None, []).inputs)
     limits = replace(limits_of(net), sources=source_limits(sources))
-    measured, without = (measure(net, states.table(second=second)) for second in (True, False))
-    judged, judged_without = (compare(m, limits) for m in (measured, without))
+    tables = (states.table(second=second) for second in (True, False))
+    with_it, as_given = (judge(net, table, limits, engine=engine, executor=executor) for table in tables)
+    measured, without, judged = with_it.measured, as_given.measured, with_it.found
     converged = bool(measured.converged.all() and without.converged.all())
-    hours = _hours(net, without, judged_without, "_without").join(_hours(net, measured, judged, ""))
+    hours = _hours(net, without, as_given.found, "_without").join(_hours(net, measured, judged, ""))
     hours.index = run.generation.index
     violations = judged.violations
     faults = pd.DataFrame([*_vehicle_faults(run), *_device_faults(run, net)], columns=_FAULTS)
     costs = _costs(run, net)
     return RollingCheck(
         passed=converged and violations.empty and faults.empty and _exact(costs),
-        verdict=_verdict(run, hours, faults, costs, violations),
+        verdict=with_it.told(_verdict(run, hours, faults, costs, violations)),
         converged=converged,
         hours=hours,
         vm_pu=_voltages(run, measured),
@@ -83,7 +94,7 @@ def validate_rolling(run: RollingRun, net: pandapowerNet, spread: Spread | None 
         deviations=_deviations(run, measure(net, states.table(expected=True)) if states.sites else None),
         costs=costs,
         options={"load_sd": states.spread.load, "generation_sd": states.spread.generation},
-        notes=() if len(run.reactive.columns) else ("the run has no second stage.",),
+        notes=(*(() if len(run.reactive.columns) else ("the run has no second stage.",)), *with_it.notes),
     )
 
 
@@ -115,33 +126,28 @@ def _voltages(run: RollingRun, measured: Measured) -> pd.DataFrame:
 def _deviations(run: RollingRun, expected: Measured | None) -> pd.DataFrame:
     """Second stage against AC in the expected hour."""
     columns = ["quantity", "max_abs", "unit", "hour", "element", "index"]
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     there = [] if expected is None else np.flatnonzero(expected.converged.to_numpy(bool)).tolist()
     if expected is not None and len(run.vm_pu.columns) and there:
         exact = expected.vm_pu.reindex(columns=run.vm_pu.columns).iloc[there].set_axis(run.vm_pu.index[there])
         off = (run.vm_pu.iloc[there] - exact).abs()
         hour, bus = off.stack().idxmax()
-        rows.append(dict(zip(columns, ("voltage", float(off.max().max()), "pu", hour, "bus", int(bus)), strict=True)))
+        rows.append(("voltage", float(off.max().max()), "pu", hour, "bus", int(bus)))
     if "model_error_pu" in run.reactive_facts:
         apart = run.reactive_facts["model_error_pu"]
         place = ("voltage of the relaxation in its scenarios", float(apart.max()), "pu", apart.idxmax(), "net", -1)
-        rows.append(dict(zip(columns, place, strict=True)))
+        rows.append(place)
     if expected is not None and "expected_loss_mw" in run.reactive_facts and there:
         loss = run.reactive_facts["expected_loss_mw"].iloc[there]
         apart = (loss - expected.losses_mw.to_numpy()[there]).abs()
         place = ("losses", float(apart.max()), "MW", apart.idxmax(), "net", -1)
-        rows.append(dict(zip(columns, place, strict=True)))
+        rows.append(place)
     return pd.DataFrame(rows, columns=columns)
 
 
-def _fault(hour: int, kind: str, element: str, index: int, value: float, limit: float, unit: str) -> dict[str, Any]:
-    place = {"hour": hour, "kind": kind, "element": element, "index": index}
-    return {**place, "value": value, "limit": limit, "excess": abs(value - limit), "unit": unit}
-
-
-def _vehicle_faults(run: RollingRun) -> list[dict[str, Any]]:
+def _vehicle_faults(run: RollingRun) -> list[Row]:
     """Split of the fleets' power, powers and energies of vehicles, needs, hours of presence."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     charging = run.charging
     fleet = charging.T.groupby(level="load").sum().T if len(charging.columns) else pd.DataFrame(index=charging.index)
     by_fleet = powers(run.ev)
@@ -150,7 +156,7 @@ def _vehicle_faults(run: RollingRun) -> list[dict[str, Any]]:
         off = (by_fleet[load] - sums).abs()
         for hour in off.index[off > _POWER]:
             pair = float(by_fleet.at[hour, load]), float(sums[hour])
-            rows.append(_fault(int(hour), "fleet not the sum of its vehicles", "load", int(load), *pair, "MW"))
+            rows.append((int(hour), *violation("fleet not the sum of its vehicles", ("load", int(load)), *pair, "MW")))
     last = int(run.generation.index[-1]) if len(run.generation) else -1
     for row in run.vehicles.itertuples(index=False):
         load, number = int(row.load), int(row.vehicle)
@@ -158,36 +164,38 @@ def _vehicle_faults(run: RollingRun) -> list[dict[str, Any]]:
         given, name = float(drawn.sum()), f"vehicle {number} of load"
         absent = drawn[(drawn.index < row.arrival) | (drawn.index >= row.departure)]
         for hour in absent.index[absent.abs() > _POWER]:
-            rows.append(_fault(int(hour), f"{name} is not there", "load", load, float(absent[hour]), 0.0, "MW"))
+            rows.append((int(hour), *violation(f"{name} is not there", ("load", load), float(absent[hour]), 0.0, "MW")))
         for hour in drawn.index[drawn < -_POWER]:
-            rows.append(_fault(int(hour), f"{name} gives power", "load", load, float(drawn[hour]), 0.0, "MW"))
+            rows.append((int(hour), *violation(f"{name} gives power", ("load", load), float(drawn[hour]), 0.0, "MW")))
         end = min(int(row.departure) - 1, last)
         if given > row.max_kwh / 1e3 + _POWER:
-            rows.append(_fault(end, f"{name} gets too much", "load", load, given, row.max_kwh / 1e3, "MWh"))
+            rows.append((end, *violation(f"{name} gets too much", ("load", load), given, row.max_kwh / 1e3, "MWh")))
         if row.departure <= last + 1 and given < (row.need_kwh - row.unmet_kwh) / 1e3 - _POWER:
-            rows.append(_fault(end, f"{name} gets too little", "load", load, given, row.need_kwh / 1e3, "MWh"))
+            rows.append((end, *violation(f"{name} gets too little", ("load", load), given, row.need_kwh / 1e3, "MWh")))
     return rows
 
 
-def _device_faults(run: RollingRun, net: pandapowerNet) -> list[dict[str, Any]]:
+def _device_faults(run: RollingRun, net: pandapowerNet) -> list[Row]:
     """Powers and energies of storages, limits of exchange and of the sites' reactive power."""
-    rows: list[dict[str, Any]] = _storage_faults(run, net)
+    rows: list[Row] = _storage_faults(run, net)
     limit = np.array(run.inputs["exchange_mw"])
     for k, hour in enumerate(run.generation.index):
         for name in ("import_mw", "export_mw"):
             flow = run.exchange[name].iloc[k]
             for j in np.flatnonzero(flow.to_numpy() > limit[int(hour)] + _POWER):
-                where = (int(hour), f"{name.removesuffix('_mw')} above its limit", "bus", int(flow.index[j]))
-                rows.append(_fault(*where, float(flow.iloc[j]), float(limit[int(hour), j]), "MW"))
+                kind, place = f"{name.removesuffix('_mw')} above its limit", ("bus", int(flow.index[j]))
+                numbers = float(flow.iloc[j]), float(limit[int(hour), j])
+                rows.append((int(hour), *violation(kind, place, *numbers, "MW")))
         off = float(run.exchange["import_mw"].iloc[k].sum() - run.exchange["export_mw"].iloc[k].sum())
         if abs(off) > _POWER:
-            rows.append(_fault(int(hour), "imports are not exports", "net", -1, off, 0.0, "MW"))
+            rows.append((int(hour), *violation("imports are not exports", ("net", -1), off, 0.0, "MW")))
     for site in [k for k in run.reactive.columns if k in net.sgen.index]:
         for hour, q in run.reactive[site].items():
             low, high = (float(net.sgen.at[site, name]) for name in ("min_q_mvar", "max_q_mvar"))
             if not low - 1e-6 <= q <= high + 1e-6:
-                where = (int(hour), "reactive power outside its limits", "sgen", int(site))
-                rows.append(_fault(*where, float(q), low if q < low else high, "Mvar"))
+                numbers = float(q), low if q < low else high
+                place = ("sgen", int(site))
+                rows.append((int(hour), *violation("reactive power outside its limits", place, *numbers, "Mvar")))
     return rows
 
 
@@ -218,19 +226,20 @@ def _written(run: RollingRun, net: pandapowerNet, spec: Storage) -> Callable[[st
     return {"p_mw": p, "q_mvar": q}.__getitem__
 
 
-def _storage_faults(run: RollingRun, net: pandapowerNet) -> list[dict[str, Any]]:
+def _storage_faults(run: RollingRun, net: pandapowerNet) -> list[Row]:
     """Let every storage audit its powers, and compare its energies with what follows from them."""
     hours, rows = run.generation.index, []
     horizon = _horizon(run)
     for spec in _specs(run, net):
         i, written = spec.place.index, _written(run, net, spec)
         p = written("p_mw") * spec.scaling
-        for f in spec.audit(written, horizon):
-            rows.append(_fault(int(hours[f.period]), f.kind, f.table, f.place, f.value, f.limit, f.unit))
+        rows += [(int(hours[t]), *row) for _, t, row in audited([spec], lambda _, column: written(column), horizon)]  # noqa: B023
         claimed, then = run.storage["e_mwh", i].to_numpy(float), stored_energy(spec, p, horizon)[0]
         for k in np.flatnonzero(np.abs(claimed - then) > _ENERGY):
-            place = int(hours[k]), "energy does not follow from power", "storage", i
-            rows.append(_fault(*place, float(claimed[k]), float(then[k]), "MWh"))
+            numbers = float(claimed[k]), float(then[k])
+            rows.append(
+                (int(hours[k]), *violation("energy does not follow from power", ("storage", i), *numbers, "MWh"))
+            )
     return rows
 
 

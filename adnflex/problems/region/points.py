@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,9 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.knobs import Limits
-from adnflex.powerflow.limits import VIOLATION_COLUMNS, compare, limits_of, stacked
-from adnflex.powerflow.states import measure
+from adnflex.powerflow.judge import Judgement, judge
+from adnflex.powerflow.limits import VIOLATION_COLUMNS, limits_of, stacked
+from adnflex.study.audit import Row, violation
 
 __all__ = ["run_points"]
 
@@ -25,9 +26,9 @@ def run_points(
     pcc: tuple[str, int],
     limits: Limits,
     sources: pd.DataFrame,
-    audit: Callable[[pd.Series], list[dict[str, Any]]],
-    leave_out: Callable[[Hashable], bool] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    audit: Callable[[pd.DataFrame], list[Row]],
+    **running: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame, Judgement]:
     """Run every row of set-points.
 
     Parameters
@@ -43,9 +44,9 @@ def run_points(
     sources : pandas.DataFrame
         Limits of the sources (see `adnflex.powerflow.limits.NetLimits`).
     audit : callable
-        Limits of devices that a row breaks, in the form of the violations.
-    leave_out : callable, optional
-        Told a row's label, says whether it is left out because the time is over.
+        Limits of devices that a state (a table of one row) breaks.
+    running
+        ``leave_out``, ``engine``, ``executor`` of `adnflex.powerflow.judge`.
 
     Returns
     -------
@@ -54,20 +55,19 @@ def run_points(
         ``violations`` (count).
     violations : pandas.DataFrame
         ``point`` and the columns of `Check.violations`.
+    judged : Judgement
+        Who ran the states.
     """
     setpoints = setpoints.rename_axis("point")
-    measured = measure(net, setpoints, supplied=(), leave_out=leave_out)
-    found = compare(measured, replace(limits_of(net, limits), sources=sources), float(net.sn_mva))
-    own = [{"point": label, **entry} for label in measured.labels for entry in audit(setpoints.loc[label])]
-    lost = [_diverged(label) for label in measured.labels[~measured.converged]]
+    held = replace(limits_of(net, limits), sources=sources)
+    judged = judge(net, setpoints, held, supplied=(), **running)
+    measured, found = judged.measured, judged.found
+    own = [(label, *row) for label in measured.labels for row in audit(setpoints.loc[[label]])]
+    nothing = violation("power flow", ("net", -1), np.nan, np.nan, "")
+    lost = [(label, *nothing) for label in measured.labels[~measured.converged]]
     parts = [pd.DataFrame([*own, *lost], columns=_COLUMNS), found.violations]
     violations = stacked(parts, _COLUMNS).sort_values("point", kind="stable").reset_index(drop=True)
     counts = violations.groupby("point").size().reindex(measured.labels).fillna(0).astype(int)
     imports = pd.DataFrame({c: measured.of_sources(c)[pcc] for c in ("p_mw", "q_mvar")})
     points = pd.concat([imports, measured.extremes(), found.nearest], axis=1)
-    return points.assign(converged=measured.converged, violations=counts), violations
-
-
-def _diverged(point: Hashable) -> dict[str, Any]:
-    nothing = ("power flow", "net", -1, np.nan, np.nan, np.nan, "")
-    return {"point": point, **dict(zip(VIOLATION_COLUMNS, nothing, strict=True))}
+    return points.assign(converged=measured.converged, violations=counts), violations, judged

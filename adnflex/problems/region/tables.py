@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,8 +19,9 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.region.answer import RegionAnswer
 from adnflex.problems.region.points import run_points
 from adnflex.study import Study, following, input_table
+from adnflex.study.audit import Row, audited, written_in
 
-__all__ = ["PeriodTables", "audit_of", "joined", "period_tables"]
+__all__ = ["PeriodTables", "broken_in", "joined", "period_tables"]
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,14 @@ def period_tables(
     Where the time does not last for all states, corners of polygons come first; what was not run is not kept.
     """
     setpoints, roles = _states(net, study, answer)
-    measured, _ = run_points(
+    measured, _, _ = run_points(
         net,
         setpoints,
         (pcc.place.table, pcc.place.index),
         study.limits,
         source_limits(devices),
-        audit_of(devices, study.horizon),
-        partial(_over, roles, clock),
+        partial(broken_in, devices, study.horizon),
+        leave_out=partial(_over, roles, clock),
     )
     points = roles.loc[measured.index].join(measured)
     good = (points["violations"] == 0) & points["converged"].astype(bool)
@@ -185,27 +186,9 @@ def _positions(devices: Sequence[Device], answer: RegionAnswer) -> pd.DataFrame:
     return frame
 
 
-def audit_of(devices: Sequence[Device], horizon: Timeline) -> Callable[[pd.Series], list[dict[str, Any]]]:
-    """Return what lists the limits of devices that a row of set-points breaks."""
-
-    def audit(row: pd.Series) -> list[dict[str, Any]]:
-        written = {key: float(value) for key, value in row.items()}
-
-        def values(device: Device, column: str) -> FloatArray:
-            table, i = device.place.table, device.place.index
-            if column.startswith("constant_q:"):
-                table, column = "constant_q", column.removeprefix("constant_q:")
-            return np.full((1, 1), written.get((table, column, i), 0.0))
-
-        found = []
-        for device in devices:
-            for fault in device.audit(partial(values, device), horizon):
-                place = {"kind": fault.kind, "element": fault.table, "index": fault.place, "unit": fault.unit}
-                numbers = {"value": fault.value, "limit": fault.limit, "excess": abs(fault.value - fault.limit)}
-                found.append({**place, **numbers})
-        return found
-
-    return audit
+def broken_in(devices: Sequence[Device], horizon: Timeline, state: pd.DataFrame) -> list[Row]:
+    """List the limits of devices that a single row of set-points breaks."""
+    return [row for _, _, row in audited(devices, written_in(state, (1, 1)), horizon)]
 
 
 def joined(parts: dict[int, pd.DataFrame]) -> pd.DataFrame:

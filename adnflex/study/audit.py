@@ -1,0 +1,94 @@
+"""What set-points say by themselves, without power flow: limits of devices they break, series they do not follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.devices import Device, Timeline
+from adnflex.devices.base import FloatArray
+from adnflex.study.reader import Study
+
+__all__ = ["Row", "Written", "audited", "off_series", "violation", "written_in"]
+
+#: A violation in the columns `adnflex.powerflow.limits.VIOLATION_COLUMNS`.
+Row = tuple[object, ...]
+
+#: Values (S, T) that stand in a device's column.
+Written = Callable[[Device, str], FloatArray]
+
+
+def violation(kind: str, place: tuple[str, int], value: float, limit: float, unit: str) -> Row:
+    """Return a row of violations.
+
+    Examples
+    --------
+    >>> violation("energy high", ("storage", 0), 1.5, 1.0, "MWh")
+    ('energy high', 'storage', 0, 1.5, 1.0, 0.5, 'MWh')
+    """
+    return (kind, *place, value, limit, abs(value - limit), unit)
+
+
+def written_in(setpoints: pd.DataFrame, shape: tuple[int, int], net: pandapowerNet | None = None) -> Written:
+    """Return what looks up the values (S, T) that a table of set-points writes for a device.
+
+    Parameters
+    ----------
+    setpoints : pandas.DataFrame
+        Columns ``(table, column, index)``, one row a scenario and period.
+    shape : (int, int)
+        Scenarios and periods.
+    net : pandapowerNet, optional
+        Whose own values stand where nothing is written; by default 0.
+    """
+
+    def value(device: Device, column: str) -> FloatArray:
+        table, place = device.place.table, device.place.index
+        bank = column.startswith("constant_q:")
+        key = ("constant_q" if bank else table, column.removeprefix("constant_q:"), place)
+        if key in setpoints.columns:
+            return np.asarray(setpoints[key].to_numpy(dtype=float).reshape(shape))
+        return np.full(shape, 0.0 if bank or net is None else float(net[table].at[place, column]))
+
+    return value
+
+
+def audited(devices: Iterable[Device], written: Written, horizon: Timeline) -> Iterator[tuple[int, int, Row]]:
+    """Let every device audit what is written for it: scenario, period and row of each limit that is broken."""
+    for device in devices:
+        for f in device.audit(partial(written, device), horizon):
+            yield f.scenario, f.period, violation(f.kind, (f.table, f.place), f.value, f.limit, f.unit)
+
+
+def off_series(study: Study, net: pandapowerNet, setpoints: pd.DataFrame, word: str) -> Iterator[tuple[int, int, Row]]:
+    """List elements that are no decision and yet do not follow their series: scenario, period and row.
+
+    Parameters
+    ----------
+    study : Study
+        What was read.
+    net : pandapowerNet
+        Its net.
+    setpoints : pandas.DataFrame
+        What is written, one row a scenario and period.
+    word : str
+        What the series is called.
+    """
+    for (table, column), array in study.values.items():
+        if table == "ext_grid":
+            continue
+        for place, index in enumerate(net[table].index):
+            if (table, int(index)) in study.controlled or not net[table]["in_service"].iloc[place]:
+                continue
+            wanted, key = array[:, :, place], (table, column, int(index))
+            given = np.full(wanted.shape, float(net[table][column].iloc[place]))
+            if key in setpoints.columns:
+                given = setpoints[key].to_numpy(dtype=float).reshape(wanted.shape)
+            for s, t in np.argwhere(np.abs(given - wanted) > 1e-9):
+                numbers = float(given[s, t]), float(wanted[s, t])
+                unit = "MW" if column == "p_mw" else "Mvar"
+                yield int(s), int(t), violation(f"{column} of its {word}", (table, int(index)), *numbers, unit)

@@ -1,0 +1,273 @@
+"""Many states: arrays say what pandapower says, a wrong kernel is found, and no violation gets lost in the crowd."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields, replace
+
+import numpy as np
+import pandapower as pp
+import pandapower.networks as pn
+import pandas as pd
+import pytest
+
+import adnflex
+from adnflex.errors import InputError, SolverUnavailable
+from adnflex.knobs import Limits
+from adnflex.powerflow import judge, limits_of, measure
+from adnflex.powerflow.arrays import exact_kernel, measure_arrays
+from adnflex.powerflow.states import Measured
+
+JUDGE = sys.modules["adnflex.powerflow.judge"]
+ENGINES = JUDGE.ENGINES
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The same with samples of four."""
+    monkeypatch.setattr(JUDGE, "_DRAWN", 4)
+    monkeypatch.setattr(JUDGE, "_NEAREST", 4)
+    monkeypatch.setitem(ENGINES, "auto", ENGINES["auto"]._replace(beyond=4))
+
+
+def powers(net, count: int, seed: int, more=(), top: float = 1.2) -> pd.DataFrame:
+    """Random powers of everything that has any, and what else is given as ``(column, values)``."""
+    rng = np.random.default_rng(seed)
+    places = [
+        (table, column, int(i))
+        for table in ("load", "sgen", "storage")
+        for column in ("p_mw", "q_mvar")
+        for i in net[table].index
+    ]
+    usual = np.array([net[t].at[i, c] for t, c, i in places])
+    values = rng.uniform(0, top, (count, len(places))) * np.where(usual == 0, 0.01, usual)
+    table = pd.DataFrame(values, columns=pd.MultiIndex.from_tuples(places), index=pd.RangeIndex(count, name="period"))
+    for column, given in more:
+        table[column] = given
+    return table
+
+
+def cigre():
+    """Transformers with taps, batteries, scaled rows, a bank, a line that hangs open, a dark bus."""
+    net = pn.create_cigre_network_mv(with_der="all")
+    net.sgen["scaling"], net.load["scaling"] = 0.7, 0.9
+    net.trafo["tap_pos"] = 1
+    net.load.loc[0, "in_service"] = False
+    pp.create_shunt(net, 7, q_mvar=-0.3, p_mw=0.01)
+    pp.create_bus(net, 20.0)
+    pp.create_line_from_parameters(net, 5, pp.create_bus(net, 20.0), 3.0, 0.3, 0.3, 200.0, 0.3)
+    return net
+
+
+def parallel():
+    """Lines and transformers side by side, one of them the other way round; loading by power."""
+    net = pn.panda_four_load_branch()
+    line = net.line.loc[1]
+    std = {c: line[c] for c in ("r_ohm_per_km", "x_ohm_per_km", "c_nf_per_km", "max_i_ka")}
+    pp.create_line_from_parameters(net, line.to_bus, line.from_bus, 2 * line.length_km, **std)
+    net.line.loc[2, "parallel"] = 2
+    net.trafo = pd.concat([net.trafo, net.trafo], ignore_index=True)
+    pp.set_user_pf_options(net, trafo_loading="power")
+    return net
+
+
+def tapped(net):
+    steps = np.repeat([-1, 0, 2], 5)
+    return powers(
+        net, 15, 4, [(("trafo", "tap_pos", 0), steps), (("ext_grid", "vm_pu", 0), np.repeat([1.0, 1.02, 1.01], 5))]
+    )
+
+
+def banked(net):
+    return powers(net, 12, 5, [(("constant_q", "q_mvar", 0), np.linspace(-1, 0.5, 12))])
+
+
+NETS = {
+    "case33bw": (pn.case33bw, lambda net: powers(net, 12, 1)),
+    "taps and a moving source": (cigre, tapped),
+    "a bank of constant q": (cigre, banked),
+    "side by side": (parallel, lambda net: powers(net, 12, 2)),
+    "low voltage": (pn.create_kerber_landnetz_freileitung_1, lambda net: powers(net, 8, 3)),
+}
+
+
+def assert_same(found: Measured, truth: Measured) -> None:
+    for item in fields(Measured):
+        a, b = getattr(found, item.name), getattr(truth, item.name)
+        assert a.index.equals(b.index)
+        if item.name in ("converged", "radial", "dark"):
+            assert a.tolist() == b.tolist()
+        else:
+            np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-7, err_msg=item.name)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_arrays_say_what_pandapower_says(name):
+    make, states = NETS[name]
+    net = make()
+    table = states(net)
+    found, refused = measure_arrays(net, table, None, exact_kernel)
+    assert refused == []
+    assert_same(found, measure(net, table))
+
+
+def test_topologies_that_change_from_block_to_block_are_read_one_by_one():
+    net = pn.case33bw()
+    plans = [adnflex.plan_from(net, open_lines=lines).switches for lines in ([6, 8, 13, 31, 36], [32, 33, 34, 35, 36])]
+    switches = pd.concat([plan.assign(first_period=6 * k) for k, plan in enumerate(plans)], ignore_index=True)
+    table = powers(net, 12, 7)
+    found, refused = measure_arrays(net, table, switches, exact_kernel)
+    assert refused == []
+    assert_same(found, measure(net, table, switches))
+
+
+def meshed(net):
+    net.line["in_service"] = True
+
+
+def dependent(net):
+    net.load["const_z_p_percent"] = 30.0
+    net.load["const_z_q_percent"] = 30.0
+
+
+def three_windings(net):
+    buses = [pp.create_bus(net, kv) for kv in (110.0, 10.0)]
+    pp.create_transformer3w_from_parameters(
+        net, buses[0], 5, buses[1], 110.0, 12.66, 10.0, 9.0, 9.0, 9.0, 10.0, 10.0, 10.0, 0.3, 0.3, 0.3, 1.0, 0.1
+    )
+
+
+@pytest.mark.parametrize(("change", "word"), [(meshed, "radial"), (dependent, "voltage"), (three_windings, "trafo3w")])
+def test_what_arrays_do_not_hold_is_named_and_left_to_pandapower(change, word, small):
+    net = pn.case33bw()
+    change(net)
+    table = powers(net, 5, 2)
+    found = judge(net, table, limits_of(net, Limits((0.5, 1.5))))
+    assert found.by_pandapower == 5
+    assert found.difference is None
+    assert word in " ".join(found.notes)
+    assert found.says == "5 of 5 by pandapower"
+    assert found.measured.converged.all()
+
+
+def test_other_settings_in_every_state_are_left_to_pandapower():
+    net = pn.case33bw()
+    table = powers(net, 8, 2, [(("ext_grid", "vm_pu", 0), np.linspace(0.98, 1.02, 8))])
+    found, refused = measure_arrays(net, table, None, exact_kernel, fewest=4)
+    assert not len(found.labels)
+    assert "change from state to state" in refused[0]
+
+
+def test_a_state_without_a_solution_is_pandapowers_to_judge(small):
+    net = pn.panda_four_load_branch()
+    table = powers(net, 80, 1)
+    table.iloc[77] *= 1e4
+    found = judge(net, table, limits_of(net, Limits((0.5, 1.5))))
+    assert found.measured.converged.index[~found.measured.converged].tolist() == [77]
+    assert found.by_pandapower <= 9
+    assert found.difference < 1e-7
+
+
+def few(net, seed=0, count=5000):
+    return powers(net, count, seed, top=0.5)
+
+
+def test_the_only_violation_of_five_thousand_states_is_found_and_seen_by_pandapower(small):
+    net = pn.panda_four_load_branch()
+    table = few(net)
+    table.iloc[4321] *= 6
+    limits = limits_of(net, Limits((0.95, 1.05)))
+    found = judge(net, table, limits)
+    assert found.by_pandapower <= 8 < len(found.measured.labels)
+    bad = found.found.violations
+    assert set(bad["period"]) == {4321}
+    assert found.says.startswith(f"{found.by_pandapower} of 5,000 by pandapower, 5,000 by the exact kernel, largest")
+    alone = measure(net, table.loc[[4321]])
+    np.testing.assert_allclose(found.measured.vm_pu.loc[4321], alone.vm_pu.loc[4321], rtol=0, atol=1e-9)
+    assert found.found.limits.set_index("kind").at["voltage low", "checked"] == 5000 * (len(net.bus) - 1)
+
+
+def off_by_a_thousandth(grid, p, q):
+    return exact_kernel(grid, 1.001 * p, q)
+
+
+def blind_to_voltage(grid, p, q):
+    flow = exact_kernel(grid, p, q)
+    return replace(flow, v=np.maximum(flow.v, 0.99))
+
+
+def without_losses(grid, p, q):
+    flow = exact_kernel(grid, p, q)
+    return replace(flow, loss=0 * flow.loss)
+
+
+def mute(grid, p, q):
+    flow = exact_kernel(grid, p, q)
+    return replace(flow, v=np.where(np.arange(grid.n) == 3, np.nan, flow.v))
+
+
+@pytest.mark.parametrize("wrong", [off_by_a_thousandth, blind_to_voltage, without_losses, mute])
+def test_a_kernel_that_is_wrong_is_found_and_pandapower_runs_everything(wrong, small, monkeypatch):
+    net = pn.panda_four_load_branch()
+    table = few(net, 1, 20)
+    table.iloc[5] *= 6
+    monkeypatch.setitem(ENGINES, "auto", ENGINES["auto"]._replace(solver=wrong))
+    limits = limits_of(net, Limits((0.95, 1.05)))
+    found = judge(net, table, limits)
+    assert found.by_pandapower == 20
+    assert found.says.startswith("all 20 by pandapower: the exact kernel differs from it by")
+    assert_same(found.measured, measure(net, table))
+    assert set(found.found.violations["period"]) == {5}
+
+
+def test_a_kernel_that_hides_one_violation_is_found_where_it_is_near_a_limit(small, monkeypatch):
+    """A state beyond its limits is moved within them: it stays one of the nearest, and pandapower runs these."""
+    net = pn.panda_four_load_branch()
+    table = few(net, 2, 40)
+    table.iloc[22] *= 6
+
+    def kind(grid, p, q):
+        flow = exact_kernel(grid, p, q)
+        return replace(flow, v=np.where(flow.v < 0.9026, 0.9026, flow.v))
+
+    monkeypatch.setitem(ENGINES, "auto", ENGINES["auto"]._replace(solver=kind))
+    found = judge(net, table, limits_of(net, Limits((0.95, 1.05))))
+    assert found.by_pandapower == 40
+    assert set(found.found.violations["period"]) == {22}
+
+
+def test_pandapower_runs_every_state_on_request(small):
+    net = pn.panda_four_load_branch()
+    found = judge(net, few(net, 3, 6), limits_of(net, Limits((0.9, 1.1))), engine="pandapower")
+    assert (found.by_pandapower, found.difference, found.says, found.notes) == (6, None, "", ())
+
+
+def test_the_second_judge_solves_every_state_and_agrees():
+    pytest.importorskip("power_grid_model")
+    solver = ENGINES["power-grid-model"].solver
+    for make, states in NETS.values():
+        net = make()
+        table = states(net)
+        found, refused = measure_arrays(net, table, None, solver)
+        assert refused == []
+        assert_same(found, measure_arrays(net, table, None, exact_kernel)[0])
+    net = pn.case33bw()
+    plan = adnflex.plan_from(net, open_lines=[6, 8, 13, 31, 36])
+    check = adnflex.validate(plan, net, engine="power-grid-model")
+    assert check.passed
+    # one state is read for itself alone
+    assert "1 of 1 by pandapower, 1 by power-grid-model, largest difference" in check.verdict
+
+
+def test_a_second_judge_that_is_not_there_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "power_grid_model", None)
+    net = pn.case33bw()
+    with pytest.raises(SolverUnavailable, match=r"not installed; .* pip install adnflex\[power-grid-model\]"):
+        judge(net, powers(net, 5, 1), limits_of(net, Limits((0.9, 1.1))), engine="power-grid-model")
+
+
+def test_an_unknown_engine_is_refused_by_name():
+    net = pn.case33bw()
+    plan = adnflex.plan_from(net, open_lines=[6, 8, 13, 31, 36])
+    with pytest.raises(InputError, match="engine is 'kernel'; give 'auto' or 'pandapower' or 'power-grid-model'"):
+        adnflex.validate(plan, net, engine="kernel")
