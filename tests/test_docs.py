@@ -30,7 +30,7 @@ from adnflex.cli.commands import COMMANDS
 from adnflex.cli.options import parse
 from adnflex.formulations import FORMULATIONS
 from adnflex.reporting.kinds import KINDS
-from adnflex.solvers import gate
+from adnflex.solvers.capability import SOLVERS
 from tests.test_cli_dispatch import small_net
 
 ROOT = Path(__file__).parent.parent
@@ -125,7 +125,7 @@ def run_page(page: str) -> None:
 @contextlib.contextmanager
 def tables_as_they_were():
     """Take back the lines that a page adds to tables: what is tried there is no part of the library."""
-    dicts = [FORMULATIONS, gate.SOLVERS, *(kind.figures for kind in KINDS)]
+    dicts = [FORMULATIONS, SOLVERS, *(kind.figures for kind in KINDS)]
     lists = [kind.sections for kind in KINDS]
     known = [dict(d) for d in dicts], [list(one) for one in lists]
     try:

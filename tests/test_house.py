@@ -40,7 +40,6 @@ TOO_LONG: set[str] = {
     "problems/rolling/read.py",
     "results/rolling.py",
     "scenarios/electric_vehicles.py",
-    "solvers/gate.py",
     "solvers/highs.py",
 }
 LONG_FUNCTIONS: set[str] = set()

@@ -103,7 +103,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "search_time": number("seconds of 0 or more", 0.0, infinite=True),
         "gap_in": word("cost", "losses", says="'cost', 'losses', or None for losses where lines may be switched"),
         "solver": text("'auto' or the name of a solver"),
-        "formulation": text("the name of a formulation, e.g. 'distflow'"),
+        "formulation": text("'auto' or the name of a formulation, e.g. 'distflow'"),
         "progress": _CALLABLE,
         "executor": having("a concurrent.futures.Executor", "submit", "map"),
         "workers": whole("1 or more, or None for one a core", 1),

@@ -9,7 +9,7 @@ from adnflex.formulations.distflow import DISTFLOW
 from adnflex.formulations.formulation import Formulation
 from adnflex.formulations.lindistflow import LINDISTFLOW
 
-__all__ = ["FORMULATIONS", "Formulation", "formulation_named"]
+__all__ = ["FORMULATIONS", "Formulation", "formulation_for", "formulation_named"]
 
 #: Every formulation by the name that `adnflex.dispatch` and `adnflex.reconfigure` know it by.
 FORMULATIONS: dict[str, Formulation] = {
@@ -33,3 +33,37 @@ def formulation_named(name: str) -> Formulation:
     if name not in FORMULATIONS:
         raise InputError(f"formulation is {name!r}; known are {', '.join(FORMULATIONS)}.")
     return FORMULATIONS[name]
+
+
+# Cones up to which ``auto`` takes the cone programme: to declare and compile as many takes a minute or so, and every node
+# of a search over switch states solves them all.
+_MOST_CONES = 30_000
+
+
+def formulation_for(name: str, cones: int, switched: bool) -> tuple[Formulation, str]:
+    """Return a formulation by its name or, for ``auto``, by the model; also why, in a sentence.
+
+    Parameters
+    ----------
+    name : str
+        A name of `FORMULATIONS`, or ``auto``.
+    cones : int
+        Branches of all operating points together.
+    switched : bool
+        Whether switch states are decided.
+
+    Examples
+    --------
+    >>> formulation_for("auto", 37, True)[1]
+    'formulation: distflow, as its cones bound AC.'
+    >>> formulation_for("auto", 40_000, True)[0].name
+    'lindistflow'
+    """
+    if name != "auto":
+        return formulation_named(name), ""
+    if switched and cones > _MOST_CONES:
+        return (
+            LINDISTFLOW,
+            f"formulation: lindistflow, as the model decides switch states beside {cones} cones, too many.",
+        )
+    return DISTFLOW, "formulation: distflow, as its cones bound AC."

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.algorithms.outer_approximation import Master, Settled, outer_approximation
-from adnflex.errors import SolverUnavailable
+from adnflex.solvers.capability import capability_of, pick, pyomo_solver
 from adnflex.solvers.clarabel import least_violating, solve_relaxation
 from adnflex.solvers.cones import as_equations
 from adnflex.solvers.conic import ConicForm, compile_model
@@ -25,118 +24,9 @@ from adnflex.solvers.highs import LinearSolver
 from adnflex.solvers.scip import hear_signals
 from adnflex.solvers.stopping import STOPPING
 
-__all__ = ["SOLVERS", "Capability", "installed", "pick", "solve_model", "tangents"]
+__all__ = ["solve_model", "tangents"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Capability:
-    """What a solver can do, as data.
-
-    Attributes
-    ----------
-    integers, cones, exact : bool
-        Whether it takes integers, convex cones, and the nonconvex equality of the cone.
-    pyomo : str
-        Its name in Pyomo's solver factory; empty where it is called directly.
-    """
-
-    integers: bool
-    cones: bool
-    exact: bool
-    pyomo: str = ""
-
-
-# Adding a solver is one line here.
-SOLVERS: dict[str, Capability] = {
-    "highs": Capability(integers=True, cones=True, exact=False),
-    "clarabel": Capability(integers=False, cones=True, exact=False),
-    "scip": Capability(integers=True, cones=True, exact=True, pyomo="scip_direct"),
-    "gurobi": Capability(integers=True, cones=True, exact=True, pyomo="gurobi_direct_minlp"),
-    "cplex": Capability(integers=True, cones=True, exact=False, pyomo="cplex_direct"),
-    "xpress": Capability(integers=True, cones=True, exact=False, pyomo="xpress_direct"),
-    "mosek": Capability(integers=True, cones=True, exact=False, pyomo="mosek_direct"),
-}
-
-
-def installed(name: str) -> bool:
-    """Whether a solver of the table can be used here.
-
-    Examples
-    --------
-    >>> installed("highs"), installed("scip")
-    (True, True)
-    """
-    return _pyomo_solver(SOLVERS[name].pyomo) is not None if SOLVERS[name].pyomo else True
-
-
-def _pyomo_solver(name: str) -> Any:
-    """Pyomo's solver object, of its new interface where there is one; None where it is not usable."""
-    from pyomo.contrib.solver.common.factory import SolverFactory as NewFactory
-
-    noisy = logging.getLogger("pyomo")
-    level = noisy.level
-    noisy.setLevel(logging.ERROR)  # Pyomo warns of every optional module that is not there
-    try:
-        for factory in (NewFactory, pyo.SolverFactory):
-            try:
-                solver = factory(name)
-                if solver is not None and solver.available():
-                    return solver
-            except Exception as error:  # unknown name or missing licence: every plug-in fails in its own way
-                log.debug("solver %s: %s", name, error)
-    finally:
-        noisy.setLevel(level)
-    return None
-
-
-def pick(wanted: str, *, integers: bool, cones: bool, exact: bool = False) -> str:
-    """Choose a solver for what a model needs.
-
-    Parameters
-    ----------
-    wanted : str
-        ``auto`` or a name of `SOLVERS`.
-    integers, cones, exact : bool
-        What the model needs.
-
-    Raises
-    ------
-    SolverUnavailable
-        If the name is unknown, not installed or cannot do it.
-
-    Examples
-    --------
-    >>> pick("auto", integers=False, cones=True), pick("auto", integers=True, cones=True)
-    ('clarabel', 'highs')
-    >>> pick("clarabel", integers=True, cones=False)
-    Traceback (most recent call last):
-    ...
-    adnflex.errors.SolverUnavailable: solver 'clarabel' cannot take integers; use auto or one of: highs, scip.
-    """
-    needs = {"integers": integers, "cones": cones, "exact": exact}
-    able = [n for n, c in SOLVERS.items() if all(getattr(c, k) for k, v in needs.items() if v)]
-    ready = [n for n in able if installed(n)]
-    choices = f"use auto or one of: {', '.join(ready) or 'none is installed'}."
-    if wanted == "auto":
-        preferred = [n for n in (("clarabel",) if cones and not integers else ()) if n in ready] + ready
-        if preferred:
-            return preferred[0]
-        raise SolverUnavailable(f"no installed solver can take {_words(needs)}; install one of: {', '.join(able)}.")
-    if wanted not in SOLVERS:
-        raise SolverUnavailable(f"solver {wanted!r} is unknown; {choices}")
-    if wanted not in able:
-        lacking = [k for k, v in needs.items() if v and not getattr(SOLVERS[wanted], k)]
-        raise SolverUnavailable(f"solver {wanted!r} cannot take {_words(dict.fromkeys(lacking, True))}; {choices}")
-    if wanted not in ready:
-        raise SolverUnavailable(f"solver {wanted!r} is not installed or has no licence here; {choices}")
-    return wanted
-
-
-def _words(needs: dict[str, bool]) -> str:
-    words = {"integers": "integers", "cones": "cones", "exact": "the exact (nonconvex) branch flow equations"}
-    return ", ".join(words[k] for k, v in needs.items() if v) or "linear problems"
 
 
 def solve_model(
@@ -157,7 +47,7 @@ def solve_model(
     model : pyomo ConcreteModel
         A minimisation.
     wanted : str
-        ``auto`` or a name of `SOLVERS`.
+        See `adnflex.solvers.capability.pick`.
     exact : bool
         Cones that relax an equation are that equation: the true physics, not convex.
     gap, seconds : float
@@ -183,7 +73,7 @@ def solve_model(
     form = compile_model(model)
     integers, cones = bool(form.integer.any()), bool(len(form.cones))
     name = pick(wanted, integers=integers, cones=cones, exact=exact)
-    if SOLVERS[name].pyomo:
+    if capability_of(name).pyomo:
         solved = _by_pyomo(model, form, name, exact, gap, seconds)
     elif name == "clarabel":
         solved = _by_clarabel(form, seconds)
@@ -335,7 +225,7 @@ _PYOMO = {
 
 def _by_pyomo(model: pyo.ConcreteModel, form: ConicForm, name: str, exact: bool, gap: float, seconds: float) -> Ending:
     """Hand the model to a solver that Pyomo knows."""
-    solver = _pyomo_solver(SOLVERS[name].pyomo)
+    solver = pyomo_solver(capability_of(name).pyomo)
     # what it has found by then comes with its answer
     with as_equations(model) if exact else nullcontext(), STOPPING.solver(tells=True) as asked:
         if asked is not None:

@@ -119,7 +119,8 @@ def dispatch(
     formulation : str
         Of the branch flow: ``distflow`` (its cone bounds AC, the plan has a certificate) or ``lindistflow`` (linear in
         flows and voltages; its own optimum bounds nothing in AC, so the bound is that of the DistFlow relaxation
-        without integers, see ``bound_kind`` of the plan). Either plan is valued by exact power flow.
+        without integers, see ``bound_kind`` of the plan). Either plan is valued by exact power flow. ``auto``: as in
+        `adnflex.reconfigure`, with the cones of all periods and scenarios.
     gap : float
         Relative gap at which to stop.
     gap_in : str, optional
@@ -130,7 +131,7 @@ def dispatch(
         net to the AC check of the answer, for which the search leaves time. Reading the net, building the model once
         and checking what is returned are always done, however short the limit: some 0.08 s a period of 33 buses.
     solver : str
-        ``auto`` (outer approximation with HiGHS and Clarabel), ``scip``, ``gurobi`` ...
+        ``auto`` (outer approximation with HiGHS and Clarabel), ``scip``, or another one as in `adnflex.reconfigure`.
     progress : callable, optional
         Told incumbent, bound and seconds.
     name : str, optional

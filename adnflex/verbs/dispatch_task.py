@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
-from adnflex.formulations import Formulation, formulation_named
+from adnflex.formulations import Formulation, formulation_for, formulation_named
 from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.problems.dispatch.model import Costs, Pins, Topology
 from adnflex.problems.dispatch.prices import require_prices
@@ -67,10 +67,10 @@ def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
     objective, switching = knobs["objective"], Switching.gathered(knobs)
     if objective not in ("cost", "carbon"):
         raise InputError(f"objective is {objective!r}; give 'cost' or 'carbon'.")
-    formulation = formulation_named(knobs["formulation"])
-    if knobs["exact"] and not formulation.bounds_ac:
+    name = "distflow" if knobs["exact"] and knobs["formulation"] == "auto" else knobs["formulation"]
+    if knobs["exact"] and name != "auto" and not formulation_named(name).bounds_ac:
         raise InputError(
-            f"exact means the equations that the cones of 'distflow' relax; formulation={formulation.name!r} has none."
+            f"exact means the equations that the cones of 'distflow' relax; formulation={name!r} has none."
         )
     if switching.fixed and switching != Switching("fixed"):
         raise InputError(
@@ -85,6 +85,9 @@ def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
     if carried:
         raise InputError(carried)
     topology = spans_of(study.axis, switching)
+    cones = study.grid.m * len(study.horizon.points)
+    formulation, why = formulation_for(name, cones, switched=not switching.fixed)
+    study = replace(study, notes=(*study.notes, why)) if why else study
     if topology.spans:
         require_reconfigurable(study.grid)
     costs = Costs(

@@ -12,7 +12,7 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.formulations import formulation_named
+from adnflex.formulations import formulation_for
 from adnflex.grid import read_grid
 from adnflex.grid.topology import must_close
 from adnflex.knobs import Horizon, Limits, Switching
@@ -47,7 +47,7 @@ __all__ = ["model"]
 
 def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), Switching.gathered(knobs))
-    formulation = formulation_named(knobs["formulation"])
+    formulation, _ = formulation_for(knobs["formulation"], grid.m, switched=True)
     return build_reconfiguration(grid, goal, formulation=formulation, operations=(0, knobs["max_operations"])).model
 
 

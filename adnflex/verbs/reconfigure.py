@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import Infeasible
-from adnflex.formulations import formulation_named
+from adnflex.formulations import formulation_for
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import Grid, read_grid, switch_table
 from adnflex.grid.layout import drawing_tables
@@ -98,11 +98,13 @@ def reconfigure(
         Reading the net and running its present state are always done.
     solver : str
         ``auto``, ``clarabel`` (branch and bound over conic relaxations), ``highs`` (outer approximation) or
-        ``scip``, ``gurobi`` (through Pyomo).
+        ``scip``; ``gurobi``, ``cplex``, ``xpress``, ``mosek`` where they are installed, and any other solver that Pyomo
+        finds and that takes convex quadratic constraints.
     formulation : str
         Of the branch flow: ``distflow`` (its cone bounds AC, the plan has a certificate) or ``lindistflow`` (linear in
         flows and voltages; its own optimum bounds nothing in AC, so the bound is that of the DistFlow relaxation
-        without integers, see ``bound_kind`` of the plan). Either plan is valued by exact power flow.
+        without integers, see ``bound_kind`` of the plan). Either plan is valued by exact power flow. ``auto``:
+        ``distflow``, unless the model has more than 30 000 cones; a note of the plan says which and why.
     progress : callable, optional
         Told incumbent, bound and seconds.
     executor : concurrent.futures.Executor, optional
@@ -138,14 +140,8 @@ def reconfigure(
     effort, clock = Effort.gathered(arguments), Deadline(time_limit, progress)
     asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
     grid, goal = read_reconfiguration(net, objective, asked, switching)
-    answer = solve_reconfiguration(
-        grid,
-        goal,
-        effort,
-        clock=clock,
-        formulation=formulation_named(formulation),
-        max_operations=max_operations,
-    )
+    chosen, why = formulation_for(formulation, grid.m, switched=True)
+    answer = solve_reconfiguration(grid, goal, effort, clock=clock, formulation=chosen, max_operations=max_operations)
     if answer.flow is None:
         raise _infeasible(net, grid, answer, asked, max_operations)
     options = {
@@ -153,6 +149,7 @@ def reconfigure(
         **switching.choice,
         **{key: arguments[key] for key in ("max_operations", "gap", "time_limit", "solver", "formulation", "seed")},
     }
+    answer = replace(answer, notes=(*([why] if why else []), *answer.notes))
     return plan_of(net, grid, goal, answer, asked, options, title_of(net, name), clock.now)
 
 

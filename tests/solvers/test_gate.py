@@ -6,17 +6,21 @@ import numpy as np
 import pandapower.networks as pn
 import pyomo.environ as pyo
 import pytest
+from pyomo.opt import SolverResults, TerminationCondition
 
+import adnflex
 from adnflex.errors import SolverUnavailable
 from adnflex.grid import read_grid
 from adnflex.knobs import Effort
 from adnflex.problems.reconfiguration.model import build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
-from adnflex.solvers import gate
+from adnflex.solvers import capability
+from adnflex.solvers.capability import SOLVERS, pick
 from adnflex.solvers.cones import mark_relaxed
 from adnflex.solvers.conic import compile_model
-from adnflex.solvers.gate import pick, solve_model, tangents
+from adnflex.solvers.gate import solve_model, tangents
 from adnflex.solvers.injection import injected
+from tests.verbs.test_plan_from import ring
 
 
 def toy(integer: bool = True) -> pyo.ConcreteModel:
@@ -87,19 +91,23 @@ def test_exact_equations_forbid_invented_loss():
     [
         ("nosuch", "solver 'nosuch' is unknown; use auto or one of: highs, scip."),
         ("clarabel", "solver 'clarabel' cannot take integers; use auto or one of: highs, scip."),
-        ("gurobi", "solver 'gurobi' is not installed or has no licence here; use auto or one of: highs, scip."),
+        (
+            "gurobi",
+            "solver 'gurobi' is not installed or has no licence here (pip install gurobipy, and its licence); use auto "
+            "or one of: highs, scip.",
+        ),
     ],
 )
 def test_wrong_wishes_are_refused(wanted, message, monkeypatch):
     ready = {"highs", "scip", "clarabel"}
-    monkeypatch.setattr(gate, "installed", ready.__contains__)
+    monkeypatch.setattr(capability, "installed", ready.__contains__)
     with pytest.raises(SolverUnavailable) as caught:
         pick(wanted, integers=True, cones=True)
     assert str(caught.value) == message
 
 
 def test_no_solver_that_fits(monkeypatch):
-    monkeypatch.setattr(gate, "installed", lambda name: False)
+    monkeypatch.setattr(capability, "installed", lambda name: False)
     with pytest.raises(SolverUnavailable, match=r"^no installed solver can take integers, cones"):
         pick("auto", integers=True, cones=True)
 
@@ -143,3 +151,57 @@ def test_a_feeder_by_other_solvers(solver):
 
     answer = solve_reconfiguration(grid, own.objective, Effort(workers=1))
     assert solved.objective == pytest.approx(answer.flow.loss * grid.base_mva, rel=3e-4)
+
+
+class Plugin:
+    """A solver that only Pyomo knows, behind its older interface: says that all is optimal, whatever it is asked."""
+
+    takes = True
+
+    def __init__(self, **_):
+        self.options = {}
+
+    def available(self, exception_flag=True):
+        return True
+
+    def has_capability(self, feature):
+        return self.takes or feature == "integer"
+
+    def solve(self, model, **_):
+        for v in model.component_data_objects(pyo.Var):
+            v.set_value(0.0, skip_validation=True)
+        result = SolverResults()
+        result.solver.termination_condition = TerminationCondition.optimal
+        result.problem.lower_bound = 1e9
+        return result
+
+
+@pytest.fixture
+def plugin():
+    pyo.SolverFactory.register("nobodys")(Plugin)
+    yield Plugin
+    pyo.SolverFactory.unregister("nobodys")
+
+
+def test_a_solver_that_only_pyomo_knows_is_taken_by_its_name_and_measured(plugin, monkeypatch):
+    assert pick("nobodys", integers=True, cones=True) == "nobodys"
+    grid = read_grid(pn.case33bw())
+    model = build_reconfiguration(grid, Objective(losses=1.0)).model
+    solved = solve_model(model, "nobodys", seconds=20)
+    assert (solved.status, solved.x) == ("failed", None)
+    assert "nobodys" not in SOLVERS
+    monkeypatch.setattr(plugin, "takes", False)
+    with pytest.raises(SolverUnavailable, match="solver 'nobodys' cannot take cones"):
+        pick("nobodys", integers=True, cones=True)
+    with pytest.raises(SolverUnavailable, match="the exact"):
+        pick("nobodys", integers=False, cones=False, exact=True)
+
+
+def test_a_name_of_pyomo_gives_the_same_plan():
+    net = ring()
+    plans = [adnflex.reconfigure(net, solver=solver, workers=1) for solver in ("auto", "scip_direct")]
+    assert plans[0].open_lines == plans[1].open_lines
+    assert plans[1].objective == pytest.approx(plans[0].objective, rel=1e-6)
+    assert "scip_direct" in plans[1].solver
+    with pytest.raises(SolverUnavailable, match="pip install Mosek"):
+        adnflex.reconfigure(net, solver="mosek")

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import adnflex
+from adnflex import formulations
 from adnflex.errors import Infeasible, InputError
 from adnflex.knobs import Limits
 from tests.brute_force import enumerate_configurations
@@ -148,3 +149,21 @@ def test_a_free_start_leaves_the_first_states_out_of_count_and_cost():
 def test_a_start_means_nothing_where_nothing_is_switched():
     with pytest.raises(InputError, match="start"):
         adnflex.dispatch(ring(), start="free", hours_per_period=1.0)
+
+
+def test_auto_says_which_formulation_and_why(monkeypatch):
+    net = ring()
+    first = adnflex.reconfigure(net, formulation="auto", workers=1)
+    assert first.bound_kind == "optimum of distflow"
+    assert "formulation: distflow, as its cones bound AC." in first.notes
+    monkeypatch.setattr(formulations, "_MOST_CONES", 4)
+    second = adnflex.reconfigure(net, formulation="auto", workers=1)
+    assert second.bound_kind == "relaxation of distflow without integers"
+    assert any(n.startswith("formulation: lindistflow, as") and "5 cones" in n for n in second.notes)
+    assert second.bound <= first.objective + 1e-9
+    asked = {"profiles": shares([1.0, 0.6]), "hours_per_period": 12.0, "loss_cost_per_mwh": 100.0}
+    day = adnflex.dispatch(net, **asked, formulation="auto", switching="day", gap=1e-3)
+    assert any(n.startswith("formulation: lindistflow, as") and "10 cones" in n for n in day.notes)
+    assert adnflex.validate(day, net).passed
+    fixed = adnflex.dispatch(net, **asked, formulation="auto")
+    assert "formulation: distflow, as its cones bound AC." in fixed.notes

@@ -42,7 +42,7 @@ class Search:
     gap : float
         Relative gap of the objective at which a solve ends.
     solver : str
-        See `adnflex.solvers.gate.SOLVERS`.
+        See `adnflex.solvers.capability.pick`.
     clock : Deadline
         Time limit and progress.
     modes : frozenset of (int, int)

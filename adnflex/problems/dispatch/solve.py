@@ -120,7 +120,7 @@ def solve_dispatch(
     clock : Deadline
         Time limit; told incumbent, bound and seconds.
     solver : str
-        See `adnflex.solvers.gate.SOLVERS`.
+        See `adnflex.solvers.capability.pick`.
     exact : bool
         The exact equations by spatial branch and bound (SCIP, Gurobi) instead of the relaxation.
     pins : Pins, optional

@@ -17,7 +17,8 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
-from adnflex.solvers.gate import pick, solve_model
+from adnflex.solvers.capability import pick
+from adnflex.solvers.gate import solve_model
 
 __all__ = ["least_violating", "proof_solver", "prove", "prove_by_model"]
 
