@@ -35,8 +35,8 @@ def formulation_named(name: str) -> Formulation:
     return FORMULATIONS[name]
 
 
-# Cones up to which ``auto`` takes the cone programme: to declare as many takes about a minute, and every node of a search
-# over switch states solves them all.
+# Cones up to which ``auto`` takes the cone programme: to declare as many takes about a minute, and every node of a
+# search over switch states solves them all.
 _MOST_CONES = 30_000
 
 
