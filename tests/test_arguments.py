@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 
@@ -11,7 +12,7 @@ import pytest
 
 import adnflex
 from adnflex.arguments.table import ARGUMENTS
-from adnflex.errors import InputError
+from adnflex.errors import InputError, SolverUnavailable
 
 VERBS = {
     "reconfigure": adnflex.reconfigure,
@@ -127,3 +128,41 @@ def test_every_wrong_kind_is_refused_by_the_name_of_its_argument(verb, net) -> N
 def test_every_argument_has_a_kind(verb) -> None:
     named = {n for n, p in inspect.signature(VERBS[verb]).parameters.items() if p.kind is not p.VAR_KEYWORD}
     assert named - {"net", "check", "self"} <= set(ARGUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"),
+    [
+        ("flexibility", "sides"), ("pareto", "points"), ("pq_region", "directions"), ("validate", "trajectories"),
+        ("validate", "levels"), ("compare_policies", "days"), ("schedule_rolling", "simulations"),
+        ("reconfigure", "workers"), ("dispatch", "max_operations"),
+    ],
+)  # fmt: skip
+def test_a_number_that_no_computer_can_count_to_is_refused_by_name(verb, name, net) -> None:
+    with pytest.raises(InputError) as caught:
+        VERBS[verb](**{**needed(VERBS[verb], net), name: 10**30 * 4})
+    assert any(f.startswith(f"{name} is 4") and "give" in f for f in caught.value.findings)
+
+
+def test_plans_are_compared_only_by_what_they_are_called(net) -> None:
+    plan = adnflex.plan_from(net)
+    for wrong in ("ab", ["a", 1], 3):
+        with pytest.raises(InputError, match=r"^names is "):
+            adnflex.compare_plans(plan, plan, names=wrong)
+    with pytest.raises(InputError, match="unknown argument 'name' of compare_plans; did you mean 'names'"):
+        adnflex.compare_plans(plan, plan, name=["a", "b"])
+    assert len(adnflex.compare_plans(plan, plan, names=["a", "b"])) == 2
+
+
+@pytest.mark.parametrize("verb", [["dispatch"], {}, None, 3, "dispach"])
+def test_a_model_is_of_a_verb(verb, net) -> None:
+    with pytest.raises(InputError, match=r"^verb is "):
+        adnflex.model(net, verb)
+
+
+@pytest.mark.parametrize("verb", ["reconfigure", "dispatch"])
+def test_a_solver_that_is_unknown_is_said_however_little_time_there_is(verb, net) -> None:
+    priced = copy.deepcopy(net)
+    priced.ext_grid["price_per_mwh"] = 1.0
+    with pytest.raises(SolverUnavailable, match="'nonesuch' is unknown"):
+        VERBS[verb](priced, solver="nonesuch", time_limit=1e-6)

@@ -101,19 +101,21 @@ def _bound(
     """Match what was given to the parameters; unknown and missing ones are named."""
     parameters = signature.parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    known = [n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD and n not in ("self", "cls")]
+    listed = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    known = [n for n, p in parameters.items() if p.kind not in kinds and n not in ("self", "cls")]
     if open_ended:
         known += [k for option in options() for k in ([option] if isinstance(option, str) else keywords_of(option))]
         known = list(dict.fromkeys(known))
     faults = [_unknown(k, known, name) for k in kwargs if k not in known]
     places = [n for n, p in parameters.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(args) > len(places):
+    if len(args) > len(places) and not listed:
         faults.append(f"{name}: {len(args)} arguments are given by place; name those after {places[-1]}.")
     faults += [f"{n}: is given twice to {name}; give it once." for n in places[: len(args)] if n in kwargs]
     missing = [
         n
         for n, p in parameters.items()
-        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        if p.default is p.empty and p.kind not in kinds
         if n not in kwargs and n not in places[: len(args)]
     ]
     faults += [f"{n}: is missing; give it to {name}." for n in missing]

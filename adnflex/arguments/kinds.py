@@ -55,12 +55,26 @@ def number(
     return Kind(says, read, float, "X")
 
 
-def whole(says: str, low: float = -math.inf, step: int = 1) -> Kind:
-    """Return the kind of a whole number from `low` on, a multiple of `step`."""
+# More of anything than a computer counts in a day.
+_MOST = 10**8
+
+
+def whole(says: str, low: float = -math.inf, step: int = 1, high: float = _MOST) -> Kind:
+    """Return the kind of a whole number from `low` to `high`, a multiple of `step`.
+
+    Examples
+    --------
+    >>> whole("2 or more", 2).read(10**30)
+    Traceback (most recent call last):
+    ...
+    adnflex.arguments.kind.WrongValueError: at most 100000000
+    """
 
     def read(value: Any) -> int:
         require(isinstance(value, Integral) and not isinstance(value, bool | np.bool_))
         require(int(value) >= low and int(value) % step == 0)
+        if value > high:
+            raise WrongValueError(f"at most {high}")
         return int(value)
 
     return Kind(says, read, int, "N")

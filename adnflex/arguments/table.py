@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -57,7 +58,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "tie_break": word("none", "even"),
         "positions": word("fixed", "search"),
         "reactive_power": truth(),
-        "sides": whole("a multiple of 4 from 8 on, e.g. 16 or 64", 8, 4),
+        "sides": whole("a multiple of 4 from 8 on, e.g. 16 or 64", 8, 4, 1024),
         "compare": mapping("{name: open lines}", text(), indices("line indices")),
         "loss_cost_per_mwh": number("a number of 0 or more", 0.0),
         "carbon_price_per_kg": number("a number of 0 or more", 0.0),
@@ -66,7 +67,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "exact": truth(),
         "bound": truth(),
         "points": whole("2 or more", 2),
-        "directions": whole("3 or more", 3),
+        "directions": whole("3 or more", 3, high=4096),
     },
     "limits": {
         "vm_limits": limits(),
@@ -107,7 +108,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "progress": _CALLABLE,
         "executor": having("a concurrent.futures.Executor", "submit", "map"),
         "workers": whole("1 or more, or None for one a core", 1),
-        "seed": whole("a whole number of 0 or more", 0),
+        "seed": whole("a whole number of 0 or more", 0, high=math.inf),
         "name": text("text"),
         "engine": word("auto", "pandapower", "power-grid-model"),
         "trajectories": whole("2 or more", 2),

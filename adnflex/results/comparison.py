@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from adnflex.arguments import public
+from adnflex.arguments.kinds import several, text
 from adnflex.errors import InputError
 from adnflex.results.base import Result
 from adnflex.results.dispatch import DispatchPlan
@@ -18,6 +20,7 @@ from adnflex.results.rolling import RollingRun
 __all__ = ["compare_plans"]
 
 
+@public(also={"names": several("names, one a plan", text())})
 def compare_plans(*plans: Result, names: list[str] | None = None) -> pd.DataFrame:
     """Compare answers of one verb: one row an answer, the same figures for all, changes against the first.
 

@@ -209,7 +209,7 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     >>> m.name, len(m.z), len(m.cone)
     ('reconfiguration_distflow', 36, 37)
     """
-    if verb not in _MODELS:
+    if not isinstance(verb, str) or verb not in _MODELS:
         raise InputError(f"verb is {verb!r}; those with a model are {', '.join(_MODELS)}.")
     function, build, more = _MODELS[verb]
     known = {**_signature(function), **more}

@@ -98,6 +98,7 @@ def plan_from(
     clock, within = Deadline(math.inf), Limits.gathered(locals())
     asked = _Asked(open_lines=None if open_lines is None else [int(i) for i in open_lines])
     asked.opened, asked.closed = [int(i) for i in open_switches], [int(i) for i in closed_switches]
+    _require_no_line_switches(net, asked)
     couplers = list(dict.fromkeys([*asked.opened, *asked.closed]))
     if other_net is not None:
         if open_lines is not None or couplers:
@@ -138,6 +139,26 @@ class _Asked:
     open_lines: list[int] | None
     opened: list[int] = ()  # type: ignore[assignment]
     closed: list[int] = ()  # type: ignore[assignment]
+
+
+def _require_no_line_switches(net: pandapowerNet, asked: _Asked) -> None:
+    """Refuse switches that are none, or that stand at a line, under the name that the caller used."""
+    faults = []
+    for name, switches in (("open_switches", asked.opened), ("closed_switches", asked.closed)):
+        unknown = [s for s in switches if s not in net.switch.index]
+        if unknown:
+            faults.append(f"{name}: switch {shorten(unknown)} is not in net.switch; give existing indices.")
+        for s in switches:
+            if s not in unknown and net.switch.at[s, "et"] == "l":
+                line = net.switch.at[s, "element"]
+                way_out = (
+                    f"name its line {line} in open_lines"
+                    if name == "open_switches"
+                    else (f"a line is closed where open_lines does not name it: leave line {line} out of that list")
+                )
+                faults.append(f"{name}: switch {s} is a line switch; {way_out}.")
+    if faults:
+        raise InputError(faults)
 
 
 def _as_listed(net: pandapowerNet, grid: Grid, asked: _Asked) -> BoolArray:

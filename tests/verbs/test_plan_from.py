@@ -166,3 +166,18 @@ def test_the_command_line_takes_a_planners_lines(words, code, said, capsys):
     assert main(["validate", *words]) == code
     shown = capsys.readouterr()
     assert said in shown.out + shown.err
+
+
+@pytest.mark.parametrize("argument", ["open_switches", "closed_switches"])
+def test_switches_that_are_none_or_stand_at_a_line_are_refused_under_the_callers_word(argument):
+    net = pp.create_empty_network()
+    a, b, c = pp.create_buses(net, 3, 20.0, min_vm_pu=0.9, max_vm_pu=1.1)
+    pp.create_ext_grid(net, a)
+    pp.create_line_from_parameters(net, a, b, 1.0, 0.3, 0.1, 200.0, 0.3)
+    pp.create_switch(net, b, 0, "l")
+    pp.create_switch(net, b, c, "b")
+    pp.create_load(net, c, 0.1)
+    assert adnflex.plan_from(net, closed_switches=[1]).status == "given"
+    for switch, word in ((0, "line 0"), (7, "net.switch")):
+        with pytest.raises(InputError, match=rf"^{argument}: switch {switch} .*{word}"):
+            adnflex.plan_from(net, **{argument: [switch]})

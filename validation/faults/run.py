@@ -24,7 +24,7 @@ import common
 # campaign -> seconds after which it is stopped from outside
 LIMITS = {
     "tables": 7200.0,
-    "files": 3600.0,
+    "files": 14400.0,
     "times": 3600.0,
     "dispatch": 14400.0,
     "injection": 7200.0,

@@ -36,6 +36,7 @@ from adnflex.problems.dispatch.search import Search
 from adnflex.problems.dispatch.state import DispatchState, evaluate
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
+from adnflex.solvers.gate import pick
 
 __all__ = ["PRESENT", "DispatchAnswer", "solve_dispatch"]
 
@@ -134,6 +135,8 @@ def solve_dispatch(
     SolverError
         If the solver fails and the present state is no answer.
     """
+    if solver != "auto":  # one that is not there is said, however little time there is
+        pick(solver, integers=False, cones=False, exact=exact)
     clock.report(math.inf, -math.inf, "building")
     modes = first_modes(horizon, devices)
     search = Search(points, horizon, devices, costs, topology, pins, goal.gap, solver, clock, modes, exact)
