@@ -15,7 +15,7 @@ import pytest
 import adnflex
 from adnflex import cli
 from adnflex.cli.interruption import Interruption
-from adnflex.solvers.highs import minimise_linear
+from adnflex.solvers.linear import minimise_linear
 from adnflex.solvers.stopping import STOPPING
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")

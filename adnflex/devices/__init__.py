@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adnflex.devices.base import BrokenLimit, Device, Frame, Inputs, Offering, Place, Schedule
+from adnflex.devices.base import BrokenLimit, Device, Frame, Offering, Place, Schedule
 from adnflex.devices.capabilities import Lossy, MovesVoltages, Positioned, Reactive, Stores, Supplies, TwoWays, able
 from adnflex.devices.capacitor_bank import CapacitorBank, read_capacitor_banks
 from adnflex.devices.electric_vehicles import ElectricVehicles, read_electric_vehicles
@@ -10,6 +10,7 @@ from adnflex.devices.fleet import Fleet, read_fleets
 from adnflex.devices.flexible_load import FlexibleLoad, read_flexible_loads
 from adnflex.devices.generation import Generation, read_generation
 from adnflex.devices.grid_connection import GridConnection, read_grid_connections
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.soft_open_point import SoftOpenPoint, read_soft_open_points
 from adnflex.devices.storage import Storage, read_storage
 from adnflex.devices.tap_changer import TapChanger, controlled_trafos, read_tap_changers

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.devices.base import FloatArray, Inputs, Place, truth
+from adnflex.devices.base import FloatArray, Place
+from adnflex.devices.inputs import Inputs, truth
 
 __all__ = ["CapabilityCurve", "read_capability", "refuse_capability"]
 

@@ -11,18 +11,8 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import (
-    BrokenLimit,
-    FloatArray,
-    Frame,
-    Inputs,
-    Place,
-    Reach,
-    Schedule,
-    Withdrawal,
-    scenario_sums,
-    truth,
-)
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, Reach, Schedule, Withdrawal, scenario_sums
+from adnflex.devices.inputs import Inputs, truth
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
 from adnflex.devices.timeline import Timeline

@@ -15,7 +15,7 @@ from adnflex.devices.timeline import Timeline
 
 if TYPE_CHECKING:
     from adnflex.devices.storage import Storage
-from adnflex.solvers.highs import minimise_below
+from adnflex.solvers.linear import minimise_below
 
 __all__ = ["contradictions", "holds", "inverter_contradiction", "storage_contradictions"]
 

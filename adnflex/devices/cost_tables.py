@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.devices.base import Inputs, Place
+from adnflex.devices.base import Place
 from adnflex.devices.cost_curve import NO_COST, CostCurve
+from adnflex.devices.inputs import Inputs
 
 __all__ = ["TableCost", "cost_curve", "left_over_costs", "read_cost_tables", "refuse_cost"]
 

@@ -17,9 +17,10 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place, Reach, Schedule, Withdrawal, assign
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.devices.timeline import Timeline, parse_windows
 from adnflex.formulations.positions import pin

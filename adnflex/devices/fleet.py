@@ -19,24 +19,14 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.devices.base import (
-    BrokenLimit,
-    FloatArray,
-    Frame,
-    Inputs,
-    NoDecisions,
-    Place,
-    Reach,
-    Schedule,
-    Withdrawal,
-    assign,
-)
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.cost_tables import refuse_cost
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.devices.timeline import Timeline
 from adnflex.solvers.conic import linear_form
-from adnflex.solvers.highs import minimise_linear
+from adnflex.solvers.linear import minimise_linear
 
 __all__ = ["Fleet", "read_fleets", "vehicles_of"]
 

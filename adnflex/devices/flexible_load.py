@@ -15,7 +15,6 @@ from adnflex.devices.base import (
     BrokenLimit,
     FloatArray,
     Frame,
-    Inputs,
     NoDecisions,
     Place,
     Reach,
@@ -27,6 +26,7 @@ from adnflex.devices.base import (
 )
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import TOLERANCE, exceeding, read
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.devices.timeline import Timeline

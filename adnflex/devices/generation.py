@@ -15,7 +15,6 @@ from adnflex.devices.base import (
     Contradiction,
     FloatArray,
     Frame,
-    Inputs,
     NoDecisions,
     Place,
     Reach,
@@ -28,6 +27,7 @@ from adnflex.devices.base import (
 from adnflex.devices.contradictions import inverter_contradiction
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, inverter_resource, read, read_inverter
 from adnflex.devices.resource import Resource
 from adnflex.devices.timeline import Timeline

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place, assign, table_of
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, assign, table_of
 from adnflex.devices.capability import CapabilityCurve, read_capability, refuse_capability
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.resource import EFFORT, Accumulator, Resource, polygon
 
 __all__ = ["Inverter", "InverterColumns", "inverter_resource", "read_inverter"]

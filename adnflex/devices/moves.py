@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.timeline import Timeline
 
 __all__ = ["FREE_MOVES", "MoveRules", "audit_moves", "move_rules"]

@@ -33,7 +33,6 @@ from adnflex.devices.base import (
     Contradiction,
     FloatArray,
     Frame,
-    Inputs,
     NoDecisions,
     Place,
     Reach,
@@ -45,6 +44,7 @@ from adnflex.devices.base import (
 from adnflex.devices.contradictions import inverter_contradiction
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read
 from adnflex.devices.resource import EFFORT, Resource, linked
 from adnflex.devices.terminals import controllable_links

@@ -23,7 +23,6 @@ from adnflex.devices.base import (
     Contradiction,
     FloatArray,
     Frame,
-    Inputs,
     Place,
     Reach,
     Schedule,
@@ -32,17 +31,17 @@ from adnflex.devices.base import (
     scenario_sums,
     table_of,
 )
-from adnflex.devices.capabilities import Stores
 from adnflex.devices.contradictions import storage_contradictions
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read, read_inverter
 from adnflex.devices.resource import Accumulator, Resource
-from adnflex.devices.stored_energy import EnergyStep
+from adnflex.devices.stored_energy import EnergyStep, efficiency_fault, stored_energy
 from adnflex.devices.timeline import Timeline
 from adnflex.formulations.positions import pin
 
-__all__ = ["Storage", "read_storage", "stored_energy"]
+__all__ = ["Storage", "read_storage"]
 
 # Power below which a storage does nothing [MW].
 _IDLE = 1e-4
@@ -269,15 +268,6 @@ class Storage:
         ]
 
 
-def stored_energy(storage: Storage | Stores, p_mw: FloatArray, horizon: Timeline) -> FloatArray:
-    """Energy at the end of each period (S, T) [MWh] for a withdrawal that never does both at once."""
-    e, step = np.empty_like(p_mw), storage.step(horizon.hours)
-    level = np.full(p_mw.shape[0], storage.e_start)
-    for t in range(p_mw.shape[1]):
-        e[:, t] = level = step.after(level, p_mw[:, t])
-    return e
-
-
 def read_storage(inputs: Inputs) -> list[Storage]:
     """Read the controllable storages."""
     found = []
@@ -288,21 +278,6 @@ def read_storage(inputs: Inputs) -> list[Storage]:
         if spec is not None:
             found.append(spec)
     return found
-
-
-def efficiency_fault(percent: float) -> str:
-    """Say what is wrong with an efficiency in percent; empty where nothing is.
-
-    Examples
-    --------
-    >>> efficiency_fault(95.0), efficiency_fault(0.95)
-    ('', 'an efficiency of 0.95 percent looks like a fraction; give 95 if that is meant.')
-    """
-    if percent == 0:
-        return "an efficiency of 0 percent gives nothing back; give percent above 0, e.g. 95."
-    if 0 < percent <= 1:
-        return f"an efficiency of {percent:g} percent looks like a fraction; give {100 * percent:g} if that is meant."
-    return ""
 
 
 def _read_one(inputs: Inputs, place: Place, row: Any) -> Storage | None:

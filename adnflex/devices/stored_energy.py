@@ -10,12 +10,17 @@ with charge :math:`c`, discharge :math:`d` [MW] over a period :math:`\Delta t`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EnergyStep", "reachable"]
+if TYPE_CHECKING:
+    from adnflex.devices.capabilities import Stores
+    from adnflex.devices.storage import Storage
+    from adnflex.devices.timeline import Timeline
+
+__all__ = ["EnergyStep", "efficiency_fault", "reachable", "stored_energy"]
 
 FloatArray = NDArray[np.float64]
 
@@ -128,3 +133,27 @@ def reachable(
         low[t] = np.maximum(limits[0], step.before_charge(low[t + 1], powers[1]))
         high[t] = np.minimum(limits[1], step.before_discharge(high[t + 1], powers[0]))
     return low, high
+
+
+def stored_energy(storage: Storage | Stores, p_mw: FloatArray, horizon: Timeline) -> FloatArray:
+    """Energy at the end of each period (S, T) [MWh] for a withdrawal that never does both at once."""
+    e, step = np.empty_like(p_mw), storage.step(horizon.hours)
+    level = np.full(p_mw.shape[0], storage.e_start)
+    for t in range(p_mw.shape[1]):
+        e[:, t] = level = step.after(level, p_mw[:, t])
+    return e
+
+
+def efficiency_fault(percent: float) -> str:
+    """Say what is wrong with an efficiency in percent; empty where nothing is.
+
+    Examples
+    --------
+    >>> efficiency_fault(95.0), efficiency_fault(0.95)
+    ('', 'an efficiency of 0.95 percent looks like a fraction; give 95 if that is meant.')
+    """
+    if percent == 0:
+        return "an efficiency of 0 percent gives nothing back; give percent above 0, e.g. 95."
+    if 0 < percent <= 1:
+        return f"an efficiency of {percent:g} percent looks like a fraction; give {100 * percent:g} if that is meant."
+    return ""

@@ -14,7 +14,8 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Inputs, Place, Reach, Schedule
+from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, Reach, Schedule
+from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
 from adnflex.devices.timeline import Timeline
@@ -212,7 +213,7 @@ class TapChanger:
 
 def controlled_trafos(inputs: Inputs) -> list[int]:
     """List the transformers whose tap is a decision."""
-    from adnflex.devices.base import truth
+    from adnflex.devices.inputs import truth
 
     rows = inputs.net.trafo
     if "controllable" not in rows.columns:

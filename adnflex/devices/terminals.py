@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 import numpy as np
 import pandas as pd
 
-from adnflex.devices.base import Inputs, Place, name_of, truth
+from adnflex.devices.base import Place
+from adnflex.devices.inputs import Inputs, name_of, truth
 from adnflex.grid.model import Grid
 
 __all__ = ["controllable_links"]

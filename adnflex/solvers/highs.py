@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import highspy
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.solvers.conic import ConicForm, beyond, linear_form
+from adnflex.solvers.conic import ConicForm, beyond
 from adnflex.solvers.ending import INFEASIBLE_OR_UNBOUNDED, Ending, Said, believe, listen
 from adnflex.solvers.stopping import STOPPING
 
-__all__ = ["LinearSolver", "minimise_below", "minimise_linear"]
+__all__ = ["LinearSolver"]
 
 # What HiGHS' states mean; all others say that it gave up.
 _MEANING = {
@@ -321,58 +321,3 @@ def _size(cost: NDArray[np.float64]) -> float:
 
 def _has_point(info: Any) -> bool:
     return bool(info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible)
-
-
-def minimise_linear(form: ConicForm, time_limit: float = 60.0, dual_tolerance: float = 1e-8) -> Ending:
-    """Solve one linear program.
-
-    Parameters
-    ----------
-    form : ConicForm
-        Without cones, e.g. of `adnflex.solvers.conic.linear_form`.
-    time_limit : float
-        Time limit [s].
-    dual_tolerance : float
-        As in `LinearSolver`.
-
-    Examples
-    --------
-    >>> rows = sparse.csr_matrix([[1.0, 2.0]])
-    >>> nothing, much = np.zeros(2), np.full(2, np.inf)
-    >>> form = linear_form(np.array([1.0, 1.0]), rows, (np.array([3.0]), np.array([np.inf])), (nothing, much))
-    >>> answer = minimise_linear(form)
-    >>> answer.status, answer.objective, answer.bound, answer.x.tolist()
-    ('optimal', 1.5, 1.5, [0.0, 1.5])
-    """
-    return LinearSolver(form, dual_tolerance=dual_tolerance).solve(time_limit)
-
-
-def minimise_below(
-    cost: NDArray[np.float64],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    bounds: Sequence[tuple[float, float | None]],
-    time_limit: float = 60.0,
-) -> Ending:
-    """Minimise ``cost x`` over ``a x <= b`` and bounds, all dense.
-
-    Parameters
-    ----------
-    cost : (n,) array
-        Objective.
-    a, b : (m, n), (m,) array
-        Rows.
-    bounds : sequence of (float, float or None)
-        Of every variable; None is no bound.
-    time_limit : float
-        Time limit [s].
-
-    Examples
-    --------
-    >>> minimise_below(np.array([-1.0]), np.array([[2.0]]), np.array([3.0]), [(0.0, None)]).x.tolist()
-    [1.5]
-    """
-    low = np.array([least for least, _ in bounds], dtype=float)
-    high = np.array([np.inf if most is None else most for _, most in bounds], dtype=float)
-    rows = np.full(len(b), -np.inf), np.asarray(b, dtype=float)
-    return minimise_linear(linear_form(cost, sparse.csr_matrix(a), rows, (low, high)), time_limit)

@@ -14,7 +14,7 @@ from pandapower import pandapowerNet
 
 from adnflex.devices import BrokenLimit, Fleet, Storage, Stores, Timeline
 from adnflex.devices.base import FloatArray
-from adnflex.devices.storage import stored_energy
+from adnflex.devices.stored_energy import stored_energy
 from adnflex.errors import InputError
 from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.grid.identity import require_same

@@ -13,8 +13,8 @@ from pandapower.auxiliary import pandapowerNet
 
 from adnflex.devices import Storage, Timeline
 from adnflex.devices.grid_connection import source_limits
-from adnflex.devices.storage import stored_energy
 from adnflex.devices.storage_period import free_at_end
+from adnflex.devices.stored_energy import stored_energy
 from adnflex.errors import InputError
 from adnflex.grid.identity import require_same
 from adnflex.powerflow.judge import judge

@@ -16,8 +16,9 @@ from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm, compile_model, linear_form
 from adnflex.solvers.ending import STATUSES, Said, believe, listen
 from adnflex.solvers.gate import solve_model
-from adnflex.solvers.highs import LinearSolver, minimise_linear
+from adnflex.solvers.highs import LinearSolver
 from adnflex.solvers.injection import FAULTS, injected
+from adnflex.solvers.linear import minimise_linear
 from adnflex.solvers.repeated import RepeatedConic
 
 # Optimum of `model`, whatever the solver: x = 2, l = 4² + 3² over w = 1, and the integer.

@@ -9,7 +9,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.devices import Stores, able
-from adnflex.devices.storage import stored_energy
+from adnflex.devices.stored_energy import stored_energy
 from adnflex.grid.layout import drawing_tables
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.problems.clock import Deadline

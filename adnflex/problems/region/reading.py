@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pandapower import pandapowerNet
 
 from adnflex.devices import Device, Stores, Supplies, able
-from adnflex.devices.base import truth
+from adnflex.devices.inputs import truth
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import InputError
 from adnflex.grid.coupling import Coupling, coupling_of

@@ -46,7 +46,7 @@ from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.hours import Hours, Spread, sites_of
 from adnflex.problems.rolling.policies import Action, Policy, State, by_node
 from adnflex.problems.rolling.vehicles import can, must
-from adnflex.solvers.highs import minimise_below
+from adnflex.solvers.linear import minimise_below
 
 __all__ = ["WithinFeeder", "exchange_limits"]
 

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pandapower.auxiliary import pandapowerNet
 
-from adnflex.devices.base import truth
+from adnflex.devices.inputs import truth
 from adnflex.errors import InputError
 from adnflex.grid import read_grid
 from adnflex.grid.checks import shorten

@@ -38,7 +38,7 @@ from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.vehicles import Vehicles
 from adnflex.solvers.conic import linear_form
-from adnflex.solvers.highs import minimise_linear
+from adnflex.solvers.linear import minimise_linear
 
 __all__ = ["EARLY", "IDLE", "Plan", "late_weights", "plan"]
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex.devices import GridConnection, Inputs, Storage, Timeline
-from adnflex.devices.base import Place, truth
+from adnflex.devices.base import Place
 from adnflex.devices.contradictions import contradictions
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.grid_connection import read_grid_connections
+from adnflex.devices.inputs import truth
 from adnflex.devices.storage import read_storage
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import InputError

@@ -22,8 +22,8 @@ from adnflex.problems.rolling import (
 )
 from adnflex.problems.rolling.policies import BasePolicy
 from adnflex.results import RollingRun
-from adnflex.solvers.highs import minimise_below
 from adnflex.solvers.injection import FAULTS, injected
+from adnflex.solvers.linear import minimise_below
 
 
 class Lost:
