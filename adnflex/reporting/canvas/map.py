@@ -14,8 +14,7 @@ from plotly import graph_objects as go
 from adnflex.grid.drawn_forest import Floats, Ints
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import joined, middles, polylines, single
-from adnflex.reporting.canvas.hover import branch_texts, bus_texts
-from adnflex.reporting.canvas.tables import drawn_branches, drawn_buses, span
+from adnflex.reporting.canvas.hover import branch_texts, bus_texts, drawn_branches, drawn_buses, span
 from adnflex.reporting.views import NothingToDraw
 
 __all__ = ["COLOURS", "STATES", "MapFigure"]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from adnflex.reporting import page, recipes
-from adnflex.reporting.dispatch import costs, day, looseness, scenarios, states, switching, words
+from adnflex.reporting.dispatch import costs, day, looseness, states, switching, words
 from adnflex.reporting.dispatch.view import DispatchView, views
 from adnflex.reporting.findings import TERMS, checks_bar, details, has_ratings, horizon, limits, progress, violations
 from adnflex.reporting.page import Html
@@ -182,7 +182,7 @@ _SECTIONS: Sections = [
         "scenarios", "Scenarios",
         lambda view: f"{len(view.plan.scenarios)} scenarios share taps, steps, slots and modes; each line is one of "
         "them, the stronger the more probable.",
-        ("fan", scenarios.values, scenarios.costs),
+        ("fan", costs.scenario_values, costs.scenario_costs),
     ),
     Recipe(
         "exactness", "How exact is the model",

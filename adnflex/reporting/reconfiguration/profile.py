@@ -13,7 +13,7 @@ from plotly import graph_objects as go
 from adnflex.grid.drawn_forest import DrawnForest, Floats, bus_forest, heavy_paths
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import single
-from adnflex.reporting.canvas.tables import span
+from adnflex.reporting.canvas.hover import span
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, bus_label, fixed
 from adnflex.reporting.views import NothingToDraw
