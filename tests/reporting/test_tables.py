@@ -10,6 +10,7 @@ from adnflex.errors import InputError
 from adnflex.reporting import figure
 from adnflex.reporting.canvas import DayFigure
 from adnflex.reporting.canvas.day import line
+from adnflex.reporting.clock import Clock
 from adnflex.reporting.dispatch import KIND
 from adnflex.reporting.views import Recipe
 
@@ -62,3 +63,11 @@ def test_any_mix_of_results_is_one_report(case33, tmp_path):
     assert '<div class="verdict caution"' in source
     _, source = opened(adnflex.report([*results, failing[0]], [*checks, failing[1]], tmp_path / "mix.html"))
     assert '<div class="verdict fail"' in source
+
+
+def test_what_solvers_leave_of_zero_is_no_bar_and_all_else_is_as_it_is():
+    day = DayFigure(Clock((0, 1, 2), 19.0, 0.5), [("power [MW]", "MW")])
+    day.bars(0, [1.6e-11, 0.1234567891, float("nan")], "storage", "#1f2933")
+    fig = day.done()
+    assert fig.data[0].y[:2].tolist() == [0.0, 0.1234567891]
+    assert list(fig.layout.xaxis.ticktext) == ["19", "19:15", "19:30", "19:45", "20", "20:15", "20:30"]

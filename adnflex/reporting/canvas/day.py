@@ -18,8 +18,8 @@ __all__ = ["DayFigure", "line", "nth"]
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 #: With more periods than this, bars stand without gaps.
 _MANY = 48
-#: Decimals of what bars show.
-_DIGITS = 7
+#: A bar smaller than this is none.
+_NOTHING = 1e-9
 
 
 def line(colour: str, width: float = 2.5, dash: str = "solid") -> dict[str, Any]:
@@ -123,7 +123,8 @@ class DayFigure:
         Below zero are uses: their size is told without the sign.
         """
         # what solvers leave of zero is no bar, and an axis of it would be one of 10⁻¹¹
-        y = np.asarray(values, dtype=float).round(_DIGITS)
+        y = np.asarray(values, dtype=float)
+        y = np.where(np.abs(y) < _NOTHING, 0.0, y)
         # Bars that stand on something of their own are parts of a curve and leave no gaps.
         width = self.clock.step * (0.86 if len(y) <= _MANY and "base" not in more else 1.0)
         told = [[text, abs(value)] for text, value in zip(self.clock.texts, y.round(6).tolist(), strict=True)]
