@@ -24,9 +24,7 @@ LINES, FUNCTION_LINES, PARAMETERS = 350, 60, 8
 TOO_LONG: set[str] = {
     "devices/electric_vehicles.py",
     "matpower/program.py",
-    "problems/dispatch/model.py",
     "problems/dispatch/reactive.py",
-    "problems/dispatch/solve.py",
     "problems/flexibility/model.py",
     "problems/flexibility/search.py",
     "problems/flexibility/solve.py",
@@ -45,8 +43,6 @@ MANY_PARAMETERS: set[str] = {
     "algorithms/branch_and_bound.py:__init__",
     "algorithms/branch_and_bound.py:branch_and_bound",
     "formulations/radiality.py:declare_radiality",
-    "problems/dispatch/model.py:build_dispatch",
-    "problems/dispatch/solve.py:solve_dispatch",
     "problems/rolling/planning.py:_storages",
     "scenarios/arma.py:arma_scenarios",
     "scenarios/electric_vehicles.py:sample_vehicles",

@@ -165,19 +165,8 @@ def dispatch(
     task = read_task(net, arguments)
     study, facts = task.study, task.facts
     with clock.keeping(_seconds_of_the_check(net, study, clock)):
-        answer = solve_dispatch(
-            study.points,
-            study.horizon,
-            study.devices,
-            task.costs,
-            task.topology,
-            goal=Goal(gap, gap_in == "losses"),
-            clock=clock,
-            solver=solver,
-            exact=exact,
-            pins=task.pins,
-            formulation=task.formulation,
-        )
+        goal = Goal(gap, gap_in == "losses")
+        answer = solve_dispatch(task.problem, goal=goal, clock=clock, solver=solver, exact=exact)
     if answer.state is None or not answer.state.feasible:
         raise _not_found(net, study, answer, clock)
     kept = ("objective", "switching", "switching_cost", "max_operations", "start", "exact", "formulation", "gap")

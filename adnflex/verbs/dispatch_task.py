@@ -9,10 +9,10 @@ from typing import Any
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
-from adnflex.formulations import Formulation, formulation_for, formulation_named
+from adnflex.formulations import formulation_for, formulation_named
 from adnflex.knobs import Horizon, Limits, Switching
-from adnflex.problems.dispatch.model import Costs, Pins, Topology
 from adnflex.problems.dispatch.prices import require_prices
+from adnflex.problems.dispatch.problem import Costs, DispatchProblem
 from adnflex.problems.dispatch.reasons import require_possible
 from adnflex.problems.dispatch.topology import pins_of, spans_of
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
@@ -31,22 +31,13 @@ class Task:
         Timeline, grid, devices.
     facts : dict
         Settings, of the caller or of the net.
-    costs : Costs
-        Prices that belong to no device.
-    topology : Topology
-        What may be switched when.
-    pins : Pins or None
-        Decisions that are taken already.
-    formulation : Formulation
-        Of the branch flow.
+    problem : DispatchProblem
+        What is solved.
     """
 
     study: Study
     facts: dict[str, Any]
-    costs: Costs
-    topology: Topology
-    pins: Pins | None
-    formulation: Formulation
+    problem: DispatchProblem
 
 
 def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
@@ -97,7 +88,8 @@ def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
     require_possible(study.devices, study.horizon, study.series.periods)
     follow = knobs["follow"]
     pins = None if follow is None else pins_of(follow, study, topology)
-    return Task(study, facts, costs, topology, pins, formulation)
+    problem = DispatchProblem(study.points, study.horizon, study.devices, costs, topology, pins, formulation)
+    return Task(study, facts, problem)
 
 
 # Arguments that a net may carry itself.

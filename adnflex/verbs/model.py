@@ -56,8 +56,7 @@ def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel
     study = task.study
     # the verb adds charge modes as its solutions show them to be needed; here none may be missing
     modes = all_modes(study.horizon, study.devices)
-    asked = study.points, study.horizon, study.devices, task.costs, task.topology
-    built = build_dispatch(*asked, modes, task.pins, formulation=task.formulation).model
+    built = build_dispatch(task.problem, modes).model
     if knobs["exact"]:
         make_equations(built)
     return built

@@ -21,7 +21,7 @@ from adnflex.grid import read_grid
 from adnflex.knobs import Horizon, Limits
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.explain import least_violation
-from adnflex.problems.dispatch.model import Costs, Topology
+from adnflex.problems.dispatch.problem import DispatchProblem
 from adnflex.problems.dispatch.reasons import causes, violation_row
 from adnflex.problems.reconfiguration.describe import unit_hint
 from adnflex.problems.region.reading import RegionJob, read_region
@@ -204,7 +204,7 @@ def _infeasible(
 ) -> Infeasible:
     """Say which limit is in the way, where and by how much."""
     proven = answer.status == "infeasible"
-    excess = least_violation(study.points, study.horizon, devices, Costs(), Topology(), None, seconds) or []
+    excess = least_violation(DispatchProblem(study.points, study.horizon, devices), seconds) or []
     if proven:
         text = f"period {t}: the region is empty, no set-points meet every limit (proven)"
     else:

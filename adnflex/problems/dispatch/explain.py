@@ -9,14 +9,16 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices import Device, Place, Supplies, Timeline
+from adnflex.devices import Device, Place, Supplies
 from adnflex.devices.unserved import Unserved
 from adnflex.errors import SolverError
+from adnflex.formulations import FORMULATIONS
 from adnflex.formulations.branch_flow import open_end_overload, rated_open_ends
 from adnflex.formulations.positions import pin
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch.limits import LimitViolation, excess_of
-from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.problems.dispatch.model import Dispatch, build_dispatch
+from adnflex.problems.dispatch.problem import Costs, DispatchProblem
 from adnflex.problems.dispatch.state import evaluate
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import solve_model
@@ -33,15 +35,7 @@ _LEFT_OUT = 1e3
 _ENOUGH = 0.02
 
 
-def least_violation(
-    points: OperatingPoints,
-    horizon: Timeline,
-    devices: Sequence[Device],
-    costs: Costs,
-    topology: Topology,
-    pins: Pins | None,
-    seconds: float,
-) -> list[LimitViolation] | None:
+def least_violation(problem: DispatchProblem, seconds: float) -> list[LimitViolation] | None:
     """Return the limits that the least violating dispatch breaks in exact power flow, worst first.
 
     Voltage limits, current limits, limits of the import and a carbon budget are soft, devices stay as they are.  Where
@@ -49,8 +43,8 @@ def least_violation(
 
     Parameters
     ----------
-    points, horizon, devices, costs, topology, pins
-        See `adnflex.problems.dispatch.solve.solve_dispatch`.
+    problem : DispatchProblem
+        What is asked.
     seconds : float
         Time limit [s].
 
@@ -59,16 +53,16 @@ def least_violation(
     list of LimitViolation or None
         None where no dispatch was found even so: the devices' own limits contradict each other.
     """
-    soft = _soft(points, horizon, devices, costs, topology, pins)
+    soft = _soft(problem)
     solved = _solved(soft, min(seconds, _SECONDS))
     if solved is None:
         # nothing in time: what the continuous devices can do while the discrete ones stay as they are
         soft = _at_rest(soft)
         solved = _solved(soft, _SECONDS)
     if solved is None:
-        return _unserved(points, horizon, devices, costs, topology, pins)
+        return _unserved(problem)
     state = evaluate(soft, solved)
-    given = replace(soft, points=points, devices=list(devices), costs=costs)
+    given = replace(soft, points=problem.points, devices=list(problem.devices), costs=problem.costs)
     return sorted(excess_of(given, state), key=lambda e: -e.share)
 
 
@@ -79,18 +73,11 @@ _MANY = 20_000
 _SERVED = 1e-4
 
 
-def _unserved(
-    points: OperatingPoints,
-    horizon: Timeline,
-    devices: Sequence[Device],
-    costs: Costs,
-    topology: Topology,
-    pins: Pins | None,
-) -> list[LimitViolation] | None:
+def _unserved(problem: DispatchProblem) -> list[LimitViolation] | None:
     """Return the fixed power that the network cannot carry at any voltage, and where; None where that is not it."""
-    grid = points.grid
+    points, grid = problem.points, problem.points.grid
     nodes = np.flatnonzero((np.abs(points.p) + np.abs(points.q)).max(axis=(0, 1)) > 0)
-    if not len(nodes) or len(nodes) * len(horizon.points) > _MANY:
+    if not len(nodes) or len(nodes) * len(problem.horizon.points) > _MANY:
         return None
     spare = [
         Unserved(
@@ -100,7 +87,7 @@ def _unserved(
         )
         for j in nodes
     ]
-    soft = _at_rest(_soft(points, horizon, [*devices, *spare], costs, topology, pins))
+    soft = _at_rest(_soft(replace(problem, devices=[*problem.devices, *spare])))
     solved = _solved(soft, _SECONDS)
     if solved is None:
         return None
@@ -126,23 +113,18 @@ def _solved(soft: Dispatch, seconds: float) -> NDArray[np.float64] | None:
         return None
 
 
-def _soft(
-    points: OperatingPoints,
-    horizon: Timeline,
-    devices: Sequence[Device],
-    costs: Costs,
-    topology: Topology,
-    pins: Pins | None,
-) -> Dispatch:
-    grid = points.grid
+def _soft(problem: DispatchProblem) -> Dispatch:
+    points, devices, grid = problem.points, problem.devices, problem.points.grid
     wide = grid.replace(
         v_min=np.full(grid.n, _WIDE[0] ** 2),
         v_max=np.full(grid.n, _WIDE[1] ** 2),
         ratings=replace(grid.ratings, limit=np.full(len(grid.ratings.limit), np.inf)),
     )
     free = [d.unlimited() if isinstance(d, Supplies) else d for d in devices]
-    dispatch = build_dispatch(replace(points, grid=wide), horizon, free, Costs(), topology, pins=pins)
-    _soften(dispatch, points, devices, costs.carbon_budget_kg)
+    there = replace(points, grid=wide)
+    cones = FORMULATIONS["distflow"]
+    dispatch = build_dispatch(replace(problem, points=there, devices=free, costs=Costs(), formulation=cones))
+    _soften(dispatch, points, devices, problem.costs.carbon_budget_kg)
     return replace(dispatch, form=compile_model(dispatch.model))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from adnflex.devices import Device, Frame, Lossy, Supplies, Timeline
 from adnflex.devices.footprint import add_reach, voltage_ranges
-from adnflex.formulations import FORMULATIONS, Formulation
+from adnflex.formulations import Formulation
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds, Ranges, compute_bounds
 from adnflex.formulations.branch_flow import declare_voltages
@@ -23,73 +23,10 @@ from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.topology import must_close
 from adnflex.problems.dispatch.naming import doc_of
+from adnflex.problems.dispatch.problem import Costs, DispatchProblem, Topology
 from adnflex.solvers.conic import ConicForm, compile_model
 
-__all__ = ["Costs", "Dispatch", "Pins", "Topology", "build_dispatch"]
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Prices that belong to no device.
-
-    Attributes
-    ----------
-    loss_per_mwh : float
-        Of energy lost in the network [money/MWh].
-    carbon_per_kg : float
-        Of emissions [money/kg].
-    carbon_budget_kg : float or None
-        Largest expected emission [kg].
-    minimise : str
-        ``cost`` or ``carbon``.
-    """
-
-    loss_per_mwh: float = 0.0
-    carbon_per_kg: float = 0.0
-    carbon_budget_kg: float | None = None
-    minimise: str = "cost"
-
-
-@dataclass(frozen=True)
-class Topology:
-    """Which periods share switch states, and what operations cost.
-
-    Attributes
-    ----------
-    spans : tuple of range
-        Periods with the same states, in order; empty: the present states stay.
-    cost : float
-        Of one operation [money].
-    budget : int or None
-        Largest number of operations over the horizon.
-    free_start : bool
-        Whether the states of the first span are no operations; else they are counted from the present ones.
-    """
-
-    spans: tuple[range, ...] = ()
-    cost: float = 0.0
-    budget: int | None = None
-    free_start: bool = False
-
-    def span_of(self, t: int) -> int:
-        """Return the number of the span that a period belongs to."""
-        return next(i for i, span in enumerate(self.spans) if t in span)
-
-
-@dataclass(frozen=True)
-class Pins:
-    """Decisions that are taken already.
-
-    Attributes
-    ----------
-    devices : dict of (table, index) to dict
-        Decisions of devices by name (see `Device.decisions`).
-    closed : tuple of (m,) array
-        Branch states of every span; empty: free.
-    """
-
-    devices: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
-    closed: tuple[BoolArray, ...] = ()
+__all__ = ["Dispatch", "build_dispatch"]
 
 
 @dataclass(frozen=True)
@@ -175,41 +112,22 @@ class Dispatch:
 
 
 def build_dispatch(
-    points: OperatingPoints,
-    horizon: Timeline,
-    devices: Sequence[Device],
-    costs: Costs,
-    topology: Topology,
-    modes: frozenset[tuple[str, int, int]] = frozenset(),
-    pins: Pins | None = None,
-    secants: bool = False,
-    formulation: Formulation | None = None,
+    problem: DispatchProblem, modes: frozenset[tuple[str, int, int]] = frozenset(), secants: bool = False
 ) -> Dispatch:
     """Declare the model: voltages, devices, branch flow at every point, the objective.
 
     Parameters
     ----------
-    points : OperatingPoints
-        The grid and what follows its profile.
-    horizon : Timeline
-        The time axis.
-    devices : sequence of Device
-        What is dispatched.
-    costs : Costs
-        Prices that belong to no device.
-    topology : Topology
-        What may be switched when.
+    problem : DispatchProblem
+        What is asked.
     modes : frozenset of (str, int, int)
         Table, index and period of devices with a binary mode (see `adnflex.devices.TwoWays`).
-    pins : Pins, optional
-        Decisions that are taken already.
     secants : bool
         Also bound the squared currents from above (see `adnflex.formulations.secants`); only where switch states are
         given.
-    formulation : Formulation, optional
-        Of the branch flow; by default DistFlow.
     """
-    formulation = FORMULATIONS["distflow"] if formulation is None else formulation
+    points, horizon, devices, costs = problem.points, problem.horizon, problem.devices, problem.costs
+    topology, pins, formulation = problem.topology, problem.pins, problem.formulation
     grid = points.grid
     free = np.flatnonzero(~must_close(grid)) if topology.spans else np.array([], dtype=np.int64)
     if not topology.spans and not grid.closed.all():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from adnflex.devices import Device, Supplies, able
 from adnflex.devices.cost_curve import CostCurve
 from adnflex.errors import InputError
-from adnflex.problems.dispatch.model import Costs, Topology
+from adnflex.problems.dispatch.problem import Costs, Topology
 
 __all__ = ["price_notes", "require_prices"]
 

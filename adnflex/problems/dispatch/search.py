@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices import Device, Timeline
-from adnflex.formulations import FORMULATIONS, Formulation
-from adnflex.grid.operating_points import OperatingPoints
+from adnflex.formulations import FORMULATIONS
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.charge_modes import Modes, conflicts_at
-from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.problems.dispatch.model import Dispatch, build_dispatch
+from adnflex.problems.dispatch.problem import DispatchProblem
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.gate import solve_model
@@ -37,8 +35,8 @@ class Search:
 
     Parameters
     ----------
-    points, horizon, devices, costs, topology, pins
-        See `adnflex.problems.dispatch.model.build_dispatch`.
+    problem : DispatchProblem
+        What is asked.
     gap : float
         Relative gap of the objective at which a solve ends.
     solver : str
@@ -53,16 +51,9 @@ class Search:
         Best bound of all models that were solved and bound AC.
     building : float
         Seconds that the last model took to be built.
-    formulation : Formulation
-        Of the branch flow.
     """
 
-    points: OperatingPoints
-    horizon: Timeline
-    devices: Sequence[Device]
-    costs: Costs
-    topology: Topology
-    pins: Pins | None
+    problem: DispatchProblem
     gap: float
     solver: str
     clock: Deadline
@@ -70,23 +61,18 @@ class Search:
     exact: bool = False
     bound: float = -math.inf
     building: float = 0.0
-    formulation: Formulation = FORMULATIONS["distflow"]
 
     def build(self, modes: Modes | None = None, secants: bool = False) -> Dispatch:
         """Declare the model with some charge modes, by default those that are known to be needed."""
         modes = self.modes if modes is None else modes
         begin = self.clock.now
-        built = self._declared(self.formulation, modes, secants)
+        built = build_dispatch(self.problem, modes, secants)
         self.building = self.clock.now - begin
         return built
 
-    def _declared(self, formulation: Formulation, modes: Modes, secants: bool = False) -> Dispatch:
-        asked = self.points, self.horizon, self.devices, self.costs, self.topology
-        return build_dispatch(*asked, modes, self.pins, secants, formulation)
-
     def bound_beside(self) -> Ending:
         """Bound AC by the relaxation of DistFlow without integers, where the formulation itself bounds nothing."""
-        cone = self._declared(FORMULATIONS["distflow"], self.modes)
+        cone = build_dispatch(replace(self.problem, formulation=FORMULATIONS["distflow"]), self.modes)
         found = solve_relaxation(cone.form, time_limit=max(self.clock.left, _LEAST_SECONDS))
         if found.status in ("optimal", "time_limit"):
             self.bound = max(self.bound, found.bound)
@@ -94,10 +80,10 @@ class Search:
 
     def _report(self, value: float, bound: float, event: str) -> None:
         """Tell the clock; of a formulation that does not bound AC neither value nor bound is one of the dispatch."""
-        if self.formulation.bounds_ac:
+        if self.problem.formulation.bounds_ac:
             self.clock.report(value, bound, event)
         else:
-            self.clock.report(math.inf, self.bound, f"{self.formulation.name}: {event}")
+            self.clock.report(math.inf, self.bound, f"{self.problem.formulation.name}: {event}")
 
     def one_way(self, secants: bool = False, built: Dispatch | None = None) -> tuple[Dispatch, Ending]:
         """Solve, and again with the charge modes that the solution shows to be needed, until none is missing.
@@ -123,8 +109,8 @@ class Search:
                 self.exact = False
                 continue
             if solved.x is None and solved.status == "infeasible":
-                return dispatch, solved if self.formulation.bounds_ac else self._refutes_nothing(solved)
-            if self.formulation.bounds_ac:
+                return dispatch, solved if self.problem.formulation.bounds_ac else self._refutes_nothing(solved)
+            if self.problem.formulation.bounds_ac:
                 self.bound = max(self.bound, solved.bound)
             solved = replace(solved, bound=self.bound)
             if solved.x is None:
@@ -138,7 +124,9 @@ class Search:
 
     def _refutes_nothing(self, solved: Ending) -> Ending:
         """Take "infeasible" as an answer of the formulation only: AC may well have a state."""
-        words = f"{self.formulation.name} has no point, which says nothing of AC; formulation='distflow' can refute"
+        words = (
+            f"{self.problem.formulation.name} has no point, which says nothing of AC; formulation='distflow' can refute"
+        )
         return replace(solved, status="failed", bound=self.bound, words=words)
 
     def _solve(self, dispatch: Dispatch, exact: bool) -> Ending:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -17,19 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered
-from adnflex.devices import Device, Timeline
 from adnflex.errors import SolverError
-from adnflex.formulations import Formulation
 from adnflex.grid.model import FloatArray
-from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.charge_modes import first_modes
 from adnflex.problems.dispatch.explain import least_violation
 from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.loss_certificate import Goal, Losses, least_losses_mwh, loss_value
-from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology
+from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.other_decisions import next_best
 from adnflex.problems.dispatch.present import present_point
+from adnflex.problems.dispatch.problem import DispatchProblem
 from adnflex.problems.dispatch.recover import network_cones, recover_dispatch
 from adnflex.problems.dispatch.relaxed import relaxed_state
 from adnflex.problems.dispatch.search import Search
@@ -97,25 +94,15 @@ class DispatchAnswer:
 
 
 def solve_dispatch(
-    points: OperatingPoints,
-    horizon: Timeline,
-    devices: Sequence[Device],
-    costs: Costs,
-    topology: Topology,
-    *,
-    goal: Goal,
-    clock: Deadline,
-    solver: str = "auto",
-    exact: bool = False,
-    pins: Pins | None = None,
-    formulation: Formulation | None = None,
+    problem: DispatchProblem, *, goal: Goal, clock: Deadline, solver: str = "auto", exact: bool = False
 ) -> DispatchAnswer:
     """Solve a dispatch and make it hold in exact power flow.
 
     Parameters
     ----------
-    points, horizon, devices, costs, topology
-        See `adnflex.problems.dispatch.model.build_dispatch`.
+    problem : DispatchProblem
+        What is asked. Of a formulation that does not bound AC the set-points are taken; the bound is that of DistFlow
+        beside it, without integers.
     goal : Goal
         When the search may end.
     clock : Deadline
@@ -124,11 +111,6 @@ def solve_dispatch(
         See `adnflex.solvers.capability.pick`.
     exact : bool
         The exact equations by spatial branch and bound (SCIP, Gurobi) instead of the relaxation.
-    pins : Pins, optional
-        Decisions that are taken already.
-    formulation : Formulation, optional
-        Of the branch flow; by default DistFlow. Of one that does not bound AC the set-points are taken; the bound is
-        that of the DistFlow relaxation beside it.
 
     Raises
     ------
@@ -138,9 +120,8 @@ def solve_dispatch(
     if solver != "auto":  # one that is not there is said, however little time there is
         pick(solver, integers=False, cones=False, exact=exact)
     clock.report(math.inf, -math.inf, "building")
-    modes = first_modes(horizon, devices)
-    search = Search(points, horizon, devices, costs, topology, pins, goal.gap, solver, clock, modes, exact)
-    search.formulation = search.formulation if formulation is None else formulation
+    modes = first_modes(problem.horizon, problem.devices)
+    search = Search(problem, goal.gap, solver, clock, modes, exact)
     dispatch = search.build()
     present = evaluate(dispatch, present_point(dispatch))
     search.gap = goal.relative(dispatch, present)
@@ -152,7 +133,7 @@ def solve_dispatch(
         late = Ending("time_limit", None, math.inf, -math.inf, 0.0, solver)
         return _without_point(search, dispatch, late, best)
     try:
-        if not search.formulation.bounds_ac and (beside := search.bound_beside()).status == "infeasible":
+        if not search.problem.formulation.bounds_ac and (beside := search.bound_beside()).status == "infeasible":
             return _without_point(search, dispatch, beside, best)
         dispatch, solved = search.one_way(built=dispatch)
     except KeyboardInterrupt:
@@ -187,7 +168,7 @@ class _Best(NamedTuple):
 
 def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best) -> DispatchAnswer:
     """Answer where the relaxation gave no point: with what is known, else with the reason."""
-    clock, nan = search.clock, np.full((search.horizon.scenarios, search.horizon.periods, search.points.grid.m), np.nan)
+    clock, nan = search.clock, np.full((*search.problem.points.p.shape[:2], search.problem.points.grid.m), np.nan)
     status, bound = solved.status, solved.bound
     if best.state is None and status != "infeasible":
         best = _at_rest(search, dispatch)
@@ -207,8 +188,7 @@ def _without_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Be
             )
         if status == "infeasible":
             clock.report(math.inf, math.inf, "infeasible; looking for the reason")
-            asked = search.points, search.horizon, search.devices, search.costs, search.topology, search.pins
-            excess = least_violation(*asked, clock.left) or []
+            excess = least_violation(search.problem, clock.left) or []
     clock.report(best.value, bound, "exact power flow")
     losses = _losses(search, dispatch, best.state)
     return DispatchAnswer(
@@ -223,7 +203,7 @@ _GRACE = 1.0
 
 def _relaxed_bound(search: Search, dispatch: Dispatch) -> float:
     """Return the bound of the relaxation without integers: what the time allowed may be far from it."""
-    if not search.clock.grace or not search.formulation.bounds_ac:
+    if not search.clock.grace or not search.problem.formulation.bounds_ac:
         return -math.inf
     found = solve_relaxation(dispatch.form, time_limit=search.clock.grace)
     return found.bound if found.status in ("optimal", "time_limit") else -math.inf
@@ -280,7 +260,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
     assert solved.x is not None
     clock, first = search.clock, dispatch
     gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
-    if not search.formulation.bounds_ac:
+    if not search.problem.formulation.bounds_ac:
         # its currents act on nothing: there is nothing that a cone could invent
         gaps, invented = np.full_like(gaps, np.nan), np.full_like(invented, np.nan)
     by_relaxation = relaxed_state(dispatch, state, solved.x)
@@ -294,7 +274,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
     try:
         if not enough(best.state) and (status != "interrupted" or best.state is None):
             clock.report(best.value, search.bound, "recovery")
-            if not search.topology.spans and search.formulation.bounds_ac:
+            if not search.problem.topology.spans and search.problem.formulation.bounds_ac:
                 dispatch, relaxed, refuted = _with_secants(search, dispatch, relaxed)
             if refuted and best.state is None:
                 # no AC state meets every limit
@@ -302,7 +282,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
             grace = _GRACE if best.state is None else 0.0
             left = partial(_left, clock, grace)
             found: Recovered[DispatchState] = recover_dispatch(dispatch, relaxed, enough, left, search.build)
-            if found.answer is None and best.state is None and search.formulation.bounds_ac:
+            if found.answer is None and best.state is None and search.problem.formulation.bounds_ac:
                 found = next_best(search, dispatch, relaxed, enough)
             best = best.or_better(found.answer, found.method)
     except KeyboardInterrupt:
@@ -337,11 +317,11 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
 
 def _losses(search: Search, dispatch: Dispatch, state: DispatchState | None) -> Losses | None:
     """Say what is proven of the losses, where switches are decided."""
-    if state is None or not search.topology.spans:
+    if state is None or not search.problem.topology.spans:
         return None
     # it is compiled anew, which takes about as long as building it
     seconds = search.clock.grace - search.building
-    bounds = search.formulation.bounds_ac and seconds > 0
+    bounds = search.problem.formulation.bounds_ac and seconds > 0
     least = least_losses_mwh(dispatch, seconds) if bounds else -math.inf
     return Losses(loss_value(dispatch, state), least)
 

@@ -6,7 +6,7 @@ import math
 
 from adnflex.errors import InputError
 from adnflex.knobs import Switching
-from adnflex.problems.dispatch.model import Pins, Topology
+from adnflex.problems.dispatch.problem import Pins, Topology
 from adnflex.results import DispatchPlan
 from adnflex.study import Study, TimeAxis
 

@@ -16,7 +16,8 @@ from adnflex.devices import Device, Positioned, Supplies, Timeline, able
 from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch.charge_modes import Modes
-from adnflex.problems.dispatch.model import Costs, Dispatch, Pins, Topology, build_dispatch
+from adnflex.problems.dispatch.model import Dispatch, build_dispatch
+from adnflex.problems.dispatch.problem import DispatchProblem, Pins
 from adnflex.problems.dispatch.recover import network_cones
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
@@ -109,7 +110,7 @@ def build_region(
     """
     single = [d for d in able(devices, Positioned) if d.count == 1]
     fixed = {(d.place.table, d.place.index): {"position:0": 0.0} for d in single}
-    dispatch = build_dispatch(points, horizon, devices, Costs(), Topology(), modes, Pins(fixed), secants=True)
+    dispatch = build_dispatch(DispatchProblem(points, horizon, devices, pins=Pins(fixed)), modes, secants=True)
     block = dispatch.model.device[next(i for i, d in enumerate(devices) if d.place == pcc.place)]
     imports = [block.p[0, 0], block.q[0, 0]]
     columns = dispatch.form.columns_of(imports)
