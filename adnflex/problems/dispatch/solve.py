@@ -31,9 +31,9 @@ from adnflex.problems.dispatch.recover import network_cones, recover_dispatch
 from adnflex.problems.dispatch.relaxed import relaxed_state
 from adnflex.problems.dispatch.search import Search
 from adnflex.problems.dispatch.state import DispatchState, evaluate
+from adnflex.solvers.capability import pick
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
-from adnflex.solvers.gate import pick
 
 __all__ = ["PRESENT", "DispatchAnswer", "solve_dispatch"]
 
