@@ -31,10 +31,6 @@ TOO_LONG: set[str] = {
     "problems/flexibility/study.py",
     "problems/region/inner.py",
     "problems/region/solve.py",
-    "problems/rolling/arrivals.py",
-    "problems/rolling/case.py",
-    "problems/rolling/read.py",
-    "results/rolling.py",
     "scenarios/electric_vehicles.py",
 }
 LONG_FUNCTIONS: set[str] = set()
@@ -43,15 +39,12 @@ MANY_PARAMETERS: set[str] = {
     "algorithms/branch_and_bound.py:__init__",
     "algorithms/branch_and_bound.py:branch_and_bound",
     "formulations/radiality.py:declare_radiality",
-    "problems/rolling/planning.py:_storages",
     "scenarios/arma.py:arma_scenarios",
     "scenarios/electric_vehicles.py:sample_vehicles",
     "solvers/sequential.py:tighten",
 }
-NAMED_TWICE: set[str] = {"Plan"}
-CIRCLES: set[str] = {
-    "adnflex.problems.rolling.case adnflex.problems.rolling.feeder adnflex.problems.rolling.policies",
-}
+NAMED_TWICE: set[str] = set()
+CIRCLES: set[str] = set()
 
 
 @cache

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from adnflex.devices.base import BrokenLimit, Device, Frame, Offering, Place, Schedule
-from adnflex.devices.capabilities import Lossy, MovesVoltages, Positioned, Reactive, Stores, Supplies, TwoWays, able
+from adnflex.devices.capabilities import (
+    ByInverter,
+    Lossy,
+    MovesVoltages,
+    Positioned,
+    Reactive,
+    Stores,
+    Supplies,
+    TwoWays,
+    able,
+)
 from adnflex.devices.capacitor_bank import CapacitorBank, read_capacitor_banks
 from adnflex.devices.electric_vehicles import ElectricVehicles, read_electric_vehicles
 from adnflex.devices.fleet import Fleet, read_fleets
@@ -19,6 +29,7 @@ from adnflex.grid.model import FloatArray, Grid
 
 __all__ = [
     "BrokenLimit",
+    "ByInverter",
     "CapacitorBank",
     "Device",
     "ElectricVehicles",

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from adnflex.devices.base import FloatArray, Frame, Place, Schedule
 
 if TYPE_CHECKING:
+    from adnflex.devices.inverter import Inverter
     from adnflex.devices.moves import MoveRules
 
-__all__ = ["Lossy", "MovesVoltages", "Positioned", "Reactive", "Stores", "Supplies", "TwoWays", "able"]
+__all__ = ["ByInverter", "Lossy", "MovesVoltages", "Positioned", "Reactive", "Stores", "Supplies", "TwoWays", "able"]
 
 T = TypeVar("T")
 
@@ -120,6 +121,14 @@ class TwoWays(Protocol):
 
     def other_side(self, block: pyo.Block, frame: Frame) -> list[Any]:
         """Variables that have to be nothing so that it does one thing only in the periods of `conflicts`."""
+
+
+@runtime_checkable
+class ByInverter(Protocol):
+    """Has an inverter, which may choose its reactive power."""
+
+    place: Place
+    inverter: Inverter
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ All are frozen and made of DataFrames under the caller's pandapower indices; all
 
 from adnflex.results.base import Result, load
 from adnflex.results.boxes import Box, Disaggregation
+from adnflex.results.common_days import Comparison
 from adnflex.results.comparison import compare_plans
 from adnflex.results.dispatch import DispatchPlan
 from adnflex.results.dispatch_check import DispatchCheck
@@ -13,7 +14,7 @@ from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.pareto import Pareto
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.region import Region, RegionCheck
-from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
+from adnflex.results.rolling import RollingCheck, RollingRun
 from adnflex.results.status import NOT_PASSED
 from adnflex.results.versions import versions
 

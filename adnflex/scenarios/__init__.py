@@ -13,12 +13,18 @@ from adnflex.scenarios.electric_vehicles import (
     sample_fleet,
     sample_vehicles,
 )
+from adnflex.scenarios.parking import FleetLaw, FleetLaws
 from adnflex.scenarios.reduction import Method, Reduction, reduce_scenarios
 from adnflex.scenarios.scenario_set import ScenarioSet
+from adnflex.scenarios.weather import Forecast, LatentWeather, sun_shape
 
 __all__ = [
     "Distribution",
+    "FleetLaw",
+    "FleetLaws",
     "FleetSample",
+    "Forecast",
+    "LatentWeather",
     "LogNormal",
     "Method",
     "Reduction",
@@ -29,4 +35,5 @@ __all__ = [
     "reduce_scenarios",
     "sample_fleet",
     "sample_vehicles",
+    "sun_shape",
 ]

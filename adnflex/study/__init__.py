@@ -3,11 +3,20 @@
 from adnflex.study.axis import TimeAxis, time_axis
 from adnflex.study.facts import settings, settled, study_facts
 from adnflex.study.following import following, input_table
-from adnflex.study.reader import Study, carried_over_breaks, device_inputs, read_again, read_study, times_table
+from adnflex.study.reader import (
+    OwnReading,
+    Study,
+    carried_over_breaks,
+    device_inputs,
+    read_again,
+    read_study,
+    times_table,
+)
 from adnflex.study.series import COLUMNS, Profiles, Series, read_series
 
 __all__ = [
     "COLUMNS",
+    "OwnReading",
     "Profiles",
     "Series",
     "Study",

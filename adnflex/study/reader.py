@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from adnflex.scenarios import ScenarioSet
 from adnflex.study.axis import TimeAxis, time_axis
 from adnflex.study.series import Series, read_series
 
-__all__ = ["Study", "carried_over_breaks", "device_inputs", "read_again", "read_study", "times_table"]
+__all__ = ["OwnReading", "Study", "carried_over_breaks", "device_inputs", "read_again", "read_study", "times_table"]
 
 
 # All rows, the limits of the net, its switches as they are.
@@ -73,6 +74,28 @@ class Study:
 _POWER = ("load", "sgen", "storage", "shunt")
 
 
+@dataclass(frozen=True)
+class OwnReading:
+    """What one verb asks of the reader beyond the others.
+
+    Attributes
+    ----------
+    still : int
+        Number of periods that a net without profiles stands for.
+    need_limits : bool
+        Whether voltage limits have to be there; else they may be missing, and bound no bank.
+    more : callable
+        Reads beside the devices what only this verb knows; what it finds wrong is raised with the rest.
+    """
+
+    still: int = 1
+    need_limits: bool = True
+    more: Callable[[Inputs, list[Device]], None] = lambda inputs, devices: None
+
+
+_NOTHING = OwnReading()
+
+
 def read_study(
     net: pandapowerNet,
     asked: Horizon = _ALL,
@@ -82,6 +105,7 @@ def read_study(
     axis: TimeAxis | None = None,
     prices: bool = True,
     converters: bool = True,
+    own: OwnReading = _NOTHING,
 ) -> Study:
     """Read a net; all faults at once.
 
@@ -89,7 +113,7 @@ def read_study(
     series, if it is known; without `prices` pandapower's cost tables are not read, without `converters` every dcline is
     refused.
     """
-    series = read_series(net, asked.profiles, asked.periods)
+    series = read_series(net, asked.profiles, asked.periods, own.still)
     if axis is None:
         axis = time_axis(series.periods, series.stamps, asked.hours_per_period, asked.start_hour)
     values, probabilities = _scenario_values(net, series, asked.scenarios)
@@ -101,12 +125,15 @@ def read_study(
         switching=switching.present if switching.fixed else switching,
         tap_trafos=controlled_trafos(inputs),
         converters=converters,
+        need_limits=own.need_limits,
     )
     if switching.fixed:
         _require_radial(grid)
     inputs.node_of = grid.node_of
     inputs.dependent = {int(j) for j in np.flatnonzero((grid.z_share_p != 0) | (grid.z_share_q != 0))}
-    devices = read_devices(inputs, grid, np.minimum(grid.v_max, 1.5**2))
+    highest = np.minimum(grid.v_max, 1.5**2) if own.need_limits else np.full(grid.n, 1.5**2)
+    devices = read_devices(inputs, grid, highest)
+    own.more(inputs, devices)
     # a table that several readers go through is told once
     faults = list(dict.fromkeys(inputs.faults))
     if faults:

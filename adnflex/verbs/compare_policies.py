@@ -24,7 +24,8 @@ from adnflex.problems.rolling.policy_names import OPTIONS, policy_of
 from adnflex.problems.rolling.reactive import reactive_of
 from adnflex.problems.rolling.reactive_stage import ReactiveStage
 from adnflex.problems.rolling.stored_days import PolicyDay, append_day, read_days, study_mark
-from adnflex.results.rolling import ITEMS, Comparison, RollingRun
+from adnflex.results.common_days import Comparison
+from adnflex.results.rolling import ITEMS, RollingRun
 from adnflex.verbs.schedule_rolling import schedule_rolling
 
 __all__ = ["compare_policies"]

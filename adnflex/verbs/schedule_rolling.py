@@ -119,7 +119,7 @@ def schedule_rolling(
         raise TimeExpired(f"no hour was decided within {time_limit:g} s; give more time_limit.")
     run = _judged(run_of(control), case)
     # studies of thousands of days leave it out
-    return replace(run, setpoints=RunStates(run, case.net, Spread()).table(expected=True))
+    return replace(run, setpoints=RunStates(run, case.found, Spread()).table(expected=True))
 
 
 def _resumed(

@@ -22,7 +22,7 @@ from adnflex.powerflow.limits import Compared, limits_of
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import not_converged, violated
 from adnflex.problems.rolling.hours import Spread
-from adnflex.problems.rolling.read import connections_of, read_elements, storages_of
+from adnflex.problems.rolling.read import read_rolling
 from adnflex.problems.rolling.settlement import settle
 from adnflex.problems.rolling.states import RunStates, powers
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
@@ -69,9 +69,12 @@ def validate_rolling(
     if not run.inputs:
         raise InputError("the run has no inputs, so that it was saved by an older version; simulate the day again.")
     require_same(net, run.inputs["fingerprint"])
-    states = RunStates(run, net, _spread(net) if spread is None else spread)
-    sources = connections_of(read_elements(net, len(run.generation), None, []).inputs)
-    limits = replace(limits_of(net), sources=source_limits(sources))
+    day, decided = len(run.inputs["buy_per_mwh"]), len(run.generation)
+    found = read_rolling(net, day, priced=False)
+    # devices are audited over the hours that were decided
+    part = found if decided in (0, day) else read_rolling(net, decided, priced=False)
+    states = RunStates(run, found, _spread(net) if spread is None else spread)
+    limits = replace(limits_of(net), sources=source_limits(found.sources))
     tables = (states.table(second=second) for second in (True, False))
     with_it, as_given = (judge(net, table, limits, engine=engine, executor=executor) for table in tables)
     measured, without, judged = with_it.measured, as_given.measured, with_it.found
@@ -79,8 +82,9 @@ def validate_rolling(
     hours = _hours(net, without, as_given.found, "_without").join(_hours(net, measured, judged, ""))
     hours.index = run.generation.index
     violations = judged.violations
-    faults = pd.DataFrame([*_vehicle_faults(run), *_device_faults(run, net)], columns=_FAULTS)
-    costs = _costs(run, net)
+    specs = _specs(run, part.storages)
+    faults = pd.DataFrame([*_vehicle_faults(run), *_device_faults(run, net, specs)], columns=_FAULTS)
+    costs = _costs(run, net, specs)
     return RollingCheck(
         passed=converged and violations.empty and faults.empty and _exact(costs),
         verdict=with_it.told(_verdict(run, hours, faults, costs, violations)),
@@ -175,9 +179,9 @@ def _vehicle_faults(run: RollingRun) -> list[Row]:
     return rows
 
 
-def _device_faults(run: RollingRun, net: pandapowerNet) -> list[Row]:
+def _device_faults(run: RollingRun, net: pandapowerNet, specs: list[Storage]) -> list[Row]:
     """Powers and energies of storages, limits of exchange and of the sites' reactive power."""
-    rows: list[Row] = _storage_faults(run, net)
+    rows: list[Row] = _storage_faults(run, net, specs)
     limit = np.array(run.inputs["exchange_mw"])
     for k, hour in enumerate(run.generation.index):
         for name in ("import_mw", "export_mw"):
@@ -199,18 +203,14 @@ def _device_faults(run: RollingRun, net: pandapowerNet) -> list[Row]:
     return rows
 
 
-def _specs(run: RollingRun, net: pandapowerNet) -> list[Storage]:
-    """Read the storages of the net once more, with the energy that they began the day with."""
-    given, findings = run.inputs["storages"], list[str]()
+def _specs(run: RollingRun, storages: list[Storage]) -> list[Storage]:
+    """Storages with the energy that they began the day with."""
+    given = run.inputs["storages"]
     start = dict(zip(given["index"], given["start_mwh"], strict=True))
     hours, whole = len(run.generation), len(run.inputs["buy_per_mwh"])
-    if not start or not hours:
+    if not hours:
         return []
-    inputs = read_elements(net, hours, None, findings).inputs
-    specs = storages_of(inputs, findings)
-    if findings := [*findings, *inputs.faults]:
-        raise InputError(findings)
-    left = [replace(s, e_start=start[s.place.index]) for s in specs]
+    left = [replace(s, e_start=start[s.place.index]) for s in storages]
     # what is asked at the end of the day is asked of a whole day
     return [s if s.end_given and hours == whole else free_at_end(s) for s in left]
 
@@ -226,11 +226,11 @@ def _written(run: RollingRun, net: pandapowerNet, spec: Storage) -> Callable[[st
     return {"p_mw": p, "q_mvar": q}.__getitem__
 
 
-def _storage_faults(run: RollingRun, net: pandapowerNet) -> list[Row]:
+def _storage_faults(run: RollingRun, net: pandapowerNet, specs: list[Storage]) -> list[Row]:
     """Let every storage audit its powers, and compare its energies with what follows from them."""
     hours, rows = run.generation.index, []
     horizon = _horizon(run)
-    for spec in _specs(run, net):
+    for spec in specs:
         i, written = spec.place.index, _written(run, net, spec)
         p = written("p_mw") * spec.scaling
         rows += [(int(hours[t]), *row) for _, t, row in audited([spec], lambda _, column: written(column), horizon)]  # noqa: B023
@@ -243,7 +243,7 @@ def _storage_faults(run: RollingRun, net: pandapowerNet) -> list[Row]:
     return rows
 
 
-def _costs(run: RollingRun, net: pandapowerNet) -> pd.DataFrame:
+def _costs(run: RollingRun, net: pandapowerNet, specs: list[Storage]) -> pd.DataFrame:
     """Price the set-points without a look at the run's own settlement."""
     given, hours = run.inputs, run.generation.index.to_numpy(int)
     buses = run.exchange["buy_mw"].columns.tolist()
@@ -263,7 +263,7 @@ def _costs(run: RollingRun, net: pandapowerNet) -> pd.DataFrame:
     available = run.generation.to_numpy(float).sum(axis=0) * np.array(given["generators"]["cost"])
     sun = np.array(given["generators"]["sun"], dtype=bool)
     h = _horizon(run)
-    worn = [s.bill(_written(run, net, s), h, np.ones((1, h.periods)))["storage"][0] for s in _specs(run, net)]
+    worn = [s.bill(_written(run, net, s), h, np.ones((1, h.periods)))["storage"][0] for s in specs]
     items = {
         "storage": float(sum(worn)),
         "purchase": float(np.array(given["buy_per_mwh"])[hours] @ bought),

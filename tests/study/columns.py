@@ -17,7 +17,6 @@ from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
 from adnflex.problems.rolling import RollingCase
 from adnflex.problems.rolling.hours import Hours, sites_of
 from adnflex.problems.rolling.positions import Positions
-from adnflex.problems.rolling.read import connections_of, read_elements
 from adnflex.study import read_study
 from adnflex.verbs.region import RegionJob
 from tests.problems.rolling.small import Steady
@@ -218,9 +217,7 @@ def knows(verb, net):
         devices = [replace(d, e_end=0.0, end_given=False) if isinstance(d, Storage) else d for d in devices]
         return repr((devices, study.grid.root_v.tolist())), study.notes
     case = RollingCase.from_net(net, renewables=Steady(hours=4), hours=4, library_days=1)
-    known = case.generators.index.tolist(), sorted(case.fleets), case.storages.index.tolist()
-    h = Hours.of(net, 4, *known)
-    p = Positions.of(net, h.grid)
+    h, p = Hours.of(case.found), Positions.of(case.found)
     return repr(
         (
             case.fingerprint,
@@ -229,9 +226,9 @@ def knows(verb, net):
             h.rest.tolist(),
             h.grid.root_v.tolist(),
             h.grid.y.tolist(),
-            sites_of(net, h.grid),
+            sites_of(case.found),
             p.devices,
-            [(d.p_min, d.p_max, d.q_min, d.q_max) for d in connections_of(read_elements(net, 4, None, []).inputs)],
+            [(d.p_min, d.p_max, d.q_min, d.q_max) for d in case.found.sources],
             net.sgen.sn_mva.tolist(),
         )
     ), case.notes

@@ -4,16 +4,17 @@ Here are the case (nodes, laws, prices), the policies behind one interface, the 
 simulation and comparison of days.
 """
 
-from adnflex.problems.rolling.arrivals import Arrivals, FleetLaw, FleetLaws, RecordedDays
+from adnflex.problems.rolling.arrivals import Arrivals, RecordedDays
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import Day, draw_day
 from adnflex.problems.rolling.decisions import Decision
-from adnflex.problems.rolling.feeder import WithinFeeder, exchange_limits
+from adnflex.problems.rolling.feeder import WithinFeeder
+from adnflex.problems.rolling.feeder_limits import exchange_limits
 from adnflex.problems.rolling.observations import Observation
 from adnflex.problems.rolling.policies import Action, Policy, State
 from adnflex.problems.rolling.reactive import ScenarioReactive
 from adnflex.problems.rolling.reactive_stage import ActiveDecision, ReactiveAnswer, ReactiveStage
-from adnflex.problems.rolling.renewables import Forecast, LatentWeather, Renewables
+from adnflex.problems.rolling.renewables import Renewables
 from adnflex.problems.rolling.scheduler import RollingScheduler, simulate_day
 from adnflex.problems.rolling.tables import run_of
 
@@ -23,10 +24,6 @@ __all__ = [
     "Arrivals",
     "Day",
     "Decision",
-    "FleetLaw",
-    "FleetLaws",
-    "Forecast",
-    "LatentWeather",
     "Observation",
     "Policy",
     "ReactiveAnswer",

@@ -18,77 +18,24 @@ from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
 from adnflex.arguments import public
-from adnflex.devices.cost_tables import left_over_costs
 from adnflex.errors import InputError
 from adnflex.net_json import read_net
 from adnflex.problems.rolling.arrivals import Arrivals, Library
-from adnflex.problems.rolling.read import (
-    costs_of,
-    name_notes,
-    parking_laws,
-    prices_of,
-    read_elements,
-    require_reachable,
-    require_single_vehicles,
-    storages_of,
-    weather_of,
-)
+from adnflex.problems.rolling.feeder_limits import exchange_limits
+from adnflex.problems.rolling.laws import name_notes, parking_laws, weather_of
+from adnflex.problems.rolling.prices import Generators, Prices, negative_price, prices_of
+from adnflex.problems.rolling.read import RollingStudy, members_of, read_rolling, unreachable
 from adnflex.problems.rolling.renewables import Renewables
 from adnflex.problems.rolling.storages import Storages
 from adnflex.study import study_facts
 from adnflex.text import title as title_of
 
-__all__ = ["Generators", "Prices", "RollingCase"]
+__all__ = ["RollingCase"]
 
 Floats = NDArray[np.float64]
 
 # The library that policies look ahead with is part of the case, not of a run.
 _LIBRARY_SEED = 20250916
-
-
-@dataclass(frozen=True, eq=False)
-class Generators:
-    """Sun and wind as arrays of length G: index in ``net.sgen``, node, whether it is sun, rating [MW], cost.
-
-    Attributes
-    ----------
-    index, node : (G,) int array
-        Index in ``net.sgen`` and position of the node.
-    sun : (G,) bool array
-        Sun (type ``PV``), else wind (``WP``).
-    rated_mw : (G,) array
-        Rating [MW].
-    cost : (G,) array
-        Of available energy [money/MWh].
-    """
-
-    index: NDArray[np.int64]
-    node: NDArray[np.int64]
-    sun: NDArray[np.bool_]
-    rated_mw: Floats
-    cost: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Prices:
-    """Prices of a day [money/MWh].
-
-    Attributes
-    ----------
-    buy : (H,) array
-        Of purchase.
-    ev : (H,) array
-        That vehicles pay for what they draw.
-    subsidy : float
-        Per arriving vehicle [money].
-    stored : float
-        Value of energy stored at the end of the day, above the least.
-    """
-
-    buy: Floats
-    ev: Floats
-    subsidy: float
-    stored: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +52,8 @@ class RollingCase:
         Name of the case.
     net : pandapowerNet
         The net; only read.
+    found : RollingStudy
+        What was read from it.
     buses : (n,) int array
         Bus of each node, ascending.
     storages : Storages
@@ -132,6 +81,7 @@ class RollingCase:
 
     name: str
     net: pandapowerNet
+    found: RollingStudy
     buses: NDArray[np.int64]
     storages: Storages
     generators: Generators
@@ -268,54 +218,52 @@ class RollingCase:
         findings: list[str] = []
         facts = study_facts(net)
         hours = int(facts.get("hours", 24) if hours is None else hours)
-        found = read_elements(net, hours, tariff, findings)
-        inputs, sun, rated = found.inputs, (found.generators["type"] == "PV").to_numpy(bool), _ratings(found.generators)
-        specs = storages_of(inputs, findings)
-        require_single_vehicles(found)
+        members = members_of(net)
+        generators = members.generators
+        sun, rated = (generators["type"] == "PV").to_numpy(bool), _ratings(generators)
+        index = generators.index.to_numpy(np.int64)
         if buy_price_per_mwh is not None and tariff is not None:
             findings.append("tariff and buy_price_per_mwh are both given; give one of them.")
-        prices = {
+        given = {
             "buy_price_per_mwh": buy_price_per_mwh,
             "ev_price_per_mwh": ev_price_per_mwh,
             "ev_subsidy_per_vehicle": ev_subsidy_per_vehicle,
             "stored_value_per_mwh": stored_value_per_mwh,
         }
-        buy, ev, subsidy, stored = prices_of(found, facts, prices, findings)
+        prices = prices_of(facts, given, hours, findings)
         by_feeder = isinstance(exchange_limit_mw, str) and exchange_limit_mw == "feeder"
         limit = facts.get("exchange_limit_mw", 0.0) if exchange_limit_mw is None else exchange_limit_mw
         if by_feeder:
             limit = facts.get("exchange_limit_mw", np.inf)
-        exchange = _exchange(limit, hours, len(found.buses), findings)
-        index = found.generators.index.to_numpy(np.int64)
+        exchange = _exchange(limit, hours, len(members.buses), findings)
         source = renewables or weather_of(facts, weather, sun, rated, hours, index, findings)
-        days = parking_laws(net, facts, arrivals, found.fleets, hours, findings)
-        cost = costs_of(found, findings)
-        findings += dict.fromkeys(inputs.faults)
-        if not findings:
-            require_reachable(specs, hours, findings)
-        if findings:
+        days = parking_laws(net, facts, arrivals, members.fleets, hours, findings)
+        found = read_rolling(net, hours, tariff, findings, priced=buy_price_per_mwh is None)
+        if buy_price_per_mwh is None:
+            prices = dataclasses.replace(prices, buy=found.bought)
+        storages = found.storages
+        if findings := [*negative_price(prices.buy), *unreachable(storages, hours)]:
             raise InputError(findings)
         assert source is not None
+        at = np.searchsorted(found.members.buses, [s.place.bus for s in storages]).astype(np.int64)
+        fleets = zip(members.fleets.index.tolist(), members.nodes(members.fleets).tolist(), strict=True)
         case = cls(
             name=title_of(net, name),
             net=net,
-            buses=found.buses,
-            storages=Storages.of(specs, hours),
-            generators=Generators(index, found.nodes("sgen"), sun, rated, cost),
-            fleets=dict(zip(found.fleets.index.tolist(), found.nodes("load").tolist(), strict=True)),
-            prices=Prices(buy, ev, subsidy, stored),
+            found=found,
+            buses=members.buses,
+            storages=Storages.of(storages, at, hours),
+            generators=Generators(index, members.nodes(generators), sun, rated, found.cost),
+            fleets=dict(fleets),
+            prices=prices,
             exchange_mw=exchange,
             renewables=source,
             arrivals=days,
             currency=str(facts.get("currency", "EUR") if currency is None else currency),
             library_days=library_days,
-            notes=(*dict.fromkeys(inputs.notes), *left_over_costs(inputs), *name_notes(days)),
+            notes=(*found.notes, *name_notes(days)),
         )
-        if not by_feeder:
-            return case
-        from adnflex.problems.rolling.feeder import exchange_limits  # it needs the case itself
-
-        return dataclasses.replace(case, exchange_mw=exchange_limits(case))
+        return dataclasses.replace(case, exchange_mw=exchange_limits(case)) if by_feeder else case
 
 
 def _ratings(generators: pd.DataFrame) -> Floats:

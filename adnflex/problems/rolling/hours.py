@@ -17,26 +17,21 @@ Xu et al., doi:10.3390/wevj16090515, section 2.3 (scenarios of load and of sun a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pandapower.auxiliary import pandapowerNet
 
-from adnflex.devices.inputs import truth
 from adnflex.errors import InputError
-from adnflex.grid import read_grid
-from adnflex.grid.checks import shorten
+from adnflex.grid.checks import limit_faults
 from adnflex.grid.model import Grid
-from adnflex.knobs import Limits, Switching
+from adnflex.grid.operating_points import operating_points
 from adnflex.problems.dispatch.reactive import Sites
-from adnflex.study import read_series, time_axis
+from adnflex.problems.rolling.read import RollingStudy
 
-__all__ = ["Hours", "Spread", "antithetic", "realised", "sites_of"]
-
-_OWN = Limits()
+__all__ = ["Hours", "Spread", "antithetic", "realised", "require_limits", "sites_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,12 +87,12 @@ class Hours:
     grid : Grid
         The grid, all of whose branches are closed.
     load_index : (L,) int array
-        Index in ``net.load`` of the loads with a profile.
+        Index in ``net.load`` of the loads that are expected to follow their profile.
     load_mva : (H, L) complex array
         What they are expected to withdraw [MW + j Mvar].
     load_node, generator_node, fleet_node, storage_node : int array
         Nodes of the grid.
-    rest : (n,) complex array
+    rest : (H, n) complex array
         Withdrawal of everything else [pu].
     """
 
@@ -111,81 +106,53 @@ class Hours:
     rest: NDArray[np.complex128]
 
     @classmethod
-    def of(
-        cls,
-        net: pandapowerNet,
-        hours: int,
-        generators: Sequence[int],
-        fleets: Sequence[int],
-        storages: Sequence[int],
-        load_factor: ArrayLike | None = None,
-        limits: Limits = _OWN,
-    ) -> Hours:
-        """Read a net.
+    def of(cls, found: RollingStudy, load_factor: ArrayLike | None = None) -> Hours:
+        """Take out of what was read what the two stages decide.
 
         Parameters
         ----------
-        net : pandapowerNet
-            The net; only read.
-        hours : int
-            Number H of hours.
-        generators, fleets, storages : sequence of int
-            What the first stage decides or is told, by index in ``net.sgen``, ``net.load`` and ``net.storage``.
+        found : RollingStudy
+            What was read.
         load_factor : array_like of (H,), optional
             Load of each hour relative to ``net.load``; by default the profiles of the net, else 1.
-        limits : Limits
-            What stands in place of the limits of the net, which have to be there.
-
-        Raises
-        ------
-        InputError
-            If the net is not radial, or a load depends on the voltage.
         """
-        rows = net.trafo
-        moving = (
-            rows.index[[v is True or v == 1 for v in rows["controllable"]]] if "controllable" in rows.columns else []
-        )
-        alive = [int(k) for k in moving if bool(rows.at[k, "in_service"])]
-        grid = read_grid(net, limits=limits, switching=Switching(switchable_lines=()), tap_trafos=alive)
-        if (grid.z_share_p != 0).any() or (grid.z_share_q != 0).any():
-            raise InputError(
-                "the net has loads that depend on the voltage, and the rolling schedule's reactive power needs "
-                "constant power; set const_z_p_percent and const_z_q_percent of net.load to 0."
-            )
-        loads = net.load[net.load["in_service"].astype(bool)]
-        loads = loads[loads["bus"].isin(list(grid.node_of))]
-        based = loads[~loads.index.isin(list(fleets))]
-        node = np.array([grid.node_of[int(b)] for b in based["bus"]], dtype=np.int64)
-        scaling = based["scaling"].to_numpy(float)
-        now = (based["p_mw"].to_numpy(float) + 1j * based["q_mvar"].to_numpy(float)) * scaling
-        rest = (grid.p + 1j * grid.q).astype(complex)
-        np.subtract.at(rest, node, now / grid.base_mva)
-        at_generators, at_fleets, at_storages = (
-            np.array([grid.node_of[int(bus)] for bus in net[table].loc[list(index), "bus"]], dtype=np.int64)
-            for table, index in (("sgen", generators), ("load", fleets), ("storage", storages))
-        )
-        for table, index, nodes, sign in (
-            ("sgen", generators, at_generators, -1.0),
-            ("load", fleets, at_fleets, 1.0),
-            ("storage", storages, at_storages, 1.0),
+        net, grid, values = found.net, found.study.grid, found.study.values
+        node_of, members = grid.node_of, found.members
+        everything = operating_points(net, grid, values, ())
+        rest = ((everything.p[0] + 1j * everything.q[0]) * grid.base_mva).T.copy()
+
+        def power(table: str, column: str, index: Iterable[int]) -> Floats:
+            """Values (H, E) of some elements, `scaling` included."""
+            place = [int(net[table].index.get_loc(int(k))) for k in index]
+            return np.asarray(values[table, column][0][:, place] * net[table]["scaling"].to_numpy(float)[place])
+
+        def nodes(table: str, index: Iterable[int]) -> Ints:
+            return np.array([node_of[int(net[table].at[k, "bus"])] for k in index], dtype=np.int64)
+
+        fleets = sorted(members.fleets.index.tolist())
+        rows = net.load[net.load["in_service"].astype(bool) & net.load["bus"].isin(list(node_of))]
+        loads = rows.index[~rows.index.isin(fleets)].to_numpy(np.int64)
+        load_mva = power("load", "p_mw", loads) + 1j * power("load", "q_mvar", loads)
+        taken: list[tuple[Ints, Any]] = [(nodes("load", loads), load_mva)]
+        places = []
+        for table, index, sign in (
+            ("sgen", members.generators.index.tolist(), -1.0),
+            ("load", fleets, 1.0),
+            ("storage", [s.place.index for s in found.storages], 1.0),
         ):
-            present = net[table].loc[list(index)]
-            p = present["p_mw"].to_numpy(float) * present["scaling"].to_numpy(float)
-            np.subtract.at(rest, nodes, sign * p / grid.base_mva)
-        sites = sites_of(net, grid)
-        q = net.sgen.loc[sites.index, "q_mvar"].to_numpy(float) * net.sgen.loc[sites.index, "scaling"].to_numpy(float)
-        np.add.at(rest, sites.node, 1j * q / grid.base_mva)
-        index = based.index.to_numpy(np.int64)
-        return cls(
-            grid=grid,
-            load_index=index,
-            load_mva=_profile(net, index, now, scaling, load_factor, hours),
-            load_node=node,
-            generator_node=at_generators,
-            fleet_node=at_fleets,
-            storage_node=at_storages,
-            rest=rest,
-        )
+            places.append(nodes(table, index))
+            taken.append((places[-1], sign * power(table, "p_mw", index)))
+        sites = [s.place.index for s in found.sites]
+        taken.append((nodes("sgen", sites), -1j * power("sgen", "q_mvar", sites)))
+        for at, withdrawn in taken:
+            np.subtract.at(rest, at, withdrawn.T)
+        if load_factor is not None:
+            now = rows.loc[loads, ["p_mw", "q_mvar"]].to_numpy(float) * rows.loc[loads, ["scaling"]].to_numpy(float)
+            load_mva = _factor(load_factor, len(load_mva))[:, None] * (now[:, 0] + 1j * now[:, 1])
+        at_generators, at_fleets, at_storages = places
+        at_loads = taken[0][0]
+        rest = rest.T / grid.base_mva
+        return cls(grid, loads, load_mva, at_loads, at_generators, at_fleets, at_storages, rest)
 
     def withdrawals(
         self,
@@ -216,7 +183,7 @@ class Hours:
         """
         xi, zeta = draws
         base = self.grid.base_mva
-        s = np.broadcast_to(self.rest, (len(xi), self.grid.n)).T.copy()
+        s = np.broadcast_to(self.rest[hour], (len(xi), self.grid.n)).T.copy()
         for nodes, values in (
             (self.load_node, self.load_mva[hour] * (1.0 + spread.load * xi)),
             (self.generator_node, -generation_mw * np.maximum(1.0 + spread.generation * zeta, 0.0)),
@@ -240,7 +207,7 @@ class Hours:
             Of the scenarios.
         """
         base, wide = self.grid.base_mva, 1.0 + 4.0 * spread.load
-        low, high = self.rest.copy(), self.rest.copy()
+        low, high = (part(self.rest.real, axis=0) + 1j * part(self.rest.imag, axis=0) for part in (np.min, np.max))
         peak = self.load_mva[np.abs(self.load_mva).sum(axis=1).argmax()]
         np.add.at(high, self.load_node, wide * peak / base)
         np.add.at(low, self.generator_node, -generation_mw * (1.0 + 4.0 * spread.generation) / base)
@@ -251,55 +218,28 @@ class Hours:
         return (low.real, high.real), (np.minimum(low.imag, high.imag), np.maximum(low.imag, high.imag))
 
 
-def _profile(
-    net: pandapowerNet,
-    index: Ints,
-    now: NDArray[np.complex128],
-    scaling: Floats,
-    load_factor: ArrayLike | None,
-    hours: int,
-) -> NDArray[np.complex128]:
-    """Read the expected load of every hour (H, L) [MW + j Mvar]."""
-    if load_factor is None:
-        series = read_series(net, periods=range(hours), still=hours)
-        time_axis(series.periods, series.stamps, 1.0, None)  # refuses rows that are no hours
-        place = [int(net.load.index.get_loc(int(k))) for k in index]
-        p, q = (series.values["load", column][:, place] for column in ("p_mw", "q_mvar"))
-        return np.asarray((p + 1j * q) * scaling)
-    factor = np.asarray(load_factor, dtype=float)
+def _factor(given: ArrayLike, hours: int) -> Floats:
+    factor = np.asarray(given, dtype=float)
     if factor.shape != (hours,) or not (np.isfinite(factor) & (factor >= 0)).all():
         raise InputError(
             f"load_factor has shape {factor.shape}, or a number in it is negative or not finite; give one number "
             f"of 0 or more for each of the {hours} hours."
         )
-    return np.asarray(factor[:, None] * now)
+    return factor
 
 
-def _refuse_curves(rows: pd.DataFrame) -> None:
-    """Refuse capability curves: the second stage decides within limits alone."""
-    if "reactive_capability_curve" in rows.columns:
-        found = rows.index[truth(rows["reactive_capability_curve"])].tolist()
-        if found:
-            raise InputError(
-                f"sgen {shorten(found)}: reactive_capability_curve is True, and a rolling schedule knows min_q_mvar "
-                "and max_q_mvar only; set it to False and give limits that hold at any active power."
-            )
+def require_limits(found: RollingStudy) -> None:
+    """Refuse a net without voltage limits, where they are to be kept."""
+    if faults := limit_faults(found.net):
+        raise InputError(faults)
 
 
-def sites_of(net: pandapowerNet, grid: Grid) -> Sites:
-    """Find the controllable sgens of the net whose reactive limits leave something to decide."""
-    rows = net.sgen[net.sgen["in_service"].astype(bool)]
-    if not {"controllable", "min_q_mvar", "max_q_mvar"} <= set(rows.columns):
-        rows = rows.iloc[:0].assign(min_q_mvar=0.0, max_q_mvar=0.0)
-    else:
-        able = rows["controllable"].map(lambda value: value is True or value == 1)
-        within = rows["max_q_mvar"].astype(float) > rows["min_q_mvar"].astype(float)
-        supplied = rows["bus"].map(lambda bus: int(bus) in grid.node_of)
-        rows = rows[able & within & supplied]
-    _refuse_curves(rows)
+def sites_of(found: RollingStudy) -> Sites:
+    """Sites of reactive power as arrays."""
+    sites = found.sites
     return Sites(
-        rows.index.to_numpy(np.int64),
-        np.array([grid.node_of[int(bus)] for bus in rows["bus"]], dtype=np.int64),
-        rows["min_q_mvar"].to_numpy(float),
-        rows["max_q_mvar"].to_numpy(float),
+        np.array([s.place.index for s in sites], dtype=np.int64),
+        np.array([s.place.node for s in sites], dtype=np.int64),
+        np.array([s.inverter.q_min for s in sites], dtype=float),
+        np.array([s.inverter.q_max for s in sites], dtype=float),
     )

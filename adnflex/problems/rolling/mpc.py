@@ -20,7 +20,7 @@ from adnflex.errors import InputError, SolverError, TimeExpired
 from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.planning import Plan, plan
+from adnflex.problems.rolling.planning import DayPlan, plan
 from adnflex.problems.rolling.policies import Action, State, by_node
 from adnflex.problems.rolling.sampling import expected_generation, generation_futures
 from adnflex.problems.rolling.vehicles import Vehicles, can, must
@@ -91,7 +91,7 @@ class PerfectForesight:
 
     case: RollingCase
     name: str = "floor"
-    _plan: Plan | None = field(default=None, repr=False)
+    _plan: DayPlan | None = field(default=None, repr=False)
     _everyone: Vehicles | None = field(default=None, repr=False)
 
     def foresee(self, generation: Floats, vehicles: Vehicles, seconds: float = math.inf) -> None:

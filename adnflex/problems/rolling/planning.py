@@ -40,7 +40,7 @@ from adnflex.problems.rolling.vehicles import Vehicles
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.linear import minimise_linear
 
-__all__ = ["EARLY", "IDLE", "Plan", "late_weights", "plan"]
+__all__ = ["EARLY", "IDLE", "DayPlan", "late_weights", "plan"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,7 +50,7 @@ _LATE, EARLY, IDLE = 0.1, 1e-3, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class DayPlan:
     """What a programme decides; with one branch for all hours T, with several for the first one.
 
     Attributes
@@ -137,7 +137,7 @@ def plan(
     envelopes: Envelopes | None = None,
     ties: float = 1.0,
     seconds: float = 60.0,
-) -> Plan:
+) -> DayPlan:
     """Plan the rest of a day.
 
     Parameters
@@ -200,7 +200,7 @@ def plan(
     program.put(trade, imports, 1.0)
     program.put(trade, exports, -1.0)
 
-    charge, discharge = _storages(program, case, hour, energy, step, branches, weight, idle, balance)
+    charge, discharge = _storages(program, case, (hour, energy), step, branches, (weight, idle), balance)
     pairs, power = _vehicles(program, vehicles, hour, step, branch, branches, drawn_price, balance)
     if envelopes is not None:
         _envelopes(program, envelopes, hour, branches, hours, drawn_price, balance)
@@ -210,7 +210,7 @@ def plan(
     drawn = np.zeros((known, len(vehicles)))
     first = pairs[0] < known
     drawn[pairs[0][first], pairs[1][first]] = point[power[first]]
-    return Plan(drawn, point[charge[:known]] - point[discharge[:known]], cost)
+    return DayPlan(drawn, point[charge[:known]] - point[discharge[:known]], cost)
 
 
 def late_weights(total: int, hour: int, hours: int) -> Floats:
@@ -221,15 +221,14 @@ def late_weights(total: int, hour: int, hours: int) -> Floats:
 def _storages(
     program: _Programme,
     case: RollingCase,
-    hour: int,
-    energy: Floats,
+    start: tuple[int, Floats],
     step: Ints,
     branches: int,
-    weight: Floats,
-    idle: Floats,
+    weights: tuple[Floats, Floats],
     balance: Ints,
 ) -> tuple[Ints, Ints]:
-    """Charge, discharge and energy (V, k) of the storages."""
+    """Charge, discharge and energy (V, k) of the storages; weights of the places, and of moving energy about."""
+    (hour, energy), (weight, idle) = start, weights
     s, count = case.storages, len(step)
     shape = (count, len(s))
     charge = program.variables(shape, 0.0, s.charge, idle + weight[:, None] * (s.wear + s.price))

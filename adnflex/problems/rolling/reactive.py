@@ -178,7 +178,7 @@ def reactive_of(case: RollingCase, reactive: str | ReactiveStage | None, scenari
         return reactive
     if reactive not in ("auto", "scenarios", "mean"):
         raise InputError(f"reactive is {reactive!r}; give 'scenarios', 'mean', None, or a callable.")
-    if not _has_sites(case):
+    if not case.found.sites:
         if reactive == "auto":
             return None
         raise InputError(
@@ -194,15 +194,6 @@ def reactive_of(case: RollingCase, reactive: str | ReactiveStage | None, scenari
 
 # What was built for a case is used again by the next run of it.
 _SHARED: weakref.WeakKeyDictionary[RollingCase, dict[int, ScenarioReactive]] = weakref.WeakKeyDictionary()
-
-
-def _has_sites(case: RollingCase) -> bool:
-    """Whether a net has sites, without reading all of it."""
-    rows = case.net.sgen
-    if not {"controllable", "min_q_mvar", "max_q_mvar"} <= set(rows.columns):
-        return False
-    able = rows["in_service"].astype(bool) & rows["controllable"].map(lambda value: value is True or value == 1)
-    return bool((able & (rows["max_q_mvar"].astype(float) > rows["min_q_mvar"].astype(float))).any())
 
 
 def powers_of(decision: ActiveDecision) -> tuple[Floats, Floats, Floats]:

@@ -20,7 +20,7 @@ from adnflex.problems.dispatch.reactive import (
     deviation,
 )
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.hours import Hours, Spread, antithetic, sites_of
+from adnflex.problems.rolling.hours import Hours, Spread, antithetic, require_limits, sites_of
 from adnflex.problems.rolling.positions import Positions
 from adnflex.solvers.local import search_locally
 from adnflex.study import study_facts
@@ -58,10 +58,10 @@ class ReactiveSetting:
         plain = Weights()
         self.weights = Weights(**{to: setting(name, getattr(plain, to)) for name, to in WEIGHTS.items()})
         self.spread = Spread(setting("load_sd", 0.05), setting("generation_sd", 0.1))
-        known = (case.generators.index.tolist(), sorted(case.fleets), case.storages.index.tolist())
-        self.hours = Hours.of(case.net, case.hours, *known, stage.load_factor)
+        require_limits(case.found)
+        self.hours = Hours.of(case.found, stage.load_factor)
         grid = self.hours.grid
-        self.sites: Sites = sites_of(case.net, grid)
+        self.sites: Sites = sites_of(case.found)
         if not len(self.sites):
             raise InputError(
                 "the net has no site of reactive power; give at least one row of net.sgen controllable True, "
@@ -72,7 +72,7 @@ class ReactiveSetting:
         self.draws = antithetic(int(stage.scenarios), *shape, rng)
         power = np.maximum(case.storages.charge, case.storages.discharge)
         self.reach = self.hours.reach(case.generators.rated_mw, power, self.spread)
-        self.positions = Positions.of(case.net, grid)
+        self.positions = Positions.of(case.found)
         self._problems: dict[int, ReactiveProblem] = {}
         self.flows = RadialFlow(grid)
         rows = case.net.sgen.loc[self.sites.index]

@@ -5,21 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandapower.auxiliary import pandapowerNet
 
+from adnflex.devices import Positioned, able
 from adnflex.grid.write import Key
-from adnflex.knobs import Limits
 from adnflex.problems.rolling.hours import Hours, Spread, realised
-from adnflex.problems.rolling.positions import COLUMNS
+from adnflex.problems.rolling.positions import fact_of, step_at
+from adnflex.problems.rolling.read import RollingStudy
 from adnflex.results.rolling import RollingRun
 
 __all__ = ["RunStates", "powers"]
 
 Floats = NDArray[np.float64]
-
-
-# What is written into the net does not depend on limits of voltage, so that a net without them has set-points too [pu].
-_ANY = Limits((0.01, 10.0))
 
 
 def powers(table: pd.DataFrame) -> pd.DataFrame:
@@ -34,28 +30,21 @@ class RunStates:
     ----------
     run : RollingRun
         The schedule.
-    net : pandapowerNet
-        The net that it was made for; only read.
+    found : RollingStudy
+        What was read from its net.
     spread : Spread
         How far load, sun and wind of the hour that really comes are from what was expected.
     """
 
-    def __init__(self, run: RollingRun, net: pandapowerNet, spread: Spread) -> None:
-        self.run, self.net, self.spread = run, net, spread
+    def __init__(self, run: RollingRun, found: RollingStudy, spread: Spread) -> None:
+        self.run, self.net, self.spread = run, found.net, spread
         self.generators = run.generation.columns.tolist()
         self.charging, self.stored = powers(run.ev), powers(run.storage)
         self.fleets, self.storages = self.charging.columns.tolist(), self.stored.columns.tolist()
-        last = len(run.inputs["buy_per_mwh"])
-        self.hours = Hours.of(net, last, self.generators, self.fleets, self.storages, limits=_ANY)
-        self.sites = [k for k in run.reactive.columns if k in net.sgen.index]
-        self.positions: dict[tuple[str, int], Floats] = {}
-        for name in run.reactive_facts.columns:
-            table, _, rest = str(name).partition(" ")
-            index, _, column = rest.partition(" ")
-            if COLUMNS.get(table) == column:
-                self.positions[table, int(index)] = run.reactive_facts[name].to_numpy(float)
-        # transformers in parallel move together
-        self.together = {taps.trafos[0]: taps.trafos for taps in self.hours.grid.taps}
+        self.hours = Hours.of(found)
+        self.sites = [k for k in run.reactive.columns if k in found.net.sgen.index]
+        named = {fact_of(d): d for d in able(found.study.devices, Positioned)}
+        self.positions = [(named[str(name)], str(name)) for name in run.reactive_facts.columns if str(name) in named]
 
     def table(self, *, second: bool = True, expected: bool = False) -> pd.DataFrame:
         """Return what is written into the net in every hour, columns ``(table, column, index)``.
@@ -92,15 +81,8 @@ class RunStates:
     def _second(self, k: int) -> dict[Key, float]:
         """Reactive power and positions in row k of the run."""
         found = self._scaled("sgen", "q_mvar", self.sites, self.run.reactive[self.sites].iloc[k].to_numpy(float))
-        for (table, index), values in self.positions.items():
-            value = float(round(float(values[k])))
-            for element in self.together.get(index, (index,)) if table == "trafo" else (index,):
-                found[table, COLUMNS[table], element] = value
-            if table == "ext_grid":
-                # pandapower does not know that its voltage follows a tap
-                row = self.net.ext_grid.loc[index]
-                steps = value - float(row["tap_neutral"])
-                found[table, "vm_pu", index] = 1.0 + steps * float(row["tap_step_percent"]) / 100.0
+        for device, name in self.positions:
+            found |= device.written(step_at(device, float(self.run.reactive_facts[name].iloc[k])))
         return found
 
     def _scaled(self, table: str, column: str, index: list[int] | NDArray[np.int64], power: Floats) -> dict[Key, float]:

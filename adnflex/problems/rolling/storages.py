@@ -65,13 +65,15 @@ class Storages:
     ceiling: Floats
 
     @classmethod
-    def of(cls, specs: Sequence[Storage], hours: int) -> Storages:
+    def of(cls, specs: Sequence[Storage], node: Ints, hours: int) -> Storages:
         """Put devices side by side.
 
         Parameters
         ----------
         specs : sequence of Storage
             The devices, in the order of their nodes.
+        node : (k,) int array
+            Their nodes in the case.
         hours : int
             Number H of hours.
         """
@@ -90,7 +92,7 @@ class Storages:
         floor, ceiling = reachable(step, (low, high), (discharge, charge), end, hours)
         return cls(
             index=np.array([s.place.index for s in specs], dtype=np.int64),
-            node=np.array([s.place.node for s in specs], dtype=np.int64),
+            node=node,
             low=low,
             high=high,
             start=np.clip(each("e_start"), each("e_min"), each("e_max")),

@@ -3,7 +3,8 @@
 from adnflex.reporting.rolling import costs, day, evidence, gains, voltages, words
 from adnflex.reporting.rolling.view import RollingView, views
 from adnflex.reporting.views import Recipe, ReportKind, Sections
-from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
+from adnflex.results.common_days import Comparison
+from adnflex.results.rolling import RollingCheck, RollingRun
 
 __all__ = ["KIND"]
 

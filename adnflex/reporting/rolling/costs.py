@@ -14,7 +14,8 @@ from adnflex.reporting.page import Html
 from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents, spread
 from adnflex.reporting.text import dash, many, money
 from adnflex.reporting.views import NothingToDraw
-from adnflex.results.rolling import ITEMS, Comparison, RollingRun
+from adnflex.results.common_days import Comparison
+from adnflex.results.rolling import ITEMS, RollingRun
 
 __all__ = ["cost_blocks", "costs", "policy_costs", "published"]
 

@@ -14,8 +14,9 @@ from adnflex.reporting.clock import Clock, clock_of
 from adnflex.reporting.labels import Labels
 from adnflex.reporting.text import fixed, money
 from adnflex.reporting.views import NetFacts, NothingToDraw, View
+from adnflex.results.common_days import Comparison
 from adnflex.results.policies import FLOOR, base_of, full_name
-from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
+from adnflex.results.rolling import RollingCheck, RollingRun
 
 __all__ = ["ITEM_WORDS", "RollingView", "cents", "gain", "spread", "views"]
 

@@ -10,8 +10,9 @@ from adnflex.reporting.proof import banner
 from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents, gain, spread
 from adnflex.reporting.text import change, energy, fixed, number, relative
 from adnflex.results.certificate import reservation
+from adnflex.results.common_days import Comparison
 from adnflex.results.policies import FLOOR, base_of
-from adnflex.results.rolling import ITEMS, Comparison, RollingCheck, RollingRun
+from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 
 __all__ = ["key_cards", "subtitle", "title", "verdict"]
 

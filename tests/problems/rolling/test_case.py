@@ -7,7 +7,8 @@ import pytest
 
 from adnflex import compare_policies, dispatch, networks, schedule_rolling
 from adnflex.errors import InputError
-from adnflex.problems.rolling import Forecast, RollingCase
+from adnflex.problems.rolling import RollingCase
+from adnflex.scenarios import Forecast
 from tests.problems.rolling.small import Steady, ev, net
 
 

@@ -11,7 +11,7 @@ import pytest
 from adnflex import compare_policies, schedule_rolling
 from adnflex.errors import InputError
 from adnflex.problems.rolling import Action
-from adnflex.results.rolling import Comparison
+from adnflex.results.common_days import Comparison
 
 
 class Half:

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from adnflex.errors import InputError
-from adnflex.problems.rolling.renewables import (
-    Forecast,
-    LatentWeather,
-    checked_sample,
-    drawn_day,
-    known_state,
-    sun_shape,
-)
+from adnflex.problems.rolling.renewables import checked_sample, drawn_day, known_state
+from adnflex.scenarios import Forecast, LatentWeather, sun_shape
 from tests.problems.rolling.small import Steady
 
 INDEX = np.array([3, 5])

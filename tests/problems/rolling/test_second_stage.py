@@ -22,7 +22,7 @@ def small(**options):
     """A small net with a site at the bus of the vehicles."""
     found = net()
     found.bus["min_vm_pu"], found.bus["max_vm_pu"] = 0.9, 1.1
-    site = pp.create_sgen(found, 2, 0.0, type="svc", min_q_mvar=-0.1, max_q_mvar=0.3, controllable=True)
+    site = pp.create_sgen(found, 2, 0.0, type="svc", min_p_mw=0.0, min_q_mvar=-0.1, max_q_mvar=0.3, controllable=True)
     pp.create_load(found, 2, 0.4, 0.3)
     found.sgen.loc[found.sgen.index != site, "controllable"] = False
     return RollingCase.from_net(found, renewables=Steady(), **options)
@@ -76,7 +76,7 @@ def test_what_is_built_is_used_again():
 
 def test_scenarios_do_not_shift_the_expected_hour():
     case = small()
-    hours = Hours.of(case.net, 6, case.generators.index, sorted(case.fleets), case.storages.index, [1, 1, 1, 1, 1, 0.5])
+    hours = Hours.of(case.found, [1, 1, 1, 1, 1, 0.5])
     draws = antithetic(8, 1, 1, np.random.default_rng(0))
     p, q = hours.withdrawals(5, np.array([0.05]), np.array([0.0132]), np.array([0.02]), draws, Spread(0.05, 0.1))
     assert p.mean(axis=0) * hours.grid.base_mva == pytest.approx([0, 0.02 - 0.05, 0.2 + 0.0132])
@@ -87,7 +87,7 @@ def test_a_rating_bounds_the_reactive_power():
     found = net()
     found.bus["min_vm_pu"], found.bus["max_vm_pu"] = 0.9, 1.1
     found.sgen["controllable"], found.sgen["sn_mva"] = True, 0.05
-    found.sgen["min_q_mvar"], found.sgen["max_q_mvar"] = -0.05, 0.05
+    found.sgen["min_q_mvar"], found.sgen["max_q_mvar"], found.sgen["min_p_mw"] = -0.05, 0.05, 0.0
     pp.create_load(found, 2, 0.4, 0.3)
 
     class Full:

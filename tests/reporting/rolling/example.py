@@ -6,7 +6,8 @@ import functools
 
 from adnflex import compare_policies, schedule_rolling
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.results.rolling import Comparison, RollingCheck, RollingRun
+from adnflex.results.common_days import Comparison
+from adnflex.results.rolling import RollingCheck, RollingRun
 from adnflex.verbs.validate_rolling import validate_rolling
 
 __all__ = ["example", "example_case"]
