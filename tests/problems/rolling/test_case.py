@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandapower as pp
+import pandas as pd
 import pytest
 
 from adnflex import compare_policies, dispatch, networks, schedule_rolling
 from adnflex.errors import InputError
 from adnflex.problems.rolling import RollingCase
+from adnflex.problems.rolling.hours import Hours
 from adnflex.scenarios import Forecast
 from tests.problems.rolling.small import Steady, ev, net
 
@@ -72,8 +75,6 @@ def test_nothing_to_schedule():
 def test_recorded_days_are_drawn_from():
     table = ev((0, 0, 3, 5, 5)).assign(run=0)
     other = ev((0, 1, 4, 6, 6), (1, 1, 4, 6, 6)).assign(run=1)
-    import pandas as pd
-
     case = RollingCase.from_net(net(), renewables=Steady(), arrivals=pd.concat([table, other]), library_days=20)
     counts = {len(schedule_rolling(case, "pool", day=day).vehicles) for day in range(8)}
     assert counts == {1, 2}
@@ -146,3 +147,27 @@ def test_vehicles_with_names_are_numbered_in_the_order_of_their_names():
     assert run.costs["cost"].to_dict() == twin.costs["cost"].to_dict()
     assert run.vehicles.index.tolist() == twin.vehicles.index.tolist()
     assert "vehicles are numbered in the order of their names: 0 car A, 1 car B." in run.notes
+
+
+def test_a_net_is_refused_where_every_verb_refuses_it():
+    meshed, soft, dark = net(), net(), net()
+    pp.create_line_from_parameters(meshed, 0, 2, 1.0, 0.1, 0.1, 0.0, 1.0)
+    soft.load["const_z_p_percent"] = 10.0
+    soft.load["const_z_q_percent"] = 10.0
+    dark.line.loc[1, "in_service"] = False
+    cases = (meshed, "a closed path"), (soft, "constant power"), (dark, "bus 2 with load 0 cannot be supplied")
+    for bad, words in cases:
+        with pytest.raises(InputError, match=words):
+            RollingCase.from_net(bad, renewables=Steady())
+
+
+def test_what_is_not_scheduled_follows_its_profile():
+    found = net()
+    pp.create_sgen(found, 2, 0.2, q_mvar=0.1, type="hydro")
+    shape = np.array([0.0, 1.0, 0.5, 0.25, 1.0, 0.0])
+    found.sgen["profile"] = [None, "river"]
+    found.profiles["renewables"] = pd.DataFrame({"river": shape})
+    case = RollingCase.from_net(found, renewables=Steady())
+    rest = Hours.of(case.found).rest * case.found.study.grid.base_mva
+    assert rest[:, 2].real == pytest.approx(-0.2 * shape)
+    assert rest[:, 1] == pytest.approx(np.zeros(6))
