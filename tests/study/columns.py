@@ -12,13 +12,13 @@ import pandas as pd
 
 from adnflex.devices import Storage
 from adnflex.errors import InputError
-from adnflex.knobs import Horizon
+from adnflex.knobs import Horizon, Limits
 from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
+from adnflex.problems.region.reading import RegionJob
 from adnflex.problems.rolling import RollingCase
 from adnflex.problems.rolling.hours import Hours, sites_of
 from adnflex.problems.rolling.positions import Positions
 from adnflex.study import read_study
-from adnflex.verbs.region import RegionJob
 from tests.problems.rolling.small import Steady
 
 VERBS = ("dispatch", "flexibility", "pq_region", "schedule_rolling")
@@ -213,7 +213,7 @@ def knows(verb, net):
             )
         ), f.notes
     if verb == "pq_region":
-        study, devices, _ = RegionJob(net, PROFILE, None, None, 1.0, None).read(0)
+        study, devices, _ = RegionJob(net, Horizon(PROFILE, hours_per_period=1.0), None, Limits()).read(0)
         devices = [replace(d, e_end=0.0, end_given=False) if isinstance(d, Storage) else d for d in devices]
         return repr((devices, study.grid.root_v.tolist())), study.notes
     case = RollingCase.from_net(net, renewables=Steady(hours=4), hours=4, library_days=1)
