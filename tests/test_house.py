@@ -25,7 +25,6 @@ TOO_LONG: set[str] = {
     "devices/electric_vehicles.py",
     "matpower/program.py",
     "problems/dispatch/reactive.py",
-    "problems/flexibility/model.py",
     "problems/flexibility/search.py",
     "problems/flexibility/solve.py",
     "problems/flexibility/study.py",

@@ -15,7 +15,7 @@ import adnflex
 from adnflex import networks
 from adnflex.errors import InputError
 from adnflex.problems.dispatch import search as dispatch_search
-from adnflex.problems.flexibility import rows as flexibility_rows
+from adnflex.problems.flexibility import network_limits
 from adnflex.problems.reconfiguration import solve as reconfiguration_solve
 from adnflex.problems.region import model as region_model
 from adnflex.problems.rolling.days import draw_day
@@ -216,20 +216,24 @@ def test_a_constraint_changes_the_region(monkeypatch: pytest.MonkeyPatch, region
     assert after.min() == pytest.approx(before.min(), abs=1e-3)
 
 
-def test_a_row_changes_the_box(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The arrays of the box are a twin of its model (see the tests of `whole`): one more row makes it smaller."""
-    net, periods = networks.load("park33_flexibility"), [10, 14]
-    before = adnflex.flexibility(net, periods=periods)
-    build = flexibility_rows.build_program
+def test_a_constraint_changes_the_box_and_the_choice_of_switch_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A period's import may not exceed a number: so says the model, and so do the boxes of all topologies."""
+    net = networks.load("park33_flexibility")
+    before = adnflex.flexibility(net, periods=[10])
+    declare, most = network_limits.declare_limits, float(before.upper_mw.iloc[0]) - 1.0
 
-    def changed(*args: Any, **kwargs: Any) -> Any:
-        program = build(*args, **kwargs)
-        ends = program.layout.upper
-        program.form.high[ends] = np.minimum(program.form.high[ends], before.upper_mw.to_numpy().max() - 1.0)
-        return program
+    def less(b: Any, *rest: Any) -> None:
+        declare(b, *rest)
+        b.most = pyo.Constraint(expr=b.import_p <= most)
 
-    monkeypatch.setattr(flexibility_rows, "build_program", changed)
-    assert adnflex.flexibility(net, periods=periods).linear.total_mwh < before.linear.total_mwh - 0.5
+    monkeypatch.setattr(network_limits, "declare_limits", less)
+    after = adnflex.flexibility(net, periods=[10])
+    assert after.linear.total_mwh < before.linear.total_mwh - 0.5
+    # the box of an answer is that of power flow, which the corrected model meets
+    assert after.upper_mw.max() <= most + 1e-3
+    assert -by_scip(adnflex.model(net, "flexibility", periods=[10])) == pytest.approx(after.linear.total_mwh, rel=1e-4)
+    best = adnflex.reconfigure_for_flexibility(net, **FEW, workers=1)
+    assert best.upper_mw.max() <= most + 1e-3
 
 
 # -- it can be read ---------------------------------------------------------------------------------------------------

@@ -9,14 +9,8 @@ from scipy import sparse
 
 from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray
-from adnflex.problems.flexibility.model import (
-    LOADING,
-    VOLTAGE_HIGH,
-    VOLTAGE_LOW,
-    BoxProblem,
-    Program,
-    build_program,
-)
+from adnflex.problems.flexibility.model import LOADING, VOLTAGE_HIGH, VOLTAGE_LOW, BoxProblem
+from adnflex.problems.flexibility.program import Program, build_program
 from adnflex.problems.flexibility.rows import solve_box, solved
 from adnflex.problems.flexibility.solve import BoxAnswer
 from adnflex.problems.flexibility.states import Network

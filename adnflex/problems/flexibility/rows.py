@@ -17,7 +17,8 @@ from scipy import sparse
 
 from adnflex.errors import SolverError, TimeExpired
 from adnflex.grid.model import FloatArray
-from adnflex.problems.flexibility.model import DEVICE, BoxProblem, PeriodRows, Program, build_program
+from adnflex.problems.flexibility.model import DEVICE, BoxProblem, PeriodRows
+from adnflex.problems.flexibility.program import Program, build_program
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.highs import LinearSolver
@@ -107,7 +108,7 @@ def solve_box(
     Parameters
     ----------
     problem, copies, separable, effort
-        As in `adnflex.problems.flexibility.model.build_program`.
+        As in `adnflex.problems.flexibility.program.build_program`.
     seconds : float
         Time limit [s].
     start : Solved, optional
@@ -172,11 +173,12 @@ def _broken(
     rows = all_rows(side, t)
     first = program.layout.at(copy, t)
     here = x[first : first + program.layout.width]
-    network = rows.kind != DEVICE
+    bad = (rows.kind != DEVICE) & (rows.a @ here > rows.rhs + _BROKEN)
+    if not bad.any():
+        return None
     # a row that is there and broken by more than this is rounding of the solver: to add it again would not help
     place = copy * problem.periods + t
-    there = program.key[program.key[:, 0] == place, 1]
-    bad = network & (rows.a @ here > rows.rhs + _BROKEN) & ~np.isin(rows.number, there)
+    bad &= ~np.isin(rows.number, program.key[program.key[:, 0] == place, 1])
     if not bad.any():
         return None
     problem.active[side, t].update(int(k) for k in rows.number[bad])

@@ -14,7 +14,8 @@ from adnflex.algorithms.column_constraint import Generated, generate
 from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
-from adnflex.problems.flexibility.model import BoxProblem, build_program
+from adnflex.problems.flexibility.model import BoxProblem
+from adnflex.problems.flexibility.program import build_program
 from adnflex.problems.flexibility.rows import Solved, solve_box
 from adnflex.problems.flexibility.shrunk import shrunk
 from adnflex.problems.flexibility.states import Network, Sampled, sample
@@ -390,7 +391,7 @@ def _one_way(problem: BoxProblem, ends: Ends) -> tuple[BoxProblem, Ends]:
     """Leave every converter one way in a period (see `Columns.one_way`)."""
     if not len(problem.columns.opposite) or ends.x_lower is None or ends.x_upper is None:
         return problem, ends
-    new = replace(problem, columns=problem.columns.one_way(ends.x_lower, ends.x_upper))
+    new = replace(problem, columns=problem.columns.one_way(ends.x_lower, ends.x_upper), matrices={})
     return new, _within(new, ends)
 
 

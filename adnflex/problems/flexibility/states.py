@@ -14,7 +14,7 @@ from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.state import Flow
 from adnflex.grid.topology import Adjacency
-from adnflex.problems.flexibility.model import Columns
+from adnflex.problems.flexibility.columns import Columns
 
 __all__ = ["Excess", "Network", "Sampled", "sample"]
 

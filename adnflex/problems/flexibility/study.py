@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ from adnflex.grid.model import BoolArray, ComplexArray, FloatArray
 from adnflex.grid.operating_points import operating_points
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Gathered, Horizon, Limits, Switching
-from adnflex.problems.flexibility.model import BoxProblem, Columns
+from adnflex.problems.flexibility import network_limits
+from adnflex.problems.flexibility.columns import Columns
+from adnflex.problems.flexibility.model import BoxProblem
+from adnflex.problems.flexibility.network_limits import NetworkRows
 from adnflex.problems.flexibility.states import Network
 from adnflex.study import Study, carried_over_breaks, read_study, settled
 
@@ -105,6 +109,11 @@ class FlexibilityStudy:
         """Rows of the time index."""
         return [int(t) for t in self.study.series.periods]
 
+    @cached_property
+    def network_rows(self) -> NetworkRows:
+        """Limits of the network, compiled once for all its states."""
+        return network_limits.compile_limits(self.study.grid, self.wishes.sides)
+
     def network(self, closed: BoolArray, adjacency: Adjacency | None = None) -> Network:
         """Return the exact model of one radial state."""
         grid = self.study.grid
@@ -153,6 +162,7 @@ class FlexibilityStudy:
             self.wishes.direction,
             required,
             self.wishes.sides,
+            self.network_rows,
             limits=np.array(
                 [
                     [self.connection.p_min, self.connection.p_max],

@@ -21,7 +21,7 @@ from adnflex.formulations.radiality import declare_radiality
 from adnflex.grid.model import BoolArray, ComplexArray, FloatArray
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.states import Network
-from adnflex.problems.flexibility.whole import declare_box, declare_loading
+from adnflex.problems.flexibility.whole import declare_box
 
 __all__ = ["declare_switched_box"]
 
@@ -125,11 +125,11 @@ def _declare_network(
     branches = range(grid.m)
     free = set(z)
     state = [z[k] if k in free else 1.0 for k in branches]
-    b.flow_p = pyo.Var(branches, bounds=(-most, most), doc="active power through a branch [MW]")
-    b.flow_q = pyo.Var(branches, bounds=(-most, most), doc="reactive power through a branch [Mvar]")
     b.open = pyo.ConstraintList(doc="through an open branch nothing flows")
     for k in z:
         for flow in (b.flow_p[k], b.flow_q[k]):
+            flow.setlb(-most)
+            flow.setub(most)
             b.open.add(flow <= most * z[k])
             b.open.add(flow >= -most * z[k])
     left: list[list[Any]] = [[], []]
@@ -148,11 +148,12 @@ def _declare_network(
     inner = np.flatnonzero(np.isnan(grid.root_v)).tolist()
     b.balance_p = pyo.Constraint(inner, rule=lambda _, j: left[0][j] == 0, doc="active power of a node [MW]")
     b.balance_q = pyo.Constraint(inner, rule=lambda _, j: left[1][j] == 0, doc="reactive power of a node [Mvar]")
-    b.import_p = pyo.Expression(expr=left[0][problem.tree.root], doc="active import [MW]")
-    b.import_q = pyo.Expression(expr=left[1][problem.tree.root], doc="reactive import [Mvar]")
+    b.imported_p = pyo.Constraint(expr=b.import_p == left[0][problem.tree.root])
+    b.imported_q = pyo.Constraint(expr=b.import_q == left[1][problem.tree.root])
     _declare_voltages(b, problem, no_load, most, state)
-    limited = np.flatnonzero(np.isfinite(problem.tree.radius)).tolist()
-    declare_loading(b, problem, limited, problem.tree.radius * base, state)
+    radius = base * problem.tree.radius
+    rated = [k for k in branches if np.isfinite(radius[k])]
+    b.rated = pyo.Constraint(rated, rule=lambda _, k: b.rating[k] == float(radius[k]) * state[k])
 
 
 def _declare_voltages(b: Any, problem: BoxProblem, no_load: FloatArray, most: float, state: list[Any]) -> None:
@@ -164,7 +165,9 @@ def _declare_voltages(b: Any, problem: BoxProblem, no_load: FloatArray, most: fl
     limited = np.isnan(grid.root_v)
     low = np.where(limited, np.where(grid.v_min > 0, grid.v_min, no_load - reach), no_load)
     high = np.where(limited, np.where(np.isfinite(grid.v_max), grid.v_max, no_load + reach), no_load)
-    b.v = pyo.Var(range(grid.n), bounds=lambda _, j: (low[j], high[j]), doc="squared voltage of a node [pu]")
+    for j in b.v:
+        b.v[j].setlb(low[j])
+        b.v[j].setub(high[j])
 
     def fall(k: int) -> Any:
         drop = 2 * (float(grid.r[k]) * b.flow_p[k] + float(grid.x[k]) * b.flow_q[k]) / grid.base_mva

@@ -16,7 +16,8 @@ from scipy import sparse
 from adnflex.algorithms.column_constraint import WorstVertex
 from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
-from adnflex.problems.flexibility.model import BoxProblem, Program, build_program
+from adnflex.problems.flexibility.model import BoxProblem
+from adnflex.problems.flexibility.program import Program, build_program
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.highs import LinearSolver
 

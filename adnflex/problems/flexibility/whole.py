@@ -1,13 +1,13 @@
 r"""The programs of a box as Pyomo models, to be read, exported, changed, and solved by anything.
 
-The verb solves the same programs as arrays (`adnflex.problems.flexibility.model`), because it solves thousands of them
-and needs few of their rows; tests hold both to the same optimum.  Here the voltages and flows of the network are
-variables of their own:
+The verb solves the same programs as arrays (`adnflex.problems.flexibility.program`), because it solves thousands of
+them and needs few of their rows.  What the network has to keep is compiled from the same declaration
+(`adnflex.problems.flexibility.network_limits`); devices and energy are held to the same coefficients by tests.  Here
+the voltages and flows of the network are variables of their own:
 
 .. math::
 
-    v_j = v^0_j + \sum_d (v^p_{jd} p_d + v^q_{jd} q_d), \qquad P_k = P^0_k + \sum_d f_{kd} p_d, \qquad
-    \cos(\pi/n) \, \bar S_k \ge a_i P_k + b_i Q_k
+    v_j = v^0_j + \sum_d (v^p_{jd} p_d + v^q_{jd} q_d), \qquad P_k = P^0_k + \sum_d f_{kd} p_d
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.resource import polygon
 from adnflex.grid.model import FloatArray
-from adnflex.problems.flexibility.model import BoxProblem, column_bounds, end_bounds, margin_of
+from adnflex.problems.flexibility import network_limits
+from adnflex.problems.flexibility.model import BoxProblem, margin_of
+from adnflex.problems.flexibility.program import column_bounds, end_bounds
 from adnflex.solvers.conic import ConicForm, compile_model
 
-__all__ = ["declare_box", "declare_follower", "declare_loading", "declare_worst_vertex"]
+__all__ = ["declare_box", "declare_follower", "declare_worst_vertex"]
 
 # Declares the network of a copy in a block, for a side and a period, over what is withdrawn: p and q by place.
 DeclareNetwork = Callable[[Any, int, int, tuple[list[Any], list[Any]]], None]
@@ -45,7 +46,7 @@ def declare_box(
     network: DeclareNetwork | None = None,
     before: Callable[[pyo.ConcreteModel], None] | None = None,
 ) -> pyo.ConcreteModel:
-    """Declare the program that `adnflex.problems.flexibility.model.build_program` assembles.
+    """Declare the program that `adnflex.problems.flexibility.program.build_program` assembles.
 
     Parameters
     ----------
@@ -83,11 +84,12 @@ def declare_box(
     for i, t in m.copy:
         x = [m.x[i, t, name] for name in names]
         p, q = (_withdrawn(problem, getattr(c, part)[t], x) for part in ("p", "q"))
+        side = int(sides[i, t])
+        block = _declare_copy(m, problem, i, side, t)
         if network is None:
-            _declare_network(m.copy[i, t], problem, int(sides[i, t]), t, (p, q))
+            _declare_network(block, problem, side, t, (p, q))
         else:
-            network(m.copy[i, t], int(sides[i, t]), t, (p, q))
-    _declare_imports(m, problem, sides)
+            network(block, side, t, (p, q))
     _declare_levels(m, problem, len(copies), separable)
     worth = problem.weights * problem.hours
     total = pyo.quicksum(float(worth[t]) * (m.lower[t] - m.upper[t]) for t in periods)
@@ -127,61 +129,41 @@ def _declare_devices(m: pyo.ConcreteModel, problem: BoxProblem, names: Sequence[
 
 
 def _declare_network(b: Any, problem: BoxProblem, side: int, t: int, withdrawn: tuple[list[Any], list[Any]]) -> None:
-    """Voltages, flows and their limits of a copy in a period."""
-    grid, tree, now = problem.grid, problem.tree, problem.operating[side][t]
-    base = grid.base_mva
-    p, q = withdrawn
-    keep_v, keep_s = margin_of(problem.margin_v, side, t), margin_of(problem.margin_s, side, t)
-    nodes = np.flatnonzero(np.isnan(grid.root_v) & ((grid.v_min > 0) | np.isfinite(grid.v_max))).tolist()
-    keep_v = np.broadcast_to(keep_v, grid.n)
-    b.v = pyo.Var(
-        nodes,
-        bounds=lambda _, j: (
-            grid.v_min[j] + keep_v[j] if grid.v_min[j] > 0 else None,
-            grid.v_max[j] - keep_v[j] if np.isfinite(grid.v_max[j]) else None,
-        ),
-        doc="squared voltage of a node [pu]",
-    )
+    """Voltages and flows of a copy in a period follow what is withdrawn."""
+    tree, base, (p, q) = problem.tree, problem.grid.base_mva, withdrawn
+    n, m, state = problem.grid.n, problem.grid.m, problem.state(side, t)
+    v, _, flow_p, flow_q, rating = np.split(state, np.cumsum([n, n, m, m, m]))[:5]
     b.voltage = pyo.Constraint(
-        nodes, rule=lambda _, j: b.v[j] == now.v[j] + (_sum(tree.v_p[j], p) + _sum(tree.v_q[j], q)) / base
+        range(n), rule=lambda _, j: b.v[j] == float(v[j]) + (_sum(tree.v_p[j], p) + _sum(tree.v_q[j], q)) / base
     )
-    limited = np.flatnonzero(np.isfinite(now.radius) & tree.closed).tolist()
-    b.flow_p = pyo.Var(limited, doc="active power through a branch [MW]")
-    b.flow_q = pyo.Var(limited, doc="reactive power through a branch [Mvar]")
-    b.through_p = pyo.Constraint(limited, rule=lambda _, k: b.flow_p[k] == now.p[k] * base + _sum(tree.flow[k], p))
-    b.through_q = pyo.Constraint(limited, rule=lambda _, k: b.flow_q[k] == now.q[k] * base + _sum(tree.flow[k], q))
-    declare_loading(b, problem, limited, now.radius * base * (1 - np.broadcast_to(keep_s, grid.m)))
-    imports = tree.imports
-    b.import_p = pyo.Expression(expr=now.import_p * base + _sum(imports, p), doc="active import [MW]")
-    b.import_q = pyo.Expression(expr=now.import_q * base + _sum(imports, q), doc="reactive import [Mvar]")
+    b.through_p = pyo.Constraint(range(m), rule=lambda _, k: b.flow_p[k] == float(flow_p[k]) + _sum(tree.flow[k], p))
+    b.through_q = pyo.Constraint(range(m), rule=lambda _, k: b.flow_q[k] == float(flow_q[k]) + _sum(tree.flow[k], q))
+    for k in np.flatnonzero(np.isfinite(rating)).tolist():
+        b.rating[k].fix(float(rating[k]))
+    for k in np.flatnonzero(~np.isfinite(rating)).tolist():
+        # through an open branch nothing flows
+        b.loading[:, k].deactivate()
+    now = problem.operating[side][t]
+    b.imported_p = pyo.Constraint(expr=b.import_p == now.import_p * base + _sum(tree.imports, p))
+    b.imported_q = pyo.Constraint(expr=b.import_q == now.import_q * base + _sum(tree.imports, q))
 
 
-def declare_loading(
-    b: Any, problem: BoxProblem, limited: Sequence[int], radius: FloatArray, state: Sequence[Any] | None = None
-) -> None:
-    """Limit flows of some branches by polygons within their ratings (m,) [MVA], and by their states where given."""
-    normals, rhs = polygon(1.0, problem.sides)
-    b.loading = pyo.Constraint(
-        limited,
-        range(problem.sides),
-        rule=lambda _, k, i: (
-            float(normals[i, 0]) * b.flow_p[k] + float(normals[i, 1]) * b.flow_q[k]
-            <= float(rhs[i] * radius[k]) * (1.0 if state is None else state[k])
-        ),
-        doc="a polygon within the rating of a branch",
-    )
-
-
-def _declare_imports(m: pyo.ConcreteModel, problem: BoxProblem, sides: FloatArray) -> None:
-    """Let the import of a copy be the end of the box that its vertex names, within the limits of the connection."""
-    m.coupling = pyo.Constraint(
-        list(m.copy), rule=lambda _, i, t: m.copy[i, t].import_p == (m.upper if sides[i, t] else m.lower)[t]
-    )
-    least, most = (None if not np.isfinite(end) else float(end) for end in problem.limits[1])
-    if least is not None or most is not None:
-        m.reactive_import = pyo.Constraint(
-            list(m.copy), rule=lambda _, i, t: pyo.inequality(least, m.copy[i, t].import_q, most)
-        )
+def _declare_copy(m: pyo.ConcreteModel, problem: BoxProblem, i: int, side: int, t: int) -> Any:
+    """Limits of a copy in a period, and what is given of its state."""
+    b = m.copy[i, t]
+    network_limits.declare_limits(b, problem.grid, problem.sides)
+    kept = np.broadcast_to(margin_of(problem.margin_v, side, t), problem.grid.n)
+    for j in b.v_kept:
+        b.v_kept[j].fix(float(kept[j]))
+    limits = zip((b.least_q, b.most_q), problem.limits[1], (b.least_import_q, b.most_import_q), strict=True)
+    for variable, limit, row in limits:
+        if np.isfinite(limit):
+            variable.fix(float(limit))
+        else:
+            row.deactivate()
+    end = (m.upper if side else m.lower)[t]
+    b.asked = pyo.Constraint(expr=b.end == end, doc="the end of the box that the vertex of the copy names")
+    return b
 
 
 def _declare_levels(m: pyo.ConcreteModel, problem: BoxProblem, copies: int, separable: bool) -> None:
@@ -224,7 +206,7 @@ def declare_follower(problem: BoxProblem, trajectory: FloatArray) -> pyo.Concret
     periods = range(problem.periods)
     m = declare_box(problem, [np.zeros(problem.periods)], effort=False)
     m.name = "flexibility_nearest"
-    for name in ("width", "symmetric", "coupling"):
+    for name in ("width", "symmetric"):
         if m.component(name) is not None:
             m.del_component(name)
     m.del_component(m.upper)
@@ -233,9 +215,7 @@ def declare_follower(problem: BoxProblem, trajectory: FloatArray) -> pyo.Concret
     for t in periods:
         m.lower[t].setlb(float(trajectory[t]))
         m.lower[t].setub(float(trajectory[t]))
-    m.coupling = pyo.Constraint(
-        periods, rule=lambda _, t: m.copy[0, t].import_p + m.missing[t] - m.too_much[t] == m.lower[t]
-    )
+        m.copy[0, t].asked.set_value(m.copy[0, t].end + m.missing[t] - m.too_much[t] == m.lower[t])
     m.objective.set_value(pyo.quicksum([*m.missing.values(), *m.too_much.values()]))
     return m
 

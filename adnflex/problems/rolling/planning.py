@@ -15,9 +15,10 @@ branches. Energies keep the band of `Storages`, so that what a storage has to en
 Vehicles that are to come in a branch are known ones (perfect foresight) or mean envelopes of what they may draw.
 
 Ties are broken towards buying little and late, charging early, and not moving energy about. A programme of one hour
-has some thousand variables and other vehicles every hour; it is written as arrays and handed to HiGHS, because a
-modelling language would take many times longer to build it than the solver needs. Its Pyomo twin, which tests hold to
-the same optimum, is `adnflex.problems.rolling.whole`.
+has some thousand variables and other vehicles every hour; a modelling language would take many times longer to build it
+than the solver needs. So the rows of an hour are compiled once from their Pyomo model
+(`adnflex.problems.rolling.hour_rows`) and put at every place; vehicles are columns and rows of arrays, which tests hold
+to those of the whole model (`adnflex.problems.rolling.whole`).
 
 References
 ----------
@@ -36,6 +37,7 @@ from scipy import sparse
 from adnflex.errors import SolverError
 from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
+from adnflex.problems.rolling.hour_rows import HourRows, rows_of
 from adnflex.problems.rolling.vehicles import Vehicles
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.linear import minimise_linear
@@ -189,28 +191,41 @@ def plan(
     drawn_price = weight * (ties * EARLY * step - prices.ev[hour + step])
     idle = (weight * ties * IDLE)[:, None]
 
-    shape, limit = (count, nodes), case.exchange_mw[hour + step]
-    imports, exports = program.variables(shape, 0.0, limit, idle), program.variables(shape, 0.0, limit, 0.0)
-    buys = program.variables(shape, 0.0, np.inf, buy_price)
-    spills = program.variables(shape, 0.0, np.inf, 0.0)
-    balance = program.constraints(-supply, -supply)
-    for columns, sign in ((imports, 1.0), (exports, -1.0), (buys, 1.0), (spills, -1.0)):
-        program.put(balance, columns, sign)
-    trade = program.constraints(np.zeros((count, 1)), np.zeros((count, 1)))
-    program.put(trade, imports, 1.0)
-    program.put(trade, exports, -1.0)
+    rows, shape, limit = rows_of(case), (count, nodes), case.exchange_mw[hour + step]
 
-    charge, discharge = _storages(program, case, (hour, energy), step, branches, (weight, idle), balance)
-    pairs, power = _vehicles(program, vehicles, hour, step, branch, branches, drawn_price, balance)
+    def place(name: str, shape: tuple[int, ...], low: ArrayLike, high: ArrayLike, cost: ArrayLike) -> Ints:
+        """Add the variables of a name at all places, within the bounds that the model gives them too."""
+        least, most = rows.bounds[name]
+        return program.variables(shape, np.maximum(low, least), np.minimum(high, most), cost)
+
+    own = {
+        "imports": place("imports", shape, 0.0, limit, idle),
+        "exports": place("exports", shape, 0.0, limit, 0.0),
+        "buys": place("buys", shape, 0.0, np.inf, buy_price),
+        "spills": place("spills", shape, 0.0, np.inf, 0.0),
+    }
+    s, store = case.storages, (count, len(case.storages))
+    energy = np.clip(energy, s.low, s.high)
+    floor, ceiling = s.band(energy, hour)
+    worth = np.where(step == step[-1], -weight * prices.stored, 0.0)[:, None]
+    own["charge"] = place("charge", store, 0.0, s.charge, idle + weight[:, None] * (s.wear + s.price))
+    own["discharge"] = place("discharge", store, 0.0, s.discharge, weight[:, None] * (s.wear - s.price))
+    own["energy"] = place("energy", store, floor[step], ceiling[step], worth)
+    # all branches begin with the first hour, and go on with their own hour before
+    before = np.where(step == 1, 0, np.arange(count) - branches)
+    at = _hours(program, rows, own, (supply, energy), before)
+
+    pairs, power = _vehicles(program, vehicles, hour, step, branch, branches, drawn_price)
+    _draw(program, rows, at, pairs[0], vehicles.node[pairs[1]], power)
     if envelopes is not None:
-        _envelopes(program, envelopes, hour, branches, hours, drawn_price, balance)
+        _draw(program, rows, at, *_envelopes(program, envelopes, hour, branches, hours, drawn_price))
 
     point, cost = program.solve(seconds)
     known = hours if branches == 1 else 1
     drawn = np.zeros((known, len(vehicles)))
     first = pairs[0] < known
     drawn[pairs[0][first], pairs[1][first]] = point[power[first]]
-    return DayPlan(drawn, point[charge[:known]] - point[discharge[:known]], cost)
+    return DayPlan(drawn, point[own["charge"][:known]] - point[own["discharge"][:known]], cost)
 
 
 def late_weights(total: int, hour: int, hours: int) -> Floats:
@@ -218,37 +233,30 @@ def late_weights(total: int, hour: int, hours: int) -> Floats:
     return np.asarray(_LATE * (1.0 + 10.0 * (total - hour - np.arange(hours)) / total))
 
 
-def _storages(
-    program: _Programme,
-    case: RollingCase,
-    start: tuple[int, Floats],
-    step: Ints,
-    branches: int,
-    weights: tuple[Floats, Floats],
-    balance: Ints,
-) -> tuple[Ints, Ints]:
-    """Charge, discharge and energy (V, k) of the storages; weights of the places, and of moving energy about."""
-    (hour, energy), (weight, idle) = start, weights
-    s, count = case.storages, len(step)
-    shape = (count, len(s))
-    charge = program.variables(shape, 0.0, s.charge, idle + weight[:, None] * (s.wear + s.price))
-    discharge = program.variables(shape, 0.0, s.discharge, weight[:, None] * (s.wear - s.price))
-    worth = np.where(step == step[-1], -weight * case.prices.stored, 0.0)[:, None]
-    energy = np.clip(energy, s.low, s.high)
-    floor, ceiling = s.band(energy, hour)
-    level = program.variables(shape, floor[step], ceiling[step], worth)
-    given = np.where(step[:, None] == 0, s.step.kept * energy, 0.0)
-    rows = program.constraints(given, given)
-    program.put(rows, level, 1.0)
-    program.put(rows, charge, -s.step.gained)
-    program.put(rows, discharge, s.step.drawn)
-    if count > 1:
-        # all branches begin with the first hour, and go on with their own hour before
-        before = np.where(step == 1, 0, np.arange(count) - branches)[1:]
-        program.put(rows[1:], level[before], -s.step.kept)
-    program.put(balance[:, s.node], charge, -1.0)
-    program.put(balance[:, s.node], discharge, 1.0)
-    return charge, discharge
+def _hours(
+    program: _Programme, rows: HourRows, own: dict[str, Ints], given: tuple[Floats, Floats], before: Ints
+) -> Ints:
+    """Put the rows of an hour at every place (V, R), given sun and wind (V, n) and the energy (k,) before the first."""
+    supply, start = given
+    row, member, value = rows.parts["supply"]
+    each = np.zeros((supply.shape[1], len(rows.low)))
+    each[member, row] = value
+    fixed = supply @ each
+    row, member, value = rows.parts["before"]
+    np.add.at(fixed[0], row, start[member] * value)
+    at = program.constraints(rows.low - fixed, rows.high - fixed)
+    program.put(at[1:, row], own["energy"][before[1:, None], member], value)
+    for name, columns in own.items():
+        row, member, value = rows.parts[name]
+        program.put(at[:, row], columns[:, member], value)
+    return at
+
+
+def _draw(program: _Programme, rows: HourRows, at: Ints, place: Ints, node: Ints, power: Ints) -> None:
+    """Let columns be drawn by vehicles at places and nodes."""
+    for row, member, value in zip(*rows.parts["drawn"], strict=True):
+        here = node == member
+        program.put(at[place[here], row], power[here], value)
 
 
 def _vehicles(
@@ -259,7 +267,6 @@ def _vehicles(
     branch: Ints,
     branches: int,
     price: Floats,
-    balance: Ints,
 ) -> tuple[tuple[Ints, Ints], Ints]:
     """Power of each vehicle where it is there; returns place in the tree and vehicle, and the columns."""
     now = hour + step[:, None]
@@ -270,7 +277,6 @@ def _vehicles(
     root = step[place] == 0
     program.put(rows[:, who[root]], power[root], 1.0)
     program.put(rows[branch[place[~root]], who[~root]], power[~root], 1.0)
-    program.put(balance[place, vehicles.node[who]], power, -1.0)
     return (place, who), power
 
 
@@ -281,9 +287,11 @@ def _envelopes(
     branches: int,
     hours: int,
     price: Floats,
-    balance: Ints,
-) -> None:
-    """Power and energy drawn of the vehicles to come, by node and hour of arrival, in every branch."""
+) -> tuple[Ints, Ints, Ints]:
+    """Power and energy drawn of the vehicles to come, by node and hour of arrival, in every branch.
+
+    Returns place in the tree, node and column of what is drawn.
+    """
     e = envelopes
     chosen = np.flatnonzero((e.arrival > hour) & (e.hour < hour + hours))
     place = 1 + (e.hour[chosen, None] - hour - 1) * branches + np.arange(branches)
@@ -296,4 +304,4 @@ def _envelopes(
     # rows of one cohort follow each other
     goes_on = np.flatnonzero(e.hour[chosen] > e.arrival[chosen])
     program.put(rows[goes_on], level[goes_on - 1], -1.0)
-    program.put(balance[place, e.node[chosen, None]], power, -1.0)
+    return place.ravel(), np.broadcast_to(e.node[chosen, None], shape).ravel(), power.ravel()

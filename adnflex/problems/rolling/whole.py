@@ -1,7 +1,7 @@
 """The linear programme of an hour of a rolling schedule as a Pyomo model, to be read, exported, and solved by anything.
 
-The policy solves the same programme as arrays (`adnflex.problems.rolling.planning`), every hour with other vehicles;
-tests hold both to the same optimum.
+The policy solves the same programme as arrays (`adnflex.problems.rolling.planning`), every hour with other vehicles.
+What an hour has to keep is one declaration for both; tests hold the rest to the same optimum.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from adnflex.problems.rolling import hour_rows
 from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.planning import EARLY, IDLE, late_weights
@@ -24,9 +25,9 @@ Floats = NDArray[np.float64]
 _DOC = """The rest of a day from an hour on: one first hour, then branches of sun and wind that may differ.
 
 Powers in MW, energies in MWh, money as in the case; nothing is per unit. A place (h, b) is an hour of the day in a
-branch; the first hour has the branch 0 only. imports, exports, buys, spills by place and bus; charge, discharge, energy
-by place and storage; vehicle by place and name; to_come by place and cohort. Minimised: mean cost of the rest of the
-day, with weights that break ties.
+branch; the first hour has the branch 0 only. at[h, b] has imports, exports, buys, spills by bus, and charge, discharge,
+energy by storage; vehicle by place and name; to_come by place and cohort. Minimised: mean cost of the rest of the day,
+with weights that break ties.
 """
 
 
@@ -53,45 +54,43 @@ def declare_plan(
     )
     weight = {(h, b): 1.0 if h == hour else 1.0 / branches for h, b in m.place}
     m.bus = pyo.Set(initialize=case.buses.tolist())
-    limit = {(h, bus): float(case.exchange_mw[h, i]) for h in range(hour, hour + hours) for i, bus in enumerate(m.bus)}
-
-    def within(_: Any, h: int, b: int, bus: int) -> tuple[float, float | None]:
-        top = limit[h, bus]
-        return 0.0, top if np.isfinite(top) else None
-
-    m.imports = pyo.Var(m.place, m.bus, bounds=within, doc="from other nodes [MW]")
-    m.exports = pyo.Var(m.place, m.bus, bounds=within, doc="to other nodes [MW]")
-    m.buys = pyo.Var(m.place, m.bus, domain=pyo.NonNegativeReals, doc="purchase [MW]")
-    m.spills = pyo.Var(m.place, m.bus, domain=pyo.NonNegativeReals, doc="what is left over [MW]")
-    supply = {(h, b): dict(zip(m.bus, generation[b, h - hour].tolist(), strict=True)) for h, b in m.place}
+    at_bus = {bus: i for i, bus in enumerate(m.bus)}
+    m.at = pyo.Block(m.place)
+    for h, b in m.place:
+        here = m.at[h, b]
+        hour_rows.declare_hour(here, case)
+        for bus, i in at_bus.items():
+            for name in ("imports", "exports", "buys", "spills"):
+                _within(getattr(here, name)[bus], 0.0, case.exchange_mw[h, i] if name.endswith("ports") else np.inf)
+            here.supply[bus].fix(float(generation[b, h - hour, i]))
     drawn: dict[tuple[int, int, int], list[Any]] = {(h, b, bus): [] for h, b in m.place for bus in m.bus}
     prices, late = case.prices, late_weights(len(case.prices.buy), hour, hours)
     cost: list[Any] = []
     for h, b in m.place:
         buy = float(prices.buy[h] + ties * late[h - hour])
         for bus in m.bus:
-            cost.append(weight[h, b] * (buy * m.buys[h, b, bus] + ties * IDLE * m.imports[h, b, bus]))
-    cost += _declare_storages(m, case, (hour, energy), weight, drawn, ties)
+            here = m.at[h, b]
+            cost.append(weight[h, b] * (buy * here.buys[bus] + ties * IDLE * here.imports[bus]))
+    cost += _declare_storages(m, case, (hour, energy), weight, ties)
     paid = {(h, b): weight[h, b] * float(ties * EARLY * (h - hour) - prices.ev[h]) for h, b in m.place}
     cost += _declare_vehicles(m, vehicles, (hour, branches), paid, drawn)
     if envelopes is not None:
         cost += _declare_envelopes(m, envelopes, (hour, hours, branches), paid, drawn)
-    m.balance = pyo.Constraint(
+    m.vehicles_draw = pyo.Constraint(
         m.place,
         m.bus,
-        rule=lambda _, h, b, bus: (
-            supply[h, b][bus] + m.imports[h, b, bus] - m.exports[h, b, bus] + m.buys[h, b, bus] - m.spills[h, b, bus]
-            == pyo.quicksum(drawn[h, b, bus])
-        ),
-        doc="power of a node",
-    )
-    m.trade = pyo.Constraint(
-        m.place,
-        rule=lambda _, h, b: sum(m.imports[h, b, bus] - m.exports[h, b, bus] for bus in m.bus) == 0,
-        doc="what some nodes import others export",
+        rule=lambda _, h, b, bus: m.at[h, b].drawn[bus] == pyo.quicksum(drawn[h, b, bus]),
+        doc="what is drawn at a node is that of its vehicles",
     )
     m.objective = pyo.Objective(expr=pyo.quicksum(cost))
     return m
+
+
+def _within(variable: Any, low: float, high: float) -> None:
+    """Narrow the bounds of a variable."""
+    variable.setlb(float(low) if variable.lb is None else max(variable.lb, float(low)))
+    if np.isfinite(high):
+        variable.setub(float(high) if variable.ub is None else min(variable.ub, float(high)))
 
 
 def _declare_storages(
@@ -99,40 +98,33 @@ def _declare_storages(
     case: RollingCase,
     start: tuple[int, Floats],
     weight: dict[tuple[int, int], float],
-    drawn: dict[tuple[int, int, int], list[Any]],
     ties: float,
 ) -> list[Any]:
-    """Charge, discharge and energy of the storages; returns what they cost."""
+    """Bounds of the storages, and their energy from place to place; returns what they cost."""
     s, (hour, now) = case.storages, start
     now = np.clip(now, s.low, s.high)
     floor, ceiling = s.band(now, hour)
     last = max(h for h, _ in weight)
     m.storage = pyo.Set(initialize=s.index.tolist())
-    at = {k: i for i, k in enumerate(m.storage)}
-    m.charge = pyo.Var(m.place, m.storage, bounds=lambda _, h, b, k: (0, float(s.charge[at[k]])), doc="[MW]")
-    m.discharge = pyo.Var(m.place, m.storage, bounds=lambda _, h, b, k: (0, float(s.discharge[at[k]])), doc="[MW]")
-    m.energy = pyo.Var(
-        m.place,
-        m.storage,
-        bounds=lambda _, h, b, k: (float(floor[h - hour, at[k]]), float(ceiling[h - hour, at[k]])),
-        doc="at the end of the hour [MWh]",
+    m.goes_on = pyo.Constraint(
+        [(h, b, k) for h, b in m.place for k in m.storage if h > hour],
+        rule=lambda _, h, b, k: m.at[h, b].before[k] == m.at[h - 1, 0 if h - 1 == hour else b].energy[k],
+        doc="an hour begins with the energy of the one before",
     )
-
-    def follows(_: Any, h: int, b: int, k: int) -> Any:
-        i = at[k]
-        before = float(now[i]) if h == hour else m.energy[h - 1, 0 if h - 1 == hour else b, k]
-        gained = float(s.step.gained[i]) * m.charge[h, b, k] - float(s.step.drawn[i]) * m.discharge[h, b, k]
-        return m.energy[h, b, k] == float(s.step.kept[i]) * before + gained
-
-    m.stored = pyo.Constraint(m.place, m.storage, rule=follows, doc="energy from hour to hour")
     cost = []
-    for h, b, k in m.charge:
-        bus, wear = int(case.buses[s.node[at[k]]]), float(s.wear[at[k]])
-        drawn[h, b, bus].append(m.charge[h, b, k] - m.discharge[h, b, k])
-        cost.append(weight[h, b] * ((ties * IDLE + wear) * m.charge[h, b, k] + wear * m.discharge[h, b, k]))
-        if h == last:
-            cost.append(-weight[h, b] * float(case.prices.stored) * m.energy[h, b, k])
-    m.bus_of = pyo.Param(m.storage, initialize={k: int(case.buses[s.node[at[k]]]) for k in m.storage})
+    for h, b in m.place:
+        here = m.at[h, b]
+        for i, k in enumerate(m.storage):
+            _within(here.charge[k], 0.0, s.charge[i])
+            _within(here.discharge[k], 0.0, s.discharge[i])
+            _within(here.energy[k], floor[h - hour, i], ceiling[h - hour, i])
+            if h == hour:
+                here.before[k].fix(float(now[i]))
+            wear, price = float(s.wear[i]), float(s.price[i])
+            cost.append(weight[h, b] * (ties * IDLE + wear + price) * here.charge[k])
+            cost.append(weight[h, b] * (wear - price) * here.discharge[k])
+            if h == last:
+                cost.append(-weight[h, b] * float(case.prices.stored) * here.energy[k])
     return cost
 
 

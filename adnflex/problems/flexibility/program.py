@@ -1,0 +1,289 @@
+"""The linear programs of a box as arrays: copies of the period's rows, the box, energy from period to period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from adnflex.devices.resource import Accumulator
+from adnflex.grid.model import FloatArray
+from adnflex.problems.flexibility.model import BoxProblem, PeriodRows
+from adnflex.solvers.conic import ConicForm
+
+__all__ = ["Layout", "Program", "build_program", "column_bounds", "end_bounds"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the columns of a program stand.
+
+    Attributes
+    ----------
+    copies, periods, width : int
+        Copies, periods, columns of all resources.
+    lower, upper : (T,) array of int
+        Columns of the box.
+    """
+
+    copies: int
+    periods: int
+    width: int
+
+    @property
+    def lower(self) -> NDArray[np.int64]:
+        """Columns of the lower end."""
+        return self.copies * self.periods * self.width + np.arange(self.periods)
+
+    @property
+    def upper(self) -> NDArray[np.int64]:
+        """Columns of the upper end."""
+        return self.lower + self.periods
+
+    def at(self, copy: int, t: int) -> int:
+        """First column of a copy in a period."""
+        return (copy * self.periods + t) * self.width
+
+    def dispatch(self, x: FloatArray, copy: int) -> FloatArray:
+        """Columns (T, width) of a copy."""
+        first = self.at(copy, 0)
+        return np.asarray(x[first : first + self.periods * self.width]).reshape(self.periods, self.width)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A linear program, its layout, and what its rows are.
+
+    Attributes
+    ----------
+    form : ConicForm
+        The program; a minimisation.
+    layout : Layout
+        Where its columns stand.
+    label : (r, 4) array of int
+        Of every row: kind (see `PeriodRows`; 4 energy, 5 the box), place (resource, node,
+        branch), period, side.
+    key : (r, 2) array of int
+        What a row is in every program of the same copies: place of copy and period, number within the period; rows
+        outside the periods are counted with the place -1.
+    """
+
+    form: ConicForm
+    layout: Layout
+    label: NDArray[np.int64]
+    key: NDArray[np.int64]
+
+
+ENERGY, OTHER = 4, 5
+
+
+class _Rows:
+    """Rows of a sparse matrix, collected block by block."""
+
+    def __init__(self) -> None:
+        self.i: list[NDArray[np.int64]] = []
+        self.j: list[NDArray[np.int64]] = []
+        self.value: list[FloatArray] = []
+        self.low: list[FloatArray] = []
+        self.high: list[FloatArray] = []
+        self.label: list[NDArray[np.int64]] = []
+        self.key: list[NDArray[np.int64]] = []
+        self.others = 0
+        self.count = 0
+
+    def add(
+        self,
+        blocks: Sequence[tuple[FloatArray, NDArray[np.int64]]],
+        low: FloatArray,
+        high: FloatArray,
+        label: NDArray[np.int64],
+        key: tuple[int, NDArray[np.int64]] | None = None,
+    ) -> None:
+        """Add rows; every block is a dense (r, c) array and the columns (c,) that it stands in."""
+        for a, columns in blocks:
+            i, j = np.nonzero(a)
+            self.i.append(i + self.count)
+            self.j.append(columns[j])
+            self.value.append(a[i, j])
+        self.low.append(low)
+        self.high.append(high)
+        self.label.append(label)
+        if key is None:
+            key = -1, np.arange(self.others, self.others + len(high))
+            self.others += len(high)
+        self.key.append(np.column_stack([np.full(len(high), key[0]), key[1]]))
+        self.count += len(high)
+
+
+def build_program(
+    problem: BoxProblem,
+    copies: Sequence[FloatArray],
+    separable: bool = False,
+    effort: bool = True,
+    rows_of: Callable[[int, int], PeriodRows] | None = None,
+) -> Program:
+    """Assemble a program.
+
+    Parameters
+    ----------
+    problem : BoxProblem
+        The problem.
+    copies : sequence of (T,) arrays of 0 and 1
+        Vertices of the box that have a copy.
+    separable : bool
+        Energy limits on the worst mix of all copies instead of one after another.
+    effort : bool
+        Whether the small prices that avoid idle reactive power are part of the objective (not in a bound).
+    rows_of : callable, optional
+        Rows of a side and period to be used; by default all.
+    """
+    given = problem.rows if rows_of is None else rows_of
+    periods, width = problem.periods, len(problem.columns.place)
+    layout = Layout(len(copies), periods, width)
+    rows = _Rows()
+    cache: dict[tuple[int, int], PeriodRows] = {}
+    for c, vertex in enumerate(copies):
+        for t in range(periods):
+            side = int(vertex[t] > 0.5)
+            if (side, t) not in cache:
+                cache[side, t] = given(side, t)
+            here = cache[side, t]
+            label = np.column_stack([here.kind, here.where, np.full(len(here.rhs), t), np.full(len(here.rhs), side)])
+            columns = layout.at(c, t) + np.arange(width)
+            low = np.full(len(here.rhs), -np.inf)
+            rows.add([(here.a, columns)], low, here.rhs, label, (c * periods + t, here.number))
+            _couple(problem, rows, layout, columns, t, side)
+    more_low, more_high = _box(problem, rows, layout)
+    level_low, level_high = _levels(problem, rows, layout, separable)
+    cost = np.zeros(2 * periods + len(level_low) + len(copies) * periods * width)
+    worth = problem.weights * problem.hours
+    cost[layout.lower], cost[layout.upper] = worth, -worth
+    if effort:
+        price = problem.columns.effort * problem.hours
+        for c in range(len(copies)):
+            for t in range(periods):
+                first = layout.at(c, t)
+                cost[first : first + width] = price * max(float(problem.weights.max()), 1e-12)
+    size = len(cost)
+    matrix = sparse.csr_matrix(
+        (np.concatenate(rows.value), (np.concatenate(rows.i), np.concatenate(rows.j))), shape=(rows.count, size)
+    )
+    form = ConicForm(
+        cost,
+        0.0,
+        matrix,
+        np.concatenate(rows.low),
+        np.concatenate(rows.high),
+        np.concatenate([*column_bounds(problem, copies, 0), more_low, level_low]),
+        np.concatenate([*column_bounds(problem, copies, 1), more_high, level_high]),
+        np.zeros(size, dtype=bool),
+        np.zeros((0, 4), dtype=np.int64),
+        [],
+    )
+    return Program(form, layout, np.vstack(rows.label), np.vstack(rows.key))
+
+
+def column_bounds(problem: BoxProblem, copies: Sequence[FloatArray], which: int) -> list[FloatArray]:
+    """Lower (0) or upper (1) bounds of the columns of all copies."""
+    if problem.near is None:
+        return [problem.bounds()[which].reshape(-1)] * len(copies)
+    periods = np.arange(problem.periods)
+    return [problem.near[which][(vertex > 0.5).astype(int), periods].reshape(-1) for vertex in copies]
+
+
+def _couple(problem: BoxProblem, rows: _Rows, layout: Layout, columns: NDArray[np.int64], t: int, side: int) -> None:
+    """Let the import of a copy be the end of the box that its vertex names."""
+    end = (layout.upper if side else layout.lower)[t : t + 1]
+    net, fixed = problem.network_rows, problem.network_rows.coupled @ problem.state(side, t)
+    label = np.tile([OTHER, 0, t, side], (len(fixed), 1))
+    blocks = [(problem.over_columns(t).coupled, columns), (net.at_end, end)]
+    rows.add(blocks, net.coupled_low - fixed, net.coupled_high - fixed, label)
+
+
+def _box(problem: BoxProblem, rows: _Rows, layout: Layout) -> tuple[FloatArray, FloatArray]:
+    """Bounds of the ends (lower, then upper), and what is asked of them."""
+    periods, base = problem.periods, problem.base
+    low, high = end_bounds(problem)
+    label = np.column_stack([np.full(periods, OTHER), np.zeros(periods), np.arange(periods), np.zeros(periods)])
+    one = np.eye(periods)
+    nothing = np.zeros(periods)
+    rows.add([(one, layout.upper), (-one, layout.lower)], nothing, np.full(periods, np.inf), label.astype(np.int64))
+    if problem.direction == "symmetric":
+        rows.add([(one, layout.upper), (one, layout.lower)], 2 * base, 2 * base, label.astype(np.int64))
+    return low.reshape(-1), high.reshape(-1)
+
+
+def end_bounds(problem: BoxProblem) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest values (2, T) of the ends of a box, lower end first [MW]."""
+    ends = _reach(problem)
+    # one end may lie beyond what a single dispatch reaches only by rounding
+    least, most = problem.limits[0]
+    low, high = np.tile(np.maximum(ends[0] - 1e-6, least), (2, 1)), np.tile(np.minimum(ends[1] + 1e-6, most), (2, 1))
+    base, (down, up) = problem.base, problem.required
+    high[0] = np.minimum(high[0], np.where(np.isfinite(down), base - down, np.inf))
+    low[1] = np.maximum(low[1], np.where(np.isfinite(up), base + up, -np.inf))
+    if problem.direction == "up":
+        low[0] = high[0] = base
+    elif problem.direction == "down":
+        low[1] = high[1] = base
+    return low, high
+
+
+def _reach(problem: BoxProblem) -> tuple[FloatArray, FloatArray]:
+    """Import if every device gave and took what it can, without any network [MW]."""
+    low, high = problem.bounds()
+    found = np.zeros((2, problem.periods))
+    for t in range(problem.periods):
+        weight = problem.imports(t)
+        fixed = sorted(problem.operating[s][t].import_p * problem.grid.base_mva for s in range(2))
+        found[0, t] = fixed[0] + np.maximum(weight, 0) @ low[t] + np.minimum(weight, 0) @ high[t]
+        found[1, t] = fixed[1] + np.maximum(weight, 0) @ high[t] + np.minimum(weight, 0) @ low[t]
+    return found[0], found[1]
+
+
+def _levels(problem: BoxProblem, rows: _Rows, layout: Layout, separable: bool) -> tuple[FloatArray, FloatArray]:
+    """Energy limits: columns of levels, behind those of the box; one level a copy, or one for the worst mix."""
+    first = int(layout.upper[-1]) + 1
+    groups = [list(range(layout.copies))] if separable else [[c] for c in range(layout.copies)]
+    low: list[FloatArray] = []
+    high: list[FloatArray] = []
+    offset = 0
+    for i, r in enumerate(problem.resources):
+        columns = offset + np.arange(len(r.names))
+        for level in r.accumulators:
+            for group in groups:
+                _level(problem, rows, layout, group, (i, level, columns), first)
+                low.append(np.full(problem.periods, -np.inf))
+                high.append(level.limit)
+                first += problem.periods
+        offset += len(r.names)
+    return (np.concatenate(low), np.concatenate(high)) if low else (np.zeros(0), np.zeros(0))
+
+
+def _level(
+    problem: BoxProblem,
+    rows: _Rows,
+    layout: Layout,
+    group: list[int],
+    what: tuple[int, Accumulator, NDArray[np.int64]],
+    first: int,
+) -> None:
+    """``L_t - k L_{t-1} - a x_t >= 0`` for every part and copy of a group (the start moves to the other side)."""
+    resource, level, columns = what
+    periods = problem.periods
+    chain = np.eye(periods) - level.keep * np.eye(periods, k=-1)
+    start = np.zeros(periods)
+    start[0] = level.keep * level.start
+    label = np.column_stack(
+        [np.full(periods, ENERGY), np.full(periods, resource), np.arange(periods), np.full(periods, group[0])]
+    ).astype(np.int64)
+    for c in group:
+        for part in level.parts:
+            blocks = [(chain, first + np.arange(periods))]
+            for j in np.flatnonzero(np.any(part != 0, axis=0)):
+                at = np.array([layout.at(c, t) for t in range(periods)]) + columns[j]
+                blocks.append((np.diag(-part[:, j]), at))
+            rows.add(blocks, start, np.full(periods, np.inf), label)
