@@ -139,7 +139,7 @@ def compile_limits(grid: Grid, sides: int) -> NetworkRows:
     kind = np.array([KINDS.get(name, KINDS[""]) for name, _ in names], dtype=np.int64)
     where = np.array([_number(index) for _, index in names], dtype=np.int64)
     end = len(place) - 1
-    coupled = np.asarray(every[:, [end]].todense()).ravel() != 0
+    coupled = (every[:, [end]].toarray().ravel() != 0) & (np.isfinite(low) | np.isfinite(high))
     parts = [(sign, np.flatnonzero(np.isfinite(limit) & ~coupled), limit) for sign, limit in ((1, high), (-1, low))]
     rows = np.concatenate([rows for _, rows, _ in parts])
     order = np.argsort(kind[rows], kind="stable")
