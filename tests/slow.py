@@ -1,4 +1,4 @@
-"""The marker `slow`: what costs more than a CPU second, all its parameters together, stands in `slow.txt`.
+"""The marker `slow`: what costs more than 0.8 CPU seconds, all its parameters together, stands in `slow.txt`.
 
 ``pytest -n 2 --write-slow`` measures and writes the list; of tests that did not run it keeps what it says.
 """
@@ -16,7 +16,7 @@ import pytest
 LIST = Path(__file__).with_name("slow.txt")
 SLOW = frozenset(LIST.read_text(encoding="utf-8").split())
 #: More than so many CPU seconds are slow.
-MOST = 1.0
+MOST = 0.8
 
 
 def listed_as(item: pytest.Item) -> str:

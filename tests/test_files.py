@@ -262,15 +262,16 @@ def solved(monkeypatch, plan):
     monkeypatch.setattr(adnflex, "reconfigure", lambda *_, **__: plan)
 
 
-@pytest.mark.parametrize("broken", ["plan", "net", "report"])
+FULL = (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), cli.EXIT_INPUT, "No space left on device")
+EMPTY = (MemoryError(), 5, "memory ran out; give fewer --workers")
+FAULT = (ValueError("odd"), cli.EXIT_FAULT, "internal fault: ValueError: odd")
+
+
+# one place writes all outputs: every output and every error is tried, not all of their pairs
 @pytest.mark.parametrize(
-    ("error", "code", "words"),
-    [
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), cli.EXIT_INPUT, "No space left on device"),
-        (MemoryError(), 5, "memory ran out; give fewer --workers"),
-        (ValueError("odd"), cli.EXIT_FAULT, "internal fault: ValueError: odd"),
-    ],
-    ids=["disk", "memory", "fault"],
+    ("broken", "error", "code", "words"),
+    [("plan", *FULL), ("net", *FULL), ("report", *FULL), ("plan", *EMPTY), ("report", *FAULT)],
+    ids=["plan-disk", "net-disk", "report-disk", "plan-memory", "report-fault"],
 )
 def test_an_output_that_fails_does_not_drop_the_others(
     capsys, monkeypatch, solved, tmp_path, broken, error, code, words

@@ -22,7 +22,7 @@ from adnflex.knobs import Limits, Switching
 from tests.strategies import FLAGS, other_states, random_spec
 
 WIDE = (0.5, 1.5)
-SEEDS = range(40)
+SEEDS = range(30)
 
 
 def run(net: pp.pandapowerNet) -> float:
@@ -80,7 +80,7 @@ def test_known_nets_agree_in_present_and_other_states(name):
     assert_same(net, grid, grid.closed)
     if name == "lv_schutterwald":
         return  # nothing to reconfigure
-    for closed in other_states(grid, np.random.default_rng(1), 3):
+    for closed in other_states(grid, np.random.default_rng(1), 2):
         # far from the present state power flow may have no solution, for either of them
         if flow_of(grid, closed) is not None:
             assert_same(net, grid, closed)
