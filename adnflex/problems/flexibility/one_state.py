@@ -144,7 +144,7 @@ def _infeasible(study: FlexibilityStudy, problem: BoxProblem, network: Network, 
             f"no dispatch of the devices meets every limit in the linear model (without losses); which limit it is was "
             f"not found: {error}",
             None,
-            True,
+            False,  # the linear model is no relaxation of AC: what it refutes may hold there
         )
 
 
@@ -162,14 +162,14 @@ def _reason(study: FlexibilityStudy, problem: BoxProblem, network: Network, cloc
             f"one breaks {first}{more}; relax that limit or add a measure there"
             f"{''.join(f'; {s}' for s in unit_suspects(study.coupling.net, study.study.grid, study.study.values))}.",
             None,
-            True,
+            False,  # the linear model is no relaxation of AC: what it refutes may hold there
         )
     if np.isfinite(problem.limits).any():
         beyond = _import_beyond(study, problem, clock)
         if beyond:
-            return Infeasible(beyond, None, True)
+            return Infeasible(beyond, None, False)
     if problem.direction != "both" or np.isfinite(problem.required).any():
-        return Infeasible(_too_much(study, problem, study.base(network), clock), None, True)
+        return Infeasible(_too_much(study, problem, study.base(network), clock), None, False)
     own = causes(study.coupling.net, study.study, _as_asked(study))
     return Infeasible(
         "no box exists: limits of the devices contradict each other"
