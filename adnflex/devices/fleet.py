@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.devices.base import BrokenLimit, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
@@ -43,8 +42,8 @@ class Fleet(NoDecisions):
         The load.
     names : tuple of str
         The vehicles, k of them.
-    present : (T, k) array of bool
-        When each may charge.
+    present : (T, k) array
+        Share of each period in which each is there, 0 to 1: it charges at most so much of its power.
     p_max : (k,) array
         Largest power of each [MW].
     need, most : (k,) array
@@ -58,7 +57,7 @@ class Fleet(NoDecisions):
 
     place: Place
     names: tuple[str, ...]
-    present: NDArray[np.bool_]
+    present: FloatArray
     p_max: FloatArray
     need: FloatArray
     most: FloatArray
@@ -85,7 +84,7 @@ class Fleet(NoDecisions):
         h, base = frame.horizon, frame.base_mva
         when = [np.flatnonzero(self.present[:, v]).tolist() for v in range(len(self.names))]
         keys = [(s, t, v) for s in range(h.scenarios) for v, periods in enumerate(when) for t in periods]
-        block.p = pyo.Var(keys, bounds=lambda _, s, t, v: (0, float(self.p_max[v]) / base))
+        block.p = pyo.Var(keys, bounds=lambda _, s, t, v: (0, float(self.present[t, v] * self.p_max[v]) / base))
 
         def charged(_: Any, s: int, v: int) -> Any:
             total = sum(block.p[s, t, v] for t in when[v]) * h.hours
@@ -192,7 +191,7 @@ class Fleet(NoDecisions):
             balance[t, column], energy[v, column] = 1.0, hours
         balance[:, len(cells) : len(cells) + periods] = np.eye(periods)
         balance[:, len(cells) + periods :] = -np.eye(periods)
-        bounds = [(0.0, float(self.p_max[v])) for _, v in cells] + [(0.0, np.inf)] * (2 * periods)
+        bounds = [(0.0, float(self.present[t, v] * self.p_max[v])) for t, v in cells] + [(0.0, np.inf)] * (2 * periods)
         cost = np.concatenate([np.zeros(len(cells)), np.ones(2 * periods)])
         slack = TOLERANCE * hours
         limits = np.concatenate([np.full(count, -np.inf), p]), np.concatenate([self.most + slack, p])
@@ -229,6 +228,9 @@ def vehicles_of(inputs: Inputs) -> pd.DataFrame:
         fault = f"net.ev: {', '.join(missing)} missing; it needs {', '.join(_COLUMNS)}."
         inputs.faults.extend([] if fault in inputs.faults else [fault])
         return pd.DataFrame(columns=list(_COLUMNS))
+    if "run" in table.columns and table["run"].nunique() > 1:
+        fault = f"net.ev: its column run names {table['run'].nunique()} draws of the fleet; keep the rows of one."
+        inputs.faults.extend([] if fault in inputs.faults else [fault])
     return table
 
 
@@ -258,7 +260,7 @@ def read_fleets(inputs: Inputs) -> list[Fleet]:
 def _read_one(inputs: Inputs, place: Place, row: pd.Series, mine: pd.DataFrame) -> Fleet | None:
     h = inputs.horizon
     before = len(inputs.faults)
-    present = np.zeros((h.periods, len(mine)), dtype=np.bool_)
+    present = np.zeros((h.periods, len(mine)))
     numbers = mine[list(_COLUMNS[2:])].to_numpy(dtype=float)
     rows = np.array(inputs.rows or range(h.periods))
     for k, (name, (arrival, departure, need, most, p_max)) in enumerate(zip(mine["vehicle"], numbers, strict=True)):
@@ -269,16 +271,16 @@ def _read_one(inputs: Inputs, place: Place, row: pd.Series, mine: pd.DataFrame) 
         if not 0 <= arrival < departure:
             inputs.faults.append(
                 f"{who}: arrival {arrival:g} and departure {departure:g}; give periods with 0 <= arrival < departure "
-                "(it may charge from arrival to departure - 1)."
+                "(it may charge in between)."
             )
             continue
-        there = (rows >= arrival) & (rows < departure)
+        there = np.clip(np.minimum(rows + 1, departure) - np.maximum(rows, arrival), 0.0, 1.0)
         reach = p_max * 1e3 * h.hours * there.sum()
         if not 0 <= need <= most or p_max < 0:
             inputs.faults.append(f"{who}: need_kwh {need:g}, max_kwh {most:g}, p_max_mw {p_max:g}; 0 <= need <= max.")
         elif need > reach * (1 + 1e-9):
             inputs.faults.append(
-                f"{who}: need_kwh {need:g} cannot be met, as {p_max * 1e3:g} kW in the {there.sum()} periods "
+                f"{who}: need_kwh {need:g} cannot be met, as {p_max * 1e3:g} kW in the {there.sum():g} periods "
                 f"of its stay give {reach:g} kWh; lower the need or lengthen the stay."
             )
         present[:, k] = there

@@ -107,6 +107,7 @@ def test_energy_that_cannot_be_kept(net) -> None:
         ({"arrival": np.nan}, ["load 2", "car 0", "number is missing"]),
         ({"max_kwh": 50.0}, ["load 2", "car 0", "need_kwh 100", "max_kwh 50"]),
         ({"need_kwh": -1.0}, ["load 2", "car 0", "need_kwh -1"]),
+        ({"departure": 1.2, "need_kwh": 250.0, "max_kwh": 250.0}, ["need_kwh 250", "1.2 periods", "240 kWh"]),
         ({"p_max_mw": -0.1}, ["load 2", "car 0", "p_max_mw -0.1"]),
         ({"load": 77}, ["net.ev", "77", "net.load"]),
     ],

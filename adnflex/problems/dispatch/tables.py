@@ -148,7 +148,7 @@ def _balance(net: pandapowerNet, study: Study, state: DispatchState, index: pd.I
                 total["discharge_mw"] += np.maximum(-power, 0)
     for device, plan in zip(study.devices, state.schedules, strict=True):
         kind = device.place.kind
-        if kind == "electric vehicles":
+        if kind in ("electric vehicles", "vehicles"):
             total["ev_mw"] += plan.p_mw
         elif kind == "flexible load":
             total["load_mw"] += plan.p_mw
