@@ -23,6 +23,7 @@ IN_PYTHON_ONLY = {
     "value_of_information": "its scenarios are a ScenarioSet, which has no file",
     "report": "every command has --report",
     "load": "validate loads PLAN",
+    "compare_plans": "report draws several plans side by side",
     "model": "it returns a Pyomo model",
 }
 # Keywords that are no option, and why.

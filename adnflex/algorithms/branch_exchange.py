@@ -19,6 +19,9 @@ __all__ = ["ExchangeSearch", "Move", "Score", "branch_exchange", "perturbed_sear
 
 Open = frozenset[int]
 
+# Restarts in a row without a state that was not seen before, after which a perturbed search ends.
+_STALE = 30
+
 
 class Score(NamedTuple):
     """What a state is worth; less violation comes first, then the smaller objective."""
@@ -129,7 +132,7 @@ def perturbed_search(
     rng: np.random.Generator,
     kicks: int = 3,
 ) -> tuple[Open, Score]:
-    """Leave a local optimum by random exchanges and improve again, until the time is over.
+    """Leave a local optimum by random exchanges and improve again, until the time is over or nothing new is met.
 
     Parameters
     ----------
@@ -151,7 +154,9 @@ def perturbed_search(
     """
     best = start
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not search.stop():
+    # where few states exist, all of them are soon known
+    known, stale = len(search.seen), 0
+    while time.monotonic() < end and not search.stop() and stale < _STALE:
         state = best[0]
         for _ in range(kicks):
             moves = sorted(search.moves(state))
@@ -163,4 +168,6 @@ def perturbed_search(
         found = branch_exchange(search, state)
         if found is not None and found[1].better(best[1]):
             best = found
+        stale = stale + 1 if len(search.seen) == known else 0
+        known = len(search.seen)
     return best

@@ -26,6 +26,7 @@ def open_lines(switches: pd.DataFrame) -> list[int]:
     --------
     >>> import pandapower.networks as pn
     >>> from adnflex.grid import read_grid, switch_table
+    >>> from adnflex.knobs import Switching
     >>> grid = read_grid(pn.case33bw(), switching=Switching(locked_lines=[36]))
     >>> open_lines(switch_table(grid, grid.closed.tolist()))
     [32, 33, 34, 35, 36]

@@ -106,7 +106,7 @@ def test_hours_after_each_other_are_as_if_built_anew(grid):
 
 
 def test_limits_out_of_reach_are_soft():
-    grid = read_grid(feeder((0.999, 1.001)), switchable_lines=())
+    grid = read_grid(feeder((0.999, 1.001)), switching=Switching(switchable_lines=()))
     where = sites()
     answer = built(grid, where, count=1).solve(grid.p[None, None], grid.q[None, None], where.low, where.high)
     assert answer.v.min() < 0.999**2

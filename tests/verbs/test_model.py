@@ -78,7 +78,7 @@ def test_scip_finds_both_boxes_and_the_worst_vertex() -> None:
     assert by_scip(adnflex.model(net, "flexibility", periods=periods, program="vertex")) == pytest.approx(0, abs=1e-5)
 
 
-FEW = {"periods": [10], "switchable_lines": [8, 32, 33, 34, 35, 36]}
+FEW = {"periods": [10], "switchable_lines": [8, 32, 33, 34]}
 
 
 def test_scip_finds_the_switch_states_of_the_largest_box() -> None:
@@ -89,7 +89,7 @@ def test_scip_finds_the_switch_states_of_the_largest_box() -> None:
     assert -by_scip(box) == pytest.approx(flex.linear.worth, rel=1e-4)
     # the same topology, or one whose box is as large
     opened = [int(k) for k in box.z if box.z[k].value < 0.5]
-    assert len(opened) == 5
+    assert len(opened) == 3
     few = adnflex.model(net, "reconfigure_for_flexibility", program="bound", max_operations=0, **FEW)
     assert -by_scip(few) == pytest.approx(adnflex.flexibility(net, periods=[10]).linear.bound, rel=1e-6)
 

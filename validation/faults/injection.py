@@ -85,7 +85,9 @@ def day() -> RollingCase:
     for a, b in ((0, 1), (1, 2)):
         pp.create_line_from_parameters(net, buses[a], buses[b], 1.0, 0.1, 0.1, 0.0, 1.0)
     pp.create_sgen(net, buses[1], 0.05, type="PV", controllable=False)
-    pp.create_sgen(net, buses[2], 0.0, type="svc", min_q_mvar=-0.1, max_q_mvar=0.3, controllable=True)
+    pp.create_sgen(
+        net, buses[2], 0.0, type="svc", min_p_mw=0.0, max_p_mw=0.0, min_q_mvar=-0.1, max_q_mvar=0.3, controllable=True
+    )
     pp.create_storage(
         net, buses[1], 0.0, max_e_mwh=0.1, min_e_mwh=0.01, soc_percent=50.0, min_p_mw=-0.02, max_p_mw=0.03,
         controllable=True,

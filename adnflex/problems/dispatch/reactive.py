@@ -308,6 +308,7 @@ def build_reactive(
     --------
     >>> import pandapower.networks as pn
     >>> from adnflex.grid import read_grid
+    >>> from adnflex.knobs import Switching
     >>> grid = read_grid(pn.case33bw(), switching=Switching(switchable_lines=()))
     >>> sites = Sites(np.array([0]), np.array([29]), np.array([-0.2]), np.array([1.0]))
     >>> reach = (grid.p, grid.p), (grid.q, grid.q)
