@@ -92,9 +92,9 @@ class DispatchPlan(Answer):
         ``q_to_mvar`` (drawn at both ends, as in ``res_dcline``) and ``loss_mw``, which counts as a loss of the network.
     devices : pandas.DataFrame
         One row a device that was dispatched: ``kind`` (``tap changer``, ``capacitor bank``, ``storage``, ``electric
-        vehicles``, ``vehicles``, ``generation``, ``reactive source``, ``flexible load``, ``soft open point``), ``table``,
-        ``index``, ``name``, ``bus``, and for those that move ``moves``, ``max_moves`` (a day; NaN: no limit), ``initial``,
-        ``low``, ``high`` (positions, steps; of a storage MWh).
+        vehicles``, ``vehicles``, ``generation``, ``reactive source``, ``flexible load``, ``soft open point``),
+        ``table``, ``index``, ``name``, ``bus``, and for those that move ``moves``, ``max_moves`` (a day; NaN: no limit),
+        ``initial``, ``low``, ``high`` (positions, steps; of a storage MWh).
     vm_pu : pandas.DataFrame
         By period; columns: pandapower buses; the model's voltages [pu].
     loading_percent : pandas.DataFrame
