@@ -93,7 +93,7 @@ class DispatchPlan(Answer):
     devices : pandas.DataFrame
         One row a device that was dispatched: ``kind`` (``tap changer``, ``capacitor bank``, ``storage``, ``electric
         vehicles``, ``vehicles``, ``generation``, ``reactive source``, ``flexible load``, ``soft open point``),
-        ``table``, ``index``, ``name``, ``bus``, and for those that move ``moves``, ``max_moves`` (a day; NaN: no limit),
+        ``table``, ``index``, ``name``, ``bus``, and for those that move ``moves``, ``max_moves`` (a day; NaN: none),
         ``initial``, ``low``, ``high`` (positions, steps; of a storage MWh).
     vm_pu : pandas.DataFrame
         By period; columns: pandapower buses; the model's voltages [pu].
