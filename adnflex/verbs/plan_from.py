@@ -69,9 +69,10 @@ def plan_from(
         By default the lines stay as they are.
     open_switches, closed_switches : iterable of int
         Bus-bus and transformer switches that are opened, or closed; the others stay as they are.
-    objective, vm_limits, max_loading_percent, limits, switchable_lines, locked_lines, max_operations, switching_cost,
-    name
-        As in `adnflex.reconfigure`: what the state is valued and judged by, and what may be switched.
+    objective, vm_limits, max_loading_percent, limits, switching_cost, name
+        As in `adnflex.reconfigure`: what the state is valued and judged by.
+    switchable_lines, locked_lines, max_operations
+        As in `adnflex.reconfigure`: what may be switched.
 
     Returns
     -------

@@ -68,8 +68,9 @@ def reconfigure_for_flexibility(
     ----------
     net, pcc, profiles, periods, hours_per_period, start_hour, vm_limits, max_loading_percent, limits
         As in `adnflex.flexibility`.
-    period_weights, direction, required_mw, base_mw, reactive_power, final_energy, tie_break, sides, seed,
-    progress, name
+    period_weights, direction, required_mw, base_mw, reactive_power, final_energy, tie_break, sides
+        As in `adnflex.flexibility`.
+    seed, progress, name
         As in `adnflex.flexibility`.
     switchable_lines, switchable_switches, locked_lines
         As in `adnflex.reconfigure`.
