@@ -14,6 +14,7 @@ from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaw, violated
 from adnflex.results import Check, Plan
 from adnflex.results.certificate import certificate_of
+from adnflex.study.audit import violation
 
 __all__ = ["validate_plan"]
 
@@ -73,7 +74,7 @@ def validate_plan(plan: Plan, net: pandapowerNet, engine: str = "auto") -> Check
 def _too_many(plan: Plan) -> pd.DataFrame:
     """Compare the operations with their budget."""
     most, count = plan.options.get("max_operations"), plan.operations
-    rows = [("operations", "net", -1, count, most, count - most, "")] if most is not None and count > most else []
+    rows = [violation("operations", ("net", -1), count, most, "")] if most is not None and count > most else []
     return pd.DataFrame(rows, columns=VIOLATION_COLUMNS)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from adnflex.problems.rolling.reactive_stage import ReactiveAnswer
@@ -73,9 +71,3 @@ class Decision:
     seconds: float
     reactive: ReactiveAnswer | None = None
     fallback: str = ""
-
-    @property
-    def vehicles_mw(self) -> pd.Series[Any]:
-        """Power of each vehicle, by load and vehicle [MW]."""
-        index = pd.MultiIndex.from_arrays([self.vehicles.load, self.vehicles.number], names=["load", "vehicle"])
-        return pd.Series(self.vehicle_mw, index, name="p_mw")
