@@ -13,7 +13,7 @@ from adnflex.devices import Device, Timeline
 from adnflex.devices.base import FloatArray
 from adnflex.study.reader import Study
 
-__all__ = ["Row", "Written", "audited", "off_series", "violation", "written_in"]
+__all__ = ["Row", "Written", "audited", "off_series", "too_many", "violation", "written_in"]
 
 #: A violation in the columns `adnflex.powerflow.limits.VIOLATION_COLUMNS`.
 Row = tuple[object, ...]
@@ -31,6 +31,17 @@ def violation(kind: str, place: tuple[str, int], value: float, limit: float, uni
     ('energy high', 'storage', 0, 1.5, 1.0, 0.5, 'MWh')
     """
     return (kind, *place, value, limit, abs(value - limit), unit)
+
+
+def too_many(count: int, most: int | None, unit: str = "") -> list[Row]:
+    """Return the row of switching operations beyond their budget; none where there is no budget or it is kept.
+
+    Examples
+    --------
+    >>> too_many(4, 2), too_many(4, 4), too_many(4, None)
+    ([('operations', 'net', -1, 4, 2, 2, '')], [], [])
+    """
+    return [] if most is None or count <= most else [violation("operations", ("net", -1), count, most, unit)]
 
 
 def written_in(setpoints: pd.DataFrame, shape: tuple[int, int], net: pandapowerNet | None = None) -> Written:

@@ -21,7 +21,7 @@ from adnflex.powerflow.verdict import flaw, violated
 from adnflex.results import DispatchCheck, DispatchPlan
 from adnflex.results.certificate import certificate_of
 from adnflex.study import Study, TimeAxis, read_again
-from adnflex.study.audit import Row, Written, audited, off_series, violation, written_in
+from adnflex.study.audit import Row, Written, audited, off_series, too_many, violation, written_in
 
 __all__ = ["validate_dispatch"]
 
@@ -127,10 +127,8 @@ def _faults(plan: DispatchPlan, net: pandapowerNet, study: Study, written: Writt
     for device in study.devices:
         if isinstance(device, MovesVoltages):
             rows += _apart(plan, device)
-    most, count = plan.options.get("max_operations"), _operations(plan)
-    if most is not None and count > int(most):
-        rows.append((0, plan.periods[-1], *violation("operations", ("net", -1), count, int(most), "operations")))
-    return rows
+    budget = too_many(_operations(plan), plan.options.get("max_operations"), "operations")
+    return [*rows, *((0, plan.periods[-1], *row) for row in budget)]
 
 
 def _apart(plan: DispatchPlan, device: MovesVoltages) -> list[Row]:

@@ -30,7 +30,7 @@ from adnflex.problems.flexibility.vertices import missing_at_ends
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.study import Study, TimeAxis, read_again
-from adnflex.study.audit import Row, violation
+from adnflex.study.audit import Row, too_many, violation
 
 __all__ = ["validate_flexibility"]
 
@@ -96,6 +96,8 @@ def validate_flexibility(
     faults = _state_faults(measured, found.violations)
     faults += _following(flex, ac)
     faults += _device_faults(flex, study, shares, values)
+    budget = too_many(flex.operations, flex.options.get("max_operations"))
+    faults += [(-1, int(flex.box.index[0]), *row) for row in budget]
     beyond = _beyond(flex, study, coupling)
     violations = pd.DataFrame([*beyond, *faults], columns=_COLUMNS)
     passed = violations.empty

@@ -14,7 +14,7 @@ from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import flaw, violated
 from adnflex.results import Check, Plan
 from adnflex.results.certificate import certificate_of
-from adnflex.study.audit import violation
+from adnflex.study.audit import too_many
 
 __all__ = ["validate_plan"]
 
@@ -41,7 +41,8 @@ def validate_plan(plan: Plan, net: pandapowerNet, engine: str = "auto") -> Check
     limits = limits_of(net, plan.asked_limits)
     judged = judge(net, one_state(), limits, plan.switches, supplied=plan.buses.index, engine=engine)
     after, found = judged.measured, judged.found
-    violations = stacked([found.violations, _too_many(plan)], VIOLATION_COLUMNS)
+    budget = too_many(plan.operations, plan.options.get("max_operations"))
+    violations = stacked([found.violations, pd.DataFrame(budget, columns=VIOLATION_COLUMNS)], VIOLATION_COLUMNS)
     wrong = flaw(after, "with these switch states")
     passed = not wrong and violations.empty
     converged, losses = bool(after.converged.iloc[0]), float(after.losses_mw.iloc[0])
@@ -69,13 +70,6 @@ def validate_plan(plan: Plan, net: pandapowerNet, engine: str = "auto") -> Check
         branches=_branches(plan, before, after, limits),
         notes=(*notes, *judged.notes),
     )
-
-
-def _too_many(plan: Plan) -> pd.DataFrame:
-    """Compare the operations with their budget."""
-    most, count = plan.options.get("max_operations"), plan.operations
-    rows = [violation("operations", ("net", -1), count, most, "")] if most is not None and count > most else []
-    return pd.DataFrame(rows, columns=VIOLATION_COLUMNS)
 
 
 def _objective(plan: Plan, vm_pu: pd.Series, losses: float) -> float:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import adnflex
-from adnflex import formulations
+from adnflex import formulations, networks
 from adnflex.errors import Infeasible, InputError
 from adnflex.knobs import Limits
 from tests.brute_force import enumerate_configurations
@@ -167,3 +167,21 @@ def test_auto_says_which_formulation_and_why(monkeypatch):
     assert adnflex.validate(day, net).passed
     fixed = adnflex.dispatch(net, **asked, formulation="auto")
     assert "formulation: distflow, as its cones bound AC." in fixed.notes
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_every_check_counts_operations_against_their_budget(less: int) -> None:
+    """A plan, a box and a day that switch twice pass with a budget of two, and fail with one of one."""
+    feeder, day = networks.load("park33_flexibility"), networks.study(networks.load("ieee33_dispatch"), "1")
+    lines = {"switchable_lines": [8, 32, 33, 34]}
+    given = [
+        (adnflex.plan_from(pn.case33bw(), open_lines=[6, 33, 34, 35, 36]), pn.case33bw()),
+        (adnflex.reconfigure_for_flexibility(feeder, periods=[10], workers=1, **lines), feeder),
+        (adnflex.dispatch(day, switching="day", periods=[18], max_operations=2, time_limit=30, **lines), day),
+    ]
+    for plan, net in given:
+        assert int(plan.switches["operated"].sum()) == 2, plan
+        asked = dataclasses.replace(plan, options={**plan.options, "max_operations": 2 - less})
+        check = adnflex.validate(asked, net)
+        assert check.passed == (less == 0), check.verdict
+        assert ("operations" in set(check.violations["kind"])) == (less == 1)
