@@ -5,6 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +20,13 @@ import adnflex
 
 ROOT = Path(__file__).parent.parent
 STUDIES = sorted((ROOT / "validation").rglob("*.py"))
+PAGES = sorted(path.parent for path in (ROOT / "validation").glob("*/run.py"))
+# What a study takes at least, in the form in which it gives a job to a process of its own.
+SMALLEST = {
+    "published_optima": {"key": "case33bw", "gap": 1e-2, "time_limit": 60.0},
+    "real_networks": {"key": "cigre_mv", "gap": 1e-2, "time_limit": 60.0},
+    "flexibility": {"part": "polygons"},
+}
 
 
 def taken(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
@@ -78,3 +90,30 @@ def test_a_study_calls_the_verbs_by_their_arguments(path):
         given = [k.arg for k in node.keywords if k.arg is not None]
         unknown += [f"line {node.lineno}: {parts[1]}({name}=)" for name in given if name not in known]
     assert unknown == []
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a study with the library of these tests."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(folder / "run.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_every_page_is_what_its_script_writes_from_the_stored_results(tmp_path):
+    copy = tmp_path / "validation"
+    shutil.copytree(ROOT / "validation", copy)
+    for folder in PAGES:
+        answer = run(copy / folder.name, "--page")
+        assert "Traceback" not in answer.stderr, answer.stderr
+        written = (copy / folder.name / "README.md").read_text(encoding="utf-8")
+        assert written == (folder / "README.md").read_text(encoding="utf-8"), folder.name
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_a_study_runs(name, tmp_path):
+    """The names a study takes may be there, and what it does with a table may still be of another day."""
+    answer = tmp_path / "answer.json"
+    job = json.dumps(SMALLEST[name])
+    ended = run(ROOT / "validation" / name, "--job", job, "--answer", str(answer))
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(answer.read_text(encoding="utf-8"))

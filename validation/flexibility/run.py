@@ -149,10 +149,10 @@ def timed_proof() -> Iterator[dict[str, float]]:
 
     spent, original = {"proof": 0.0}, TopologySearch._prove
 
-    def prove(self: Any, workers: int | None) -> tuple[float, str]:
+    def prove(self: Any, *arguments: Any) -> tuple[float, str]:
         begin = time.monotonic()
         try:
-            return original(self, workers)
+            return original(self, *arguments)
         finally:
             spent["proof"] += time.monotonic() - begin
 
