@@ -281,9 +281,9 @@ Written by `run.py` beside this page; do not edit it. Least-loss reconfiguration
 {checks}
 
 The plan is pushed back into a copy of the net and run with `runpp(run_control=False)`. *off by*: what the plan says
-against AC, its losses relatively, the voltage at the worst bus; a row fails from {loss} and {voltage} pu on, or
-if the check does not pass. *relaxation*: the same of the relaxation at the plan's switch states. Where no radial state meets every limit, the row holds if the smallest violation found
-is named.
+against AC, its losses relatively, the voltage at the worst bus; a row fails from {loss} and {voltage} pu on, or if
+the check does not pass. *relaxation*: the same of the relaxation at the plan's switch states. Where no radial state
+meets every limit, the row holds if the smallest violation found is named.
 
 ## The networks
 
