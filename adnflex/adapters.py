@@ -26,18 +26,10 @@ def simbench_day(
     *,
     soc_percent: float = 50.0,
     storage_reactive_power: bool = False,
-    storage_cost_per_mwh: float = 5.0,
-    curtailable: bool = True,
     price_per_mwh: float = 100.0,
     sell_price_per_mwh: float = 60.0,
     price_profile: Sequence[float] | None = None,
-    co2_kg_per_mwh: float = 400.0,
-    loss_cost_per_mwh: float = 0.0,
-    carbon_price_per_kg: float = 0.0,
-    currency: str = "EUR",
     hours_per_period: float = 0.25,
-    min_vm_pu: float | None = None,
-    max_vm_pu: float | None = None,
 ) -> pandapowerNet:
     """Make a day of a SimBench net a study case for the dispatch.
 
@@ -48,12 +40,14 @@ def simbench_day(
     * storages: controllable, from -``sn_mva`` to +``sn_mva``, idle beforehand, half full and half full again at the
       end, between ``min_e_mwh`` and ``max_e_mwh`` as shipped; ``efficiency_percent`` of 0.95 becomes 95 %, which holds
       for charging and again for discharging; ``self-discharge_percent_per_day`` becomes the rate of an hour that gives
-      the same over 24 h;
+      the same over 24 h; ``cost_per_mwh`` is 5, wear of energy charged and again of energy discharged;
     * static generators: controllable down to 0, what is available by their profile, at the reactive power they have;
-    * grid connection: a tariff and a carbon factor; what is fed back is sold below the price;
+    * grid connection: a tariff and ``co2_kg_per_mwh`` of 400; what is fed back is sold below the price;
     * ``net.profiles``: the rows of one day, numbered from 0, with feed-in a hair below zero (1e-5 of the rating at
-      most) set to zero; ``net.study``: the step and the other prices.
+      most) set to zero; ``net.study``: the step and the currency.
 
+    What is no argument is a column of the copy, which you may change: ``net.storage["cost_per_mwh"] = 0``,
+    ``net.sgen["controllable"] = False``, ``net.ext_grid["co2_kg_per_mwh"] = 300``, or an entry of ``net.study``.
     Loads, lines, switches, voltage limits and the set point of the grid connection stay. So do the taps: SimBench's
     transformers have no ``tap_changer_type``, without which pandapower ignores their position.
 
@@ -69,26 +63,12 @@ def simbench_day(
         Energy in every storage before the day [% of ``max_e_mwh``].
     storage_reactive_power : bool
         Whether storages may use their shipped range of reactive power; otherwise it stays as it is.
-    storage_cost_per_mwh : float
-        Wear, of energy charged and again of energy discharged [currency/MWh].
-    curtailable : bool
-        Whether static generators may be curtailed; otherwise all of them follow their profile.
     price_per_mwh, sell_price_per_mwh : float
         Of energy bought and of energy fed back [currency/MWh].
     price_profile : sequence of float, optional
         Factor of both prices, one a period of the day; flat by default.
-    co2_kg_per_mwh : float
-        Carbon factor of the grid connection [kg/MWh].
-    loss_cost_per_mwh : float
-        Of losses, on top of buying them [currency/MWh].
-    carbon_price_per_kg : float
-        On top of the price of energy, which has one already in Europe [currency/kg].
-    currency : str
-        Of all prices.
     hours_per_period : float
         Step of the profiles [h]; SimBench's are quarter-hours.
-    min_vm_pu, max_vm_pu : float, optional
-        Voltage limits to write at every bus [pu]; by default those of the net stay.
 
     Returns
     -------
@@ -110,7 +90,7 @@ def simbench_day(
         *_faulty_prices(soc_percent, price_per_mwh, sell_price_per_mwh),
         *_faulty_time(net, day, hours_per_period, price_profile),
         *_faulty_storages(net),
-        *_faulty_limits(net, min_vm_pu, max_vm_pu),
+        *_faulty_limits(net),
     ]
     if findings:
         raise InputError(findings)
@@ -123,25 +103,16 @@ def simbench_day(
         feed_in = result.profiles["renewables"]
         numbers = feed_in.select_dtypes("number").columns
         feed_in[numbers] = feed_in[numbers].clip(lower=0.0)
-    _write_storages(result, soc_percent, storage_reactive_power, storage_cost_per_mwh)
-    if curtailable:
-        _write_sgens(result)
-    for column, limit in (("min_vm_pu", min_vm_pu), ("max_vm_pu", max_vm_pu)):
-        if limit is not None:
-            result.bus[column] = limit
+    _write_storages(result, soc_percent, storage_reactive_power)
+    _write_sgens(result)
     result.ext_grid["price_per_mwh"] = price_per_mwh
     result.ext_grid["sell_price_per_mwh"] = sell_price_per_mwh
-    result.ext_grid["co2_kg_per_mwh"] = co2_kg_per_mwh
+    result.ext_grid["co2_kg_per_mwh"] = 400.0
     if price_profile is not None:
         result.ext_grid["profile"] = _TARIFF
         columns = {f"{_TARIFF}_{which}": list(price_profile) for which in ("price", "sell_price")}
         result.profiles["ext_grid"] = pd.DataFrame(columns, dtype=float)
-    result["study"] = {
-        "currency": currency,
-        "hours_per_period": hours_per_period,
-        "loss_cost_per_mwh": loss_cost_per_mwh,
-        "carbon_price_per_kg": carbon_price_per_kg,
-    }
+    result["study"] = {"currency": "EUR", "hours_per_period": hours_per_period}
     return result
 
 
@@ -208,25 +179,21 @@ def _faulty_storages(net: pandapowerNet) -> list[str]:
     return findings
 
 
-def _faulty_limits(net: pandapowerNet, min_vm_pu: float | None, max_vm_pu: float | None) -> list[str]:
+def _faulty_limits(net: pandapowerNet) -> list[str]:
     findings = []
-    for column, given in (("min_vm_pu", min_vm_pu), ("max_vm_pu", max_vm_pu)):
-        if given is not None:
-            continue
+    for column in ("min_vm_pu", "max_vm_pu"):
         have = net.bus[column] if column in net.bus.columns else pd.Series(np.nan, index=net.bus.index)
         without = have.index[have.isna() & net.bus.in_service.astype(bool)]
         if len(without):
             shown = ", ".join(map(str, without[:5])) + (", ..." if len(without) > 5 else "")
-            findings.append(f"bus {shown}: {column} is missing at {len(without)} buses; give the argument {column}=.")
-    if min_vm_pu is not None and max_vm_pu is not None and not 0 < min_vm_pu <= max_vm_pu:
-        findings.append(f"min_vm_pu is {min_vm_pu} and max_vm_pu {max_vm_pu}; give 0 < min_vm_pu <= max_vm_pu.")
+            findings.append(f"bus {shown}: {column} is missing at {len(without)} buses; write it into net.bus.")
     return findings
 
 
 # --- what is written ------------------------------------------------------------------------------
 
 
-def _write_storages(net: pandapowerNet, soc_percent: float, reactive_power: bool, cost_per_mwh: float) -> None:
+def _write_storages(net: pandapowerNet, soc_percent: float, reactive_power: bool) -> None:
     table = net.storage
     if table.empty:
         return
@@ -234,7 +201,7 @@ def _write_storages(net: pandapowerNet, soc_percent: float, reactive_power: bool
     table["p_mw"] = 0.0
     table["min_p_mw"], table["max_p_mw"] = -table["sn_mva"], table["sn_mva"]
     table["soc_percent"] = soc_percent
-    table["cost_per_mwh"] = cost_per_mwh
+    table["cost_per_mwh"] = 5.0
     if not reactive_power:
         table["min_q_mvar"] = table["max_q_mvar"] = table["q_mvar"]
     # SimBench's 0.95 is a fraction; no storage has an efficiency of 1 % or less.

@@ -64,9 +64,9 @@ def test_storages(shipped):
 
 def test_storages_by_argument(shipped):
     shipped.storage["efficiency_percent"] = [90.0, 1.0]
-    storage = simbench_day(shipped, 0, soc_percent=20, storage_reactive_power=True, storage_cost_per_mwh=0.0).storage
+    storage = simbench_day(shipped, 0, soc_percent=20, storage_reactive_power=True).storage
     assert storage.efficiency_percent.tolist() == [90.0, 100.0]
-    assert (storage.soc_percent.tolist(), storage.cost_per_mwh.tolist()) == ([20, 20], [0, 0])
+    assert storage.soc_percent.tolist() == [20, 20]
     assert storage[["min_q_mvar", "max_q_mvar"]].to_numpy().tolist() == [[-0.206, 0.206]] * 2
 
 
@@ -76,7 +76,6 @@ def test_static_generators(shipped):
     assert sgen.min_p_mw.tolist() == [0, 0]
     assert sgen[["q_mvar", "min_q_mvar", "max_q_mvar"]].to_numpy().tolist() == [[0.1] * 3, [0.0] * 3]
     assert sgen[["p_mw", "sn_mva", "profile"]].equals(shipped.sgen[["p_mw", "sn_mva", "profile"]])
-    pd.testing.assert_frame_equal(simbench_day(shipped, 0, curtailable=False).sgen, shipped.sgen)
 
 
 def test_rows_of_the_day(shipped):
@@ -98,37 +97,22 @@ def test_prices(shipped):
         [100.0, 60.0, 400.0]
     ]
     assert "ext_grid" not in net.profiles
-    assert net.study == {
-        "currency": "EUR",
-        "hours_per_period": 0.25,
-        "loss_cost_per_mwh": 0.0,
-        "carbon_price_per_kg": 0.0,
-    }
+    assert net.study == {"currency": "EUR", "hours_per_period": 0.25}
     factors = [0.5] * 48 + [1.5] * 48
-    net = simbench_day(
-        shipped, 0, price_per_mwh=80, sell_price_per_mwh=80, co2_kg_per_mwh=300, price_profile=factors,
-        loss_cost_per_mwh=1, carbon_price_per_kg=0.1, currency="CHF",
-    )  # fmt: skip
+    net = simbench_day(shipped, 0, price_per_mwh=80, sell_price_per_mwh=80, price_profile=factors)
     assert net.ext_grid.profile.tolist() == ["tariff"]
     assert net.profiles["ext_grid"].to_dict("list") == {"tariff_price": factors, "tariff_sell_price": factors}
-    assert net.ext_grid[["price_per_mwh", "sell_price_per_mwh", "co2_kg_per_mwh"]].to_numpy().tolist() == [
-        [80, 80, 300]
-    ]
-    entries = ("currency", "loss_cost_per_mwh", "carbon_price_per_kg")
-    assert [net.study[entry] for entry in entries] == ["CHF", 1, 0.1]
+    assert net.ext_grid[["price_per_mwh", "sell_price_per_mwh"]].to_numpy().tolist() == [[80, 80]]
 
 
 def test_voltage_limits(shipped):
     assert simbench_day(shipped, 0).bus.equals(shipped.bus)
-    bus = simbench_day(shipped, 0, min_vm_pu=0.9, max_vm_pu=1.1).bus
-    assert (set(bus.min_vm_pu), set(bus.max_vm_pu)) == ({0.9}, {1.1})
     shipped.bus.loc[[3, 7], "min_vm_pu"] = np.nan
     del shipped.bus["max_vm_pu"]
     assert findings(shipped, 0) == [
-        "bus 3, 7: min_vm_pu is missing at 2 buses; give the argument min_vm_pu=.",
-        "bus 0, 1, 2, 3, 4, ...: max_vm_pu is missing at 15 buses; give the argument max_vm_pu=.",
+        "bus 3, 7: min_vm_pu is missing at 2 buses; write it into net.bus.",
+        "bus 0, 1, 2, 3, 4, ...: max_vm_pu is missing at 15 buses; write it into net.bus.",
     ]
-    assert set(simbench_day(shipped, 0, min_vm_pu=0.95, max_vm_pu=1.05).bus.max_vm_pu) == {1.05}
 
 
 def test_the_callers_net_stays(shipped):
@@ -189,10 +173,6 @@ def test_storages_out_of_service_are_not_looked_at(shipped):
         (
             {"price_profile": [1.0] * 95 + [-1.0]},
             "price_profile has a value that is no number or below 0; give factors of 0 or more.",
-        ),
-        (
-            {"min_vm_pu": 1.1, "max_vm_pu": 0.9},
-            "min_vm_pu is 1.1 and max_vm_pu 0.9; give 0 < min_vm_pu <= max_vm_pu.",
         ),
     ],
 )

@@ -30,17 +30,11 @@ TOO_LONG: set[str] = {
     "problems/flexibility/study.py",
     "problems/region/inner.py",
     "problems/region/solve.py",
-    "scenarios/electric_vehicles.py",
 }
 LONG_FUNCTIONS: set[str] = set()
 MANY_PARAMETERS: set[str] = {
-    "adapters.py:simbench_day",
     "algorithms/branch_and_bound.py:__init__",
     "algorithms/branch_and_bound.py:branch_and_bound",
-    "formulations/radiality.py:declare_radiality",
-    "scenarios/arma.py:arma_scenarios",
-    "scenarios/electric_vehicles.py:sample_vehicles",
-    "solvers/sequential.py:tighten",
 }
 NAMED_TWICE: set[str] = set()
 CIRCLES: set[str] = set()

@@ -25,15 +25,14 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from adnflex.grid.model import Grid
+
 __all__ = ["declare_radiality"]
 
 
 def declare_radiality(
     block: pyo.Block,
-    f: NDArray[np.int64],
-    t: NDArray[np.int64],
-    roots: Sequence[int],
-    n: int,
+    grid: Grid,
     free: Sequence[int],
     direction: NDArray[np.int64],
     chains: Sequence[Sequence[int]] = (),
@@ -46,12 +45,8 @@ def declare_radiality(
     block : pyomo Block
         Gets variables ``z`` (binary, over `free`), expressions ``beta_f``, ``beta_t`` (the branch feeds its to, its
         from node) and, with `connection`, variables ``phi``.
-    f, t : (m,) array of int
-        End nodes of the branches.
-    roots : sequence of int
-        Nodes without a parent.
-    n : int
-        Number of nodes.
+    grid : Grid
+        The branches and the roots, which have no parent.
     free : sequence of int
         Branches that may be open; all others are closed.
     direction : (m,) array of int
@@ -62,9 +57,8 @@ def declare_radiality(
     connection : bool
         Declare the fictitious flow; superfluous where every node withdraws active power and nothing feeds in.
     """
-    m = len(f)
-    b = block
-    is_free, is_root = set(free), {int(r) for r in roots}
+    b, f, t, m, n = block, grid.f, grid.t, grid.m, grid.n
+    is_free, is_root = set(free), {int(r) for r in grid.roots}
     useless = [k for k in free if int(f[k]) in is_root and int(t[k]) in is_root]
     b.z = pyo.Var(list(free), domain=pyo.Binary, doc="1 where a branch is closed")
     for k in useless:

@@ -28,6 +28,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,7 +37,7 @@ from statsmodels.tsa.arima_process import ArmaProcess
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import at_least_one, not_negative
 
-__all__ = ["arma_scenarios"]
+__all__ = ["Arma", "arma_scenarios"]
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +49,49 @@ _SMALLEST_ROOT = 1.001
 _UNSETTLED = 1e-6
 
 
+@dataclass(frozen=True)
+class Arma:
+    """Coefficients of the process, signs as in the equation of this module.
+
+    Parameters
+    ----------
+    ar, ma : sequence of float
+        Of the earlier errors and of the earlier noise.
+    allow_nonstationary : bool
+        Run a process without stationary state all the same, from an error of zero, with a warning in the log.
+
+    Examples
+    --------
+    >>> Arma(ar=(0.9,), ma=())
+    Arma(ar=(0.9,), ma=(), allow_nonstationary=False)
+    """
+
+    ar: Sequence[float] = (0.8, 0.15, -0.15)
+    ma: Sequence[float] = (0.8, 0.2)
+    allow_nonstationary: bool = False
+
+    def faults(self) -> list[str]:
+        """Return a sentence for each of the two that is no sequence of numbers."""
+        return [
+            f"{name}={tuple(given)} has to be a sequence of finite numbers."
+            for name, given in (("ar", self.ar), ("ma", self.ma))
+            if not all(math.isfinite(c) for c in given)
+        ]
+
+
+_USUAL = Arma()
+
+
 def arma_scenarios(
     rng: np.random.Generator,
     forecast: ArrayLike,
+    process: Arma = _USUAL,
     *,
     rated: ArrayLike,
     sigma_percent: float,
-    ar: Sequence[float] = (0.8, 0.15, -0.15),
-    ma: Sequence[float] = (0.8, 0.2),
     count: int = 1000,
-    lower: float = 0.0,
-    upper: ArrayLike | None = None,
+    limits: tuple[float, ArrayLike] | None = None,
     proportional: bool = False,
-    allow_nonstationary: bool = False,
 ) -> Floats:
     """Draw scenarios around a forecast.
 
@@ -71,23 +102,19 @@ def arma_scenarios(
     forecast : array_like, shape (T,) or (T, E)
         Forecast of one series, or of several whose errors are independent [MW or any unit]. Sites that see the
         same weather share one series: draw it once and scale it.
+    process : Arma
+        How an error remembers those before it.
     rated : array_like, shape () or (E,)
-        Rating, of which `sigma_percent` is a percentage; also the upper limit unless `upper` is given [as forecast].
+        Rating, of which `sigma_percent` is a percentage [as forecast].
     sigma_percent : float
         Standard deviation of the white noise, not of the error, which is larger [% of `rated`; with `proportional`,
         % of the forecast].
-    ar, ma : sequence of float
-        Coefficients of the earlier errors and of the earlier noise, signs as in the equation of this module.
     count : int
         Number of scenarios S.
-    lower : float
-        Lower limit [as forecast].
-    upper : array_like or None, shape () or (E,)
-        Upper limit; None takes `rated` [as forecast].
+    limits : (float, array_like of shape () or (E,)), optional
+        Lowest and highest value; by default 0 and `rated` [as forecast].
     proportional : bool
         Errors are relative to the forecast of the period, so that a forecast of 0 stays 0: the choice for sun.
-    allow_nonstationary : bool
-        Run a process without stationary state all the same, from an error of zero, with a warning in the log.
 
     Returns
     -------
@@ -111,32 +138,32 @@ def arma_scenarios(
 
     Coefficients as one paper prints them have no stationary state:
 
-    >>> arma_scenarios(np.random.default_rng(0), sun, rated=1.5, sigma_percent=2.5, ar=(0.8, 0.15, 0.15), ma=())
+    >>> arma_scenarios(np.random.default_rng(0), sun, Arma((0.8, 0.15, 0.15), ()), rated=1.5, sigma_percent=2.5)
     Traceback (most recent call last):
     ...
     adnflex.errors.InputError: ar=(0.8, 0.15, 0.15) is not stationary: ...
     """
     values, rating = np.asarray(forecast, dtype=float), np.asarray(rated, dtype=float)
-    top = rating if upper is None else np.asarray(upper, dtype=float)
+    lower, top = (0.0, rating) if limits is None else (limits[0], np.asarray(limits[1], dtype=float))
     findings = at_least_one(count=count) + not_negative(sigma_percent=sigma_percent)
-    findings += _forecast_findings(values, rating, lower, top) + _coefficient_findings(ar=ar, ma=ma)
+    findings += _forecast_findings(values, rating, lower, top) + process.faults()
     if findings:
         raise InputError(findings)
-    process = ArmaProcess.from_coeffs(list(ar), list(ma))
-    growth = _growth(process, ar, len(values), sigma_percent)
-    if growth and not allow_nonstationary:
+    errors = ArmaProcess.from_coeffs(list(process.ar), list(process.ma))
+    growth = _growth(errors, process.ar, len(values), sigma_percent)
+    if growth and not process.allow_nonstationary:
         raise InputError(
-            f"{growth} Check the signs, take smaller coefficients, or pass allow_nonstationary=True to run it from "
-            "an error of zero."
+            f"{growth} Check the signs, take smaller coefficients, or give the process allow_nonstationary=True to run "
+            "it from an error of zero."
         )
     if growth:
         log.warning("%s Runs from an error of zero, as allow_nonstationary asks.", growth)
-    error: Floats = process.generate_sample(
+    error: Floats = errors.generate_sample(
         (count, *values.shape),
         scale=sigma_percent / 100,
         distrvs=rng.standard_normal,
         axis=1,
-        burnin=0 if growth else _settling_periods(process),
+        burnin=0 if growth else _settling_periods(errors),
     )
     drawn: Floats = np.clip(values + error * (values if proportional else rating), lower, top)
     return drawn
@@ -164,14 +191,6 @@ def _forecast_findings(values: Floats, rating: Floats, lower: float, top: Floats
             f"({int(wrong.sum())} such values); correct the forecast or the limits."
         )
     return findings
-
-
-def _coefficient_findings(**coefficients: Sequence[float]) -> list[str]:
-    return [
-        f"{name}={tuple(given)} has to be a sequence of finite numbers."
-        for name, given in coefficients.items()
-        if not all(math.isfinite(c) for c in given)
-    ]
 
 
 def _growth(process: ArmaProcess, ar: Sequence[float], periods: int, sigma_percent: float) -> str | None:

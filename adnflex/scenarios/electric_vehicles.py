@@ -20,152 +20,31 @@ US national household travel survey.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from adnflex.errors import InputError
-from adnflex.scenarios._checks import at_least_one, not_negative, positive
+from adnflex.scenarios._checks import at_least_one, positive
+from adnflex.scenarios.charging import charging_load
+from adnflex.scenarios.distributions import DAY, Distribution, LogNormal, WrappedNormal, wrap
 
-__all__ = [
-    "Distribution",
-    "FleetSample",
-    "LogNormal",
-    "VehicleOptions",
-    "WrappedNormal",
-    "charging_load",
-    "sample_fleet",
-    "sample_vehicles",
-]
+__all__ = ["FleetSample", "VehicleLaw", "sample_fleet", "sample_vehicles"]
 
 Floats = NDArray[np.float64]
-
-_DAY = 24.0
-# Rounding of arrival + need / power - arrival; far below a second.
-_HOURS_TOLERANCE = 1e-9
-
-
-class Distribution(Protocol):
-    """Anything that draws `n` numbers with a random generator."""
-
-    def sample(self, rng: np.random.Generator, n: int, /) -> ArrayLike:
-        """Draw `n` numbers."""
-
-
-@dataclass(frozen=True)
-class LogNormal:
-    """Log-normal distribution.
-
-    Parameters
-    ----------
-    mu, sigma : float
-        Mean and standard deviation of the natural logarithm.
-
-    Examples
-    --------
-    >>> LogNormal(3.2, 0.0).sample(np.random.default_rng(0), 2).round(2)
-    array([24.53, 24.53])
-    """
-
-    mu: float
-    sigma: float
-
-    def __post_init__(self) -> None:
-        findings = not_negative(sigma=self.sigma)
-        if not np.isfinite(self.mu):
-            findings.append(f"mu is {self.mu}; give a finite number.")
-        if findings:
-            raise InputError([f"LogNormal: {finding}" for finding in findings])
-
-    def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        """Draw `n` numbers, all above 0."""
-        return rng.lognormal(self.mu, self.sigma, n)
-
-
-@dataclass(frozen=True)
-class WrappedNormal:
-    """Normal distribution on a circle, by default the clock.
-
-    Parameters
-    ----------
-    mean, sd : float
-        Mean and standard deviation before wrapping [h].
-    period : float
-        Length of the circle [h].
-
-    Notes
-    -----
-    The two-piece density often printed for the start of charging cuts the tails at 12 h from the mean. Wrapping keeps
-    them; for a standard deviation of 3.4 h they hold 0.04 % of the vehicles.
-
-    Examples
-    --------
-    >>> WrappedNormal(25.0, 0.0).sample(np.random.default_rng(0), 2)
-    array([1., 1.])
-    """
-
-    mean: float
-    sd: float
-    period: float = _DAY
-
-    def __post_init__(self) -> None:
-        findings = not_negative(sd=self.sd) + positive(period=self.period)
-        if not np.isfinite(self.mean):
-            findings.append(f"mean is {self.mean}; give a finite number.")
-        if findings:
-            raise InputError([f"WrappedNormal: {finding}" for finding in findings])
-
-    def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        """Draw `n` numbers in [0, period)."""
-        return _wrap(rng.normal(self.mean, self.sd, n), self.period)
-
-
-def _wrap(hours: Floats, period: float = _DAY) -> Floats:
-    wrapped = np.mod(hours, period)
-    # -1e-17 modulo 24 is 24.0 in floating point
-    return np.where(wrapped >= period, 0.0, wrapped)
 
 
 _DAILY_KM = LogNormal(3.2, 0.88)
 _ARRIVAL_HOUR = WrappedNormal(17.6, 3.4)
 
 
-class VehicleOptions(TypedDict, total=False):
-    """Keyword arguments of `sample_vehicles`."""
-
-    daily_km: Distribution
-    arrival_hour: Distribution
-    stay_hours: Distribution | None
-    kwh_per_km: float
-    battery_kwh: float
-    charger_kw: float
-    charger_efficiency: float
-    load: int
-
-
-def sample_vehicles(
-    rng: np.random.Generator,
-    vehicles: int,
-    *,
-    daily_km: Distribution = _DAILY_KM,
-    arrival_hour: Distribution = _ARRIVAL_HOUR,
-    stay_hours: Distribution | None = None,
-    kwh_per_km: float = 0.2,
-    battery_kwh: float = 70.0,
-    charger_kw: float = 4.0,
-    charger_efficiency: float = 0.9,
-    load: int = 0,
-) -> pd.DataFrame:
-    """Draw the vehicles of one day.
+@dataclass(frozen=True)
+class VehicleLaw:
+    """How vehicles drive, when they plug in, and what they and their chargers are.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        The random generator. Distances are drawn first, then arrivals, then stays.
-    vehicles : int
-        Number of vehicles.
     daily_km : Distribution
         Distance since the last charge [km].
     arrival_hour : Distribution
@@ -181,6 +60,51 @@ def sample_vehicles(
         Power drawn from the grid while charging [kW].
     charger_efficiency : float
         Energy into the battery over energy from the grid, in (0, 1].
+
+    Raises
+    ------
+    InputError
+        For a number out of range.
+
+    Examples
+    --------
+    >>> VehicleLaw(battery_kwh=50.0, charger_kw=11.0, stay_hours=WrappedNormal(9.0, 2.0)).charger_efficiency
+    0.9
+    """
+
+    daily_km: Distribution = _DAILY_KM
+    arrival_hour: Distribution = _ARRIVAL_HOUR
+    stay_hours: Distribution | None = None
+    kwh_per_km: float = 0.2
+    battery_kwh: float = 70.0
+    charger_kw: float = 4.0
+    charger_efficiency: float = 0.9
+
+    def __post_init__(self) -> None:
+        names = ("kwh_per_km", "battery_kwh", "charger_kw", "charger_efficiency")
+        findings = positive(**{name: getattr(self, name) for name in names})
+        if self.charger_efficiency > 1:
+            findings.append(f"charger_efficiency is {self.charger_efficiency}; give a number in (0, 1], 0.9 for 90 %.")
+        if findings:
+            raise InputError(findings)
+
+
+_USUAL = VehicleLaw()
+
+
+def sample_vehicles(
+    rng: np.random.Generator, vehicles: int, law: VehicleLaw = _USUAL, *, load: int = 0
+) -> pd.DataFrame:
+    """Draw the vehicles of one day.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The random generator. Distances are drawn first, then arrivals, then stays.
+    vehicles : int
+        Number of vehicles.
+    law : VehicleLaw
+        What they are drawn from.
     load : int
         Index of the fleet's row in ``net.load``.
 
@@ -195,7 +119,7 @@ def sample_vehicles(
     Raises
     ------
     InputError
-        For arguments out of range, or a distribution that gives too few, infinite or negative numbers.
+        For no vehicle, or a distribution that gives too few, infinite or negative numbers.
 
     Examples
     --------
@@ -206,32 +130,29 @@ def sample_vehicles(
     1    21    15.78      16.99      4.85
     2    21    18.83      21.22      9.58
     """
-    findings = at_least_one(vehicles=vehicles) + positive(
-        kwh_per_km=kwh_per_km, battery_kwh=battery_kwh, charger_kw=charger_kw, charger_efficiency=charger_efficiency
-    )
-    if charger_efficiency > 1:
-        findings.append(f"charger_efficiency is {charger_efficiency}; give a number in (0, 1], 0.9 for 90 %.")
+    findings = at_least_one(vehicles=vehicles)
     if findings:
         raise InputError(findings)
-    km = _draw("daily_km", daily_km, rng, vehicles, findings)
-    arrival = _draw("arrival_hour", arrival_hour, rng, vehicles, findings, signed=True)
-    stay = None if stay_hours is None else _draw("stay_hours", stay_hours, rng, vehicles, findings)
+    km = _draw("daily_km", law.daily_km, rng, vehicles, findings)
+    arrival = _draw("arrival_hour", law.arrival_hour, rng, vehicles, findings, signed=True)
+    stay = None if law.stay_hours is None else _draw("stay_hours", law.stay_hours, rng, vehicles, findings)
     if findings:
         raise InputError(findings)
 
-    arrival = _wrap(arrival)
-    stay = np.full(vehicles, _DAY) if stay is None else np.minimum(stay, _DAY)
-    need = np.minimum(np.minimum(km * kwh_per_km, battery_kwh) / charger_efficiency, charger_kw * stay)
-    departure = arrival + (need / charger_kw if stay_hours is None else stay)
+    arrival = wrap(arrival)
+    longest = np.full(vehicles, DAY) if stay is None else np.minimum(stay, DAY)
+    need = np.minimum(
+        np.minimum(km * law.kwh_per_km, law.battery_kwh) / law.charger_efficiency, law.charger_kw * longest
+    )
     return pd.DataFrame(
         {
             "load": load,
             "vehicle": np.arange(vehicles),
             "arrival": arrival,
-            "departure": departure,
+            "departure": arrival + (need / law.charger_kw if stay is None else longest),
             "need_kwh": need,
             "max_kwh": need,
-            "p_max_mw": charger_kw / 1e3,
+            "p_max_mw": law.charger_kw / 1e3,
             "daily_km": km,
         }
     )
@@ -252,113 +173,6 @@ def _draw(
             f"{drawn[wrong][0]:g} (vehicle {int(wrong.argmax())}); cut the distribution off."
         )
     return drawn
-
-
-def charging_load(
-    vehicles: pd.DataFrame, periods: int = 24, hours_per_period: float = 1.0, start_hour: float = 0.0
-) -> Floats:
-    r"""Load of vehicles that charge at full power as soon as they arrive.
-
-    Periods that a vehicle charges in part count in part, so the energy is exact. Charging past midnight goes on in
-    the first hours of the day; a horizon of several days repeats the day.
-
-    Parameters
-    ----------
-    vehicles : pandas.DataFrame
-        In the form of ``net.ev``; of its columns ``arrival``, ``departure`` [h], ``need_kwh`` [kWh] and
-        ``p_max_mw`` [MW] are read. For one load of several, pass its rows.
-    periods : int
-        Number of periods T.
-    hours_per_period : float
-        Length of a period [h].
-    start_hour : float
-        Clock hour at which the first period begins [h].
-
-    Returns
-    -------
-    ndarray, shape (T,)
-        Mean power of each period [MW].
-
-    Raises
-    ------
-    InputError
-        For missing columns, negative or missing values, or a vehicle that cannot get its energy before it leaves
-        or within 24 h.
-
-    Notes
-    -----
-    A vehicle that charges for :math:`D = E/P` hours from :math:`a` has charged, between :math:`a` and :math:`t`,
-
-    .. math::
-
-        C(t) = D \lfloor (t-a)/24 \rfloor + \min\bigl((t-a) \bmod 24,\; D\bigr)
-
-    hours, every day anew; its mean power from :math:`t` to :math:`t+\Delta` is :math:`P\,(C(t+\Delta)-C(t))/\Delta`.
-
-    Examples
-    --------
-    Plugged in at 22:30 for 2 h at 4 kW:
-
-    >>> one = pd.DataFrame({"arrival": [22.5], "departure": [24.5], "need_kwh": [8.0], "p_max_mw": [0.004]})
-    >>> charging_load(one, start_hour=20)[:6]
-    array([0.   , 0.   , 0.002, 0.004, 0.002, 0.   ])
-    """
-    findings = at_least_one(periods=periods) + positive(hours_per_period=hours_per_period)
-    if not np.isfinite(start_hour):
-        findings.append(f"start_hour is {start_hour}; give a clock hour.")
-    findings += _table_findings(vehicles)
-    if findings:
-        raise InputError(findings)
-    arrival, power = (vehicles[column].to_numpy(float) for column in ("arrival", "p_max_mw"))
-    hours = _charging_hours(vehicles)
-    edges = start_hour + hours_per_period * np.arange(periods + 1)
-    since = edges[None, :] - arrival[:, None]
-    days = np.floor(since / _DAY)
-    charged = days * hours[:, None] + np.minimum(since - _DAY * days, hours[:, None])
-    # a difference of equal sums can come out at -1e-17
-    load: Floats = np.maximum(power @ np.diff(charged, axis=1) / hours_per_period, 0.0)
-    return load
-
-
-def _charging_hours(vehicles: pd.DataFrame) -> Floats:
-    need, power = (vehicles[column].to_numpy(float) for column in ("need_kwh", "p_max_mw"))
-    hours: Floats = np.divide(need / 1e3, power, out=np.where(need > 0, np.inf, 0.0), where=power > 0)
-    return hours
-
-
-def _table_findings(vehicles: pd.DataFrame) -> list[str]:
-    needed = ("arrival", "departure", "need_kwh", "p_max_mw")
-    missing = [column for column in needed if column not in vehicles.columns]
-    if missing:
-        return [f"vehicles: column {column} is missing; give a table in the form of net.ev." for column in missing]
-    value = {column: vehicles[column].to_numpy(float) for column in needed}
-    findings = []
-    for column in needed:
-        signed = column in ("arrival", "departure")
-        wrong = ~np.isfinite(value[column]) if signed else ~(np.isfinite(value[column]) & (value[column] >= 0))
-        if wrong.any():
-            first = value[column][wrong.argmax()]
-            limit = "a finite number" if signed else "a finite number of 0 or more"
-            findings.append(f"{_rows(vehicles, wrong)}: {column} is {first:g}; give {limit}.")
-    if findings:
-        return findings
-    hours = _charging_hours(vehicles)
-    window = np.minimum(value["departure"] - value["arrival"], _DAY)
-    late = hours > window + _HOURS_TOLERANCE
-    if late.any():
-        k = int(late.argmax())
-        findings.append(
-            f"{_rows(vehicles, late)}: {value['need_kwh'][k]:.6g} kWh at {value['p_max_mw'][k] * 1e3:.6g} kW take "
-            f"{hours[k]:.6g} h, and the vehicle is there for {window[k]:.6g} h (24 h count at most); lower need_kwh, "
-            "or let it leave later (a departure on the next day is above 24)."
-        )
-    return findings
-
-
-def _rows(vehicles: pd.DataFrame, wrong: NDArray[np.bool_]) -> str:
-    """Name the first of the wrong rows, and how many more there are."""
-    more = int(wrong.sum()) - 1
-    return f"vehicles row {vehicles.index[int(wrong.argmax())]}" + (f" (and {more} more)" if more else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -403,12 +217,13 @@ class FleetSample:
 def sample_fleet(
     rng: np.random.Generator,
     vehicles: int,
+    law: VehicleLaw = _USUAL,
     *,
+    load: int = 0,
     runs: int = 30,
     periods: int = 24,
     hours_per_period: float = 1.0,
     start_hour: float = 0.0,
-    **options: Unpack[VehicleOptions],
 ) -> FleetSample:
     """Draw the vehicles of a day again and again, and add up what they draw from the grid.
 
@@ -418,12 +233,12 @@ def sample_fleet(
         The random generator; the first runs of a longer sample are those of a shorter one.
     vehicles : int
         Number of vehicles of a run.
+    law, load
+        What they are drawn from, and where they charge; as in `sample_vehicles`.
     runs : int
         Number of Monte Carlo runs.
     periods, hours_per_period, start_hour
         The horizon, as in `charging_load`.
-    **options
-        Keyword arguments of `sample_vehicles`.
 
     Returns
     -------
@@ -448,7 +263,7 @@ def sample_fleet(
         raise InputError(findings)
     loads, tables = [], []
     for run in range(runs):
-        table = sample_vehicles(rng, vehicles, **options)
+        table = sample_vehicles(rng, vehicles, law, load=load)
         loads.append(charging_load(table, periods, hours_per_period, start_hour))
         table.insert(0, "run", run)
         tables.append(table)

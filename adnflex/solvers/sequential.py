@@ -19,7 +19,6 @@ convex optimization approach", IEEE Trans. Smart Grid 8(6), 2017, doi:10.1109/TS
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -37,24 +36,19 @@ FloatArray = NDArray[np.float64]
 
 def tighten(
     form: ConicForm,
-    low: FloatArray,
-    high: FloatArray,
     start: FloatArray,
     cones: NDArray[np.int64],
     price: FloatArray,
     accept: Callable[[FloatArray], bool],
+    left: Callable[[], float],
     rounds: int = 25,
-    stop: Callable[[], bool] = lambda: False,
-    time_limit: float = 60.0,
 ) -> FloatArray | None:
     """Tighten some cones of a problem round by round.
 
     Parameters
     ----------
     form : ConicForm
-        The problem.
-    low, high : (n,) array
-        Variable bounds, integers fixed.
+        The problem, integers fixed by their bounds.
     start : (n,) array
         A point of the relaxation.
     cones : (k,) array of int
@@ -63,24 +57,23 @@ def tighten(
         Price of the slack of each, in the objective's unit.
     accept : callable
         Told the point of every round; True ends the procedure.
+    left : callable
+        Seconds that are left, asked before every round; none end the procedure with the last point.
     rounds : int
         At most so many.
-    stop : callable
-        Asked before every round; True ends the procedure with the last point.
-    time_limit : float
-        Time limit of all rounds [s].
 
     Returns
     -------
     (n,) array or None
         The last point; None where a round had no solution.
     """
-    x, weight, last, end = start, 2.0, np.inf, time.monotonic() + time_limit
-    for k in range(rounds):
-        if stop() or (k and time.monotonic() >= end):
+    x, weight, last = start, 2.0, np.inf
+    for _ in range(rounds):
+        seconds = left()
+        if seconds <= 0:
             break
-        wide, wide_low, wide_high = _with_tangents(form, low, high, x, cones, weight * price)
-        answer = solve_relaxation(wide, wide_low, wide_high, max(end - time.monotonic(), 0.01))
+        wide = _with_tangents(form, x, cones, weight * price)
+        answer = solve_relaxation(wide, wide.low, wide.high, seconds)
         if answer.x is None:
             return None
         x = answer.x[: len(form.c)]
@@ -95,9 +88,7 @@ def tighten(
     return x
 
 
-def _with_tangents(
-    form: ConicForm, low: FloatArray, high: FloatArray, x: FloatArray, cones: NDArray[np.int64], price: FloatArray
-) -> tuple[ConicForm, FloatArray, FloatArray]:
+def _with_tangents(form: ConicForm, x: FloatArray, cones: NDArray[np.int64], price: FloatArray) -> ConicForm:
     n, k = len(form.c), len(cones)
     p, q, l, w = form.cones[cones].T  # noqa: E741
     at_w = np.maximum(x[w], 1e-6)
@@ -108,8 +99,8 @@ def _with_tangents(
     columns = np.concatenate([l, p, q, w, n + rows])
     tangents = sparse.csr_matrix((data, (np.tile(rows, 5), columns)), shape=(k, n + k))
     old = sparse.hstack([form.a, sparse.csr_matrix((form.a.shape[0], k))], format="csr")
-    top = np.maximum(high[l], 1e-9)
-    wide = replace(
+    top = np.maximum(form.high[l], 1e-9)
+    return replace(
         form,
         c=np.concatenate([form.c, price]),
         a=sparse.vstack([old, tangents], format="csr"),
@@ -119,4 +110,3 @@ def _with_tangents(
         high=np.concatenate([form.high, top]),
         integer=np.concatenate([form.integer, np.zeros(k, dtype=bool)]),
     )
-    return wide, np.concatenate([low, np.zeros(k)]), np.concatenate([high, top])

@@ -9,18 +9,17 @@ import pytest
 from statsmodels.tsa.arima_process import ArmaProcess
 
 from adnflex.errors import InputError
-from adnflex.scenarios import arma_scenarios
+from adnflex.scenarios import Arma, arma_scenarios
 
 SUN = 1.5 * np.array([0, 0, 0.02, 0.24, 0.6, 0.83, 0.86, 0.72, 0.4, 0.08, 0, 0])
-FREE = {"rated": 1.0, "lower": -np.inf, "upper": np.inf}
+FREE = {"rated": 1.0, "limits": (-np.inf, np.inf)}
 
 
-def errors(ar, ma, *, sigma_percent=100.0, count=40_000, periods=6, seed=1, **options):
+def errors(ar, ma, *, sigma_percent=100.0, count=40_000, periods=6, seed=1, allow_nonstationary=False, **options):
     return arma_scenarios(
         np.random.default_rng(seed),
         np.zeros(periods),
-        ar=ar,
-        ma=ma,
+        Arma(ar, ma, allow_nonstationary),
         sigma_percent=sigma_percent,
         count=count,
         **{**FREE, **options},
@@ -59,7 +58,7 @@ def test_noise_is_in_percent_of_the_rating():
 
 def test_proportional_errors_are_in_percent_of_the_forecast_and_leave_the_night_dark():
     rng = np.random.default_rng(5)
-    drawn = arma_scenarios(rng, SUN, rated=1.5, sigma_percent=2.5, ar=(), ma=(), count=20_000, proportional=True)
+    drawn = arma_scenarios(rng, SUN, Arma((), ()), rated=1.5, sigma_percent=2.5, count=20_000, proportional=True)
     assert (drawn[:, SUN == 0] == 0).all()
     day = SUN > 0
     assert drawn[:, day].std(axis=0) / SUN[day] == pytest.approx(0.025, rel=0.05)
@@ -70,7 +69,7 @@ def test_clipped_to_the_limits():
     drawn = arma_scenarios(rng, SUN, rated=1.5, sigma_percent=20.0, count=500)
     assert drawn.shape == (500, 12)
     assert (drawn.min(), drawn.max()) == (0.0, 1.5)
-    drawn = arma_scenarios(rng, SUN[3:9], rated=1.5, sigma_percent=20.0, count=500, lower=0.1, upper=1.3)
+    drawn = arma_scenarios(rng, SUN[3:9], rated=1.5, sigma_percent=20.0, count=500, limits=(0.1, 1.3))
     assert (drawn.min(), drawn.max()) == (0.1, 1.3)
 
 
@@ -81,7 +80,7 @@ def test_no_noise_gives_the_forecast():
 def test_columns_have_ratings_of_their_own_and_independent_errors():
     forecast = np.full((4, 2), 5.0)
     drawn = arma_scenarios(
-        np.random.default_rng(2), forecast, rated=[10.0, 20.0], sigma_percent=1.0, ar=(), ma=(), count=20_000
+        np.random.default_rng(2), forecast, Arma((), ()), rated=[10.0, 20.0], sigma_percent=1.0, count=20_000
     )
     assert drawn.shape == (20_000, 4, 2)
     assert drawn.std(axis=(0, 1)) == pytest.approx([0.1, 0.2], rel=0.03)
@@ -133,7 +132,7 @@ class TestFaults:
     def test_all_at_once(self):
         with pytest.raises(InputError) as caught:
             arma_scenarios(
-                np.random.default_rng(0), [0.5, 2.0], rated=1.0, sigma_percent=-1.0, count=0, ar=(np.nan,), ma=(np.inf,)
+                np.random.default_rng(0), [0.5, 2.0], Arma((np.nan,), (np.inf,)), rated=1.0, sigma_percent=-1.0, count=0
             )
         assert len(caught.value.findings) == 5
         text = str(caught.value)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from adnflex.errors import InputError
-from adnflex.scenarios import LogNormal, WrappedNormal, charging_load, sample_fleet, sample_vehicles
+from adnflex.scenarios import LogNormal, VehicleLaw, WrappedNormal, charging_load, sample_fleet, sample_vehicles
 
 # Mean load of 300 vehicles of the dispatch study, one run of 30 days by the default parameters [MW].
 CASE_MEAN_MW = np.array(
@@ -73,8 +73,7 @@ class TestSampleVehicles:
         drawn = sample_vehicles(
             np.random.default_rng(0),
             3,
-            daily_km=Fixed((0.0, 90.0, 1000.0)),
-            arrival_hour=Fixed((1.0, 23.0, 12.0)),
+            VehicleLaw(daily_km=Fixed((0.0, 90.0, 1000.0)), arrival_hour=Fixed((1.0, 23.0, 12.0))),
             load=7,
         )
         assert drawn["need_kwh"].tolist() == pytest.approx([0.0, 20.0, 70 / 0.9])
@@ -94,20 +93,19 @@ class TestSampleVehicles:
         drawn = sample_vehicles(
             np.random.default_rng(0),
             3,
-            daily_km=Fixed((90.0, 90.0, 90.0)),
-            arrival_hour=Fixed((20.0, 20.0, 20.0)),
-            stay_hours=Fixed((2.0, 10.0, 100.0)),
+            VehicleLaw(Fixed((90.0, 90.0, 90.0)), Fixed((20.0, 20.0, 20.0)), Fixed((2.0, 10.0, 100.0))),
         )
         assert drawn["need_kwh"].tolist() == pytest.approx([8.0, 20.0, 20.0])
         assert drawn["departure"].tolist() == [22.0, 30.0, 44.0]
         charging_load(drawn)
 
     def test_a_charge_takes_a_day_at_most(self):
-        drawn = sample_vehicles(np.random.default_rng(0), 1, daily_km=Fixed((400.0,)), charger_kw=2.0)
+        drawn = sample_vehicles(np.random.default_rng(0), 1, VehicleLaw(Fixed((400.0,)), charger_kw=2.0))
         assert drawn["need_kwh"].tolist() == [48.0]
 
     def test_arrivals_stay_on_the_clock(self):
-        hours = sample_vehicles(np.random.default_rng(0), 3, arrival_hour=Fixed((-1e-17, 25.0, -2.0)))["arrival"]
+        law = VehicleLaw(arrival_hour=Fixed((-1e-17, 25.0, -2.0)))
+        hours = sample_vehicles(np.random.default_rng(0), 3, law)["arrival"]
         assert hours.tolist() == [0.0, 1.0, 22.0]
 
     def test_the_generator_fixes_everything(self):
@@ -116,23 +114,19 @@ class TestSampleVehicles:
 
     def test_all_faults_at_once(self):
         with pytest.raises(InputError) as caught:
-            sample_vehicles(np.random.default_rng(0), 0, charger_efficiency=90, battery_kwh=np.nan, charger_kw=-4)
+            VehicleLaw(charger_efficiency=90, battery_kwh=np.nan, charger_kw=-4)
         text = str(caught.value)
-        assert len(caught.value.findings) == 4
-        assert "vehicles is 0" in text
+        assert len(caught.value.findings) == 3
         assert "charger_efficiency is 90" in text
         assert "battery_kwh is nan" in text
         assert "charger_kw is -4" in text
+        with pytest.raises(InputError, match="vehicles is 0"):
+            sample_vehicles(np.random.default_rng(0), 0)
 
     def test_faults_of_distributions_name_them(self):
+        law = VehicleLaw(Fixed((5.0, -3.0)), Fixed((1.0,)), Fixed((np.inf, 1)))
         with pytest.raises(InputError) as caught:
-            sample_vehicles(
-                np.random.default_rng(0),
-                2,
-                daily_km=Fixed((5.0, -3.0)),
-                arrival_hour=Fixed((1.0,)),
-                stay_hours=Fixed((np.inf, 1)),
-            )
+            sample_vehicles(np.random.default_rng(0), 2, law)
         km, arrival, stay = caught.value.findings
         assert "daily_km: 1 of 2 numbers" in km
         assert "-3 (vehicle 1)" in km

@@ -227,9 +227,8 @@ def _declare_states(
         return
     spans = range(len(topology.spans))
     model.states = pyo.Block(spans)
-    roots = [int(r) for r in grid.roots]
     for i in spans:
-        declare_radiality(model.states[i], grid.f, grid.t, roots, grid.n, free.tolist(), bounds.direction)
+        declare_radiality(model.states[i], grid, free.tolist(), bounds.direction)
     if not topology.cost and topology.budget is None:
         return
     model.operated = pyo.Var(spans, free.tolist(), bounds=(0, 1))

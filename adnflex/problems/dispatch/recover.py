@@ -302,18 +302,23 @@ def _sequential(
     for start in [relaxed] if best is None else [best.x, relaxed]:
         # what is ruled out in a round stays so in the following ones
         top = high.copy()
+        form = replace(dispatch.form, low=low, high=top)
+        keep = max(_LITTLE, left() - _LONGEST)
+
+        def seconds(keep: float = keep) -> float:
+            return left() - keep
 
         def accept(x: FloatArray, top: FloatArray = top) -> bool:
             found.append(evaluate(dispatch, x))
             return not rule_out_other_side(dispatch, x, top) and found[-1].feasible
 
-        tighten(dispatch.form, low, top, start, cones.cone, cones.price, accept, stop=lambda: left() <= _LITTLE)
+        tighten(form, start, cones.cone, cones.price, accept, seconds)
         yield from found
         found.clear()
 
 
-# Seconds below which no further round is begun.
-_LITTLE = 1.0
+# Seconds below which no further round is begun, and after which the rounds from one point have had their turn.
+_LITTLE, _LONGEST = 1.0, 60.0
 
 
 def _exact(

@@ -70,7 +70,7 @@ def declare_switched_box(
 
     def states(m: pyo.ConcreteModel) -> None:
         unknown = np.zeros(grid.m, dtype=np.int64)
-        declare_radiality(m, grid.f, grid.t, [int(r) for r in grid.roots], grid.n, free, unknown)
+        declare_radiality(m, grid, free, unknown)
         if most is not None:
             changed = [1 - m.z[k] if grid.closed[k] else m.z[k] for k in free]
             m.few_operations = pyo.Constraint(expr=pyo.quicksum(changed) <= most - _forced(grid.closed, required))

@@ -133,10 +133,7 @@ def build_reconfiguration(
     model = pyo.ConcreteModel(name=f"reconfiguration_{formulation.name}", doc=_DOC)
     declare_radiality(
         model,
-        grid.f,
-        grid.t,
-        [int(r) for r in grid.roots],
-        grid.n,
+        grid,
         free.tolist(),
         bounds.direction,
         chains=[[k for k in c.branches if not required[k]] for c in paths],

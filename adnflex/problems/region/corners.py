@@ -115,7 +115,7 @@ class Support:
         found = Corner(normal, support, best, setting, answer.x)
         if found.gap <= _SAME * model.base_mva or clock.spent:
             return found
-        for outcome in self._sequential(normal, answer.x, clock.left):
+        for outcome in self._sequential(normal, answer.x, clock):
             if outcome.feasible and (best is None or normal @ outcome.place > normal @ best.place):
                 best = outcome
         return replace(found, reached=best)
@@ -126,7 +126,7 @@ class Support:
             self.flow = open_states(self.model, now, keys)
         return setting
 
-    def _sequential(self, normal: FloatArray, start: FloatArray, seconds: float) -> Iterator[EvaluatedSetting]:
+    def _sequential(self, normal: FloatArray, start: FloatArray, clock: Deadline) -> Iterator[EvaluatedSetting]:
         """Tighten the cones round by round, which ends in a local optimum of the exact equations."""
         found: list[EvaluatedSetting] = []
 
@@ -138,7 +138,7 @@ class Support:
             return outcome is not None and outcome.margin >= -_NEAR
 
         model, form = self.model, self.model.towards(normal)
-        tighten(form, form.low, form.high, start, model.cones, model.price, accept, _ROUNDS, time_limit=seconds)
+        tighten(form, start, model.cones, model.price, accept, lambda: clock.left, _ROUNDS)
         yield from found
 
 
