@@ -20,10 +20,24 @@ __all__ = ["Alternative", "Outcome", "Relaxed", "branch_and_bound"]
 
 
 class Relaxed(NamedTuple):
-    """What a relaxation says of a node: a proven bound (inf: nothing feasible in it) and a point, if any."""
+    """What a relaxation says of a node.
+
+    Attributes
+    ----------
+    bound : float
+        Proven lower bound; inf where nothing that matters is in it.
+    point : object
+        A point, None where there is none.
+    closed : float
+        Smallest bound of what was cut off at the cutoff on the way, inf where nothing was.
+    solves : int
+        Relaxations that it took.
+    """
 
     bound: float
     point: Any
+    closed: float = math.inf
+    solves: int = 1
 
 
 class Alternative(NamedTuple):
@@ -34,11 +48,14 @@ class Alternative(NamedTuple):
     fraction : float
         Where the relaxation stands between the two children, in [0, 1].
     children : tuple
-        The two nodes.
+        The nodes.
+    bounds : tuple of float
+        What is known of them; empty where nothing is beyond the bound of the node.
     """
 
     fraction: float
-    children: tuple[Any, Any]
+    children: tuple[Any, ...]
+    bounds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,7 @@ def branch_and_bound(
     workers: Workers | None = None,
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
     stop: Callable[[], bool] = lambda: False,
+    brief: Callable[[Any, float], Any] = lambda node, cutoff: node,
 ) -> Outcome:
     """Minimise by branch and bound.
 
@@ -106,6 +124,8 @@ def branch_and_bound(
         Told incumbent, bound and event.
     stop : callable
         Asked between nodes; True ends the search with what is proven so far.
+    brief : callable
+        Maps a node and the bound from which it cannot improve to the task of `relax`; by default the node itself.
 
     Returns
     -------
@@ -133,7 +153,7 @@ def branch_and_bound(
     >>> found.status, found.best
     ('optimal', 2)
     """
-    return _Search(root, relax, split, leaf, heuristic, incumbent, gap, report, stop, workers).run(seconds)
+    return _Search(root, relax, split, leaf, heuristic, incumbent, gap, report, stop, workers, brief).run(seconds)
 
 
 class _Search:
@@ -149,7 +169,9 @@ class _Search:
         report: Callable[[float, float, str], None],
         stop: Callable[[], bool],
         workers: Workers | None,
+        brief: Callable[[Any, float], Any],
     ) -> None:
+        self.brief = brief
         self.workers = Workers(relax) if workers is None else workers
         self.split, self.leaf = split, leaf
         self.heuristic, self.incumbent = heuristic, incumbent
@@ -208,14 +230,15 @@ class _Search:
                 heapq.heappop(self.open)
                 continue
             # a node leaves one list only when it is on the other: an interrupt that lost one would falsify the bound
-            self.running[self.workers.start(node)] = bound, node
+            self.running[self.workers.start(self.brief(node, self.cutoff()))] = bound, node
             heapq.heappop(self.open)
 
     def _collect(self, timeout: float) -> None:
         for ticket, relaxed in self.workers.finished(min(timeout, 1.0)) if self.running else ():
             before, node = self.running[ticket]
             # the node is settled only when it leaves the list below: until then its bound is in force
-            self.nodes += 1
+            self.nodes += relaxed.solves
+            self.closed_at = min(self.closed_at, relaxed.closed)
             bound = max(before, relaxed.bound)
             self._expand(node, bound, relaxed.point)
             del self.running[ticket]
@@ -235,6 +258,7 @@ class _Search:
             return
         # the least decided one: on feeders this needed fewer nodes than pseudo-costs (docs/decisions/solving.md)
         best = min(alternatives, key=lambda a: abs(a.fraction - 0.5))
-        for child in best.children:
-            heapq.heappush(self.open, (bound, next(self.count), child))
+        known = best.bounds or (bound,) * len(best.children)
+        for child, below in zip(best.children, known, strict=True):
+            heapq.heappush(self.open, (max(bound, below), next(self.count), child))
         self.report(self.incumbent()[1], self.bound(), "node")

@@ -16,7 +16,15 @@ from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending, Said, believe, listen
 from adnflex.solvers.stopping import STOPPING
 
-__all__ = ["column_units", "into_dual_cone", "least_violating", "said_by", "solve_relaxation", "standard_form"]
+__all__ = [
+    "box_bound",
+    "column_units",
+    "into_dual_cone",
+    "least_violating",
+    "said_by",
+    "solve_relaxation",
+    "standard_form",
+]
 
 
 def solve_relaxation(
@@ -60,7 +68,7 @@ def solve_relaxation(
 
     def safe(weight: float, z: NDArray[np.float64]) -> float:
         inside = into_dual_cone(z, equations, len(form.cones))
-        return _safe_bound(weight * cost / scale, a, b, inside, low / unit, high / unit)
+        return box_bound(weight * cost / scale, a, b, inside, low / unit, high / unit)
 
     # without refinement a solve takes half the time; the bound is safe either way
     for refine in (False, True):
@@ -224,7 +232,7 @@ def column_units(form: ConicForm) -> NDArray[np.float64]:
     return unit
 
 
-def _safe_bound(
+def box_bound(
     c: NDArray[np.float64],
     a: sparse.csc_matrix,
     b: NDArray[np.float64],

@@ -1,0 +1,147 @@
+r"""The directed chain hull: one copy of a chain's flow for every way in which the chain can be used.
+
+In a radial state a chain of the contracted grid (`adnflex.grid.core`) is used in exactly one way: open at branch `i`
+(:math:`\lambda_i`), or closed and feeding one way or the other (:math:`\mu_d`); their sum is 1, and every junction is
+fed by one chain.  Open, the chain is two stubs without choice, bounded by their supporting planes
+(`adnflex.formulations.supporting_planes`).  Closed, its flow has variables of its own that are zero where
+:math:`\mu_d = 0`, so that every constraint of branch flow is homogeneous in them:
+
+.. math::
+
+    P_{k+1} = P_k - r_k l_k - \mu\,p_k, \quad w_{k+1} = w_k - 2 (r_k P_k + x_k Q_k) + |z_k|^2 l_k, \quad
+    P_k^2 + Q_k^2 \le l_k w_k, \quad \underline v \mu \le w_k \le \overline v \mu .
+
+Squared voltages of junctions are the sums of their copies at every chain end, which is what a disjunction of convex
+sets asks for (Ceria and Soares 1999, doi:10.1007/s101070050106).  Every radial state within the limits is a point of
+the model with the same losses, so its optimum bounds AC from below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.formulations.bounds import Bounds
+from adnflex.formulations.closed_chains import declare_closed
+from adnflex.formulations.directed_planes import Planes
+from adnflex.formulations.ledger import Ledger
+from adnflex.formulations.modes import Mode
+from adnflex.formulations.open_chains import declare_open
+from adnflex.grid.core import Core
+from adnflex.grid.model import Grid
+
+__all__ = ["declare_directed"]
+
+
+def declare_directed(
+    block: pyo.Block,
+    grid: Grid,
+    bounds: Bounds,
+    core: Core,
+    modes: Sequence[Mode],
+    planes: Planes,
+    *,
+    loss_cap: float = np.inf,
+    off: bool = False,
+) -> None:
+    """Declare modes, flows and balances.
+
+    Parameters
+    ----------
+    block : pyomo Block
+        Gets binaries ``open_at`` (chain, position) and ``feed`` (chain, sense), squared voltages ``v`` of junctions,
+        flows and expression ``loss`` [pu]; with `off` also ``off``, a lower bound of the sum of ``|v - 1|`` over all
+        nodes that are buses.
+    grid, bounds, core : Grid, Bounds, Core
+        The grid, its bounds, its core.
+    modes : sequence of Mode
+        See `modes_of`.
+    planes : Planes
+        See `find_planes`.
+    loss_cap : float
+        Losses of a known state [pu]: states that lose more may be cut off.
+    off : bool
+        Whether voltage deviations are asked for.
+    """
+    ledger = Ledger(block, grid, bounds, core, planes, loss_cap, off)
+    _declare_modes(block, bounds, core, modes)
+    declare_closed(ledger, [(m.chain, m.kind) for m in modes if m.kind != 0])
+    declare_open(ledger, [(m.chain, m.at) for m in modes if m.kind == 0])
+    _join_voltages(ledger)
+    _balance_junctions(ledger)
+    _hang_on_roots(ledger)
+    block.loss = pyo.Expression(expr=pyo.quicksum(ledger.lost), doc="losses [pu]")
+    if off:
+        block.off = pyo.Expression(expr=pyo.quicksum(ledger.away), doc="sum of |v - 1| over buses, from below [pu]")
+
+
+def _declare_modes(b: pyo.Block, bounds: Bounds, core: Core, modes: Sequence[Mode]) -> None:
+    b.open_at = pyo.Var(
+        [(m.chain, m.at) for m in modes if m.kind == 0],
+        domain=pyo.Binary,
+        doc="1 where a chain is open at that branch",
+    )
+    b.feed = pyo.Var(
+        [(m.chain, m.kind) for m in modes if m.kind != 0],
+        domain=pyo.Binary,
+        doc="1 where a chain feeds its last (1) or first (-1) node",
+    )
+    b.v = pyo.Var(
+        core.junctions,
+        bounds=lambda _, j: (bounds.v_min[j], bounds.v_max[j]),
+        doc="squared voltage of a junction [pu]",
+    )
+    ways: dict[int, list[Any]] = {c: [] for c in range(len(core.chains))}
+    feeding: dict[int, list[Any]] = {j: [] for j in core.junctions}
+    for m in modes:
+        share = b.open_at[m.chain, m.at] if m.kind == 0 else b.feed[m.chain, m.kind]
+        ways[m.chain].append(share)
+        if m.kind:
+            feeding[core.chains[m.chain].nodes[-1 if m.kind == 1 else 0]].append(share)
+    b.one_way = pyo.Constraint(
+        list(ways), rule=lambda _, c: pyo.quicksum(ways[c]) == 1, doc="a chain is used in one way"
+    )
+    b.fed_once = pyo.Constraint(
+        core.junctions, rule=lambda _, j: pyo.quicksum(feeding[j]) == 1, doc="a junction is fed by one chain"
+    )
+
+
+def _join_voltages(ledger: Ledger) -> None:
+    b, chains = ledger.block, ledger.core.chains
+    b.same_voltage = pyo.Constraint(
+        list(ledger.ends),
+        rule=lambda _, c, end: pyo.quicksum(ledger.ends[c, end]) == b.v[chains[c].nodes[0 if end == 0 else -1]],
+        doc="the voltage of a junction is that of the way in which each of its chains is used",
+    )
+
+
+def _balance_junctions(ledger: Ledger) -> None:
+    b, grid = ledger.block, ledger.grid
+    for j in ledger.core.junctions:
+        y, base = complex(grid.y[j]), complex(ledger.base[j])
+        rest_p = pyo.quicksum(ledger.p_in[j]) - base.real - y.real * b.v[j]
+        rest_q = pyo.quicksum(ledger.q_in[j]) - base.imag + y.imag * b.v[j]
+        tree = ledger.planes.hanging.get(j)
+        if tree is None:
+            b.flow.add(rest_p == 0)
+            b.flow.add(rest_q == 0)
+        else:
+            ledger.hang(tree, (rest_p, rest_q), b.v[j], 1.0)
+        if ledger.off and grid.buses[j]:
+            ledger.deviate(b.v[j], 1.0)
+
+
+def _hang_on_roots(ledger: Ledger) -> None:
+    """Count what hangs on the roots, which has no choice."""
+    for j in sorted(ledger.roots):
+        v = float(ledger.bounds.v_max[j])
+        tree = ledger.planes.hanging.get(j)
+        if tree is not None:
+            ledger.lost.append(float(tree.loss[0, -1] + tree.loss[1, -1] * v))
+            if ledger.off:
+                ledger.away.append(float(tree.off[0, -1] + tree.off[1, -1] * v))
+        if ledger.off and ledger.grid.buses[j]:
+            ledger.away.append(abs(v - 1))

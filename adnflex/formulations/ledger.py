@@ -1,0 +1,93 @@
+"""What the chains of a directed chain hull add up to: losses, deviations, flows into junctions, copies of voltages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.formulations.bounds import Bounds
+from adnflex.formulations.directed_planes import Drawn, Planes
+from adnflex.grid.core import Core
+from adnflex.grid.model import FloatArray, Grid
+
+__all__ = ["Ledger"]
+
+
+@dataclass
+class Ledger:
+    """The model so far, and the sums that its chains contribute to.
+
+    Attributes
+    ----------
+    block : pyomo Block
+        The model; has ``open_at`` and ``feed``.
+    grid, bounds, core, planes : Grid, Bounds, Core, Planes
+        What it is made from.
+    loss_cap : float
+        Losses of a known state [pu].
+    off : bool
+        Whether voltage deviations are asked for.
+    lost, away : list
+        Terms of the losses and of the deviations [pu].
+    ends : dict of (int, int) to list
+        Copies of the voltage at every end (0 or 1) of every chain.
+    p_in, q_in : dict of int to list
+        Terms of the power into every junction [pu].
+    """
+
+    block: pyo.Block
+    grid: Grid
+    bounds: Bounds
+    core: Core
+    planes: Planes
+    loss_cap: float
+    off: bool
+    lost: list[Any] = field(default_factory=list)
+    away: list[Any] = field(default_factory=list)
+    ends: dict[tuple[int, int], list[Any]] = field(default_factory=dict)
+    p_in: dict[int, list[Any]] = field(default_factory=dict)
+    q_in: dict[int, list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        grid = self.grid
+        self.roots = set(grid.roots.tolist())
+        with np.errstate(divide="ignore"):
+            lossy = np.where(grid.r > 0, self.loss_cap / grid.r, np.inf)
+        #: largest squared current of every branch [pu]
+        self.l_max: FloatArray = np.minimum(self.bounds.i_max**2, lossy)
+        #: what a node of the core draws with its tree, but for losses and shunts [pu]
+        self.base = grid.p + 1j * grid.q
+        for node, tree in self.planes.hanging.items():
+            self.base[node] += tree.base
+        for j in self.core.junctions:
+            self.p_in[j], self.q_in[j] = [], []
+
+    def deviate(self, v: Any, share: Any) -> None:
+        """Count the distance of a squared voltage from 1, in units of its share."""
+        b = self.block
+        if not hasattr(b, "above"):
+            b.above = pyo.VarList(bounds=(0, None))
+            b.above_rows = pyo.ConstraintList(doc="distance of a voltage from 1")
+        size = b.above.add()
+        size.setub(max(abs(1 - 0.25), float(np.abs(self.bounds.v_max - 1).max())))
+        b.above_rows.add(size >= v - share)
+        b.above_rows.add(size >= share - v)
+        self.away.append(size)
+
+    def hang(self, tree: Drawn, rest: tuple[Any, Any], v: Any, share: Any) -> None:
+        """Leave for a hanging tree at least what it draws; count its losses and deviations."""
+        add = self.block.flow.add
+        rest_p, rest_q = rest
+        add(rest_p >= float(tree.p[0, -1]) * share + float(tree.p[1, -1]) * v)
+        add(rest_q >= float(tree.q[0, -1]) * share + float(tree.q[1, -1]) * v)
+        # what is drawn beyond the constant power is lost: no draught that costs nothing, which generation would seek
+        self.lost.append(rest_p if tree.plain else float(tree.loss[0, -1]) * share + float(tree.loss[1, -1]) * v)
+        if tree.plain and np.isfinite(tree.per_loss):
+            add(rest_q <= tree.per_loss * rest_p)
+        if tree.lowest[0]:
+            add(float(tree.lowest[0]) * share <= float(tree.lowest[1]) * share + float(tree.lowest[2]) * v)
+        if self.off:
+            self.away.append(float(tree.off[0, -1]) * share + float(tree.off[1, -1]) * v)

@@ -1,0 +1,109 @@
+"""Branch and bound over the modes of chains: what `branch_and_bound` asks for, in terms of topologies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from adnflex.algorithms.branch_and_bound import Alternative
+from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange
+from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
+from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, Probing
+from adnflex.problems.reconfiguration.radial_search import Incumbent
+
+__all__ = ["DirectedSearch"]
+
+Open = frozenset[int]
+
+
+class DirectedSearch:
+    """The callables of `branch_and_bound` over modes.
+
+    Parameters
+    ----------
+    problem : DirectedReconfiguration
+        The model.
+    search : ExchangeSearch
+        Local search, with what it has seen.
+    incumbent : Incumbent
+        The best topology, shared with whoever found it.
+    lift : callable, optional
+        Raises a bound to the next value that the objective can have; picklable.
+    """
+
+    def __init__(
+        self,
+        problem: DirectedReconfiguration,
+        search: ExchangeSearch,
+        incumbent: Incumbent,
+        lift: Callable[[float], float] | None = None,
+    ) -> None:
+        self.problem, self.search, self.best = problem, search, incumbent
+        self.relax = Probing(problem, lift)
+        g = problem.grid
+        self.merged = np.where(np.isnan(g.root_v), np.arange(g.n), -1)
+        # branch that is open in a mode, -1 where none is
+        self.opened = np.array(
+            [problem.core.chains[m.chain].branches[m.at] if m.kind == 0 else -1 for m in problem.modes], dtype=np.int64
+        )
+        self.tried: set[Open] = set()
+
+    @property
+    def root(self) -> ModeNode:
+        """The node where everything is undecided."""
+        return self.relax.root
+
+    def incumbent(self) -> tuple[Open | None, float]:
+        """Return the best topology and its value."""
+        return self.best.state, self.best.value
+
+    def brief(self, node: ModeNode, cutoff: float) -> tuple[ModeNode, float]:
+        """Return what a worker is told."""
+        return node, cutoff
+
+    def split(self, node: ModeNode, point: Expansion | None) -> list[Alternative]:
+        """Children of a node, unless it is a topology."""
+        if point is None or self.relax.decided(node.allowed):
+            return []
+        return [Alternative(0.5, point.children, tuple(c.bound for c in point.children))]
+
+    def leaf(self, node: ModeNode) -> float:
+        """Exact value of the topology that a decided node is; inf where it is none or violates a limit."""
+        taken = self.opened[node.allowed]
+        state = frozenset(taken[taken >= 0].tolist())
+        score = self.search.score(state)
+        self.best.offer(state, score)
+        return score.objective if score is not None and score.violation == 0 else math.inf
+
+    def heuristic(self, point: Expansion, count: int) -> None:
+        """Round the points of an expansion to trees and look at them; now and then improve one."""
+        for shares in point.points:
+            state = self._rounded(shares)
+            if state in self.tried:
+                continue
+            self.tried.add(state)
+            score = self.search.score(state)
+            if self.best.offer(state, score) or (score is not None and len(self.tried) <= 4):
+                found = branch_exchange(self.search, state)
+                if found is not None:
+                    self.best.offer(*found)
+
+    def _rounded(self, shares: NDArray[np.float64]) -> Open:
+        """Spanning tree of the branches that are least open."""
+        g = self.problem.grid
+        weight = np.full(g.m, 2.0)
+        weight[self.problem.free] = 1.0
+        able = self.opened >= 0
+        np.subtract.at(weight, self.opened[able], shares[able])
+        union, opened = nx.utils.UnionFind(self.merged.tolist()), set()
+        for k in np.argsort(-weight, kind="stable").tolist():
+            a, b = int(self.merged[g.f[k]]), int(self.merged[g.t[k]])
+            if union[a] == union[b]:
+                opened.add(k)
+            else:
+                union.union(a, b)
+        return frozenset(opened)

@@ -1,0 +1,324 @@
+"""One node of the search over modes: reduced costs fix, probing fixes, and what is left is split.
+
+A node is a set of allowed modes of every chain.  Its relaxation prices every mode: one that would lift the bound to the
+cutoff is excluded.  Then the children of several splits are solved (open or closed, one sense or the other, one half of
+the positions or the other); a child that reaches the cutoff fixes the other one for good, a mode that is gone in both
+is gone, and the split whose children rise most is taken.  Holds arrays only, so that nodes travel to other processes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adnflex.algorithms.branch_and_bound import Relaxed
+from adnflex.algorithms.exactly_one import ExactlyOne
+from adnflex.formulations.modes import Mode
+from adnflex.grid.core import Core
+from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
+from adnflex.solvers.shrinking import ShrinkingConic
+
+__all__ = ["Expansion", "ModeNode", "Probing"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# Reduced costs are looked at again while a solve excludes so large a part of the modes.
+_WORTH = 0.08
+
+# Splits that are probed, by depth of the node; more at the root cost more solves than they save.
+_ROOT, _UPPER, _MIDDLE, _LOWER = 8, 8, 6, 4
+
+# Weights of the kinds of splits: what is decided first.
+_SENSE, _HALVES = 0.9, 0.3
+
+_FRACTION = 1e-4
+
+
+class ModeNode(NamedTuple):
+    """Allowed modes, with what is known of them.
+
+    Attributes
+    ----------
+    allowed : (k,) array of bool
+        The modes.
+    bound : float
+        Proven lower bound.
+    shares : (k,) array or None
+        Shares at the optimum of the relaxation.
+    depth : int
+        Splits above it.
+    """
+
+    allowed: Bools
+    bound: float
+    shares: Floats | None
+    depth: int
+
+
+class Expansion(NamedTuple):
+    """What came of a node.
+
+    Attributes
+    ----------
+    bound : float
+        Proven lower bound of the node; inf where nothing in it is better than the cutoff, which `closed` tells apart.
+    closed : float
+        Smallest bound of what was cut off at the cutoff, inf where nothing was.
+    children : tuple of ModeNode
+        What is left; empty where nothing is.
+    points : list of (k,) array
+        Shares of relaxations on the way, for a heuristic.
+    solves : int
+        Relaxations solved.
+    """
+
+    bound: float
+    closed: float
+    children: tuple[ModeNode, ...]
+    points: list[Floats]
+    solves: int
+
+
+class Probing:
+    """Expands nodes.
+
+    Parameters
+    ----------
+    problem : DirectedReconfiguration
+        The model.
+    lift : callable, optional
+        Raises a bound to the next value that the objective can have; picklable.
+    """
+
+    def __init__(self, problem: DirectedReconfiguration, lift: Callable[[float], float] | None = None) -> None:
+        self.lift = lift
+        self.until = math.inf
+        self.conic = ShrinkingConic(problem.form, problem.owner, problem.shares, problem.bounded)
+        modes = problem.modes
+        self.count = len(modes)
+        self.chain = np.array([m.chain for m in modes], dtype=np.int64)
+        self.kind = np.array([m.kind for m in modes], dtype=np.int64)
+        self.at = np.array([m.at for m in modes], dtype=np.int64)
+        self.of_chain = [np.flatnonzero(self.chain == c) for c in range(len(problem.core.chains))]
+        self.rules = ExactlyOne([*(s.tolist() for s in self.of_chain), *_feeders(problem.core, modes)], self.count)
+
+    @property
+    def root(self) -> ModeNode:
+        """The node where everything is allowed."""
+        return ModeNode(np.ones(self.count, dtype=bool), -math.inf, None, 0)
+
+    def decided(self, allowed: Bools) -> bool:
+        """Whether every chain has one mode left."""
+        return int(allowed.sum()) == len(self.of_chain)
+
+    def __call__(self, task: tuple[ModeNode, float]) -> Relaxed:
+        """Expand a node below a cutoff; the point is its `Expansion`."""
+        grown = self.expand(*task)
+        return Relaxed(grown.bound, grown, grown.closed, grown.solves)
+
+    def expand(self, node: ModeNode, cutoff: float) -> Expansion:
+        """Expand a node below a cutoff."""
+        return _Expanding(self, node, cutoff).run()
+
+
+def _feeders(core: Core, modes: list[Mode]) -> Iterator[list[int]]:
+    """Modes that feed each junction."""
+    into: dict[int, list[int]] = {j: [] for j in core.junctions}
+    for i, mode in enumerate(modes):
+        if mode.kind:
+            into[core.chains[mode.chain].nodes[-1 if mode.kind == 1 else 0]].append(i)
+    yield from into.values()
+
+
+class _Split(NamedTuple):
+    score: float
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+
+
+class _Expanding:
+    def __init__(self, probing: Probing, node: ModeNode, cutoff: float) -> None:
+        self.p, self.node, self.cutoff = probing, node, cutoff
+        self.points: list[Floats] = []
+        self.closed = math.inf
+        self.solves = 0
+
+    def run(self) -> Expansion:
+        p, node = self.p, self.node
+        relaxed = self.relaxed(node.allowed, rounds=5 if node.depth == 0 else 3)
+        if relaxed is None:
+            return self._end()
+        now = relaxed._replace(bound=max(relaxed.bound, node.bound), depth=node.depth)
+        while now.bound < self.cutoff and not p.decided(now.allowed) and now.shares is not None:
+            size, most = int(now.allowed.sum()), self._most(node.depth)
+            probed = self._probe(now, most)
+            if probed is None:
+                return self._end()
+            now, best = probed
+            gone = size - int(now.allowed.sum())
+            if best is not None and (node.depth > 0 or gone < 0.1 * size):
+                children = [self._child(now, c) for c in best]
+                return self._end(now.bound, tuple(c for c in children if c is not None))
+            if gone == 0:
+                break
+            relaxed = self.relaxed(now.allowed, rounds=4)
+            if relaxed is None:
+                return self._end()
+            now = relaxed._replace(bound=max(relaxed.bound, now.bound), depth=node.depth)
+        if now.bound >= self.cutoff:
+            self.closed = min(self.closed, now.bound)
+            return self._end()
+        if p.decided(now.allowed) or now.shares is None:
+            return self._end(now.bound, self._unsolved(now))
+        return self._end(now.bound, self._unsolved(now))
+
+    def _most(self, depth: int) -> int:
+        return _ROOT if depth == 0 else _UPPER if depth < 3 else _MIDDLE if depth < 8 else _LOWER
+
+    def _unsolved(self, node: ModeNode) -> tuple[ModeNode, ...]:
+        """Return a leaf as it is; where no relaxation was solved, the two halves of the largest choice."""
+        if self.p.decided(node.allowed):
+            return (node,)
+        sizes = [int(node.allowed[s].sum()) for s in self.p.of_chain]
+        choice = self.p.of_chain[int(np.argmax(sizes))]
+        left = choice[node.allowed[choice]]
+        half = len(left) // 2
+        found = []
+        for kept in (left[:half], left[half:]):
+            allowed = self.p.rules.follow(self._only(node.allowed, kept))
+            if allowed is not None:
+                found.append(ModeNode(allowed, node.bound, None, node.depth + 1))
+        return tuple(found)
+
+    def _end(self, bound: float = math.inf, children: tuple[ModeNode, ...] = ()) -> Expansion:
+        return Expansion(bound if children else math.inf, self.closed, children, self.points, self.solves)
+
+    def _child(self, parent: ModeNode, child: ModeNode) -> ModeNode | None:
+        allowed = self.p.rules.follow(child.allowed & parent.allowed)
+        if allowed is None:
+            return None
+        return ModeNode(allowed, max(parent.bound, child.bound), child.shares, parent.depth + 1)
+
+    def _only(self, allowed: Bools, kept: NDArray[np.int64]) -> Bools:
+        """Only some modes of their chain."""
+        found = allowed.copy()
+        found[self.p.of_chain[self.p.chain[kept[0]]]] = False
+        found[kept] = allowed[kept]
+        return found
+
+    # -- relaxations ---------------------------------------------------------------------------------------------
+
+    def relaxed(self, allowed: Bools, rounds: int) -> ModeNode | None:
+        """Bound of some modes, those excluded that cannot be better than the cutoff; None where none is left."""
+        now = self.p.rules.follow(allowed)
+        bound, shares = -math.inf, None
+        for _ in range(rounds):
+            if now is None:
+                return None
+            self.solves += 1
+            answer = self.p.conic.solve(now, max(self.p.until - time.time(), 0.01))
+            value = answer.bound if self.p.lift is None else self.p.lift(answer.bound)
+            if value == math.inf:
+                return None
+            bound = max(bound, value)
+            if answer.shares is None or answer.prices is None or answer.bound == -math.inf:
+                break
+            shares = answer.shares
+            if bound >= self.cutoff:
+                break
+            size = int(now.sum())
+            now = self._priced(now, answer.bound + answer.prices)
+            gone = size - (0 if now is None else int(now.sum()))
+            if gone < max(1, _WORTH * size):
+                break
+        if now is None:
+            return None
+        if shares is not None and bound < self.cutoff:
+            self.points.append(shares)
+        return ModeNode(now, bound, shares, 0)
+
+    def _priced(self, allowed: Bools, least: Floats) -> Bools | None:
+        """Exclude the modes that cost the cutoff at least; what they may be worth is kept in mind."""
+        dear = allowed & (least >= self.cutoff)
+        self.closed = min(self.closed, float(least[dear].min(initial=math.inf)))
+        return self.p.rules.follow(allowed & ~dear)
+
+    # -- probing -------------------------------------------------------------------------------------------------
+
+    def _probe(self, node: ModeNode, most: int) -> tuple[ModeNode, tuple[ModeNode, ModeNode] | None] | None:
+        """Solve the children of splits; fix what is refuted, and return the best split that is left."""
+        best: tuple[float, ModeNode, ModeNode] | None = None
+        gap = max(self.cutoff - node.bound, 1e-12) if math.isfinite(self.cutoff) else max(abs(node.bound), 1e-12)
+        rounds = 2 if node.depth == 0 else 1
+        for split in self._splits(node)[:most]:
+            first, second = (s[node.allowed[s]] for s in (split.first, split.second))
+            if not len(first) or not len(second) or time.time() > self.p.until:
+                continue
+            sides = [self.relaxed(self._only(node.allowed, side), rounds) for side in (first, second)]
+            open_sides = [s for s in sides if s is not None and s.bound < self.cutoff]
+            for side in sides:
+                if side is not None and side.bound >= self.cutoff:
+                    self.closed = min(self.closed, side.bound)
+            if not open_sides:
+                return None
+            if len(open_sides) == 1:
+                kept = open_sides[0]
+                allowed = self.p.rules.follow(node.allowed & kept.allowed)
+                if allowed is None:
+                    return None
+                node = node._replace(allowed=allowed, bound=max(node.bound, kept.bound), shares=kept.shares)
+                continue
+            a, b = open_sides
+            either = self.p.rules.follow(node.allowed & (a.allowed | b.allowed))
+            if either is None:
+                return None
+            node = node._replace(allowed=either)
+            rise = [min(max(s.bound - node.bound, 1e-9 * gap), gap) for s in (a, b)]
+            score = rise[0] * rise[1]
+            if best is None or score > best[0]:
+                best = score, a, b
+        return node, None if best is None else (best[1], best[2])
+
+    def _splits(self, node: ModeNode) -> list[_Split]:
+        """Ways to halve the modes of a chain, the most promising first."""
+        p, shares, found = self.p, node.shares, []
+        assert shares is not None
+        for of_chain in p.of_chain:
+            left = of_chain[node.allowed[of_chain]]
+            if len(left) < 2:
+                continue
+            weight = np.clip(shares[left], 0, 1)
+            weight = weight / max(float(weight.sum()), 1e-9)
+            is_open = p.kind[left] == 0
+            opened, closed, share = left[is_open], left[~is_open], float(weight[is_open].sum())
+            if len(opened) and len(closed):
+                found.append(_Split(min(share, 1 - share), opened, closed))
+            if len(closed) == 2:
+                for i in (0, 1):
+                    part = float(weight[~is_open][i])
+                    if min(part, 1 - part) > _FRACTION:
+                        found.append(
+                            _Split(_SENSE * min(part, 1 - part), closed[i : i + 1], np.setdiff1d(left, closed[i]))
+                        )
+            if len(opened) > 1:
+                found += self._halves(left, opened[np.argsort(p.at[opened])], shares, bool(len(closed)))
+        return sorted(found, key=lambda s: -s.score)
+
+    def _halves(
+        self, left: NDArray[np.int64], opened: NDArray[np.int64], shares: Floats, may_close: bool
+    ) -> list[_Split]:
+        parts = np.cumsum(np.clip(shares[opened], 0, 1))
+        total = float(parts[-1])
+        if total <= _FRACTION:
+            return []
+        cut = int(np.argmin(np.abs(parts / total - 0.5)[:-1]))
+        first, part = opened[: cut + 1], float(parts[cut])
+        if not may_close:
+            return [_Split(min(part, total - part) / total, first, opened[cut + 1 :])]
+        return [_Split(_HALVES * min(part, total - part), first, np.setdiff1d(left, first))]

@@ -1,0 +1,145 @@
+"""The directed chain hull: every radial state within the limits is a point of it, and its search finds the best one.
+
+``ADNFLEX_SOAK=100`` runs a hundred times as many nets.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import os
+
+import numpy as np
+import pytest
+
+from adnflex.formulations.directed_planes import Unproven
+from adnflex.grid.flow import flow_of
+from adnflex.problems.reconfiguration.directed import build_directed
+from adnflex.problems.reconfiguration.exchange import limit_violation
+from adnflex.problems.reconfiguration.objective import Objective
+from adnflex.problems.reconfiguration.probing import Probing
+from adnflex.solvers.clarabel import solve_relaxation
+from tests.problems.test_bounds import hugged, random_grid, random_spec, states, with_negative_reactances
+
+SOAK = float(os.environ.get("ADNFLEX_SOAK", "1"))
+GOALS = (
+    Objective(losses=1.0),
+    Objective(losses=1.0, switching=0.1, voltage=0.5),
+    Objective(voltage=1.0),
+    Objective(switching=1.0),
+)
+
+
+def flows_by_state(grid):
+    """Exact flows of all radial states, by their open branches."""
+    found = {frozenset(np.flatnonzero(~closed).tolist()): flow_of(grid, closed) for closed in states(grid)}
+    return {opened: flow for opened, flow in found.items() if flow is not None}
+
+
+def within_limits(grid, flows):
+    return {opened: flow for opened, flow in flows.items() if limit_violation(grid, flow) == 0}
+
+
+def cases(count, first):
+    """Random grids with a goal, as they are and with limits drawn tight around one state."""
+    for seed in range(first, first + int(count * SOAK)):
+        rng = np.random.default_rng(seed)
+        grid = random_grid(random_spec(rng), rng)
+        if seed % 9 == 0:
+            grid = with_negative_reactances(grid, rng)
+        flows = flows_by_state(grid)
+        if flows:
+            one = flows[sorted(flows, key=sorted)[int(rng.integers(len(flows)))]]
+            yield seed, GOALS[seed % 4], grid, within_limits(grid, flows)
+            tight = hugged(grid, one, currents=True)
+            yield seed, GOALS[seed % 4], tight, {frozenset(np.flatnonzero(~one.closed).tolist()): one}
+
+
+def test_every_state_within_the_limits_is_a_point_and_worth_no_less():
+    tried = 0
+    for seed, goal, grid, good in cases(30, 0):
+        if not good:
+            continue
+        try:
+            problem = build_directed(grid, goal)
+        except Unproven:
+            # only a negative reactance is not covered
+            assert (grid.x < 0).any(), seed
+            continue
+        for flow in good.values():
+            point = problem.point_of(flow)
+            assert problem.form.residual(point) < 1e-7, (seed, goal)
+            assert problem.form.objective(point) <= goal.of_flow(grid, flow) + 1e-9, (seed, goal)
+            assert (problem.closed_of(point) == flow.closed).all()
+            tried += 1
+        best = min(goal.of_flow(grid, flow) for flow in good.values())
+        assert solve_relaxation(problem.form).bound <= best + 1e-7 * (1 + abs(best)), (seed, goal)
+    assert tried > 50
+
+
+def searchable(count, first):
+    """Those with several states within the limits, and the model near one of them."""
+    for seed, goal, grid, good in cases(count, first):
+        if len(good) > 1:
+            start = sorted(good, key=sorted)[seed % len(good)]
+            try:
+                cap = goal.of_flow(grid, good[start]) * 1.0001 + 1e-9
+                problem = build_directed(grid, goal, near=good[start].v, cap=cap)
+            except Unproven:
+                continue
+            if problem.modes:
+                yield seed, goal, grid, good, start, problem
+
+
+def searched(problem, good, goal, start, gap):
+    """Best value and bound by a plain best-first search over `Probing`."""
+    grid, probing = problem.grid, Probing(problem)
+    value, closed, waiting, number = goal.of_flow(grid, good[start]), math.inf, [(-math.inf, 0, probing.root)], 0
+    while waiting:
+        bound, _, node = heapq.heappop(waiting)
+        cutoff = value - gap * abs(value)
+        if bound >= cutoff:
+            closed = min(closed, bound)
+        elif probing.decided(node.allowed):
+            modes = [problem.modes[i] for i in np.flatnonzero(node.allowed)]
+            opened = frozenset(problem.core.chains[m.chain].branches[m.at] for m in modes if m.kind == 0)
+            found = goal.of_flow(grid, good[opened]) if opened in good else math.inf
+            value, closed = min(value, found), min(closed, max(found, bound))
+        else:
+            grown = probing.expand(node, cutoff)
+            closed = min(closed, grown.closed)
+            for child in grown.children:
+                number += 1
+                heapq.heappush(waiting, (max(child.bound, bound), number, child))
+    return value, min(closed, value)
+
+
+@pytest.mark.parametrize("gap", [1e-4, 0.05])
+def test_the_search_over_modes_finds_the_optimum_and_bounds_it(gap):
+    tried = 0
+    for seed, goal, grid, good, start, problem in searchable(14, 1000):
+        value, bound = searched(problem, good, goal, start, gap)
+        best = min(goal.of_flow(grid, flow) for flow in good.values())
+        assert bound <= best + 1e-7 * (1 + abs(best)), (seed, goal)
+        assert value - gap * abs(value) <= best + 1e-9, (seed, goal)
+        assert bound >= value - 2 * gap * abs(value) - 1e-9, (seed, goal)
+        tried += 1
+    assert tried > 5
+
+
+def test_an_expansion_loses_no_state_below_the_bounds_that_it_tells():
+    tried = 0
+    for seed, goal, grid, good, start, problem in searchable(14, 2000):
+        probing, known = Probing(problem), goal.of_flow(grid, good[start])
+        # a state that costs more than the known one may be cut off by its cap
+        kept = [flow for flow in good.values() if goal.of_flow(grid, flow) <= known]
+        for factor in (0.7, 0.9, 0.97, 0.999, 1.0001, 1.05):
+            cutoff = factor * min(goal.of_flow(grid, flow) for flow in good.values())
+            grown = probing.expand(probing.root, cutoff)
+            for flow in kept:
+                used = [problem.modes.index(m) for m in problem.modes_in(flow)]
+                holding = [c.bound for c in grown.children if c.allowed[used].all()]
+                value = goal.of_flow(grid, flow)
+                assert min([grown.closed, *holding]) <= value + 1e-7 * (1 + value), (seed, goal, factor)
+                tried += 1
+    assert tried > 100
