@@ -241,7 +241,7 @@ class HangingTrees:
         self.q0[:, at], self.q1[:, at] = k21 * const_p + k22 * const_q, k21 * in_p + k22 * in_q
 
     def _state(self, v: FloatArray) -> tuple[FloatArray, ...]:
-        """P, Q, l, s and far squared voltage of every branch (B, M) of the linear tree for voltages (B, T) of entries."""
+        """P, Q, l, s and far squared voltage of every branch (B, M) of the linear tree for entry voltages (B, T)."""
         shape = self.a.shape
         u, p, q, l, s = (np.empty(shape) for _ in range(5))  # noqa: E741
         for level in self.levels:
