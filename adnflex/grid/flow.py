@@ -5,9 +5,9 @@ and a voltage is that of the root less the drops along the path,
 
 .. math:: V = V_0 - Z \Big(\frac{S^*}{V^*} + Y V\Big), \qquad Z_{ij} = \sum_{k \in path(i) \cap path(j)} z_k ,
 
-iterated to a fixed point.  :math:`Z` is never formed.  In preorder all nodes below a branch stand side by side, so that
-both sums are differences of cumulated sums: a state costs :math:`O(n)` a step, with ten nodes as with ten thousand, and
-withdrawals are solved together as columns.  The slopes of LinDistFlow are columns of the same :math:`Z`.
+iterated to a fixed point.  :math:`Z` is never formed: a state costs :math:`O(n)` a step, with ten nodes as with ten
+thousand.  Withdrawals are solved together as columns, few of them by cumulated sums (`adnflex.grid.cumulated`), many by
+sums of rows (`adnflex.grid.sweep`).  The slopes of LinDistFlow are columns of the same :math:`Z`.
 
 These are the equations of DistFlow with the cone at equality.  The proof of an answer never rests on it: that is
 `adnflex.powerflow`, which runs pandapower.
@@ -20,7 +20,7 @@ Trans. Power Delivery 4(1), 1989, doi:10.1109/61.19266 (LinDistFlow).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -28,23 +28,16 @@ from itertools import pairwise
 import numpy as np
 
 from adnflex.errors import InputError
+from adnflex.grid.cumulated import CumulatedSums
 from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid, IntArray
-from adnflex.grid.state import Flow, losses
+from adnflex.grid.state import Flow, losses, squared, stacked
+from adnflex.grid.sweep import Sweep
 from adnflex.grid.topology import Adjacency, Forest
 
 __all__ = ["RadialFlow", "Slopes", "flow_of", "flows_of"]
 
-# Largest change of a voltage in the last step, and steps before a state counts as without solution.
-_TOLERANCE, _STEPS = 1e-12, 200
-
-# Up to so many nodes, and numbers in the product, Z is a matrix: half the calls, and BLAS starts no threads yet.
-_SMALL, _SHORT = 64, 2**15
-
-# States are iterated so many numbers at a time, which stay in the processor's cache.
-_CACHED = 2**13
-
-# A voltage below this is no operating point: the iteration has left the solution that a feeder runs at [pu].
-_COLLAPSED = 0.2
+# From so many states on rows are summed instead of columns.
+_MANY = 16
 
 
 @dataclass(frozen=True)
@@ -145,13 +138,9 @@ class RadialFlow:
             raise InputError("the net is not radial with its present switch states; open a switch in every loop.")
         self.grid, self.forest, self.closed = grid, tree, tree.closed(grid.m)
         self.scale = scale = _path_ratios(grid, tree)
-        # positions in preorder: the first node behind a subtree, and a tour that enters and leaves every node
         order, here = tree.order, np.arange(grid.n)
-        below = tree.below[order]
-        self._order, self._end = order, here + below + 1
-        self._ends = np.column_stack([here, self._end]).ravel()
-        self._enter = 2 * here - tree.depth[order]
-        self._leave = self._enter + 2 * below + 1
+        self._order, self._back = order, np.empty(grid.n, dtype=np.int64)
+        self._back[order] = here
         # a branch that points to the root has its ratio on the far side: refer it there
         self._side = np.where(tree.away, scale, scale[tree.parent])
         self._sign = np.where(tree.away, 1.0, -1.0)
@@ -160,22 +149,13 @@ class RadialFlow:
         z = np.zeros(grid.n, dtype=complex)
         z[self._below] = (grid.r + 1j * grid.x)[self._up] * self._side[self._below] ** 2
         self.z = z
-        self._back = np.empty(grid.n, dtype=np.int64)
-        self._back[order] = here
-        # in preorder
-        self._start = np.sqrt(grid.root_v[tree.root[order]])[:, None].astype(complex)
-        self._drops = z[order, None]
+        self._few = CumulatedSums(tree, z)
 
     # -- the two sums over a tree ------------------------------------------------------------------------
 
     def carried(self, drawn: np.ndarray) -> np.ndarray:
         """Sum what is drawn at and below every node, (n, ...) to (n, ...)."""
-        return np.asarray(self._sums(drawn[self._order])[self._back])
-
-    def _sums(self, drawn: np.ndarray) -> np.ndarray:
-        """Sum subtrees in preorder, each by itself: where nothing is drawn it is exactly 0."""
-        padded = np.concatenate([drawn, np.zeros_like(drawn[:1])])
-        return np.asarray(np.add.reduceat(padded, self._ends, axis=0)[::2])
+        return np.asarray(self._few.below(drawn[self._order])[self._back])
 
     def along(self, drops: np.ndarray) -> np.ndarray:
         """Sum the drops of the branches above the nodes along the paths from the root, (n, ...) to (n, ...)."""
@@ -234,8 +214,8 @@ class RadialFlow:
 
     def _carries(self, nodes: IntArray) -> FloatArray:
         """Whether the branch above a node carries what some nodes draw (n, d)."""
-        at, first, end = self._back[nodes], self._back[:, None], self._end[self._back][:, None]
-        return ((first <= at) & (at < end)).astype(float)
+        at, first = self._back[nodes], self._back[:, None]
+        return ((first <= at) & (at <= first + self.forest.below[:, None])).astype(float)
 
     def _impedances(self, nodes: IntArray) -> ComplexArray:
         """Columns of ``Z`` (n, d); exactly 0 where the paths share nothing."""
@@ -262,62 +242,51 @@ class RadialFlow:
         root_v : (B, n) array, optional
             Squared voltages of the roots; by default the grid's.
         """
+        blocks = [flow for _, flow in self.blocks(p, q, y, root_v)]
+        return blocks[0] if len(blocks) == 1 else stacked(blocks)
+
+    def blocks(
+        self, p: FloatArray, q: FloatArray, y: ComplexArray | None = None, root_v: FloatArray | None = None
+    ) -> Iterator[tuple[slice, Flow]]:
+        """Solve many states some at a time, as many as fit the processor's cache; see `solve_many`.
+
+        Yields
+        ------
+        slice, Flow
+            Which states, and their solution; its arrays are columns side by side, fast by node and by branch.
+        """
+        many = len(p) >= _MANY
+        width = Sweep.width(self.grid.n) if many else _MANY
+        # no state at all is one empty block
+        for part in [slice(k, k + width) for k in range(0, len(p), width)] or [slice(0, 0)]:
+            fixed, root = None if y is None else y[part], None if root_v is None else root_v[part]
+            given = self.placed(p[part], q[part], fixed, root)
+            if many:
+                yield part, self._state(*(a[:, 0] + 1j * a[:, 1] for a in self.sweep.solve(*given)))
+            else:
+                yield part, self._state(*self._few.solve(*given))
+
+    def placed(
+        self, p: FloatArray, q: FloatArray, y: ComplexArray | None = None, root_v: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray, ComplexArray, FloatArray]:
+        """Put what is drawn in preorder, referred to the roots' side: P, Q, admittance, root voltage (n, B or 1)."""
         order = self._order
         fixed = self.charging + (self.grid.y if y is None else y)
-        shunt = (np.atleast_2d(fixed) / self.scale**2).T[order]
-        start = self._start if root_v is None else np.sqrt(root_v[:, self.forest.root[order]]).T.astype(complex)
-        s = (p + 1j * q).T[order]
-        width = max(_CACHED // self.grid.n, 1)
-        parts = [slice(a, a + width) for a in range(0, len(p), width)]
-        v = [self._iterated(*(a if a.shape[1] == 1 else a[:, part] for a in (s, shunt, start))) for part in parts]
-        return self._state(s, shunt, np.concatenate(v, axis=1) if v else s)
+        root = self.grid.root_v[None] if root_v is None else root_v
+        shunt = (np.atleast_2d(fixed) / self.scale**2).T
+        start = np.sqrt(root[:, self.forest.root[order]]).T
+        return np.take(p.T, order, axis=0), np.take(q.T, order, axis=0), np.take(shunt, order, axis=0), start
 
     @cached_property
-    def _matrix(self) -> ComplexArray:
-        """``Z`` in preorder (n, n)."""
-        return np.asarray(self._impedances(self._order)[self._order])
+    def sweep(self) -> Sweep:
+        """The iteration for many states, in preorder."""
+        above = self.forest.parent[self._order]
+        return Sweep(np.where(above >= 0, self._back[above], -1), self.z[self._order])
 
-    def _iterated(self, s: ComplexArray, shunt: ComplexArray, start: ComplexArray) -> ComplexArray:
-        """Voltages in preorder and referred to the roots (n, B); NaN where there is no solution."""
-        found = np.full(s.shape, np.nan, dtype=complex)
-        live = np.arange(s.shape[1])
-        v = start
-        small = self.grid.n <= _SMALL and self.grid.n**2 * len(live) <= _SHORT
-        with np.errstate(all="ignore"):
-            for _ in range(_STEPS):
-                current = np.conj(s / v) + shunt * v
-                new = start - (self._matrix @ current if small else self._drop(current))
-                change = np.abs(new - v).max(axis=0)
-                good = change < _TOLERANCE
-                over = good | ~np.isfinite(change)
-                if change.max() > 1e-3:
-                    over |= np.abs(new).min(axis=0) < _COLLAPSED
-                v = new
-                if over.any():
-                    found[:, live[good]] = v[:, good]
-                    left = np.flatnonzero(~over)
-                    if not len(left):
-                        break
-                    if len(left) < len(live):
-                        live, v, s = live[left], v[:, left], s[:, left]
-                        shunt, start = (a if a.shape[1] == 1 else a[:, left] for a in (shunt, start))
-        return found
-
-    def _drop(self, current: ComplexArray) -> ComplexArray:
-        """``Z current`` in preorder (n, B)."""
-        n, count = current.shape
-        total = np.zeros((n + 1, count), dtype=complex)
-        np.cumsum(current, axis=0, out=total[1:])
-        drop = self._drops * (total[self._end] - total[:-1])
-        tour = np.empty((2 * n, count), dtype=complex)
-        tour[self._enter], tour[self._leave] = drop, -drop
-        return np.asarray(np.cumsum(tour, axis=0, out=tour)[self._enter])
-
-    def _state(self, s: ComplexArray, shunt: ComplexArray, v: ComplexArray) -> Flow:
+    def _state(self, v: ComplexArray, through: ComplexArray) -> Flow:
+        """Return states from voltages and from currents above the nodes, both in preorder (n, B)."""
         g = self.grid
-        with np.errstate(all="ignore"):
-            through = self._sums(np.conj(s / v) + shunt * v)[self._back]
-        volt = v[self._back] / self.scale[:, None]
+        volt, through = v[self._back] / self.scale[:, None], through[self._back]
         current = np.zeros((g.m, v.shape[1]), dtype=complex)
         current[self._up] = through[self._below] * (self._sign * self._side)[self._below, None]
         # angles of the roots do not matter on a tree; only products V I* are used
@@ -325,7 +294,7 @@ class RadialFlow:
         supplied = np.zeros((g.n, v.shape[1]), dtype=complex)
         roots = g.roots
         supplied[roots] = volt[roots] * np.conj(through[roots])
-        v2, l2 = np.abs(volt) ** 2, np.abs(current) ** 2
+        v2, l2 = squared(volt), squared(current)
         loss = losses(g, self.closed, v2.T, l2.T)
         return Flow(self.closed, v2.T, power.real.T, power.imag.T, l2.T, loss, self.forest, current.T, supplied.T)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid
 from adnflex.grid.ratings import Ratings
 from adnflex.grid.topology import Forest
 
-__all__ = ["Flow", "GridState", "losses"]
+__all__ = ["Flow", "GridState", "losses", "squared", "stacked"]
 
 
 @dataclass(frozen=True)
@@ -111,3 +111,16 @@ def losses(grid: Grid, closed: BoolArray, v: FloatArray, l: FloatArray) -> Float
     at_from = np.where(closed, grid.y_from, grid.open_from).real / grid.ratio**2
     at_to = np.where(closed, grid.y_to, grid.open_to).real
     return np.asarray((l * closed) @ grid.r + v[..., grid.f] @ at_from + v[..., grid.t] @ at_to)
+
+
+def squared(z: ComplexArray) -> FloatArray:
+    """Squared magnitude."""
+    return np.asarray(z.real**2 + z.imag**2)
+
+
+def stacked(flows: Sequence[Flow]) -> Flow:
+    """Put many states of one topology below many others."""
+    first = flows[0]
+    names = ("v", "p", "q", "l", "loss", "current", "supplied")
+    found = {name: np.concatenate([getattr(flow, name) for flow in flows]) for name in names}
+    return Flow(closed=first.closed, forest=first.forest, **found)

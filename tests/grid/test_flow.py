@@ -13,8 +13,9 @@ import pytest
 
 import adnflex.grid.flow as flow_module
 from adnflex.errors import InputError
-from adnflex.grid import read_grid
+from adnflex.grid import cumulated, read_grid
 from adnflex.grid.flow import RadialFlow, flow_of, flows_of
+from adnflex.grid.sweep import Sweep
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Limits, Switching
 from tests.strategies import other_states, random_spec
@@ -98,9 +99,9 @@ def test_single_many_sums_and_matrix_are_one(seed, monkeypatch):
     many = RadialFlow(grid, tree).solve_many(p, q, y, root_v)
     grids = [grid.replace(p=p[k], q=q[k], y=y[k], root_v=root_v[k]) for k in range(len(p))]
     found = [("alone", [flow_of(one, closed) for one in grids]), ("grouped", flows_of(grids, [closed] * len(grids)))]
-    # never the matrix, and two states at a time
-    monkeypatch.setattr(flow_module, "_SMALL", 0)
-    monkeypatch.setattr(flow_module, "_CACHED", 2 * grid.n)
+    # never the matrix, two states at a time
+    monkeypatch.setattr(cumulated, "_SMALL", 0)
+    monkeypatch.setattr(flow_module, "_MANY", 2)
     sums = RadialFlow(grid, tree).solve_many(p, q, y, root_v)
     found.append(("sums", [sums.one(k) for k in range(len(p))]))
     for way, states in found:
@@ -193,6 +194,32 @@ def test_states_without_solution_leave_the_others_alone():
     assert flow.solve(100 * grid.p, 100 * grid.q) is None
     nothing = flow.solve_many(grid.p[None][:0], grid.q[None][:0])
     assert nothing.v.shape == (0, grid.n)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_many_states_in_blocks_are_those_of_few(seed, monkeypatch):
+    """Rows and columns, whole blocks and a rest; some states near no solution, some beyond."""
+    grid, closed, rng = random_grid(seed)
+    p, q, y, root_v = batch(grid, rng, 40)
+    hard = rng.choice(40, 6, replace=False)
+    p[hard], q[hard] = (a[hard] * np.geomspace(2, 1e4, 6)[:, None] for a in (p, q))
+    flow = RadialFlow(grid, Adjacency(grid).forest(closed))
+    few = [flow.solve_many(*(a[k : k + 1] for a in (p, q, y, root_v))) for k in range(40)]
+    assert sum(np.isfinite(one.loss[0]) for one in few) >= 34
+    for width in (16, 40):
+        monkeypatch.setattr(Sweep, "width", staticmethod(lambda n, width=width: width))
+        many = flow.solve_many(p, q, y, root_v)
+        for name in ("v", "p", "q", "l", "loss", "current", "supplied"):
+            found, truth = getattr(many, name), np.concatenate([getattr(one, name) for one in few])
+            np.testing.assert_allclose(found, truth, atol=1e-9, rtol=1e-8, err_msg=name)
+
+
+def test_what_is_done_is_kept_where_steps_run_out(monkeypatch):
+    grid = read_grid(pn.case33bw(), switching=Switching(switchable_lines=()))
+    size = np.repeat([1.0, 3.4], [30, 2])[:, None]
+    monkeypatch.setattr("adnflex.grid.sweep.STEPS", 14)
+    states = RadialFlow(grid).solve_many(grid.p * size, grid.q * size)
+    assert np.isfinite(states.loss).tolist() == [True] * 30 + [False] * 2
 
 
 def test_many_topologies_and_ratios_are_told_apart():
