@@ -420,10 +420,11 @@ def _stochastic_text(record: common.Record) -> str:
     if fresh:
         bad = fresh["infeasible"] + fresh["failed"]
         mean, sd, low, high = fresh["cost"]
+        open_ = f", {fresh['undecided']} not decided in time" if fresh.get("undecided") else ""
         lines.append(
             f"* Out of sample, {fresh['count']} fresh scenarios, the first stage kept: {fresh['infeasible']} without "
             f"recourse, {fresh['failed']} that break a limit in AC: {common.percent(bad / fresh['count'], 1)} in "
-            f"all. Mean cost {mean:,.1f} CNY (standard deviation {sd:,.1f}, {low:,.1f} to {high:,.1f}) against "
+            f"all{open_}. Mean cost {mean:,.1f} CNY (standard deviation {sd:,.1f}, {low:,.1f} to {high:,.1f}) against "
             f"{row['cost']:,.1f} expected. {common.seconds(fresh['seconds'])} s with two processes."
         )
         (all_mean, all_sd), (mean, sd), (new_mean, new_sd) = (

@@ -191,7 +191,7 @@ def case() -> common.Record:
             net = _case(study)
             fleets[str(seed)] = _with_vehicles(net, seed)
             rows[f"{study} fleet {seed}"] = measured(net)[0]
-    return {"rows": rows, "fleets": fleets, "published": _case("3").dispatch.get("published", {})}
+    return {"rows": rows, "fleets": fleets, "published": _case("3").study.get("published", {})}
 
 
 def stressed() -> common.Record:
@@ -326,12 +326,15 @@ def stochastic() -> common.Record:
         print(f"  worth: {record['worth']}", flush=True)
         begin = time.monotonic()
         fresh = adnflex.out_of_sample(plan, net, new, pool, gap=GAP, time_limit=60)
-    cost = fresh.loc[fresh["feasible"], "cost"]
+    # None: neither a dispatch was found in time, nor is it proven that there is none
+    feasible = fresh["feasible"].eq(True)
+    cost = fresh.loc[feasible, "cost"]
     record["fresh"] = {
         "count": len(fresh),
         "seconds": time.monotonic() - begin,
-        "infeasible": int((~fresh["feasible"]).sum()),
-        "failed": int((fresh["feasible"] & ~fresh["passed"]).sum()),
+        "infeasible": int(fresh["feasible"].eq(False).sum()),
+        "undecided": int(fresh["feasible"].isna().sum()),
+        "failed": int((feasible & ~fresh["passed"].astype(bool)).sum()),
         "cost": [float(cost.mean()), float(cost.std()), float(cost.min()), float(cost.max())],
         "verdicts": fresh.loc[~fresh["passed"].astype(bool), "verdict"].head(5).tolist(),
     }
