@@ -50,7 +50,7 @@ class GridState:
         q = self.q[..., k] - np.where(at_from, 0.0, grid.x[k] * l)
         squared = terminals.squared_current(p, q, l, v)
         charging = np.where(at_from, np.abs(grid.open_from[k]), np.abs(grid.open_to[k])) * np.sqrt(v)
-        return np.asarray(np.where(self.closed[k], np.sqrt(np.maximum(squared, 0)), charging))
+        return np.asarray(np.where(self.closed[..., k], np.sqrt(np.maximum(squared, 0)), charging))
 
     def loadings(self, grid: Grid) -> FloatArray:
         """Currents at all rated terminals relative to their limits."""
@@ -110,7 +110,10 @@ def losses(grid: Grid, closed: BoolArray, v: FloatArray, l: FloatArray) -> Float
     """Active losses of squared voltages (..., n) and squared series currents (..., m): series, charging, iron [pu]."""
     at_from = np.where(closed, grid.y_from, grid.open_from).real / grid.ratio**2
     at_to = np.where(closed, grid.y_to, grid.open_to).real
-    return np.asarray((l * closed) @ grid.r + v[..., grid.f] @ at_from + v[..., grid.t] @ at_to)
+    if closed.ndim == 1:
+        return np.asarray((l * closed) @ grid.r + v[..., grid.f] @ at_from + v[..., grid.t] @ at_to)
+    shunts = v[..., grid.f] * at_from + v[..., grid.t] * at_to
+    return np.asarray((l * closed) @ grid.r + shunts.sum(axis=-1))
 
 
 def squared(z: ComplexArray) -> FloatArray:

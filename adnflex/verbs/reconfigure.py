@@ -276,7 +276,7 @@ def plan_of(
             *model.notes,
             *answer.notes,
         ),
-        bound_kind=bound_kind(answer.formulation) if math.isfinite(answer.bound) else "none",
+        bound_kind=(answer.proof or bound_kind(answer.formulation)) if math.isfinite(answer.bound) else "none",
         topology=topology,
         coordinates=coordinates,
         **_by_relaxation(grid, answer),

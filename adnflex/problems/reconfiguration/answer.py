@@ -43,6 +43,8 @@ class SearchedTopology:
         Of the branch flow.
     notes : tuple of str
         What happened to the workers.
+    proof : str
+        What the bound rests on, where it is no formulation.
     """
 
     status: str
@@ -54,6 +56,7 @@ class SearchedTopology:
     solver: str
     formulation: Formulation
     notes: tuple[str, ...] = ()
+    proof: str = ""
 
 
 def solver_name(name: str, outcome: Outcome) -> str:
@@ -62,6 +65,10 @@ def solver_name(name: str, outcome: Outcome) -> str:
         return f"conic branch and bound (Clarabel), {outcome.nodes} nodes"
     if name == "few operations":
         return "exchanges of the present state, each by exact power flow"
+    if name == "known":
+        return "none: a state and a bound that were known"
+    if name == "all states":
+        return f"all {outcome.nodes} radial states within the budget, each by exact power flow"
     return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
 
 

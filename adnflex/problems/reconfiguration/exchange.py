@@ -13,11 +13,11 @@ from scipy.sparse.linalg import splu
 from adnflex.algorithms.branch_exchange import Move, Score
 from adnflex.grid.flow import flow_of
 from adnflex.grid.model import BoolArray, FloatArray, Grid
-from adnflex.grid.state import Flow
+from adnflex.grid.state import Flow, GridState
 from adnflex.grid.topology import Adjacency, Forest
 from adnflex.problems.reconfiguration.objective import Objective, operations
 
-__all__ = ["ExchangeProblem", "limit_violation", "meshed_start"]
+__all__ = ["ExchangeProblem", "limit_violation", "limit_violations", "loop_of", "meshed_start"]
 
 Open = frozenset[int]
 
@@ -133,15 +133,19 @@ def loop_of(grid: Grid, tree: Forest, tie: int) -> tuple[np.ndarray, FloatArray]
     return np.array(branches, dtype=np.int64), np.array(signs)
 
 
-def limit_violation(grid: Grid, flow: Flow) -> float:
+def limit_violation(grid: Grid, flow: GridState) -> float:
     """Sum of all violated voltage limits [pu] and relative overloads [-]; 0 where every limit is met."""
-    vm = np.sqrt(flow.v)
-    low = np.maximum(np.sqrt(grid.v_min) - vm, 0).sum()
-    high = np.maximum(vm - np.sqrt(grid.v_max), 0).sum()
-    over = np.maximum(flow.loadings(grid) - 1, 0).sum() if len(grid.ratings.limit) else 0.0
-    total = float(low + high + over)
-    # differences below the accuracy of power flow are no violation
-    return total if total > 1e-8 else 0.0
+    return float(limit_violations(grid, flow))
+
+
+def limit_violations(grid: Grid, states: GridState) -> FloatArray:
+    """Of each of many states: the sum of all violated voltage limits [pu] and relative overloads [-]."""
+    vm = np.sqrt(states.v)
+    total = (np.maximum(np.sqrt(grid.v_min) - vm, 0) + np.maximum(vm - np.sqrt(grid.v_max), 0)).sum(axis=-1)
+    if len(grid.ratings.limit):
+        total = total + np.maximum(states.loadings(grid) - 1, 0).sum(axis=-1)
+    # differences below the accuracy of power flow are no violation; without a state there is no number
+    return np.where(total <= 1e-8, 0.0, total)
 
 
 def _clearly_violates(grid: Grid, flow: Flow) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adnflex.errors import InputError
-from adnflex.grid.model import BoolArray, Grid
+from adnflex.grid.model import BoolArray, FloatArray, Grid
 from adnflex.grid.state import GridState
 
 __all__ = ["Objective", "parse_objective"]
@@ -59,6 +59,12 @@ class Objective:
         """Objective of a state of the grid."""
         off = deviation(flow.v, measured(grid))
         return self.value(float(flow.loss) * grid.base_mva, operations(grid, flow.closed), off)
+
+    def of_states(self, grid: Grid, states: GridState) -> FloatArray:
+        """Objective of each of many states, (B,)."""
+        counted = np.count_nonzero(states.closed != grid.closed, axis=-1)
+        off = (np.abs(states.v[..., measured(grid)] - 1)).mean(axis=-1) / 2
+        return np.asarray(self.losses * grid.base_mva * states.loss + self.switching * counted + self.voltage * off)
 
 
 def measured(grid: Grid) -> BoolArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -12,15 +13,16 @@ import numpy as np
 from adnflex.algorithms.branch_and_bound import Outcome
 from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange, perturbed_search
 from adnflex.formulations import FORMULATIONS, Formulation
-from adnflex.grid.model import Grid
+from adnflex.grid.model import BoolArray, Grid
 from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.answer import SearchedTopology, relaxed_or_none, solver_name
 from adnflex.problems.reconfiguration.approximate import solve_approximately
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem, meshed_start
-from adnflex.problems.reconfiguration.few_operations import operation_count, try_few_operations
+from adnflex.problems.reconfiguration.few_operations import OperationCount, operation_count, try_few_operations
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
+from adnflex.problems.reconfiguration.near_states import NearStates
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.problems.reconfiguration.proof import least_violating, proof_solver, prove, prove_by_model
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
@@ -45,6 +47,8 @@ def solve_reconfiguration(
     clock: Deadline | None = None,
     formulation: Formulation | None = None,
     max_operations: int | None = None,
+    known: Sequence[BoolArray] = (),
+    floor: float = 0.0,
 ) -> SearchedTopology:
     """Find the best topology of a grid and prove how good it is.
 
@@ -62,6 +66,10 @@ def solve_reconfiguration(
         Of the branch flow; by default DistFlow. One that does not bound AC is handed to `solve_approximately`.
     max_operations : int, optional
         Largest number of branches whose state changes.
+    known : sequence of (m,) array of bool
+        States that are known to be good: closed branches.
+    floor : float
+        Lower bound of the objective that is proven already.
     """
     clock = Deadline(effort.time_limit) if clock is None else clock
     formulation = FORMULATIONS["distflow"] if formulation is None else formulation
@@ -76,20 +84,16 @@ def solve_reconfiguration(
     name = proof_solver(effort.solver)
     present = frozenset(np.flatnonzero(~grid.closed).tolist())
     # the first incumbent: whatever happens later, a present state that meets every limit is an answer
-    best.offer(present, search.score(present))
-    count = operation_count(exchange, present)
+    for state in (present, *(frozenset(np.flatnonzero(~closed).tolist()) for closed in known)):
+        best.offer(state, search.score(state))
+    count = OperationCount(0)
     problem: Reconfiguration | None = None
     notes: list[str] = []
     outcome = Outcome("interrupted", best.state, best.value, -math.inf, 0)
     try:
-        count = try_few_operations(exchange, search, best, count, report)
-        floor = count.lift(objective, 0.0)
-        if best.state is not None and best.value - floor <= effort.gap * abs(best.value):
-            # no model is needed, which on ten thousand buses takes a minute to build
-            name, outcome = "few operations", Outcome("optimal", best.state, best.value, floor, 0)
-        elif best.state is not None and clock.spent:
-            # no time for a model: what is known is the answer
-            name, outcome = "few operations", Outcome("time_limit", best.state, best.value, floor, 0)
+        count, early = _without_model(exchange, search, best, clock, (effort.gap, floor))
+        if early is not None:
+            name, outcome = early
         else:
             between = count.least, max_operations
             problem = build_reconfiguration(grid, objective, formulation=formulation, operations=between)
@@ -107,7 +111,7 @@ def solve_reconfiguration(
         if best.state is None:
             raise
     # nothing in the objective can be negative
-    bound = math.inf if outcome.status == "infeasible" else count.lift(objective, max(outcome.bound, 0.0))
+    bound = math.inf if outcome.status == "infeasible" else count.lift(objective, max(outcome.bound, floor))
     flow = exchange.flow(best.state) if best.state is not None else None
     report(best.value, bound, outcome.status)
     return SearchedTopology(
@@ -120,7 +124,38 @@ def solve_reconfiguration(
         solver=solver_name(name, outcome),
         formulation=formulation,
         notes=tuple(notes),
+        proof=solver_name(name, outcome) if name == "all states" else "",
     )
+
+
+def _without_model(
+    exchange: ExchangeProblem, search: ExchangeSearch, best: Incumbent, clock: Deadline, enough: tuple[float, float]
+) -> tuple[OperationCount, tuple[str, Outcome] | None]:
+    """Answer without a model, which on ten thousand buses takes a minute to build, where that is possible.
+
+    `enough` is the relative gap at which to stop, and a bound that is proven already.
+    """
+    gap, floor = enough
+    objective, near = exchange.objective, NearStates(exchange)
+    count = operation_count(exchange, near.present)
+
+    def settled(bound: float) -> bool:
+        return best.state is not None and best.value - bound <= gap * abs(best.value)
+
+    if floor > 0 and settled(floor):
+        return count, ("known", Outcome("optimal", best.state, best.value, floor, 0))
+    whole = near.run(best, lambda: clock.spent)
+    if whole is not None:
+        search.score(near.nearest)
+        return count, ("all states", whole)
+    count = try_few_operations(exchange, search, best, count, clock.report_bests)
+    floor = max(floor, count.lift(objective, 0.0))
+    if settled(floor):
+        return count, ("few operations", Outcome("optimal", best.state, best.value, floor, 0))
+    if best.state is not None and clock.spent:
+        # no time for a model: what is known is the answer
+        return count, ("few operations", Outcome("time_limit", best.state, best.value, floor, 0))
+    return count, None
 
 
 def _local_search(
