@@ -109,7 +109,7 @@ class _Closed:
         """Largest power and squared current of every branch."""
         found = []
         for step, branch in zip(steps, self.branches[way], strict=True):
-            most = float(self.ledger.l_max[step.branch])
+            most = float(self.ledger.planes.l_max[step.branch])
             power = float(np.sqrt(most * float(self.bounds.v_max[step.near]) * branch.near_scale))
             found.append((power, most if branch.r or branch.x else 0.0))
         return found
@@ -176,9 +176,10 @@ class _Closed:
             if low[node] == high[node]:
                 add(copy == float(low[node]) * share)
                 continue
-            if not falling or i == 0:
+            # along a falling chain the first node bounds all from above, the last one from below
+            if not falling or i == 0 or high[node] < high[nodes[0]]:
                 add(copy <= float(high[node]) * share)
-            if not falling or i == len(nodes) - 1:
+            if not falling or i == len(nodes) - 1 or low[node] > low[nodes[-1]]:
                 add(copy >= float(low[node]) * share)
             if ledger.off and 0 < i < len(nodes) - 1 and self.grid.buses[node]:
                 ledger.deviate(copy, share)
@@ -205,7 +206,7 @@ class _Closed:
             charging = (2 if here else -2) * (y.real * own_p - y.imag * own_q)
             current = abs(s) ** 2 * l + abs(y) ** 2 * (v_from if here else v_to) + charging
             vm = float(np.sqrt(self.bounds.v_max[g.f[k] if here else g.t[k]])) / (float(g.ratio[k]) if here else 1.0)
-            if float(rated.limit[r]) < abs(s) * np.sqrt(self.ledger.l_max[k]) + abs(y) * vm:
+            if float(rated.limit[r]) < abs(s) * np.sqrt(self.ledger.planes.l_max[k]) + abs(y) * vm:
                 self.b.current_limit.add(current <= float(rated.limit[r]) ** 2 * share)
 
     def _inner(self, node: int, arriving: tuple[Any, Any], leaving: tuple[Any, Any], w: Any, share: Any) -> None:

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.closed_chains import declare_closed
 from adnflex.formulations.directed_planes import Planes
 from adnflex.formulations.ledger import Ledger
@@ -39,7 +38,6 @@ __all__ = ["declare_directed"]
 def declare_directed(
     block: pyo.Block,
     grid: Grid,
-    bounds: Bounds,
     core: Core,
     modes: Sequence[Mode],
     planes: Planes,
@@ -55,8 +53,8 @@ def declare_directed(
         Gets binaries ``open_at`` (chain, position) and ``feed`` (chain, sense), squared voltages ``v`` of junctions,
         flows and expression ``loss`` [pu]; with `off` also ``off``, a lower bound of the sum of ``|v - 1|`` over all
         nodes that are buses.
-    grid, bounds, core : Grid, Bounds, Core
-        The grid, its bounds, its core.
+    grid, core : Grid, Core
+        The grid, its core.
     modes : sequence of Mode
         See `modes_of`.
     planes : Planes
@@ -66,8 +64,8 @@ def declare_directed(
     off : bool
         Whether voltage deviations are asked for.
     """
-    ledger = Ledger(block, grid, bounds, core, planes, loss_cap, off)
-    _declare_modes(block, bounds, core, modes)
+    ledger = Ledger(block, grid, core, planes, loss_cap, off)
+    _declare_modes(block, planes, core, modes)
     declare_closed(ledger, [(m.chain, m.kind) for m in modes if m.kind != 0])
     declare_open(ledger, [(m.chain, m.at) for m in modes if m.kind == 0])
     _join_voltages(ledger)
@@ -78,7 +76,7 @@ def declare_directed(
         block.off = pyo.Expression(expr=pyo.quicksum(ledger.away), doc="sum of |v - 1| over buses, from below [pu]")
 
 
-def _declare_modes(b: pyo.Block, bounds: Bounds, core: Core, modes: Sequence[Mode]) -> None:
+def _declare_modes(b: pyo.Block, planes: Planes, core: Core, modes: Sequence[Mode]) -> None:
     b.open_at = pyo.Var(
         [(m.chain, m.at) for m in modes if m.kind == 0],
         domain=pyo.Binary,
@@ -91,7 +89,7 @@ def _declare_modes(b: pyo.Block, bounds: Bounds, core: Core, modes: Sequence[Mod
     )
     b.v = pyo.Var(
         core.junctions,
-        bounds=lambda _, j: (bounds.v_min[j], bounds.v_max[j]),
+        bounds=lambda _, j: (planes.bounds.v_min[j], planes.bounds.v_max[j]),
         doc="squared voltage of a junction [pu]",
     )
     ways: dict[int, list[Any]] = {c: [] for c in range(len(core.chains))}
@@ -102,11 +100,18 @@ def _declare_modes(b: pyo.Block, bounds: Bounds, core: Core, modes: Sequence[Mod
         if m.kind:
             feeding[core.chains[m.chain].nodes[-1 if m.kind == 1 else 0]].append(share)
     b.one_way = pyo.Constraint(
-        list(ways), rule=lambda _, c: pyo.quicksum(ways[c]) == 1, doc="a chain is used in one way"
+        [c for c, way in ways.items() if way],
+        rule=lambda _, c: pyo.quicksum(ways[c]) == 1,
+        doc="a chain is used in one way",
     )
     b.fed_once = pyo.Constraint(
-        core.junctions, rule=lambda _, j: pyo.quicksum(feeding[j]) == 1, doc="a junction is fed by one chain"
+        [j for j, way in feeding.items() if way],
+        rule=lambda _, j: pyo.quicksum(feeding[j]) == 1,
+        doc="a junction is fed by one chain",
     )
+    if not (planes.possible and all(ways.values()) and all(feeding.values())):
+        b.never = pyo.Var(bounds=(0, 1), doc="what nothing satisfies")
+        b.impossible = pyo.Constraint(expr=b.never >= 2, doc="a limit that no state meets")
 
 
 def _join_voltages(ledger: Ledger) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from adnflex.formulations.bounds import Bounds
-from adnflex.formulations.supporting_planes import Functional, HangingTrees, Plane, Tree
+from adnflex.formulations.hanging_trees import HangingTrees, Tree
+from adnflex.formulations.supporting_planes import Functional, Plane, supporting_plane
+from adnflex.formulations.tree_limits import largest_misses, within_limits
 from adnflex.grid.core import Core
 from adnflex.grid.model import BoolArray, FloatArray, Grid
 
@@ -35,13 +37,13 @@ class Drawn(NamedTuple):
     loss : (2, B) array
         Of the losses [pu].
     off : (2, B) array
-        Of the sum of ``1 - v`` over its measured nodes.
+        Of the sum of ``|1 - v|`` over its measured nodes.
     plain : bool
         Whether all that it draws beyond `base` is losses: no constant impedance.
     per_loss : float
         The most that it draws of reactive power beyond `base` per unit of losses; inf where that is not known.
-    lowest : (3,) array
-        A node's lowest admissible squared voltage, and constant and slope of a plane above its squared voltage.
+    span : (2,) array
+        Squared voltages at the entry between which all its limits can hold; empty where the first is the larger.
     """
 
     base: complex
@@ -51,7 +53,7 @@ class Drawn(NamedTuple):
     off: FloatArray
     plain: bool
     per_loss: float
-    lowest: FloatArray
+    span: FloatArray
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,33 @@ class Planes:
         By node of the core.
     stubs : dict of (int, int, int) to Drawn
         By chain, its end (0 or 1) and position of the open branch; the open end that stays connected included.
+    able : list of list of int
+        Positions of the branches of every chain that may be open without a limit violated in a stub.
+    bounds : Bounds
+        Bounds of the grid, voltages of the core narrowed to what all that hangs on them allows.
+    l_max : (m,) array
+        Largest squared current of every branch [pu].
+    possible : bool
+        Whether any voltage is left at every node of the core.
     """
 
     hanging: dict[int, Drawn]
     stubs: dict[tuple[int, int, int], Drawn]
+    able: list[list[int]]
+    bounds: Bounds
+    l_max: FloatArray
+    possible: bool
 
 
 def find_planes(
-    grid: Grid, bounds: Bounds, core: Core, openable: Sequence[Sequence[int]], near: FloatArray | None = None
+    grid: Grid,
+    bounds: Bounds,
+    core: Core,
+    openable: Sequence[Sequence[int]],
+    loss_cap: float = np.inf,
+    near: FloatArray | None = None,
 ) -> Planes:
-    """Find the planes of all trees.
+    """Find the planes of all trees, and the voltages that their limits allow.
 
     Parameters
     ----------
@@ -81,6 +100,8 @@ def find_planes(
         The grid, its bounds, its core.
     openable : sequence of sequence of int
         Positions of the branches of every chain that may be open.
+    loss_cap : float
+        Losses of a known state [pu]: states that lose more may be cut off.
     near : (n,) array, optional
         Squared voltages of a good state, near which planes shall be tight.
 
@@ -89,19 +110,32 @@ def find_planes(
     Unproven
         If a plane is no bound.
     """
-    close = 0.25 * bounds.v_min + 0.75 * bounds.v_max if near is None else np.clip(near, bounds.v_min, bounds.v_max)
-    counted = -np.array([bool(b) for b in grid.buses], dtype=float)
+    with np.errstate(divide="ignore"):
+        l_max = np.minimum(bounds.i_max**2, np.where(grid.r > 0, loss_cap / grid.r, np.inf))
     nodes = list(core.hanging)
     trees = [Tree(core.hanging[v], (), v) for v in nodes]
-    hanging = _drawn(grid, bounds, trees, close[None, [t.entry for t in trees]], counted)
+    hanging = dict(zip(nodes, _Forest(grid, bounds, l_max, near).drawn(trees, ()), strict=True))
+    bounds, possible = _narrowed(bounds, hanging)
     keys, stubs = _stubs(core, openable)
-    entries = [t.entry for t in stubs]
-    low, high = bounds.v_min[entries], bounds.v_max[entries]
-    at = np.stack([*(low + part * (high - low) for part in _PARTS), close[entries]])
-    return Planes(
-        dict(zip(nodes, hanging, strict=True)),
-        dict(zip(keys, _drawn(grid, bounds, stubs, at, counted), strict=True)),
-    )
+    drawn = dict(zip(keys, _Forest(grid, bounds, l_max, near).drawn(stubs, _PARTS), strict=True))
+    able = [
+        [i for i in positions if all(drawn[c, end, i].span[0] <= drawn[c, end, i].span[1] for end in (0, 1))]
+        for c, positions in enumerate(openable)
+    ]
+    return Planes(hanging, drawn, able, bounds, l_max, possible)
+
+
+def _narrowed(bounds: Bounds, hanging: dict[int, Drawn]) -> tuple[Bounds, bool]:
+    """Narrow the voltages of the core to what hangs on it; False where none is left."""
+    v_min, v_max = bounds.v_min.copy(), bounds.v_max.copy()
+    possible = True
+    for node, tree in hanging.items():
+        low, high = max(v_min[node], tree.span[0]), min(v_max[node], tree.span[1])
+        if low > high:
+            possible = False
+        elif v_min[node] < v_max[node]:
+            v_min[node], v_max[node] = low, high
+    return replace(bounds, v_min=v_min, v_max=v_max), possible
 
 
 def _stubs(core: Core, openable: Sequence[Sequence[int]]) -> tuple[list[tuple[int, int, int]], list[Tree]]:
@@ -121,41 +155,70 @@ def _stubs(core: Core, openable: Sequence[Sequence[int]]) -> tuple[list[tuple[in
     return keys, trees
 
 
-def _drawn(grid: Grid, bounds: Bounds, trees: list[Tree], at: FloatArray, counted: FloatArray) -> list[Drawn]:
-    if not trees:
-        return []
-    forest = HangingTrees(grid, trees)
-    forest.touch(at)
-    base = forest.base
-    p, q = forest.bound(Functional(p=1.0)), forest.bound(Functional(q=1.0))
-    loss = forest.bound(Functional(current=grid.r, shunt=True))
-    off = forest.bound(Functional(voltage=counted))
-    for plane, what in ((p, "active power"), (q, "reactive power"), (loss, "losses")):
-        _require(plane, trees, what)
-    measured = np.zeros(len(trees))
-    np.add.at(measured, forest.tree, -counted[forest.far])
-    lowest = _lowest(forest, bounds)
-    plain, per_loss = _only_losses(forest)
-    found = []
-    for t in range(len(trees)):
-        beyond_p, beyond_q = _two(p, t), _two(q, t)
-        beyond_p[0] -= base[t].real
-        beyond_q[0] -= base[t].imag
-        away = _two(off, t) if off.proven[:, t].all() else np.zeros((2, len(at)))
-        away[0] += measured[t] if off.proven[:, t].all() else 0.0
-        found.append(
-            Drawn(
-                complex(base[t]),
-                beyond_p,
-                beyond_q,
-                _two(loss, t),
-                away,
-                bool(plain[t]),
-                float(per_loss[t]),
-                lowest[:, t],
-            )
+class _Forest:
+    """Finds what trees draw."""
+
+    def __init__(self, grid: Grid, bounds: Bounds, l_max: FloatArray, near: FloatArray | None) -> None:
+        self.grid, self.bounds, self.l_max = grid, bounds, l_max
+        self.near = 0.25 * bounds.v_min + 0.75 * bounds.v_max if near is None else near
+        self.counted = np.array([bool(b) for b in grid.buses], dtype=float)
+
+    def drawn(self, trees: list[Tree], parts: Sequence[float]) -> list[Drawn]:
+        """Find planes at parts of the range of every entry's voltage, and near the good state."""
+        if not trees:
+            return []
+        forest = HangingTrees(self.grid, trees)
+        entries = forest.entries
+        span = self.bounds.v_min[entries], self.bounds.v_max[entries]
+        # first what limits leave, from tangents all over the range, then planes where they are needed
+        misses = self._touch(forest, span, (0.5, *parts))
+        narrow = within_limits(forest, self.bounds, misses, span)
+        empty = narrow[0] > narrow[1]
+        inside = tuple(np.where(empty, a, np.clip(b, *span)) for a, b in zip(span, narrow, strict=True))
+        misses = self._touch(forest, inside, parts)
+        narrow = within_limits(forest, self.bounds, misses, narrow)
+        return self._planes(forest, trees, misses, np.stack(narrow))
+
+    def _touch(self, forest: HangingTrees, span: tuple[FloatArray, ...], parts: Sequence[float]) -> FloatArray:
+        low, high = span
+        forest.touch(
+            np.stack([*(low + part * (high - low) for part in parts), np.clip(self.near[forest.entries], low, high)])
         )
-    return found
+        return largest_misses(forest, self.bounds, self.l_max)
+
+    def _planes(self, forest: HangingTrees, trees: list[Tree], misses: FloatArray, span: FloatArray) -> list[Drawn]:
+        base = forest.base
+        # a voltage above 1 is off the other way
+        sign = np.where(forest.v > 1, -1.0, 1.0) * self.counted[forest.far]
+        measured = np.zeros((len(sign), forest.count))
+        np.add.at(measured.T, forest.tree, sign.T)
+        asked = {
+            "active power": Functional(p=1.0),
+            "reactive power": Functional(q=1.0),
+            "losses": Functional(current=self.grid.r, shunt=True),
+            "voltages": Functional(copies=-sign),
+        }
+        p, q, loss, off = (_proven(supporting_plane(forest, f, misses), trees, what) for what, f in asked.items())
+        plain, per_loss = _only_losses(forest)
+        found = []
+        for t in range(len(trees)):
+            beyond_p, beyond_q, away = _two(p, t), _two(q, t), _two(off, t)
+            beyond_p[0] -= base[t].real
+            beyond_q[0] -= base[t].imag
+            away[0] += measured[:, t]
+            found.append(
+                Drawn(
+                    complex(base[t]),
+                    beyond_p,
+                    beyond_q,
+                    _two(loss, t),
+                    away,
+                    bool(plain[t]),
+                    float(per_loss[t]),
+                    span[:, t],
+                )
+            )
+        return found
 
 
 def _only_losses(forest: HangingTrees) -> tuple[BoolArray, FloatArray]:
@@ -176,26 +239,8 @@ def _two(plane: Plane, tree: int) -> FloatArray:
     return np.stack([plane.constant[:, tree], plane.slope[:, tree]])
 
 
-def _require(plane: Plane, trees: list[Tree], what: str) -> None:
+def _proven(plane: Plane, trees: list[Tree], what: str) -> Plane:
     if not plane.proven.all():
         tree = trees[int(np.argmin(plane.proven.all(axis=0)))]
         raise Unproven(f"the {what} of what hangs on node {tree.entry}")
-
-
-def _lowest(forest: HangingTrees, bounds: Bounds) -> FloatArray:
-    """Of the node of every tree that comes nearest to its lower limit: limit, and a plane above its voltage (3, T)."""
-    found = np.zeros((3, forest.count))
-    found[1] = 1.0
-    if not len(forest.branch):
-        return found
-    slack = forest.v[-1] - bounds.v_min[forest.far]
-    order = np.lexsort((slack, forest.tree))
-    first = order[np.unique(forest.tree[order], return_index=True)[1]]
-    pick = np.zeros(len(slack))
-    pick[first] = -1.0
-    plane = forest.bound(Functional(copies=pick))
-    trees = forest.tree[first]
-    good = plane.proven[-1, trees]
-    trees, first = trees[good], first[good]
-    found[:, trees] = bounds.v_min[forest.far[first]], -plane.constant[-1, trees], -plane.slope[-1, trees]
-    return found
+    return plane

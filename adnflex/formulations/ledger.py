@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.directed_planes import Drawn, Planes
 from adnflex.grid.core import Core
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 
 __all__ = ["Ledger"]
 
@@ -24,7 +23,7 @@ class Ledger:
     ----------
     block : pyomo Block
         The model; has ``open_at`` and ``feed``.
-    grid, bounds, core, planes : Grid, Bounds, Core, Planes
+    grid, core, planes : Grid, Core, Planes
         What it is made from.
     loss_cap : float
         Losses of a known state [pu].
@@ -40,7 +39,6 @@ class Ledger:
 
     block: pyo.Block
     grid: Grid
-    bounds: Bounds
     core: Core
     planes: Planes
     loss_cap: float
@@ -54,10 +52,8 @@ class Ledger:
     def __post_init__(self) -> None:
         grid = self.grid
         self.roots = set(grid.roots.tolist())
-        with np.errstate(divide="ignore"):
-            lossy = np.where(grid.r > 0, self.loss_cap / grid.r, np.inf)
-        #: largest squared current of every branch [pu]
-        self.l_max: FloatArray = np.minimum(self.bounds.i_max**2, lossy)
+        #: narrowed by what hangs on the core
+        self.bounds = self.planes.bounds
         #: what a node of the core draws with its tree, but for losses and shunts [pu]
         self.base = grid.p + 1j * grid.q
         for node, tree in self.planes.hanging.items():
@@ -87,7 +83,5 @@ class Ledger:
         self.lost.append(rest_p if tree.plain else float(tree.loss[0, -1]) * share + float(tree.loss[1, -1]) * v)
         if tree.plain and np.isfinite(tree.per_loss):
             add(rest_q <= tree.per_loss * rest_p)
-        if tree.lowest[0]:
-            add(float(tree.lowest[0]) * share <= float(tree.lowest[1]) * share + float(tree.lowest[2]) * v)
         if self.off:
             self.away.append(float(tree.off[0, -1]) * share + float(tree.off[1, -1]) * v)

@@ -36,8 +36,15 @@ def openable(core: Core, free: Sequence[int]) -> list[list[int]]:
     return [[i for i, k in enumerate(chain.branches) if k in able] for chain in core.chains]
 
 
-def modes_of(grid: Grid, bounds: Bounds, core: Core, free: Sequence[int]) -> list[Mode]:
+def modes_of(grid: Grid, bounds: Bounds, core: Core, able: Sequence[Sequence[int]]) -> list[Mode]:
     """List the modes of all chains.
+
+    Parameters
+    ----------
+    grid, bounds, core : Grid, Bounds, Core
+        The grid, its bounds, its core.
+    able : sequence of sequence of int
+        Positions of the branches of every chain that may be open.
 
     Examples
     --------
@@ -48,12 +55,13 @@ def modes_of(grid: Grid, bounds: Bounds, core: Core, free: Sequence[int]) -> lis
     >>> from adnflex.grid.topology import must_close
     >>> grid = read_grid(pn.case33bw())
     >>> free = np.flatnonzero(~must_close(grid))
-    >>> len(modes_of(grid, compute_bounds(grid), contract(grid), free))
+    >>> core = contract(grid)
+    >>> len(modes_of(grid, compute_bounds(grid), core, openable(core, free)))
     61
     """
     roots = set(grid.roots.tolist())
     found = []
-    for c, (chain, positions) in enumerate(zip(core.chains, openable(core, free), strict=True)):
+    for c, (chain, positions) in enumerate(zip(core.chains, able, strict=True)):
         found += [Mode(c, 0, i) for i in positions]
         first, last = chain.nodes[0], chain.nodes[-1]
         if first == last or {first, last} <= roots:

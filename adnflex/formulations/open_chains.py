@@ -60,8 +60,10 @@ class _Open:
         )
         for c, i, end in ends:
             node, copy, share = self._node(c, end), b.end_v[c, i, end], b.open_at[c, i]
-            b.stub.add(copy <= float(high[node]) * share)
-            b.stub.add(copy >= float(self.bounds.v_min[node]) * share)
+            # limits within the stub count as limits of the voltage where it hangs
+            low, top = (float(v) for v in ledger.planes.stubs[c, end, i].span)
+            b.stub.add(copy <= min(top, float(high[node])) * share)
+            b.stub.add(copy >= max(low, float(self.bounds.v_min[node])) * share)
             ledger.ends.setdefault((c, end), []).append(copy)
 
     # -- one end of a chain --------------------------------------------------------------------------------------
@@ -78,12 +80,6 @@ class _Open:
         ledger.lost.append(b.stub_loss[c, end])
         if ledger.off:
             ledger.away.append(b.stub_off[c, end])
-        for tree, share, copy in zip(trees, shares, copies, strict=True):
-            low, constant, slope = (float(a) for a in tree.lowest)
-            if low and not root:
-                b.stub.add(low * share <= constant * share + slope * copy)
-            elif low and constant + slope * v_root < low - 1e-9:
-                b.stub.add(share <= 0)
         if not root:
             self._draw(c, end, trees, shares)
 
@@ -127,7 +123,7 @@ class _Open:
         """Largest value of what a chain's stubs can draw beyond constant power, lose or deviate."""
         g, bounds, cap = self.grid, self.bounds, self.ledger.loss_cap
         branches, nodes = self._all_of(c)
-        v, y, l_max = bounds.v_max[nodes], g.y[nodes], self.ledger.l_max[branches]
+        v, y, l_max = bounds.v_max[nodes], g.y[nodes], self.ledger.planes.l_max[branches]
         if what == "off":
             return float(np.maximum(np.abs(v - 1), np.abs(bounds.v_min[nodes] - 1)).sum())
         at_from, at_to = bounds.v_max[g.f[branches]] / g.ratio[branches] ** 2, bounds.v_max[g.t[branches]]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adnflex.formulations.supporting_planes import Functional, HangingTrees, Tree
+from adnflex.formulations.hanging_trees import HangingTrees, Tree
+from adnflex.formulations.supporting_planes import Functional, supporting_plane
 from adnflex.grid.core import Step
 from adnflex.grid.flow import flow_of
 from tests.problems.test_bounds import random_grid, random_spec, states, with_negative_reactances
@@ -72,7 +73,7 @@ def test_proven_planes_are_below_exact_power_flow_and_touch_it(seed):
     exact = [flow_at(grid, closed, root, v) for v in VOLTAGES]
     proven = 0
     for which, functional in enumerate(cases(grid)):
-        plane = trees.bound(functional)
+        plane = supporting_plane(trees, functional)
         for b, touched in enumerate(VOLTAGES):
             for v, state in zip(VOLTAGES, exact, strict=True):
                 if state is None:
@@ -100,5 +101,5 @@ def test_a_negative_reactance_is_not_called_proven():
         tree = hanging_from(grid, flow, int(grid.roots[0]))
         trees = HangingTrees(grid, [tree])
         trees.touch(np.ones((1, 1)))
-        unproven += not trees.bound(Functional(q=1.0)).proven.all()
+        unproven += not supporting_plane(trees, Functional(q=1.0)).proven.all()
     assert unproven

@@ -217,15 +217,15 @@ def build_directed(
         If a premise of the hull does not hold for this grid.
     """
     free = np.flatnonzero(~must_close(grid))
-    bounds, core = compute_bounds(grid), contract(grid)
-    planes = find_planes(grid, bounds, core, openable(core, free.tolist()), near)
-    modes = modes_of(grid, bounds, core, free.tolist())
-    model = pyo.ConcreteModel(name="reconfiguration_directed", doc=__doc__)
+    core = contract(grid)
     # nothing else in the objective is negative, so that losses are at most what the whole costs
     most = cap / (objective.losses * grid.base_mva) if objective.losses else np.inf
-    declare_directed(model, grid, bounds, core, modes, planes, loss_cap=most, off=bool(objective.voltage))
+    planes = find_planes(grid, compute_bounds(grid), core, openable(core, free.tolist()), most, near)
+    modes = modes_of(grid, planes.bounds, core, planes.able)
+    model = pyo.ConcreteModel(name="reconfiguration_directed", doc=__doc__)
+    declare_directed(model, grid, core, modes, planes, loss_cap=most, off=bool(objective.voltage))
     model.objective = pyo.Objective(expr=_objective(model, grid, objective, core))
-    return DirectedReconfiguration(grid, objective, bounds, core, free, modes, model, compile_model(model))
+    return DirectedReconfiguration(grid, objective, planes.bounds, core, free, modes, model, compile_model(model))
 
 
 def _objective(model: pyo.ConcreteModel, grid: Grid, objective: Objective, core: Core) -> pyo.Expression:
