@@ -138,7 +138,7 @@ class PushBack:
     def at(self, label: Hashable) -> pandapowerNet:
         """Write the state of a label and return the net (the same object every time)."""
         place = self.setpoints.index.get_loc(label)
-        self.switched = self._switch(label)
+        self.switched = self._switch(int(self.topologies(self.setpoints.index[place : place + 1])[0]))
         values = self.setpoints.iloc[place].to_numpy(dtype=float)
         before, self._written = self._written, values
         self.only_powers = bool(before is not None and not self.switched and np.all((before == values) | self.power))
@@ -148,19 +148,18 @@ class PushBack:
             self.held, self.only_powers = hold_reactive_powers(self.new), False
         return self.new
 
-    def topology(self, label: Hashable) -> int:
-        """Return the first period of the switch states that hold in a state; 0 where there is one topology."""
+    def topologies(self, labels: pd.Index) -> np.ndarray:
+        """Return the first period of the switch states that hold in each state; 0 where there is one topology."""
         switches = self._switches
         if switches is None or "first_period" not in switches:
-            return 0
-        names = list(self.setpoints.index.names)
-        period = label[names.index("period")] if isinstance(label, tuple) else label
-        firsts = switches["first_period"].astype(int)
-        return int(firsts[firsts <= period].max())
+            return np.zeros(len(labels), dtype=np.int64)
+        periods = labels.get_level_values("period") if labels.nlevels > 1 else labels
+        firsts = np.unique(switches["first_period"].to_numpy(dtype=np.int64))
+        return np.asarray(firsts[np.searchsorted(firsts, np.asarray(periods), side="right") - 1])
 
-    def _switch(self, label: Hashable) -> bool:
-        """Write the switch states of a state; return whether others stood before."""
-        switches, block = self._switches, self.topology(label)
+    def _switch(self, block: int) -> bool:
+        """Write the switch states from a period on; return whether others stood before."""
+        switches = self._switches
         if switches is None:
             return False
         if "first_period" in switches:
@@ -211,16 +210,17 @@ def _missing(net: pandapowerNet, keys: Iterable[Key]) -> list[str]:
 def _unfit(net: pandapowerNet, setpoints: pd.DataFrame) -> list[str]:
     """Name values that are infinite or no number, and positions that are no whole number; NaN is the net's own."""
     found, numbers = [], setpoints.to_numpy(dtype=float)
-    places = {(table, column) for table, column, _ in setpoints.columns}
-    whole = {(t, c) for t, c in places if t in net and c in net[t] and net[t][c].dtype.kind in "iu"}
-    with np.errstate(invalid="ignore"):
-        broken = np.abs(numbers - np.round(numbers)) > _WHOLE
+    whole = {(t, c) for t, c, _ in setpoints.columns if t in net and c in net[t] and net[t][c].dtype.kind in "iu"}
+    # column by column: of a year of states a table more would be felt
     for place, (table, column, index) in enumerate(setpoints.columns):
-        steps = (table, column) in whole
-        bad = np.isinf(numbers[:, place]) | (broken[:, place] if steps else False)
+        values, steps = numbers[:, place], (table, column) in whole
+        bad = np.isinf(values)
+        if steps:
+            with np.errstate(invalid="ignore"):
+                bad |= np.abs(values - np.round(values)) > _WHOLE
         if bad.any():
             row = int(bad.argmax())
-            text = f"{table} {index}: {column} is to be {numbers[row, place]:g} in state {_label(setpoints.index[row])}"
+            text = f"{table} {index}: {column} is to be {values[row]:g} in state {_label(setpoints.index[row])}"
             found.append(f"{text}; give a {'whole' if steps else 'finite'} number.")
     return found
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.powerflow.arrays import Solver, exact_kernel, measure_arrays
-from adnflex.powerflow.limits import Compared, NetLimits, compare
+from adnflex.errors import InputError
+from adnflex.powerflow.arrays import Solver, exact_kernel, solve_arrays
+from adnflex.powerflow.limits import Compared, NetLimits, compare, margins
 from adnflex.powerflow.second_judge import power_grid_model
-from adnflex.powerflow.states import Measured, joined, measure
+from adnflex.powerflow.states import Measured, StateArrays, run_states, tabulated
 
 __all__ = ["ENGINES", "Judgement", "judge"]
+
+log = logging.getLogger(__name__)
 
 
 class Engine(NamedTuple):
@@ -52,6 +56,9 @@ _DRAWN, _NEAREST = 100, 100
 
 # Largest difference between two solvers that is rounding: of voltages [pu], loadings and powers relative.
 _AGREES = 1e-6
+
+# Largest tables of states that are made.
+_MOST_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -123,67 +130,83 @@ def judge(
     >>> len(found.found.violations), found.by_pandapower, found.difference
     (21, 1, None)
     """
-    other = ENGINES[engine]
-    every = f"{len(setpoints):,}"
+    other, count = ENGINES[engine], len(setpoints)
+    require_memory(net, count)
 
-    def run(rows: pd.DataFrame) -> Measured:
-        return measure(net, rows, switches, supplied=supplied, executor=executor, leave_out=leave_out)
+    def run(rows: pd.DataFrame) -> tuple[np.ndarray, StateArrays]:
+        return run_states(net, rows, switches, supplied=supplied, executor=executor, leave_out=leave_out)
 
-    def against(measured: Measured) -> Compared:
-        return compare(measured, limits, float(net.sn_mva))
+    def judged(states: StateArrays, labels: pd.Index, *who: Any) -> Judgement:
+        measured = tabulated(net, states, labels)
+        return Judgement(measured, compare(measured, limits, float(net.sn_mva)), *who)
 
     # a clock that leaves states out counts the seconds of pandapower
-    if other is None or leave_out is not None or len(setpoints) <= other.beyond:
-        measured = run(setpoints)
-        return Judgement(measured, against(measured), len(measured.labels))
+    if other is None or leave_out is not None or count <= other.beyond:
+        places, states = run(setpoints)
+        return judged(states, setpoints.index[places], len(places))
     name = other.name
-    solved, refused = measure_arrays(net, setpoints, switches, other.solver, supplied, other.fewest)
+    states, refused = solve_arrays(net, setpoints, switches, other.solver, supplied, other.fewest)
+    solved = states.converged.copy()
     notes = tuple(f"{name} leaves states to pandapower: {text}" for text in refused)
-    sample = run(setpoints.iloc[_chosen(setpoints.index, solved, against(solved))])
-    difference, where = _difference(sample, solved)
+    margin = margins(tabulated(net, states, setpoints.index), limits, float(net.sn_mva))
+    places = _chosen(solved, margin)
+    _, sample = run(setpoints.iloc[places])
+    both = np.flatnonzero(solved[places])
+    difference, place = _difference(sample.at(both), states.at(places[both]))
     if difference > _AGREES:
-        measured = sample if len(sample.labels) == len(setpoints) else run(setpoints)
-        why = f"{name} differs from it by {difference:.2g} in state {where}"
-        says = f"all {every} by pandapower: {why}"
-        return Judgement(measured, against(measured), len(setpoints), difference, says, notes)
-    kept = solved.each(lambda table: table[~table.index.isin(sample.labels)])
-    measured = joined([kept, sample], setpoints.index)
-    says = f"{len(sample.labels):,} of {every} by pandapower"
-    if len(solved.labels):
-        says += f", {len(solved.labels):,} by {name}, largest difference {difference:.2g}"
-    found = difference if len(solved.labels) else None
-    return Judgement(measured, against(measured), len(sample.labels), found, says, notes)
+        states = sample if len(places) == count else run(setpoints)[1]
+        why = f"{name} differs from it by {difference:.2g} in state {setpoints.index[places[both[place]]]}"
+        return judged(states, setpoints.index, count, difference, f"all {count:,} by pandapower: {why}", notes)
+    states.put(places, sample)
+    says = f"{len(places):,} of {count:,} by pandapower"
+    if solved.any():
+        says += f", {int(solved.sum()):,} by {name}, largest difference {difference:.2g}"
+    return judged(states, setpoints.index, len(places), difference if solved.any() else None, says, notes)
 
 
-def _chosen(index: pd.Index, solved: Measured, found: Compared) -> np.ndarray:
+def require_memory(net: pandapowerNet, count: int) -> None:
+    """Refuse states whose tables do not fit, before anything is run.
+
+    Raises
+    ------
+    InputError
+        With what they take and how many may be given.
+    """
+    need = StateArrays.bytes_of(net, count)
+    told = f"{count:,} states of {len(net.bus):,} buses: their tables take {need / 2**30:.1f} GiB"
+    if need > _MOST_BYTES:
+        most = int(count * _MOST_BYTES // need)
+        raise InputError(f"{told}, more than {_MOST_BYTES / 2**30:.0f}; give at most {most:,} at a time.")
+    log.log(logging.INFO if need > _MOST_BYTES / 16 else logging.DEBUG, "%s", told)
+
+
+def _chosen(solved: np.ndarray, margin: np.ndarray) -> np.ndarray:
     """Places of what pandapower runs: a sample that is the same each time, what is nearest to limits, what is left."""
-    places = index.get_indexer(solved.labels)
-    drawn = np.random.default_rng(0).choice(len(index), min(_DRAWN, len(index)), replace=False)
-    nearest = places[np.argsort(found.margin, kind="stable")[:_NEAREST]]
-    left = np.setdiff1d(np.arange(len(index)), places)
-    return np.unique(np.concatenate([drawn, nearest, left])).astype(np.int64)
+    count = len(solved)
+    drawn = np.random.default_rng(0).choice(count, min(_DRAWN, count), replace=False)
+    places = np.flatnonzero(solved)
+    nearest = places[np.argsort(margin[places], kind="stable")[:_NEAREST]]
+    return np.unique(np.concatenate([drawn, nearest, np.flatnonzero(~solved)])).astype(np.int64)
 
 
-def _difference(sample: Measured, solved: Measured) -> tuple[float, object]:
-    """Largest difference in the states that both have solved, and where it is."""
-    both = sample.labels.intersection(solved.labels, sort=False)
-    if not len(both):
-        return 0.0, None
-    a, b = (part.each(lambda table: table.reindex(both)) for part in (sample, solved))
-    power = max(float(np.nanmax(np.abs(a.sources.to_numpy(dtype=float)), initial=0.0)), 1e-9)
+def _difference(a: StateArrays, b: StateArrays) -> tuple[float, int]:
+    """Largest difference in states that both have solved, and in which it is."""
+    if not len(a.converged):
+        return 0.0, 0
+    power = max(float(np.nanmax(np.abs(a.sources), initial=0.0)), 1e-9)
     off = np.stack(
         [
-            _off(a.vm_pu, b.vm_pu, 1.0),
-            _off(a.loading_percent, b.loading_percent, np.maximum(100.0, a.loading_percent.abs())),
+            _off(a.vm, b.vm, 1.0),
+            _off(a.branches[0], b.branches[0], np.maximum(100.0, np.abs(a.branches[0]))),
             _off(a.sources, b.sources, power),
-            _off(a.losses_mw.to_frame(), b.losses_mw.to_frame(), power),
+            _off(a.losses[None], b.losses[None], power),
         ]
     ).max(axis=0)
-    return float(off.max()), both[int(off.argmax())]
+    return float(off.max()), int(off.argmax())
 
 
-def _off(a: pd.DataFrame, b: pd.DataFrame, scale: float | pd.DataFrame) -> np.ndarray:
+def _off(a: np.ndarray, b: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
     """Largest difference by state; infinite where only one has a value."""
-    apart = ((a - b).abs() / scale).to_numpy(dtype=float)
-    apart = np.where(a.isna().to_numpy() & b.isna().to_numpy(), 0.0, np.where(np.isnan(apart), np.inf, apart))
-    return np.asarray(apart.max(axis=1, initial=0.0))
+    apart = np.abs(a - b) / scale
+    apart = np.where(np.isnan(a) & np.isnan(b), 0.0, np.where(np.isnan(apart), np.inf, apart))
+    return np.asarray(apart.max(axis=0, initial=0.0))

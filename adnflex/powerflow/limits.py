@@ -21,6 +21,9 @@ LIMIT_COLUMNS = ["kind", "checked", "element", "index", "value", "limit", "margi
 
 _OWN = Limits()
 
+# So many values are compared at a time: of a year of states no second table is made.
+_AT_ONCE = 2**18
+
 # A state on its limit is no violation: half of the last digit that matters.
 _TOLERANCE = {"pu": 1e-6, "%": 1e-3}
 
@@ -115,11 +118,14 @@ class _Block:
     unit: str
     tolerance: float
 
-    @property
-    def excess(self) -> np.ndarray:
-        """How far beyond the limit; -inf where there is no value or no limit."""
-        beyond = self.sign * (self.values.to_numpy(dtype=float) - self.limit)
-        return np.where(np.isnan(beyond), -np.inf, beyond)
+    def parts(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Give some states at a time, and how far each place is beyond its limit; -inf without a value or limit."""
+        values = self.values.to_numpy(dtype=float)
+        size = max(_AT_ONCE // max(values.shape[1], 1), 1)
+        for k in range(0, len(values), size):
+            beyond = self.sign * (values[k : k + size] - self.limit)
+            beyond[np.isnan(beyond)] = -np.inf
+            yield slice(k, k + size), beyond
 
 
 def compare(measured: Measured, limits: NetLimits, base_mva: float = 1.0) -> Compared:
@@ -148,20 +154,28 @@ def compare(measured: Measured, limits: NetLimits, base_mva: float = 1.0) -> Com
     labels = measured.labels.to_frame(index=False).drop(columns="state", errors="ignore")
     names = [str(n) for n in labels.columns]
     blocks = list(_blocks(measured, limits))
-    worst = [row for block in blocks if (row := _worst(block, labels)) is not None]
-    bad = stacked([_violated(block, labels) for block in blocks], ["row", *names, *VIOLATION_COLUMNS])
+    found = [_Extremes(block) for block in blocks]
+    worst = [row for one in found if (row := one.worst(labels)) is not None]
+    bad = stacked([one.violated(labels) for one in found], ["row", *names, *VIOLATION_COLUMNS])
     if len(bad):
         bad = bad.assign(share=-(bad["excess"] / bad["limit"].abs().clip(lower=1e-9)).astype(float))
         bad = bad.sort_values(["row", "share"], kind="stable").reset_index(drop=True)
     table = pd.DataFrame(worst, columns=[*LIMIT_COLUMNS[:2], *names, *LIMIT_COLUMNS[2:]])
-    nearest, margin = _nearest(blocks, measured.labels, max(base_mva, 1.0))
+    nearest, margin = _nearest(found, measured.labels, base_mva)
     return Compared(table, bad[[*names, *VIOLATION_COLUMNS]], nearest, margin)
 
 
+def margins(measured: Measured, limits: NetLimits, base_mva: float = 1.0) -> np.ndarray:
+    """Return `Compared.margin` alone."""
+    found = [_Extremes(block) for block in _blocks(measured, limits)]
+    return _nearest(found, measured.labels, base_mva)[1]
+
+
 def _blocks(measured: Measured, limits: NetLimits) -> Iterator[_Block]:
-    vm = measured.vm_pu.drop(columns=list(limits.roots), errors="ignore")
+    vm = measured.vm_pu
+    compared = ~vm.columns.isin(limits.roots)
     for kind, column, sign in (("voltage low", "vm_min_pu", -1.0), ("voltage high", "vm_max_pu", 1.0)):
-        most = limits.voltage[column].reindex(vm.columns).to_numpy(dtype=float)
+        most = np.where(compared, limits.voltage[column].reindex(vm.columns).to_numpy(dtype=float), np.nan)
         yield _Block(kind, "bus", vm, most, sign, "pu", _TOLERANCE["pu"])
     for element in ("line", "trafo"):
         if len(limits.loading_percent) and element in limits.loading_percent.index.get_level_values(0):
@@ -177,53 +191,76 @@ def _blocks(measured: Measured, limits: NetLimits) -> Iterator[_Block]:
                     yield _Block(f"{name}import {side}", table, values, most, sign, unit, limits.source_tolerance)
 
 
-def _worst(block: _Block, labels: pd.DataFrame) -> tuple[Any, ...] | None:
-    """Worst place and state of a kind of limit."""
-    excess = block.excess
-    checked = int(np.isfinite(excess).sum())
-    if not checked:
-        return None
-    row, place = np.unravel_index(int(excess.argmax()), excess.shape)
-    value, limit = float(block.values.iat[row, place]), float(block.limit[place])
-    where = [_plain(v) for v in labels.iloc[row]]
-    index = int(block.values.columns[place])
-    return (block.kind, checked, *where, block.element, index, value, limit, -float(excess[row, place]), block.unit)
+class _Extremes:
+    """What is furthest beyond one kind of limit: in every state, and where it is violated."""
+
+    def __init__(self, block: _Block) -> None:
+        count = len(block.values)
+        self.block = block
+        self.most, self.place = np.full(count, -np.inf), np.zeros(count, dtype=np.int64)
+        self._checked = 0
+        violated = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
+        for part, beyond in block.parts() if block.values.shape[1] else ():
+            places = beyond.argmax(axis=1)
+            self.place[part], self.most[part] = places, beyond[np.arange(len(beyond)), places]
+            self._checked += int(np.isfinite(beyond).sum())
+            rows, places = np.nonzero(beyond > block.tolerance)
+            violated.append((rows + part.start, places, beyond[rows, places]))
+        self._violated = [np.concatenate(column) for column in zip(*violated, strict=True)]
+
+    @property
+    def scaled(self) -> np.ndarray:
+        """The same relative to 1 pu or 100 %; imports in MW or Mvar."""
+        return self.most / (100.0 if self.block.unit == "%" else 1.0)
+
+    def worst(self, labels: pd.DataFrame) -> tuple[Any, ...] | None:
+        """Worst place and state."""
+        if not self._checked:
+            return None
+        block, row = self.block, int(self.most.argmax())
+        place = int(self.place[row])
+        value, limit = float(block.values.iat[row, place]), float(block.limit[place])
+        where = [_plain(v) for v in labels.iloc[row]]
+        index, margin = int(block.values.columns[place]), -float(self.most[row])
+        return (block.kind, self._checked, *where, block.element, index, value, limit, margin, block.unit)
+
+    def violated(self, labels: pd.DataFrame) -> pd.DataFrame:
+        """One row a violation."""
+        block, (rows, places, excess) = self.block, self._violated
+        return (
+            labels.iloc[rows]
+            .reset_index(drop=True)
+            .assign(
+                row=rows,
+                kind=block.kind,
+                element=block.element,
+                index=block.values.columns.to_numpy()[places].astype(int),
+                value=block.values.to_numpy(dtype=float)[rows, places],
+                limit=block.limit[places],
+                excess=excess,
+                unit=block.unit,
+            )
+        )
 
 
-def _violated(block: _Block, labels: pd.DataFrame) -> pd.DataFrame:
-    excess = block.excess
-    rows, places = np.nonzero(excess > block.tolerance)
-    found = labels.iloc[rows].reset_index(drop=True)
-    return found.assign(
-        row=rows,
-        kind=block.kind,
-        element=block.element,
-        index=block.values.columns.to_numpy()[places].astype(int),
-        value=block.values.to_numpy(dtype=float)[rows, places],
-        limit=block.limit[places],
-        excess=excess[rows, places],
-        unit=block.unit,
-    )
-
-
-def _nearest(blocks: Sequence[_Block], labels: pd.Index, base_mva: float) -> tuple[pd.DataFrame, np.ndarray]:
+def _nearest(found: Sequence[_Extremes], labels: pd.Index, base_mva: float) -> tuple[pd.DataFrame, np.ndarray]:
     """Limit with the smallest relative margin of every state, rows without one are NaN; and that margin."""
-    least = np.full(len(labels), np.inf)
-    rows: list[dict[str, Any]] = [{} for _ in range(len(labels))]
-    for block in blocks:
-        scale = {"pu": 1.0, "%": 100.0}.get(block.unit, base_mva)
-        excess = block.excess / scale
-        if not excess.shape[1]:
-            continue
-        places = excess.argmax(axis=1)
-        margin = -excess[np.arange(len(labels)), places]
-        for k in np.flatnonzero(margin < least).tolist():
-            least[k] = margin[k]
-            value, place = float(block.values.iat[k, places[k]]), int(block.values.columns[places[k]])
-            rows[k] = {"limit_kind": block.kind, "limit_element": block.element, "limit_index": place}
-            rows[k] |= {"limit_value": value, "limit": float(block.limit[places[k]]), "limit_unit": block.unit}
     columns = ["limit_kind", "limit_element", "limit_index", "limit_value", "limit", "limit_unit"]
-    return pd.DataFrame(rows, index=labels, columns=columns), least
+    least = np.full(len(labels), np.inf)
+    table = {name: np.full(len(labels), np.nan, dtype=object) for name in columns}
+    for one in found:
+        block = one.block
+        margin = -one.scaled / (1.0 if block.unit in ("pu", "%") else max(base_mva, 1.0))
+        rows = np.flatnonzero(margin < least)
+        least[rows], places = margin[rows], one.place[rows]
+        if len(rows):
+            index, values = block.values.columns.to_numpy(), block.values.to_numpy(dtype=float)
+            told = (block.kind, block.element, index[places], values[rows, places], block.limit[places], block.unit)
+            for name, column in zip(columns, told, strict=True):
+                table[name][rows] = column
+    frame = pd.DataFrame(table, index=labels)
+    numbers = dict.fromkeys(("limit_index", "limit_value", "limit"), float)
+    return frame.astype(numbers if np.isinf(least).any() else {**numbers, "limit_index": int}), least
 
 
 def _plain(value: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from adnflex.errors import InputError, SolverUnavailable
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import ComplexArray, FloatArray, Grid
 from adnflex.grid.state import Flow, losses
 from adnflex.grid.topology import Adjacency
 
@@ -21,15 +21,18 @@ _STIFF = 1e10
 _TOLERANCE, _STEPS = 1e-10, 60
 
 
-def power_grid_model(grid: Grid, p: FloatArray, q: FloatArray) -> Flow:
-    """Solve a grid for many withdrawals.
+def power_grid_model(grid: Grid) -> Callable[..., Flow]:
+    """Make what solves a grid for many withdrawals at once, as a batch.
 
     Parameters
     ----------
     grid : Grid
         The grid; its branches are given as pi models without charging, which stands at the nodes.
-    p, q : (B, n) array
-        Constant-power withdrawals [pu].
+
+    Returns
+    -------
+    callable
+        Of P, Q (B, n), and of shunts and squared voltages of roots (B, n) or None [pu].
 
     Raises
     ------
@@ -49,18 +52,45 @@ def power_grid_model(grid: Grid, p: FloatArray, q: FloatArray) -> Flow:
     if tree is None:
         raise InputError("the net is not radial in this state.")
     model = pgm.PowerGridModel(_input(pgm, grid))
-    update = pgm.initialize_array("update", "sym_load", (len(p), grid.n))
-    update["id"] = _ids(grid)["load"]
-    update["p_specified"], update["q_specified"] = p * _base(grid), q * _base(grid)
-    found = model.calculate_power_flow(
-        update_data={"sym_load": update},
-        error_tolerance=_TOLERANCE,
-        max_iterations=_STEPS,
-        continue_on_batch_error=True,
-        output_component_types=["node", "generic_branch", "source"],
-    )
-    failed = [] if model.batch_error is None else list(model.batch_error.failed_scenarios)
-    return _flow(grid, tree, found, failed)
+
+    def solve(p: FloatArray, q: FloatArray, y: ComplexArray | None, root_v: FloatArray | None) -> Flow:
+        found = model.calculate_power_flow(
+            update_data=_update(pgm, grid, p, q, y, root_v),
+            error_tolerance=_TOLERANCE,
+            max_iterations=_STEPS,
+            continue_on_batch_error=True,
+            output_component_types=["node", "generic_branch", "source"],
+        )
+        failed = [] if model.batch_error is None else list(model.batch_error.failed_scenarios)
+        return _flow(grid, tree, found, failed)
+
+    return solve
+
+
+def _update(
+    pgm: Any, grid: Grid, p: FloatArray, q: FloatArray, y: ComplexArray | None, root_v: FloatArray | None
+) -> dict[str, np.ndarray]:
+    """Return what differs from state to state."""
+    ids = _ids(grid)
+
+    def table(kind: str, number: str, **columns: np.ndarray) -> np.ndarray:
+        made = pgm.initialize_array("update", kind, (len(p), len(ids[number])))
+        made["id"] = ids[number]
+        for name, values in columns.items():
+            made[name] = values
+        return np.asarray(made)
+
+    found = {"sym_load": table("sym_load", "load", p_specified=p * _base(grid), q_specified=q * _base(grid))}
+    if y is not None:
+        drawn = (grid.shunts(grid.closed) - grid.y + y) / _ohm(grid)
+        found["shunt"] = table("shunt", "shunt", g1=drawn.real, b1=drawn.imag)
+    if root_v is not None:
+        found["source"] = table("source", "source", u_ref=np.sqrt(root_v[:, grid.roots]))
+    return found
+
+
+def _ohm(grid: Grid) -> float:
+    return _RATED**2 / _base(grid)
 
 
 def _base(grid: Grid) -> float:
@@ -75,7 +105,7 @@ def _ids(grid: Grid) -> dict[str, np.ndarray]:
 
 
 def _input(pgm: Any, grid: Grid) -> dict[str, np.ndarray]:
-    ids, ohm = _ids(grid), _RATED**2 / _base(grid)
+    ids, ohm = _ids(grid), _ohm(grid)
 
     def table(kind: str, number: str, **columns: Any) -> np.ndarray:
         made = pgm.initialize_array("input", kind, len(ids[number]))

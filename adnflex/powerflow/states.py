@@ -22,9 +22,9 @@ __all__ = [
     "Measured",
     "StateArrays",
     "buses_of",
-    "joined",
     "measure",
     "measuring_seconds",
+    "run_states",
     "state_of",
     "structure_of",
     "tabulated",
@@ -93,23 +93,28 @@ class Measured:
         found: dict[str, Any] = {}
         for name, table, sign in (("vm_min", self.vm_pu, -1.0), ("vm_max", self.vm_pu, 1.0)):
             values, places = _extreme(table, sign)
-            found[f"{name}_pu"], found[f"{name}_bus"] = values, [-1 if p is None else int(p) for p in places]
-        values, places = _extreme(self.loading_percent, 1.0)
-        found["loading_percent"] = values
-        found["loading_element"] = ["" if p is None else p[0] for p in places]
-        found["loading_index"] = [-1 if p is None else int(p[1]) for p in places]
+            found[f"{name}_pu"], found[f"{name}_bus"] = values, _named(table.columns, places, -1)
+        found["loading_percent"], places = _extreme(self.loading_percent, 1.0)
+        for level, nothing in (("element", ""), ("index", -1)):
+            names = self.loading_percent.columns.get_level_values(level)
+            found[f"loading_{level}"] = _named(names, places, nothing)
         return pd.DataFrame(found, index=self.labels)
 
 
-def _extreme(table: pd.DataFrame, sign: float) -> tuple[np.ndarray, list[Any]]:
-    """Largest (sign 1) or smallest (-1) value of every row, and its column; NaN and None in an empty row."""
+def _extreme(table: pd.DataFrame, sign: float) -> tuple[np.ndarray, np.ndarray]:
+    """Largest (sign 1) or smallest (-1) value of every row, and the place of its column; NaN and -1 in an empty row."""
     values = table.to_numpy(dtype=float)
     if not values.shape[1]:
-        return np.full(len(values), np.nan), [None] * len(values)
-    signed = np.where(np.isnan(values), -np.inf, sign * values)
-    places = signed.argmax(axis=1)
+        return np.full(len(values), np.nan), np.full(len(values), -1)
+    places = np.where(np.isnan(values), -np.inf, sign * values).argmax(axis=1)
     found = values[np.arange(len(values)), places]
-    return found, [None if np.isnan(v) else table.columns[p] for v, p in zip(found, places, strict=True)]
+    return found, np.where(np.isnan(found), -1, places)
+
+
+def _named(columns: pd.Index, places: np.ndarray, nothing: object) -> np.ndarray:
+    """Look up columns by their places, of which -1 is none."""
+    names = np.array([*columns, nothing], dtype=np.asarray(columns).dtype if len(columns) else None)
+    return np.asarray(names[places])
 
 
 def measure(
@@ -154,14 +159,30 @@ def measure(
     >>> found.converged.tolist(), found.radial.tolist(), round(float(found.losses_mw.iloc[0]), 4)
     ([True], [True], 0.2027)
     """
+    places, states = run_states(net, setpoints, switches, supplied=supplied, executor=executor, leave_out=leave_out)
+    return tabulated(net, states, setpoints.index[places])
+
+
+def run_states(
+    net: pandapowerNet,
+    setpoints: pd.DataFrame,
+    switches: pd.DataFrame | None = None,
+    *,
+    supplied: Sequence[int] | pd.Index | None = None,
+    executor: Executor | None = None,
+    leave_out: Callable[[Hashable], bool] | None = None,
+) -> tuple[np.ndarray, StateArrays]:
+    """Return the rows of set-points that were run, and what `measure` makes tables of."""
     watched = buses_of(net, supplied)
     work = partial(_run, net, switches, watched, leave_out)
     size = len(setpoints) if executor is None else min(_A_TASK, -(-len(setpoints) // _TASKS))
-    tasks = [setpoints.iloc[k : k + size] for k in range(0, len(setpoints), max(size, 1))]
-    rows = [row for part in run_each(work, tasks, executor) for row in part]
-    labels, names = [label for label, _ in rows], list(setpoints.index.names)
-    index = pd.MultiIndex.from_tuples(labels, names=names) if len(names) > 1 else pd.Index(labels, name=names[0])
-    return tabulated(net, [state for _, state in rows], index)
+    firsts = range(0, len(setpoints), max(size, 1))
+    parts = run_each(work, [setpoints.iloc[k : k + size] for k in firsts], executor)
+    rows = [(first + row, state) for first, part in zip(firsts, parts, strict=True) for row, state in part]
+    places, found = np.array([row for row, _ in rows], dtype=np.int64), StateArrays.empty(net, len(rows))
+    for k, (_, state) in enumerate(rows):
+        found.put(np.array([k]), state)
+    return places, found
 
 
 def buses_of(net: pandapowerNet, supplied: Sequence[int] | pd.Index | None) -> pd.Index:
@@ -204,31 +225,54 @@ def measuring_seconds(net: pandapowerNet, states: int, most: float) -> float:
 
 @dataclass(frozen=True)
 class StateArrays:
-    """Values of some states as arrays, for `tabulated`.
+    """Values of states as arrays, to be filled, for `tabulated`; states side by side, as a table keeps its columns.
 
     Attributes
     ----------
     converged, radial : (B,) array of bool
         See `Measured`.
-    dark : list of tuple of int
-        See `Measured`.
-    vm : (B, n) array
+    dark : (B,) array of object
+        Tuples of int, see `Measured`.
+    vm : (n, B) array
         Voltages in the order of ``net.bus`` [pu].
-    branches : (B, 3, m) array
+    branches : (3, m, B) array
         Loading [%], current [kA] and losses [MW] of lines, then transformers.
     losses : (B,) array
         Network losses [MW].
-    sources : (B, 2 s) array
+    sources : (2 s, B) array
         Active and reactive import at every source [MW, Mvar].
     """
 
     converged: np.ndarray
     radial: np.ndarray
-    dark: list[tuple[int, ...]]
+    dark: np.ndarray
     vm: np.ndarray
     branches: np.ndarray
     losses: np.ndarray
     sources: np.ndarray
+
+    @classmethod
+    def empty(cls, net: pandapowerNet, count: int) -> StateArrays:
+        """Room for so many states of a net, none of which has a solution yet."""
+        elements = sum(len(net[element]) for element in ("line", "trafo"))
+        flags = (np.zeros(count, dtype=bool), np.zeros(count, dtype=bool), np.empty(count, dtype=object))
+        shapes = ((len(net.bus), count), (3, elements, count), (count,), (2 * len(source_rows(net)), count))
+        return cls(*flags, *(np.full(shape, np.nan) for shape in shapes))
+
+    @staticmethod
+    def bytes_of(net: pandapowerNet, count: int) -> int:
+        """How much memory they take."""
+        elements = sum(len(net[element]) for element in ("line", "trafo"))
+        return 8 * count * (len(net.bus) + 3 * elements + 2 * len(source_rows(net)) + 2)
+
+    def put(self, places: np.ndarray, other: StateArrays) -> None:
+        """Write other states into some places."""
+        for item in fields(StateArrays):
+            getattr(self, item.name)[..., places] = getattr(other, item.name)
+
+    def at(self, places: np.ndarray) -> StateArrays:
+        """Return some of the states."""
+        return StateArrays(*(getattr(self, item.name)[..., places] for item in fields(StateArrays)))
 
 
 def _run(
@@ -237,19 +281,19 @@ def _run(
     watched: pd.Index,
     leave_out: Callable[[Hashable], bool] | None,
     setpoints: pd.DataFrame,
-) -> list[tuple[Hashable, StateArrays]]:
-    """Run some states one after another in one copy of the net."""
+) -> list[tuple[int, StateArrays]]:
+    """Run some states one after another in one copy of the net, and say which rows they are."""
     push = PushBack(net, setpoints, switches)
-    found: list[tuple[Hashable, StateArrays]] = []
+    found: list[tuple[int, StateArrays]] = []
     structure: tuple[bool, tuple[int, ...]] | None = None
-    for label in setpoints.index:
+    for row, label in enumerate(setpoints.index):
         if leave_out is not None and leave_out(label):
             continue
         new = push.at(label)
         converged = push.held and run_ac(new, recycled=push.only_powers)
         if structure is None or push.switched:
             structure = structure_of(new, switches, watched)
-        found.append((label, state_of(new, converged, structure)))
+        found.append((row, state_of(new, converged, structure)))
     return found
 
 
@@ -261,28 +305,27 @@ def structure_of(new: pandapowerNet, switches: pd.DataFrame | None, watched: pd.
 
 def state_of(new: pandapowerNet, converged: bool, structure: tuple[bool, tuple[int, ...]]) -> StateArrays:
     """Read the result tables of a net that was run."""
-    places = source_rows(new)
-    count = sum(len(new[element]) for element in ("line", "trafo"))
-    vm, branches = np.full(len(new.bus), np.nan), np.full((3, count), np.nan)
-    power, losses = np.full(2 * len(places), np.nan), np.nan
+    found = StateArrays.empty(new, 1)
+    found.converged[0], found.radial[0], found.dark[0] = converged, *structure
     if converged:
-        columns = []
+        start = 0
         for element, current in (("line", "i_ka"), ("trafo", "i_hv_ka")):
             if len(new[element]):
                 result = new[f"res_{element}"].reindex(new[element].index)
                 lost = branch_losses(new, element).reindex(result.index)
                 block = np.array([result["loading_percent"], result[current], lost], dtype=float)
                 block[:, ~new[element]["in_service"].to_numpy(dtype=bool)] = np.nan
-                columns.append(block)
-        vm = new.res_bus["vm_pu"].reindex(new.bus.index).to_numpy(dtype=float, copy=True)
-        power = np.array([float(new[f"res_{table}"].at[i, c]) for table, i in places for c in ("p_mw", "q_mvar")])
-        branches, losses = np.hstack(columns) if columns else branches, losses_mw(new)
-    flags = np.array([converged]), np.array([structure[0]]), [structure[1]]
-    return StateArrays(*flags, vm[None], branches[None], np.array([losses]), power[None])
+                found.branches[:, start : start + len(result), 0] = block
+                start += len(result)
+        found.vm[:, 0] = new.res_bus["vm_pu"].reindex(new.bus.index)
+        places = source_rows(new)
+        found.sources[:, 0] = [float(new[f"res_{t}"].at[i, c]) for t, i in places for c in ("p_mw", "q_mvar")]
+        found.losses[0] = losses_mw(new)
+    return found
 
 
-def tabulated(net: pandapowerNet, parts: Sequence[StateArrays], labels: pd.Index) -> Measured:
-    """Put states as tables under the labels of all of them, in the order of the parts."""
+def tabulated(net: pandapowerNet, states: StateArrays, labels: pd.Index) -> Measured:
+    """Put states as tables under their labels; the tables are views of the arrays."""
     branches = pd.MultiIndex.from_tuples(
         [(element, int(i)) for element in ("line", "trafo") for i in net[element].index], names=["element", "index"]
     )
@@ -290,29 +333,15 @@ def tabulated(net: pandapowerNet, parts: Sequence[StateArrays], labels: pd.Index
         [(table, i, column) for table, i in source_rows(net) for column in ("p_mw", "q_mvar")],
         names=["table", "index", "column"],
     )
-
-    def rows(name: str, *shape: int) -> np.ndarray:
-        found = [getattr(part, name) for part in parts]
-        return np.concatenate(found) if found else np.empty((0, *shape))
-
-    values = rows("branches", 3, len(branches))
-    loading, current, loss = (pd.DataFrame(values[:, k], labels, branches) for k in range(3))
-    dark = pd.Series([d for part in parts for d in part.dark], labels, dtype=object)
+    loading, current, loss = (pd.DataFrame(table.T, labels, branches) for table in states.branches)
     return Measured(
-        converged=pd.Series(rows("converged").astype(bool), labels),
-        radial=pd.Series(rows("radial").astype(bool), labels),
-        dark=dark,
-        vm_pu=pd.DataFrame(rows("vm", len(net.bus)), labels, net.bus.index.rename("bus")),
+        converged=pd.Series(states.converged, labels),
+        radial=pd.Series(states.radial, labels),
+        dark=pd.Series(states.dark, labels),
+        vm_pu=pd.DataFrame(states.vm.T, labels, net.bus.index.rename("bus")),
         loading_percent=loading,
         i_ka=current,
         loss_mw=loss,
-        losses_mw=pd.Series(rows("losses").astype(float), labels),
-        sources=pd.DataFrame(rows("sources", len(sources)), labels, sources),
+        losses_mw=pd.Series(states.losses, labels),
+        sources=pd.DataFrame(states.sources.T, labels, sources),
     )
-
-
-def joined(parts: Sequence[Measured], labels: pd.Index) -> Measured:
-    """Put states of several parts together, in the order of the labels."""
-    found = {f.name: pd.concat([getattr(part, f.name) for part in parts]) for f in fields(Measured)}
-    order = found["converged"].index.get_indexer(labels)
-    return Measured(**{name: table.iloc[order] for name, table in found.items()})

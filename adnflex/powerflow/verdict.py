@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from adnflex.powerflow.states import Measured
@@ -48,16 +49,28 @@ def flaw(measured: Measured, of_the_one: str = "") -> str:
         What is said of the only state of a net in place of its label.
     """
     names = [str(n) for n in measured.labels.names]
-    for k, label in enumerate(measured.labels):
-        if sentence := _flaw(measured, k, where(names, label) or of_the_one):
-            return sentence
-    return ""
+    flawed = _flawed(measured)
+    if not len(flawed):
+        return ""
+    first, label = int(flawed[0]), measured.labels[flawed[0]]
+    sentence = _flaw(measured, first, where(names, label) or of_the_one)
+    lost = flawed[~measured.converged.to_numpy(dtype=bool)[flawed]]
+    if first not in lost or len(lost) == 1:
+        return sentence
+    others = [where(names, measured.labels[k]) for k in lost[1:4]]
+    more = [f"{len(lost) - 4:,} more"] if len(lost) > 4 else []
+    return f"{sentence}; nor does it {' or '.join([*others, *more])}"
 
 
 def flaws(measured: Measured) -> list[tuple[Any, str]]:
     """List all states that cannot be: label, and why, without the place."""
-    every = [(label, _flaw(measured, k, "")) for k, label in enumerate(measured.labels)]
-    return [(label, sentence) for label, sentence in every if sentence]
+    return [(measured.labels[k], _flaw(measured, int(k), "")) for k in _flawed(measured)]
+
+
+def _flawed(measured: Measured) -> np.ndarray:
+    """Places of the states that cannot be."""
+    dark = np.fromiter((bool(buses) for buses in measured.dark), dtype=bool, count=len(measured.labels))
+    return np.flatnonzero(~measured.converged.to_numpy(dtype=bool) | ~measured.radial.to_numpy(dtype=bool) | dark)
 
 
 def _flaw(measured: Measured, k: int, place: str) -> str:

@@ -15,8 +15,8 @@ import adnflex
 from adnflex.errors import InputError, SolverUnavailable
 from adnflex.knobs import Limits
 from adnflex.powerflow import judge, limits_of, measure
-from adnflex.powerflow.arrays import exact_kernel, measure_arrays
-from adnflex.powerflow.states import Measured
+from adnflex.powerflow.arrays import exact_kernel, solve_arrays
+from adnflex.powerflow.states import Measured, tabulated
 
 JUDGE = sys.modules["adnflex.powerflow.judge"]
 ENGINES = JUDGE.ENGINES
@@ -78,6 +78,37 @@ def tapped(net):
     )
 
 
+def set_every_hour(net):
+    """What dispatch moves: positions of both transformers, the source, steps of a bank, with everything else."""
+    hours = np.arange(24)
+    more = [(("trafo", "tap_pos", i), (hours * (i + 1)) % 5 - 2) for i in net.trafo.index]
+    more += [(("ext_grid", "vm_pu", 0), 1 + 0.001 * (hours % 7)), (("shunt", "step", 0), hours % 3)]
+    return powers(net, 24, 6, more)
+
+
+def by_voltage():
+    """Loads of mixed shares of constant impedance, several at a bus, generation beside them."""
+    net = cigre()
+    rng = np.random.default_rng(3)
+    net.load["const_z_p_percent"], net.load["const_z_q_percent"] = (rng.uniform(0, 80, len(net.load)) for _ in "pq")
+    pp.create_load(net, 5, 0.1, 0.02, const_z_p_percent=50.0)
+    pp.create_sgen(net, 5, 0.05)
+    return net
+
+
+def two_feeders():
+    """Two sources of their own voltages, no closed path between them."""
+    net = pn.case33bw()
+    pp.create_ext_grid(net, 24, vm_pu=1.02)
+    net.line.loc[23, "in_service"] = False
+    return net
+
+
+def two_voltages(net):
+    more = [(("ext_grid", "vm_pu", i), np.linspace(0.99, 1.03, 12) + 0.01 * i) for i in net.ext_grid.index]
+    return powers(net, 12, 8, more)
+
+
 def banked(net):
     return powers(net, 12, 5, [(("constant_q", "q_mvar", 0), np.linspace(-1, 0.5, 12))])
 
@@ -86,9 +117,19 @@ NETS = {
     "case33bw": (pn.case33bw, lambda net: powers(net, 12, 1)),
     "taps and a moving source": (cigre, tapped),
     "a bank of constant q": (cigre, banked),
+    "everything set every hour": (cigre, set_every_hour),
+    "loads by voltage": (by_voltage, lambda net: powers(net, 12, 9)),
+    "two sources": (two_feeders, two_voltages),
     "side by side": (parallel, lambda net: powers(net, 12, 2)),
     "low voltage": (pn.create_kerber_landnetz_freileitung_1, lambda net: powers(net, 8, 3)),
 }
+
+
+def measured_arrays(net, table, switches, solver, **options) -> tuple[Measured, list[str]]:
+    """Tables of the states that arrays could solve, and why they could not solve the others."""
+    states, refused = solve_arrays(net, table, switches, solver, **options)
+    solved = np.flatnonzero(states.converged)
+    return tabulated(net, states.at(solved), table.index[solved]), refused
 
 
 def assert_same(found: Measured, truth: Measured) -> None:
@@ -106,7 +147,16 @@ def test_arrays_say_what_pandapower_says(name):
     make, states = NETS[name]
     net = make()
     table = states(net)
-    found, refused = measure_arrays(net, table, None, exact_kernel)
+    found, refused = measured_arrays(net, table, None, exact_kernel)
+    assert refused == []
+    assert_same(found, measure(net, table))
+
+
+def test_positions_of_no_ratio_are_read_one_by_one():
+    net = cigre()
+    net.trafo["tap_step_degree"] = 1.0
+    table = powers(net, 12, 4, [(("trafo", "tap_pos", 0), np.repeat([-1, 0, 2], 4))])
+    found, refused = measured_arrays(net, table, None, exact_kernel)
     assert refused == []
     assert_same(found, measure(net, table))
 
@@ -116,7 +166,7 @@ def test_topologies_that_change_from_block_to_block_are_read_one_by_one():
     plans = [adnflex.plan_from(net, open_lines=lines).switches for lines in ([6, 8, 13, 31, 36], [32, 33, 34, 35, 36])]
     switches = pd.concat([plan.assign(first_period=6 * k) for k, plan in enumerate(plans)], ignore_index=True)
     table = powers(net, 12, 7)
-    found, refused = measure_arrays(net, table, switches, exact_kernel)
+    found, refused = measured_arrays(net, table, switches, exact_kernel)
     assert refused == []
     assert_same(found, measure(net, table, switches))
 
@@ -125,9 +175,8 @@ def meshed(net):
     net.line["in_service"] = True
 
 
-def dependent(net):
-    net.load["const_z_p_percent"] = 30.0
-    net.load["const_z_q_percent"] = 30.0
+def two_sources(net):
+    pp.create_ext_grid(net, 0)
 
 
 def three_windings(net):
@@ -137,7 +186,9 @@ def three_windings(net):
     )
 
 
-@pytest.mark.parametrize(("change", "word"), [(meshed, "radial"), (dependent, "voltage"), (three_windings, "trafo3w")])
+@pytest.mark.parametrize(
+    ("change", "word"), [(meshed, "radial"), (two_sources, "several sources"), (three_windings, "trafo3w")]
+)
 def test_what_arrays_do_not_hold_is_named_and_left_to_pandapower(change, word, small):
     net = pn.case33bw()
     change(net)
@@ -152,8 +203,8 @@ def test_what_arrays_do_not_hold_is_named_and_left_to_pandapower(change, word, s
 
 def test_other_settings_in_every_state_are_left_to_pandapower():
     net = pn.case33bw()
-    table = powers(net, 8, 2, [(("ext_grid", "vm_pu", 0), np.linspace(0.98, 1.02, 8))])
-    found, refused = measure_arrays(net, table, None, exact_kernel, fewest=4)
+    table = powers(net, 8, 2, [(("line", "length_km", 3), np.linspace(0.1, 0.2, 8))])
+    found, refused = measured_arrays(net, table, None, exact_kernel, fewest=4)
     assert not len(found.labels)
     assert "change from state to state" in refused[0]
 
@@ -187,22 +238,32 @@ def test_the_only_violation_of_five_thousand_states_is_found_and_seen_by_pandapo
     assert found.found.limits.set_index("kind").at["voltage low", "checked"] == 5000 * (len(net.bus) - 1)
 
 
-def off_by_a_thousandth(grid, p, q):
-    return exact_kernel(grid, 1.001 * p, q)
+def changed(change):
+    """The kernel with its states changed."""
+
+    def solver(grid):
+        solve = exact_kernel(grid)
+        return lambda *drawn: change(grid, solve, *drawn)
+
+    return solver
 
 
-def blind_to_voltage(grid, p, q):
-    flow = exact_kernel(grid, p, q)
+def off_by_a_thousandth(grid, solve, p, *more):
+    return solve(1.001 * p, *more)
+
+
+def blind_to_voltage(grid, solve, *drawn):
+    flow = solve(*drawn)
     return replace(flow, v=np.maximum(flow.v, 0.99))
 
 
-def without_losses(grid, p, q):
-    flow = exact_kernel(grid, p, q)
+def without_losses(grid, solve, *drawn):
+    flow = solve(*drawn)
     return replace(flow, loss=0 * flow.loss)
 
 
-def mute(grid, p, q):
-    flow = exact_kernel(grid, p, q)
+def mute(grid, solve, *drawn):
+    flow = solve(*drawn)
     return replace(flow, v=np.where(np.arange(grid.n) == 3, np.nan, flow.v))
 
 
@@ -211,7 +272,7 @@ def test_a_kernel_that_is_wrong_is_found_and_pandapower_runs_everything(wrong, s
     net = pn.panda_four_load_branch()
     table = few(net, 1, 20)
     table.iloc[5] *= 6
-    monkeypatch.setitem(ENGINES, "auto", ENGINES["auto"]._replace(solver=wrong))
+    monkeypatch.setitem(ENGINES, "auto", ENGINES["auto"]._replace(solver=changed(wrong)))
     limits = limits_of(net, Limits((0.95, 1.05)))
     found = judge(net, table, limits)
     assert found.by_pandapower == 20
@@ -226,11 +287,11 @@ def test_a_kernel_that_hides_one_violation_is_found_where_it_is_near_a_limit(sma
     table = few(net, 2, 40)
     table.iloc[22] *= 6
 
-    def kind(grid, p, q):
-        flow = exact_kernel(grid, p, q)
+    def kind(grid, solve, *drawn):
+        flow = solve(*drawn)
         return replace(flow, v=np.where(flow.v < 0.9026, 0.9026, flow.v))
 
-    monkeypatch.setitem(ENGINES, "auto", ENGINES["auto"]._replace(solver=kind))
+    monkeypatch.setitem(ENGINES, "auto", ENGINES["auto"]._replace(solver=changed(kind)))
     found = judge(net, table, limits_of(net, Limits((0.95, 1.05))))
     assert found.by_pandapower == 40
     assert set(found.found.violations["period"]) == {22}
@@ -248,9 +309,9 @@ def test_the_second_judge_solves_every_state_and_agrees():
     for make, states in NETS.values():
         net = make()
         table = states(net)
-        found, refused = measure_arrays(net, table, None, solver)
+        found, refused = measured_arrays(net, table, None, solver)
         assert refused == []
-        assert_same(found, measure_arrays(net, table, None, exact_kernel)[0])
+        assert_same(found, measured_arrays(net, table, None, exact_kernel)[0])
     net = pn.case33bw()
     plan = adnflex.plan_from(net, open_lines=[6, 8, 13, 31, 36])
     check = adnflex.validate(plan, net, engine="power-grid-model")
