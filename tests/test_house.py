@@ -21,16 +21,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "adnflex"
 LINES, FUNCTION_LINES, PARAMETERS = 350, 60, 8
 
-TOO_LONG: set[str] = {
-    "devices/electric_vehicles.py",
-    "matpower/program.py",
-    "problems/dispatch/reactive.py",
-    "problems/flexibility/search.py",
-    "problems/flexibility/solve.py",
-    "problems/flexibility/study.py",
-    "problems/region/inner.py",
-    "problems/region/solve.py",
-}
+TOO_LONG: set[str] = set()
 LONG_FUNCTIONS: set[str] = set()
 MANY_PARAMETERS: set[str] = {
     "algorithms/branch_and_bound.py:__init__",

@@ -21,6 +21,7 @@ from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, Reach, S
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
 from adnflex.devices.inputs import Inputs
+from adnflex.devices.interruptions import Interruptions
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.devices.timeline import Timeline, parse_windows
 from adnflex.formulations.positions import pin
@@ -50,10 +51,8 @@ class ElectricVehicles:
         Paid for the energy of a block that moves [money/MWh].
     cut : float
         Part of the load that a reduction takes.
-    cut_periods : tuple of int
-        When it may be reduced.
-    runs : (int, int, float)
-        Least and largest length of an interruption [periods], and their largest number (NaN: no limit).
+    interruptions : Interruptions
+        When, how long and how often it may be reduced.
     cut_cost : float
         Paid for energy not delivered [money/MWh].
     """
@@ -67,8 +66,7 @@ class ElectricVehicles:
     starts: tuple[tuple[int, ...], ...]
     block_cost: float
     cut: float
-    cut_periods: tuple[int, ...]
-    runs: tuple[int, int, float]
+    interruptions: Interruptions
     cut_cost: float
 
     @property
@@ -79,7 +77,7 @@ class ElectricVehicles:
     def at_rest(self, periods: int) -> dict[str, float]:
         """Return the decisions of charging as the profile says."""
         starts = {f"start:{d}": float(block.start) for d, block in enumerate(self.blocks)}
-        return starts | {f"cut:{t}": 0.0 for t in self.cut_periods}
+        return starts | {f"cut:{t}": 0.0 for t in self.interruptions.periods}
 
     def unpriced(self) -> ElectricVehicles:
         """Return it with everything for nothing."""
@@ -97,27 +95,10 @@ class ElectricVehicles:
         days = range(len(self.blocks))
         block.start = pyo.Var([(d, k) for d in days for k in self.starts[d]], domain=pyo.Binary)
         block.once = pyo.Constraint(days, rule=lambda _, d: sum(block.start[d, k] for k in self.starts[d]) == 1)
-        block.cut = pyo.Var(self.cut_periods, domain=pyo.Binary)
-        self._declare_runs(block, frame.horizon.periods)
+        self.interruptions.declare(block)
         for s, t in frame.horizon.points:
             p, q = (self._power(block, wanted, s, t) for wanted in (self.p, self.q))
             frame.at[s, t].withdraw(self.place.node, p / frame.base_mva, q / frame.base_mva)
-
-    def _declare_runs(self, block: pyo.Block, periods: int) -> None:
-        shortest, longest, most = self.runs
-        allowed = set(self.cut_periods)
-        block.begins = pyo.Var(self.cut_periods, bounds=(0, 1))
-        block.run = pyo.ConstraintList()
-        for t in self.cut_periods:
-            before = block.cut[t - 1] if t - 1 in allowed else 0
-            block.run.add(block.begins[t] >= block.cut[t] - before)
-            for u in range(t + 1, t + shortest):
-                block.run.add((block.cut[u] if u in allowed else 0) >= block.begins[t])
-            span = [block.cut[u] for u in range(t, t + longest + 1) if u in allowed]
-            if len(span) > longest:
-                block.run.add(sum(span) <= longest)
-        if not math.isnan(most) and self.cut_periods:
-            block.run.add(sum(block.begins.values()) <= most)
 
     def _power(self, block: Any, wanted: FloatArray, s: int, t: int) -> Any:
         """Withdrawal in a period: what it would be, the block taken out and put in, less the reduction."""
@@ -129,7 +110,7 @@ class ElectricVehicles:
                 at = now.start + t - k
                 if at in now:
                     total = total + self.share * float(wanted[s, at]) * block.start[d, k]
-        if t in self.cut_periods:
+        if t in self.interruptions.periods:
             total = total - self.cut * float(wanted[s, t]) * block.cut[t]
         return total
 
@@ -156,13 +137,14 @@ class ElectricVehicles:
             )
             lost.append(
                 pyo.quicksum(
-                    self.cut_cost * self.cut * float(self.p[s, t]) * h.hours * block.cut[t] for t in self.cut_periods
+                    self.cut_cost * self.cut * float(self.p[s, t]) * h.hours * block.cut[t]
+                    for t in self.interruptions.periods
                 )
             )
         found = {}
         if self.blocks:
             found["EV transfer"] = moved
-        if self.cut_periods:
+        if self.interruptions.periods:
             found["EV reduction"] = lost
         return found
 
@@ -238,7 +220,7 @@ class ElectricVehicles:
             )
             for s, t in np.argwhere(np.abs(off) > TOLERANCE)
         ]
-        return [*faults, *self._audit_runs(cut)]
+        return [*faults, *self.interruptions.audit(self.place, cut)]
 
     def _explained(self, p: FloatArray) -> tuple[list[int], NDArray[np.bool_], FloatArray]:
         """Find the starts and reductions that a withdrawal comes from, and what they leave unexplained."""
@@ -250,7 +232,7 @@ class ElectricVehicles:
             starts.append(self.starts[d][best])
             rest = rest - moves[best]
         cut = np.zeros(p.shape[1], dtype=np.bool_)
-        for t in self.cut_periods:
+        for t in self.interruptions.periods:
             taken = self.cut * self.p[:, t]
             cut[t] = bool(taken.max() > TOLERANCE and np.all(np.abs(rest[:, t] + taken) <= TOLERANCE))
         return starts, cut, rest + self.cut * self.p * cut
@@ -266,34 +248,9 @@ class ElectricVehicles:
     def _misfit(self, rest: FloatArray) -> float:
         """Sum up what no reduction explains."""
         taken = np.zeros_like(self.p)
-        for t in self.cut_periods:
+        for t in self.interruptions.periods:
             taken[:, t] = self.cut * self.p[:, t]
         return float(np.minimum(np.abs(rest), np.abs(rest + taken)).sum())
-
-    def _audit_runs(self, cut: np.ndarray) -> list[BrokenLimit]:
-        shortest, longest, most = self.runs
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], cut.astype(int), [0]])))
-        runs = list(zip(edges[::2], edges[1::2], strict=True))
-        name = self.place.index
-        faults = [
-            BrokenLimit(
-                "EV interruption",
-                "load",
-                name,
-                0,
-                int(a),
-                float(b - a),
-                float(shortest if b - a < shortest else longest),
-                "periods",
-            )
-            for a, b in runs
-            if not shortest <= b - a <= longest
-        ]
-        if not math.isnan(most) and len(runs) > most:
-            faults.append(
-                BrokenLimit("EV interruptions", "load", name, 0, int(runs[-1][0]), float(len(runs)), most, "")
-            )
-        return faults
 
 
 @dataclass(frozen=True)
@@ -347,8 +304,8 @@ def _read_one(inputs: Inputs, place: Place, row: pd.Series) -> ElectricVehicles:
         starts,
         inputs.number(place, row, "transfer_cost_per_mwh", 0.0, 0),
         reducible * reduction,
-        cut_periods if reducible * reduction > 0 else (),
-        (
+        Interruptions(
+            cut_periods if reducible * reduction > 0 else (),
             max(1, math.ceil(shortest / h.hours - 1e-9)),
             min(h.periods, math.floor(longest / h.hours + 1e-9)),
             inputs.number(place, row, "max_reductions", math.nan, 0),

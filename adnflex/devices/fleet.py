@@ -24,12 +24,11 @@ from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.devices.timeline import Timeline
+from adnflex.devices.vehicles import COLUMNS, read_stays
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.linear import minimise_linear
 
 __all__ = ["Fleet", "read_fleets", "vehicles_of"]
-
-_COLUMNS = ("load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh", "p_max_mw")
 
 
 @dataclass(frozen=True)
@@ -222,15 +221,16 @@ def vehicles_of(inputs: Inputs) -> pd.DataFrame:
     """Return the table ``net.ev``, empty where there is none; a malformed one is a fault."""
     table = inputs.net.get("ev")
     if table is None or not len(table):
-        return pd.DataFrame(columns=list(_COLUMNS))
-    missing = [c for c in _COLUMNS if c not in table.columns]
-    if missing:
-        fault = f"net.ev: {', '.join(missing)} missing; it needs {', '.join(_COLUMNS)}."
-        inputs.faults.extend([] if fault in inputs.faults else [fault])
-        return pd.DataFrame(columns=list(_COLUMNS))
-    if "run" in table.columns and table["run"].nunique() > 1:
-        fault = f"net.ev: its column run names {table['run'].nunique()} draws of the fleet; keep the rows of one."
-        inputs.faults.extend([] if fault in inputs.faults else [fault])
+        return pd.DataFrame(columns=list(COLUMNS))
+    faults: list[str] = []
+    if any(c not in table.columns for c in COLUMNS):
+        read_stays(table, np.arange(1), 1.0, faults)
+        table = pd.DataFrame(columns=list(COLUMNS))
+    elif "run" in table.columns and table["run"].nunique() > 1:
+        faults.append(
+            f"net.ev: its column run names {table['run'].nunique()} draws of the fleet; keep the rows of one."
+        )
+    inputs.faults.extend(fault for fault in faults if fault not in inputs.faults)
     return table
 
 
@@ -251,43 +251,12 @@ def read_fleets(inputs: Inputs) -> list[Fleet]:
             "has vehicles in net.ev and a transferable_share or reducible_share; give one description of the fleet.",
         )
         refuse_cost(inputs, place, "price what is bought at the source")
-        fleet = _read_one(inputs, place, row, mine)
-        if fleet is not None:
-            found.append(fleet)
+        hours = inputs.horizon.hours
+        stays = read_stays(mine, np.array(inputs.rows or range(inputs.horizon.periods)), hours, inputs.faults)
+        if stays is not None:
+            names = tuple(str(v) for v in stays.vehicle)
+            wanted = as_soon_as_possible(stays.there * stays.p_max, stays.need, hours).sum(axis=1)
+            q = inputs.series("load", "q_mvar", place.index)[0]
+            energy = stays.need, stays.most
+            found.append(Fleet(place, names, stays.there, stays.p_max, *energy, wanted, q, float(row["scaling"])))
     return found
-
-
-def _read_one(inputs: Inputs, place: Place, row: pd.Series, mine: pd.DataFrame) -> Fleet | None:
-    h = inputs.horizon
-    before = len(inputs.faults)
-    present = np.zeros((h.periods, len(mine)))
-    numbers = mine[list(_COLUMNS[2:])].to_numpy(dtype=float)
-    rows = np.array(inputs.rows or range(h.periods))
-    for k, (name, (arrival, departure, need, most, p_max)) in enumerate(zip(mine["vehicle"], numbers, strict=True)):
-        who = f"net.ev load {place.index} vehicle {name}"
-        if not np.isfinite([arrival, departure, need, most, p_max]).all():
-            inputs.faults.append(f"{who}: a number is missing; fill in {', '.join(_COLUMNS[2:])}.")
-            continue
-        if not 0 <= arrival < departure:
-            inputs.faults.append(
-                f"{who}: arrival {arrival:g} and departure {departure:g}; give periods with 0 <= arrival < departure "
-                "(it may charge in between)."
-            )
-            continue
-        there = np.clip(np.minimum(rows + 1, departure) - np.maximum(rows, arrival), 0.0, 1.0)
-        reach = p_max * 1e3 * h.hours * there.sum()
-        if not 0 <= need <= most or p_max < 0:
-            inputs.faults.append(f"{who}: need_kwh {need:g}, max_kwh {most:g}, p_max_mw {p_max:g}; 0 <= need <= max.")
-        elif need > reach * (1 + 1e-9):
-            inputs.faults.append(
-                f"{who}: need_kwh {need:g} cannot be met, as {p_max * 1e3:g} kW in the {there.sum():g} periods "
-                f"of its stay give {reach:g} kWh; lower the need or lengthen the stay."
-            )
-        present[:, k] = there
-    if len(inputs.faults) > before:
-        return None
-    need, most, p_max = numbers[:, 2] / 1e3, numbers[:, 3] / 1e3, numbers[:, 4]
-    wanted = as_soon_as_possible(present * p_max, need, h.hours).sum(axis=1)
-    q = inputs.series("load", "q_mvar", place.index)[0]
-    names = tuple(str(v) for v in mine["vehicle"])
-    return Fleet(place, names, present, p_max, need, most, wanted, q, float(row["scaling"]))

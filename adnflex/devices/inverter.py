@@ -116,9 +116,7 @@ class Inverter:
 
     def _declare_circle(self, block: pyo.Block, points: list[tuple[int, int]], base: float) -> None:
         size = self.s_mva / base
-        reach = 0.0
         if not self.free:
-            reach = float(np.abs(self.q_fixed).max()) / base
             block.inside = pyo.ConstraintList()
             for s, t in points:
                 room = math.sqrt(max(size**2 - (float(self.q_fixed[s, t]) / base) ** 2, 0.0))
@@ -148,16 +146,27 @@ class Inverter:
         room = np.sqrt(np.maximum(self.s_mva**2 - np.square(least), 0.0))
         return np.asarray(np.clip(p, -room, room))
 
+    def room(self, p: FloatArray) -> FloatArray:
+        """Largest reactive power that rating and power factor leave beside an active power [Mvar].
+
+        Examples
+        --------
+        >>> Inverter(-1.0, 1.0, np.zeros((1, 1)), 1.0, 0.9).room(np.array([0.6, 0.9, 1.2])).round(3).tolist()
+        [0.291, 0.436, 0.0]
+        """
+        room = np.full(p.shape, math.inf)
+        if not math.isnan(self.s_mva):
+            room = np.sqrt(np.maximum(self.s_mva**2 - p**2, 0.0))
+        if not math.isnan(self.min_cos_phi):
+            room = np.minimum(room, math.tan(math.acos(self.min_cos_phi)) * np.abs(p))
+        return room
+
     def stay(self, block: pyo.Block, frame: Frame, p: FloatArray) -> None:
         """Give ``q`` the value of the net, as near as the limits allow beside an active power (S, T) [MW]."""
         if not self.free:
             q = np.broadcast_to(self.q_fixed, p.shape)
         else:
-            room = np.full(p.shape, math.inf)
-            if not math.isnan(self.s_mva):
-                room = np.sqrt(np.maximum(self.s_mva**2 - p**2, 0.0))
-            if not math.isnan(self.min_cos_phi):
-                room = np.minimum(room, math.tan(math.acos(self.min_cos_phi)) * np.abs(p))
+            room = self.room(p)
             q = np.clip(np.clip(self.q_fixed, -room, room), self.q_min, self.q_max)
             if self.capability is not None:
                 q = np.clip(q, *self.capability.limits(p))

@@ -180,19 +180,18 @@ def deviation_table(view: Any, title: str = "Model against AC power flow") -> li
     deviations = pd.DataFrame() if view.check is None else view.check.deviations
     if deviations.empty:
         return []
-    models, relative = "model" in deviations, "relative" in deviations and not view.timed
+    relative = not view.timed
     rows = []
     for _, row in deviations.iterrows():
         where, *when = _place(view, row)
         rows.append(
-            [*([row["model"]] if models else []), row["quantity"], number(row["max_abs"], row["unit"], 2),
+            [row["model"], row["quantity"], number(row["max_abs"], row["unit"], 2),
              "whole net" if row["element"] in {"net", ""} else where, *when,
              *([number(row["relative"] * 100, "%", 2)] if relative else [])]
         )  # fmt: skip
-    head = [*(["model"] if models else []), "quantity", "largest difference", "at", *_when(view),
-            *(["relative"] if relative else [])]  # fmt: skip
-    words = [page.paragraph(MODEL_WORDS)] if models else []
-    return [page.heading(title), *words, page.table(head, rows, ["largest difference", "relative"])]
+    head = ["model", "quantity", "largest difference", "at", *_when(view), *(["relative"] if relative else [])]
+    table = page.table(head, rows, ["largest difference", "relative"])
+    return [page.heading(title), page.paragraph(MODEL_WORDS), table]
 
 
 def run_tables(facts: Mapping[str, str], options: Mapping[str, object], versions: Mapping[str, str]) -> list[Html]:

@@ -53,7 +53,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
     },
     "RollingRun": {
         "costs": "costf",
-        "vehicles?": "load- vehicle- arrivali departurei need_kwhf given_kwhf unmet_kwhf",
+        "vehicles?": "load- vehicle- arrivalf departuref need_kwhf max_kwhf p_max_mwf given_kwhf unmet_kwhf",
         "decision_seconds?": "activef",
     },
     "RollingCheck": {"hours?": "loss_mwf vm_min_puf vm_max_puf", "costs?": "costf recomputedf differencef"},

@@ -48,8 +48,8 @@ class RollingRun(Result):
     ev : pandas.DataFrame
         By hour; columns ``(quantity, load)``: ``p_mw``, ``must_mw``, ``can_mw``, ``vehicles`` (count).
     vehicles : pandas.DataFrame
-        One row a vehicle: ``load``, ``vehicle``, ``arrival``, ``departure`` (whole hours), ``need_kwh``, ``max_kwh``,
-        ``given_kwh``, ``unmet_kwh``.
+        One row a vehicle: ``load``, ``vehicle``, ``arrival``, ``departure`` [h], ``need_kwh``, ``max_kwh``,
+        ``p_max_mw``, ``given_kwh``, ``unmet_kwh``.
     charging : pandas.DataFrame
         By hour; columns ``(load, vehicle)``: power of each vehicle [MW].
     exchange : pandas.DataFrame

@@ -20,11 +20,12 @@ from adnflex.grid.identity import fingerprint
 from adnflex.grid.write import write
 from adnflex.knobs import Horizon, Limits
 from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.flexibility.linear_boxes import separable_box
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.positions import position_table, search_positions
-from adnflex.problems.flexibility.solve import separable_box
-from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_flexibility_study
+from adnflex.problems.flexibility.study import FlexibilityStudy, read_flexibility_study
 from adnflex.problems.flexibility.tables import flexibility_tables
+from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles, study_facts
 from adnflex.text import title as title_of

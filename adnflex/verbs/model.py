@@ -18,11 +18,12 @@ from adnflex.grid.topology import must_close
 from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.problems.dispatch.charge_modes import all_modes
 from adnflex.problems.dispatch.model import build_dispatch
-from adnflex.problems.flexibility.search import closed_of
-from adnflex.problems.flexibility.solve import outer_box
-from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, read_flexibility_study
+from adnflex.problems.flexibility.least_loss import closed_of
+from adnflex.problems.flexibility.linear_boxes import outer_box
+from adnflex.problems.flexibility.study import FlexibilityStudy, read_flexibility_study
 from adnflex.problems.flexibility.switching import declare_switched_box
 from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
+from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.exchange import meshed_start
 from adnflex.problems.reconfiguration.model import build_reconfiguration

@@ -16,8 +16,9 @@ from adnflex.grid import read_grid
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.problems.clock import Deadline, Progress
-from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
+from adnflex.problems.flexibility.study import read_flexibility_study
 from adnflex.problems.flexibility.topology import Runs, compared, others_of, run_in_ac, search_topologies
+from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles

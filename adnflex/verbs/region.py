@@ -24,8 +24,9 @@ from adnflex.problems.dispatch.explain import least_violation
 from adnflex.problems.dispatch.problem import DispatchProblem
 from adnflex.problems.dispatch.reasons import causes, violation_row
 from adnflex.problems.reconfiguration.describe import unit_hint
+from adnflex.problems.region.answer import Fineness, RegionAnswer
 from adnflex.problems.region.reading import RegionJob, read_region
-from adnflex.problems.region.solve import Fineness, RegionAnswer, solve_region
+from adnflex.problems.region.solve import PeriodRegion
 from adnflex.problems.region.tables import PeriodTables, joined, period_tables
 from adnflex.results.region import Region
 from adnflex.study import Profiles, Study
@@ -183,7 +184,7 @@ def _one_period(
     """Solve one period and run its states; also the coupling point, the hours and the seconds."""
     clock = Deadline(fineness.seconds)
     study, devices, pcc = job.read(t)
-    answer = solve_region(study.points, study.horizon, devices, pcc, fineness, tell, clock)
+    answer = PeriodRegion(study.points, study.horizon, devices, pcc, fineness, clock, tell).solve()
     if not answer.cells and answer.status != "infeasible" and clock.spent:
         raise TimeExpired(
             f"period {t}: no state that meets every limit was found within {clock.seconds:g} s; it is not proven that "

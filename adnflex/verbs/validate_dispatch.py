@@ -14,6 +14,7 @@ from adnflex.devices import MovesVoltages, Supplies
 from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.identity import require_same
 from adnflex.grid.model import FloatArray
+from adnflex.powerflow.deviations import Pair, deviation_table
 from adnflex.powerflow.judge import judge
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, limits_of, stacked
 from adnflex.powerflow.states import Measured
@@ -243,39 +244,15 @@ def _periods(plan: DispatchPlan, measured: Measured, violations: pd.DataFrame) -
 
 
 def _deviations(plan: DispatchPlan, periods: pd.DataFrame, vm: pd.DataFrame, loading: pd.DataFrame) -> pd.DataFrame:
-    """Compare what the plan's tables say with AC, then what the relaxation said; worst place and hour."""
-    columns = ["model", "quantity", "max_abs", "unit", "scenario", "period", "element", "index"]
-    rows = _against("exact power flow", plan, periods, (vm, plan.vm_pu), (loading, plan.loading_percent), plan.balance)
+    """Compare what the plan's tables say with AC, then what the relaxation said."""
+    models = [("exact power flow", plan.vm_pu, plan.loading_percent, plan.balance)]
     if len(plan.relaxation_vm_pu):
-        voltages, loadings = (vm, plan.relaxation_vm_pu), (loading, plan.relaxation_loading_percent)
-        rows += _against("relaxation", plan, periods, voltages, loadings, plan.relaxation_balance)
-    return pd.DataFrame(rows, columns=columns)
-
-
-Pair = tuple[pd.DataFrame, pd.DataFrame]
-
-
-def _against(
-    model: str, plan: DispatchPlan, periods: pd.DataFrame, vm: Pair, loading: Pair, balance: pd.DataFrame
-) -> list[tuple[object, ...]]:
-    """Largest differences between AC and one model; pairs are AC first."""
-    rows: list[tuple[object, ...]] = []
-    for quantity, unit, (real, said) in (("voltage", "pu", vm), ("loading", "%", loading)):
-        both = real.columns.intersection(said.columns) if len(said.columns) else said.columns
-        if not len(both):
-            continue
-        off = (real[both].astype(float) - said[both].astype(float)).abs()
-        off = off.stack(list(range(both.nlevels)), future_stack=True).dropna()
-        if len(off):
-            where = off.idxmax()
-            s, t = (0, where[0]) if real.index.nlevels == 1 else where[:2]
-            element = where[-2] if both.nlevels > 1 else "bus"
-            rows.append((model, quantity, float(off.max()), unit, s, t, element, int(where[-1])))
-    said_by = {"losses": ("losses_mw", "MW"), "import": ("grid_mw", "MW"), "reactive import": ("grid_mvar", "Mvar")}
-    told = _both_levels(plan, balance)
-    for quantity, (column, unit) in said_by.items():
-        difference = (periods[column].astype(float) - told[column].reindex(periods.index)).abs().dropna()
-        if len(difference):
-            s, t = difference.idxmax()
-            rows.append((model, quantity, float(difference.max()), unit, s, t, "net", ""))
-    return rows
+        said = plan.relaxation_vm_pu, plan.relaxation_loading_percent, plan.relaxation_balance
+        models.append(("relaxation", *said))
+    quantities = (("losses", "losses_mw", "MW"), ("import", "grid_mw", "MW"), ("reactive import", "grid_mvar", "Mvar"))
+    pairs: list[Pair] = []
+    for model, voltages, loadings, balance in models:
+        told = _both_levels(plan, balance)
+        pairs += [(model, "voltage", "pu", vm, voltages), (model, "loading", "%", loading, loadings)]
+        pairs += [(model, name, unit, periods[column], told[column]) for name, column, unit in quantities]
+    return deviation_table(pairs, ("scenario", "period"))

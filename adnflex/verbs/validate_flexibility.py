@@ -25,8 +25,9 @@ from adnflex.powerflow.limits import VIOLATION_COLUMNS, limits_of
 from adnflex.powerflow.states import Measured
 from adnflex.powerflow.verdict import flaws
 from adnflex.problems.flexibility.model import BoxProblem
-from adnflex.problems.flexibility.study import FlexibilityStudy, Wishes, study_of
+from adnflex.problems.flexibility.study import FlexibilityStudy, study_of
 from adnflex.problems.flexibility.vertices import missing_at_ends
+from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.study import Study, TimeAxis, read_again

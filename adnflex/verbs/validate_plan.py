@@ -8,6 +8,7 @@ from pandapower import pandapowerNet
 
 from adnflex.grid.identity import require_same
 from adnflex.grid.write import one_state
+from adnflex.powerflow.deviations import Pair, deviation_table
 from adnflex.powerflow.judge import judge
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, NetLimits, limits_of, stacked
 from adnflex.powerflow.states import Measured, measure
@@ -87,35 +88,21 @@ def _relaxation(plan: Plan) -> pd.DataFrame:
 
 def _deviations(plan: Plan, after: Measured) -> pd.DataFrame:
     """Compare what the plan's tables say with AC, then what the relaxation said: voltage, currents, losses."""
-    rows = _against("exact power flow", plan.buses, plan.branches, plan.losses_mw, after)
+    models = [("exact power flow", plan.buses, plan.branches, plan.losses_mw)]
     if plan.relaxation_losses_mw is not None:
-        said = plan.relaxation_buses, plan.relaxation_branches, plan.relaxation_losses_mw
-        rows += _against("relaxation", *said, after)
-    rows = rows if after.converged.iloc[0] else []
-    return pd.DataFrame(rows, columns=["model", "quantity", "max_abs", "unit", "element", "index", "relative"])
-
-
-def _against(
-    model: str, buses: pd.DataFrame, branches: pd.DataFrame, losses_mw: float, after: Measured
-) -> list[tuple[object, ...]]:
-    """Largest differences between one model and AC."""
-    rows: list[tuple[object, ...]] = []
-    vm = (buses["vm_pu"] - after.vm_pu.iloc[0].reindex(buses.index)).abs().dropna()
-    if len(vm):
-        worst = int(vm.idxmax())
-        rows.append((model, "voltage", float(vm.max()), "pu", "bus", worst, float(vm.max())))
-    closed = branches[branches["closed"].astype(bool)]
-    for element in ("line", "trafo"):
-        told = _model_current(closed, element)
-        real = after.i_ka.iloc[0].reindex([(element, i) for i in told.index]).set_axis(told.index)
-        difference = (told - real).abs().dropna()
-        if len(difference):
-            worst, top, largest = int(difference.idxmax()), float(real.abs().max()), float(difference.max())
-            rows.append((model, f"{element} current", largest, "kA", element, worst, largest / top if top > 0 else 0.0))
-    losses = float(after.losses_mw.iloc[0])
-    off = abs(losses_mw - losses)
-    rows.append((model, "losses", off, "MW", "net", "", off / losses if losses > 1e-12 else 0.0))
-    return rows
+        models.append(("relaxation", plan.relaxation_buses, plan.relaxation_branches, plan.relaxation_losses_mw))
+    state = after.labels
+    pairs: list[Pair] = []
+    for model, buses, branches, losses in models if after.converged.iloc[0] else ():
+        pairs.append((model, "voltage", "pu", after.vm_pu, buses[["vm_pu"]].T.set_axis(state)))
+        closed = branches[branches["closed"].astype(bool)]
+        for element in ("line", "trafo"):
+            told = _model_current(closed, element)
+            keys = pd.MultiIndex.from_product([[element], told.index])
+            said = pd.DataFrame([told.to_numpy(float)], index=state, columns=keys)
+            pairs.append((model, f"{element} current", "kA", after.i_ka.reindex(columns=keys), said))
+        pairs.append((model, "losses", "MW", after.losses_mw, pd.Series([losses], index=state)))
+    return deviation_table(pairs, ())
 
 
 def _model_current(branches: pd.DataFrame, element: str) -> pd.Series:

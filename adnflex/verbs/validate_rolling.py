@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -15,14 +16,16 @@ from adnflex.devices import Storage, Timeline
 from adnflex.devices.grid_connection import source_limits
 from adnflex.devices.storage_period import free_at_end
 from adnflex.devices.stored_energy import stored_energy
+from adnflex.devices.vehicles import part_there
 from adnflex.errors import InputError
 from adnflex.grid.identity import require_same
+from adnflex.powerflow.deviations import Pair, deviation_table
 from adnflex.powerflow.judge import judge
 from adnflex.powerflow.limits import Compared, limits_of
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import not_converged, violated
 from adnflex.problems.rolling.hours import Spread
-from adnflex.problems.rolling.read import read_rolling
+from adnflex.problems.rolling.read import RollingStudy, read_rolling
 from adnflex.problems.rolling.settlement import settle
 from adnflex.problems.rolling.states import RunStates, powers
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
@@ -83,7 +86,9 @@ def validate_rolling(
     hours.index = run.generation.index
     violations = judged.violations
     specs = _specs(run, part.storages)
-    faults = pd.DataFrame([*_vehicle_faults(run), *_device_faults(run, net, specs)], columns=_FAULTS)
+    faults = pd.DataFrame(
+        [*_vehicle_faults(run), *_device_faults(run, net, specs), *_site_faults(run, found, states)], columns=_FAULTS
+    )
     costs = _costs(run, net, specs)
     return RollingCheck(
         passed=converged and violations.empty and faults.empty and _exact(costs),
@@ -128,25 +133,20 @@ def _voltages(run: RollingRun, measured: Measured) -> pd.DataFrame:
 
 
 def _deviations(run: RollingRun, expected: Measured | None) -> pd.DataFrame:
-    """Second stage against AC in the expected hour."""
-    columns = ["quantity", "max_abs", "unit", "hour", "element", "index"]
-    rows: list[Row] = []
-    there = [] if expected is None else np.flatnonzero(expected.converged.to_numpy(bool)).tolist()
-    if expected is not None and len(run.vm_pu.columns) and there:
-        exact = expected.vm_pu.reindex(columns=run.vm_pu.columns).iloc[there].set_axis(run.vm_pu.index[there])
-        off = (run.vm_pu.iloc[there] - exact).abs()
-        hour, bus = off.stack().idxmax()
-        rows.append(("voltage", float(off.max().max()), "pu", hour, "bus", int(bus)))
+    """Second stage against AC in the expected hour, and its relaxation against the exact power flow of its own."""
+    pairs: list[Pair] = []
+    if expected is not None:
+        hours = run.vm_pu.index[expected.converged.to_numpy(bool)]
+        vm, losses = (part.set_axis(run.vm_pu.index).loc[hours] for part in (expected.vm_pu, expected.losses_mw))
+        pairs.append(("exact power flow", "voltage", "pu", vm, run.vm_pu))
+        if "expected_loss_mw" in run.reactive_facts:
+            pairs.append(
+                ("exact power flow", "losses", "MW", losses, run.reactive_facts["expected_loss_mw"].loc[hours])
+            )
     if "model_error_pu" in run.reactive_facts:
         apart = run.reactive_facts["model_error_pu"]
-        place = ("voltage of the relaxation in its scenarios", float(apart.max()), "pu", apart.idxmax(), "net", -1)
-        rows.append(place)
-    if expected is not None and "expected_loss_mw" in run.reactive_facts and there:
-        loss = run.reactive_facts["expected_loss_mw"].iloc[there]
-        apart = (loss - expected.losses_mw.to_numpy()[there]).abs()
-        place = ("losses", float(apart.max()), "MW", apart.idxmax(), "net", -1)
-        rows.append(place)
-    return pd.DataFrame(rows, columns=columns)
+        pairs.append(("relaxation", "voltage of the relaxation in its scenarios", "pu", apart, 0.0 * apart))
+    return deviation_table(pairs, ("hour",))
 
 
 def _vehicle_faults(run: RollingRun) -> list[Row]:
@@ -166,12 +166,14 @@ def _vehicle_faults(run: RollingRun) -> list[Row]:
         load, number = int(row.load), int(row.vehicle)
         drawn = charging[load, number]
         given, name = float(drawn.sum()), f"vehicle {number} of load"
-        absent = drawn[(drawn.index < row.arrival) | (drawn.index >= row.departure)]
-        for hour in absent.index[absent.abs() > _POWER]:
-            rows.append((int(hour), *violation(f"{name} is not there", ("load", load), float(absent[hour]), 0.0, "MW")))
+        there = part_there(np.array([row.arrival]), np.array([row.departure]), drawn.index.to_numpy())[:, 0]
+        most = pd.Series(row.p_max_mw * there, drawn.index)
+        for hour in drawn.index[drawn > most + _POWER]:
+            kind = f"{name} draws too much" if most[hour] else f"{name} is not there"
+            rows.append((int(hour), *violation(kind, ("load", load), float(drawn[hour]), float(most[hour]), "MW")))
         for hour in drawn.index[drawn < -_POWER]:
             rows.append((int(hour), *violation(f"{name} gives power", ("load", load), float(drawn[hour]), 0.0, "MW")))
-        end = min(int(row.departure) - 1, last)
+        end = min(math.ceil(row.departure) - 1, last)
         if given > row.max_kwh / 1e3 + _POWER:
             rows.append((end, *violation(f"{name} gets too much", ("load", load), given, row.max_kwh / 1e3, "MWh")))
         if row.departure <= last + 1 and given < (row.need_kwh - row.unmet_kwh) / 1e3 - _POWER:
@@ -180,7 +182,7 @@ def _vehicle_faults(run: RollingRun) -> list[Row]:
 
 
 def _device_faults(run: RollingRun, net: pandapowerNet, specs: list[Storage]) -> list[Row]:
-    """Powers and energies of storages, limits of exchange and of the sites' reactive power."""
+    """Powers and energies of storages, limits of exchange."""
     rows: list[Row] = _storage_faults(run, net, specs)
     limit = np.array(run.inputs["exchange_mw"])
     for k, hour in enumerate(run.generation.index):
@@ -193,13 +195,22 @@ def _device_faults(run: RollingRun, net: pandapowerNet, specs: list[Storage]) ->
         off = float(run.exchange["import_mw"].iloc[k].sum() - run.exchange["export_mw"].iloc[k].sum())
         if abs(off) > _POWER:
             rows.append((int(hour), *violation("imports are not exports", ("net", -1), off, 0.0, "MW")))
-    for site in [k for k in run.reactive.columns if k in net.sgen.index]:
-        for hour, q in run.reactive[site].items():
-            low, high = (float(net.sgen.at[site, name]) for name in ("min_q_mvar", "max_q_mvar"))
-            if not low - 1e-6 <= q <= high + 1e-6:
-                numbers = float(q), low if q < low else high
-                place = ("sgen", int(site))
-                rows.append((int(hour), *violation("reactive power outside its limits", place, *numbers, "Mvar")))
+    return rows
+
+
+def _site_faults(run: RollingRun, found: RollingStudy, states: RunStates) -> list[Row]:
+    """Let every site's inverter audit its reactive power beside what was measured."""
+    rows: list[Row] = []
+    hours = run.generation.index
+    for k, site in enumerate(found.sites):
+        i = site.place.index
+        if i in run.reactive.columns:
+            known = run.generation[i] if i in run.generation.columns else states.hours.site_mw[: len(hours), k]
+            p = site.inverter.within(np.asarray(known, dtype=float)[None])  # more sun than rating is no decision
+            broken = site.inverter.audit(site.place, p, run.reactive[i].to_numpy(float)[None])
+            rows += [
+                (int(hours[b.period]), *violation(b.kind, (b.table, b.place), b.value, b.limit, b.unit)) for b in broken
+            ]
     return rows
 
 

@@ -17,7 +17,8 @@ from adnflex.devices.inverter import read
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.knobs import Horizon
 from adnflex.powerflow.structure import is_radial, unsupplied
-from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
+from adnflex.problems.flexibility.study import read_flexibility_study
+from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.scenarios import ScenarioSet
 from adnflex.study import reader as reading
 from tests.problems.rolling.small import Steady

@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, example, given, settings
 import adnflex
 from adnflex.errors import Infeasible
 from adnflex.knobs import Horizon
-from adnflex.problems.flexibility.solve import separable_box
-from adnflex.problems.flexibility.study import Wishes, read_flexibility_study, setpoint_table
+from adnflex.problems.flexibility.linear_boxes import separable_box
+from adnflex.problems.flexibility.study import read_flexibility_study, setpoint_table
+from adnflex.problems.flexibility.wishes import Wishes
 from tests.dispatch_nets import require_unchanged
 from tests.flexibility_nets import (
     POLICIES,

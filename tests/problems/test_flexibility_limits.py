@@ -19,7 +19,8 @@ from adnflex.knobs import Horizon
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.one_state import solve_state
 from adnflex.problems.flexibility.shrunk import shrunk
-from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
+from adnflex.problems.flexibility.study import read_flexibility_study
+from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.highs import LinearSolver
 from tests.region_nets import feeder

@@ -12,9 +12,10 @@ from adnflex import networks
 from adnflex.knobs import Horizon
 from adnflex.problems.flexibility.program import build_program
 from adnflex.problems.flexibility.rows import solve_box
-from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
+from adnflex.problems.flexibility.study import read_flexibility_study
 from adnflex.problems.flexibility.vertices import Follower
 from adnflex.problems.flexibility.whole import declare_box, declare_follower, declare_worst_vertex
+from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import solve_model
 from tests.region_nets import feeder

@@ -13,7 +13,8 @@ from adnflex.devices.moves import MoveRules
 from adnflex.grid import read_grid
 from adnflex.grid.flow import RadialFlow
 from adnflex.knobs import Switching
-from adnflex.problems.dispatch.reactive import Sites, Weights, _pieces, build_reactive, deviation
+from adnflex.problems.dispatch.reactive import build_reactive
+from adnflex.problems.dispatch.reactive_model import Sites, Weights, _pieces, deviation
 
 
 def feeder(limits=(0.95, 1.05)):

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from adnflex.algorithms.polygons import area, contains, cut, hull, intersection, union_area
 from adnflex.devices import GridConnection
 from adnflex.problems.clock import Deadline
+from adnflex.problems.region.answer import Fineness
 from adnflex.problems.region.corners import Support, farthest, tighter_support
 from adnflex.problems.region.inner import inner_polygon
 from adnflex.problems.region.model import at_positions, build_region, positions_to_choose, solve_support
-from adnflex.problems.region.solve import Fineness, solve_region
+from adnflex.problems.region.solve import PeriodRegion
 from adnflex.study import read_study
 from tests.region_nets import feeder, random_injections, sampled
 
@@ -131,7 +132,7 @@ def ended_after(looks, net):
     """Answer of a region whose clock is over after so many looks at it."""
     study, devices, pcc = opened(net)
     clock = Deadline(float(looks), time_of=itertools.count().__next__)
-    return solve_region(study.points, study.horizon, devices, pcc, Fineness(directions=8), clock=clock)
+    return PeriodRegion(study.points, study.horizon, devices, pcc, Fineness(directions=8), clock).solve()
 
 
 @pytest.mark.parametrize("positions", [False, True])

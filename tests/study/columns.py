@@ -13,7 +13,8 @@ import pandas as pd
 from adnflex.devices import Storage
 from adnflex.errors import InputError
 from adnflex.knobs import Horizon, Limits
-from adnflex.problems.flexibility.study import Wishes, read_flexibility_study
+from adnflex.problems.flexibility.study import read_flexibility_study
+from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.problems.region.reading import RegionJob
 from adnflex.problems.rolling import RollingCase
 from adnflex.problems.rolling.hours import Hours, sites_of
@@ -71,7 +72,7 @@ sgen     max_p_mw                         0.5      C C C N
 sgen     min_q_mvar                       -0.1     C C C C
 sgen     max_q_mvar                       0.1      C C C C
 sgen     sn_mva                           1.1      C - C C
-sgen     min_cos_phi                      0.95     C C C N
+sgen     min_cos_phi                      0.95     C C C C
 sgen     cost_per_mwh                     5.0      C - - C
 sgen     cost_per_mvarh                   5.0      C - - N
 sgen     reactive_capability_curve        True     R R R R

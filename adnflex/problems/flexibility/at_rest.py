@@ -6,8 +6,9 @@ import numpy as np
 
 from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
+from adnflex.problems.flexibility.linear_boxes import Ends
 from adnflex.problems.flexibility.model import BoxProblem
-from adnflex.problems.flexibility.solve import BoxAnswer, Ends, around_base, prove_states
+from adnflex.problems.flexibility.proven_box import BoxAnswer, around_base, prove_states
 from adnflex.problems.flexibility.states import Network
 
 __all__ = ["at_rest"]
@@ -28,7 +29,7 @@ def at_rest(problem: BoxProblem, network: Network, shares: FloatArray) -> BoxAns
     network : Network
         The exact one.
     shares : (K,) array
-        As in `adnflex.problems.flexibility.solve.prove_states`.
+        As in `adnflex.problems.flexibility.proven_box.prove_states`.
     """
     x = problem.columns.idle
     if not _devices_can(problem, x):

@@ -11,8 +11,8 @@ from adnflex.errors import SolverError
 from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility.model import LOADING, VOLTAGE_HIGH, VOLTAGE_LOW, BoxProblem
 from adnflex.problems.flexibility.program import Program, build_program
+from adnflex.problems.flexibility.proven_box import BoxAnswer
 from adnflex.problems.flexibility.rows import solve_box, solved
-from adnflex.problems.flexibility.solve import BoxAnswer
 from adnflex.problems.flexibility.states import Network
 
 __all__ = ["Binding", "binding_limits", "least_violation", "without_wishes"]

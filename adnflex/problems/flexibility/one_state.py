@@ -16,8 +16,9 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.reasons import causes, unit_suspects
 from adnflex.problems.flexibility.at_rest import at_rest
 from adnflex.problems.flexibility.explain import Broken, least_violation, without_wishes
+from adnflex.problems.flexibility.linear_boxes import LinearBoxes, linear_boxes
 from adnflex.problems.flexibility.model import BoxProblem
-from adnflex.problems.flexibility.solve import BoxAnswer, LinearBoxes, linear_boxes, prove_states
+from adnflex.problems.flexibility.proven_box import BoxAnswer, prove_states
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
 from adnflex.devices import Offering, Positioned, Reactive, Stores, Supplies
@@ -21,54 +20,20 @@ from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.grid.model import BoolArray, ComplexArray, FloatArray
 from adnflex.grid.operating_points import operating_points
 from adnflex.grid.topology import Adjacency
-from adnflex.knobs import Gathered, Horizon, Limits, Switching
+from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.problems.flexibility import network_limits
 from adnflex.problems.flexibility.columns import Columns
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.network_limits import NetworkRows
 from adnflex.problems.flexibility.states import Network
+from adnflex.problems.flexibility.wishes import Wishes, check_wishes, series_of
 from adnflex.study import Study, carried_over_breaks, read_study, settled
 
-__all__ = ["DIRECTIONS", "FlexibilityStudy", "Wishes", "read_flexibility_study", "study_of"]
+__all__ = ["FlexibilityStudy", "read_flexibility_study", "setpoint_table", "study_of"]
 
-DIRECTIONS = ("both", "up", "down", "symmetric")
 
 # All rows, the limits of the net, its switches as they are.
 _ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching("fixed")
-
-
-@dataclass(frozen=True)
-class Wishes(Gathered):
-    """What a caller asks of a box, beside the net; see `adnflex.flexibility`.
-
-    Attributes
-    ----------
-    pcc : tuple or None
-        Coupling point.
-    period_weights : array_like or None
-        Worth of a MWh by period.
-    direction : str
-        One of `DIRECTIONS`.
-    required_mw : tuple or None
-        Least width below and above the base.
-    base_mw : array_like or None
-        Base schedule.
-    reactive_power : bool
-        Whether inverters may use it.
-    final_energy : str or float
-        ``free``, ``initial`` or percent of ``max_e_mwh``.
-    sides : int
-        Sides of the polygons.
-    """
-
-    pcc: tuple[str, int] | None = None
-    period_weights: ArrayLike | None = None
-    direction: str = "both"
-    required_mw: tuple[ArrayLike, ArrayLike] | None = None
-    base_mw: ArrayLike | None = None
-    reactive_power: bool = True
-    final_energy: str | float = "free"
-    sides: int = 16
 
 
 @dataclass(frozen=True)
@@ -149,7 +114,7 @@ class FlexibilityStudy:
             base = self._lossless_base(network, operating)
         required = np.full(shape, -math.inf)
         if self.wishes.required_mw is not None:
-            required = np.stack([_series(w, horizon.periods, "required_mw") for w in self.wishes.required_mw])
+            required = np.stack([series_of(w, horizon.periods, "required_mw") for w in self.wishes.required_mw])
         return BoxProblem(
             network.grid,
             network.tree,
@@ -183,7 +148,7 @@ class FlexibilityStudy:
         if self.wishes.base_mw is None:
             return np.asarray(found)
         lost = replace(self, wishes=replace(self.wishes, base_mw=None)).base(network) - found
-        return np.asarray(_series(self.wishes.base_mw, periods, "base_mw") - np.nan_to_num(lost))
+        return np.asarray(series_of(self.wishes.base_mw, periods, "base_mw") - np.nan_to_num(lost))
 
     def written(self, setpoints: pd.DataFrame, lossless: bool = False) -> ComplexArray:
         """Withdrawals (T, n) with the devices at set-points by (table, column, index) [pu]; converters `lossless`."""
@@ -198,13 +163,13 @@ class FlexibilityStudy:
     def weights(self) -> FloatArray:
         """Worth of a MWh in every period."""
         periods, given = self.study.horizon.periods, self.wishes.period_weights
-        return np.ones(periods) if given is None else _series(given, periods, "period_weights")
+        return np.ones(periods) if given is None else series_of(given, periods, "period_weights")
 
     def base(self, network: Network) -> FloatArray:
         """Import if nothing is asked for, by exact power flow unless the caller gives it [MW]."""
         periods = self.study.horizon.periods
         if self.wishes.base_mw is not None:
-            return _series(self.wishes.base_mw, periods, "base_mw")
+            return series_of(self.wishes.base_mw, periods, "base_mw")
         idle = network.solve(network.withdrawn(self.columns.idle))
         return np.asarray(network.import_mw(idle).real)
 
@@ -226,25 +191,6 @@ class _Lossless(Sequence[Operating]):
         return self._known[t]
 
 
-def _numbers(values: ArrayLike, name: str) -> FloatArray:
-    try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} is {values!r}; give one number, or one for each period.") from error
-
-
-def _series(values: ArrayLike, periods: int, name: str) -> FloatArray:
-    array = _numbers(values, name)
-    if array.ndim == 0:
-        array = np.full(periods, float(array))
-    if array.shape != (periods,):
-        raise InputError(f"{name} has the shape {array.shape}; give one number, or one for each of {periods} periods.")
-    odd = np.flatnonzero(~np.isfinite(array))
-    if len(odd):
-        raise InputError(f"{name} is {array[odd[0]]} in period {int(odd[0])}; give a finite number.")
-    return array
-
-
 def read_flexibility_study(
     net: pandapowerNet,
     wishes: Wishes,
@@ -253,7 +199,7 @@ def read_flexibility_study(
     switching: Switching = _AS_IT_IS,
 ) -> FlexibilityStudy:
     """Read a net for a box; all faults at once."""
-    _check(wishes)
+    check_wishes(wishes)
     coupling = coupling_of(net, wishes.pcc)
     study = read_study(coupling.net, settled(net, horizon), limits, switching, prices=False)
     found = study_of(study, coupling, wishes)
@@ -262,7 +208,7 @@ def read_flexibility_study(
     for name in ("base_mw", "required_mw"):
         given = getattr(wishes, name)
         for part in () if given is None else (given if name == "required_mw" else (given,)):
-            _series(part, study.horizon.periods, name)
+            series_of(part, study.horizon.periods, name)
     return found
 
 
@@ -301,25 +247,6 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
     return FlexibilityStudy(
         coupling, replace(study, points=points), resources, wishes, connection, notes, columns, still
     )
-
-
-def _check(wishes: Wishes) -> None:
-    faults = []
-    if wishes.direction not in DIRECTIONS:
-        faults.append(f"direction is {wishes.direction!r}; give one of {', '.join(DIRECTIONS)}.")
-    if not (isinstance(wishes.sides, int) and wishes.sides >= 8 and wishes.sides % 4 == 0):
-        faults.append(f"sides is {wishes.sides!r}; give a multiple of 4 from 8 on, e.g. 16 or 64.")
-    end = wishes.final_energy
-    number = isinstance(end, int | float) and not isinstance(end, bool)
-    if not (end in ("free", "initial") or (number and 0 <= float(end) <= 100)):
-        faults.append(f"final_energy is {end!r}; give 'free', 'initial' or percent of max_e_mwh (0 to 100).")
-    pair = wishes.required_mw
-    if pair is not None and not (isinstance(pair, tuple | list) and len(pair) == 2):
-        faults.append(f"required_mw is {pair!r}; give two widths, (below the base, above the base) [MW].")
-    if wishes.period_weights is not None and not np.all(_numbers(wishes.period_weights, "period_weights") >= 0):
-        faults.append("period_weights: give numbers of 0 or more.")
-    if faults:
-        raise InputError(faults)
 
 
 def _connection(study: Study, coupling: Coupling) -> Supplies:

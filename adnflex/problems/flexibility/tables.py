@@ -14,8 +14,9 @@ from adnflex.grid.layout import drawing_tables
 from adnflex.grid.model import FloatArray, Grid
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import Binding, binding_limits, measured
+from adnflex.problems.flexibility.linear_boxes import Ends, LinearBoxes
 from adnflex.problems.flexibility.model import LOADING, VOLTAGE_HIGH, VOLTAGE_LOW, BoxProblem
-from adnflex.problems.flexibility.solve import BoxAnswer, Ends, LinearBoxes
+from adnflex.problems.flexibility.proven_box import BoxAnswer
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy, setpoint_table
 from adnflex.results.boxes import Box, LinearFlexibility

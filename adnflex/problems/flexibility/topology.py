@@ -19,10 +19,11 @@ from adnflex.grid.topology import Adjacency, must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import binding_limits
+from adnflex.problems.flexibility.least_loss import closed_of, least_loss_state
+from adnflex.problems.flexibility.linear_boxes import separable_box
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
-from adnflex.problems.flexibility.search import Found, TopologySearch, closed_of, least_loss_state
-from adnflex.problems.flexibility.solve import separable_box
+from adnflex.problems.flexibility.search import Found, TopologySearch
 from adnflex.problems.flexibility.study import FlexibilityStudy, study_of
 from adnflex.problems.flexibility.tables import relieved_table
 from adnflex.problems.reconfiguration.exchange import meshed_start

@@ -21,19 +21,16 @@ import numpy as np
 from adnflex.algorithms.polygons import area, contains, hull
 from adnflex.grid.model import FloatArray, IntArray
 from adnflex.problems.region.corners import farthest
+from adnflex.problems.region.fan import Fan, angle_of
 from adnflex.problems.region.states import EvaluatedSetting, PeriodStates
 
 __all__ = ["Inner", "Sample", "inner_polygon"]
 
-# An import is reached when power flow gives it up to this [MVA, of 1 MVA base power].
-_REACHED = 1e-9
 
-# Where an edge fails, its ends shrink towards the middle, doubling from the first share; beyond the second one, so many
-# times a corner is added in the middle of the edge before it shrinks on.
-_SHRINK, _MUCH, _SPLITS = 1e-4, 1e-3, 3
+# Where an edge fails, its ends shrink towards the middle; beyond this share, corners are added in its middle before it
+# shrinks on.
+_MUCH = 1e-3
 
-# A corner that costs a smaller share of the area may be left out, if its neighbour is no farther than the root of this.
-_CHEAP = 0.01
 
 # Where an edge is checked.
 _QUARTERS = (0.5, 0.25, 0.75)
@@ -72,129 +69,6 @@ class Inner:
     polygon: FloatArray
     samples: list[Sample]
     checked: int
-
-
-class _Fan:
-    """Interpolation of set-points between a middle and a ring of proved states around it."""
-
-    def __init__(
-        self, flow: PeriodStates, middle: EvaluatedSetting, ring: Sequence[EvaluatedSetting], grain: float
-    ) -> None:
-        self.flow, self.middle, self.grain = flow, middle, grain
-        angle = [_angle(middle, o) for o in ring]
-        self.ring = [ring[k] for k in np.argsort(angle)]
-        self.depth = [0] * len(self.ring)  # how often the edge after a corner was split
-        self.shrink = [0.0] * len(self.ring)
-
-    def places(self) -> FloatArray:
-        return np.array([o.place for o in self.ring])
-
-    def corners(self) -> FloatArray:
-        """Return the polygon's vertices, shrunk where they had to be."""
-        return self.middle.place + (1 - np.array(self.shrink))[:, None] * (self.places() - self.middle.place)
-
-    def usable(self) -> bool:
-        """Whether the ring goes around the middle, every sector less than half a turn."""
-        if len(self.ring) < 3:
-            return False
-        off = self.places() - self.middle.place
-        after = np.roll(off, -1, axis=0)
-        cross = off[:, 0] * after[:, 1] - off[:, 1] * after[:, 0]
-        return bool(np.all(cross > 1e-9 * np.hypot(*off.T) * np.hypot(*after.T)))
-
-    def reach(self, target: FloatArray, scale: float) -> EvaluatedSetting | None:
-        """Return the state that imports just this, if it lies in the fan and meets every limit."""
-        z = np.array(target)
-        for _ in range(25):
-            found = self._at(z)
-            if found is None:
-                return None
-            off = target - found.place
-            if float(np.abs(off).max()) <= _REACHED * max(scale, 1.0):
-                return found if found.feasible else None
-            z = z + off
-        return None
-
-    def _at(self, z: FloatArray) -> EvaluatedSetting | None:
-        """Run the interpolated set-points; None outside the fan."""
-        off = self.places() - self.middle.place
-        d = z - self.middle.place
-        after = np.roll(off, -1, axis=0)
-        det = off[:, 0] * after[:, 1] - off[:, 1] * after[:, 0]
-        a = (d[0] * after[:, 1] - d[1] * after[:, 0]) / det
-        b = (off[:, 0] * d[1] - off[:, 1] * d[0]) / det
-        k = int(np.argmax(np.minimum(a, b)))
-        if a[k] + b[k] > 1 + 1e-12:
-            return None
-        near = [self.ring[k].setting, self.ring[(k + 1) % len(self.ring)].setting]
-        weights = np.maximum(np.array([a[k], b[k]]), 0.0)
-        return self.flow.run(self.middle.setting.combined(near, weights))
-
-    def split(self, k: int) -> bool:
-        """Add a corner in the middle of an edge, as far out as limits allow; False where it would not help."""
-        j = (k + 1) % len(self.ring)
-        if self.depth[k] >= _SPLITS or self.length(k) < self.grain:
-            return False
-        target = self.ring[k].setting.towards(self.ring[j].setting, 0.5)
-        new = farthest(self.flow, self.middle, target)
-        ends = _angle(self.middle, self.ring[k]), _angle(self.middle, new), _angle(self.middle, self.ring[j])
-        turn, whole = (ends[1] - ends[0]) % (2 * np.pi), (ends[2] - ends[0]) % (2 * np.pi)
-        if not 1e-6 < turn < whole - 1e-6:
-            return False
-        depth = self.depth[k] + 1
-        self.depth[k] = depth
-        self.ring.insert(k + 1, new)
-        self.depth.insert(k + 1, depth)
-        self.shrink.insert(k + 1, 0.0)
-        return True
-
-    def length(self, k: int) -> float:
-        """Return the length of an edge [MVA]."""
-        places = self.corners()
-        return float(np.hypot(*(places[(k + 1) % len(places)] - places[k])))
-
-    def drop(self, k: int) -> bool:
-        """Leave out that end of an edge which costs less area; False where it would cost much.
-
-        Two states can import nearly the same with quite different set-points; what lies between them is then far
-        from the short edge, and the polygon does better without one of them.
-        """
-        count = len(self.ring)
-        if count <= 4:
-            return False
-        places = self.corners()
-        ends = [k, (k + 1) % count]
-        cost = [area(places[[(i - 1) % count, i, (i + 1) % count]]) for i in ends]
-        i = ends[int(np.argmin(cost))]
-        rest = [o for n, o in enumerate(self.ring) if n != i]
-        if self.length(k) ** 2 > _CHEAP * area(places) or min(cost) > _CHEAP * area(places):
-            return False
-        if not _Fan(self.flow, self.middle, rest, self.grain).usable():
-            return False
-        for part in (self.ring, self.depth, self.shrink):
-            part.pop(i)
-        # an edge that replaces two is not split again, so that this ends
-        self.depth[(i - 1) % (count - 1)] = _SPLITS
-        return True
-
-    def shrunk(self, k: int) -> float:
-        """Return how much the end of an edge that has shrunk least was moved."""
-        return min(self.shrink[k], self.shrink[(k + 1) % len(self.ring)])
-
-    def contract(self, edges: Sequence[int]) -> None:
-        """Shrink the ends of some edges, of two ends the one that has shrunk less."""
-        ends: set[int] = set()
-        for k in edges:
-            j = (k + 1) % len(self.ring)
-            least = min(self.shrink[k], self.shrink[j])
-            ends |= {i for i in (k, j) if self.shrink[i] <= least}
-        for i in ends:
-            self.shrink[i] = min(max(2 * self.shrink[i], _SHRINK), 1.0)
-
-
-def _angle(middle: EvaluatedSetting, other: EvaluatedSetting) -> float:
-    d = other.place - middle.place
-    return float(np.arctan2(d[1], d[0]))
 
 
 def inner_polygon(
@@ -264,7 +138,7 @@ def _polygon(
     outer = _apart(places, hull(places), 1e-6 * scale)
     if len(outer) < 3 or area(places[outer]) < 1e-7 * scale**2:
         return alone
-    fan = _Fan(flow, middle, [reached[k] for k in outer], scale / (2 * directions))
+    fan = Fan(flow, middle, [reached[k] for k in outer], scale / (2 * directions))
     if not fan.usable():
         return alone
     edges = _settle_edges(fan, scale, stop)
@@ -300,7 +174,7 @@ def _middle(flow: PeriodStates, reached: Sequence[EvaluatedSetting]) -> Evaluate
     return farthest(flow, reached[0], mean)
 
 
-def _settle_edges(fan: _Fan, scale: float, stop: Callable[[], bool]) -> list[tuple[EvaluatedSetting, int]]:
+def _settle_edges(fan: Fan, scale: float, stop: Callable[[], bool]) -> list[tuple[EvaluatedSetting, int]]:
     """Split and shrink until every edge is verified; return the states in the middle of the edges."""
     passed: dict[tuple[bytes, bytes], EvaluatedSetting] = {}
     for _ in range(200):
@@ -328,7 +202,7 @@ def _settle_edges(fan: _Fan, scale: float, stop: Callable[[], bool]) -> list[tup
     return [(passed[key], k) for k, key in enumerate(keys) if key in passed]
 
 
-def _edge(fan: _Fan, a: FloatArray, b: FloatArray, scale: float) -> EvaluatedSetting | None:
+def _edge(fan: Fan, a: FloatArray, b: FloatArray, scale: float) -> EvaluatedSetting | None:
     """Verify an edge at its ends and quarters; the state in its middle."""
     if fan.reach(a, scale) is None:
         return None
@@ -337,7 +211,7 @@ def _edge(fan: _Fan, a: FloatArray, b: FloatArray, scale: float) -> EvaluatedSet
 
 
 def _settle_inside(
-    fan: _Fan, scale: float, count: int, rng: np.random.Generator, stop: Callable[[], bool]
+    fan: Fan, scale: float, count: int, rng: np.random.Generator, stop: Callable[[], bool]
 ) -> list[EvaluatedSetting] | None:
     """Verify imports inside, shrinking where one fails; None where that does not end."""
     for _ in range(12):
@@ -354,9 +228,9 @@ def _settle_inside(
     return None
 
 
-def _sector(fan: _Fan, z: FloatArray) -> int:
+def _sector(fan: Fan, z: FloatArray) -> int:
     d = z - fan.middle.place
-    turn = [(np.arctan2(d[1], d[0]) - _angle(fan.middle, o)) % (2 * np.pi) for o in fan.ring]
+    turn = [(np.arctan2(d[1], d[0]) - angle_of(fan.middle, o)) % (2 * np.pi) for o in fan.ring]
     return int(np.argmin(turn))
 
 

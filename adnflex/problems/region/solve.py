@@ -6,7 +6,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from adnflex.problems.region.model import (
 )
 from adnflex.solvers.gate import solve_model
 
-__all__ = ["Cell", "Fineness", "RegionAnswer", "solve_region"]
+__all__ = ["PeriodRegion"]
 
 log = logging.getLogger(__name__)
 
@@ -53,16 +53,9 @@ _ADDS = 1e-3
 Tell = Callable[[float, float, str], None]
 
 
-def solve_region(
-    points: OperatingPoints,
-    horizon: Timeline,
-    devices: Sequence[Device],
-    pcc: Supplies,
-    fineness: Fineness,
-    tell: Tell = lambda inner, outer, event: None,
-    clock: Deadline | None = None,
-) -> RegionAnswer:
-    """Find the region of one period.
+@dataclass(eq=False)
+class PeriodRegion:
+    """The work on the region of one period.
 
     The outer polygon is valid at any time: a direction that was not solved has the bound of the import's own limits.
 
@@ -72,31 +65,22 @@ def solve_region(
         See `adnflex.problems.region.model.build_region`; one scenario, one period.
     fineness : Fineness
         How much is done.
+    clock : Deadline
+        The caller's clock.
     tell : callable
         Told inner and outer area so far and what is done.
-    clock : Deadline, optional
-        The caller's clock; by default one of ``fineness.seconds``.
     """
-    return _Period(points, horizon, devices, pcc, fineness, tell, clock or Deadline(fineness.seconds)).solve()
 
+    points: OperatingPoints
+    horizon: Timeline
+    devices: Sequence[Device]
+    pcc: Supplies
+    fineness: Fineness
+    clock: Deadline
+    tell: Tell = lambda inner, outer, event: None
 
-class _Period:
-    """The work on one period."""
-
-    def __init__(
-        self,
-        points: OperatingPoints,
-        horizon: Timeline,
-        devices: Sequence[Device],
-        pcc: Supplies,
-        fineness: Fineness,
-        tell: Tell,
-        clock: Deadline,
-    ) -> None:
-        self.points, self.horizon, self.devices, self.pcc = points, horizon, list(devices), pcc
-        self.fineness, self.tell = fineness, tell
-        self.clock = clock
-        self.choices = positions_to_choose(devices)
+    def __post_init__(self) -> None:
+        self.choices = positions_to_choose(self.devices)
         self.combinations = math.prod(len(steps) for steps in self.choices)
         self.supports: dict[Positions, Support] = {}
         self.corners: dict[Positions, list[Corner]] = {}
@@ -106,6 +90,7 @@ class _Period:
         self.cut_short = self.relaxed = False
 
     def solve(self) -> RegionAnswer:
+        """Find the region."""
         count = self.fineness.directions
         # those a quarter turn apart first, so that there is a polygon early
         order = sorted(range(count), key=lambda k: (k % (count // 4) != 0, k))

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from adnflex.devices.vehicles import read_stays
 from adnflex.errors import InputError
-from adnflex.problems.rolling.vehicles import TOLERANCE_MWH, Vehicles
+from adnflex.problems.rolling.vehicles import Vehicles
 
-__all__ = ["COLUMNS", "Arrivals", "Envelopes", "Library", "RecordedDays", "vehicles_of"]
+__all__ = ["Arrivals", "Envelopes", "Library", "RecordedDays", "vehicles_of"]
 
 Floats = NDArray[np.float64]
-
-COLUMNS = ("load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh", "p_max_mw")
 
 
 class Arrivals(Protocol):
@@ -66,8 +65,7 @@ class RecordedDays:
 def vehicles_of(table: pd.DataFrame, node_of_load: dict[int, int], hours: int) -> Vehicles:
     """Read vehicles from a table in the form of ``net.ev``.
 
-    Only whole hours count: a vehicle is there from the first full hour after it arrives to the last one before it
-    leaves. One that stays past the end of the day is scheduled until then and must get what it can get by then.
+    One that stays past the end of the day is scheduled until then and must get what it can get by then.
 
     Parameters
     ----------
@@ -84,70 +82,34 @@ def vehicles_of(table: pd.DataFrame, node_of_load: dict[int, int], hours: int) -
         For missing columns or values, a vehicle that leaves before it arrives, or a need that its stay cannot meet;
         one sentence a fault.
     """
-    missing = [column for column in COLUMNS if column not in table.columns]
-    if missing:
-        raise InputError(f"vehicles: column {', '.join(missing)} is missing; give a table in the form of net.ev.")
-    texts = [v for v in table["vehicle"] if isinstance(v, str)]
+    findings: list[str] = []
+    texts = [v for v in table.get("vehicle", ()) if isinstance(v, str)]
     if texts:
-        raise InputError(
+        findings.append(
             f"vehicles: vehicle is {texts[0]!r}, which is text; give its number (names in net.ev and in recorded days "
             "are numbered in alphabetical order)."
         )
-    raw = {column: pd.to_numeric(table[column], errors="coerce").to_numpy(float) for column in COLUMNS}
-    unknown = sorted({int(k) if np.isfinite(k) else k for k in raw["load"]} - set(node_of_load))
-    findings = [
+    findings += [
         f"vehicles: their load {load} is no fleet of the case; give one of {sorted(node_of_load)} (a load of type "
         "'ev'), or add the fleet to net.load."
-        for load in unknown
+        for load in sorted(set(table.get("load", pd.Series(dtype=int)).dropna()) - set(node_of_load))
     ]
-    for column in COLUMNS[1:]:
-        wrong = ~np.isfinite(raw[column]) | (raw[column] < 0)
-        findings += [
-            f"{_who(raw, k)}: {column} is {raw[column][k]:g}; give a finite number of 0 or more."
-            for k in np.flatnonzero(wrong)[:5]
-        ]
-    if findings:
+    stays = read_stays(table, np.arange(hours), 1.0, findings, night=True)
+    if findings or stays is None:
         raise InputError(findings)
-    arrival, departure, power = raw["arrival"], raw["departure"], raw["p_max_mw"]
-    first = np.ceil(arrival - 1e-9)
-    last = np.minimum(np.floor(departure + 1e-9), hours)
-    needed, allowed = raw["need_kwh"] / 1e3, raw["max_kwh"] / 1e3
-    stays_on = departure > hours + 1e-9
-    most = power * np.maximum(last - first, 0.0)
-    need = np.where(stays_on, np.minimum(needed, most), needed)
-    limit = np.minimum(allowed, most)
-    for k in np.flatnonzero(departure <= arrival)[:5]:
-        findings.append(
-            f"{_who(raw, k)}: departs at {departure[k]:g} h and arrives at {arrival[k]:g} h; give a departure after "
-            "the arrival (one on the next day is above 24)."
-        )
-    for k in np.flatnonzero((departure > arrival) & (need > most + TOLERANCE_MWH))[:5]:
-        findings.append(
-            f"{_who(raw, k)}: needs {1e3 * need[k]:.6g} kWh, and its {max(last[k] - first[k], 0):g} full hours at "
-            f"{1e3 * power[k]:g} kW give {1e3 * most[k]:.6g} kWh at most; lower need_kwh, or let it stay longer."
-        )
-    for k in np.flatnonzero(allowed < needed - TOLERANCE_MWH)[:5]:
-        findings.append(
-            f"{_who(raw, k)}: max_kwh {raw['max_kwh'][k]:g} is below need_kwh {raw['need_kwh'][k]:g}; give at least "
-            "the need."
-        )
-    if findings:
-        raise InputError(findings)
-    loads = raw["load"].astype(np.int64)
-    return Vehicles(
-        np.array([node_of_load[int(k)] for k in loads], dtype=np.int64),
-        loads,
-        raw["vehicle"].astype(np.int64),
-        first.astype(np.int64),
-        last.astype(np.int64),
-        need,
-        np.maximum(limit, need),
-        power,
+    departure = np.minimum(stays.departure, hours)
+    limit = np.minimum(stays.most, stays.p_max * stays.there.sum(axis=0))
+    everyone = Vehicles(
+        np.array([node_of_load[int(k)] for k in stays.load], dtype=np.int64),
+        stays.load,
+        stays.vehicle.astype(np.int64),
+        stays.arrival,
+        departure,
+        stays.need,
+        np.maximum(limit, stays.need),
+        stays.p_max,
     )
-
-
-def _who(raw: dict[str, Floats], k: int) -> str:
-    return f"vehicle {raw['vehicle'][k]:g} of load {raw['load'][k]:g}"
+    return everyone.take(stays.arrival < departure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,14 +176,12 @@ class Library:
             table = pd.concat([arrivals.sample(rng).assign(run=day) for day in range(days)], ignore_index=True)
         day = table["run"].to_numpy(np.int64)
         everyone = vehicles_of(table, node_of_load, hours)
-        k = np.arange(hours)
-        since = k - everyone.arrival[:, None]
-        here = (since >= 0) & (k < everyone.departure[:, None])
-        power = everyone.power[:, None]
-        soon = np.clip(everyone.limit[:, None] - since * power, 0.0, power) * here
+        since = np.maximum(np.arange(hours)[:, None] - everyone.arrival, 0.0)
+        power = everyone.power * everyone.there(np.arange(hours))
+        soon = np.clip(everyone.limit - since * everyone.power, 0.0, power).T
         # by hour of arrival first, so that a sum from the back gives who arrives later
         by_arrival = np.zeros((hours, days, nodes, hours))
-        np.add.at(by_arrival, (everyone.arrival, day, everyone.node), soon)
+        np.add.at(by_arrival, (everyone.first_hour, day, everyone.node), soon)
         after = np.cumsum(by_arrival[::-1], axis=0)[::-1]
         self.later: Floats = np.zeros((hours, days, hours, nodes))
         self.later[:-1] = after[1:].transpose(0, 1, 3, 2)
@@ -235,11 +195,11 @@ def _envelopes(everyone: Vehicles, days: int, hours: int) -> Envelopes:
         arriving = everyone.at(arrival)
         for node in np.unique(arriving.node):
             some = arriving.take(arriving.node == node)
-            at = np.arange(arrival, int(some.departure.max()))
+            at = np.arange(arrival, math.ceil(some.departure.max()))
             there = np.minimum(at[:, None] + 1, some.departure)
-            high = np.minimum(some.limit, some.power * (there - arrival))
+            high = np.minimum(some.limit, some.power * (there - some.arrival))
             low = np.minimum(np.maximum(some.need - some.power * (some.departure - there), 0.0), some.need)
-            power = some.power * (at[:, None] < some.departure)
+            power = some.power * some.there(at)
             same = np.ones_like(at)
             means = (a.sum(axis=1) / days for a in (low, high, power))
             for part, value in zip(parts, (same * node, same * arrival, at, *means), strict=True):

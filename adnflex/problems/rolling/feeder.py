@@ -117,7 +117,7 @@ def _moved(
 ) -> Action:
     """Nearest action within the feeder."""
     n, k, base = len(case.buses), len(case.storages), linear.grid.base_mva
-    low, high = (by_node(part, state.vehicles, n) for part in (must(state.vehicles, state.hour), can(state.vehicles)))
+    low, high = (by_node(bound(state.vehicles, state.hour), state.vehicles, n) for bound in (must, can))
     least, most = case.storages.powers(state.energy, state.hour)
     # the case knows generation by node; only the sums at the nodes matter
     nothing = np.zeros((1, len(linear.hours.load_index))), np.zeros((1, len(case.generators.index)))

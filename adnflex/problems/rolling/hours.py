@@ -28,7 +28,7 @@ from adnflex.errors import InputError
 from adnflex.grid.checks import limit_faults
 from adnflex.grid.model import Grid
 from adnflex.grid.operating_points import operating_points
-from adnflex.problems.dispatch.reactive import Sites
+from adnflex.problems.dispatch.reactive_model import Sites
 from adnflex.problems.rolling.read import RollingStudy
 
 __all__ = ["Hours", "Spread", "antithetic", "realised", "require_limits", "sites_of"]
@@ -94,6 +94,8 @@ class Hours:
         Nodes of the grid.
     rest : (H, n) complex array
         Withdrawal of everything else [pu].
+    site_mw : (H, k) array
+        Injection that is expected of the k sites of reactive power [MW].
     """
 
     grid: Grid
@@ -104,6 +106,7 @@ class Hours:
     fleet_node: Ints
     storage_node: Ints
     rest: NDArray[np.complex128]
+    site_mw: Floats
 
     @classmethod
     def of(cls, found: RollingStudy, load_factor: ArrayLike | None = None) -> Hours:
@@ -152,7 +155,9 @@ class Hours:
         at_generators, at_fleets, at_storages = places
         at_loads = taken[0][0]
         rest = rest.T / grid.base_mva
-        return cls(grid, loads, load_mva, at_loads, at_generators, at_fleets, at_storages, rest)
+        return cls(
+            grid, loads, load_mva, at_loads, at_generators, at_fleets, at_storages, rest, power("sgen", "p_mw", sites)
+        )
 
     def withdrawals(
         self,

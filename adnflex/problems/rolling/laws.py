@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
-from adnflex.problems.rolling.arrivals import COLUMNS, Arrivals, RecordedDays
+from adnflex.devices.vehicles import COLUMNS
+from adnflex.problems.rolling.arrivals import Arrivals, RecordedDays
 from adnflex.problems.rolling.read import choice
 from adnflex.problems.rolling.renewables import Renewables
 from adnflex.scenarios import FleetLaw, FleetLaws, LatentWeather, sun_shape

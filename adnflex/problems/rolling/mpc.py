@@ -134,6 +134,6 @@ class PerfectForesight:
 def _first(case: RollingCase, state: State, drawn: Floats, storage: Floats) -> Action:
     """Make an action of planned powers, rounding of the solver taken out."""
     vehicles = state.vehicles
-    drawn = np.minimum(np.maximum(drawn, must(vehicles, state.hour)), can(vehicles))
+    drawn = np.minimum(np.maximum(drawn, must(vehicles, state.hour)), can(vehicles, state.hour))
     power = case.storages.clip(state.energy, storage, state.hour)
     return Action(by_node(drawn, vehicles, len(case.buses)), power, drawn)

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from adnflex.devices.vehicles import TOLERANCE_MWH
 from adnflex.errors import InputError
 from adnflex.problems.rolling.arrivals import vehicles_of
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.decisions import Decision
-from adnflex.problems.rolling.vehicles import TOLERANCE_MWH, Vehicles, empty
+from adnflex.problems.rolling.vehicles import Vehicles, empty
 
 __all__ = ["Observation", "arriving_of", "energy_of", "generation_of", "present_of"]
 
@@ -105,7 +106,7 @@ def present_of(
             else:
                 # it has left with the end of the hour
                 unmet += max(float(last.vehicles.need[before[key]]) - value, 0.0)
-        most = vehicles.power * (vehicles.departure - hour)
+        most = vehicles.power * (vehicles.departure - np.maximum(hour, vehicles.arrival))
         short = np.maximum(need - most, 0.0)
         unmet += float(short.sum())
         vehicles = Vehicles(
@@ -157,9 +158,9 @@ def arriving_of(case: RollingCase, hour: int, given: Any, present: Vehicles, fin
         if key in there:
             findings.append(f"{who}: arrives and is there already; give every vehicle of a fleet its own number.")
         there.add(key)
-        if vehicles.arrival[k] != hour:
+        if vehicles.first_hour[k] != hour:
             findings.append(
-                f"{who}: its first full hour is {vehicles.arrival[k]}; give it with the observation of that hour."
+                f"{who}: it arrives at {vehicles.arrival[k]:g} h; give it with the observation of that hour."
             )
     return vehicles
 

@@ -269,9 +269,9 @@ def _vehicles(
     price: Floats,
 ) -> tuple[tuple[Ints, Ints], Ints]:
     """Power of each vehicle where it is there; returns place in the tree and vehicle, and the columns."""
-    now = hour + step[:, None]
-    place, who = np.nonzero((vehicles.arrival <= now) & (now < vehicles.departure))
-    power = program.variables((len(who),), 0.0, vehicles.power[who], price[place])
+    there = vehicles.there(hour + step)
+    place, who = np.nonzero(there > 0)
+    power = program.variables((len(who),), 0.0, vehicles.power[who] * there[place, who], price[place])
     each = (branches, len(vehicles))
     rows = program.constraints(np.broadcast_to(vehicles.need, each), np.broadcast_to(vehicles.limit, each))
     root = step[place] == 0

@@ -235,7 +235,7 @@ class BasePolicy:
     def decide(self, state: State, rng: np.random.Generator) -> Action:
         """Charge all vehicles as soon as possible, then the rule for the storages."""
         case = self.case
-        ev = by_node(can(state.vehicles), state.vehicles, len(case.buses))
+        ev = by_node(can(state.vehicles, state.hour), state.vehicles, len(case.buses))
         residual = (state.generation - ev)[:, None]
         limit = case.exchange_mw[state.hour][:, None]
         powers = case.storages.powers(state.energy[:, None], state.hour)

@@ -42,7 +42,7 @@ class ScenarioReactive:
         Standard deviations, relative to what is expected; by default those in ``net.study["reactive"]``, else 0.05
         and 0.1.
     loss_weight_per_mw, deviation_weight_per_pu, limit_weight_per_pu, move_weight_per_mvar : float, optional
-        Weights of the objective, see `adnflex.problems.dispatch.reactive.Weights`; by default those in
+        Weights of the objective, see `adnflex.problems.dispatch.reactive_model.Weights`; by default those in
         ``net.study["reactive"]``, else 1, 0.05, 10 and 0.
     position_weight : float
         Weight of a move of a tap changer or bank; 0.002 is that of 2 kW of loss.
@@ -116,7 +116,7 @@ class ScenarioReactive:
         hours, sites = ready.hours, ready.sites
         known = (decision.hour, *powers_of(decision))
         p, q = hours.withdrawals(*known, ready.draws, ready.spread)
-        low, high = ready.limits(known[1])
+        low, high = ready.limits(decision.hour, known[1])
         last = decision.previous
         before = None
         if last is not None and set(sites.index.tolist()) <= set(last.q_mvar):

@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 
 from adnflex.errors import InputError
 from adnflex.grid.flow import RadialFlow
-from adnflex.problems.dispatch.reactive import (
-    ReactiveProblem,
-    ReactiveSolution,
-    Sites,
-    Weights,
-    build_reactive,
-    deviation,
-)
+from adnflex.problems.dispatch.reactive import ReactiveProblem, ReactiveSolution, build_reactive
+from adnflex.problems.dispatch.reactive_model import Sites, Weights, deviation
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic, require_limits, sites_of
 from adnflex.problems.rolling.positions import Positions
@@ -75,11 +69,9 @@ class ReactiveSetting:
         self.positions = Positions.of(case.found)
         self._problems: dict[int, ReactiveProblem] = {}
         self.flows = RadialFlow(grid)
-        rows = case.net.sgen.loc[self.sites.index]
-        self._rating = rows.get("sn_mva", rows["p_mw"] * np.nan).to_numpy(float)
+        self._inverters = [site.inverter for site in case.found.sites]
         place = {int(k): j for j, k in enumerate(case.generators.index)}
         self._generator = [place.get(int(k), -1) for k in self.sites.index]
-        self._fixed_p = rows["p_mw"].to_numpy(float) * rows["scaling"].to_numpy(float)
 
     def problem_of(self, p: Floats, q: Floats, before: Mapping[str, float] | None, weight: float) -> ReactiveProblem:
         """Programme for withdrawals (S, H, n): built once for each number of hours, or anew where positions begin."""
@@ -94,13 +86,11 @@ class ReactiveSetting:
             self._problems[periods] = build_reactive(self.hours.grid, self.sites, p=p_size, q=q_size, **options)
         return self._problems[periods]
 
-    def limits(self, generation: Floats) -> tuple[Floats, Floats]:
-        """Limits of the sites in an hour, those of an inverter within the circle of its rating [Mvar]."""
-        active = np.array(
-            [generation[j] if j >= 0 else p for j, p in zip(self._generator, self._fixed_p, strict=True)], dtype=float
-        )
-        room = np.sqrt(np.maximum(self._rating**2 - active**2, 0.0))
-        room = np.where(np.isnan(room), np.inf, room)
+    def limits(self, hour: int, generation: Floats) -> tuple[Floats, Floats]:
+        """Limits of the sites in an hour, within what rating and power factor leave of an inverter [Mvar]."""
+        expected = self.hours.site_mw[hour]
+        active = [generation[j] if j >= 0 else p for j, p in zip(self._generator, expected, strict=True)]
+        room = np.array([i.room(np.array([p]))[0] for i, p in zip(self._inverters, active, strict=True)])
         return np.maximum(self.sites.low, -room), np.minimum(self.sites.high, room)
 
     def with_sites(self, q: Floats, injected: Floats) -> Floats:

@@ -210,7 +210,7 @@ def _not_read(net: pandapowerNet, members: Members) -> list[str]:
         ("load", loads, (), "is no fleet; it draws what its profile says"),
         ("load", silent, (), "is of type 'ev' and not controllable; it draws what its profile says"),
         ("sgen", sgens[sgens.index.isin(members.generators.index)], ("min_p_mw", "max_p_mw"), "what it has is fed in"),
-        ("sgen", sgens, ("min_cos_phi", "cost_per_mvarh"), "reactive power is decided within min_q_mvar, max_q_mvar"),
+        ("sgen", sgens, ("cost_per_mvarh",), "reactive power is decided by losses and voltages"),
         ("shunt", shunts, ("cost_per_mvarh",), "reactive power is decided by losses and voltages"),
         ("trafo", _chosen(net.trafo, _controllable(net.trafo)), ("cost_per_move",), "moves have a weight of their own"),
         ("shunt", shunts, ("cost_per_move",), "moves have a weight of their own"),

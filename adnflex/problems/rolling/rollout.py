@@ -141,7 +141,7 @@ class _Moment:
         self.case = case = policy.case
         self.n, self.later = len(case.buses), case.hours - state.hour - 1
         self.vehicles = [state.vehicles.take(state.vehicles.node == i) for i in range(self.n)]
-        low, high = must(state.vehicles, state.hour), can(state.vehicles)
+        low, high = must(state.vehicles, state.hour), can(state.vehicles, state.hour)
         self.low, self.high = (by_node(part, state.vehicles, self.n) for part in (low, high))
         self.place = {int(i): k for k, i in enumerate(case.storages.sites)}
         self.agents = [i for i in range(self.n) if i in self.place or self.high[i] > self.low[i] + _SAME]

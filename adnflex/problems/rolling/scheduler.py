@@ -229,7 +229,7 @@ class RollingScheduler:
     ) -> Decision:
         """Split and check an action, settle the hour, ask the second stage."""
         case, n, vehicles = self.case, len(self.case.buses), state.vehicles
-        low, high = must(vehicles, state.hour), can(vehicles)
+        low, high = must(vehicles, state.hour), can(vehicles, state.hour)
         must_mw, can_mw = by_node(low, vehicles, n), by_node(high, vehicles, n)
         drawn = _split(action, vehicles, state.hour, n)
         ev = by_node(drawn, vehicles, n)

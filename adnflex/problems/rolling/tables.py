@@ -134,7 +134,7 @@ def _by_load(control: RollingScheduler, hours: pd.Index) -> pd.DataFrame:
     rows = np.zeros((len(hours), 4, len(loads)))
     for k, d in enumerate(control.history):
         at = np.searchsorted(loads, d.vehicles.load)
-        values = (d.vehicle_mw, must(d.vehicles, d.hour), can(d.vehicles), np.ones(len(at)))
+        values = (d.vehicle_mw, must(d.vehicles, d.hour), can(d.vehicles, d.hour), np.ones(len(at)))
         for q, value in enumerate(values):
             rows[k, q] = np.bincount(at, weights=value, minlength=len(loads))
     return pd.DataFrame(rows.reshape(len(hours), -1), index=hours, columns=columns)
@@ -152,16 +152,17 @@ def _by_vehicle(history: Sequence[Decision], hours: pd.Index) -> dict[str, pd.Da
                 first[key] = {
                     "load": key[0],
                     "vehicle": key[1],
-                    "arrival": int(v.arrival[j]),
-                    "departure": int(v.departure[j]),
+                    "arrival": float(v.arrival[j]),
+                    "departure": float(v.departure[j]),
                     "need_kwh": 1e3 * float(v.need[j]),
                     "max_kwh": 1e3 * float(v.limit[j]),
+                    "p_max_mw": float(v.power[j]),
                 }
                 power[key] = np.zeros(len(history))
             power[key][k] = d.vehicle_mw[j]
             short[key] = 1e3 * float(max(v.need[j] - d.vehicle_mw[j], 0.0)) if v.departure[j] <= d.hour + 1 else 0.0
     keys = sorted(first)
-    columns = ["load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh"]
+    columns = ["load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh", "p_max_mw"]
     table = pd.DataFrame([first[key] for key in keys], columns=columns)
     table["given_kwh"] = [1e3 * float(power[key].sum()) for key in keys]
     table["unmet_kwh"] = [short[key] for key in keys]

@@ -1,12 +1,13 @@
 r"""Vehicles at chargers: what they must and may draw this hour, how an aggregate is split, what follows.
 
-A vehicle :math:`j` that is plugged in until hour :math:`d_j` with charger power :math:`P_j` has a need
-:math:`R_j` that must be met before it leaves and a limit :math:`X_j \ge R_j` that it would take [MWh].  In hour
-:math:`t` (one hour long) it must and may draw
+A vehicle :math:`j` that is plugged in until :math:`d_j` with charger power :math:`P_j` has a need :math:`R_j` that must
+be met before it leaves and a limit :math:`X_j \ge R_j` that it would take [MWh].  In hour :math:`t`, of which it is
+there for the part :math:`\theta_j`, it must and may draw
 
 .. math::
 
-    \underline p_j = \min\{\max\{R_j - P_j (d_j - t - 1), 0\}, P_j\}, \qquad \overline p_j = \min\{P_j, X_j\}.
+    \underline p_j = \min\{\max\{R_j - P_j \max\{d_j - t - 1, 0\}, 0\}, \theta_j P_j\}, \qquad
+    \overline p_j = \min\{\theta_j P_j, X_j\}.
 
 Every aggregate in :math:`[\sum_j \underline p_j, \sum_j \overline p_j]` can be split to the vehicles, and after any
 such split every need can still be met: :math:`R_j \le P_j (d_j - t)` stays true.  This is the elastic capacity of
@@ -30,6 +31,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adnflex.devices.vehicles import part_there
+
 __all__ = [
     "Vehicles",
     "can",
@@ -44,9 +47,6 @@ __all__ = [
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# An energy this small is rounding [MWh].
-TOLERANCE_MWH = 1e-9
-
 
 @dataclass(frozen=True, eq=False)
 class Vehicles:
@@ -58,8 +58,8 @@ class Vehicles:
         Position of their node in the case.
     load, number : (J,) int array
         Index of their fleet in ``net.load``, and number of the vehicle in it.
-    arrival, departure : (J,) int array
-        They are there in the hours ``arrival … departure - 1``.
+    arrival, departure : (J,) array
+        When they come and go, in hours and parts of them.
     need, limit : (J,) array
         Energy that they must and may still get from the grid [MWh].
     power : (J,) array
@@ -69,8 +69,8 @@ class Vehicles:
     node: Ints
     load: Ints
     number: Ints
-    arrival: Ints
-    departure: Ints
+    arrival: Floats
+    departure: Floats
     need: Floats
     limit: Floats
     power: Floats
@@ -82,9 +82,20 @@ class Vehicles:
         """Return some of them, by mask or position."""
         return Vehicles(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
+    @property
+    def first_hour(self) -> Ints:
+        """Hours in which they arrive (J,)."""
+        return np.floor(self.arrival).astype(np.int64)
+
     def at(self, hour: int) -> Vehicles:
-        """Return those that arrive at an hour."""
-        return self.take(self.arrival == hour)
+        """Return those that arrive in an hour."""
+        return self.take(self.first_hour == hour)
+
+    def there(self, hours: ArrayLike) -> Floats:
+        """Share of each hour (T,) in which they are there, (T, J); (J,) for one hour."""
+        at = np.asarray(hours)
+        shares = part_there(self.arrival, self.departure, np.atleast_1d(at))
+        return shares if at.ndim else shares[0]
 
     def charged(self, energy: Floats) -> Vehicles:
         """Return them after they got some energy (J,) [MWh]."""
@@ -96,7 +107,7 @@ class Vehicles:
 def empty() -> Vehicles:
     """Return no vehicles."""
     whole, real = np.zeros(0, dtype=np.int64), np.zeros(0)
-    return Vehicles(whole, whole, whole, whole, whole, real, real, real)
+    return Vehicles(whole, whole, whole, real, real, real, real, real)
 
 
 def concatenate(*parts: Vehicles) -> Vehicles:
@@ -112,17 +123,17 @@ def must(vehicles: Vehicles, hour: int) -> Floats:
     An hour and a half of charging left, and two hours, then three:
 
     >>> one, none = np.ones(2, dtype=int), np.zeros(2, dtype=int)
-    >>> pair = Vehicles(none, none, none, none, np.array([2, 3]), 9.9 * one, 13.2 * one, 6.6 * one)
+    >>> pair = Vehicles(none, none, none, 0.0 * none, np.array([2.0, 3.0]), 9.9 * one, 13.2 * one, 6.6 * one)
     >>> must(pair, 0)
     array([3.3, 0. ])
     """
-    later = vehicles.power * (vehicles.departure - hour - 1)
-    return np.minimum(np.maximum(vehicles.need - later, 0.0), vehicles.power)
+    later = vehicles.power * np.maximum(vehicles.departure - hour - 1, 0.0)
+    return np.minimum(np.maximum(vehicles.need - later, 0.0), vehicles.power * vehicles.there(hour))
 
 
-def can(vehicles: Vehicles) -> Floats:
-    """Compute what each may draw in an hour in which it is there (J,) [MW]."""
-    return np.minimum(vehicles.power, vehicles.limit)
+def can(vehicles: Vehicles, hour: int) -> Floats:
+    """Compute what each may draw in an hour (J,) [MW]."""
+    return np.minimum(vehicles.power * vehicles.there(hour), vehicles.limit)
 
 
 def split(vehicles: Vehicles, hour: int, total: ArrayLike) -> Floats:
@@ -145,7 +156,7 @@ def split(vehicles: Vehicles, hour: int, total: ArrayLike) -> Floats:
     Examples
     --------
     >>> one, none = np.ones(2, dtype=int), np.zeros(2, dtype=int)
-    >>> pair = Vehicles(none, none, none, none, np.array([2, 3]), 9.9 * one, 13.2 * one, 6.6 * one)
+    >>> pair = Vehicles(none, none, none, 0.0 * none, np.array([2.0, 3.0]), 9.9 * one, 13.2 * one, 6.6 * one)
     >>> split(pair, 0, [3.3, 8.0, 13.2])
     array([[3.3, 0. ],
            [6.6, 1.4],
@@ -158,7 +169,7 @@ def split(vehicles: Vehicles, hour: int, total: ArrayLike) -> Floats:
         - np.divide(vehicles.need, vehicles.power, out=np.zeros_like(vehicles.need), where=vehicles.power > 0)
     )
     order = np.argsort(laxity, kind="stable")
-    room = (can(vehicles) - low)[order]
+    room = (can(vehicles, hour) - low)[order]
     before = np.cumsum(room) - room
     extra = np.asarray(total, dtype=float) - low.sum()
     given = np.empty((len(extra), len(order)))
@@ -186,14 +197,13 @@ def soon_profile(vehicles: Vehicles, hour: int, limit: Floats, hours: int) -> Fl
         Load [MW].
     """
     k = np.arange(hours)
-    here = hour + 1 + k[:, None] < vehicles.departure
-    load: Floats = _soon(limit[:, None, :], k[:, None], vehicles.power, here).sum(axis=2)
+    load: Floats = _soon(limit[:, None, :], k[:, None], vehicles.power, vehicles.there(hour + 1 + k)).sum(axis=2)
     return load
 
 
-def _soon(limit: Floats, k: NDArray[np.int64], power: Floats, here: NDArray[np.bool_]) -> Floats:
+def _soon(limit: Floats, k: NDArray[np.int64], power: Floats, there: Floats) -> Floats:
     """Power in the k-th hour of charging as soon as possible: what k full hours leave of the limit."""
-    result: Floats = np.minimum(np.maximum(limit - k * power, 0.0), power) * here
+    result: Floats = np.minimum(np.maximum(limit - k * power, 0.0), power * there)
     return result
 
 
@@ -215,15 +225,15 @@ def deferred_profiles(vehicles: Vehicles, hour: int, hours: int) -> Floats:
         Row k: charging begins with hour ``hour + 1 + k`` [MW].
     """
     times = hour + 1 + np.arange(hours)
-    here = times[:, None] < vehicles.departure
+    there = vehicles.there(times)
     # What has been drawn by the start of an hour if everything came as late as possible, (T + 1, J).
     starts = np.append(times, hour + 1 + hours)
     ahead = np.maximum(vehicles.departure - starts[:, None], 0)
     late = np.minimum(np.maximum(vehicles.need - vehicles.power * ahead, 0.0), vehicles.need)
-    waiting = (np.diff(late, axis=0) * here).sum(axis=1)
+    waiting = np.diff(late, axis=0).sum(axis=1)
     result = np.zeros((hours, hours))
     for k in range(hours):
         result[k, :k] = waiting[:k]
         rest = (vehicles.limit - late[k])[None, :]
-        result[k, k:] = _soon(rest, np.arange(hours - k)[:, None], vehicles.power, here[k:]).sum(axis=1)
+        result[k, k:] = _soon(rest, np.arange(hours - k)[:, None], vehicles.power, there[k:]).sum(axis=1)
     return result

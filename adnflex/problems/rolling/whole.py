@@ -138,14 +138,12 @@ def _declare_vehicles(
     """Power of each vehicle where it is there, and what it gets in every branch; returns what they pay."""
     hour, branches = shape
     names = [f"{load}.{number}" for load, number in zip(vehicles.load, vehicles.number, strict=True)]
-    there = [
-        (h, b, name)
-        for h, b in m.place
-        for j, name in enumerate(names)
-        if vehicles.arrival[j] <= h < vehicles.departure[j]
-    ]
+    share = {h: vehicles.there(h) for h, _ in m.place}
+    there = [(h, b, name) for h, b in m.place for j, name in enumerate(names) if share[h][j] > 0]
     at = {name: j for j, name in enumerate(names)}
-    m.vehicle = pyo.Var(there, bounds=lambda _, h, b, name: (0, float(vehicles.power[at[name]])), doc="[MW]")
+    m.vehicle = pyo.Var(
+        there, bounds=lambda _, h, b, name: (0, float(vehicles.power[at[name]] * share[h][at[name]])), doc="[MW]"
+    )
     buses = list(m.bus)
 
     def needs(_: Any, b: int, name: str) -> Any:

@@ -83,7 +83,7 @@ WRONG = [
     ("storage", ("p_mw", 0), 3, 0.5, "charge"),
     ("storage", ("e_mwh", 1), 5, 1.2, "energy does not follow from power"),
     ("exchange", ("import_mw", 7), 12, 0.4, "import above its limit"),
-    ("reactive", 7, 2, 1.3, "reactive power outside its limits"),
+    ("reactive", 7, 2, 1.3, "q high"),
     ("ev", ("p_mw", 32), 10, 0.9, "fleet not the sum of its vehicles"),
 ]
 

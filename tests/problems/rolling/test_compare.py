@@ -26,7 +26,7 @@ class Half:
         from adnflex.problems.rolling.policies import by_node
         from adnflex.problems.rolling.vehicles import can, must
 
-        middle = (must(state.vehicles, state.hour) + can(state.vehicles)) / 2
+        middle = (must(state.vehicles, state.hour) + can(state.vehicles, state.hour)) / 2
         return Action(by_node(middle, state.vehicles, len(self.case.buses)), np.zeros(len(self.case.storages)))
 
 

@@ -36,16 +36,17 @@ def test_summed_bounds_allow_what_vehicles_cannot_follow():
 def test_any_aggregate_of_the_hour_splits_and_stays_feasible():
     rng = np.random.default_rng(0)
     for _ in range(40):
-        arrival = rng.integers(0, 5, 12)
-        departure = arrival + rng.integers(1, 6, 12)
+        # whole hours and parts of them
+        arrival = rng.integers(0, 5, 12) + rng.choice([0.0, 0.3, 0.75], 12)
+        departure = arrival + rng.integers(1, 6, 12) - rng.choice([0.0, 0.0, 0.6], 12)
         most = P * (departure - arrival)
         need = most * rng.uniform(0, 1, 12)
         limit = need + (most - need) * rng.uniform(0, 1, 12)
         now = vehicles(*zip(arrival, departure, need, limit, strict=True))
         for hour in range(10):
-            here = np.flatnonzero((now.arrival <= hour) & (hour < now.departure))
+            here = np.flatnonzero(now.there(hour))
             some = now.take(here)
-            low, high = must(some, hour), can(some)
+            low, high = must(some, hour), can(some, hour)
             assert (low <= high + 1e-9).all()
             total = rng.uniform(low.sum(), high.sum()) if rng.random() < 0.7 else low.sum()
             drawn = np.zeros(12)
@@ -58,22 +59,22 @@ def test_any_aggregate_of_the_hour_splits_and_stays_feasible():
 
 
 def test_profile_of_charging_soon_is_what_charging_soon_does():
-    now = vehicles((0, 4, 5, 20), (0, 2, 3, 13.2), (0, 6, 8, 30))
-    planned = soon_profile(now, 0, (now.limit - can(now))[None], 7)[0]
-    now = now.charged(can(now))
+    now = vehicles((0, 4, 5, 20), (0.5, 2, 3, 13.2), (0, 6.25, 8, 30), (0, 3.5, 1, 40))
+    planned = soon_profile(now, 0, (now.limit - can(now, 0))[None], 7)[0]
+    now = now.charged(can(now, 0))
     for hour in range(1, 8):
-        drawn = can(now) * (hour < now.departure)
+        drawn = can(now, hour)
         assert planned[hour - 1] == pytest.approx(drawn.sum())
         now = now.charged(drawn)
 
 
 def test_deferred_profiles_wait_and_then_charge_soon():
-    start = vehicles((0, 4, 15, 20), (0, 2, 3, 13.2), (0, 6, 8, 30))
+    start = vehicles((0, 4, 15, 20), (0.5, 2, 3, 13.2), (0, 6.25, 8, 30), (0, 3.5, 20, 40))
     rows = deferred_profiles(start, 0, 6)
     for begin in range(1, 7):
         now = start.charged(must(start, 0))
         for hour in range(1, 7):
-            drawn = (can(now) if hour >= begin else must(now, hour)) * (hour < now.departure)
+            drawn = can(now, hour) if hour >= begin else must(now, hour)
             assert rows[begin - 1, hour - 1] == pytest.approx(drawn.sum())
             now = now.charged(drawn)
         assert now.need.max() < 1e-9

@@ -1,0 +1,58 @@
+"""Where a model and AC power flow differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+__all__ = ["Pair", "deviation_table"]
+
+#: Model, quantity, unit; what AC says and what the model says: a table (state × element), or a series (state) of the
+#: whole net.
+Pair = tuple[str, str, str, pd.DataFrame | pd.Series, pd.DataFrame | pd.Series]
+
+
+def deviation_table(pairs: Iterable[Pair], times: tuple[str, ...]) -> pd.DataFrame:
+    """Tabulate the largest difference of every pair and its place; a pair that shares no value has no row.
+
+    Parameters
+    ----------
+    pairs : iterable of `Pair`
+        What to compare; elements are buses, or (table, index).
+    times : tuple of str
+        Names of the levels of a state's index that the table shall have; a level that is not there counts as 0.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model``, ``quantity``, ``max_abs``, ``unit``, `times`, ``element``, ``index``, and ``relative``: to
+        the largest value of AC.
+
+    Examples
+    --------
+    >>> real, said = pd.DataFrame([[1.0, 0.98]], index=[7]), pd.DataFrame([[1.0, 0.97]], index=[7])
+    >>> pair = ("relaxation", "voltage", "pu", real, said)
+    >>> found = deviation_table([pair], ("hour",))
+    >>> print(found[["quantity", "max_abs", "hour", "element", "index"]].to_string(index=False))
+    quantity  max_abs  hour element  index
+     voltage     0.01     7     bus      1
+    """
+    rows: list[tuple[object, ...]] = []
+    for model, quantity, unit, real, said in pairs:
+        if isinstance(said, pd.DataFrame) and said.empty:
+            continue
+        off, depth = (real - said).abs(), real.index.nlevels
+        if isinstance(off, pd.DataFrame):
+            off = off.stack(list(range(off.columns.nlevels)), future_stack=True)
+        off = off.dropna().astype(float)
+        if off.empty:
+            continue
+        label = off.idxmax()
+        label = label if isinstance(label, tuple) else (label,)
+        when = [0] * (len(times) - depth) + list(label[:depth])[: len(times)]
+        place = ("bus", *label[depth:-1], int(label[-1]))[-2:] if len(label) > depth else ("net", "")
+        top, largest = float(real.abs().to_numpy(float, na_value=0.0).max()), float(off.max())
+        rows.append((model, quantity, largest, unit, *when, *place, largest / top if top > 1e-12 else 0.0))
+    columns = ["model", "quantity", "max_abs", "unit", *times, "element", "index", "relative"]
+    return pd.DataFrame(rows, columns=columns)
