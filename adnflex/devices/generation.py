@@ -28,7 +28,8 @@ from adnflex.devices.contradictions import inverter_contradiction
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.inputs import Inputs
-from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, inverter_resource, read, read_inverter
+from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, read, read_inverter
+from adnflex.devices.inverter_resource import inverter_resource
 from adnflex.devices.resource import Resource
 from adnflex.devices.timeline import Timeline
 

@@ -45,7 +45,8 @@ from adnflex.devices.contradictions import inverter_contradiction
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.inputs import Inputs
-from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read
+from adnflex.devices.inverter import Inverter, exceeding, read
+from adnflex.devices.inverter_resource import inverter_resource
 from adnflex.devices.resource import EFFORT, Resource, linked
 from adnflex.devices.terminals import controllable_links
 from adnflex.devices.timeline import Timeline

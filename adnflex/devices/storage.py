@@ -35,7 +35,8 @@ from adnflex.devices.contradictions import storage_contradictions
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.inputs import Inputs
-from adnflex.devices.inverter import Inverter, exceeding, inverter_resource, read, read_inverter
+from adnflex.devices.inverter import Inverter, exceeding, read, read_inverter
+from adnflex.devices.inverter_resource import inverter_resource
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.devices.stored_energy import EnergyStep, efficiency_fault, stored_energy
 from adnflex.devices.timeline import Timeline
