@@ -1,6 +1,8 @@
-"""Devices of a dispatch: one file a device; `read_devices` is the table of all of them."""
+"""Devices of a dispatch: one file a device; `READERS` is the table of all of them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 from adnflex.devices.base import BrokenLimit, Device, Frame, Offering, Place, Schedule
 from adnflex.devices.capabilities import (
@@ -28,6 +30,7 @@ from adnflex.devices.timeline import Timeline
 from adnflex.grid.model import FloatArray, Grid
 
 __all__ = [
+    "READERS",
     "BrokenLimit",
     "ByInverter",
     "CapacitorBank",
@@ -59,26 +62,23 @@ __all__ = [
 ]
 
 
-def read_devices(inputs: Inputs, grid: Grid, v_max: FloatArray) -> list[Device]:
-    """Read every device of a net; a new device is one more line here.
+#: Reads the devices of one kind: of tables and series, which get the faults; the grid; the highest squared voltages.
+Reader = Callable[[Inputs, Grid, FloatArray], Sequence[Device]]
 
-    Parameters
-    ----------
-    inputs : Inputs
-        Tables and series; gets the faults.
-    grid : Grid
-        The grid.
-    v_max : (n,) array
-        Highest squared voltages [pu].
-    """
-    return [
-        *read_grid_connections(inputs),
-        *read_tap_changers(inputs, grid),
-        *read_capacitor_banks(inputs, v_max),
-        *read_generation(inputs),
-        *read_storage(inputs),
-        *read_electric_vehicles(inputs),
-        *read_fleets(inputs),
-        *read_flexible_loads(inputs),
-        *read_soft_open_points(inputs, grid),
-    ]
+#: The kinds of devices, in the order of their tables in a plan; a new one is one more line.
+READERS: dict[str, Reader] = {
+    "grid connections": lambda inputs, grid, v_max: read_grid_connections(inputs),
+    "tap changers": lambda inputs, grid, v_max: read_tap_changers(inputs, grid),
+    "capacitor banks": lambda inputs, grid, v_max: read_capacitor_banks(inputs, v_max),
+    "generation": lambda inputs, grid, v_max: read_generation(inputs),
+    "storages": lambda inputs, grid, v_max: read_storage(inputs),
+    "electric vehicles": lambda inputs, grid, v_max: read_electric_vehicles(inputs),
+    "fleets": lambda inputs, grid, v_max: read_fleets(inputs),
+    "flexible loads": lambda inputs, grid, v_max: read_flexible_loads(inputs),
+    "soft open points": lambda inputs, grid, v_max: read_soft_open_points(inputs, grid),
+}
+
+
+def read_devices(inputs: Inputs, grid: Grid, v_max: FloatArray) -> list[Device]:
+    """Read every device of a net, kind by kind, as `READERS` says."""
+    return [device for read in READERS.values() for device in read(inputs, grid, v_max)]

@@ -54,10 +54,9 @@ from adnflex.grid.model import Grid
 
 __all__ = ["SoftOpenPoint", "read_soft_open_points"]
 
-# A power that says which end bears the constant loss where nothing is carried [MW].
-_SIGN = 1e-9
-# What the ends of a relaxation may differ from those of its power, as a share of the largest.
-_APART = 1e-5
+# A power that says which end bears the constant loss where nothing is carried [MW]; what the ends of a relaxation may
+# differ from those of its power, as a share of the largest.
+_SIGN, _APART = 1e-9, 1e-5
 _ENDS = ("from", "to")
 
 

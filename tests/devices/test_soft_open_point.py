@@ -11,7 +11,7 @@ import pyomo.environ as pyo
 import pytest
 
 import adnflex
-from adnflex.devices import SoftOpenPoint
+from adnflex.devices import READERS, SoftOpenPoint
 from adnflex.devices.base import NoDecisions, Place, Reach, Schedule, Withdrawal, assign, scenario_sums
 from adnflex.devices.inverter import read
 from adnflex.errors import InputError, UnsupportedElement
@@ -20,7 +20,7 @@ from adnflex.powerflow.structure import is_radial, unsupplied
 from adnflex.problems.flexibility.study import read_flexibility_study
 from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.scenarios import ScenarioSet
-from adnflex.study import reader as reading
+from adnflex.study import read_study
 from tests.problems.rolling.small import Steady
 from tests.study.columns import plain
 
@@ -318,7 +318,7 @@ def test_voltages_of_the_net_do_not_count_and_the_plan_says_so():
     for vm in (1.0, 1.02):
         net = two_feeders()
         net.dcline["vm_from_pu"] = net.dcline["vm_to_pu"] = vm
-        studies.append(reading.read_study(net))
+        studies.append(read_study(net))
     assert repr(studies[0].devices) == repr(studies[1].devices)
     assert any("dcline 0: vm_from_pu and vm_to_pu of the net do not count" in note for note in studies[0].notes)
 
@@ -406,13 +406,11 @@ class Heater(NoDecisions):
 def test_a_new_device_is_one_class_and_one_line(monkeypatch):
     net = two_feeders()
     heated = pp.create_sgen(net, 3, 0.0)
-    known = reading.read_devices
 
-    def with_heater(inputs, grid, v_max):
-        heater = Heater(Place("heater", "sgen", heated, "", 3, inputs.node_of[3]), 0.4, 200.0)
-        return [*known(inputs, grid, v_max), heater]
+    def read_heater(inputs, grid, v_max):
+        return [Heater(Place("heater", "sgen", heated, "", 3, inputs.node_of[3]), 0.4, 200.0)]
 
-    monkeypatch.setattr(reading, "read_devices", with_heater)
+    monkeypatch.setitem(READERS, "heaters", read_heater)
     plan = adnflex.dispatch(net)
     assert plan.setpoints["sgen", "p_mw", heated].iloc[0] == pytest.approx(-0.4, abs=1e-5)
     assert plan.costs.at["heat", "cost"] == pytest.approx(-80.0, abs=1e-2)
