@@ -12,6 +12,7 @@ import math
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ class Workers:
         Maps a task to a result.
     team : ProcessTeam, ExecutorTeam or None
         Who does it; None: this process alone.
+    patience : float
+        Seconds for which this process works alone: a process costs more than it saves where little is to be done.
 
     Attributes
     ----------
@@ -63,8 +66,9 @@ class Workers:
     True
     """
 
-    def __init__(self, job: Callable[[Any], Any], team: _Team | None = None) -> None:
+    def __init__(self, job: Callable[[Any], Any], team: _Team | None = None, patience: float = 0.0) -> None:
         self.job = job
+        self._alone_until = time.monotonic() + patience
         self.notes: list[str] = []
         self._team = team
         self._replaced = 0
@@ -76,7 +80,11 @@ class Workers:
     @property
     def count(self) -> int:
         """How many tasks are worked on at once."""
-        return 1 if self._team is None else self._team.count
+        return 1 if self._team is None or self._patient else self._team.count
+
+    @property
+    def _patient(self) -> bool:
+        return time.monotonic() < self._alone_until
 
     @property
     def room(self) -> int:
@@ -89,7 +97,7 @@ class Workers:
     @property
     def _ahead(self) -> int:
         """How many tasks may be sent where all are known."""
-        return 1 if self._team is None else self._team.ahead
+        return 1 if self._team is None or self._patient else self._team.ahead
 
     def start(self, task: Any) -> int:
         """Begin a task; the ticket tells its result."""
@@ -158,7 +166,7 @@ class Workers:
             self._team.close()
 
     def _send(self, ticket: int) -> None:
-        if self._team is None:
+        if self._team is None or self._patient:
             self._here[ticket] = None
             return
         try:
@@ -215,7 +223,7 @@ _NONE = object()
 
 @contextmanager
 def worker_pool(
-    job: Callable[[Any], Any], executor: Executor | None = None, workers: int | None = None
+    job: Callable[[Any], Any], executor: Executor | None = None, workers: int | None = None, patience: float = 0.0
 ) -> Iterator[Workers]:
     """Provide workers for a job that maps tasks to results.
 
@@ -231,6 +239,8 @@ def worker_pool(
         The caller's executor; stays open.
     workers : int, optional
         How many at once; by default one a core, 8 at most.
+    patience : float
+        See `Workers`; the caller's executor is not kept waiting.
 
     Examples
     --------
@@ -243,7 +253,7 @@ def worker_pool(
     if executor is not None:
         crew = Workers(job, ExecutorTeam(job, executor, count))
     elif count > 1 and can_fork():
-        crew = Workers(job, ProcessTeam(job, count))
+        crew = Workers(job, ProcessTeam(job, count), patience)
     else:
         crew = Workers(job)
         if count > 1:

@@ -4,7 +4,10 @@
 ['distflow', 'lindistflow']
 """
 
+from collections.abc import Sequence
+
 from adnflex.errors import InputError
+from adnflex.formulations.directed import DIRECTED
 from adnflex.formulations.distflow import DISTFLOW
 from adnflex.formulations.formulation import Formulation
 from adnflex.formulations.lindistflow import LINDISTFLOW
@@ -18,8 +21,8 @@ FORMULATIONS: dict[str, Formulation] = {
 }
 
 
-def formulation_named(name: str) -> Formulation:
-    """Return a formulation by its name.
+def formulation_named(name: str, others: Sequence[str] = ("auto",)) -> Formulation:
+    """Return a formulation by its name; `others` are words that the caller knows beside them.
 
     Examples
     --------
@@ -28,10 +31,11 @@ def formulation_named(name: str) -> Formulation:
     >>> formulation_named("flow")
     Traceback (most recent call last):
     ...
-    adnflex.errors.InputError: formulation is 'flow'; known are distflow, lindistflow.
+    adnflex.errors.InputError: formulation is 'flow'; known are auto, distflow, lindistflow.
     """
     if name not in FORMULATIONS:
-        raise InputError(f"formulation is {name!r}; known are {', '.join(FORMULATIONS)}.")
+        hint = f" {DIRECTED.name!r} belongs to reconfigure." if name == DIRECTED.name else ""
+        raise InputError(f"formulation is {name!r}; known are {', '.join([*others, *FORMULATIONS])}.{hint}")
     return FORMULATIONS[name]
 
 

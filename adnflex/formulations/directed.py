@@ -19,6 +19,7 @@ the model with the same losses, so its optimum bounds AC from below.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,18 @@ from adnflex.formulations.open_chains import declare_open
 from adnflex.grid.core import Core
 from adnflex.grid.model import Grid
 
-__all__ = ["declare_directed"]
+__all__ = ["DIRECTED", "DirectedHull", "declare_directed"]
+
+
+@dataclass(frozen=True)
+class DirectedHull:
+    """The formulation by its name; it decides switch states of one operating point, and its optimum bounds AC."""
+
+    name: str = "directed"
+    bounds_ac: bool = True
+
+
+DIRECTED = DirectedHull()
 
 
 def declare_directed(

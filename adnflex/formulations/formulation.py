@@ -13,7 +13,19 @@ from adnflex.formulations.bounds import Bounds
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import Chain
 
-__all__ = ["Declare", "Formulation", "Strengthen", "bound_kind"]
+__all__ = ["Bounding", "Declare", "Formulation", "Strengthen", "bound_kind"]
+
+
+class Bounding(Protocol):
+    """What a plan says of the formulation that its bound rests on."""
+
+    @property
+    def name(self) -> str:
+        """Its name for ``formulation=``."""
+
+    @property
+    def bounds_ac(self) -> bool:
+        """Whether every AC state within the limits is a point of it, worth the same."""
 
 
 class Declare(Protocol):
@@ -72,7 +84,7 @@ class Formulation:
     bounds_ac: bool = False
 
 
-def bound_kind(formulation: Formulation) -> str:
+def bound_kind(formulation: Bounding) -> str:
     """Say what the bound of a plan rests on, for its ``bound_kind``."""
     if formulation.bounds_ac:
         return f"optimum of {formulation.name}"

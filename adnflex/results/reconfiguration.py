@@ -58,8 +58,8 @@ class Plan(Answer):
     progress : pandas.DataFrame
         ``seconds``, ``incumbent``, ``bound``, ``event``.
     bound_kind : str
-        What `bound` rests on: ``optimum of distflow``, or ``relaxation of distflow without integers`` beside a
-        formulation whose own optimum bounds nothing in AC.
+        What `bound` rests on: ``optimum of directed`` (the directed chain hull), ``optimum of distflow``, or
+        ``relaxation of distflow without integers`` beside a formulation whose own optimum bounds nothing in AC.
     relaxation_buses, relaxation_branches : pandas.DataFrame
         What the relaxation itself says of the chosen switch states: columns as `buses` and `branches`, which hold the
         exact branch flow equations where the two differ. Empty where it gave no point.

@@ -12,7 +12,6 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
-from adnflex.formulations import formulation_for
 from adnflex.grid import read_grid
 from adnflex.grid.topology import must_close
 from adnflex.knobs import Horizon, Limits, Switching
@@ -24,9 +23,9 @@ from adnflex.problems.flexibility.study import FlexibilityStudy, read_flexibilit
 from adnflex.problems.flexibility.switching import declare_switched_box
 from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
 from adnflex.problems.flexibility.wishes import Wishes
+from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.exchange import meshed_start
-from adnflex.problems.reconfiguration.model import build_reconfiguration
 from adnflex.problems.region.model import build_region
 from adnflex.problems.region.reading import read_region
 from adnflex.problems.rolling.case import RollingCase
@@ -48,8 +47,8 @@ __all__ = ["model"]
 
 def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), Switching.gathered(knobs))
-    formulation, _ = formulation_for(knobs["formulation"], grid.m, switched=True)
-    return build_reconfiguration(grid, goal, formulation=formulation, operations=(0, knobs["max_operations"])).model
+    require_formulation(knobs["formulation"])
+    return build_chosen(grid, goal, knobs["formulation"], operations=(0, knobs["max_operations"]))[0].model
 
 
 def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import Infeasible
-from adnflex.formulations import formulation_for
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import Grid, read_grid, switch_table
 from adnflex.grid.layout import drawing_tables
@@ -56,7 +55,7 @@ def reconfigure(
     gap: float = 1e-4,
     time_limit: float = 300.0,
     solver: str = "auto",
-    formulation: str = "distflow",
+    formulation: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -101,10 +100,11 @@ def reconfigure(
         ``scip``; ``gurobi``, ``cplex``, ``xpress``, ``mosek`` where they are installed, and any other solver that Pyomo
         finds and that takes convex quadratic constraints.
     formulation : str
-        Of the branch flow: ``distflow`` (its cone bounds AC, the plan has a certificate) or ``lindistflow`` (linear in
-        flows and voltages; its own optimum bounds nothing in AC, so the bound is that of the DistFlow relaxation
-        without integers, see ``bound_kind`` of the plan). Either plan is valued by exact power flow. ``auto``:
-        ``distflow``, unless the model has more than 30 000 cones; a note of the plan says which and why.
+        What proves: ``directed`` (the directed chain hull, whose bound is the closest), ``distflow`` (its cone bounds
+        AC as well, by a longer search) or ``lindistflow`` (linear in flows and voltages; its own optimum bounds nothing
+        in AC, so the bound is that of the DistFlow relaxation without integers, see ``bound_kind`` of the plan). Every
+        plan is valued by exact power flow. ``auto``: ``directed`` wherever all that it rests on is proven for this net,
+        else ``distflow``, unless its model has more than 30 000 cones; a note of the plan says which and why.
     progress : callable, optional
         Told incumbent, bound and seconds.
     executor : concurrent.futures.Executor, optional
@@ -140,8 +140,9 @@ def reconfigure(
     effort, clock = Effort.gathered(arguments), Deadline(time_limit, progress)
     asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
     grid, goal = read_reconfiguration(net, objective, asked, switching)
-    chosen, why = formulation_for(formulation, grid.m, switched=True)
-    answer = solve_reconfiguration(grid, goal, effort, clock=clock, formulation=chosen, max_operations=max_operations)
+    answer = solve_reconfiguration(
+        grid, goal, effort, clock=clock, formulation=formulation, max_operations=max_operations
+    )
     if answer.flow is None:
         raise _infeasible(net, grid, answer, asked, max_operations)
     options = {
@@ -149,7 +150,6 @@ def reconfigure(
         **switching.choice,
         **{key: arguments[key] for key in ("max_operations", "gap", "time_limit", "solver", "formulation", "seed")},
     }
-    answer = replace(answer, notes=(*([why] if why else []), *answer.notes))
     return plan_of(net, grid, goal, answer, asked, options, title_of(net, name), clock.now)
 
 

@@ -126,7 +126,7 @@ def test_interrupted_before_there_is_a_model(monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("adnflex.problems.reconfiguration.solve.build_reconfiguration", interrupt)
+    monkeypatch.setattr("adnflex.problems.reconfiguration.solve.build_chosen", interrupt)
     plan = adnflex.reconfigure(feeder(0.9), workers=1)
     assert (plan.status, plan.operations, plan.bound) == ("interrupted", 0, 0.0)
     with pytest.raises(KeyboardInterrupt):

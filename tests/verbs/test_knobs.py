@@ -14,6 +14,7 @@ import pytest
 import adnflex
 from adnflex import formulations, networks
 from adnflex.errors import Infeasible, InputError
+from adnflex.formulations import directed_planes
 from adnflex.knobs import Limits
 from tests.brute_force import enumerate_configurations
 from tests.problems.test_reconfiguration import Case, draw_case
@@ -151,11 +152,23 @@ def test_a_start_means_nothing_where_nothing_is_switched():
         adnflex.dispatch(ring(), start="free", hours_per_period=1.0)
 
 
+def refuse(*args):
+    raise directed_planes.Unproven("the weather")
+
+
 def test_auto_says_which_formulation_and_why(monkeypatch):
     net = ring()
     first = adnflex.reconfigure(net, formulation="auto", workers=1)
-    assert first.bound_kind == "optimum of distflow"
-    assert "formulation: distflow, as its cones bound AC." in first.notes
+    assert first.bound_kind == "optimum of directed"
+    assert "formulation: directed, as every bound that it needs is proven for this net." in first.notes
+    # where no plane is a bound, the cones of distflow prove, as long as they are few enough
+    monkeypatch.setattr(directed_planes, "_require", refuse)
+    with pytest.raises(InputError, match="formulation='directed' does not apply to this net: .* the weather"):
+        adnflex.reconfigure(net, formulation="directed", workers=1)
+    other = adnflex.reconfigure(net, workers=1)
+    assert other.bound_kind == "optimum of distflow"
+    assert "formulation: distflow, as no bound of the directed hull is proven for the weather." in other.notes
+    assert other.objective == pytest.approx(first.objective, rel=1e-4)
     monkeypatch.setattr(formulations, "_MOST_CONES", 4)
     second = adnflex.reconfigure(net, formulation="auto", workers=1)
     assert second.bound_kind == "relaxation of distflow without integers"

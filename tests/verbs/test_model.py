@@ -16,7 +16,7 @@ from adnflex import networks
 from adnflex.errors import InputError
 from adnflex.problems.dispatch import search as dispatch_search
 from adnflex.problems.flexibility import network_limits
-from adnflex.problems.reconfiguration import solve as reconfiguration_solve
+from adnflex.problems.reconfiguration import choice as reconfiguration_choice
 from adnflex.problems.region import model as region_model
 from adnflex.problems.rolling.days import draw_day
 from adnflex.problems.rolling.mpc import Mpc
@@ -193,13 +193,16 @@ def test_deleted_cones_change_the_bound_of_a_dispatch(monkeypatch: pytest.Monkey
     assert after.bound < before.bound * (1 - 1e-3)
 
 
-def test_deleted_cones_change_the_bound_of_a_reconfiguration(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("formulation", ["directed", "distflow"])
+def test_deleted_cones_change_the_bound_of_a_reconfiguration(monkeypatch: pytest.MonkeyPatch, formulation: str) -> None:
     def cut(model: pyo.ConcreteModel) -> None:
         model.del_component(model.cone)
-        model.chain_cone.deactivate()
+        if formulation == "distflow":
+            model.chain_cone.deactivate()
 
-    change(monkeypatch, reconfiguration_solve, "build_reconfiguration", cut)
-    plan = adnflex.reconfigure(pn.case33bw(), workers=1, time_limit=2, gap=0.9)
+    build = "build_directed" if formulation == "directed" else "build_reconfiguration"
+    change(monkeypatch, reconfiguration_choice, build, cut)
+    plan = adnflex.reconfigure(pn.case33bw(), formulation=formulation, workers=1, time_limit=2, gap=0.9)
     assert plan.bound < 0.1
     assert plan.objective == pytest.approx(0.139551, abs=1e-6)
 

@@ -7,10 +7,15 @@ import dataclasses
 import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
-from adnflex.formulations import Formulation
+from adnflex.formulations import FORMULATIONS
+from adnflex.formulations.directed import DIRECTED
+from adnflex.formulations.exactness import cone_is_exact
+from adnflex.formulations.formulation import Bounding
+from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, GridState, losses
 from adnflex.problems.clock import Deadline, Progress
-from adnflex.problems.reconfiguration.model import Reconfiguration
+from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
+from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.solvers.clarabel import solve_relaxation
 
 __all__ = ["LEAST_SECONDS", "SearchedTopology", "relaxed_or_none", "solver_name"]
@@ -39,10 +44,10 @@ class SearchedTopology:
         How incumbent and bound went.
     solver : str
         What did it.
-    formulation : Formulation
-        Of the branch flow.
+    formulation : Bounding
+        What the bound rests on.
     notes : tuple of str
-        What happened to the workers.
+        Why this formulation; what happened to the workers.
     proof : str
         What the bound rests on, where it is no formulation.
     """
@@ -54,7 +59,7 @@ class SearchedTopology:
     bound: float
     progress: tuple[Progress, ...]
     solver: str
-    formulation: Formulation
+    formulation: Bounding
     notes: tuple[str, ...] = ()
     proof: str = ""
 
@@ -72,9 +77,18 @@ def solver_name(name: str, outcome: Outcome) -> str:
     return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
 
 
-def relaxed_or_none(problem: Reconfiguration, flow: Flow, clock: Deadline) -> GridState | None:
+def relaxed_or_none(
+    grid: Grid, problem: Reconfiguration | DirectedReconfiguration | None, flow: Flow, clock: Deadline
+) -> GridState | None:
     """Return what the relaxation says of a topology; None where it was not solved or Ctrl-C came."""
+    cones = problem is None or problem.formulation in (DIRECTED, FORMULATIONS["distflow"])
     try:
+        if cones and cone_is_exact(grid, flow):
+            return flow
+        if problem is None:
+            return None
+        if isinstance(problem, DirectedReconfiguration):
+            problem = build_reconfiguration(grid, problem.objective, strengthen=False)
         return _relaxed_state(problem, flow, max(clock.left, LEAST_SECONDS))
     except KeyboardInterrupt:
         return None

@@ -88,7 +88,7 @@ def solve_approximately(
     return SearchedTopology(
         status=status,
         flow=flow,
-        relaxed=None if flow is None else relaxed_or_none(problem, flow, clock),
+        relaxed=None if flow is None else relaxed_or_none(grid, problem, flow, clock),
         least_violating=least_violating(exchange, search) if flow is None else None,
         bound=bound,
         progress=tuple(clock.rows),

@@ -9,7 +9,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.formulations.bounds import Bounds, compute_bounds
-from adnflex.formulations.directed import declare_directed
+from adnflex.formulations.directed import DIRECTED, DirectedHull, declare_directed
 from adnflex.formulations.directed_planes import find_planes
 from adnflex.formulations.modes import Mode, modes_of, openable
 from adnflex.grid.core import Core, Step, contract
@@ -98,6 +98,19 @@ class DirectedReconfiguration:
             if mode.kind == 0 and x[column] > 0.5:
                 closed[self.core.chains[mode.chain].branches[mode.at]] = False
         return closed
+
+    @property
+    def formulation(self) -> DirectedHull:
+        """What its bound rests on."""
+        return DIRECTED
+
+    def exclude(self, state: frozenset[int]) -> None:
+        """Cut off the topology with these open branches."""
+        model = self.model
+        if not hasattr(model, "excluded"):
+            model.excluded = pyo.ConstraintList()
+        opened = {self.core.chains[c].branches[i]: model.open_at[c, i] for c, i in model.open_at}
+        model.excluded.add(pyo.quicksum(1 - opened[k] for k in state if k in opened) >= 1)
 
     def modes_in(self, flow: Flow) -> list[Mode]:
         """Mode of every chain in a radial state."""
@@ -196,7 +209,12 @@ def _lost(grid: Grid, flow: Flow, k: int) -> float:
 
 
 def build_directed(
-    grid: Grid, objective: Objective, *, near: FloatArray | None = None, cap: float = np.inf
+    grid: Grid,
+    objective: Objective,
+    *,
+    operations: tuple[int, int | None] = (0, None),
+    near: FloatArray | None = None,
+    cap: float = np.inf,
 ) -> DirectedReconfiguration:
     """Declare the model.
 
@@ -206,6 +224,8 @@ def build_directed(
         The grid, with its limits and its switchable branches.
     objective : Objective
         What to minimise.
+    operations : (int, int or None)
+        How many every admissible state is known to need (only where they are priced), and how many it may have.
     near : (n,) array, optional
         Squared voltages of a good state, near which planes shall be tight.
     cap : float
@@ -222,10 +242,26 @@ def build_directed(
     most = cap / (objective.losses * grid.base_mva) if objective.losses else np.inf
     planes = find_planes(grid, compute_bounds(grid), core, openable(core, free.tolist()), most, near)
     modes = modes_of(grid, planes.bounds, core, planes.able)
-    model = pyo.ConcreteModel(name="reconfiguration_directed", doc=__doc__)
+    model = pyo.ConcreteModel(name="reconfiguration_directed", doc=_DOC)
     declare_directed(model, grid, core, modes, planes, loss_cap=most, off=bool(objective.voltage))
+    least, limit = operations
+    if objective.switching and least and modes:
+        model.few_operations = pyo.Constraint(expr=_operations(model, grid, core) >= least)
+    if limit is not None and modes:
+        model.max_operations = pyo.Constraint(expr=_operations(model, grid, core) <= limit)
     model.objective = pyo.Objective(expr=_objective(model, grid, objective, core))
     return DirectedReconfiguration(grid, objective, planes.bounds, core, free, modes, model, compile_model(model))
+
+
+_DOC = """Switch states of one operating point, chain by chain of the contracted grid.
+
+open_at: 1 where a chain is open at that one of its branches. feed: 1 where it is closed and feeds its last (1) or first
+(-1) node. v: squared voltage of a junction; p, q, l, w: power into the branches of a chain, squared currents and
+voltages, as it feeds, each zero where it does not; stub_p, stub_q, stub_loss: what the two ends of an open chain draw
+beyond their loads, and lose; all per unit on the base power of the net (net.sn_mva). The objective is in the unit of
+the verb: MW for losses. Nodes and branches count from 0, as `adnflex.grid.read_grid` has them, chains and junctions as
+`adnflex.grid.core.contract` has them.
+"""
 
 
 def _objective(model: pyo.ConcreteModel, grid: Grid, objective: Objective, core: Core) -> pyo.Expression:
@@ -235,9 +271,11 @@ def _objective(model: pyo.ConcreteModel, grid: Grid, objective: Objective, core:
     if objective.voltage:
         terms.append(objective.voltage / (2 * int(measured(grid).sum())) * model.off)
     if objective.switching:
-        changes = [
-            (1 if grid.closed[core.chains[c].branches[i]] else -1) * model.open_at[c, i] for c, i in model.open_at
-        ]
-        constant = int(np.count_nonzero(~grid.closed))
-        terms.append(objective.switching * (pyo.quicksum(changes) + constant))
+        terms.append(objective.switching * _operations(model, grid, core))
     return pyo.quicksum(terms)
+
+
+def _operations(model: pyo.ConcreteModel, grid: Grid, core: Core) -> pyo.Expression:
+    """Count the branches whose state changes; what is open now and stays closed in every state is among them."""
+    sign = {(c, i): 1 if grid.closed[core.chains[c].branches[i]] else -1 for c, i in model.open_at}
+    return pyo.quicksum(sign[key] * model.open_at[key] for key in sign) + int(np.count_nonzero(~grid.closed))

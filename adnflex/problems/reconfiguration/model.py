@@ -60,6 +60,13 @@ class Reconfiguration:
         closed[self.free] = x[self.form.columns_of(self.model.z[k] for k in self.free)] > 0.5
         return closed
 
+    def exclude(self, state: frozenset[int]) -> None:
+        """Cut off the topology with these open branches."""
+        model = self.model
+        if not hasattr(model, "excluded"):
+            model.excluded = pyo.ConstraintList()
+        model.excluded.add(pyo.quicksum(model.z[k] for k in state) >= 1)
+
     def point_of(self, flow: Flow) -> NDArray[np.float64]:
         """Return the point of the model that an exact power flow is."""
         m, g, form = self.model, self.grid, self.form

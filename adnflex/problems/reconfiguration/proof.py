@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
-import pyomo.environ as pyo
 
 from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
 from adnflex.algorithms.branch_exchange import ExchangeSearch
@@ -14,9 +14,10 @@ from adnflex.algorithms.workers import worker_pool
 from adnflex.grid.state import Flow
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
+from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration
-from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
+from adnflex.problems.reconfiguration.radial_search import Incumbent
 from adnflex.solvers.capability import pick
 from adnflex.solvers.gate import solve_model
 
@@ -24,15 +25,45 @@ __all__ = ["least_violating", "proof_solver", "prove", "prove_by_model"]
 
 Open = frozenset[int]
 
+# Seconds for which one process works alone: to start others takes about as long as a small proof.
+_PATIENCE = 0.3
+
+
+class _Tree(Protocol):
+    """The callables of `branch_and_bound`."""
+
+    @property
+    def relax(self) -> Callable[[Any], Any]:
+        """Maps what a worker is told to a relaxation."""
+
+    @property
+    def root(self) -> Any:
+        """The node where everything is undecided."""
+
+    def incumbent(self) -> tuple[Open | None, float]:
+        """Return the best topology and its value."""
+
+    def brief(self, node: Any, cutoff: float) -> Any:
+        """Return what a worker is told."""
+
+    def split(self, node: Any, point: Any) -> list[Any]:
+        """Return the alternatives of a node."""
+
+    def leaf(self, node: Any) -> float:
+        """Exact value of a decided node."""
+
+    def heuristic(self, point: Any, count: int) -> None:
+        """Look at a point."""
+
 
 def proof_solver(wanted: str) -> str:
     """Choose what proves: Clarabel under our own branch and bound, unless another solver is asked for."""
     return "clarabel" if wanted in ("auto", "clarabel") else pick(wanted, integers=True, cones=True)
 
 
-def prove(tree: RadialSearch, clock: Deadline, effort: Effort) -> tuple[Outcome, list[str]]:
+def prove(tree: _Tree, clock: Deadline, effort: Effort) -> tuple[Outcome, list[str]]:
     """Prove by branch and bound over conic relaxations; also what happened to the workers."""
-    with worker_pool(tree.relax, effort.executor, effort.workers) as crew:
+    with worker_pool(tree.relax, effort.executor, effort.workers, _PATIENCE) as crew:
         outcome = branch_and_bound(
             tree.root,
             tree.relax,
@@ -44,12 +75,13 @@ def prove(tree: RadialSearch, clock: Deadline, effort: Effort) -> tuple[Outcome,
             seconds=clock.left,
             workers=crew,
             report=clock.report_bests,
+            brief=tree.brief,
         )
     return outcome, crew.notes
 
 
 def prove_by_model(
-    problem: Reconfiguration,
+    problem: Reconfiguration | DirectedReconfiguration,
     exchange: ExchangeProblem,
     search: ExchangeSearch,
     best: Incumbent,
@@ -60,7 +92,6 @@ def prove_by_model(
 ) -> Outcome:
     """Hand the whole model to a solver; exclude a topology that the relaxation accepts and AC does not."""
     model = problem.model
-    model.excluded = pyo.ConstraintList()
     bound, rounds, status = -math.inf, 0, "time_limit"
     excluded: set[Open] = set()
     while not clock.spent:
@@ -99,7 +130,7 @@ def prove_by_model(
             state = frozenset(np.flatnonzero(~problem.closed_of(solved.x)).tolist())
             excluded.add(state)
             best.offer(state, search.score(state))
-            model.excluded.add(pyo.quicksum(model.z[k] for k in state) >= 1)
+            problem.exclude(state)
         clock.report_bests(best.value, min(bound, best.value), name)
         if status != "optimal" or bound >= best.value - gap * abs(best.value):
             break

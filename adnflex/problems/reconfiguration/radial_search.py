@@ -148,6 +148,10 @@ class RadialSearch:
         """Return the best topology and its value."""
         return self.best.state, self.best.value
 
+    def brief(self, node: Node, cutoff: float) -> Node:
+        """Return what a worker is told."""
+        return node
+
     # -- splitting -----------------------------------------------------------------------------------------
 
     def split(self, node: Node, point: NDArray[np.float64] | None) -> list[Alternative]:

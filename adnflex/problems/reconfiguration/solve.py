@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import time
@@ -12,16 +13,19 @@ import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
 from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange, perturbed_search
-from adnflex.formulations import FORMULATIONS, Formulation
+from adnflex.formulations import FORMULATIONS
 from adnflex.grid.model import BoolArray, Grid
 from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.answer import SearchedTopology, relaxed_or_none, solver_name
 from adnflex.problems.reconfiguration.approximate import solve_approximately
+from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
+from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
+from adnflex.problems.reconfiguration.directed_search import DirectedSearch
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem, meshed_start
 from adnflex.problems.reconfiguration.few_operations import OperationCount, operation_count, try_few_operations
-from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
+from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.problems.reconfiguration.near_states import NearStates
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.problems.reconfiguration.proof import least_violating, proof_solver, prove, prove_by_model
@@ -36,6 +40,9 @@ Open = frozenset[int]
 # Part of the time limit that local search may take before the proof begins.
 _SEARCH_SHARE = 0.25
 
+# Share of a value, and value, that rounding may come to.
+_ROUNDING = 1e-9
+
 _USUAL = Effort()
 
 
@@ -45,7 +52,7 @@ def solve_reconfiguration(
     effort: Effort = _USUAL,
     *,
     clock: Deadline | None = None,
-    formulation: Formulation | None = None,
+    formulation: str = "auto",
     max_operations: int | None = None,
     known: Sequence[BoolArray] = (),
     floor: float = 0.0,
@@ -62,8 +69,8 @@ def solve_reconfiguration(
         Gap, solver, workers, seed.
     clock : Deadline, optional
         Time limit, told of every step; by default one of `effort` from now.
-    formulation : Formulation, optional
-        Of the branch flow; by default DistFlow. One that does not bound AC is handed to `solve_approximately`.
+    formulation : str
+        See `build_chosen`. One that does not bound AC is handed to `solve_approximately`.
     max_operations : int, optional
         Largest number of branches whose state changes.
     known : sequence of (m,) array of bool
@@ -72,60 +79,115 @@ def solve_reconfiguration(
         Lower bound of the objective that is proven already.
     """
     clock = Deadline(effort.time_limit) if clock is None else clock
-    formulation = FORMULATIONS["distflow"] if formulation is None else formulation
-    if not formulation.bounds_ac:
-        return solve_approximately(grid, objective, formulation, effort, clock, max_operations)
-    report = clock.report_bests
+    require_formulation(formulation)
+    named = FORMULATIONS.get(formulation)
+    if named is not None and not named.bounds_ac:
+        return solve_approximately(grid, objective, named, effort, clock, max_operations)
     exchange = ExchangeProblem(grid, objective, must_close(grid), max_operations)
-    best = Incumbent()
+    task = _Task(exchange, effort, clock, formulation, floor)
+    for closed in known:
+        task.offer(frozenset(np.flatnonzero(~closed).tolist()))
     # whatever the local search finds, most of the time belongs to the proof
     pause = clock.part(_SEARCH_SHARE)
-    search = ExchangeSearch(exchange.evaluate, exchange.moves, stop=lambda: pause.spent)
-    name = proof_solver(effort.solver)
-    present = frozenset(np.flatnonzero(~grid.closed).tolist())
-    # the first incumbent: whatever happens later, a present state that meets every limit is an answer
-    for state in (present, *(frozenset(np.flatnonzero(~closed).tolist()) for closed in known)):
-        best.offer(state, search.score(state))
-    count = OperationCount(0)
-    problem: Reconfiguration | None = None
-    notes: list[str] = []
-    outcome = Outcome("interrupted", best.state, best.value, -math.inf, 0)
+    task.search.stop = lambda: pause.spent
     try:
-        count, early = _without_model(exchange, search, best, clock, (effort.gap, floor))
-        if early is not None:
-            name, outcome = early
-        else:
-            between = count.least, max_operations
-            problem = build_reconfiguration(grid, objective, formulation=formulation, operations=between)
-            if _local_search(grid, problem, search, best, clock, effort.seed):
-                search.stop = lambda: clock.spent
-                lift = partial(count.lift, objective)
-                if name == "clarabel":
-                    tree = RadialSearch(problem, exchange, search, best, lift)
-                    # workers have their own steady clocks, but the same day
-                    tree.relax.until = time.time() + clock.left
-                    outcome, notes = prove(tree, clock, effort)
-                else:
-                    outcome = prove_by_model(problem, exchange, search, best, clock, effort.gap, name, lift)
+        task.run()
     except KeyboardInterrupt:
-        if best.state is None:
+        if task.best.state is None:
             raise
-    # nothing in the objective can be negative
-    bound = math.inf if outcome.status == "infeasible" else count.lift(objective, max(outcome.bound, floor))
-    flow = exchange.flow(best.state) if best.state is not None else None
-    report(best.value, bound, outcome.status)
-    return SearchedTopology(
-        status=outcome.status,
-        flow=flow,
-        relaxed=None if flow is None or problem is None else relaxed_or_none(problem, flow, clock),
-        least_violating=least_violating(exchange, search) if flow is None else None,
-        bound=min(bound, best.value),
-        progress=tuple(clock.rows),
-        solver=solver_name(name, outcome),
-        formulation=formulation,
-        notes=tuple(notes),
-        proof=solver_name(name, outcome) if name == "all states" else "",
-    )
+    if task.problem is not None and not task.problem.formulation.bounds_ac:
+        assert isinstance(task.problem, Reconfiguration)
+        answer = solve_approximately(grid, objective, task.problem.formulation, effort, clock, max_operations)
+        return dataclasses.replace(answer, notes=(*task.notes, *answer.notes))
+    return task.answer()
+
+
+class _Task:
+    """A reconfiguration on its way: what is known so far, whatever interrupts it."""
+
+    def __init__(
+        self, exchange: ExchangeProblem, effort: Effort, clock: Deadline, formulation: str, floor: float
+    ) -> None:
+        self.exchange, self.effort, self.clock = exchange, effort, clock
+        self.grid, self.objective = exchange.grid, exchange.objective
+        self.formulation, self.floor, self.best = formulation, floor, Incumbent()
+        self.search = ExchangeSearch(exchange.evaluate, exchange.moves)
+        self.name = proof_solver(effort.solver)
+        self.problem: Reconfiguration | DirectedReconfiguration | None = None
+        self.notes: list[str] = []
+        self.count = OperationCount(0)
+        # the first incumbent: whatever happens later, a present state that meets every limit is an answer
+        self.offer(frozenset(np.flatnonzero(~exchange.grid.closed).tolist()))
+
+    def offer(self, state: Open) -> None:
+        """Take a state that is known."""
+        self.best.offer(state, self.search.score(state))
+        self.outcome = Outcome("interrupted", self.best.state, self.best.value, -math.inf, 0)
+
+    def run(self) -> None:
+        best, clock = self.best, self.clock
+        enough = self.effort.gap, self.floor
+        self.count, early = _without_model(self.exchange, self.search, best, clock, enough)
+        if early is not None:
+            self.name, self.outcome = early
+        elif _local_search(self.grid, self.exchange.required, self.search, best, clock, self.effort.seed):
+            self.search.stop = lambda: clock.spent
+            self._build()
+            if self.problem is not None and self.problem.formulation.bounds_ac:
+                self.outcome, notes = self._prove(self.problem)
+                self.notes += notes
+
+    def _build(self) -> None:
+        flow = self.exchange.flow(self.best.state) if self.best.state is not None else None
+        # a state that is worth as much as the incumbent but for rounding is not cut off
+        cap = self.best.value * (1 + _ROUNDING) + _ROUNDING if flow is not None else math.inf
+        most = None if math.isinf(self.exchange.max_operations) else int(self.exchange.max_operations)
+        self.problem, why = build_chosen(
+            self.grid,
+            self.objective,
+            self.formulation,
+            operations=(self.count.least, most),
+            near=None if flow is None else flow.v,
+            cap=cap,
+        )
+        if why:
+            self.notes.append(why)
+
+    def _prove(self, problem: Reconfiguration | DirectedReconfiguration) -> tuple[Outcome, list[str]]:
+        lift = partial(self.count.lift, self.objective)
+        if self.name != "clarabel":
+            gap = self.effort.gap
+            return prove_by_model(problem, self.exchange, self.search, self.best, self.clock, gap, self.name, lift), []
+        tree: DirectedSearch | RadialSearch
+        if isinstance(problem, DirectedReconfiguration):
+            tree = DirectedSearch(problem, self.search, self.best, lift)
+        else:
+            tree = RadialSearch(problem, self.exchange, self.search, self.best, lift)
+        # workers have their own steady clocks, but the same day
+        tree.relax.until = time.time() + self.clock.left
+        return prove(tree, self.clock, self.effort)
+
+    def answer(self) -> SearchedTopology:
+        """Gather what is known."""
+        outcome, best, problem = self.outcome, self.best, self.problem
+        # nothing in the objective can be negative
+        lifted = self.count.lift(self.objective, max(outcome.bound, self.floor, 0.0))
+        bound = math.inf if outcome.status == "infeasible" else lifted
+        flow = self.exchange.flow(best.state) if best.state is not None else None
+        self.clock.report_bests(best.value, bound, outcome.status)
+        shown = None if flow is None else relaxed_or_none(self.grid, problem, flow, self.clock)
+        return SearchedTopology(
+            status=outcome.status,
+            flow=flow,
+            relaxed=shown,
+            least_violating=least_violating(self.exchange, self.search) if flow is None else None,
+            bound=min(bound, best.value),
+            progress=tuple(self.clock.rows),
+            solver=solver_name(self.name, outcome),
+            formulation=FORMULATIONS["distflow"] if problem is None else problem.formulation,
+            notes=tuple(self.notes),
+            proof=solver_name(self.name, outcome) if self.name == "all states" else "",
+        )
 
 
 def _without_model(
@@ -152,6 +214,11 @@ def _without_model(
     floor = max(floor, count.lift(objective, 0.0))
     if settled(floor):
         return count, ("few operations", Outcome("optimal", best.state, best.value, floor, 0))
+    if not (~exchange.required).any():
+        # the only radial state there is has been run
+        only = near.nearest
+        status = "optimal" if best.state is not None else "infeasible" if exchange.refuted(only) else "unproven"
+        return count, ("all states", Outcome(status, best.state, best.value, best.value, 1))
     if best.state is not None and clock.spent:
         # no time for a model: what is known is the answer
         return count, ("few operations", Outcome("time_limit", best.state, best.value, floor, 0))
@@ -160,7 +227,7 @@ def _without_model(
 
 def _local_search(
     grid: Grid,
-    problem: Reconfiguration,
+    required: BoolArray,
     search: ExchangeSearch,
     best: Incumbent,
     clock: Deadline,
@@ -178,14 +245,14 @@ def _local_search(
         report(best.value, -math.inf, "present state")
         starts = [*([best.state] if best.state is not None else []), present]
         if best.state is None or not search.stop():
-            starts.append(meshed_start(grid, problem.required))
+            starts.append(meshed_start(grid, required))
         found = [r for s in starts if (r := branch_exchange(search, s)) is not None]
         for state, score in found:
             best.offer(state, score)
         report(best.value, -math.inf, "branch exchange")
         if found:
             top = min(found, key=lambda r: r[1])
-            effort = min(0.02 * clock.seconds, 0.05 * len(problem.free))
+            effort = min(0.02 * clock.seconds, 0.05 * int((~required).sum()))
             best.offer(*perturbed_search(search, top, effort, np.random.default_rng(seed)))
             report(best.value, -math.inf, "perturbed search")
     except KeyboardInterrupt:
