@@ -205,6 +205,9 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     --------
     >>> import pandapower.networks as pn
     >>> m = model(pn.case33bw(), "reconfigure")
+    >>> m.name, len(m.open_at), len(m.feed)
+    ('reconfiguration_directed', 36, 25)
+    >>> m = model(pn.case33bw(), "reconfigure", formulation="distflow")
     >>> m.name, len(m.z), len(m.cone)
     ('reconfiguration_distflow', 36, 37)
     """

@@ -109,7 +109,7 @@ def test_infeasible_in_lindistflow_refutes_nothing(monkeypatch: pytest.MonkeyPat
 def test_an_unknown_formulation_is_refused() -> None:
     with pytest.raises(InputError, match="known are auto, directed, distflow, lindistflow"):
         adnflex.reconfigure(pn.case33bw(), formulation="acopf")
-    with pytest.raises(InputError, match="known are auto, distflow, lindistflow. 'directed' belongs to reconfigure"):
+    with pytest.raises(InputError, match=r"known are auto, distflow, lindistflow\. 'directed' belongs to reconfigure"):
         adnflex.dispatch(study(load("ieee33_dispatch"), "2"), periods=[0], formulation="directed")
     with pytest.raises(InputError, match="lindistflow"):
         adnflex.dispatch(study(load("ieee33_dispatch"), "2"), periods=[0], formulation="lindistflow", exact=True)

@@ -128,9 +128,11 @@ def test_interrupted_before_there_is_a_model(monkeypatch):
 
     monkeypatch.setattr("adnflex.problems.reconfiguration.solve.build_chosen", interrupt)
     plan = adnflex.reconfigure(feeder(0.9), workers=1)
-    assert (plan.status, plan.operations, plan.bound) == ("interrupted", 0, 0.0)
+    # the local search came first
+    assert (plan.status, plan.bound) == ("interrupted", 0.0)
+    assert plan.objective < 0.15
     with pytest.raises(KeyboardInterrupt):
-        adnflex.reconfigure(feeder(0.938), workers=1)
+        adnflex.reconfigure(feeder(0.95), workers=1)
 
 
 def test_where_nothing_can_be_chosen_the_count_is_no_row() -> None:

@@ -163,7 +163,7 @@ def test_auto_says_which_formulation_and_why(monkeypatch):
     assert "formulation: directed, as every bound that it needs is proven for this net." in first.notes
     # where no plane is a bound, the cones of distflow prove, as long as they are few enough
     monkeypatch.setattr(directed_planes, "_require", refuse)
-    with pytest.raises(InputError, match="formulation='directed' does not apply to this net: .* the weather"):
+    with pytest.raises(InputError, match=r"formulation='directed' does not apply to this net: .* the weather"):
         adnflex.reconfigure(net, formulation="directed", workers=1)
     other = adnflex.reconfigure(net, workers=1)
     assert other.bound_kind == "optimum of distflow"
@@ -172,7 +172,7 @@ def test_auto_says_which_formulation_and_why(monkeypatch):
     monkeypatch.setattr(formulations, "_MOST_CONES", 4)
     second = adnflex.reconfigure(net, formulation="auto", workers=1)
     assert second.bound_kind == "relaxation of distflow without integers"
-    assert any(n.startswith("formulation: lindistflow, as") and "5 cones" in n for n in second.notes)
+    assert any(n.startswith("formulation: lindistflow, as") and "are too many" in n for n in second.notes)
     assert second.bound <= first.objective + 1e-9
     asked = {"profiles": shares([1.0, 0.6]), "hours_per_period": 12.0, "loss_cost_per_mwh": 100.0}
     day = adnflex.dispatch(net, **asked, formulation="auto", switching="day", gap=1e-3)
