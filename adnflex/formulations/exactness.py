@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adnflex.formulations.supporting_planes import Functional, HangingTrees, Tree
+from adnflex.formulations.hanging_trees import HangingTrees, Tree
+from adnflex.formulations.supporting_planes import Functional, supporting_plane
 from adnflex.grid.core import Step
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
@@ -52,4 +53,4 @@ def cone_is_exact(grid: Grid, flow: Flow) -> bool:
     whole = HangingTrees(grid, trees)
     whole.touch(flow.v[None, [t.entry for t in trees]])
     same = bool(np.allclose(whole.v[0], flow.v[whole.far], atol=1e-7))
-    return same and bool(whole.bound(Functional(current=grid.r)).proven.all())
+    return same and bool(supporting_plane(whole, Functional(current=grid.r)).proven.all())

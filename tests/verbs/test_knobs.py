@@ -14,8 +14,9 @@ import pytest
 import adnflex
 from adnflex import formulations, networks
 from adnflex.errors import Infeasible, InputError
-from adnflex.formulations import directed_planes
+from adnflex.formulations.directed_planes import Unproven
 from adnflex.knobs import Limits
+from adnflex.problems.reconfiguration import choice
 from tests.brute_force import enumerate_configurations
 from tests.problems.test_reconfiguration import Case, draw_case
 from tests.verbs.test_plan_from import ring
@@ -152,8 +153,8 @@ def test_a_start_means_nothing_where_nothing_is_switched():
         adnflex.dispatch(ring(), start="free", hours_per_period=1.0)
 
 
-def refuse(*args):
-    raise directed_planes.Unproven("the weather")
+def refuse(*args, **kwargs):
+    raise Unproven("the weather")
 
 
 def test_auto_says_which_formulation_and_why(monkeypatch):
@@ -162,7 +163,7 @@ def test_auto_says_which_formulation_and_why(monkeypatch):
     assert first.bound_kind == "optimum of directed"
     assert "formulation: directed, as every bound that it needs is proven for this net." in first.notes
     # where no plane is a bound, the cones of distflow prove, as long as they are few enough
-    monkeypatch.setattr(directed_planes, "_require", refuse)
+    monkeypatch.setattr(choice, "build_directed", refuse)
     with pytest.raises(InputError, match=r"formulation='directed' does not apply to this net: .* the weather"):
         adnflex.reconfigure(net, formulation="directed", workers=1)
     other = adnflex.reconfigure(net, workers=1)
