@@ -14,8 +14,6 @@ from pandapower.auxiliary import pandapowerNet
 
 from adnflex.errors import InputError
 
-__all__ = ["simbench_day"]
-
 DEFAULT_DAY = 149
 _TARIFF = "tariff"
 

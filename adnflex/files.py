@@ -17,8 +17,6 @@ from pathlib import Path
 
 from adnflex.errors import InputError, OutputError
 
-__all__ = ["append_line", "read_bytes", "require_place", "write_bytes", "write_text"]
-
 # The largest file that is read into memory.
 MAX_BYTES = 512 * 2**20
 

@@ -17,8 +17,6 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
 
-__all__ = ["LIMIT_NAMES", "STANDARDS", "Effort", "Gathered", "Horizon", "Limits", "Switching"]
-
 # Columns that `limits` may name, by table.
 LIMIT_NAMES = (
     ("bus", "min_vm_pu"),

@@ -27,8 +27,6 @@ from adnflex.errors import InputError
 from adnflex.files import read_bytes
 from adnflex.text import shown
 
-__all__ = ["read_net"]
-
 _AGAIN = "write it again with pandapower.to_json"
 _WITHOUT = "take it out of the net and write it again with pandapower.to_json, or read it yourself if you trust it"
 # Deeper than anything that pandapower writes.

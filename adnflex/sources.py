@@ -20,8 +20,6 @@ from adnflex.errors import InputError
 from adnflex.matpower import read_matpower
 from adnflex.net_json import read_net
 
-__all__ = ["open_net"]
-
 # Short names of functions with long ones.
 ALIASES = {
     "cigre_hv": "create_cigre_network_hv",

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["cut", "sentence", "shown", "tamed", "title"]
-
 # A path may have this many characters; what is longer is no word.
 _LONGEST_WORD = 1024
 _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")

@@ -16,8 +16,6 @@ from typing import Any, NamedTuple
 
 from adnflex.algorithms.workers import Workers
 
-__all__ = ["Alternative", "Outcome", "Relaxed", "branch_and_bound"]
-
 
 class Relaxed(NamedTuple):
     """What a relaxation says of a node.

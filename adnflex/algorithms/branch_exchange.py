@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ExchangeSearch", "Move", "Score", "branch_exchange", "perturbed_search"]
-
 Open = frozenset[int]
 
 # Restarts in a row without a state that was not seen before, after which a perturbed search ends.

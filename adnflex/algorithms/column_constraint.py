@@ -17,8 +17,6 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Generated", "WorstVertex", "generate"]
-
 Vertex = NDArray[np.float64]
 BoxT = TypeVar("BoxT")
 

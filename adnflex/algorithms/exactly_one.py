@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["ExactlyOne"]
-
-Bools = NDArray[np.bool_]
+from adnflex.arrays import BoolArray
 
 
 class ExactlyOne:
@@ -38,7 +35,7 @@ class ExactlyOne:
             for m in members.tolist():
                 self.within[m].append(i)
 
-    def follow(self, allowed: Bools) -> Bools | None:
+    def follow(self, allowed: BoolArray) -> BoolArray | None:
         """Exclude what a single choice left in a set excludes; None where a set has none left."""
         allowed = allowed.copy()
         left = [int(allowed[s].sum()) for s in self.sets]

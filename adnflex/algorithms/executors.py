@@ -21,8 +21,6 @@ from typing import Any
 from adnflex.algorithms.processes import Event, end_with_parent
 from adnflex.errors import InputError
 
-__all__ = ["ExecutorTeam", "SentJob"]
-
 # Tasks sent where all can be sent at once: a cluster may have any number of workers.
 _AHEAD = 1000
 # Seconds without any answer after which a task that no thread has begun is taken back: all threads may be busy with

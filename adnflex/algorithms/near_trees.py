@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations, product
 
-__all__ = ["exchanges"]
-
 
 def exchanges(loops: Mapping[int, Collection[int]], count: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Yield all sets of so many closings and as many openings that leave a spanning tree, each once.

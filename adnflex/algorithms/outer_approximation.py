@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 from numpy.typing import NDArray
 
-__all__ = ["Master", "Settled", "outer_approximation"]
-
 
 class Master(NamedTuple):
     """Answer of the master.

@@ -11,9 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["area", "contains", "cut", "hull", "intersection", "union_area"]
-
-FloatArray = NDArray[np.float64]
+from adnflex.arrays import FloatArray
 
 
 def area(polygon: FloatArray) -> float:

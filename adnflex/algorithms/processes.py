@@ -17,8 +17,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
-__all__ = ["Event", "ProcessTeam", "can_fork", "end_with_parent"]
-
 # Signals that are the parent's business: `timeout`, systemd and slurm send theirs to the workers too, and a terminal
 # sends Ctrl-C to all. Workers go on, and end when the parent ends them or is no more.
 _PARENTS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))

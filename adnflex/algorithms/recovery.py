@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-__all__ = ["Recovered", "recover"]
-
 T = TypeVar("T")
 
 

@@ -18,8 +18,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["one_at_a_time"]
-
 Joint = TypeVar("Joint")
 Agent = TypeVar("Agent")
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-__all__ = ["count_spanning_trees", "spanning_trees"]
-
 Edge = tuple[int, int]
 
 

@@ -21,8 +21,6 @@ from typing import Any, Protocol, TypeVar
 from adnflex.algorithms.executors import ExecutorTeam
 from adnflex.algorithms.processes import Event, ProcessTeam, can_fork
 
-__all__ = ["Workers", "run_each", "worker_pool"]
-
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")

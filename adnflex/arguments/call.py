@@ -15,8 +15,6 @@ from adnflex.errors import InputError
 from adnflex.grid.sound import checked
 from adnflex.knobs import Limits, Switching
 
-__all__ = ["Public", "keywords_of", "public"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

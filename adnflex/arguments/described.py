@@ -10,8 +10,6 @@ from typing import Any
 from adnflex.arguments.call import Public, Target
 from adnflex.arguments.kind import Kind
 
-__all__ = ["Knob", "knobs_of", "parameter_texts", "summary_of"]
-
 
 @dataclass(frozen=True)
 class Knob:

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["Kind", "WrongValueError", "indices_of", "numbers_of", "real", "require", "shown"]
-
 
 class WrongValueError(ValueError):
     """Right in kind, wrong in value; the text says what would be right."""

@@ -17,29 +17,6 @@ import pandas as pd
 from adnflex.arguments.kind import Kind, WrongValueError, indices_of, numbers_of, real, require
 from adnflex.knobs import LIMIT_NAMES, STANDARDS
 
-__all__ = [
-    "anything",
-    "either",
-    "element",
-    "element_limits",
-    "having",
-    "indices",
-    "instance",
-    "limits",
-    "mapping",
-    "nothing",
-    "number",
-    "numbers",
-    "of_class",
-    "pair",
-    "path",
-    "several",
-    "text",
-    "truth",
-    "whole",
-    "word",
-]
-
 
 def number(
     says: str, low: float = -math.inf, high: float = math.inf, *, above: bool = False, infinite: bool = False

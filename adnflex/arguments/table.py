@@ -30,8 +30,6 @@ from adnflex.arguments.kinds import (
     word,
 )
 
-__all__ = ["ARGUMENTS", "GROUPS"]
-
 _CALLABLE = having("a function", "__call__")
 _LINES = "line indices, 'all' or None (lines with a switch)"
 _PER_PERIOD = "one number, or one for each period"

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COMMANDS", "Command", "verb_of"]
-
 
 @dataclass(frozen=True)
 class Command:

@@ -14,7 +14,6 @@ from adnflex.results.status import NO_RECOVERY
 if TYPE_CHECKING:
     from adnflex.cli.conclusion import Judged
 
-__all__ = ["comparison_table"]
 
 _NOTHING = "-"
 

@@ -18,8 +18,6 @@ from adnflex.cli.files import Outputs, save_net
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import say, tell
 
-__all__ = ["Judged", "conclude", "say_interrupted"]
-
 
 @dataclass
 class Judged:

@@ -4,19 +4,6 @@ from __future__ import annotations
 
 from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, SolverUnavailable, ValidationFailed
 
-__all__ = [
-    "EXIT_CODES",
-    "EXIT_FAILED",
-    "EXIT_FAULT",
-    "EXIT_INPUT",
-    "EXIT_INTERRUPTED",
-    "EXIT_MEMORY",
-    "EXIT_OK",
-    "EXIT_SOLVER",
-    "MEMORY",
-    "exit_code",
-]
-
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_INPUT = 2

@@ -12,8 +12,6 @@ from adnflex.cli.terminal import say, tell
 from adnflex.errors import AdnflexError, InputError
 from adnflex.files import require_place, write_text
 
-__all__ = ["Outputs", "require_writable", "save_net"]
-
 
 def require_writable(outputs: Mapping[str, Path | None], inputs: Mapping[str, str | Path]) -> None:
     """Refuse, before the long solve, output paths that cannot be written or that would overwrite an input.

@@ -17,7 +17,6 @@ from adnflex.solvers.stopping import STOPPING
 if TYPE_CHECKING:
     import adnflex
 
-__all__ = ["Interruption"]
 
 # While the proof runs, a signal waits for the next report, where no node of the search is half done.
 _PROOF = ("perturbed search", "node", "outer approximation", "better topology", "branch exchange of boxes")

@@ -11,8 +11,6 @@ from adnflex.cli.exits import EXIT_OK
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import columns
 
-__all__ = ["run"]
-
 _OPTIONAL = (
     (
         "simbench",

@@ -18,8 +18,6 @@ from adnflex.cli.exits import EXIT_CODES
 from adnflex.cli.profiles import PROFILES
 from adnflex.errors import InputError
 
-__all__ = ["knobs_of_command", "parse", "parser_of"]
-
 NET_FORMS = """\
 NET is one of:
   feeder.json                 a file that pandapower.to_json wrote

@@ -17,8 +17,6 @@ from adnflex.study import COLUMNS, Profiles
 from adnflex.study.axis import step_faults
 from adnflex.study.stamps import read_stamps
 
-__all__ = ["PROFILES", "read_profiles"]
-
 _KNOWN = [f"{table}.{column}" for table, column in COLUMNS]
 # Faults of one file that are told.
 _TOLD = 5

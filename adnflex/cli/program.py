@@ -27,8 +27,6 @@ from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import hush, say
 from adnflex.errors import AdnflexError, Infeasible, TimeExpired
 
-__all__ = ["main"]
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line.

@@ -12,8 +12,6 @@ from adnflex.cli.interruption import Interruption
 from adnflex.errors import InputError
 from adnflex.results.base import Verdict
 
-__all__ = ["run"]
-
 
 def run(args: argparse.Namespace, interruption: Interruption) -> int:
     """Load all files, put each check behind its plan, write."""

@@ -22,8 +22,6 @@ from adnflex.results.policies import FLOOR, base_of, full_name
 from adnflex.sources import open_net
 from adnflex.study import study_facts
 
-__all__ = ["run", "with_references"]
-
 # Part of the time limit for the comparison of days; the day in detail has the rest.
 _DAYS_SHARE = 0.75
 

@@ -26,8 +26,6 @@ from adnflex.problems.reconfiguration.objective import parse_objective
 from adnflex.sources import open_net
 from adnflex.study import read_series, study_facts
 
-__all__ = ["asked", "check", "known_to", "run"]
-
 Tell = Callable[[adnflex.Progress], None]
 
 _PLANS = (adnflex.Plan, adnflex.DispatchPlan, adnflex.Flexibility, adnflex.Region, adnflex.RollingRun)

@@ -16,8 +16,6 @@ from typing import TextIO
 import adnflex
 from adnflex.text import tamed
 
-__all__ = ["ProgressLine", "columns", "hush", "say", "tell"]
-
 
 def say(message: str) -> None:
     """Tell the user something that is not a result."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.base import BrokenLimit, Device, Frame, Offering, Place, Schedule
 from adnflex.devices.capabilities import (
     ByInverter,
@@ -27,7 +28,7 @@ from adnflex.devices.soft_open_point import SoftOpenPoint, read_soft_open_points
 from adnflex.devices.storage import Storage, read_storage
 from adnflex.devices.tap_changer import TapChanger, controlled_trafos, read_tap_changers
 from adnflex.devices.timeline import Timeline
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 
 __all__ = [
     "READERS",

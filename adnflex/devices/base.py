@@ -8,31 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.timeline import Timeline
 from adnflex.formulations.attachments import Attachments
 
 if TYPE_CHECKING:
     from adnflex.devices.resource import Resource
-
-__all__ = [
-    "BrokenLimit",
-    "Contradiction",
-    "Device",
-    "Frame",
-    "NoDecisions",
-    "Offering",
-    "Place",
-    "Reach",
-    "Schedule",
-    "Withdrawal",
-    "assign",
-    "scenario_sums",
-    "table_of",
-]
-
-FloatArray = NDArray[np.float64]
 
 
 class Reach(NamedTuple):

@@ -13,13 +13,13 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import FloatArray, Frame, Place, Schedule
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import Frame, Place, Schedule
 
 if TYPE_CHECKING:
     from adnflex.devices.inverter import Inverter
     from adnflex.devices.moves import MoveRules
 
-__all__ = ["ByInverter", "Lossy", "MovesVoltages", "Positioned", "Reactive", "Stores", "Supplies", "TwoWays", "able"]
 
 T = TypeVar("T")
 

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.devices.base import FloatArray, Place
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import Place
 from adnflex.devices.inputs import Inputs, truth
-
-__all__ = ["CapabilityCurve", "read_capability", "refuse_capability"]
 
 _STYLES = ("straightLineYValues", "constantYValue")
 _POINTS = ("p_mw", "q_min_mvar", "q_max_mvar")

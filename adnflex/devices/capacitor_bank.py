@@ -11,7 +11,8 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, Reach, Schedule, Withdrawal, scenario_sums
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Frame, Place, Reach, Schedule, Withdrawal, scenario_sums
 from adnflex.devices.inputs import Inputs, truth
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
@@ -24,8 +25,6 @@ from adnflex.formulations.positions import (
     positions_of,
     stay_at,
 )
-
-__all__ = ["CapacitorBank", "read_capacitor_banks"]
 
 
 @dataclass(frozen=True)

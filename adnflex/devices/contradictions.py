@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from adnflex.devices.base import Contradiction, Device, FloatArray, Place
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import Contradiction, Device, Place
 from adnflex.devices.inverter import TOLERANCE, Inverter
 from adnflex.devices.resource import polygon
 from adnflex.devices.timeline import Timeline
@@ -16,8 +17,6 @@ from adnflex.devices.timeline import Timeline
 if TYPE_CHECKING:
     from adnflex.devices.storage import Storage
 from adnflex.solvers.linear import minimise_below
-
-__all__ = ["contradictions", "holds", "inverter_contradiction", "storage_contradictions"]
 
 # Sides of the polygon around the circle of a rating.
 _SIDES = 128

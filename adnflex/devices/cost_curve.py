@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import FloatArray, Frame, assign, table_of
-
-__all__ = ["NO_COST", "CostCurve"]
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import Frame, assign, table_of
 
 
 @dataclass(frozen=True)

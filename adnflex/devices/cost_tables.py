@@ -23,8 +23,6 @@ from adnflex.devices.base import Place
 from adnflex.devices.cost_curve import NO_COST, CostCurve
 from adnflex.devices.inputs import Inputs
 
-__all__ = ["TableCost", "cost_curve", "left_over_costs", "read_cost_tables", "refuse_cost"]
-
 # A sgen, load, storage or dcline has a cost only where it is a decision; a source always is.
 _TABLES = ("ext_grid", "gen", "sgen", "load", "storage", "dcline")
 _REACTIVE = ("cq0_eur", "cq1_eur_per_mvar", "cq2_eur_per_mvar2")

@@ -17,7 +17,8 @@ import pandas as pd
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, Reach, Schedule, Withdrawal, assign
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Frame, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
 from adnflex.devices.inputs import Inputs
@@ -25,8 +26,6 @@ from adnflex.devices.interruptions import Interruptions
 from adnflex.devices.inverter import TOLERANCE
 from adnflex.devices.timeline import Timeline, parse_windows
 from adnflex.formulations.positions import pin
-
-__all__ = ["ElectricVehicles", "read_electric_vehicles"]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ import pandas as pd
 import pyomo.environ as pyo
 from scipy import sparse
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import TOLERANCE
@@ -27,8 +28,6 @@ from adnflex.devices.timeline import Timeline
 from adnflex.devices.vehicles import COLUMNS, read_stays
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.linear import minimise_linear
-
-__all__ = ["Fleet", "read_fleets", "vehicles_of"]
 
 
 @dataclass(frozen=True)

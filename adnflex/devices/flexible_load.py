@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.base import (
     BrokenLimit,
-    FloatArray,
     Frame,
     NoDecisions,
     Place,
@@ -30,8 +30,6 @@ from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import TOLERANCE, exceeding, read
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.devices.timeline import Timeline
-
-__all__ = ["FlexibleLoad", "read_flexible_loads"]
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adnflex.devices.base import Device, FloatArray, Schedule
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import Device, Schedule
 from adnflex.devices.capabilities import MovesVoltages, able
-
-__all__ = ["Stamped", "add_reach", "stamp", "voltage_ranges"]
 
 
 class Stamped(NamedTuple):

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.base import (
     BrokenLimit,
     Contradiction,
-    FloatArray,
     Frame,
     NoDecisions,
     Place,
@@ -32,8 +32,6 @@ from adnflex.devices.inverter import TOLERANCE, Inverter, exceeding, read, read_
 from adnflex.devices.inverter_resource import inverter_resource
 from adnflex.devices.resource import Resource
 from adnflex.devices.timeline import Timeline
-
-__all__ = ["Generation", "read_generation"]
 
 
 @dataclass(frozen=True)

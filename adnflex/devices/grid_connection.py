@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, scenario_sums
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Frame, NoDecisions, Place, Reach, Schedule, scenario_sums
 from adnflex.devices.capabilities import Supplies
 from adnflex.devices.capability import refuse_capability
 from adnflex.devices.cost_curve import NO_COST, CostCurve
@@ -19,8 +20,6 @@ from adnflex.devices.cost_tables import cost_curve
 from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import read
 from adnflex.devices.timeline import Timeline
-
-__all__ = ["GridConnection", "read_grid_connections", "source_limits"]
 
 
 @dataclass(frozen=True)

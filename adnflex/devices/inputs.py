@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.devices.base import FloatArray, Place
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import Place
 from adnflex.devices.timeline import Timeline
 
 if TYPE_CHECKING:
     from adnflex.devices.cost_tables import TableCost
-
-__all__ = ["Inputs", "name_of", "truth"]
 
 
 @dataclass

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from adnflex.devices.base import BrokenLimit, Place
 
-__all__ = ["Interruptions"]
-
 
 @dataclass(frozen=True)
 class Interruptions:

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, assign, table_of
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Frame, Place, assign, table_of
 from adnflex.devices.capability import CapabilityCurve, read_capability, refuse_capability
 from adnflex.devices.inputs import Inputs
 from adnflex.devices.resource import polygon
-
-__all__ = ["Inverter", "InverterColumns", "read_inverter"]
 
 # Slack of an audit [MW, Mvar], above the residual of a conic solver and below what anyone sets.
 TOLERANCE = 1e-5

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from adnflex.devices.base import FloatArray, Place
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import Place
 from adnflex.devices.inverter import InverterColumns
 from adnflex.devices.resource import EFFORT, Accumulator, Resource
-
-__all__ = ["inverter_resource"]
 
 ActiveColumns = tuple[tuple[str, ...], FloatArray, FloatArray, FloatArray, FloatArray]
 

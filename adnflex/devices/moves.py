@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Frame, Place
 from adnflex.devices.inputs import Inputs
 from adnflex.devices.timeline import Timeline
-
-__all__ = ["FREE_MOVES", "MoveRules", "audit_moves", "move_rules"]
 
 
 @dataclass(frozen=True)

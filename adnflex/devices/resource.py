@@ -17,11 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.base import Place, Withdrawal
-
-__all__ = ["EFFORT", "Accumulator", "Resource", "linked", "polygon"]
-
-FloatArray = NDArray[np.float64]
 
 # Price of a Mvar in units of a MW of flexibility: reactive power is used where it gains something, and only there.
 EFFORT = 1e-4

@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.base import (
     BrokenLimit,
     Contradiction,
-    FloatArray,
     Frame,
     NoDecisions,
     Place,
@@ -51,8 +51,6 @@ from adnflex.devices.resource import EFFORT, Resource, linked
 from adnflex.devices.terminals import controllable_links
 from adnflex.devices.timeline import Timeline
 from adnflex.grid.model import Grid
-
-__all__ = ["SoftOpenPoint", "read_soft_open_points"]
 
 # A power that says which end bears the constant loss where nothing is carried [MW]; what the ends of a relaxation may
 # differ from those of its power, as a share of the largest.

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.base import (
     BrokenLimit,
     Contradiction,
-    FloatArray,
     Frame,
     Place,
     Reach,
@@ -41,8 +41,6 @@ from adnflex.devices.resource import Accumulator, Resource
 from adnflex.devices.stored_energy import EnergyStep, efficiency_fault, stored_energy
 from adnflex.devices.timeline import Timeline
 from adnflex.formulations.positions import pin
-
-__all__ = ["Storage", "read_storage"]
 
 # Power below which a storage does nothing [MW].
 _IDLE = 1e-4

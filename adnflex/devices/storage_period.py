@@ -8,12 +8,11 @@ from dataclasses import fields
 
 import pyomo.environ as pyo
 
-from adnflex.devices.base import BrokenLimit, Contradiction, FloatArray, Frame
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Contradiction, Frame
 from adnflex.devices.contradictions import storage_contradictions
 from adnflex.devices.storage import Storage
 from adnflex.devices.timeline import Timeline
-
-__all__ = ["PeriodStorage", "free_at_end", "of_one_period"]
 
 # What belongs to a whole horizon and is not asked of one period.
 _OF_A_DAY = "energy at the end"

@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from adnflex.arrays import FloatArray
 
 if TYPE_CHECKING:
     from adnflex.devices.capabilities import Stores
     from adnflex.devices.storage import Storage
     from adnflex.devices.timeline import Timeline
 
-__all__ = ["EnergyStep", "efficiency_fault", "reachable", "stored_energy"]
-
-FloatArray = NDArray[np.float64]
 
 # Share of the energy left that counts as none, where one has to divide by it.
 _NOTHING = 1e-12

@@ -14,7 +14,8 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, Place, Reach, Schedule
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Frame, Place, Reach, Schedule
 from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import exceeding
 from adnflex.devices.moves import FREE_MOVES, MoveRules, audit_moves, move_rules
@@ -29,8 +30,6 @@ from adnflex.formulations.positions import (
     stay_at,
 )
 from adnflex.grid.model import Grid
-
-__all__ = ["TapChanger", "controlled_trafos", "read_tap_changers"]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from adnflex.devices.base import Place
 from adnflex.devices.inputs import Inputs, name_of, truth
 from adnflex.grid.model import Grid
 
-__all__ = ["controllable_links"]
-
 
 def controllable_links(inputs: Inputs, grid: Grid, table: str, kind: str) -> Iterator[tuple[Place, int, pd.Series]]:
     """Every element with ``from_bus`` and ``to_bus`` that is in service and controllable.

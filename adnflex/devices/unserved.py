@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.devices.base import BrokenLimit, FloatArray, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
+from adnflex.arrays import FloatArray
+from adnflex.devices.base import BrokenLimit, Frame, NoDecisions, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.inverter import read
 from adnflex.devices.timeline import Timeline
-
-__all__ = ["Unserved"]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from adnflex.devices.base import FloatArray
-
-__all__ = ["COLUMNS", "TOLERANCE_MWH", "Stays", "part_there", "read_stays"]
+from adnflex.arrays import FloatArray
 
 COLUMNS = ("load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh", "p_max_mw")
 

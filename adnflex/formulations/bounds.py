@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adnflex.grid.model import BoolArray, FloatArray, Grid, IntArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.grid.model import Grid
 from adnflex.grid.topology import Block, blocks
-
-__all__ = ["Bounds", "Ranges", "compute_bounds", "ranges_of"]
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,6 @@ from adnflex.formulations.law import Law
 from adnflex.grid.model import Grid
 from adnflex.solvers.cones import mark_relaxed
 
-__all__ = [
-    "declare_branch_flow",
-    "declare_voltages",
-    "open_end_overload",
-    "rated_open_ends",
-]
-
 
 def declare_voltages(block: pyo.Block, grid: Grid, bounds: Bounds) -> None:
     """Declare the squared voltages ``v`` of all nodes, which devices and branch flow share."""

@@ -17,8 +17,6 @@ from adnflex.formulations.law import Law
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import Chain
 
-__all__ = ["by_law"]
-
 
 def by_law(name: str, law_of: Callable[[Grid], Law], bounds_ac: bool) -> Formulation:
     """Return the formulation of a law, with the inequalities that hold for anything between no loss and all of it."""

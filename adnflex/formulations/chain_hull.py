@@ -27,12 +27,11 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from adnflex.arrays import ComplexArray, FloatArray
 from adnflex.formulations.bounds import Bounds
-from adnflex.grid.model import ComplexArray, FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.topology import Chain
 from adnflex.solvers.cones import mark_relaxed
-
-__all__ = ["StubFlows", "declare_chain_hull", "stub_flows"]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ from adnflex.grid.core import Step
 from adnflex.grid.model import Grid
 from adnflex.solvers.cones import mark_relaxed
 
-__all__ = ["declare_closed"]
-
 # A chain and the sense in which it feeds.
 Way = tuple[int, int]
 

@@ -33,8 +33,6 @@ from adnflex.formulations.open_chains import declare_open
 from adnflex.grid.core import Core
 from adnflex.grid.model import Grid
 
-__all__ = ["DIRECTED", "DirectedHull", "declare_directed"]
-
 
 @dataclass(frozen=True)
 class DirectedHull:

@@ -8,14 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.hanging_trees import HangingTrees, Tree
 from adnflex.formulations.supporting_planes import Functional, Plane, supporting_plane
 from adnflex.formulations.tree_limits import largest_misses, within_limits
 from adnflex.grid.core import Core
-from adnflex.grid.model import BoolArray, FloatArray, Grid
-
-__all__ = ["Drawn", "Planes", "Unproven", "find_planes"]
+from adnflex.grid.model import Grid
 
 # Where tangents are taken between the lowest and the highest voltage of an entry.
 _PARTS = (0.5, 0.8, 0.95)

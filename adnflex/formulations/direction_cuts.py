@@ -11,8 +11,6 @@ from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.law import Law
 from adnflex.grid.model import Grid
 
-__all__ = ["declare_direction_cuts"]
-
 
 def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branches: Sequence[int], law: Law) -> None:
     """Declare what one-way power flow implies: a branch carries at least the load of the bus it feeds.

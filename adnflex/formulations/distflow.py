@@ -25,8 +25,6 @@ from adnflex.formulations.by_law import by_law
 from adnflex.formulations.law import Law
 from adnflex.grid.model import Grid
 
-__all__ = ["DISTFLOW"]
-
 
 def _law(grid: Grid) -> Law:
     return Law(grid.r, grid.x, grid.r**2 + grid.x**2)

@@ -10,8 +10,6 @@ from adnflex.grid.core import Step
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
 
-__all__ = ["cone_is_exact"]
-
 
 def cone_is_exact(grid: Grid, flow: Flow) -> bool:
     """Whether the relaxation of DistFlow has nothing cheaper than an exact state with the same open branches.

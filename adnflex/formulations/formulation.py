@@ -13,8 +13,6 @@ from adnflex.formulations.bounds import Bounds
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import Chain
 
-__all__ = ["Bounding", "Declare", "Formulation", "Strengthen", "bound_kind"]
-
 
 class Bounding(Protocol):
     """What a plan says of the formulation that its bound rests on."""

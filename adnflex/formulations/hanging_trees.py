@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.grid.core import Step
-from adnflex.grid.model import FloatArray, Grid, IntArray
-
-__all__ = ["HangingTrees", "Tree"]
+from adnflex.grid.model import Grid
 
 # Newton's steps, and the change of a state [pu] after which there is none worth taking.
 _STEPS, _CLOSE = 12, 1e-11

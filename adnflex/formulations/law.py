@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adnflex.grid.model import FloatArray
-
-__all__ = ["Law"]
+from adnflex.arrays import FloatArray
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from adnflex.formulations.directed_planes import Drawn, Planes
 from adnflex.grid.core import Core
 from adnflex.grid.model import Grid
 
-__all__ = ["Ledger"]
-
 
 @dataclass
 class Ledger:

@@ -24,8 +24,6 @@ from adnflex.formulations.by_law import by_law
 from adnflex.formulations.law import Law
 from adnflex.grid.model import Grid
 
-__all__ = ["LINDISTFLOW"]
-
 
 def _law(grid: Grid) -> Law:
     """Currents act on nothing."""

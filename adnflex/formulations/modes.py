@@ -9,8 +9,6 @@ from adnflex.formulations.bounds import Bounds
 from adnflex.grid.core import Core
 from adnflex.grid.model import Grid
 
-__all__ = ["Mode", "modes_of", "openable"]
-
 
 class Mode(NamedTuple):
     """A way in which a chain is used.

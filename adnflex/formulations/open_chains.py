@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.arrays import IntArray
 from adnflex.formulations.directed_planes import Drawn
 from adnflex.formulations.ledger import Ledger
-from adnflex.grid.model import IntArray
-
-__all__ = ["declare_open"]
 
 
 def declare_open(ledger: Ledger, ways: Sequence[tuple[int, int]]) -> None:

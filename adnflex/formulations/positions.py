@@ -17,8 +17,6 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-__all__ = ["declare_positions", "declare_split", "picked", "pin", "pin_positions", "positions_of", "stay_at"]
-
 
 def declare_positions(
     block: pyo.Block,

@@ -21,11 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adnflex.arrays import ComplexArray, FloatArray, IntArray
 from adnflex.grid.flow import RadialFlow
-from adnflex.grid.model import ComplexArray, FloatArray, IntArray
 from adnflex.grid.state import Flow
-
-__all__ = ["Operating", "TreeMap"]
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,6 @@ from numpy.typing import NDArray
 
 from adnflex.grid.model import Grid
 
-__all__ = ["declare_radiality"]
-
 
 def declare_radiality(
     block: pyo.Block,

@@ -28,11 +28,10 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.formulations.bounds import Bounds
-from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.topology import forest
-
-__all__ = ["FlowIntervals", "declare_secants", "flow_intervals"]
 
 
 @dataclass(frozen=True)

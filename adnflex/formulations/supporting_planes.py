@@ -28,10 +28,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.formulations.hanging_trees import HangingTrees
-from adnflex.grid.model import BoolArray, FloatArray
-
-__all__ = ["Functional", "Plane", "supporting_plane"]
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.formulations.bounds import Bounds
 from adnflex.formulations.hanging_trees import HangingTrees
-from adnflex.grid.model import FloatArray, IntArray
-
-__all__ = ["largest_misses", "within_limits"]
 
 # What power flow forgives of a limit [pu], and the smallest slope that says anything of the entry's voltage.
 _FORGIVEN, _FLAT = 1e-7, 1e-9

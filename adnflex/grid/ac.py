@@ -13,8 +13,6 @@ from pandapower.powerflow import LoadflowNotConverged
 
 from adnflex.grid.options import PowerFlowOptions, has_dependent_loads, power_flow_options
 
-__all__ = ["branch_losses", "losses_mw", "run_ac"]
-
 log = logging.getLogger(__name__)
 
 # Mismatch [MVA] at which a solution counts, where rounding allows it.

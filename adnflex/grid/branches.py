@@ -13,8 +13,6 @@ from adnflex.grid.model import Branch, Member, SwitchableBranch
 from adnflex.grid.ppc import Matrices
 from adnflex.grid.switching import is_ideal_switch
 
-__all__ = ["BranchRow", "branch_rows"]
-
 Key = tuple[str, int]
 
 

@@ -17,8 +17,6 @@ from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.options import has_dependent_loads, option_faults
 from adnflex.grid.sound import table_faults
 
-__all__ = ["limit_faults", "require_sound", "shorten"]
-
 # What runpp knows and no formulation here does: the reason and the way out.
 _REFUSED = {
     "gen": "its reactive power follows a voltage set-point; fix its present reactive power by "

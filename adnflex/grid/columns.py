@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from adnflex.grid.description import Column
 
-__all__ = ["Values", "canonical", "index_of", "values_of"]
-
 
 class Values(NamedTuple):
     """A column read.

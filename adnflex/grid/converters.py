@@ -11,8 +11,6 @@ from pandapower import pandapowerNet
 
 from adnflex.grid.ac import run_ac
 
-__all__ = ["REACTIVE", "hold_reactive_powers", "with_reactive_powers"]
-
 log = logging.getLogger(__name__)
 
 # Columns of net.dcline with the reactive power drawn at both ends [Mvar]; pandapower has none.

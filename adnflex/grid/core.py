@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from adnflex.grid.model import Grid
 
-__all__ = ["Core", "CoreChain", "Step", "contract"]
-
 
 @dataclass(frozen=True)
 class Step:

@@ -16,8 +16,6 @@ from adnflex.errors import InputError
 from adnflex.grid.ac import run_ac
 from adnflex.grid.identity import fingerprint
 
-__all__ = ["Coupling", "coupling_of"]
-
 
 @dataclass(frozen=True)
 class Coupling:

@@ -10,11 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
-from adnflex.grid.model import ComplexArray, FloatArray
+from adnflex.arrays import ComplexArray, FloatArray
 from adnflex.grid.sweep import STEPS, collapsed
 from adnflex.grid.topology import Forest
-
-__all__ = ["CumulatedSums"]
 
 # Largest change of a voltage in the last step [pu].
 _TOLERANCE = 1e-12

@@ -6,24 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = [
-    "Column",
-    "Kind",
-    "Table",
-    "blank",
-    "bus",
-    "flag",
-    "limit",
-    "maybe",
-    "not_negative",
-    "number",
-    "positive",
-    "text",
-    "truth",
-    "whole",
-    "word",
-]
-
 Kind = Literal["truth", "number", "whole", "reference", "word", "text"]
 
 

@@ -10,10 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["DrawnForest", "Floats", "Ints", "bus_forest", "deepest_children", "grow", "heavy_paths", "trunk_first"]
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,13 @@ class DrawnForest:
         Whether a root reaches the node.
     """
 
-    order: Ints
-    parent: Ints
-    via: Ints
-    top: Ints
+    order: IntArray
+    parent: IntArray
+    via: IntArray
+    top: IntArray
     supplied: npt.NDArray[np.bool_]
 
-    def cumulated(self, lengths: Floats) -> Floats:
+    def cumulated(self, lengths: FloatArray) -> FloatArray:
         """Sum of the edge lengths from the top of its tree to each node.
 
         Parameters
@@ -90,9 +88,9 @@ def _spread(
     starts: list[int],
     neighbours: list[list[tuple[int, int]]],
     order: list[int],
-    parent: Ints,
-    via: Ints,
-    top: Ints,
+    parent: IntArray,
+    via: IntArray,
+    top: IntArray,
 ) -> None:
     """Breadth-first search from `starts`, written into the arrays."""
     queue = deque(starts)
@@ -126,7 +124,7 @@ def heavy_paths(forest: DrawnForest) -> list[list[int]]:
     return paths
 
 
-def deepest_children(forest: DrawnForest) -> Ints:
+def deepest_children(forest: DrawnForest) -> IntArray:
     """Child with the deepest subtree of each node (-1 where none); ties go to the larger subtree."""
     count = len(forest.parent)
     height, size = np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.int64)

@@ -27,14 +27,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from adnflex.errors import InputError
 from adnflex.grid.cumulated import CumulatedSums
-from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid, IntArray
+from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, losses, squared, stacked
 from adnflex.grid.sweep import Sweep
 from adnflex.grid.topology import Adjacency, Forest
-
-__all__ = ["RadialFlow", "Slopes", "flow_of", "flows_of"]
 
 # From so many states on rows are summed instead of columns.
 _MANY = 16

@@ -11,8 +11,6 @@ from adnflex.errors import InputError
 from adnflex.grid.options import changed_options
 from adnflex.grid.sound import checked
 
-__all__ = ["fingerprint", "require_same"]
-
 # Results and cosmetics do not belong to a net's identity; prices do: a plan's cost and bound are nothing under others.
 _OTHER = {"measurement", "controller", "group", "characteristic"}
 _COSMETIC = {"name", "geo", "zone", "type", "std_type", "description", "controllable", "profile"}

@@ -11,14 +11,14 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from adnflex.grid.drawn_forest import Floats, Ints, grow
+from adnflex.arrays import FloatArray, IntArray
+from adnflex.grid.drawn_forest import grow
 from adnflex.grid.switch_tables import decided
 from adnflex.grid.tidy_tree import place
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["drawing_tables"]
 
 #: A map is used where at least this share of the buses has a place on it.
 _MAPPED_SHARE = 0.8
@@ -175,7 +175,7 @@ def _name(value: object) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def _fused(topology: pd.DataFrame, buses: pd.Index) -> Ints:
+def _fused(topology: pd.DataFrame, buses: pd.Index) -> IntArray:
     """Group of each bus: buses that fixed closed bus-bus switches join are one group."""
     switch = (topology["element"] == "switch") & ~topology["switchable"] & topology["closed_after"]
     a, b = _ends(topology[switch], buses)
@@ -183,7 +183,7 @@ def _fused(topology: pd.DataFrame, buses: pd.Index) -> Ints:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _ends(topology: pd.DataFrame, buses: pd.Index) -> tuple[Ints, Ints]:
+def _ends(topology: pd.DataFrame, buses: pd.Index) -> tuple[IntArray, IntArray]:
     """Positions of both buses of each branch."""
     return buses.get_indexer(topology["from_bus"]), buses.get_indexer(topology["to_bus"])
 
@@ -191,7 +191,7 @@ def _ends(topology: pd.DataFrame, buses: pd.Index) -> tuple[Ints, Ints]:
 # The net's own map ------------------------------------------------------------------------------------------
 
 
-def _map(net: pandapowerNet, buses: pd.Index) -> tuple[Floats, Any]:
+def _map(net: pandapowerNet, buses: pd.Index) -> tuple[FloatArray, Any]:
     """Coordinates as the net gives them, NaN where it gives none."""
     values = net.bus["geo"] if "geo" in net.bus else pd.Series(index=net.bus.index, dtype=object)
     xy = np.array([_point(values.loc[b]) for b in buses], dtype=float).reshape(len(buses), 2)
@@ -208,7 +208,7 @@ def _point(geo: object) -> tuple[float, float]:
     return point if all(math.isfinite(c) for c in point) else (math.nan, math.nan)
 
 
-def _usable(xy: Floats) -> bool:
+def _usable(xy: FloatArray) -> bool:
     """Whether the map covers the net and does not heap the buses on a few places."""
     known = ~np.isnan(xy[:, 0])
     if not len(xy) or known.mean() < _MAPPED_SHARE:
@@ -216,7 +216,7 @@ def _usable(xy: Floats) -> bool:
     return bool(len(np.unique(xy[known], axis=0)) >= _DISTINCT_SHARE * known.sum())
 
 
-def _fill(xy: Floats, origin: Any, topology: pd.DataFrame, buses: pd.Index) -> tuple[Floats, Any]:
+def _fill(xy: FloatArray, origin: Any, topology: pd.DataFrame, buses: pd.Index) -> tuple[FloatArray, Any]:
     """Put the few buses without a place between their neighbours: each in the mean of those around it."""
     missing = np.isnan(xy[:, 0])
     if not missing.any():
@@ -236,7 +236,7 @@ def _fill(xy: Floats, origin: Any, topology: pd.DataFrame, buses: pd.Index) -> t
     return xy, origin
 
 
-def _kilometres(xy: Floats, topology: pd.DataFrame, buses: pd.Index) -> Floats:
+def _kilometres(xy: FloatArray, topology: pd.DataFrame, buses: pd.Index) -> FloatArray:
     """Turn longitude and latitude into kilometres; a schematic map is left as it is.
 
     Degrees are recognised by the lines: their lengths have to agree with the distances on the globe.
@@ -255,7 +255,7 @@ def _kilometres(xy: Floats, topology: pd.DataFrame, buses: pd.Index) -> Floats:
     return np.asarray(flat, dtype=np.float64)
 
 
-def _apart(xy: Floats, group: Ints, topology: pd.DataFrame, buses: pd.Index) -> Floats:
+def _apart(xy: FloatArray, group: IntArray, topology: pd.DataFrame, buses: pd.Index) -> FloatArray:
     """Fused buses stand in one place; others that share a place are set on a small ring round it."""
     first = np.array([np.flatnonzero(group == g)[0] for g in range(group.max() + 1)]) if len(group) else group
     places = xy[first]
@@ -276,7 +276,7 @@ def _apart(xy: Floats, group: Ints, topology: pd.DataFrame, buses: pd.Index) -> 
 # The tree ---------------------------------------------------------------------------------------------------
 
 
-def _tree(topology: pd.DataFrame, coordinates: pd.DataFrame, group: Ints) -> Floats:
+def _tree(topology: pd.DataFrame, coordinates: pd.DataFrame, group: IntArray) -> FloatArray:
     """Tidy tree of the state after the plan; fused buses are one node of it."""
     if not len(coordinates):
         return np.zeros((0, 2))

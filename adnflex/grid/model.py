@@ -11,16 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from adnflex.grid.ratings import Ratings
-
-__all__ = ["Branch", "BranchTaps", "Grid", "Member", "SwitchableBranch"]
-
-FloatArray = NDArray[np.float64]
-ComplexArray = NDArray[np.complex128]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

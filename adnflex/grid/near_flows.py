@@ -25,13 +25,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from adnflex.grid.flow import RadialFlow
-from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid, IntArray
+from adnflex.grid.model import Grid
 from adnflex.grid.state import GridState, losses
 from adnflex.grid.sweep import STEPS, collapsed
 from adnflex.grid.topology import Forest
-
-__all__ = ["NearFlows"]
 
 # Largest change of a voltage in the last step [pu].
 _TOLERANCE = 1e-12

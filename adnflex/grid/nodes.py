@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pandapower import pandapowerNet
 
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
-from adnflex.grid.model import BoolArray, FloatArray
-
-__all__ = ["bus_groups", "has_injection", "root_voltages", "voltage_limits"]
 
 NodeOf = dict[int, int]
 

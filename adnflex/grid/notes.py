@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.grid.checks import shorten
-from adnflex.grid.model import FloatArray
 from adnflex.grid.options import has_dependent_loads
 from adnflex.grid.ppc import Matrices
-
-__all__ = ["coupler_faults", "dead_notes", "zip_notes"]
 
 
 def zip_notes(net: pandapowerNet, mats: Matrices, limits: tuple[FloatArray, FloatArray]) -> list[str]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from pandapower import pandapowerNet
 
-from adnflex.grid.model import ComplexArray, FloatArray, Grid
-
-__all__ = ["OperatingPoints", "operating_points"]
+from adnflex.arrays import ComplexArray, FloatArray
+from adnflex.grid.model import Grid
 
 # Sign of a withdrawal in each table.
 _SIGN = {"load": 1.0, "sgen": -1.0, "storage": 1.0}

@@ -19,8 +19,6 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import UnsupportedElement
 
-__all__ = ["PowerFlowOptions", "changed_options", "has_dependent_loads", "option_faults", "power_flow_options"]
-
 
 @dataclass(frozen=True)
 class PowerFlowOptions:

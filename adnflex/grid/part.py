@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adnflex.grid.model import FloatArray, Grid, IntArray
-
-__all__ = ["GridPart", "cut_out"]
+from adnflex.arrays import FloatArray, IntArray
+from adnflex.grid.model import Grid
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,8 @@ from pandapower.pypower.idx_brch import (
 )
 from pandapower.pypower.idx_bus import BASE_KV, BS, CZD_P, CZD_Q, GS, PD, QD
 
-from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, IntArray
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from adnflex.grid.options import PowerFlowOptions
-
-__all__ = ["Matrices", "branch_values", "matrices"]
 
 
 @dataclass(frozen=True)

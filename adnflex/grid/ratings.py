@@ -11,17 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from adnflex.grid.model import Branch
-
-__all__ = ["Ratings", "collect_ratings"]
-
-FloatArray = NDArray[np.float64]
-ComplexArray = NDArray[np.complex128]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.branches import branch_rows
 from adnflex.grid.checks import limit_faults, require_sound
 from adnflex.grid.identity import fingerprint
-from adnflex.grid.model import FloatArray, Grid, SwitchableBranch
+from adnflex.grid.model import Grid, SwitchableBranch
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
 from adnflex.grid.notes import coupler_faults, dead_notes, zip_notes
 from adnflex.grid.options import power_flow_options
@@ -23,8 +24,6 @@ from adnflex.grid.switching import decisions, is_ideal_switch, locked_open_lines
 from adnflex.grid.tap_effect import tap_notes
 from adnflex.grid.taps import with_taps
 from adnflex.knobs import Limits, Switching
-
-__all__ = ["read_grid"]
 
 # Limits of the net alone; everything free that carries a switch.
 _OWN, _FREE = Limits(), Switching()

@@ -14,8 +14,6 @@ from adnflex.grid.columns import Values, index_of
 from adnflex.grid.description import Column, Table
 from adnflex.grid.schema import SWITCH_ELEMENTS
 
-__all__ = ["reference_faults", "switches_beside"]
-
 # Rows that say something of another element, and may be deleted instead.
 _REMARKS = ("switch", "poly_cost", "pwl_cost")
 

@@ -24,8 +24,6 @@ from adnflex.grid.description import (
     word,
 )
 
-__all__ = ["FACTS", "REFUSED_TABLES", "SPARE_COLUMNS", "SWITCH_ELEMENTS", "TABLES", "Column", "Table", "columns_of"]
-
 # What ``net.study`` may hold; docs/devices.md says what it means.
 FACTS = (
     "name",

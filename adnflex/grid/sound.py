@@ -26,8 +26,6 @@ from adnflex.grid.description import Column, Table
 from adnflex.grid.references import reference_faults, switches_beside
 from adnflex.grid.schema import REFUSED_TABLES, SPARE_COLUMNS, TABLES
 
-__all__ = ["TableFaults", "checked", "described", "readable", "sound_net", "table_faults"]
-
 # Power flow keeps an array as long as the largest index of a bus.
 _LARGEST_BUS = 10_000_000
 

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray
+from adnflex.grid.model import Grid
 from adnflex.grid.ratings import Ratings
 from adnflex.grid.topology import Forest
-
-__all__ = ["Flow", "GridState", "losses", "squared", "stacked"]
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, IntArray
-
-__all__ = ["STEPS", "TOLERANCE", "Sweep", "collapsed"]
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 
 # Largest error of a voltage that is left [pu], and steps before a state counts as without solution.
 TOLERANCE, STEPS = 1e-11, 200

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-__all__ = ["decided", "is_locked", "open_branches", "open_lines"]
-
 
 def decided(switches: pd.DataFrame) -> pd.DataFrame:
     """Rows that are decisions, without the open lines that are locked."""

@@ -11,8 +11,6 @@ from adnflex.grid.checks import shorten
 from adnflex.grid.model import SwitchableBranch
 from adnflex.knobs import Switching
 
-__all__ = ["decisions", "is_ideal_switch", "locked_open_lines"]
-
 
 def decisions(net: pandapowerNet, switching: Switching) -> tuple[list[SwitchableBranch], list[str]]:
     """List the branches that may be switched, and the faults of the caller's choice.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from adnflex.grid.model import FloatArray, Grid, SwitchableBranch
+from adnflex.arrays import FloatArray
+from adnflex.grid.model import Grid, SwitchableBranch
 from adnflex.grid.state import GridState
-
-__all__ = ["branch_table", "bus_table", "switch_table"]
 
 
 def bus_table(grid: Grid, v: FloatArray) -> pd.DataFrame:

@@ -9,8 +9,6 @@ from pandapower import pandapowerNet
 from adnflex.grid.checks import shorten
 from adnflex.grid.ppc import branch_values
 
-__all__ = ["feels_tap", "tap_notes"]
-
 # The two tap changers of a transformer, as prefixes of its columns.
 _CHANGERS = ("tap", "tap2")
 

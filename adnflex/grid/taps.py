@@ -19,8 +19,6 @@ from adnflex.grid.model import Branch, BranchTaps, Grid, Member
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.ratings import collect_ratings
 
-__all__ = ["with_taps"]
-
 
 def with_taps(net: pandapowerNet, study: pandapowerNet, mats: Matrices, grid: Grid, trafos: list[int]) -> Grid:
     """Return the grid with the tap positions of some transformers as steps.

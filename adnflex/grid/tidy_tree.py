@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adnflex.grid.drawn_forest import DrawnForest, Floats, deepest_children
-
-__all__ = ["place"]
+from adnflex.arrays import FloatArray
+from adnflex.grid.drawn_forest import DrawnForest, deepest_children
 
 
 @dataclass
@@ -28,7 +27,7 @@ class _Outline:
     high: list[int]
 
 
-def place(forest: DrawnForest) -> tuple[Floats, Floats]:
+def place(forest: DrawnForest) -> tuple[FloatArray, FloatArray]:
     """Coordinates of the nodes: x counts the edges from the top, y is the row.
 
     Examples

@@ -11,8 +11,6 @@ from pandapower.timeseries import DFData
 from adnflex.errors import InputError
 from adnflex.grid.write import PushBack
 
-__all__ = ["with_time_series"]
-
 # What holds switch states, by table and column.
 _STATES = [("switch", "closed"), ("line", "in_service"), ("trafo", "in_service")]
 

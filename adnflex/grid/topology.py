@@ -11,19 +11,8 @@ from itertools import pairwise
 import networkx as nx
 import numpy as np
 
-from adnflex.grid.model import BoolArray, Grid, IntArray
-
-__all__ = [
-    "Adjacency",
-    "Block",
-    "Chain",
-    "Forest",
-    "blocks",
-    "chains",
-    "forest",
-    "must_close",
-    "present_loops",
-]
+from adnflex.arrays import BoolArray, IntArray
+from adnflex.grid.model import Grid
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,6 @@ from pandapower import pandapowerNet
 from adnflex.errors import InputError
 from adnflex.grid.converters import REACTIVE, hold_reactive_powers, with_reactive_powers
 
-__all__ = ["Key", "PushBack", "one_state", "write"]
-
 # A place in the net: table, column, index.
 Key = tuple[str, str, int]
 

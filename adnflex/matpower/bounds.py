@@ -8,8 +8,6 @@ import numpy as np
 
 from adnflex.matpower.tokens import StatementError
 
-__all__ = ["MAX_TEXT", "Account"]
-
 # The largest published case, of 82,000 buses, stays far below each of these.
 MAX_TEXT = 64 * 2**20
 MAX_NUMBERS = 5_000_000

@@ -11,8 +11,6 @@ from adnflex.matpower.bounds import Account
 from adnflex.matpower.tokens import StatementError, Token
 from adnflex.matpower.types import Array, Value
 
-__all__ = ["Expressions", "scalar"]
-
 _LONGEST_RANGE = 1e6
 
 

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import ComplexArray, FloatArray, IntArray
 from adnflex.errors import InputError
 from adnflex.grid.ac import run_ac
 from adnflex.grid.flow import RadialFlow
-from adnflex.grid.model import ComplexArray, FloatArray, Grid, IntArray
+from adnflex.grid.model import Grid
 from adnflex.grid.read import read_grid
 from adnflex.grid.state import Flow
 from adnflex.grid.sweep import Sweep
@@ -28,8 +29,6 @@ from adnflex.knobs import Switching
 from adnflex.powerflow.elements import ElementValues
 from adnflex.powerflow.settings import Settings, kinds_of
 from adnflex.powerflow.states import StateArrays, buses_of, state_of, structure_of
-
-__all__ = ["Solver", "exact_kernel", "solve_arrays"]
 
 # Of withdrawals P and Q (B, n), and of shunts and squared voltages of roots where they differ [pu].
 SolveStates = Callable[[FloatArray, FloatArray, ComplexArray | None, FloatArray | None], Flow]

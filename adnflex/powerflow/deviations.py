@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-__all__ = ["Pair", "deviation_table"]
-
 #: Model, quantity, unit; what AC says and what the model says: a table (state × element), or a series (state) of the
 #: whole net.
 Pair = tuple[str, str, str, pd.DataFrame | pd.Series, pd.DataFrame | pd.Series]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.errors import UnsupportedElement
-from adnflex.grid.model import FloatArray, Grid, IntArray
+from adnflex.grid.model import Grid
 from adnflex.grid.options import power_flow_options
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.state import Flow
 from adnflex.powerflow.states import StateArrays
 from adnflex.powerflow.structure import source_rows
-
-__all__ = ["ElementValues"]
 
 
 class ElementValues:

@@ -18,8 +18,6 @@ from adnflex.powerflow.limits import Compared, NetLimits, compare, margins
 from adnflex.powerflow.second_judge import power_grid_model
 from adnflex.powerflow.states import Measured, StateArrays, run_states, tabulated
 
-__all__ = ["ENGINES", "Judgement", "judge"]
-
 log = logging.getLogger(__name__)
 
 

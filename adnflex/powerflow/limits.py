@@ -14,8 +14,6 @@ from adnflex.knobs import Limits
 from adnflex.powerflow.states import Measured
 from adnflex.powerflow.structure import root_buses
 
-__all__ = ["LIMIT_COLUMNS", "VIOLATION_COLUMNS", "Compared", "NetLimits", "compare", "limits_of", "stacked"]
-
 VIOLATION_COLUMNS = ["kind", "element", "index", "value", "limit", "excess", "unit"]
 LIMIT_COLUMNS = ["kind", "checked", "element", "index", "value", "limit", "margin", "unit"]
 

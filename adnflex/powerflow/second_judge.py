@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from adnflex.arrays import ComplexArray, FloatArray
 from adnflex.errors import InputError, SolverUnavailable
-from adnflex.grid.model import ComplexArray, FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, losses
 from adnflex.grid.topology import Adjacency
-
-__all__ = ["power_grid_model"]
 
 # Every node is given this rated voltage [V]; branches carry the ratios.
 _RATED = 1e3

@@ -10,11 +10,10 @@ import pandas as pd
 from pandapower import pandapowerNet
 from scipy.sparse import csr_matrix
 
+from adnflex.arrays import ComplexArray, FloatArray, IntArray
 from adnflex.errors import UnsupportedElement
-from adnflex.grid.model import ComplexArray, FloatArray, Grid, IntArray
+from adnflex.grid.model import Grid
 from adnflex.grid.write import PushBack
-
-__all__ = ["Settings", "kinds_of"]
 
 # Direction of a set-point, as a withdrawal.
 _SIGN = {"load": 1.0, "storage": 1.0, "sgen": -1.0, "constant_q": 1.0}

@@ -18,18 +18,6 @@ from adnflex.grid.ac import branch_losses, losses_mw, run_ac
 from adnflex.grid.write import PushBack, one_state
 from adnflex.powerflow.structure import is_radial, source_rows, unsupplied
 
-__all__ = [
-    "Measured",
-    "StateArrays",
-    "buses_of",
-    "measure",
-    "measuring_seconds",
-    "run_states",
-    "state_of",
-    "structure_of",
-    "tabulated",
-]
-
 # Most states of a task of an executor (each makes a copy of the net), and tasks that few states are split into.
 _A_TASK, _TASKS = 24, 8
 

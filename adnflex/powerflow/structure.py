@@ -9,8 +9,6 @@ import pandapower.topology as top
 import pandas as pd
 from pandapower import pandapowerNet
 
-__all__ = ["is_radial", "root_buses", "source_rows", "unsupplied"]
-
 
 def is_radial(net: pandapowerNet, switches: pd.DataFrame) -> bool:
     """Whether no closed path remains, and none joins two external grids.

@@ -9,8 +9,6 @@ import pandas as pd
 
 from adnflex.powerflow.states import Measured
 
-__all__ = ["flaw", "flaws", "not_converged", "violated", "where"]
-
 
 def not_converged(where: str = "") -> str:
     """Say that power flow ended without a solution, and no more than that.

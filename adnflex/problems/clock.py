@@ -10,9 +10,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-__all__ = ["Deadline", "Progress", "progress_table"]
-
-
 # Half of what a verb may take beyond its limit: a share of it, or seconds.
 _SHARE, _SECONDS = 0.05, 1.0
 # Bounds alone are told after so long a silence [s].

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adnflex.grid.drawn_forest import Floats
-
-__all__ = ["Clock", "clock_of"]
+from adnflex.arrays import FloatArray
 
 _DAY = 24.0
 #: Distances between ticks that a reader can count in [h].
@@ -48,12 +46,12 @@ class Clock:
     shifts: tuple[float, ...] = ()
 
     @property
-    def edges(self) -> Floats:
+    def edges(self) -> FloatArray:
         """Clock hours at which the periods begin, and the one at which the last ends."""
         return np.asarray(self.start + self.step * np.arange(len(self.periods) + 1), dtype=np.float64)
 
     @property
-    def middles(self) -> Floats:
+    def middles(self) -> FloatArray:
         """Clock hours in the middle of the periods."""
         return self.edges[:-1] + self.step / 2
 
@@ -81,7 +79,7 @@ class Clock:
         runs = [wanted[a:b] for a, b in pairwise(breaks) if b > a]
         return ", ".join(self._between(run[0], run[-1] + 1) for run in runs)
 
-    def stairs(self, values: object) -> tuple[Floats, Floats]:
+    def stairs(self, values: object) -> tuple[FloatArray, FloatArray]:
         """Points of a step line: each value from the beginning of its period, the last to the end of the horizon."""
         heights = np.asarray(values, dtype=np.float64)
         return self.edges, np.append(heights, heights[-1:])

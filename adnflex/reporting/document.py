@@ -13,8 +13,6 @@ from adnflex.reporting.proof import together
 from adnflex.reporting.text import capital, dash, sentences
 from adnflex.reporting.views import NothingToDraw, ReportKind, View
 
-__all__ = ["Shown", "document"]
-
 
 @dataclass(frozen=True)
 class Shown:

@@ -14,11 +14,6 @@ from adnflex.reporting.text import cell, dash, fixed, many, measured, number
 from adnflex.reporting.views import Recipe
 from adnflex.results.status import status_words
 
-__all__ = [
-    "MODEL_WORDS", "PLACEHOLDER_LOADING", "TERMS", "checks_bar", "details", "deviation_table", "has_ratings",
-    "horizon", "limit_table", "limits", "made_by", "progress", "run_tables", "violation_tables", "violations",
-]  # fmt: skip
-
 #: Ratings that give loadings below this everywhere are placeholders [%]: converted cases often carry 99999 A.
 PLACEHOLDER_LOADING = 2.0
 _FIRST, _MOST = 12, 200

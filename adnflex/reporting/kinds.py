@@ -14,8 +14,6 @@ from adnflex.reporting.document import Shown
 from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results.pareto import Pareto
 
-__all__ = ["KINDS", "figure", "listed", "sorted_by_kind"]
-
 #: Every kind of report; what a result is shown by follows from its class.
 KINDS: list[ReportKind[Any]] = [reconfiguration.KIND, dispatch.KIND, flexibility.KIND, rolling.KIND]
 

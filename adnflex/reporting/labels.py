@@ -6,8 +6,6 @@ import pandas as pd
 
 from adnflex.reporting.text import branch_label, dash
 
-__all__ = ["Labels"]
-
 _WORDS = {"sgen": "generator", "gen": "generator", "shunt": "capacitor bank", "dcline": "soft open point"}
 
 

@@ -21,12 +21,6 @@ from plotly.offline import get_plotlyjs
 
 from adnflex.text import cut, tamed
 
-__all__ = [
-    "Banner", "Card", "Html", "Page", "Section", "action", "badge", "bar", "cards", "details", "escape", "figure",
-    "folded", "heading", "join", "listing", "map_key", "notice", "paragraph", "render", "side_by_side", "strong",
-    "table", "terms", "toggle", "variant",
-]  # fmt: skip
-
 T = TypeVar("T")
 
 #: Text that is HTML already and is not escaped again.

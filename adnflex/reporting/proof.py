@@ -11,8 +11,6 @@ from adnflex.reporting.page import Banner, Card, join, strong
 from adnflex.reporting.text import capital, dash, distance, fixed, rounded_up, share
 from adnflex.results.certificate import amber
 
-__all__ = ["Claim", "banner", "certificate_card", "certificate_words", "together"]
-
 #: Differences of this size are rounding, not findings.
 _EXACT = 1e-9
 #: An answer better than its bound by more than this shows that the bound is not one.

@@ -9,8 +9,6 @@ from adnflex.reporting import page
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import cell, dash, number
 
-__all__ = ["beside_published", "of_study"]
-
 
 def of_study(options: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     """Find the published figures of a study: a mapping of quantities, or one of studies each with such a mapping.

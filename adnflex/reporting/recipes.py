@@ -11,18 +11,14 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from adnflex.grid.drawn_forest import Floats, bus_forest, trunk_first
+from adnflex.arrays import FloatArray
+from adnflex.grid.drawn_forest import bus_forest, trunk_first
 from adnflex.reporting import style
 from adnflex.reporting.canvas import DayFigure, HeatFigure
 from adnflex.reporting.canvas.day import line, nth
 from adnflex.reporting.canvas.heat import between_limits
 from adnflex.reporting.clock import Clock
 from adnflex.reporting.views import NothingToDraw
-
-__all__ = [
-    "Layer", "balance", "bus_order", "by_size", "convergence", "critical", "mark_exact", "reactive", "solver_progress",
-    "storage", "voltages",
-]  # fmt: skip
 
 #: Power below this is rounding and gives no entry in the key [MW].
 _NOTHING = 1e-6
@@ -151,7 +147,7 @@ def voltages(
     return heat.done()
 
 
-def critical(table: pd.DataFrame, badness: Any) -> Floats:
+def critical(table: pd.DataFrame, badness: Any) -> FloatArray:
     """Values by period and column; of several scenarios, of each cell the worst."""
     values = np.asarray(table.to_numpy(dtype=float))
     if table.index.nlevels == 1:

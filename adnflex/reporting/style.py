@@ -8,11 +8,6 @@ from __future__ import annotations
 
 from plotly import graph_objects as go
 
-__all__ = [
-    "AFTER", "BEFORE", "BOUND", "CLOSED_BY_PLAN", "FAINT", "INK", "LIMIT", "LOADING_SCALE", "MUTED", "OPENED_BY_PLAN",
-    "OVER_LIMIT", "PALETTE", "TEMPLATE", "VOLTAGE_SCALE", "WHITE_EDGE", "binned", "colour_bar", "figure", "pale",
-]  # fmt: skip
-
 INK = "#1f2933"
 MUTED = "#5f6b7a"
 FAINT = "#c3cad3"

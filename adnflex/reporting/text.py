@@ -7,11 +7,6 @@ from collections.abc import Iterable
 
 from adnflex.text import shown
 
-__all__ = [
-    "branch_label", "bus_label", "capital", "cell", "change", "dash", "distance", "energy", "fixed", "many", "mass",
-    "measured", "money", "number", "percent", "power", "relative", "rounded_up", "sentences", "share", "signed",
-]  # fmt: skip
-
 #: What stands for a value that does not exist.
 dash = "–"
 _THIN = "\u202f"

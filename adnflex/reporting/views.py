@@ -19,8 +19,6 @@ from adnflex.errors import InputError
 from adnflex.reporting import page
 from adnflex.reporting.page import Banner, Card, Html, Section
 
-__all__ = ["NetFacts", "NothingToDraw", "Recipe", "ReportKind", "Sections", "View", "beside", "one_of"]
-
 
 class NothingToDraw(InputError):
     """A result does not have what a figure shows; its section is left out."""

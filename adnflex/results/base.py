@@ -23,8 +23,6 @@ from adnflex.results.versions import known_versions
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["Answer", "Result", "Verdict", "applied", "load"]
-
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Result(Saved):

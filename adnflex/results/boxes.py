@@ -15,8 +15,6 @@ from adnflex.results.status import told_status
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["Box", "Disaggregation", "LinearFlexibility"]
-
 
 @dataclass(frozen=True)
 class Box:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["GREEN_CERTIFICATE", "amber", "certificate_of", "relative_gap", "reservation"]
-
 #: A plan that passed is green only below this certificate (distance from the best possible, as a share).
 GREEN_CERTIFICATE = 0.05
 

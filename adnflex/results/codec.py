@@ -24,8 +24,6 @@ from adnflex.results.files import read_envelope, write_envelope
 from adnflex.results.tables import FrameFault, frame_of, json_of, plain, restored
 from adnflex.text import shown
 
-__all__ = ["Saved"]
-
 T = TypeVar("T")
 
 

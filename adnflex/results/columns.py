@@ -12,8 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["faults_of"]
-
 # class -> table -> columns with their kind: i whole, f number, b truth, - anything. A table with ? may be empty.
 _COLUMNS: dict[str, dict[str, str]] = {
     "Plan": {

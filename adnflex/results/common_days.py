@@ -13,8 +13,6 @@ from adnflex.errors import InputError
 from adnflex.results.base import Result
 from adnflex.results.rolling import ITEMS
 
-__all__ = ["Comparison"]
-
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Result):

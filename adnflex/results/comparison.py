@@ -17,8 +17,6 @@ from adnflex.results.reconfiguration import Plan
 from adnflex.results.region import Region
 from adnflex.results.rolling import RollingRun
 
-__all__ = ["compare_plans"]
-
 
 @public(also={"names": several("names, one a plan", text())})
 def compare_plans(*plans: Result, names: list[str] | None = None) -> pd.DataFrame:

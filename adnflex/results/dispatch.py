@@ -17,8 +17,6 @@ from adnflex.results.status import NO_RECOVERY, told_status
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["DispatchPlan"]
-
 
 @dataclass(frozen=True, repr=False)
 class DispatchPlan(Answer):

@@ -9,8 +9,6 @@ import pandas as pd
 from adnflex.results.base import Verdict
 from adnflex.results.certificate import reservation
 
-__all__ = ["DispatchCheck"]
-
 
 @dataclass(frozen=True, repr=False)
 class DispatchCheck(Verdict):

@@ -17,8 +17,6 @@ import pandas as pd
 from adnflex.errors import InputError, OutputError
 from adnflex.files import write_bytes, write_text
 
-__all__ = ["write_csv", "write_excel"]
-
 # What a sheet of a workbook can hold.
 _ROWS, _COLUMNS, _CELL = 1_048_576, 16_384, 32_767
 

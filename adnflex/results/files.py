@@ -12,8 +12,6 @@ from adnflex.errors import InputError
 from adnflex.files import read_bytes, write_text
 from adnflex.text import shown
 
-__all__ = ["format_of", "read_envelope", "write_envelope"]
-
 # Plans of a year with scenarios are large.
 _MAX_BYTES = 2 * 2**30
 

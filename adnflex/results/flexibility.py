@@ -21,7 +21,6 @@ from adnflex.results.status import told_status
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["Flexibility"]
 
 # A trajectory may leave the box by this much, which is rounding [MW].
 _ROUNDING = 1e-7

@@ -8,8 +8,6 @@ import pandas as pd
 
 from adnflex.results.base import Verdict
 
-__all__ = ["FlexibilityCheck"]
-
 
 @dataclass(frozen=True, repr=False)
 class FlexibilityCheck(Verdict):

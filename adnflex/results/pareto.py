@@ -9,8 +9,6 @@ import pandas as pd
 from adnflex.results.base import Result
 from adnflex.results.dispatch import DispatchPlan
 
-__all__ = ["Pareto"]
-
 
 @dataclass(frozen=True, repr=False)
 class Pareto(Result):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["FLOOR", "base_of", "full_name"]
-
 #: Perfect foresight: what no policy can beat.
 FLOOR = "floor"
 #: Policies that need no simulation, the better one first.

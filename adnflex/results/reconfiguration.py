@@ -16,8 +16,6 @@ from adnflex.results.status import told_status
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["Check", "Plan"]
-
 
 @dataclass(frozen=True, repr=False)
 class Plan(Answer):

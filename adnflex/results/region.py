@@ -18,7 +18,6 @@ from adnflex.results.status import told_status
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["Region", "RegionCheck"]
 
 # Points count as inside up to this share of the region's size.
 _ROUNDING = 1e-6

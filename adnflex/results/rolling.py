@@ -15,7 +15,6 @@ from adnflex.results.status import told_status
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["ITEMS", "RollingCheck", "RollingRun"]
 
 ITEMS = ("purchase", "storage", "ev_profit", "ev_subsidy", "solar", "wind")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["GIVEN", "NOT_PASSED", "NOT_REACHED", "NO_RECOVERY", "STATUSES", "status_words", "told_status"]
-
 #: Status of a plan that its own check fails.
 NOT_PASSED = "not_passed"
 #: Status of a state that somebody else chose.

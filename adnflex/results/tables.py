@@ -11,8 +11,6 @@ import pandas as pd
 
 from adnflex.text import shown
 
-__all__ = ["FrameFault", "frame_of", "json_of", "plain", "restored"]
-
 # Types of columns that a saved table may have; anything else, as text of a billion characters, is refused.
 _DTYPE = re.compile(
     r"float(16|32|64)|u?int(8|16|32|64)|U?Int(8|16|32|64)|Float(32|64)|bool|boolean|object|str|string"

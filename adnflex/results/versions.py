@@ -8,8 +8,6 @@ from importlib import metadata
 
 from adnflex import __version__
 
-__all__ = ["known_versions", "versions"]
-
 
 def versions() -> dict[str, str]:
     """Versions of everything that an answer depends on.

@@ -7,8 +7,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SUM_TOLERANCE", "at_least_one", "not_negative", "positive", "probability_findings"]
-
 SUM_TOLERANCE = 1e-9
 
 

@@ -31,17 +31,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from statsmodels.tsa.arima_process import ArmaProcess
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import at_least_one, not_negative
 
-__all__ = ["Arma", "arma_scenarios"]
-
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 
 # A root closer to the circle takes thousands of periods to settle, and rounding hides on which side it is.
 _SMALLEST_ROOT = 1.001
@@ -92,7 +90,7 @@ def arma_scenarios(
     count: int = 1000,
     limits: tuple[float, ArrayLike] | None = None,
     proportional: bool = False,
-) -> Floats:
+) -> FloatArray:
     """Draw scenarios around a forecast.
 
     Parameters
@@ -158,18 +156,18 @@ def arma_scenarios(
         )
     if growth:
         log.warning("%s Runs from an error of zero, as allow_nonstationary asks.", growth)
-    error: Floats = errors.generate_sample(
+    error: FloatArray = errors.generate_sample(
         (count, *values.shape),
         scale=sigma_percent / 100,
         distrvs=rng.standard_normal,
         axis=1,
         burnin=0 if growth else _settling_periods(errors),
     )
-    drawn: Floats = np.clip(values + error * (values if proportional else rating), lower, top)
+    drawn: FloatArray = np.clip(values + error * (values if proportional else rating), lower, top)
     return drawn
 
 
-def _forecast_findings(values: Floats, rating: Floats, lower: float, top: Floats) -> list[str]:
+def _forecast_findings(values: FloatArray, rating: FloatArray, lower: float, top: FloatArray) -> list[str]:
     if values.ndim not in (1, 2) or values.size == 0:
         return [f"forecast has shape {values.shape}; give (periods,) or (periods, elements), none of them empty."]
     findings = [

@@ -6,13 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import at_least_one, positive
 from adnflex.scenarios.distributions import DAY
-
-__all__ = ["charging_load"]
-
-Floats = NDArray[np.float64]
 
 # Rounding of arrival + need / power - arrival; far below a second.
 _HOURS_TOLERANCE = 1e-9
@@ -20,7 +17,7 @@ _HOURS_TOLERANCE = 1e-9
 
 def charging_load(
     vehicles: pd.DataFrame, periods: int = 24, hours_per_period: float = 1.0, start_hour: float = 0.0
-) -> Floats:
+) -> FloatArray:
     r"""Load of vehicles that charge at full power as soon as they arrive.
 
     Periods that a vehicle charges in part count in part, so the energy is exact. Charging past midnight goes on in
@@ -80,13 +77,13 @@ def charging_load(
     days = np.floor(since / DAY)
     charged = days * hours[:, None] + np.minimum(since - DAY * days, hours[:, None])
     # a difference of equal sums can come out at -1e-17
-    load: Floats = np.maximum(power @ np.diff(charged, axis=1) / hours_per_period, 0.0)
+    load: FloatArray = np.maximum(power @ np.diff(charged, axis=1) / hours_per_period, 0.0)
     return load
 
 
-def _charging_hours(vehicles: pd.DataFrame) -> Floats:
+def _charging_hours(vehicles: pd.DataFrame) -> FloatArray:
     need, power = (vehicles[column].to_numpy(float) for column in ("need_kwh", "p_max_mw"))
-    hours: Floats = np.divide(need / 1e3, power, out=np.where(need > 0, np.inf, 0.0), where=power > 0)
+    hours: FloatArray = np.divide(need / 1e3, power, out=np.where(need > 0, np.inf, 0.0), where=power > 0)
     return hours
 
 

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import not_negative, positive
-
-__all__ = ["DAY", "Distribution", "LogNormal", "WrappedNormal", "wrap"]
-
-Floats = NDArray[np.float64]
 
 DAY = 24.0
 
@@ -50,7 +47,7 @@ class LogNormal:
         if findings:
             raise InputError([f"LogNormal: {finding}" for finding in findings])
 
-    def sample(self, rng: np.random.Generator, n: int) -> Floats:
+    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw `n` numbers, all above 0."""
         return rng.lognormal(self.mu, self.sigma, n)
 
@@ -88,12 +85,12 @@ class WrappedNormal:
         if findings:
             raise InputError([f"WrappedNormal: {finding}" for finding in findings])
 
-    def sample(self, rng: np.random.Generator, n: int) -> Floats:
+    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw `n` numbers in [0, period)."""
         return wrap(rng.normal(self.mean, self.sd, n), self.period)
 
 
-def wrap(hours: Floats, period: float = DAY) -> Floats:
+def wrap(hours: FloatArray, period: float = DAY) -> FloatArray:
     """Put hours on a circle, [0, period)."""
     wrapped = np.mod(hours, period)
     # -1e-17 modulo 24 is 24.0 in floating point

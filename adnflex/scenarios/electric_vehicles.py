@@ -23,17 +23,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import at_least_one, positive
 from adnflex.scenarios.charging import charging_load
 from adnflex.scenarios.distributions import DAY, Distribution, LogNormal, WrappedNormal, wrap
-
-__all__ = ["FleetSample", "VehicleLaw", "sample_fleet", "sample_vehicles"]
-
-Floats = NDArray[np.float64]
-
 
 _DAILY_KM = LogNormal(3.2, 0.88)
 _ARRIVAL_HOUR = WrappedNormal(17.6, 3.4)
@@ -160,7 +155,7 @@ def sample_vehicles(
 
 def _draw(
     name: str, law: Distribution, rng: np.random.Generator, n: int, findings: list[str], signed: bool = False
-) -> Floats:
+) -> FloatArray:
     drawn = np.asarray(law.sample(rng, n), dtype=float)
     if drawn.shape != (n,):
         findings.append(f"{name}: {law!r} gave shape {drawn.shape} for {n} vehicles; return one number a vehicle.")
@@ -187,22 +182,22 @@ class FleetSample:
         The vehicles of all runs, as `sample_vehicles` gives them, with the column ``run`` in front.
     """
 
-    load_mw: Floats
+    load_mw: FloatArray
     vehicles: pd.DataFrame
 
     @property
-    def mean_mw(self) -> Floats:
+    def mean_mw(self) -> FloatArray:
         """Mean load over the runs, shape (T,) [MW]."""
-        mean: Floats = self.load_mw.mean(axis=0)
+        mean: FloatArray = self.load_mw.mean(axis=0)
         return mean
 
     @property
-    def standard_error_mw(self) -> Floats:
+    def standard_error_mw(self) -> FloatArray:
         """Standard error of `mean_mw`, shape (T,) [MW]; NaN for a single run."""
         runs, periods = self.load_mw.shape
         if runs == 1:
             return np.full(periods, np.nan)
-        error: Floats = self.load_mw.std(axis=0, ddof=1) / np.sqrt(runs)
+        error: FloatArray = self.load_mw.std(axis=0, ddof=1) / np.sqrt(runs)
         return error
 
     def vehicles_of(self, run: int) -> pd.DataFrame:

@@ -23,11 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-__all__ = ["FleetLaw", "FleetLaws"]
-
-Floats = NDArray[np.float64]
+from adnflex.arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class FleetLaws:
         fleet = np.repeat(np.tile(np.arange(len(self.fleets)), days), count.ravel())
         n = len(fleet)
 
-        def each(name: str) -> Floats:
+        def each(name: str) -> FloatArray:
             return np.array([getattr(law, name) for law in self.fleets], dtype=float)[fleet]
 
         arrival_law, stay_law, soc_law = each("arrival_h"), each("stay_h"), each("soc_on_arrival")

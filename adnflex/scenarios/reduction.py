@@ -28,13 +28,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import pdist, squareform
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import at_least_one, probability_findings
 
-__all__ = ["Method", "Reduction", "reduce_scenarios"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Method = Literal["forward", "backward"]
 
 # Sums of the same costs in another order differ by rounding; such ties go to the lowest index.
@@ -57,9 +54,9 @@ class Reduction:
         Kantorovich distance between the old and the new measure [unit of the scaled values].
     """
 
-    kept: Ints
-    probabilities: Floats
-    nearest: Ints
+    kept: IntArray
+    probabilities: FloatArray
+    nearest: IntArray
     distance: float
 
 
@@ -120,12 +117,12 @@ def reduce_scenarios(
         raise InputError(findings)
     if scale is not None:
         points = points * np.asarray(scale, dtype=float)
-    cost: Floats = squareform(pdist(points.reshape(count, -1)))
+    cost: FloatArray = squareform(pdist(points.reshape(count, -1)))
     kept = (_forward if method == "forward" else _backward)(cost, weights, keep)
     return _redistribute(cost, weights, kept)
 
 
-def _findings(points: Floats, keep: int, method: str) -> list[str]:
+def _findings(points: FloatArray, keep: int, method: str) -> list[str]:
     findings = at_least_one(keep=keep)
     if method not in get_args(Method):
         findings.append(f"method is {method!r}; give one of {', '.join(get_args(Method))}.")
@@ -138,7 +135,7 @@ def _findings(points: Floats, keep: int, method: str) -> list[str]:
     return findings
 
 
-def _scale_findings(points: Floats, scale: ArrayLike | None) -> list[str]:
+def _scale_findings(points: FloatArray, scale: ArrayLike | None) -> list[str]:
     if scale is None:
         return []
     weights = np.asarray(scale, dtype=float)
@@ -153,24 +150,24 @@ def _scale_findings(points: Floats, scale: ArrayLike | None) -> list[str]:
     return []
 
 
-def _lowest(values: Floats, tolerance: float) -> int:
+def _lowest(values: FloatArray, tolerance: float) -> int:
     return int(np.argmax(values <= values.min() + tolerance))
 
 
-def _forward(cost: Floats, weights: Floats, keep: int) -> Ints:
+def _forward(cost: FloatArray, weights: FloatArray, keep: int) -> IntArray:
     """Add the scenario that lowers the distance most, until there are enough."""
     tolerance = _TIE * float(cost.max())
     nearest = np.full(len(cost), np.inf)
     chosen: list[int] = []
     for _ in range(keep):
-        distance: Floats = weights @ np.minimum(nearest[:, None], cost)
+        distance: FloatArray = weights @ np.minimum(nearest[:, None], cost)
         distance[chosen] = np.inf
         chosen.append(_lowest(distance, tolerance))
         nearest = np.minimum(nearest, cost[:, chosen[-1]])
     return np.array(sorted(chosen))
 
 
-def _backward(cost: Floats, weights: Floats, keep: int) -> Ints:
+def _backward(cost: FloatArray, weights: FloatArray, keep: int) -> IntArray:
     """Drop the scenario that raises the distance least, until there are few enough.
 
     Dropping one sends those that it was nearest to (itself among them) to their second nearest; so two
@@ -193,7 +190,7 @@ def _backward(cost: Floats, weights: Floats, keep: int) -> Ints:
     return np.flatnonzero(alive)
 
 
-def _two_nearest(neighbours: Ints, alive: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def _two_nearest(neighbours: IntArray, alive: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
     """Nearest and second nearest of those alive; the second means nothing where only one is left."""
     rows = np.arange(len(neighbours))
     there = alive[neighbours]
@@ -202,7 +199,7 @@ def _two_nearest(neighbours: Ints, alive: NDArray[np.bool_]) -> tuple[Ints, Ints
     return neighbours[rows, first], neighbours[rows, there.argmax(axis=1)]
 
 
-def _redistribute(cost: Floats, weights: Floats, kept: Ints) -> Reduction:
+def _redistribute(cost: FloatArray, weights: FloatArray, kept: IntArray) -> Reduction:
     """Give the probability of every dropped scenario to the nearest kept one."""
     count = len(cost)
     nearest = kept[cost[:, kept].argmin(axis=1)]

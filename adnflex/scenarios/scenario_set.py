@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import probability_findings
 from adnflex.scenarios.reduction import Method, Reduction, reduce_scenarios
 
-__all__ = ["Key", "ScenarioSet"]
-
-Floats = NDArray[np.float64]
 Key = tuple[str, str]
 
 _POWERS = ("p_mw", "q_mvar")
@@ -63,8 +61,8 @@ class ScenarioSet:
     1  1.10
     """
 
-    probabilities: Floats
-    profiles: Mapping[Key, Floats]
+    probabilities: FloatArray
+    profiles: Mapping[Key, FloatArray]
     elements: Mapping[Key, tuple[int, ...]]
 
     def __post_init__(self) -> None:
@@ -149,7 +147,7 @@ class ScenarioSet:
             for key, values in self.profiles.items()
         }
 
-    def _frame(self, key: Key, values: Floats) -> pd.DataFrame:
+    def _frame(self, key: Key, values: FloatArray) -> pd.DataFrame:
         return pd.DataFrame(values, columns=list(self.elements[key]), copy=True)
 
     def reduce(
@@ -264,7 +262,7 @@ class ScenarioSet:
 
 
 def _profile_findings(
-    probabilities: Floats, profiles: Mapping[Key, Floats], elements: Mapping[Key, tuple[int, ...]]
+    probabilities: FloatArray, profiles: Mapping[Key, FloatArray], elements: Mapping[Key, tuple[int, ...]]
 ) -> list[str]:
     if not profiles:
         return ["no profile is given; name at least one (table, column) that varies."]
@@ -291,7 +289,7 @@ def _profile_findings(
     return findings
 
 
-def _one_profile(key: Key, values: Floats, names: tuple[int, ...] | None, scenarios: int) -> list[str]:
+def _one_profile(key: Key, values: FloatArray, names: tuple[int, ...] | None, scenarios: int) -> list[str]:
     findings = []
     if len(values) != scenarios:
         findings.append(f"profile {key} has {len(values)} scenarios, and there are {scenarios} probabilities.")

@@ -30,16 +30,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
-
-__all__ = ["Forecast", "LatentWeather", "sun_shape"]
-
-Floats = NDArray[np.float64]
 
 
 def sun_shape(
     hours: int, rise: float = 6.0, fall: float = 19.0, exponent: float = 1.3, equivalent: float = 5.8
-) -> Floats:
+) -> FloatArray:
     """Clear profile of the sun, one value an hour.
 
     Parameters
@@ -68,7 +65,7 @@ def sun_shape(
     phase = np.clip((middle - rise) / (fall - rise), 0.0, 1.0)
     raw = np.maximum(np.sin(np.pi * phase), 0.0) ** exponent
     raw[(middle <= rise) | (middle >= fall)] = 0.0
-    result: Floats = raw * equivalent / raw.sum()
+    result: FloatArray = raw * equivalent / raw.sum()
     return result
 
 
@@ -101,9 +98,9 @@ class LatentWeather:
     ((24, 2), (3,), (30, 20, 2))
     """
 
-    rated_mw: Floats
+    rated_mw: FloatArray
     sun: NDArray[np.bool_]
-    shape: Floats
+    shape: FloatArray
     mean: float = 1.0
     sd: float = 0.1
     rho: float = 0.8
@@ -118,7 +115,7 @@ class LatentWeather:
         object.__setattr__(self, "_rho", rho)
         object.__setattr__(self, "_noise", np.sqrt(1.0 - rho**2))
 
-    def sample(self, state: Any, hour: int, n: int, rng: np.random.Generator) -> Floats:
+    def sample(self, state: Any, hour: int, n: int, rng: np.random.Generator) -> FloatArray:
         """Draw n futures from the latent state (1 + G,); see `adnflex.rolling.Renewables`."""
         hours = len(self.shape) - hour - 1
         rho, noise = self._rho, self._noise  # type: ignore[attr-defined]
@@ -132,16 +129,16 @@ class LatentWeather:
             path[t] += rho * path[t - 1]
         return self._power(path, np.arange(hour + 1, hour + 1 + hours)).transpose(1, 0, 2)
 
-    def _power(self, x: Floats, hours: NDArray[np.int64]) -> Floats:
+    def _power(self, x: FloatArray, hours: NDArray[np.int64]) -> FloatArray:
         """Compute the generation (T, n, G) [MW] of latent states (T, n, 1 + G)."""
         z = np.sqrt(self.common) * x[:, :, :1] + np.sqrt(1.0 - self.common) * x[:, :, 1:]
         clear = self.shape[hours][:, None, None]
         factor = np.minimum(np.maximum(self.mean * (1.0 + self.sd * z), 0.0), self.most)
         wind = np.minimum(np.maximum(self.wind_mean + self.wind_sd * x[:, :, 1:], 0.0), 1.0)
-        result: Floats = self.rated_mw * np.where(self.sun, np.minimum(clear * factor, 1.0), wind)
+        result: FloatArray = self.rated_mw * np.where(self.sun, np.minimum(clear * factor, 1.0), wind)
         return result
 
-    def day(self, rng: np.random.Generator) -> tuple[Floats, list[Floats]]:
+    def day(self, rng: np.random.Generator) -> tuple[FloatArray, list[FloatArray]]:
         """Draw a day, generation (H, G) [MW] and latent states (1 + G,)."""
         hours = len(self.shape)
         rho, noise = self._rho, self._noise  # type: ignore[attr-defined]
@@ -150,7 +147,7 @@ class LatentWeather:
             path[t] = rho * path[t - 1] + noise * path[t]
         return self._power(path, np.arange(hours))[:, 0], list(path[:, 0])
 
-    def observe(self, state: Any, hour: int, generation_mw: ArrayLike) -> Floats:
+    def observe(self, state: Any, hour: int, generation_mw: ArrayLike) -> FloatArray:
         """Latent state from measurements: read where the generation shows it, else what the last hour lets expect.
 
         One measurement of the sun cannot tell the common state from a generator's own, so that the deviation of all
@@ -158,7 +155,7 @@ class LatentWeather:
         """
         g = np.asarray(generation_mw, dtype=float) / self.rated_mw
         rho = self._rho  # type: ignore[attr-defined]
-        x: Floats = np.zeros(len(rho)) if state is None else rho * np.asarray(state, dtype=float)
+        x: FloatArray = np.zeros(len(rho)) if state is None else rho * np.asarray(state, dtype=float)
         inside = (g > 1e-9) & (g < 1.0 - 1e-9)
         wind = ~self.sun & inside
         if self.wind_sd > 0:
@@ -200,10 +197,10 @@ class Forecast:
            [0.1]])
     """
 
-    mean_mw: Floats
+    mean_mw: FloatArray
     sd: float = 0.1
     rho: float = 0.8
-    rated_mw: Floats | None = None
+    rated_mw: FloatArray | None = None
 
     def __post_init__(self) -> None:
         mean = np.asarray(self.mean_mw, dtype=float)
@@ -221,7 +218,7 @@ class Forecast:
             raise InputError([f"Forecast: {finding}" for finding in findings])
         object.__setattr__(self, "mean_mw", mean)
 
-    def sample(self, state: Any, hour: int, n: int, rng: np.random.Generator) -> Floats:
+    def sample(self, state: Any, hour: int, n: int, rng: np.random.Generator) -> FloatArray:
         """Draw n futures; the state is the error of this hour (G,), None: unknown."""
         hours, count = self.mean_mw.shape[0] - hour - 1, self.mean_mw.shape[1]
         x = rng.standard_normal((n, count)) if state is None else np.broadcast_to(np.asarray(state, float), (n, count))
@@ -232,10 +229,10 @@ class Forecast:
             result[:, k] = self.mean_mw[hour + 1 + k] * (1.0 + self.sd * x)
         return np.clip(result, 0.0, self.rated_mw)
 
-    def observe(self, state: Any, hour: int, generation_mw: ArrayLike) -> Floats:
+    def observe(self, state: Any, hour: int, generation_mw: ArrayLike) -> FloatArray:
         """Error of the hour, where there is a forecast to compare with; elsewhere what the last hour lets expect."""
         mean = self.mean_mw[hour]
-        x: Floats = np.zeros(len(mean)) if state is None else self.rho * np.asarray(state, dtype=float)
+        x: FloatArray = np.zeros(len(mean)) if state is None else self.rho * np.asarray(state, dtype=float)
         seen = (mean > 0) & (self.sd > 0)
         if seen.any():
             x[seen] = (np.asarray(generation_mw, dtype=float)[seen] / mean[seen] - 1.0) / self.sd

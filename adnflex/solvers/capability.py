@@ -10,8 +10,6 @@ import pyomo.environ as pyo
 
 from adnflex.errors import SolverUnavailable
 
-__all__ = ["SOLVERS", "Capability", "capability_of", "installed", "pick", "plugin", "pyomo_solver"]
-
 log = logging.getLogger(__name__)
 
 

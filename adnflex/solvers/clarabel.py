@@ -16,16 +16,6 @@ from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending, Said, believe, listen
 from adnflex.solvers.stopping import STOPPING
 
-__all__ = [
-    "box_bound",
-    "column_units",
-    "into_dual_cone",
-    "least_violating",
-    "said_by",
-    "solve_relaxation",
-    "standard_form",
-]
-
 
 def solve_relaxation(
     form: ConicForm,

@@ -23,8 +23,6 @@ from pyomo.repn import generate_standard_repn
 
 from adnflex.errors import SolverError
 
-__all__ = ["Derived", "ReadCone", "as_equations", "make_equations", "mark_relaxed", "read_cones"]
-
 # Name of the suffix that says which cones are relaxed equations.
 _RELAXED = "relaxed"
 

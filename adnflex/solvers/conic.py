@@ -16,8 +16,6 @@ from scipy import sparse
 
 from adnflex.solvers.cones import Derived, ReadCone, read_cones
 
-__all__ = ["ConicForm", "beyond", "compile_model", "linear_form"]
-
 # Pyomo pauses the garbage collector while it compiles and refuses to do so in two threads at once (PauseGC). A child
 # that is forked by one thread must not inherit the lock of another.
 _one_at_a_time = threading.Lock()

@@ -15,13 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["INFEASIBLE_OR_UNBOUNDED", "RESIDUAL", "STATUSES", "Ending", "Said", "believe", "listen", "overheard"]
+from adnflex.arrays import FloatArray
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 
 # All there is.
 STATUSES = ("optimal", "infeasible", "unbounded", "time_limit", "interrupted", "failed")
@@ -58,11 +56,11 @@ class Said:
 
     ending: str
     words: str = ""
-    x: Floats | None = None
+    x: FloatArray | None = None
     objective: float = math.nan
     bound: float = -math.inf
-    dual: Floats | None = None
-    ray: Floats | None = None
+    dual: FloatArray | None = None
+    ray: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Ending:
     """
 
     status: str
-    x: Floats | None
+    x: FloatArray | None
     objective: float
     bound: float
     residual: float
@@ -153,10 +151,10 @@ def believe(
     said: Said,
     solver: str,
     *,
-    value: Callable[[Floats], float],
-    residual: Callable[[Floats], float],
-    safe_bound: Callable[[Floats], float] | None = None,
-    proof: Callable[[Floats], float] | None = None,
+    value: Callable[[FloatArray], float],
+    residual: Callable[[FloatArray], float],
+    safe_bound: Callable[[FloatArray], float] | None = None,
+    proof: Callable[[FloatArray], float] | None = None,
     infeasible_is_proven: bool = True,
 ) -> Ending:
     """Turn what a solver said into an answer.
@@ -213,7 +211,7 @@ def believe(
     return Ending(status, x, objective, bound, off, solver, words)
 
 
-def _infeasible(said: Said, solver: str, proof: Callable[[Floats], float] | None, believed: bool) -> Ending:
+def _infeasible(said: Said, solver: str, proof: Callable[[FloatArray], float] | None, believed: bool) -> Ending:
     proven = said.ray is not None and proof is not None and proof(said.ray) > 0
     if proven or (believed and said.ray is None):
         return Ending("infeasible", None, math.inf, math.inf, 0.0, solver)
@@ -223,8 +221,8 @@ def _infeasible(said: Said, solver: str, proof: Callable[[Floats], float] | None
 
 
 def _point(
-    said: Said, value: Callable[[Floats], float], residual: Callable[[Floats], float], doubts: list[str]
-) -> tuple[Floats | None, float, float]:
+    said: Said, value: Callable[[FloatArray], float], residual: Callable[[FloatArray], float], doubts: list[str]
+) -> tuple[FloatArray | None, float, float]:
     """Measure a point; it is dropped where it breaks the model or is worth something else than was said."""
     if said.x is None:
         if said.ending == "optimal":

@@ -24,8 +24,6 @@ from adnflex.solvers.highs import LinearSolver
 from adnflex.solvers.scip import hear_signals
 from adnflex.solvers.stopping import STOPPING
 
-__all__ = ["solve_model", "tangents"]
-
 log = logging.getLogger(__name__)
 
 

@@ -15,8 +15,6 @@ from adnflex.solvers.conic import ConicForm, beyond
 from adnflex.solvers.ending import INFEASIBLE_OR_UNBOUNDED, Ending, Said, believe, listen
 from adnflex.solvers.stopping import STOPPING
 
-__all__ = ["LinearSolver"]
-
 # What HiGHS' states mean; all others say that it gave up.
 _MEANING = {
     highspy.HighsModelStatus.kOptimal: "optimal",

@@ -15,8 +15,6 @@ import numpy as np
 
 from adnflex.solvers.ending import Said, overheard
 
-__all__ = ["FAULTS", "KINDS", "Injected", "injected"]
-
 # Kinds of calls.
 KINDS = ("linear", "mixed-integer", "conic", "whole model", "local search")
 

@@ -12,8 +12,6 @@ from adnflex.solvers.conic import ConicForm, linear_form
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.highs import LinearSolver
 
-__all__ = ["minimise_below", "minimise_linear"]
-
 
 def minimise_linear(form: ConicForm, time_limit: float = 60.0, dual_tolerance: float = 1e-8) -> Ending:
     """Solve one linear program.

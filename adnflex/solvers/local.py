@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from adnflex.arrays import FloatArray
 from adnflex.solvers.ending import Said, listen
-
-__all__ = ["search_locally"]
-
-Floats = NDArray[np.float64]
 
 
 def search_locally(
-    value: Callable[[Floats], float], start: Floats, low: Floats, high: Floats, most: int = 600
-) -> Floats | None:
+    value: Callable[[FloatArray], float], start: FloatArray, low: FloatArray, high: FloatArray, most: int = 600
+) -> FloatArray | None:
     """Return a better point within a box, by Powell's method; None where the search broke.
 
     Whoever asks values the point again.

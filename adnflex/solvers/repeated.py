@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
 from adnflex.solvers.clarabel import column_units, run_stoppable, said_by, standard_form
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending, Said, believe, listen
 
-__all__ = ["RepeatedConic"]
-
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 class RepeatedConic:
@@ -70,11 +67,11 @@ class RepeatedConic:
         self._tail = np.zeros(4 * len(form.cones))
         self._solver = self._new(b, refine=False)
 
-    def _bounds(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    def _bounds(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Bounds in units of the columns, without those that only give a size."""
         return np.where(self._free, -np.inf, low / self.unit), np.where(self._free, np.inf, high / self.unit)
 
-    def _new(self, b: Floats, refine: bool) -> Any:
+    def _new(self, b: FloatArray, refine: bool) -> Any:
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         settings.max_threads = 1
@@ -86,7 +83,7 @@ class RepeatedConic:
         n = len(self._cost)
         return clarabel.DefaultSolver(sparse.csc_matrix((n, n)), self._cost, self._a, b, self._cones, settings)
 
-    def solve(self, row_low: Floats, row_high: Floats, low: Floats, high: Floats) -> Floats:
+    def solve(self, row_low: FloatArray, row_high: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
         """Minimise with these limits of rows and bounds of variables.
 
         Returns
@@ -123,7 +120,9 @@ class RepeatedConic:
             )
         return answer.x
 
-    def _heard(self, b: Floats, bounds: tuple[Floats, Floats], rows: tuple[Floats, Floats], refine: bool) -> Ending:
+    def _heard(
+        self, b: FloatArray, bounds: tuple[FloatArray, FloatArray], rows: tuple[FloatArray, FloatArray], refine: bool
+    ) -> Ending:
         """Solve with the sides `b`; what comes back is measured against these bounds and rows."""
 
         def ask() -> Said:

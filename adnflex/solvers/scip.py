@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["hear_signals"]
-
 
 def hear_signals(solver: Any, asked: Callable[[], bool]) -> None:
     """Let Pyomo's direct interface to SCIP ask at every node and relaxation whether to end.

@@ -26,12 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
-
-__all__ = ["tighten"]
-
-FloatArray = NDArray[np.float64]
 
 
 def tighten(

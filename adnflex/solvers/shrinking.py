@@ -7,18 +7,12 @@ from typing import Any, NamedTuple
 
 import clarabel
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.solvers.clarabel import box_bound, column_units, into_dual_cone, run_stoppable, said_by
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Said, believe, listen
-
-__all__ = ["ShrinkingConic", "Shrunk"]
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 # Accuracy of the interior point method: the bound is safe whatever it is, and loses about as much.
 _TOLERANCE = 1e-7
@@ -38,8 +32,8 @@ class Shrunk(NamedTuple):
     """
 
     bound: float
-    shares: Floats | None
-    prices: Floats | None
+    shares: FloatArray | None
+    prices: FloatArray | None
 
 
 class ShrinkingConic:
@@ -57,7 +51,7 @@ class ShrinkingConic:
         Columns of which both bounds are rows; of the others only a lower bound of 0 is, unless a cone implies it.
     """
 
-    def __init__(self, form: ConicForm, owner: Ints, shares: Ints, bounded: Bools) -> None:
+    def __init__(self, form: ConicForm, owner: IntArray, shares: IntArray, bounded: BoolArray) -> None:
         # rules of the Pyomo model are no arrays and cannot travel
         self.owner, self.shares = owner, shares
         self.c0 = form.c0
@@ -96,7 +90,7 @@ class ShrinkingConic:
         place[bottom] = first + np.arange(int(bottom.sum()))
         self.nonnegative = place[shares]
 
-    def solve(self, allowed: Bools, seconds: float = 60.0) -> Shrunk:
+    def solve(self, allowed: BoolArray, seconds: float = 60.0) -> Shrunk:
         """Solve with the allowed modes.
 
         Parameters
@@ -125,11 +119,11 @@ class ShrinkingConic:
 
     def _believed(
         self,
-        allowed: Bools,
-        columns: Ints,
-        kept: Bools,
+        allowed: BoolArray,
+        columns: IntArray,
+        kept: BoolArray,
         a: sparse.csc_matrix,
-        b: Floats,
+        b: FloatArray,
         cone_list: list[object],
         cones: int,
         seconds: float,
@@ -139,7 +133,7 @@ class ShrinkingConic:
         end = time.monotonic() + seconds
         heard: list[Said] = []
 
-        def safe(weight: float, z: Floats) -> float:
+        def safe(weight: float, z: FloatArray) -> float:
             return box_bound(weight * cost, a, b, into_dual_cone(z, equations, cones), low, high)
 
         def ask(refine: bool) -> Said:
@@ -166,7 +160,7 @@ class ShrinkingConic:
         x[columns] = answer.x
         return Shrunk(answer.bound, x[self.shares], self._prices(heard[-1].dual, allowed, kept))
 
-    def _prices(self, dual: Floats | None, allowed: Bools, kept: Bools) -> Floats | None:
+    def _prices(self, dual: FloatArray | None, allowed: BoolArray, kept: BoolArray) -> FloatArray | None:
         """Multipliers of ``share >= 0``, in units of the objective."""
         if dual is None:
             return None
@@ -175,7 +169,7 @@ class ShrinkingConic:
         price = found[self.nonnegative] * self.row_scale[self.nonnegative] * self.scale
         return np.where(allowed, price, np.inf)
 
-    def _off(self, y: Floats, a: sparse.csc_matrix, b: Floats, equations: int, cones: int) -> float:
+    def _off(self, y: FloatArray, a: sparse.csc_matrix, b: FloatArray, equations: int, cones: int) -> float:
         """Largest violation of rows and cones at a point in units of the columns."""
         slack = b - a @ y
         linear = slack[: len(slack) - 4 * cones]
@@ -187,7 +181,7 @@ class ShrinkingConic:
         return off
 
 
-def _stacked(rows: sparse.csr_matrix, cones: Ints, equations: int) -> tuple[sparse.csc_matrix, list[object]]:
+def _stacked(rows: sparse.csr_matrix, cones: IntArray, equations: int) -> tuple[sparse.csc_matrix, list[object]]:
     n, k = rows.shape[1], len(cones)
     kinds: list[object] = [clarabel.ZeroConeT(equations), clarabel.NonnegativeConeT(rows.shape[0] - equations)]
     if not k:
@@ -200,7 +194,9 @@ def _stacked(rows: sparse.csr_matrix, cones: Ints, equations: int) -> tuple[spar
     return sparse.vstack([rows, lower], format="csc"), kinds + [clarabel.SecondOrderConeT(4)] * k
 
 
-def _run(cost: Floats, a: sparse.csc_matrix, b: Floats, cones: list[object], refine: bool, seconds: float) -> Any:
+def _run(
+    cost: FloatArray, a: sparse.csc_matrix, b: FloatArray, cones: list[object], refine: bool, seconds: float
+) -> Any:
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.time_limit = max(seconds, 0.01)

@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["STOPPING", "Stopping"]
-
 
 class Stopping:
     """Whether somebody may ask running solvers to end, and has.

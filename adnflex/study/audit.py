@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Timeline
-from adnflex.devices.base import FloatArray
 from adnflex.study.reader import Study
-
-__all__ = ["Row", "Written", "audited", "off_series", "too_many", "violation", "written_in"]
 
 #: A violation in the columns `adnflex.powerflow.limits.VIOLATION_COLUMNS`.
 Row = tuple[object, ...]

@@ -14,8 +14,6 @@ import pandas as pd
 from adnflex.errors import InputError
 from adnflex.study.stamps import Stamps, read_stamps
 
-__all__ = ["Numbered", "TimeAxis", "agreed", "labels_of", "step_faults", "time_axis"]
-
 # Hours that two readings of a time may differ by.
 _SAME = 1e-6
 

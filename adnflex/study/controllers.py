@@ -12,8 +12,6 @@ from pandapower.timeseries import DFData
 
 from adnflex.grid.checks import shorten
 
-__all__ = ["controller_notes", "controller_profiles"]
-
 Frames = dict[tuple[str, str], pd.DataFrame]
 
 

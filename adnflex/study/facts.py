@@ -14,8 +14,6 @@ from adnflex.errors import InputError
 from adnflex.grid.schema import FACTS
 from adnflex.knobs import Horizon
 
-__all__ = ["settings", "settled", "study_facts"]
-
 # Where such facts stood, or may be looked for.
 _ELSEWHERE = ("dispatch", "rolling")
 _MOVED = {

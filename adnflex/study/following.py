@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.study.reader import Study
-
-__all__ = ["following", "input_table"]
 
 Key = tuple[str, str, int]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Inputs, Timeline, controlled_trafos, read_devices
 from adnflex.devices.cost_tables import left_over_costs, read_cost_tables
 from adnflex.errors import InputError, NotRadial
 from adnflex.grid import Grid, read_grid
-from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints, operating_points
 from adnflex.grid.switch_tables import decided
 from adnflex.grid.topology import present_loops
@@ -21,9 +21,6 @@ from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.scenarios import ScenarioSet
 from adnflex.study.axis import TimeAxis, time_axis
 from adnflex.study.series import Series, read_series
-
-__all__ = ["OwnReading", "Study", "carried_over_breaks", "device_inputs", "read_again", "read_study", "times_table"]
-
 
 # All rows, the limits of the net, its switches as they are.
 _ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching("fixed")

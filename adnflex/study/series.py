@@ -12,14 +12,12 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.grid.checks import shorten
-from adnflex.grid.model import FloatArray
 from adnflex.study.axis import Numbered, agreed, labels_of, step_faults
 from adnflex.study.controllers import controller_profiles
 from adnflex.study.stamps import Stamps
-
-__all__ = ["COLUMNS", "Profiles", "Series", "read_series"]
 
 # What may vary in time: the key in net.profiles and the ending of the profile's column.
 COLUMNS: dict[tuple[str, str], tuple[str, str]] = {
@@ -169,7 +167,7 @@ class _Raw:
 
 
 def _numbers_of(name: str, column: Any, values: pd.Series, faults: list[str]) -> FloatArray:
-    """Floats of one column; text is refused with its row, a gap is left to be told with its element."""
+    """FloatArray of one column; text is refused with its row, a gap is left to be told with its element."""
     if values.dtype.kind in "iuf" or isinstance(values.dtype, pd.Int64Dtype | pd.Float64Dtype):
         return np.array(values.to_numpy(dtype=float, na_value=np.nan))
     odd = [k for k, v in enumerate(values) if not _is_number(v)]

@@ -16,8 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Stamps", "read_stamps"]
-
 Times = NDArray[np.datetime64]
 
 # "Z", "+02:00" or "+0200" at the end of a time of day.

@@ -14,8 +14,6 @@ from adnflex.results.certificate import certificate_of
 from adnflex.results.status import told_status
 from adnflex.verbs.reconfigure import reconfigure
 
-__all__ = ["with_bound"]
-
 
 def with_bound(
     plan: Plan, check: Check, net: pandapowerNet, time_limit: float, executor: Executor | None = None

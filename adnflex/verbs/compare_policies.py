@@ -28,8 +28,6 @@ from adnflex.results.common_days import Comparison
 from adnflex.results.rolling import ITEMS, RollingRun
 from adnflex.verbs.schedule_rolling import schedule_rolling
 
-__all__ = ["compare_policies"]
-
 log = logging.getLogger(__name__)
 
 _FACTS = ("stored_value", "bought_mwh", "spilled_mwh", "unmet_kwh", "seconds", "slowest_seconds", "unsolved_hours")

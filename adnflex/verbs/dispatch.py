@@ -38,8 +38,6 @@ from adnflex.text import title as title_of
 from adnflex.verbs.dispatch_task import read_task
 from adnflex.verbs.validate import validate
 
-__all__ = ["dispatch"]
-
 
 @public(reading=read_grid, also={"objective": word("cost", "carbon")})
 def dispatch(

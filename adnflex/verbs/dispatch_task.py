@@ -18,8 +18,6 @@ from adnflex.problems.dispatch.topology import pins_of, spans_of
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.study import Study, carried_over_breaks, read_study, settings, settled
 
-__all__ = ["Task", "read_task"]
-
 
 @dataclass(frozen=True)
 class Task:

@@ -30,8 +30,6 @@ from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles, study_facts
 from adnflex.text import title as title_of
 
-__all__ = ["asked", "flexibility", "flexibility_of"]
-
 
 @public(reading=read_grid)
 def flexibility(

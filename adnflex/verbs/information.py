@@ -27,8 +27,6 @@ from adnflex.scenarios import ScenarioSet
 from adnflex.verbs.dispatch import dispatch
 from adnflex.verbs.validate import validate
 
-__all__ = ["out_of_sample", "value_of_information"]
-
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")

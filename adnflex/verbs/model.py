@@ -42,8 +42,6 @@ from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibilit
 from adnflex.verbs.region import pq_region
 from adnflex.verbs.schedule_rolling import schedule_rolling
 
-__all__ = ["model"]
-
 
 def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), Switching.gathered(knobs))

@@ -20,8 +20,6 @@ from adnflex.results.certificate import relative_gap
 from adnflex.results.status import NOT_REACHED
 from adnflex.verbs.dispatch import dispatch
 
-__all__ = ["pareto"]
-
 log = logging.getLogger(__name__)
 
 

@@ -12,13 +12,14 @@ import numpy as np
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
+from adnflex.arrays import BoolArray
 from adnflex.errors import Infeasible, InputError, NotRadial
 from adnflex.formulations import formulation_named
 from adnflex.grid import Grid, read_grid
 from adnflex.grid.checks import shorten
 from adnflex.grid.flow import flow_of
 from adnflex.grid.identity import fingerprint
-from adnflex.grid.model import BoolArray, SwitchableBranch
+from adnflex.grid.model import SwitchableBranch
 from adnflex.grid.topology import present_loops
 from adnflex.knobs import Limits, Switching
 from adnflex.problems.clock import Deadline
@@ -28,8 +29,6 @@ from adnflex.results import Plan
 from adnflex.results.status import GIVEN
 from adnflex.text import title as title_of
 from adnflex.verbs.reconfigure import plan_of
-
-__all__ = ["plan_from"]
 
 # What holds switch states, by table and column.
 _STATES = (("switch", "closed"), ("line", "in_service"), ("trafo", "in_service"))

@@ -34,8 +34,6 @@ from adnflex.results.certificate import relative_gap
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
 
-__all__ = ["plan_of", "read_reconfiguration", "reconfigure"]
-
 log = logging.getLogger(__name__)
 
 

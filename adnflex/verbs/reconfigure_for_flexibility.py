@@ -24,8 +24,6 @@ from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles
 from adnflex.verbs.flexibility import asked, flexibility_of
 
-__all__ = ["reconfigure_for_flexibility"]
-
 
 @public(reading=read_grid)
 def reconfigure_for_flexibility(

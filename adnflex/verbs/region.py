@@ -32,8 +32,6 @@ from adnflex.results.region import Region
 from adnflex.study import Profiles, Study
 from adnflex.text import title as title_of
 
-__all__ = ["pq_region"]
-
 
 @public(reading=read_grid)
 def pq_region(

@@ -21,8 +21,6 @@ from adnflex.reporting.views import NetFacts
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
-__all__ = ["net_facts", "report"]
-
 
 @public(also={"plan": anything(), "check": anything()})
 def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = None) -> Path:

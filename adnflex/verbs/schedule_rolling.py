@@ -25,8 +25,6 @@ from adnflex.problems.rolling.tables import run_of
 from adnflex.results.rolling import RollingRun
 from adnflex.verbs.validate_rolling import validate_rolling
 
-__all__ = ["schedule_rolling"]
-
 
 @public(options=lambda: OPTIONS, also={"scenarios": whole("an integer of at least 1", 1)})
 def schedule_rolling(

@@ -28,8 +28,6 @@ from adnflex.verbs.validate_plan import validate_plan
 from adnflex.verbs.validate_region import validate_region
 from adnflex.verbs.validate_rolling import validate_rolling
 
-__all__ = ["validate"]
-
 
 @overload
 def validate(

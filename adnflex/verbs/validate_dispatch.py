@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import MovesVoltages, Supplies
 from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.identity import require_same
-from adnflex.grid.model import FloatArray
 from adnflex.powerflow.deviations import Pair, deviation_table
 from adnflex.powerflow.judge import judge
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, limits_of, stacked
@@ -23,8 +23,6 @@ from adnflex.results import DispatchCheck, DispatchPlan
 from adnflex.results.certificate import certificate_of
 from adnflex.study import Study, TimeAxis, read_again
 from adnflex.study.audit import Row, Written, audited, off_series, too_many, violation, written_in
-
-__all__ = ["validate_dispatch"]
 
 # Import beyond its limit that is rounding of the conic solver, relative to the largest power in the plan.
 _SOURCE_TOLERANCE = 1e-5

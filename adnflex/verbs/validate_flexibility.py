@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import BrokenLimit, Fleet, Storage, Stores, Timeline
-from adnflex.devices.base import FloatArray
 from adnflex.devices.stored_energy import stored_energy
 from adnflex.errors import InputError
 from adnflex.grid.coupling import Coupling, coupling_of
@@ -32,8 +32,6 @@ from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.study import Study, TimeAxis, read_again
 from adnflex.study.audit import Row, too_many, violation
-
-__all__ = ["validate_flexibility"]
 
 # A trajectory is followed where the import differs by less [MW]: 10 W, what interpolating the states leaves.
 _FOLLOWED = 1e-5

@@ -17,8 +17,6 @@ from adnflex.results import Check, Plan
 from adnflex.results.certificate import certificate_of
 from adnflex.study.audit import too_many
 
-__all__ = ["validate_plan"]
-
 
 def validate_plan(plan: Plan, net: pandapowerNet, engine: str = "auto") -> Check:
     """Run a plan in AC power flow and judge it.

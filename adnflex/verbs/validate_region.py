@@ -23,8 +23,6 @@ from adnflex.results.region import Region, RegionCheck
 from adnflex.study import Study
 from adnflex.study.audit import off_series
 
-__all__ = ["validate_region"]
-
 # A point's import in a new run may differ from the stored one by this share of its size.
 _SAME = 1e-6
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Storage, Timeline
 from adnflex.devices.grid_connection import source_limits
 from adnflex.devices.storage_period import free_at_end
@@ -31,10 +31,6 @@ from adnflex.problems.rolling.states import RunStates, powers
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 from adnflex.study import study_facts
 from adnflex.study.audit import Row, audited, violation
-
-__all__ = ["validate_rolling"]
-
-Floats = NDArray[np.float64]
 
 _FAULTS = ["hour", "kind", "element", "index", "value", "limit", "excess", "unit"]
 # Slack of set-points [MW, MWh], and of a cost: half of the last cent.
@@ -230,7 +226,7 @@ def _horizon(run: RollingRun) -> Timeline:
     return Timeline(len(run.generation), 1.0, 0.0, np.ones(1))
 
 
-def _written(run: RollingRun, net: pandapowerNet, spec: Storage) -> Callable[[str], Floats]:
+def _written(run: RollingRun, net: pandapowerNet, spec: Storage) -> Callable[[str], FloatArray]:
     """Return what gives the values (1, T) that the run writes for a storage, by column."""
     p = run.storage["p_mw", spec.place.index].to_numpy(float)[None] / spec.scaling
     q = np.full_like(p, float(net.storage.at[spec.place.index, "q_mvar"]))

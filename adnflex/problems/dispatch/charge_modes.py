@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Timeline, TwoWays, able
-from adnflex.grid.model import FloatArray
 from adnflex.problems.dispatch.model import Dispatch
-
-__all__ = ["Modes", "all_modes", "conflicts_at", "first_modes", "rule_out_other_side"]
 
 # Table, index and period of a device with a binary mode.
 Modes = frozenset[tuple[str, int, int]]

@@ -23,8 +23,6 @@ from adnflex.problems.dispatch.state import evaluate
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import solve_model
 
-__all__ = ["least_violation"]
-
 # Voltages that even the elastic model keeps [pu].
 _WIDE = (0.6, 1.4)
 

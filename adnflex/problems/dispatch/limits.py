@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Schedule, Supplies, able
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.state import GridState
 from adnflex.problems.dispatch.model import Dispatch
 
 if TYPE_CHECKING:
     from adnflex.problems.dispatch.state import DispatchState
 
-__all__ = ["LimitViolation", "excess_of", "faults_of", "written_by"]
 
 # Rounding that no limit minds: voltage [pu], loading and import relative (the latter to the base power).
 _VM, _LOADING, _IMPORT = 5e-7, 1e-5, 2e-6

@@ -20,8 +20,6 @@ from adnflex.problems.dispatch.state import DispatchState
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import compile_model
 
-__all__ = ["Goal", "Losses", "least_losses_mwh", "loss_value"]
-
 # Relaxation and exact power flow count as equal up to this relative difference of the objective.
 _SAME = 1e-6
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.devices import Device, Frame, Lossy, Supplies, Timeline
 from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.formulations import Formulation
@@ -19,14 +20,12 @@ from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.formulations.positions import pin
 from adnflex.formulations.radiality import declare_radiality
 from adnflex.formulations.secants import declare_secants, flow_intervals
-from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.topology import must_close
 from adnflex.problems.dispatch.naming import doc_of
 from adnflex.problems.dispatch.problem import Costs, DispatchProblem, Topology
 from adnflex.solvers.conic import ConicForm, compile_model
-
-__all__ = ["Dispatch", "build_dispatch"]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from adnflex.devices import Device
 
-__all__ = ["doc_of"]
-
 
 def doc_of(devices: Sequence[Device]) -> str:
     """Say what the model is, and which device is which."""

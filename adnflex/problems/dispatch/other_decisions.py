@@ -10,15 +10,13 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.algorithms.recovery import Recovered
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.recover import network_cones, recover_dispatch
 from adnflex.problems.dispatch.search import Search
 from adnflex.problems.dispatch.state import DispatchState
 from adnflex.solvers.conic import compile_model
 from adnflex.solvers.gate import solve_model
-
-__all__ = ["next_best"]
 
 # How many other decisions are tried where those of the relaxation do not hold in power flow.
 _OTHERS = 8

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.dispatch.model import Dispatch
-
-__all__ = ["present_point"]
 
 
 def present_point(dispatch: Dispatch) -> FloatArray:

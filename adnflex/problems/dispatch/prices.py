@@ -9,8 +9,6 @@ from adnflex.devices.cost_curve import CostCurve
 from adnflex.errors import InputError
 from adnflex.problems.dispatch.problem import Costs, Topology
 
-__all__ = ["price_notes", "require_prices"]
-
 _GIVE = "give ext_grid.price_per_mwh, rows of poly_cost or pwl_cost, or loss_cost_per_mwh=1 for least losses"
 # What makes a device's power or moves cost something.
 _PRICES = ("cost_per_mwh", "cost_per_mvarh", "block_cost", "cut_cost")

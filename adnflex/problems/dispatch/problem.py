@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from adnflex.arrays import BoolArray
 from adnflex.devices import Device, Timeline
 from adnflex.formulations import FORMULATIONS, Formulation
-from adnflex.grid.model import BoolArray
 from adnflex.grid.operating_points import OperatingPoints
-
-__all__ = ["Costs", "DispatchProblem", "Pins", "Topology"]
 
 
 @dataclass(frozen=True)

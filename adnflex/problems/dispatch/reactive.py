@@ -28,6 +28,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Device, Frame, Timeline
 from adnflex.errors import SolverError
 from adnflex.formulations import FORMULATIONS
@@ -39,11 +40,6 @@ from adnflex.problems.dispatch.reactive_model import Sites, Weights, declare_cos
 from adnflex.solvers.conic import ConicForm, compile_model
 from adnflex.solvers.gate import solve_model
 from adnflex.solvers.repeated import RepeatedConic
-
-__all__ = ["ReactiveProblem", "ReactiveSolution", "build_reactive"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +64,8 @@ class ReactiveSolution:
         Largest violation of any row or cone.
     """
 
-    q_mvar: Floats
-    v: Floats
+    q_mvar: FloatArray
+    v: FloatArray
     objective: float
     loss_mw: float
     gap: float
@@ -107,7 +103,7 @@ class ReactiveProblem:
         if not form.integer.any():
             self._solver = RepeatedConic(form, self._sizes_only())
 
-    def _rows(self, row_of: dict[int, int], name: str) -> Ints:
+    def _rows(self, row_of: dict[int, int], name: str) -> IntArray:
         """Rows (S, H, n) of a balance; -1 at the roots."""
         rows = np.full((*self.shape, self.grid.n), -1, dtype=np.int64)
         for s, h in self.frame.horizon.points:
@@ -115,7 +111,7 @@ class ReactiveProblem:
                 rows[s, h, j] = row_of[id(constraint)]
         return rows
 
-    def _all(self, name: str, size: int) -> Ints:
+    def _all(self, name: str, size: int) -> IntArray:
         columns = np.full((*self.shape, size), -1, dtype=np.int64)
         known = self.form.columns()
         for s, h in self.frame.horizon.points:
@@ -135,7 +131,13 @@ class ReactiveProblem:
         return found
 
     def solve(
-        self, p: Floats, q: Floats, low: Floats, high: Floats, before: Floats | None = None, seconds: float = 60.0
+        self,
+        p: FloatArray,
+        q: FloatArray,
+        low: FloatArray,
+        high: FloatArray,
+        before: FloatArray | None = None,
+        seconds: float = 60.0,
     ) -> ReactiveSolution:
         """Decide an hour.
 
@@ -173,8 +175,8 @@ class ReactiveProblem:
         return self._answer(x, row_low, row_high)
 
     def _by_gate(
-        self, p: Floats, q: Floats, low: Floats, high: Floats, before: Floats | None, seconds: float
-    ) -> Floats:
+        self, p: FloatArray, q: FloatArray, low: FloatArray, high: FloatArray, before: FloatArray | None, seconds: float
+    ) -> FloatArray:
         """Solve with integers: the model itself is changed, because the gate compiles it again."""
         base = self.grid.base_mva
         for s, h in self.frame.horizon.points:
@@ -196,7 +198,7 @@ class ReactiveProblem:
             )
         return solved.x
 
-    def _answer(self, x: Floats, row_low: Floats, row_high: Floats) -> ReactiveSolution:
+    def _answer(self, x: FloatArray, row_low: FloatArray, row_high: FloatArray) -> ReactiveSolution:
         grid, columns = self.grid, self._columns
         value = {name: np.where(at >= 0, x[at], 0.0) for name, at in columns.items()}
         v = value["v"].copy()
@@ -231,8 +233,8 @@ def build_reactive(
     sites: Sites,
     *,
     scenarios: int,
-    p: tuple[Floats, Floats],
-    q: tuple[Floats, Floats],
+    p: tuple[FloatArray, FloatArray],
+    q: tuple[FloatArray, FloatArray],
     periods: int = 1,
     weights: Weights | None = None,
     devices: Sequence[Device] = (),

@@ -9,21 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Device, Frame
 from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.formulations.bounds import Bounds, Ranges
 from adnflex.grid.model import Grid
 from adnflex.grid.ratings import Ratings
-
-__all__ = ["Sites", "Weights", "declare_cost", "declare_sites", "deviation", "ranges_of", "unrated"]
-
-Floats = NDArray[np.float64]
-
-
-Ints = NDArray[np.int64]
-
 
 # A bus may leave its limits, but not the range in which the model means anything [pu, squared].
 _WIDE = (0.5**2, 1.5**2)
@@ -64,16 +56,16 @@ class Sites:
         Limits of the injection [Mvar].
     """
 
-    index: Ints
-    node: Ints
-    low: Floats
-    high: Floats
+    index: IntArray
+    node: IntArray
+    low: FloatArray
+    high: FloatArray
 
     def __len__(self) -> int:
         return len(self.index)
 
 
-def deviation(v: Floats, grid: Grid, weights: Weights) -> Floats:
+def deviation(v: FloatArray, grid: Grid, weights: Weights) -> FloatArray:
     """Sum of ``φ(v)`` over the buses, for squared voltages (..., n)."""
     count = np.array([float(len(buses)) for buses in grid.buses])
     count[grid.roots] = 0.0
@@ -92,7 +84,11 @@ def unrated(grid: Grid) -> Grid:
 
 
 def ranges_of(
-    grid: Grid, sites: Sites, p: tuple[Floats, Floats], q: tuple[Floats, Floats], devices: Sequence[Device]
+    grid: Grid,
+    sites: Sites,
+    p: tuple[FloatArray, FloatArray],
+    q: tuple[FloatArray, FloatArray],
+    devices: Sequence[Device],
 ) -> Ranges:
     """Intervals of everything that varies from hour to hour."""
     active, reactive = np.stack(p), np.stack(q)

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Stores, Timeline, able
 from adnflex.devices.contradictions import contradictions
 from adnflex.errors import Infeasible
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.study import Study
-
-__all__ = ["causes", "contradiction_sentences", "require_possible", "unit_suspects", "violation_row"]
 
 # Elements whose power is compared with what the branches at their bus can carry.
 _TABLES = ("load", "sgen", "storage")

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered, recover
+from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies, able
 from adnflex.errors import SolverError, SolverUnavailable
 from adnflex.formulations import FORMULATIONS
@@ -33,11 +34,8 @@ from adnflex.solvers.conic import ConicForm, compile_model
 from adnflex.solvers.gate import solve_model
 from adnflex.solvers.sequential import tighten
 
-__all__ = ["NetworkCones", "network_cones", "recover_dispatch"]
-
 log = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.float64]
 
 # Cones up to which the exact equations are worth a try.
 _SMALL = 400

@@ -7,15 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies
-from adnflex.grid.model import FloatArray
 from adnflex.grid.state import GridState
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.recover import network_cones
 from adnflex.problems.dispatch.state import DispatchState
-
-__all__ = ["relaxed_state"]
 
 
 def _measured(dispatch: Dispatch, x: FloatArray) -> FloatArray:

@@ -18,8 +18,6 @@ from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.gate import solve_model
 
-__all__ = ["Search"]
-
 log = logging.getLogger(__name__)
 
 # Share of the time after which a search without any answer is given an easy one to start from.

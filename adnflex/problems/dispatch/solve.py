@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered
+from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
-from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.charge_modes import first_modes
 from adnflex.problems.dispatch.explain import least_violation
@@ -34,8 +34,6 @@ from adnflex.problems.dispatch.state import DispatchState, evaluate
 from adnflex.solvers.capability import pick
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
-
-__all__ = ["PRESENT", "DispatchAnswer", "solve_dispatch"]
 
 log = logging.getLogger(__name__)
 

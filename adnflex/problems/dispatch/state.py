@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.devices import Schedule, Supplies, able
 from adnflex.devices.footprint import Stamped, stamp
 from adnflex.grid.flow import flows_of
-from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, GridState
 from adnflex.problems.dispatch.limits import LimitViolation, excess_of, faults_of, written_by
 from adnflex.problems.dispatch.model import Dispatch
-
-__all__ = ["DispatchState", "evaluate", "grids_of"]
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies
 from adnflex.grid import Grid, switch_table
-from adnflex.grid.model import FloatArray
 from adnflex.grid.ratings import collect_ratings
 from adnflex.problems.dispatch.solve import PRESENT, DispatchAnswer
 from adnflex.problems.dispatch.state import DispatchState
 from adnflex.study import Study, following
-
-__all__ = ["by_period", "plan_tables"]
 
 # A branch counts as tight up to this relative gap or this invented loss [kW].
 _TIGHT_GAP, _TIGHT_KW = 1e-4, 1e-3

@@ -10,8 +10,6 @@ from adnflex.problems.dispatch.problem import Pins, Topology
 from adnflex.results import DispatchPlan
 from adnflex.study import Study, TimeAxis
 
-__all__ = ["pins_of", "spans_of"]
-
 
 def spans_of(axis: TimeAxis, asked: Switching) -> Topology:
     """Turn ``switching`` into the periods that share switch states."""

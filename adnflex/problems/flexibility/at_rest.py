@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.linear_boxes import Ends
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.proven_box import BoxAnswer, around_base, prove_states
 from adnflex.problems.flexibility.states import Network
-
-__all__ = ["at_rest"]
 
 # What a limit of a device or of the import may be missed by [MW, Mvar, MWh].
 _ROUNDING = 1e-9

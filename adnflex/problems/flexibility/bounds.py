@@ -18,15 +18,13 @@ import math
 import numpy as np
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
-from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility.model import BoxProblem, PeriodRows
 from adnflex.problems.flexibility.program import ENERGY, build_program
 from adnflex.problems.flexibility.rows import solve_box, solved
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.highs import LinearSolver
-
-__all__ = ["PeriodBounds"]
 
 log = logging.getLogger(__name__)
 

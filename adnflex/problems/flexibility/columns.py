@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from adnflex.arrays import ComplexArray, FloatArray
 from adnflex.devices.resource import Resource
-from adnflex.grid.model import ComplexArray, FloatArray
-
-__all__ = ["Columns"]
 
 # A power that says which way a converter stands [MW].
 _A_LITTLE = 1e-9

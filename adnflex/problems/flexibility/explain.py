@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
-from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility.model import LOADING, VOLTAGE_HIGH, VOLTAGE_LOW, BoxProblem
 from adnflex.problems.flexibility.program import Program, build_program
 from adnflex.problems.flexibility.proven_box import BoxAnswer
 from adnflex.problems.flexibility.rows import solve_box, solved
 from adnflex.problems.flexibility.states import Network
-
-__all__ = ["Binding", "binding_limits", "least_violation", "without_wishes"]
 
 # A limit that is worth less than this per unit does not hold the box back [MWh per pu, per 100 %, per MWh].
 _WORTHLESS = 1e-5

@@ -9,13 +9,12 @@ from functools import partial
 import numpy as np
 
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Move, Open, Score, branch_exchange
-from adnflex.grid.model import BoolArray, Grid
+from adnflex.arrays import BoolArray
+from adnflex.grid.model import Grid
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.reconfiguration.exchange import loop_of
-
-__all__ = ["closed_of", "exchanges", "least_loss_state"]
 
 
 def closed_of(grid: Grid, state: Open) -> BoolArray:

@@ -11,16 +11,14 @@ import numpy as np
 from scipy import sparse
 
 from adnflex.algorithms.column_constraint import Generated, generate
+from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
-from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.program import build_program
 from adnflex.problems.flexibility.rows import Solved, solve_box
 from adnflex.problems.flexibility.vertices import Follower
 from adnflex.solvers.highs import LinearSolver
-
-__all__ = ["Ends", "LinearBoxes", "linear_boxes", "outer_box", "separable_box", "worth"]
 
 log = logging.getLogger(__name__)
 

@@ -30,13 +30,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.resource import Resource
 from adnflex.formulations.radial import Operating, TreeMap
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.problems.flexibility.columns import Columns
 from adnflex.problems.flexibility.network_limits import NetworkRows
-
-__all__ = ["BoxProblem", "PeriodRows", "margin_of"]
 
 
 @dataclass(frozen=True)

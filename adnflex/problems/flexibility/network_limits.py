@@ -20,11 +20,10 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.resource import polygon
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.solvers.conic import compile_model
-
-__all__ = ["KINDS", "NetworkRows", "compile_limits", "declare_limits", "state_of"]
 
 # What the parts of a state are called in a block, and how many there are of each: of nodes, branches, or one.
 _NODES, _BRANCHES = ("v", "v_kept"), ("flow_p", "flow_q", "rating")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.devices import Device, Stores
 from adnflex.devices.storage_period import free_at_end
 from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
-from adnflex.grid.model import BoolArray, FloatArray
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.reasons import causes, unit_suspects
@@ -21,8 +21,6 @@ from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.proven_box import BoxAnswer, prove_states
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy
-
-__all__ = ["StateBox", "solve_state"]
 
 # Shares between both ends at which every period is run in exact power flow.
 _SHARES = np.linspace(0.0, 1.0, 11)

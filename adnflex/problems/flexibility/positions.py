@@ -12,8 +12,6 @@ from pandapower import pandapowerNet
 from adnflex.devices import Positioned, able
 from adnflex.grid.write import Key, write
 
-__all__ = ["position_table", "search_positions"]
-
 Written = dict[Key, float]
 
 _COLUMNS = ["table", "column", "index", "before", "after"]

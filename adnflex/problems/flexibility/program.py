@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.resource import Accumulator
-from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility.model import BoxProblem, PeriodRows
 from adnflex.solvers.conic import ConicForm
-
-__all__ = ["Layout", "Program", "build_program", "column_bounds", "end_bounds"]
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
-from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.linear_boxes import Ends, separable_box, worth
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.shrunk import shrunk
 from adnflex.problems.flexibility.states import Network, Sampled, sample
-
-__all__ = ["BoxAnswer", "around_base", "prove_states"]
 
 log = logging.getLogger(__name__)
 

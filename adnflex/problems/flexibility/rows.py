@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError, TimeExpired
-from adnflex.grid.model import FloatArray
 from adnflex.problems.flexibility.model import DEVICE, BoxProblem, PeriodRows
 from adnflex.problems.flexibility.program import Program, build_program
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.highs import LinearSolver
-
-__all__ = ["Solved", "solve_box", "solved"]
 
 # A row is broken from here on [MW, pu squared]; the solver's own tolerance is finer.
 _BROKEN = 1e-8

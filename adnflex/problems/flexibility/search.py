@@ -15,16 +15,15 @@ import numpy as np
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Move, Open, Score, branch_exchange, perturbed_search
 from adnflex.algorithms.spanning_trees import count_spanning_trees, spanning_trees
 from adnflex.algorithms.workers import worker_pool
+from adnflex.arrays import BoolArray
 from adnflex.errors import SolverError
-from adnflex.grid.model import BoolArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.bounds import PeriodBounds
 from adnflex.problems.flexibility.least_loss import closed_of, exchanges
 from adnflex.problems.flexibility.linear_boxes import outer_box, separable_box
 from adnflex.problems.flexibility.model import BoxProblem
-
-__all__ = ["Found", "TopologySearch"]
 
 log = logging.getLogger(__name__)
 

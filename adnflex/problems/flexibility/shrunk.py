@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.flexibility.states import Sampled
-
-__all__ = ["shrunk"]
 
 
 def shrunk(

@@ -7,16 +7,15 @@ from functools import cached_property
 
 import numpy as np
 
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray
 from adnflex.errors import InputError
 from adnflex.formulations.radial import Operating, TreeMap
 from adnflex.grid.flow import RadialFlow
-from adnflex.grid.model import BoolArray, ComplexArray, FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.state import Flow
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.flexibility.columns import Columns
-
-__all__ = ["Excess", "Network", "Sampled", "sample"]
 
 
 @dataclass(frozen=True)

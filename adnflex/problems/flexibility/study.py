@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray
 from adnflex.devices import Offering, Positioned, Reactive, Stores, Supplies
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.errors import InputError
 from adnflex.formulations.radial import Operating
 from adnflex.grid.coupling import Coupling, coupling_of
-from adnflex.grid.model import BoolArray, ComplexArray, FloatArray
 from adnflex.grid.operating_points import operating_points
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Horizon, Limits, Switching
@@ -28,9 +28,6 @@ from adnflex.problems.flexibility.network_limits import NetworkRows
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.wishes import Wishes, check_wishes, series_of
 from adnflex.study import Study, carried_over_breaks, read_study, settled
-
-__all__ = ["FlexibilityStudy", "read_flexibility_study", "setpoint_table", "study_of"]
-
 
 # All rows, the limits of the net, its switches as they are.
 _ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching("fixed")

@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray
 from adnflex.errors import InputError
 from adnflex.formulations.radiality import declare_radiality
-from adnflex.grid.model import BoolArray, ComplexArray, FloatArray
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.whole import declare_box
-
-__all__ = ["declare_switched_box"]
 
 _DOC = """The largest box of any radial switch state, from lower[t] to upper[t] in every period t.
 

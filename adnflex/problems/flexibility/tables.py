@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Stores, able
 from adnflex.devices.stored_energy import stored_energy
 from adnflex.grid.layout import drawing_tables
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import Binding, binding_limits, measured
 from adnflex.problems.flexibility.linear_boxes import Ends, LinearBoxes
@@ -22,8 +23,6 @@ from adnflex.problems.flexibility.study import FlexibilityStudy, setpoint_table
 from adnflex.results.boxes import Box, LinearFlexibility
 from adnflex.results.certificate import relative_gap
 from adnflex.study import following, input_table
-
-__all__ = ["binding_table", "flexibility_tables", "relieved_table"]
 
 _BINDING = ["period", "side", "kind", "element", "index", "value", "limit", "unit", "worth_mwh"]
 _KINDS = {"voltage low": VOLTAGE_LOW, "voltage high": VOLTAGE_HIGH, "loading": LOADING}

@@ -11,10 +11,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from adnflex.arrays import BoolArray
 from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import switch_table
 from adnflex.grid.layout import drawing_tables
-from adnflex.grid.model import BoolArray
 from adnflex.grid.topology import Adjacency, must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
@@ -29,8 +29,6 @@ from adnflex.problems.flexibility.tables import relieved_table
 from adnflex.problems.reconfiguration.exchange import meshed_start
 from adnflex.results.certificate import relative_gap
 from adnflex.results.flexibility import Flexibility
-
-__all__ = ["Runs", "compared", "others_of", "run_in_ac", "search_topologies"]
 
 log = logging.getLogger(__name__)
 

@@ -14,14 +14,12 @@ import numpy as np
 from scipy import sparse
 
 from adnflex.algorithms.column_constraint import WorstVertex
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.program import Program, build_program
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.highs import LinearSolver
-
-__all__ = ["Follower", "missing_at_ends"]
 
 
 class Follower:

@@ -18,13 +18,11 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.flexibility import network_limits
 from adnflex.problems.flexibility.model import BoxProblem, margin_of
 from adnflex.problems.flexibility.program import column_bounds, end_bounds
 from adnflex.solvers.conic import ConicForm, compile_model
-
-__all__ = ["declare_box", "declare_follower", "declare_worst_vertex"]
 
 # Declares the network of a copy in a block, for a side and a period, over what is withdrawn: p and q by place.
 DeclareNetwork = Callable[[Any, int, int, tuple[list[Any], list[Any]]], None]

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
-from adnflex.grid.model import FloatArray
 from adnflex.knobs import Gathered
-
-__all__ = ["DIRECTIONS", "Wishes", "check_wishes", "series_of"]
 
 DIRECTIONS = ("both", "up", "down", "symmetric")
 

@@ -18,8 +18,6 @@ from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.solvers.clarabel import solve_relaxation
 
-__all__ = ["LEAST_SECONDS", "SearchedTopology", "relaxed_or_none", "solver_name"]
-
 # What the relaxation of the answer may take where the limit is reached [s].
 LEAST_SECONDS = 0.5
 

@@ -24,8 +24,6 @@ from adnflex.problems.reconfiguration.proof import least_violating, proof_solver
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
 from adnflex.solvers.clarabel import solve_relaxation
 
-__all__ = ["solve_approximately"]
-
 Open = frozenset[int]
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.formulations import FORMULATIONS, formulation_for, formulation_named
 from adnflex.formulations.directed import DIRECTED
 from adnflex.formulations.directed_planes import Unproven
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration, build_directed
 from adnflex.problems.reconfiguration.model import Reconfiguration, build_reconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
-
-__all__ = ["build_chosen", "require_formulation"]
 
 
 def require_formulation(name: str) -> None:

@@ -9,8 +9,6 @@ from adnflex.errors import InputError, NotRadial
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import present_loops
 
-__all__ = ["require_reconfigurable", "unit_hint", "violation_sentence"]
-
 # From so many times its limit on, a number is more likely in another unit than out of limits.
 _ODD = 20.0
 

@@ -8,19 +8,18 @@ from functools import cached_property
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.bounds import Bounds, compute_bounds
 from adnflex.formulations.directed import DIRECTED, DirectedHull, declare_directed
 from adnflex.formulations.directed_planes import find_planes
 from adnflex.formulations.modes import Mode, modes_of, openable
 from adnflex.grid.core import Core, Step, contract
-from adnflex.grid.model import BoolArray, FloatArray, Grid, IntArray
+from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
 from adnflex.grid.topology import must_close
 from adnflex.problems.reconfiguration.objective import Objective, measured
 from adnflex.solvers.cones import Derived
 from adnflex.solvers.conic import ConicForm, compile_model
-
-__all__ = ["DirectedReconfiguration", "build_directed"]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,6 @@ from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, Probing
 from adnflex.problems.reconfiguration.radial_search import Incumbent
 
-__all__ = ["DirectedSearch"]
-
 Open = frozenset[int]
 
 

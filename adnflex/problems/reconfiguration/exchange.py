@@ -11,13 +11,12 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from adnflex.algorithms.branch_exchange import Move, Score
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.grid.flow import flow_of
-from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, GridState
 from adnflex.grid.topology import Adjacency, Forest
 from adnflex.problems.reconfiguration.objective import Objective, operations
-
-__all__ = ["ExchangeProblem", "limit_violation", "limit_violations", "loop_of", "meshed_start"]
 
 Open = frozenset[int]
 

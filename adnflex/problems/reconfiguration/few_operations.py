@@ -14,12 +14,11 @@ import networkx as nx
 import numpy as np
 
 from adnflex.algorithms.branch_exchange import ExchangeSearch
-from adnflex.grid.model import BoolArray, Grid
+from adnflex.arrays import BoolArray
+from adnflex.grid.model import Grid
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.problems.reconfiguration.radial_search import Incumbent
-
-__all__ = ["OperationCount", "nearest_tree", "operation_count", "try_few_operations"]
 
 Open = frozenset[int]
 

@@ -9,17 +9,16 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
+from adnflex.arrays import BoolArray
 from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.formulations.bounds import Bounds, compute_bounds
 from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.formulations.radiality import declare_radiality
-from adnflex.grid.model import BoolArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
 from adnflex.grid.topology import Chain, chains, must_close
 from adnflex.problems.reconfiguration.objective import Objective, measured
 from adnflex.solvers.conic import ConicForm, compile_model
-
-__all__ = ["Reconfiguration", "build_reconfiguration"]
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,16 @@ import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
 from adnflex.algorithms.near_trees import exchanges
+from adnflex.arrays import BoolArray, IntArray
 from adnflex.formulations.bounds import compute_bounds
 from adnflex.grid.flow import RadialFlow
-from adnflex.grid.model import BoolArray, Grid, IntArray
+from adnflex.grid.model import Grid
 from adnflex.grid.near_flows import NearFlows
 from adnflex.grid.state import GridState
 from adnflex.grid.topology import Forest
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem, limit_violations, loop_of
 from adnflex.problems.reconfiguration.few_operations import nearest_tree
 from adnflex.problems.reconfiguration.radial_search import Incumbent
-
-__all__ = ["NearStates", "loops_beside"]
 
 Open = frozenset[int]
 

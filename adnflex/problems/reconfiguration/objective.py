@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
-from adnflex.grid.model import BoolArray, FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.state import GridState
-
-__all__ = ["Objective", "parse_objective"]
 
 _TERMS = ("losses", "switching", "voltage")
 _UNITS = {"losses": "MW", "switching": "operations", "voltage": "pu"}

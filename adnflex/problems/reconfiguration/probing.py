@@ -18,15 +18,11 @@ from numpy.typing import NDArray
 
 from adnflex.algorithms.branch_and_bound import Relaxed
 from adnflex.algorithms.exactly_one import ExactlyOne
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.formulations.modes import Mode
 from adnflex.grid.core import Core
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.solvers.shrinking import ShrinkingConic
-
-__all__ = ["Expansion", "ModeNode", "Probing"]
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 # Reduced costs are looked at again while a solve excludes so large a part of the modes.
 _WORTH = 0.08
@@ -55,9 +51,9 @@ class ModeNode(NamedTuple):
         Splits above it.
     """
 
-    allowed: Bools
+    allowed: BoolArray
     bound: float
-    shares: Floats | None
+    shares: FloatArray | None
     depth: int
 
 
@@ -81,7 +77,7 @@ class Expansion(NamedTuple):
     bound: float
     closed: float
     children: tuple[ModeNode, ...]
-    points: list[Floats]
+    points: list[FloatArray]
     solves: int
 
 
@@ -113,7 +109,7 @@ class Probing:
         """The node where everything is allowed."""
         return ModeNode(np.ones(self.count, dtype=bool), -math.inf, None, 0)
 
-    def decided(self, allowed: Bools) -> bool:
+    def decided(self, allowed: BoolArray) -> bool:
         """Whether every chain has one mode left."""
         return int(allowed.sum()) == len(self.of_chain)
 
@@ -145,7 +141,7 @@ class _Split(NamedTuple):
 class _Expanding:
     def __init__(self, probing: Probing, node: ModeNode, cutoff: float) -> None:
         self.p, self.node, self.cutoff = probing, node, cutoff
-        self.points: list[Floats] = []
+        self.points: list[FloatArray] = []
         self.closed = math.inf
         self.solves = 0
 
@@ -205,7 +201,7 @@ class _Expanding:
             return None
         return ModeNode(allowed, max(parent.bound, child.bound), child.shares, parent.depth + 1)
 
-    def _only(self, allowed: Bools, kept: NDArray[np.int64]) -> Bools:
+    def _only(self, allowed: BoolArray, kept: NDArray[np.int64]) -> BoolArray:
         """Only some modes of their chain."""
         found = allowed.copy()
         found[self.p.of_chain[self.p.chain[kept[0]]]] = False
@@ -214,7 +210,7 @@ class _Expanding:
 
     # -- relaxations ---------------------------------------------------------------------------------------------
 
-    def relaxed(self, allowed: Bools, rounds: int) -> ModeNode | None:
+    def relaxed(self, allowed: BoolArray, rounds: int) -> ModeNode | None:
         """Bound of some modes, those excluded that cannot be better than the cutoff; None where none is left."""
         now = self.p.rules.follow(allowed)
         bound, shares = -math.inf, None
@@ -243,7 +239,7 @@ class _Expanding:
             self.points.append(shares)
         return ModeNode(now, bound, shares, 0)
 
-    def _priced(self, allowed: Bools, least: Floats) -> Bools | None:
+    def _priced(self, allowed: BoolArray, least: FloatArray) -> BoolArray | None:
         """Exclude the modes that cost the cutoff at least; what they may be worth is kept in mind."""
         dear = allowed & (least >= self.cutoff)
         self.closed = min(self.closed, float(least[dear].min(initial=math.inf)))
@@ -311,7 +307,7 @@ class _Expanding:
         return sorted(found, key=lambda s: -s.score)
 
     def _halves(
-        self, left: NDArray[np.int64], opened: NDArray[np.int64], shares: Floats, may_close: bool
+        self, left: NDArray[np.int64], opened: NDArray[np.int64], shares: FloatArray, may_close: bool
     ) -> list[_Split]:
         parts = np.cumsum(np.clip(shares[opened], 0, 1))
         total = float(parts[-1])

@@ -21,8 +21,6 @@ from adnflex.problems.reconfiguration.radial_search import Incumbent
 from adnflex.solvers.capability import pick
 from adnflex.solvers.gate import solve_model
 
-__all__ = ["least_violating", "proof_solver", "prove", "prove_by_model"]
-
 Open = frozenset[int]
 
 # Seconds for which one process works alone: to start others takes about as long as a small proof.
@@ -138,6 +136,7 @@ def prove_by_model(
 
 
 def best_seen(search: ExchangeSearch, most: int) -> list[Open]:
+    """Return the states with the best scores, best first."""
     scored = sorted((score, sorted(state)) for state, score in search.seen.items() if score is not None)
     return [frozenset(state) for _, state in scored[:most]]
 

@@ -24,8 +24,6 @@ from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 
-__all__ = ["Incumbent", "Node", "NodeRelaxation", "RadialSearch"]
-
 Open = frozenset[int]
 _TOLERANCE = 1e-5
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
 from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange, perturbed_search
+from adnflex.arrays import BoolArray
 from adnflex.formulations import FORMULATIONS
-from adnflex.grid.model import BoolArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
@@ -30,8 +31,6 @@ from adnflex.problems.reconfiguration.near_states import NearStates
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.problems.reconfiguration.proof import least_violating, proof_solver, prove, prove_by_model
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
-
-__all__ = ["solve_reconfiguration"]
 
 log = logging.getLogger(__name__)
 

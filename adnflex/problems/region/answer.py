@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adnflex.algorithms.polygons import area
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.region.corners import Corner
 from adnflex.problems.region.inner import Inner
 from adnflex.problems.region.model import Positions
 from adnflex.problems.region.states import Key
-
-__all__ = ["Cell", "Fineness", "RegionAnswer"]
 
 
 @dataclass(frozen=True)

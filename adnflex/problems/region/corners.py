@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.present import present_point
 from adnflex.problems.dispatch.state import evaluate
@@ -19,8 +19,6 @@ from adnflex.problems.region.states import EvaluatedSetting, PeriodStates, Setti
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.sequential import tighten
-
-__all__ = ["Corner", "Support", "farthest", "tighter_support"]
 
 # AC and relaxation count as equal up to this share of the base power.
 _SAME = 1e-7

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from adnflex.algorithms.polygons import area
-from adnflex.grid.model import FloatArray
+from adnflex.arrays import FloatArray
 from adnflex.problems.region.corners import farthest
 from adnflex.problems.region.states import EvaluatedSetting, PeriodStates
-
-__all__ = ["Fan", "angle_of"]
 
 # An import is reached when power flow gives it up to this [MVA, of 1 MVA base power].
 _REACHED = 1e-9

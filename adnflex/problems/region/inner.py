@@ -19,13 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from adnflex.algorithms.polygons import area, contains, hull
-from adnflex.grid.model import FloatArray, IntArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.problems.region.corners import farthest
 from adnflex.problems.region.fan import Fan, angle_of
 from adnflex.problems.region.states import EvaluatedSetting, PeriodStates
-
-__all__ = ["Inner", "Sample", "inner_polygon"]
-
 
 # Where an edge fails, its ends shrink towards the middle; beyond this share, corners are added in its middle before it
 # shrinks on.

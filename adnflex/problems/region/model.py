@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Positioned, Supplies, Timeline, able
-from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch.charge_modes import Modes
 from adnflex.problems.dispatch.model import Dispatch, build_dispatch
@@ -22,15 +22,6 @@ from adnflex.problems.dispatch.recover import network_cones
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending
-
-__all__ = [
-    "Positions",
-    "RegionModel",
-    "at_positions",
-    "build_region",
-    "positions_to_choose",
-    "solve_support",
-]
 
 # Position of every discrete device, by its step.
 Positions = tuple[int, ...]

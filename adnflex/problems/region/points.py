@@ -15,8 +15,6 @@ from adnflex.powerflow.judge import Judgement, judge
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, limits_of, stacked
 from adnflex.study.audit import Row, violation
 
-__all__ = ["run_points"]
-
 _COLUMNS = ["point", *VIOLATION_COLUMNS]
 
 

@@ -16,8 +16,6 @@ from adnflex.grid.coupling import Coupling, coupling_of
 from adnflex.knobs import Horizon, Limits
 from adnflex.study import Study, read_series, read_study, settled
 
-__all__ = ["RegionJob", "read_region"]
-
 
 def read_region(
     net: pandapowerNet, pcc: tuple[str, int] | None, asked: Horizon, limits: Limits

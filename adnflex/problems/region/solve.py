@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adnflex.algorithms.polygons import area, hull, intersection, union_area
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Supplies, Timeline
 from adnflex.errors import SolverError
 from adnflex.formulations.positions import picked
-from adnflex.grid.model import FloatArray
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.clock import Deadline
 from adnflex.problems.region.answer import Cell, Fineness, RegionAnswer
@@ -29,8 +29,6 @@ from adnflex.problems.region.model import (
     solve_support,
 )
 from adnflex.solvers.gate import solve_model
-
-__all__ = ["PeriodRegion"]
 
 log = logging.getLogger(__name__)
 

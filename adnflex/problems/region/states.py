@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies, able
 from adnflex.grid.flow import RadialFlow
-from adnflex.grid.model import FloatArray, Grid
+from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
 from adnflex.problems.dispatch.state import grids_of
 from adnflex.problems.region.model import RegionModel
-
-__all__ = ["EvaluatedSetting", "Key", "PeriodStates", "Setting", "open_states", "read_setting"]
 
 # A value that is written into the net: table, column, index.
 Key = tuple[str, str, int]

@@ -12,16 +12,14 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.algorithms.polygons import union_area
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Positioned, Supplies, Timeline, able
 from adnflex.devices.grid_connection import source_limits
-from adnflex.grid.model import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.region.answer import RegionAnswer
 from adnflex.problems.region.points import run_points
 from adnflex.study import Study, following, input_table
 from adnflex.study.audit import Row, audited, written_in
-
-__all__ = ["PeriodTables", "broken_in", "joined", "period_tables"]
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.vehicles import read_stays
 from adnflex.errors import InputError
 from adnflex.problems.rolling.vehicles import Vehicles
-
-__all__ = ["Arrivals", "Envelopes", "Library", "RecordedDays", "vehicles_of"]
-
-Floats = NDArray[np.float64]
 
 
 class Arrivals(Protocol):
@@ -131,9 +128,9 @@ class Envelopes:
     node: NDArray[np.int64]
     arrival: NDArray[np.int64]
     hour: NDArray[np.int64]
-    low: Floats
-    high: Floats
-    power: Floats
+    low: FloatArray
+    high: FloatArray
+    power: FloatArray
 
 
 class Library:
@@ -183,14 +180,14 @@ class Library:
         by_arrival = np.zeros((hours, days, nodes, hours))
         np.add.at(by_arrival, (everyone.first_hour, day, everyone.node), soon)
         after = np.cumsum(by_arrival[::-1], axis=0)[::-1]
-        self.later: Floats = np.zeros((hours, days, hours, nodes))
+        self.later: FloatArray = np.zeros((hours, days, hours, nodes))
         self.later[:-1] = after[1:].transpose(0, 1, 3, 2)
-        self.mean_later: Floats = self.later.mean(axis=1)
+        self.mean_later: FloatArray = self.later.mean(axis=1)
         self.envelopes = _envelopes(everyone, days, hours)
 
 
 def _envelopes(everyone: Vehicles, days: int, hours: int) -> Envelopes:
-    parts: list[list[NDArray[np.int64] | Floats]] = [[] for _ in range(6)]
+    parts: list[list[NDArray[np.int64] | FloatArray]] = [[] for _ in range(6)]
     for arrival in range(hours):
         arriving = everyone.at(arrival)
         for node in np.unique(arriving.node):

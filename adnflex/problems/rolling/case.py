@@ -18,6 +18,7 @@ from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
 from adnflex.arguments import public
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.net_json import read_net
 from adnflex.problems.rolling.arrivals import Arrivals, Library
@@ -29,10 +30,6 @@ from adnflex.problems.rolling.renewables import Renewables
 from adnflex.problems.rolling.storages import Storages
 from adnflex.study import study_facts
 from adnflex.text import title as title_of
-
-__all__ = ["RollingCase"]
-
-Floats = NDArray[np.float64]
 
 # The library that policies look ahead with is part of the case, not of a run.
 _LIBRARY_SEED = 20250916
@@ -87,7 +84,7 @@ class RollingCase:
     generators: Generators
     fleets: dict[int, int]
     prices: Prices
-    exchange_mw: Floats
+    exchange_mw: FloatArray
     renewables: Renewables
     arrivals: Arrivals
     currency: str = "EUR"
@@ -106,7 +103,7 @@ class RollingCase:
         return Library(self.arrivals, rng, self.library_days, self.fleets, len(self.buses), self.hours)
 
     @cached_property
-    def to_nodes(self) -> Floats:
+    def to_nodes(self) -> FloatArray:
         """Matrix (G, n) that turns generation [MW] into power of the nodes [MW]."""
         matrix = np.zeros((len(self.generators.index), len(self.buses)))
         matrix[np.arange(len(matrix)), self.generators.node] = 1.0
@@ -266,7 +263,7 @@ class RollingCase:
         return dataclasses.replace(case, exchange_mw=exchange_limits(case)) if by_feeder else case
 
 
-def _ratings(generators: pd.DataFrame) -> Floats:
+def _ratings(generators: pd.DataFrame) -> FloatArray:
     """Ratings of sun and wind (G,) [MW]."""
     return np.asarray(generators["p_mw"] * generators["scaling"], dtype=float)
 
@@ -288,7 +285,7 @@ def _law(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else type(value).__name__
 
 
-def _exchange(limit: Any, hours: int, nodes: int, findings: list[str]) -> Floats:
+def _exchange(limit: Any, hours: int, nodes: int, findings: list[str]) -> FloatArray:
     """Exchange limit of each hour and node [MW]."""
     try:
         values = np.asarray(limit, dtype=float)

@@ -14,8 +14,6 @@ from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.renewables import drawn_day
 from adnflex.problems.rolling.vehicles import Vehicles
 
-__all__ = ["Day", "draw_day", "stream"]
-
 # What random numbers are for; each purpose has streams of its own.
 _DAY, _POLICY, _REACTIVE = 0, 1, 2
 

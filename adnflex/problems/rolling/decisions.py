@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from adnflex.arrays import FloatArray
 from adnflex.problems.rolling.reactive_stage import ReactiveAnswer
 from adnflex.problems.rolling.vehicles import Vehicles
-
-__all__ = ["Decision"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,19 +47,19 @@ class Decision:
 
     day: int
     hour: int
-    generation_mw: Floats
+    generation_mw: FloatArray
     vehicles: Vehicles
-    vehicle_mw: Floats
-    must_mw: Floats
-    can_mw: Floats
-    ev_mw: Floats
-    storage_mw: Floats
-    before_mwh: Floats
-    after_mwh: Floats
-    import_mw: Floats
-    export_mw: Floats
-    buy_mw: Floats
-    spill_mw: Floats
+    vehicle_mw: FloatArray
+    must_mw: FloatArray
+    can_mw: FloatArray
+    ev_mw: FloatArray
+    storage_mw: FloatArray
+    before_mwh: FloatArray
+    after_mwh: FloatArray
+    import_mw: FloatArray
+    export_mw: FloatArray
+    buy_mw: FloatArray
+    spill_mw: FloatArray
     arrived: int
     unmet_mwh: float
     seconds: float

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.problems.rolling.policies import BASES
 from adnflex.problems.rolling.reactive_stage import ActiveDecision
 from adnflex.problems.rolling.renewables import checked_sample
 from adnflex.problems.rolling.sampling import MEAN_OF
 from adnflex.problems.rolling.vehicles import soon_profile, split
 
-__all__ = ["expected_hours"]
 
-Floats = NDArray[np.float64]
-
-
-def expected_hours(decision: ActiveDecision, count: int) -> tuple[Floats, Floats, Floats]:
+def expected_hours(decision: ActiveDecision, count: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Expect the next hours: mean sun and wind, vehicles as soon as possible, storages as the base policy *pool*.
 
     Parameters

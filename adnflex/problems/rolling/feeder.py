@@ -35,7 +35,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adnflex.errors import SolverError
 from adnflex.problems.clock import Deadline
@@ -46,11 +45,8 @@ from adnflex.problems.rolling.policies import Action, Policy, State, by_node
 from adnflex.problems.rolling.vehicles import can, must
 from adnflex.solvers.linear import minimise_below
 
-__all__ = ["WithinFeeder"]
-
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 
 # A limit that is broken weighs this much more than a MW that is moved [MW/pu].
 _BROKEN = 1e3

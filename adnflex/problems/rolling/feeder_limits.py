@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.grid.flow import RadialFlow
 from adnflex.problems.rolling.hours import Hours, Spread, require_limits, sites_of
 from adnflex.solvers.linear import minimise_below
@@ -25,9 +25,6 @@ from adnflex.solvers.linear import minimise_below
 if TYPE_CHECKING:
     from adnflex.problems.rolling.case import RollingCase
 
-__all__ = ["ROUNDS", "LinearFeeder", "exchange_limits"]
-
-Floats = NDArray[np.float64]
 
 # Times that the voltages are linearised, each around the exact power flow of the answer before.
 ROUNDS = 3
@@ -53,7 +50,7 @@ class LinearFeeder:
         self.rated = np.flatnonzero(rated < 50.0 * np.abs(self.hours.load_mva).sum(axis=1).max() / grid.base_mva)
         self.limit = rated[self.rated]
 
-    def point(self, p: Floats, q: Floats, injected: Floats) -> tuple[Floats, Floats, Floats]:
+    def point(self, p: FloatArray, q: FloatArray, injected: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Squared voltages (n,), flows and their limits (rated,) at withdrawals (n,) and the sites' injections."""
         q = q.copy()
         if len(self.sites):
@@ -68,8 +65,8 @@ class LinearFeeder:
         return v, slopes.flow[self.rated] @ p, room
 
     def rows(
-        self, p: Floats, q: Floats, active: Floats, margin: float, injected: Floats
-    ) -> tuple[Floats, Floats, Floats]:
+        self, p: FloatArray, q: FloatArray, active: FloatArray, margin: float, injected: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Rows ``A x <= b + σ`` of all limits for changes of active power and of the sites' injections.
 
         Parameters
@@ -102,7 +99,7 @@ class LinearFeeder:
         )
 
 
-def exchange_limits(case: RollingCase, *, margin_pu: float = 0.0) -> Floats:
+def exchange_limits(case: RollingCase, *, margin_pu: float = 0.0) -> FloatArray:
     """Exchange of each hour and node that the feeder carries beside the expected load.
 
     Parameters
@@ -132,7 +129,9 @@ def exchange_limits(case: RollingCase, *, margin_pu: float = 0.0) -> Floats:
     return result
 
 
-def _largest(linear: LinearFeeder, p: Floats, q: Floats, unit: Floats, most: Floats, margin: float) -> Floats:
+def _largest(
+    linear: LinearFeeder, p: FloatArray, q: FloatArray, unit: FloatArray, most: FloatArray, margin: float
+) -> FloatArray:
     """Largest simultaneous change of all nodes (n,) [MW] within the limits; 0 where the load alone breaks them."""
     n, k = unit.shape[1], len(linear.sites)
     found, injected = np.zeros(n), 0.5 * (linear.low + linear.high)

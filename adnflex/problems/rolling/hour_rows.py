@@ -14,15 +14,10 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.solvers.conic import compile_model
-
-__all__ = ["PARTS", "HourRows", "declare_hour", "rows_of"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 # Variables of a place, by bus and by storage.
 PARTS = ("imports", "exports", "buys", "spills", "supply", "drawn"), ("charge", "discharge", "energy", "before")
@@ -80,10 +75,10 @@ class HourRows:
         Bounds of the variables.
     """
 
-    low: Floats
-    high: Floats
-    parts: dict[str, tuple[Ints, Ints, Floats]]
-    bounds: dict[str, Floats]
+    low: FloatArray
+    high: FloatArray
+    parts: dict[str, tuple[IntArray, IntArray, FloatArray]]
+    bounds: dict[str, FloatArray]
 
 
 def rows_of(case: RollingCase) -> HourRows:

@@ -24,17 +24,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.errors import InputError
 from adnflex.grid.checks import limit_faults
 from adnflex.grid.model import Grid
 from adnflex.grid.operating_points import operating_points
 from adnflex.problems.dispatch.reactive_model import Sites
 from adnflex.problems.rolling.read import RollingStudy
-
-__all__ = ["Hours", "Spread", "antithetic", "realised", "require_limits", "sites_of"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Spread:
     generation: float = 0.1
 
 
-def antithetic(count: int, loads: int, generators: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def antithetic(count: int, loads: int, generators: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """Draw standard normal scenarios in pairs of opposite sign, so that their mean is exactly what is expected.
 
     Returns
@@ -72,7 +68,7 @@ def antithetic(count: int, loads: int, generators: int, rng: np.random.Generator
     return both[:, :loads], both[:, loads:]
 
 
-def realised(loads: int, generators: int, seed: int, day: int, hour: int) -> tuple[Floats, Floats]:
+def realised(loads: int, generators: int, seed: int, day: int, hour: int) -> tuple[FloatArray, FloatArray]:
     """Draw what really comes in an hour, (1, L) and (1, G) standard normal; nothing else uses this stream."""
     drawn = np.random.default_rng([seed, day, 3, hour]).standard_normal((1, loads + generators))
     return drawn[:, :loads], drawn[:, loads:]
@@ -99,14 +95,14 @@ class Hours:
     """
 
     grid: Grid
-    load_index: Ints
+    load_index: IntArray
     load_mva: NDArray[np.complex128]
-    load_node: Ints
-    generator_node: Ints
-    fleet_node: Ints
-    storage_node: Ints
+    load_node: IntArray
+    generator_node: IntArray
+    fleet_node: IntArray
+    storage_node: IntArray
     rest: NDArray[np.complex128]
-    site_mw: Floats
+    site_mw: FloatArray
 
     @classmethod
     def of(cls, found: RollingStudy, load_factor: ArrayLike | None = None) -> Hours:
@@ -124,19 +120,19 @@ class Hours:
         everything = operating_points(net, grid, values, ())
         rest = ((everything.p[0] + 1j * everything.q[0]) * grid.base_mva).T.copy()
 
-        def power(table: str, column: str, index: Iterable[int]) -> Floats:
+        def power(table: str, column: str, index: Iterable[int]) -> FloatArray:
             """Values (H, E) of some elements, `scaling` included."""
             place = [int(net[table].index.get_loc(int(k))) for k in index]
             return np.asarray(values[table, column][0][:, place] * net[table]["scaling"].to_numpy(float)[place])
 
-        def nodes(table: str, index: Iterable[int]) -> Ints:
+        def nodes(table: str, index: Iterable[int]) -> IntArray:
             return np.array([node_of[int(net[table].at[k, "bus"])] for k in index], dtype=np.int64)
 
         fleets = sorted(members.fleets.index.tolist())
         rows = net.load[net.load["in_service"].astype(bool) & net.load["bus"].isin(list(node_of))]
         loads = rows.index[~rows.index.isin(fleets)].to_numpy(np.int64)
         load_mva = power("load", "p_mw", loads) + 1j * power("load", "q_mvar", loads)
-        taken: list[tuple[Ints, Any]] = [(nodes("load", loads), load_mva)]
+        taken: list[tuple[IntArray, Any]] = [(nodes("load", loads), load_mva)]
         places = []
         for table, index, sign in (
             ("sgen", members.generators.index.tolist(), -1.0),
@@ -162,12 +158,12 @@ class Hours:
     def withdrawals(
         self,
         hour: int,
-        generation_mw: Floats,
-        ev_mw: Floats,
-        storage_mw: Floats,
-        draws: tuple[Floats, Floats],
+        generation_mw: FloatArray,
+        ev_mw: FloatArray,
+        storage_mw: FloatArray,
+        draws: tuple[FloatArray, FloatArray],
         spread: Spread,
-    ) -> tuple[Floats, Floats]:
+    ) -> tuple[FloatArray, FloatArray]:
         """Withdrawals of all nodes without the sites.
 
         Parameters
@@ -200,8 +196,8 @@ class Hours:
         return s.real.copy(), s.imag.copy()
 
     def reach(
-        self, generation_mw: Floats, storage_mw: Floats, spread: Spread
-    ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+        self, generation_mw: FloatArray, storage_mw: FloatArray, spread: Spread
+    ) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
         """Lowest and highest withdrawal of every node over the day [pu]: a size, not a limit.
 
         Parameters
@@ -223,7 +219,7 @@ class Hours:
         return (low.real, high.real), (np.minimum(low.imag, high.imag), np.maximum(low.imag, high.imag))
 
 
-def _factor(given: ArrayLike, hours: int) -> Floats:
+def _factor(given: ArrayLike, hours: int) -> FloatArray:
     factor = np.asarray(given, dtype=float)
     if factor.shape != (hours,) or not (np.isfinite(factor) & (factor >= 0)).all():
         raise InputError(

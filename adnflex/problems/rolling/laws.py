@@ -9,22 +9,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.vehicles import COLUMNS
 from adnflex.problems.rolling.arrivals import Arrivals, RecordedDays
 from adnflex.problems.rolling.read import choice
 from adnflex.problems.rolling.renewables import Renewables
 from adnflex.scenarios import FleetLaw, FleetLaws, LatentWeather, sun_shape
 
-__all__ = ["name_notes", "parking_laws", "weather_of"]
-
-Floats = NDArray[np.float64]
-
 
 def weather_of(
     facts: dict[str, Any],
     weather: str | None,
     sun: NDArray[np.bool_],
-    rated_mw: Floats,
+    rated_mw: FloatArray,
     hours: int,
     index: NDArray[np.int64],
     findings: list[str],

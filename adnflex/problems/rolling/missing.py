@@ -12,8 +12,6 @@ from adnflex.problems.rolling.policy_names import base_name
 if TYPE_CHECKING:
     from adnflex.problems.rolling.scheduler import RollingScheduler
 
-__all__ = ["fallbacks_of", "notes_of"]
-
 
 def fallbacks_of(control: RollingScheduler, hours: pd.Index) -> pd.DataFrame:
     """Tabulate the hours that the base policy decided."""

@@ -14,8 +14,8 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError, SolverError, TimeExpired
 from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.arrivals import Envelopes
@@ -25,10 +25,6 @@ from adnflex.problems.rolling.policies import Action, State, by_node
 from adnflex.problems.rolling.sampling import expected_generation, generation_futures
 from adnflex.problems.rolling.vehicles import Vehicles, can, must
 
-__all__ = ["Mpc", "PerfectForesight"]
-
-Floats = NDArray[np.float64]
-
 # The floor is a bound, so that its ties are broken so gently that their cost is below 0.02 a MWh.
 _GENTLE = 0.01
 # Time limit of the programme of an hour [s].
@@ -36,7 +32,7 @@ _SECONDS = 60.0
 
 
 # The arguments of `plan`, in their order.
-Asked = tuple[RollingCase, int, Floats, Vehicles, Floats, Envelopes]
+Asked = tuple[RollingCase, int, FloatArray, Vehicles, FloatArray, Envelopes]
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ class PerfectForesight:
     _plan: DayPlan | None = field(default=None, repr=False)
     _everyone: Vehicles | None = field(default=None, repr=False)
 
-    def foresee(self, generation: Floats, vehicles: Vehicles, seconds: float = math.inf) -> None:
+    def foresee(self, generation: FloatArray, vehicles: Vehicles, seconds: float = math.inf) -> None:
         """Be told the day, (H, n) [MW] and all vehicles, and plan it within a time limit [s].
 
         Raises
@@ -131,7 +127,7 @@ class PerfectForesight:
         return _first(self.case, state, drawn, self._plan.storage[hour])
 
 
-def _first(case: RollingCase, state: State, drawn: Floats, storage: Floats) -> Action:
+def _first(case: RollingCase, state: State, drawn: FloatArray, storage: FloatArray) -> Action:
     """Make an action of planned powers, rounding of the solver taken out."""
     vehicles = state.vehicles
     drawn = np.minimum(np.maximum(drawn, must(vehicles, state.hour)), can(vehicles, state.hour))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.devices.vehicles import TOLERANCE_MWH
 from adnflex.errors import InputError
 from adnflex.problems.rolling.arrivals import vehicles_of
@@ -18,11 +19,7 @@ from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.decisions import Decision
 from adnflex.problems.rolling.vehicles import Vehicles, empty
 
-__all__ = ["Observation", "arriving_of", "energy_of", "generation_of", "present_of"]
-
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +53,7 @@ class Observation:
     weather: Any = None
 
 
-def generation_of(case: RollingCase, given: Any, findings: list[str]) -> Floats:
+def generation_of(case: RollingCase, given: Any, findings: list[str]) -> FloatArray:
     """Read the generation of the hour (G,) [MW]."""
     index = case.generators.index
     values = _values("generation_mw", "sgen", given, index, findings)
@@ -68,7 +65,7 @@ def generation_of(case: RollingCase, given: Any, findings: list[str]) -> Floats:
     return values
 
 
-def energy_of(case: RollingCase, given: Any, believed: Floats, findings: list[str]) -> Floats:
+def energy_of(case: RollingCase, given: Any, believed: FloatArray, findings: list[str]) -> FloatArray:
     """Read the energy of the storages (k,) [MWh]."""
     s = case.storages
     if given is None:
@@ -165,7 +162,7 @@ def arriving_of(case: RollingCase, hour: int, given: Any, present: Vehicles, fin
     return vehicles
 
 
-def _values(name: str, table: str, given: Any, index: NDArray[np.int64], findings: list[str]) -> Floats:
+def _values(name: str, table: str, given: Any, index: NDArray[np.int64], findings: list[str]) -> FloatArray:
     """Read one number an element, by position or by index."""
     if isinstance(given, Mapping | pd.Series):
         missing = [int(k) for k in index if k not in given]

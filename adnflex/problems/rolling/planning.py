@@ -31,9 +31,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.errors import SolverError
 from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
@@ -41,11 +42,6 @@ from adnflex.problems.rolling.hour_rows import HourRows, rows_of
 from adnflex.problems.rolling.vehicles import Vehicles
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.linear import minimise_linear
-
-__all__ = ["EARLY", "IDLE", "DayPlan", "late_weights", "plan"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 # Weights that break ties [money/MWh].
 _LATE, EARLY, IDLE = 0.1, 1e-3, 1e-3
@@ -65,8 +61,8 @@ class DayPlan:
         Mean cost of the rest of the day, with tie-breaks [money].
     """
 
-    vehicles: Floats
-    storage: Floats
+    vehicles: FloatArray
+    storage: FloatArray
     cost: float
 
 
@@ -74,18 +70,18 @@ class _Programme:
     """Columns and rows of a linear programme, added as blocks."""
 
     def __init__(self) -> None:
-        self.cost: list[Floats] = []
-        self.low: list[Floats] = []
-        self.high: list[Floats] = []
+        self.cost: list[FloatArray] = []
+        self.low: list[FloatArray] = []
+        self.high: list[FloatArray] = []
         self.count = 0
-        self.rows: list[Ints] = []
-        self.columns: list[Ints] = []
-        self.values: list[Floats] = []
-        self.row_low: list[Floats] = []
-        self.row_high: list[Floats] = []
+        self.rows: list[IntArray] = []
+        self.columns: list[IntArray] = []
+        self.values: list[FloatArray] = []
+        self.row_low: list[FloatArray] = []
+        self.row_high: list[FloatArray] = []
         self.row_count = 0
 
-    def variables(self, shape: tuple[int, ...], low: ArrayLike, high: ArrayLike, cost: ArrayLike) -> Ints:
+    def variables(self, shape: tuple[int, ...], low: ArrayLike, high: ArrayLike, cost: ArrayLike) -> IntArray:
         """Add variables; return their columns in the shape."""
         size = int(np.prod(shape))
         for part, value in ((self.low, low), (self.high, high), (self.cost, cost)):
@@ -93,21 +89,21 @@ class _Programme:
         self.count += size
         return np.arange(self.count - size, self.count).reshape(shape)
 
-    def constraints(self, low: Floats, high: Floats) -> Ints:
+    def constraints(self, low: FloatArray, high: FloatArray) -> IntArray:
         """Add rows; return their numbers in the shape of the bounds."""
         self.row_low.append(low.ravel())
         self.row_high.append(high.ravel())
         self.row_count += low.size
         return np.arange(self.row_count - low.size, self.row_count).reshape(low.shape)
 
-    def put(self, rows: Ints, columns: Ints, values: ArrayLike) -> None:
+    def put(self, rows: IntArray, columns: IntArray, values: ArrayLike) -> None:
         """Add coefficients; what is given broadcasts."""
         rows, columns, numbers = np.broadcast_arrays(rows, columns, np.asarray(values, dtype=float))
         self.rows.append(rows.ravel())
         self.columns.append(columns.ravel())
         self.values.append(numbers.ravel())
 
-    def solve(self, seconds: float) -> tuple[Floats, float]:
+    def solve(self, seconds: float) -> tuple[FloatArray, float]:
         """Solve within a time limit; return the point and its cost."""
         matrix = sparse.coo_matrix(
             (np.concatenate(self.values), (np.concatenate(self.rows), np.concatenate(self.columns))),
@@ -133,9 +129,9 @@ class _Programme:
 def plan(
     case: RollingCase,
     hour: int,
-    energy: Floats,
+    energy: FloatArray,
     vehicles: Vehicles,
-    generation: Floats,
+    generation: FloatArray,
     envelopes: Envelopes | None = None,
     ties: float = 1.0,
     seconds: float = 60.0,
@@ -193,7 +189,7 @@ def plan(
 
     rows, shape, limit = rows_of(case), (count, nodes), case.exchange_mw[hour + step]
 
-    def place(name: str, shape: tuple[int, ...], low: ArrayLike, high: ArrayLike, cost: ArrayLike) -> Ints:
+    def place(name: str, shape: tuple[int, ...], low: ArrayLike, high: ArrayLike, cost: ArrayLike) -> IntArray:
         """Add the variables of a name at all places, within the bounds that the model gives them too."""
         least, most = rows.bounds[name]
         return program.variables(shape, np.maximum(low, least), np.minimum(high, most), cost)
@@ -228,14 +224,18 @@ def plan(
     return DayPlan(drawn, point[own["charge"][:known]] - point[own["discharge"][:known]], cost)
 
 
-def late_weights(total: int, hour: int, hours: int) -> Floats:
+def late_weights(total: int, hour: int, hours: int) -> FloatArray:
     """Weights (T,) of purchase in the hours of a day from one on, so that it comes late [money/MWh]."""
     return np.asarray(_LATE * (1.0 + 10.0 * (total - hour - np.arange(hours)) / total))
 
 
 def _hours(
-    program: _Programme, rows: HourRows, own: dict[str, Ints], given: tuple[Floats, Floats], before: Ints
-) -> Ints:
+    program: _Programme,
+    rows: HourRows,
+    own: dict[str, IntArray],
+    given: tuple[FloatArray, FloatArray],
+    before: IntArray,
+) -> IntArray:
     """Put the rows of an hour at every place (V, R), given sun and wind (V, n) and the energy (k,) before the first."""
     supply, start = given
     row, member, value = rows.parts["supply"]
@@ -252,7 +252,7 @@ def _hours(
     return at
 
 
-def _draw(program: _Programme, rows: HourRows, at: Ints, place: Ints, node: Ints, power: Ints) -> None:
+def _draw(program: _Programme, rows: HourRows, at: IntArray, place: IntArray, node: IntArray, power: IntArray) -> None:
     """Let columns be drawn by vehicles at places and nodes."""
     for row, member, value in zip(*rows.parts["drawn"], strict=True):
         here = node == member
@@ -263,11 +263,11 @@ def _vehicles(
     program: _Programme,
     vehicles: Vehicles,
     hour: int,
-    step: Ints,
-    branch: Ints,
+    step: IntArray,
+    branch: IntArray,
     branches: int,
-    price: Floats,
-) -> tuple[tuple[Ints, Ints], Ints]:
+    price: FloatArray,
+) -> tuple[tuple[IntArray, IntArray], IntArray]:
     """Power of each vehicle where it is there; returns place in the tree and vehicle, and the columns."""
     there = vehicles.there(hour + step)
     place, who = np.nonzero(there > 0)
@@ -286,8 +286,8 @@ def _envelopes(
     hour: int,
     branches: int,
     hours: int,
-    price: Floats,
-) -> tuple[Ints, Ints, Ints]:
+    price: FloatArray,
+) -> tuple[IntArray, IntArray, IntArray]:
     """Power and energy drawn of the vehicles to come, by node and hour of arrival, in every branch.
 
     Returns place in the tree, node and column of what is drawn.

@@ -25,19 +25,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.settlement import bought
 from adnflex.problems.rolling.storages import split_among
 from adnflex.problems.rolling.vehicles import Vehicles, can
 
-__all__ = ["BASES", "Action", "Base", "BasePolicy", "Policy", "State", "by_node", "simulate"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 # Lowest and highest power of the storages (k, B), charge positive [MW].
-Powers = tuple[Floats, Floats]
+Powers = tuple[FloatArray, FloatArray]
 
 # Purchase counts this much more than its price in every decision [money/MWh].
 BUY_LESS = 0.1
@@ -64,9 +60,9 @@ class State:
     """
 
     hour: int
-    energy: Floats
+    energy: FloatArray
     vehicles: Vehicles
-    generation: Floats
+    generation: FloatArray
     weather: Any
     seconds: float = math.inf
 
@@ -85,9 +81,9 @@ class Action:
         Power of each vehicle where the policy decides it; None: the least laxity first [MW].
     """
 
-    ev: Floats
-    storage: Floats
-    vehicles: Floats | None = None
+    ev: FloatArray
+    storage: FloatArray
+    vehicles: FloatArray | None = None
 
 
 class Policy(Protocol):
@@ -109,11 +105,11 @@ class Policy(Protocol):
 class Base(Protocol):
     """A rule for the storages that is fast enough to simulate with."""
 
-    def __call__(self, residual: Floats, powers: Powers, node: Ints, limit: Floats, /) -> Floats:
+    def __call__(self, residual: FloatArray, powers: Powers, node: IntArray, limit: FloatArray, /) -> FloatArray:
         """Power of the storages (k, B) for generation less vehicles (n, B) and what they can do [MW]."""
 
 
-def own(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
+def own(residual: FloatArray, powers: Powers, node: IntArray, limit: FloatArray) -> FloatArray:
     """Serve the own node first.
 
     Examples
@@ -143,13 +139,13 @@ def own(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
     return _within(charge - np.minimum(short, np.maximum(-low, 0.0)), powers)
 
 
-def _within(power: Floats, powers: Powers) -> Floats:
+def _within(power: FloatArray, powers: Powers) -> FloatArray:
     """Bring a power that a rule wants to what the storages must and can do."""
-    result: Floats = np.minimum(np.maximum(power, powers[0]), powers[1])
+    result: FloatArray = np.minimum(np.maximum(power, powers[0]), powers[1])
     return result
 
 
-def pool(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
+def pool(residual: FloatArray, powers: Powers, node: IntArray, limit: FloatArray) -> FloatArray:
     """Serve all nodes together.
 
     Examples
@@ -171,13 +167,15 @@ def pool(residual: Floats, powers: Powers, node: Ints, limit: Floats) -> Floats:
 BASES: dict[str, Base] = {"own": own, "pool": pool}
 
 
-def by_node(values: Floats, vehicles: Vehicles, nodes: int) -> Floats:
+def by_node(values: FloatArray, vehicles: Vehicles, nodes: int) -> FloatArray:
     """Sum (J,) values of vehicles by node, (n,)."""
     # without vehicles the count has integers
     return np.bincount(vehicles.node, weights=values, minlength=nodes).astype(float)
 
 
-def simulate(case: RollingCase, base: Base, hour: int, residual: Floats, energy: Floats, price: Floats) -> Floats:
+def simulate(
+    case: RollingCase, base: Base, hour: int, residual: FloatArray, energy: FloatArray, price: FloatArray
+) -> FloatArray:
     """Cost of going on with a base policy: what is bought, what wears, less the value of what is left.
 
     Vehicles that charge as soon as possible do not look at storage, so that their load is part of the residual and

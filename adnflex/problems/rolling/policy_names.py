@@ -12,8 +12,6 @@ from adnflex.problems.rolling.mpc import Mpc, PerfectForesight
 from adnflex.problems.rolling.policies import BASES, BasePolicy, Policy
 from adnflex.problems.rolling.rollout import Rollout
 
-__all__ = ["OPTIONS", "base_name", "policy_of"]
-
 # Arguments of `policy_of` that the verbs hand on.
 OPTIONS = ("future", "common", "sweeps")
 

@@ -19,8 +19,6 @@ from adnflex.grid.model import Grid
 from adnflex.problems.dispatch.reactive import ReactiveProblem
 from adnflex.problems.rolling.read import RollingStudy
 
-__all__ = ["Positions", "fact_of", "step_at"]
-
 
 @dataclass(frozen=True, eq=False)
 class Positions:

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Generators", "Prices", "negative_price", "prices_of"]
-
-Floats = NDArray[np.float64]
+from adnflex.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +31,8 @@ class Generators:
     index: NDArray[np.int64]
     node: NDArray[np.int64]
     sun: NDArray[np.bool_]
-    rated_mw: Floats
-    cost: Floats
+    rated_mw: FloatArray
+    cost: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +51,8 @@ class Prices:
         Value of energy stored at the end of the day, above the least.
     """
 
-    buy: Floats
-    ev: Floats
+    buy: FloatArray
+    ev: FloatArray
     subsidy: float
     stored: float
 
@@ -65,7 +63,7 @@ def prices_of(facts: dict[str, Any], given: dict[str, Any], hours: int, findings
     def setting(name: str) -> Any:
         return facts.get(name, 0.0) if given[name] is None else given[name]
 
-    def hourly(name: str, value: Any) -> Floats:
+    def hourly(name: str, value: Any) -> FloatArray:
         array = np.asarray(value, dtype=float)
         if array.ndim > 1 or (array.ndim == 1 and len(array) != hours) or not np.isfinite(array).all():
             findings.append(f"{name} has shape {array.shape}; give a number, or one for each of the {hours} hours.")
@@ -82,7 +80,7 @@ def prices_of(facts: dict[str, Any], given: dict[str, Any], hours: int, findings
     return Prices(bought, hourly("ev_price_per_mwh", setting("ev_price_per_mwh")), paid, worth)
 
 
-def negative_price(bought: Floats) -> list[str]:
+def negative_price(bought: FloatArray) -> list[str]:
     """Name the first hour with a negative price of purchase."""
     if not (bought < 0).any():
         return []

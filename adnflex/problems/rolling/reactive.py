@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError, SolverError
 from adnflex.grid.flow import RadialFlow
 from adnflex.problems.dispatch.reactive import ReactiveSolution
@@ -19,11 +20,7 @@ from adnflex.problems.rolling.expectation import expected_hours
 from adnflex.problems.rolling.reactive_setting import WEIGHTS, ReactiveSetting
 from adnflex.problems.rolling.reactive_stage import ActiveDecision, ReactiveAnswer, ReactiveStage
 
-__all__ = ["ScenarioReactive", "reactive_of"]
-
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -149,7 +146,9 @@ class ScenarioReactive:
             facts={**facts, "expected_loss_mw": float(expected.loss[0]) * hours.grid.base_mva, **positions},
         )
 
-    def _ahead(self, ready: ReactiveSetting, decision: ActiveDecision, p: Floats, q: Floats) -> tuple[Floats, Floats]:
+    def _ahead(
+        self, ready: ReactiveSetting, decision: ActiveDecision, p: FloatArray, q: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Withdrawals (S, H, n) of this hour and of those that it is linked to."""
         linked = ready.weights.move > 0 or len(ready.positions) > 0
         count = min(self.horizon, decision.case.hours - decision.hour) - 1 if linked else 0
@@ -196,7 +195,7 @@ def reactive_of(case: RollingCase, reactive: str | ReactiveStage | None, scenari
 _SHARED: weakref.WeakKeyDictionary[RollingCase, dict[int, ScenarioReactive]] = weakref.WeakKeyDictionary()
 
 
-def powers_of(decision: ActiveDecision) -> tuple[Floats, Floats, Floats]:
+def powers_of(decision: ActiveDecision) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Active power of generators, fleets and storages in the order of the case [MW]."""
     case = decision.case
     return (

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.grid.flow import RadialFlow
 from adnflex.problems.dispatch.reactive import ReactiveProblem, ReactiveSolution, build_reactive
@@ -22,11 +22,9 @@ from adnflex.study import study_facts
 if TYPE_CHECKING:
     from adnflex.problems.rolling.reactive import ScenarioReactive
 
-__all__ = ["WEIGHTS", "ReactiveSetting"]
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
 
 # An answer is the truth where its cones invent less than this, absolutely [MW] and relative to the losses.
 _INVENTED_KW, _INVENTED = 0.05, 2e-3
@@ -73,7 +71,9 @@ class ReactiveSetting:
         place = {int(k): j for j, k in enumerate(case.generators.index)}
         self._generator = [place.get(int(k), -1) for k in self.sites.index]
 
-    def problem_of(self, p: Floats, q: Floats, before: Mapping[str, float] | None, weight: float) -> ReactiveProblem:
+    def problem_of(
+        self, p: FloatArray, q: FloatArray, before: Mapping[str, float] | None, weight: float
+    ) -> ReactiveProblem:
         """Programme for withdrawals (S, H, n): built once for each number of hours, or anew where positions begin."""
         scenarios, periods, _ = p.shape
         options: dict[str, Any] = {"scenarios": scenarios, "periods": periods, "weights": self.weights}
@@ -86,21 +86,21 @@ class ReactiveSetting:
             self._problems[periods] = build_reactive(self.hours.grid, self.sites, p=p_size, q=q_size, **options)
         return self._problems[periods]
 
-    def limits(self, hour: int, generation: Floats) -> tuple[Floats, Floats]:
+    def limits(self, hour: int, generation: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Limits of the sites in an hour, within what rating and power factor leave of an inverter [Mvar]."""
         expected = self.hours.site_mw[hour]
         active = [generation[j] if j >= 0 else p for j, p in zip(self._generator, expected, strict=True)]
         room = np.array([i.room(np.array([p]))[0] for i, p in zip(self._inverters, active, strict=True)])
         return np.maximum(self.sites.low, -room), np.minimum(self.sites.high, room)
 
-    def with_sites(self, q: Floats, injected: Floats) -> Floats:
+    def with_sites(self, q: FloatArray, injected: FloatArray) -> FloatArray:
         """Withdrawals (S, n) with the sites' injections (k,) [pu]."""
         at_node = np.bincount(self.sites.node, weights=injected, minlength=q.shape[1])
         return q - at_node / self.hours.grid.base_mva
 
     def exact(
-        self, flows: RadialFlow, p: Floats, q: Floats, injected: Floats, before: Floats | None
-    ) -> tuple[float, float, Floats]:
+        self, flows: RadialFlow, p: FloatArray, q: FloatArray, injected: FloatArray, before: FloatArray | None
+    ) -> tuple[float, float, FloatArray]:
         """Objective, mean loss [MW] and voltages of injections in all scenarios, by exact power flow."""
         states = flows.solve_many(p, self.with_sites(q, injected))
         mean = float(np.mean(states.loss)) * flows.grid.base_mva
@@ -112,12 +112,12 @@ class ReactiveSetting:
         self,
         flows: RadialFlow,
         solved: ReactiveSolution,
-        p: Floats,
-        q: Floats,
-        low: Floats,
-        high: Floats,
-        before: Floats | None,
-    ) -> tuple[Floats, dict[str, float]]:
+        p: FloatArray,
+        q: FloatArray,
+        low: FloatArray,
+        high: FloatArray,
+        before: FloatArray | None,
+    ) -> tuple[FloatArray, dict[str, float]]:
         """Compare an answer with exact power flow, and search on where its cones are not tight."""
         injected = np.clip(solved.q_mvar, low, high)
         value, loss, vm = self.exact(flows, p, q, injected, before)
@@ -144,8 +144,14 @@ class ReactiveSetting:
         return found, {**facts, "loss_mw": loss, "objective": best, "recovered": 1.0}
 
     def searched(
-        self, flows: RadialFlow, p: Floats, q: Floats, low: Floats, high: Floats, before: Floats | None
-    ) -> tuple[Floats, dict[str, float]]:
+        self,
+        flows: RadialFlow,
+        p: FloatArray,
+        q: FloatArray,
+        low: FloatArray,
+        high: FloatArray,
+        before: FloatArray | None,
+    ) -> tuple[FloatArray, dict[str, float]]:
         """Search with exact power flow alone, where the programme was not solved."""
         start = np.clip(np.zeros(len(low)) if before is None else before, low, high)
         value = self.exact(flows, p, q, start, before)[0]
@@ -157,14 +163,14 @@ class ReactiveSetting:
     def _searched(
         self,
         flows: RadialFlow,
-        p: Floats,
-        q: Floats,
-        start: Floats,
-        low: Floats,
-        high: Floats,
-        before: Floats | None,
+        p: FloatArray,
+        q: FloatArray,
+        start: FloatArray,
+        low: FloatArray,
+        high: FloatArray,
+        before: FloatArray | None,
         value: float,
-    ) -> tuple[Floats, float]:
+    ) -> tuple[FloatArray, float]:
         """Search by exact power flow, from the relaxed answer and from both ends of the limits."""
         best, cost = start, value
         for first in (start, low, high, 0.5 * (low + high)):

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from adnflex.problems.rolling.case import RollingCase
     from adnflex.problems.rolling.policies import Action, State
 
-__all__ = ["ActiveDecision", "ReactiveAnswer", "ReactiveStage"]
-
 
 @dataclass(frozen=True, eq=False)
 class ActiveDecision:

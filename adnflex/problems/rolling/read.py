@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import ByInverter, Device, GridConnection, Inputs, Storage, Timeline, able
 from adnflex.devices.base import Place
 from adnflex.devices.contradictions import contradictions
@@ -23,11 +23,6 @@ from adnflex.errors import InputError
 from adnflex.grid.checks import shorten
 from adnflex.knobs import Horizon
 from adnflex.study import OwnReading, Study, read_study
-
-__all__ = ["RollingStudy", "choice", "members_of", "read_rolling", "unreachable"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +40,9 @@ class Members:
     fleets: pd.DataFrame
     generators: pd.DataFrame
     stores: pd.DataFrame
-    buses: Ints
+    buses: IntArray
 
-    def nodes(self, rows: pd.DataFrame) -> Ints:
+    def nodes(self, rows: pd.DataFrame) -> IntArray:
         """Node of the schedule of some of the rows."""
         return np.asarray(np.searchsorted(self.buses, rows["bus"].to_numpy(np.int64)), dtype=np.int64)
 
@@ -75,8 +70,8 @@ class RollingStudy:
     net: pandapowerNet
     study: Study
     members: Members
-    bought: Floats
-    cost: Floats
+    bought: FloatArray
+    cost: FloatArray
     notes: tuple[str, ...]
 
     @property
@@ -140,7 +135,7 @@ def read_rolling(
     InputError
         With all faults.
     """
-    members, faults, prices = members_of(net), list(findings), dict[str, Floats]()
+    members, faults, prices = members_of(net), list(findings), dict[str, FloatArray]()
     view = _with_tariff(net, tariff, faults)
     # vehicles are scheduled one by one, and not as a device over the horizon
     view["load"] = net.load.assign(controllable=_controllable(net.load) & ~net.load.index.isin(members.fleets.index))
@@ -273,10 +268,10 @@ def unreachable(specs: Iterable[Storage], hours: int) -> list[str]:
     return [f"{c.place}: {c.sentence}." for c in contradictions(asked, horizon)]
 
 
-def _costs(inputs: Inputs, rows: pd.DataFrame) -> Floats:
+def _costs(inputs: Inputs, rows: pd.DataFrame) -> FloatArray:
     """Cost of available sun and wind (G,) [money/MWh]."""
     own = rows["cost_per_mwh"].fillna(0.0) if "cost_per_mwh" in rows.columns else pd.Series(0.0, rows.index)
-    found: Floats = own.to_numpy(float).copy()
+    found: FloatArray = own.to_numpy(float).copy()
     for place, index in enumerate(rows.index):
         cost = inputs.curves.get(("sgen", int(index)))
         if cost is None:
@@ -296,7 +291,7 @@ def _sources(devices: Iterable[Device]) -> list[GridConnection]:
     return [d for d in devices if isinstance(d, GridConnection)]
 
 
-def _bought(inputs: Inputs, sources: list[GridConnection]) -> Floats:
+def _bought(inputs: Inputs, sources: list[GridConnection]) -> FloatArray:
     """Price of the sources (H,), as a dispatch reads it [money/MWh]."""
     prices = [d.price[0] for d in sources]
     names = ", ".join(str(d.place) for d in sources)

@@ -12,11 +12,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
-
-__all__ = ["Renewables", "checked_sample", "drawn_day", "known_state"]
-
-Floats = NDArray[np.float64]
 
 
 @runtime_checkable
@@ -41,7 +38,7 @@ class Renewables(Protocol):
 
 def checked_sample(
     source: Renewables, state: Any, hour: int, n: int, rng: np.random.Generator, hours: int, index: NDArray[np.int64]
-) -> Floats:
+) -> FloatArray:
     """Draw futures and check them.
 
     Parameters
@@ -86,7 +83,7 @@ def checked_sample(
 
 def drawn_day(
     source: Renewables, rng: np.random.Generator, hours: int, index: NDArray[np.int64]
-) -> tuple[Floats, list[Any]]:
+) -> tuple[FloatArray, list[Any]]:
     """Draw a day to simulate: generation (H, G) [MW] and the state at each hour."""
     if hasattr(source, "day"):
         generation, states = source.day(rng)
@@ -100,7 +97,7 @@ def drawn_day(
     return generation, states
 
 
-def known_state(source: Renewables, state: Any, hour: int, generation_mw: Floats) -> Any:
+def known_state(source: Renewables, state: Any, hour: int, generation_mw: FloatArray) -> Any:
     """State after an hour's generation (G,) [MW] was measured."""
     if hasattr(source, "observe"):
         return source.observe(state, hour, generation_mw)
@@ -108,7 +105,7 @@ def known_state(source: Renewables, state: Any, hour: int, generation_mw: Floats
     return row if state is None else np.concatenate([np.asarray(state, dtype=float), row])
 
 
-def _check_measured(source: Renewables, generation: Floats, index: NDArray[np.int64]) -> None:
+def _check_measured(source: Renewables, generation: FloatArray, index: NDArray[np.int64]) -> None:
     wrong = ~(np.isfinite(generation) & (generation >= 0))
     if generation.ndim != 2 or generation.shape[1] != len(index) or wrong.any():
         raise InputError(

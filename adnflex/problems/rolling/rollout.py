@@ -39,9 +39,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adnflex.algorithms.rollout import one_at_a_time
+from adnflex.arrays import FloatArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.policies import BASES, BUY_LESS, Action, Policy, State, by_node, simulate
@@ -49,10 +49,6 @@ from adnflex.problems.rolling.sampling import futures, mean_future
 from adnflex.problems.rolling.settlement import bought
 from adnflex.problems.rolling.storages import split_among
 from adnflex.problems.rolling.vehicles import Vehicles, can, deferred_profiles, must, soon_profile, split
-
-__all__ = ["Rollout"]
-
-Floats = NDArray[np.float64]
 
 _LEVELS = (0.0, 0.5, 1.0)
 _POWERS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -65,7 +61,7 @@ class Part(NamedTuple):
 
     ev: float
     storage: float
-    later: Floats
+    later: FloatArray
 
 
 Joint = tuple[Part, ...]
@@ -156,7 +152,7 @@ class _Moment:
         most = case.storages.charge, case.storages.discharge
         self.ratings = tuple(case.storages.of_sites(part) for part in most)
 
-    def _draw(self, times: int) -> Floats:
+    def _draw(self, times: int) -> FloatArray:
         """Futures (T, n, M) [MW], or as many again for each of several candidates."""
         if self.policy.future == "mean":
             return np.repeat(mean_future(self.case, self.state, self.rng), times, axis=2)
@@ -178,7 +174,7 @@ class _Moment:
             Part(float(ev[i]), float(storage[i]), self._soon(self.vehicles[i], ev[i : i + 1])[0]) for i in range(self.n)
         )
 
-    def _soon(self, vehicles: Vehicles, ev: Floats) -> Floats:
+    def _soon(self, vehicles: Vehicles, ev: FloatArray) -> FloatArray:
         """Compute the loads (L, T) that follow powers (L,) of a node's vehicles [MW]."""
         given = split(vehicles, self.state.hour, ev)
         return soon_profile(vehicles, self.state.hour, np.maximum(vehicles.limit - given, 0.0), self.later)
@@ -218,13 +214,13 @@ class _Moment:
                 found.append(power)
         return found
 
-    def storages_of(self, joints: Sequence[Joint]) -> Floats:
+    def storages_of(self, joints: Sequence[Joint]) -> FloatArray:
         """Powers of the storages (k, C) in joint actions [MW]."""
         s = self.case.storages
         total = np.array([[joint[j].storage for joint in joints] for j in s.sites]).reshape(len(s.sites), len(joints))
         return split_among(total, s.node, self.powers)
 
-    def costs(self, i: int | None, joints: Sequence[Joint]) -> Floats:
+    def costs(self, i: int | None, joints: Sequence[Joint]) -> FloatArray:
         """Mean cost of joint actions over the futures (C,) [money]; `i`: the node in which they differ, if only one."""
         case, hour, count = self.case, self.state.hour, len(joints)
         ev = np.array([[part.ev for part in joint] for joint in joints]).T

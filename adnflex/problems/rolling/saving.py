@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from adnflex.problems.rolling.policies import Policy
     from adnflex.problems.rolling.scheduler import RollingScheduler
 
-__all__ = ["SchedulerState", "read_state", "write_state"]
 
 # What the sum of a day of hours rounds [MWh].
 _ROUNDING_MWH = 1e-6

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from adnflex.arguments import public
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError, SolverError
 from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
@@ -29,11 +29,7 @@ from adnflex.problems.rolling.saving import read_state, write_state
 from adnflex.problems.rolling.settlement import settle
 from adnflex.problems.rolling.vehicles import Vehicles, can, concatenate, empty, must, split
 
-__all__ = ["RollingScheduler", "observation_of", "simulate_day"]
-
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 class RollingScheduler:
@@ -125,7 +121,7 @@ class RollingScheduler:
         self.vehicles = rest.take(rest.departure > self.hour)
         return decision
 
-    def observed(self, observation: Observation) -> tuple[State, Floats, int, float]:
+    def observed(self, observation: Observation) -> tuple[State, FloatArray, int, float]:
         """Return what is known when the hour is decided: the state, generation [MW], arrivals, unmet needs [MWh].
 
         Raises
@@ -225,7 +221,7 @@ class RollingScheduler:
             return BasePolicy(base_name(self.policy.name), self.case).decide(state, rng), str(error)
 
     def _carried_out(
-        self, state: State, action: Action, generation: Floats, arrived: int, unmet: float, seconds: float
+        self, state: State, action: Action, generation: FloatArray, arrived: int, unmet: float, seconds: float
     ) -> Decision:
         """Split and check an action, settle the hour, ask the second stage."""
         case, n, vehicles = self.case, len(self.case.buses), state.vehicles
@@ -283,11 +279,11 @@ class RollingScheduler:
         self,
         action: Action,
         vehicles: Vehicles,
-        drawn: Floats,
-        low: Floats,
-        high: Floats,
-        ev: Floats,
-        storage: Floats,
+        drawn: FloatArray,
+        low: FloatArray,
+        high: FloatArray,
+        ev: FloatArray,
+        storage: FloatArray,
     ) -> None:
         """See that a policy's action is one that the devices can follow."""
         who = f"policy {self.policy.name} at hour {self.hour}"
@@ -312,7 +308,7 @@ class RollingScheduler:
             raise InputError(findings)
 
 
-def _split(action: Action, vehicles: Vehicles, hour: int, nodes: int) -> Floats:
+def _split(action: Action, vehicles: Vehicles, hour: int, nodes: int) -> FloatArray:
     """Power of each vehicle (J,) [MW]."""
     if action.vehicles is not None:
         return action.vehicles

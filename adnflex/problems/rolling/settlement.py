@@ -22,23 +22,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["Settlement", "bought", "settle"]
-
-Floats = NDArray[np.float64]
+from adnflex.arrays import FloatArray
 
 
 class Settlement(NamedTuple):
     """Power of each node [MW], in the shape of the residual: received, given, bought, spilled."""
 
-    imports: Floats
-    exports: Floats
-    buys: Floats
-    spills: Floats
+    imports: FloatArray
+    exports: FloatArray
+    buys: FloatArray
+    spills: FloatArray
 
 
-def settle(residual: Floats, limit: Floats) -> Settlement:
+def settle(residual: FloatArray, limit: FloatArray) -> Settlement:
     """Settle an hour.
 
     Parameters
@@ -64,7 +61,7 @@ def settle(residual: Floats, limit: Floats) -> Settlement:
     return Settlement(imports, exports, deficit - imports, surplus - exports)
 
 
-def bought(residual: Floats, limit: Floats) -> Floats:
+def bought(residual: FloatArray, limit: FloatArray) -> FloatArray:
     """Sum over the nodes of what `settle` buys, without the rest; the inner loop of a simulation.
 
     Parameters
@@ -82,5 +79,5 @@ def bought(residual: Floats, limit: Floats) -> Floats:
     within = np.clip(residual, -limit, limit)
     supply = np.maximum(within, 0.0).sum(axis=0)
     demand = supply - within.sum(axis=0)
-    total: Floats = np.maximum(-residual, 0.0).sum(axis=0) - np.minimum(supply, demand)
+    total: FloatArray = np.maximum(-residual, 0.0).sum(axis=0) - np.minimum(supply, demand)
     return total

@@ -17,13 +17,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Storage
 from adnflex.devices.stored_energy import EnergyStep, reachable
-
-__all__ = ["Storages", "split_among"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 # An hour is the step [h].
 _HOUR = 1.0
@@ -53,19 +49,19 @@ class Storages:
 
     index: NDArray[np.int64]
     node: NDArray[np.int64]
-    low: Floats
-    high: Floats
-    start: Floats
-    charge: Floats
-    discharge: Floats
+    low: FloatArray
+    high: FloatArray
+    start: FloatArray
+    charge: FloatArray
+    discharge: FloatArray
     step: EnergyStep
-    wear: Floats
-    price: Floats
-    floor: Floats
-    ceiling: Floats
+    wear: FloatArray
+    price: FloatArray
+    floor: FloatArray
+    ceiling: FloatArray
 
     @classmethod
-    def of(cls, specs: Sequence[Storage], node: Ints, hours: int) -> Storages:
+    def of(cls, specs: Sequence[Storage], node: IntArray, hours: int) -> Storages:
         """Put devices side by side.
 
         Parameters
@@ -78,7 +74,7 @@ class Storages:
             Number H of hours.
         """
 
-        def each(name: str) -> Floats:
+        def each(name: str) -> FloatArray:
             return np.array([getattr(s, name) for s in specs], dtype=float)
 
         # what the rating leaves beside the reactive power that stays
@@ -106,17 +102,17 @@ class Storages:
         )
 
     @cached_property
-    def sites(self) -> Ints:
+    def sites(self) -> IntArray:
         """Nodes (m,) that have any, ascending."""
         return np.unique(self.node)
 
-    def of_sites(self, values: Floats) -> Floats:
+    def of_sites(self, values: FloatArray) -> FloatArray:
         """Sum values (k,) or (k, B) of the storages of each site, (m,) or (m, B)."""
         if len(self.sites) == len(self.node):
             return values
         return np.asarray(np.add.reduceat(values, np.searchsorted(self.node, self.sites), axis=0))
 
-    def taken(self, residual: Floats, power: Floats) -> None:
+    def taken(self, residual: FloatArray, power: FloatArray) -> None:
         """Take their powers (k,) or (k, B) out of the residual of the nodes (n,) or (n, B), in place."""
         if len(self.sites) == len(self.node):
             residual[self.node] -= power
@@ -126,7 +122,7 @@ class Storages:
     def __len__(self) -> int:
         return len(self.index)
 
-    def powers(self, energy: Floats, hour: int) -> tuple[Floats, Floats]:
+    def powers(self, energy: FloatArray, hour: int) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest power in an hour from an energy, charge positive, (k,) or (k, B) [MW].
 
         Where a limit cannot be kept any more, both are the power that comes nearest.
@@ -137,14 +133,14 @@ class Storages:
         high = np.minimum(charge, step.power_to(energy, self.ceiling[hour + 1][wide]))
         return np.minimum(low, charge), np.maximum(high, -discharge)
 
-    def clip(self, energy: Floats, power: Floats, hour: int) -> Floats:
+    def clip(self, energy: FloatArray, power: FloatArray, hour: int) -> FloatArray:
         """Bring powers into their limits, (k,) or (k, B) [MW]."""
         low, high = self.powers(energy, hour)
         return np.minimum(np.maximum(power, low), high)
 
-    def after(self, energy: Floats, power: Floats) -> Floats:
+    def after(self, energy: FloatArray, power: FloatArray) -> FloatArray:
         """Energy after an hour of a power within its limits, (k,) or (k, B) [MWh]."""
-        result: Floats = self._wide(energy.ndim).after(energy, power)
+        result: FloatArray = self._wide(energy.ndim).after(energy, power)
         return result
 
     @property
@@ -152,12 +148,12 @@ class Storages:
         """Whether their power costs anything."""
         return bool(self.wear.any() or self.price.any())
 
-    def cost(self, power: Floats) -> Floats:
+    def cost(self, power: FloatArray) -> FloatArray:
         """Cost of the powers of an hour (k,) or (k, B), () or (B,) [money]."""
-        result: Floats = self.wear @ np.abs(power) + self.price @ power
+        result: FloatArray = self.wear @ np.abs(power) + self.price @ power
         return result
 
-    def band(self, energy: Floats, hour: int) -> tuple[Floats, Floats]:
+    def band(self, energy: FloatArray, hour: int) -> tuple[FloatArray, FloatArray]:
         """Band (T, k) at the end of every hour from `hour` on, widened to where `energy` can get at all [MWh]."""
         floor, ceiling = self.floor[hour + 1 :].copy(), self.ceiling[hour + 1 :].copy()
         bottom = top = energy
@@ -173,7 +169,7 @@ class Storages:
         return s if ndim == 1 else EnergyStep(s.kept[:, None], s.gained[:, None], s.drawn[:, None])
 
 
-def split_among(total: Floats, node: Ints, powers: tuple[Floats, Floats]) -> Floats:
+def split_among(total: FloatArray, node: IntArray, powers: tuple[FloatArray, FloatArray]) -> FloatArray:
     """Split powers of sites (m, B) among the storages of each, in proportion to what each can take or give, (k, B).
 
     All storages of a site charge or all discharge, as far as their limits let them.

@@ -12,8 +12,6 @@ from adnflex.files import append_line, read_bytes, write_text
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.reactive_stage import ReactiveStage
 
-__all__ = ["PolicyDay", "append_day", "read_days", "study_mark"]
-
 
 class PolicyDay(NamedTuple):
     """A policy on a day."""

@@ -17,8 +17,6 @@ from adnflex.problems.rolling.scheduler import RollingScheduler
 from adnflex.problems.rolling.vehicles import can, must
 from adnflex.results.rolling import ITEMS, RollingRun
 
-__all__ = ["bill", "run_of"]
-
 
 def bill(case: RollingCase, history: Sequence[Decision]) -> dict[str, float]:
     """Cost items of the hours decided so far [money].

@@ -31,21 +31,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.vehicles import part_there
-
-__all__ = [
-    "Vehicles",
-    "can",
-    "concatenate",
-    "deferred_profiles",
-    "empty",
-    "must",
-    "soon_profile",
-    "split",
-]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,24 +53,24 @@ class Vehicles:
         Power of the charger, from the grid [MW].
     """
 
-    node: Ints
-    load: Ints
-    number: Ints
-    arrival: Floats
-    departure: Floats
-    need: Floats
-    limit: Floats
-    power: Floats
+    node: IntArray
+    load: IntArray
+    number: IntArray
+    arrival: FloatArray
+    departure: FloatArray
+    need: FloatArray
+    limit: FloatArray
+    power: FloatArray
 
     def __len__(self) -> int:
         return len(self.node)
 
-    def take(self, chosen: NDArray[np.bool_] | Ints) -> Vehicles:
+    def take(self, chosen: NDArray[np.bool_] | IntArray) -> Vehicles:
         """Return some of them, by mask or position."""
         return Vehicles(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
     @property
-    def first_hour(self) -> Ints:
+    def first_hour(self) -> IntArray:
         """Hours in which they arrive (J,)."""
         return np.floor(self.arrival).astype(np.int64)
 
@@ -91,13 +78,13 @@ class Vehicles:
         """Return those that arrive in an hour."""
         return self.take(self.first_hour == hour)
 
-    def there(self, hours: ArrayLike) -> Floats:
+    def there(self, hours: ArrayLike) -> FloatArray:
         """Share of each hour (T,) in which they are there, (T, J); (J,) for one hour."""
         at = np.asarray(hours)
         shares = part_there(self.arrival, self.departure, np.atleast_1d(at))
         return shares if at.ndim else shares[0]
 
-    def charged(self, energy: Floats) -> Vehicles:
+    def charged(self, energy: FloatArray) -> Vehicles:
         """Return them after they got some energy (J,) [MWh]."""
         same = {f.name: getattr(self, f.name) for f in fields(self)}
         rest = {"need": np.maximum(self.need - energy, 0.0), "limit": np.maximum(self.limit - energy, 0.0)}
@@ -115,7 +102,7 @@ def concatenate(*parts: Vehicles) -> Vehicles:
     return Vehicles(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Vehicles)})
 
 
-def must(vehicles: Vehicles, hour: int) -> Floats:
+def must(vehicles: Vehicles, hour: int) -> FloatArray:
     """Compute what each must draw in an hour, so that its need can still be met (J,) [MW].
 
     Examples
@@ -131,12 +118,12 @@ def must(vehicles: Vehicles, hour: int) -> Floats:
     return np.minimum(np.maximum(vehicles.need - later, 0.0), vehicles.power * vehicles.there(hour))
 
 
-def can(vehicles: Vehicles, hour: int) -> Floats:
+def can(vehicles: Vehicles, hour: int) -> FloatArray:
     """Compute what each may draw in an hour (J,) [MW]."""
     return np.minimum(vehicles.power * vehicles.there(hour), vehicles.limit)
 
 
-def split(vehicles: Vehicles, hour: int, total: ArrayLike) -> Floats:
+def split(vehicles: Vehicles, hour: int, total: ArrayLike) -> FloatArray:
     """Split aggregates of one node to its vehicles, the least laxity first.
 
     Parameters
@@ -177,7 +164,7 @@ def split(vehicles: Vehicles, hour: int, total: ArrayLike) -> Floats:
     return given + low
 
 
-def soon_profile(vehicles: Vehicles, hour: int, limit: Floats, hours: int) -> Floats:
+def soon_profile(vehicles: Vehicles, hour: int, limit: FloatArray, hours: int) -> FloatArray:
     """Load of one node after an hour if its vehicles charge as soon as possible.
 
     Parameters
@@ -197,17 +184,17 @@ def soon_profile(vehicles: Vehicles, hour: int, limit: Floats, hours: int) -> Fl
         Load [MW].
     """
     k = np.arange(hours)
-    load: Floats = _soon(limit[:, None, :], k[:, None], vehicles.power, vehicles.there(hour + 1 + k)).sum(axis=2)
+    load: FloatArray = _soon(limit[:, None, :], k[:, None], vehicles.power, vehicles.there(hour + 1 + k)).sum(axis=2)
     return load
 
 
-def _soon(limit: Floats, k: NDArray[np.int64], power: Floats, there: Floats) -> Floats:
+def _soon(limit: FloatArray, k: NDArray[np.int64], power: FloatArray, there: FloatArray) -> FloatArray:
     """Power in the k-th hour of charging as soon as possible: what k full hours leave of the limit."""
-    result: Floats = np.minimum(np.maximum(limit - k * power, 0.0), power * there)
+    result: FloatArray = np.minimum(np.maximum(limit - k * power, 0.0), power * there)
     return result
 
 
-def deferred_profiles(vehicles: Vehicles, hour: int, hours: int) -> Floats:
+def deferred_profiles(vehicles: Vehicles, hour: int, hours: int) -> FloatArray:
     """Compute loads of one node after an hour if vehicles get only what they must until some hour, and then all soon.
 
     Parameters

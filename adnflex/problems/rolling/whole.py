@@ -10,17 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.problems.rolling import hour_rows
 from adnflex.problems.rolling.arrivals import Envelopes
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.planning import EARLY, IDLE, late_weights
 from adnflex.problems.rolling.vehicles import Vehicles
-
-__all__ = ["declare_plan"]
-
-Floats = NDArray[np.float64]
 
 _DOC = """The rest of a day from an hour on: one first hour, then branches of sun and wind that may differ.
 
@@ -34,9 +30,9 @@ with weights that break ties.
 def declare_plan(
     case: RollingCase,
     hour: int,
-    energy: Floats,
+    energy: FloatArray,
     vehicles: Vehicles,
-    generation: Floats,
+    generation: FloatArray,
     envelopes: Envelopes | None = None,
     ties: float = 1.0,
 ) -> pyo.ConcreteModel:
@@ -96,7 +92,7 @@ def _within(variable: Any, low: float, high: float) -> None:
 def _declare_storages(
     m: pyo.ConcreteModel,
     case: RollingCase,
-    start: tuple[int, Floats],
+    start: tuple[int, FloatArray],
     weight: dict[tuple[int, int], float],
     ties: float,
 ) -> list[Any]:

@@ -12,8 +12,6 @@ from plotly.subplots import make_subplots
 
 from adnflex.reporting import style
 
-__all__ = ["BarFigure"]
-
 _ROW, _FRAME = 38, 96
 
 

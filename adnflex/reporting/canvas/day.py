@@ -13,8 +13,6 @@ from plotly.subplots import make_subplots
 from adnflex.reporting import style
 from adnflex.reporting.clock import Clock
 
-__all__ = ["DayFigure", "line", "nth"]
-
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 #: With more periods than this, bars stand without gaps.
 _MANY = 48

@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from adnflex.grid.drawn_forest import Floats
-
-__all__ = ["Line", "joined", "middles", "polylines", "single"]
+from adnflex.arrays import FloatArray
 
 Singles = npt.NDArray[np.float32]
 #: x and y of the points of one branch.
@@ -83,7 +81,7 @@ def _arc(start: _Point, end: _Point, push: _Point) -> Line:
     return x.round(6).tolist(), y.round(6).tolist()
 
 
-def middles(lines: list[Line]) -> Floats:
+def middles(lines: list[Line]) -> FloatArray:
     """Where each branch carries its mark: half-way, on an elbow half-way along the horizontal stroke."""
     found = [_middle(*line) for line in lines]
     return np.asarray(found, dtype=np.float64).reshape(len(lines), 2)

@@ -15,11 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.grid.drawn_forest import Floats
+from adnflex.arrays import FloatArray
 from adnflex.reporting import style
 from adnflex.reporting.clock import Clock
-
-__all__ = ["HeatFigure", "Shade", "against_limit", "between_limits"]
 
 _FRAME, _MOST_LABELS, _MOST_CROSSES = 150, 33, 2000
 #: Voltage this far beyond its limit is rounding [pu]; loading [%].
@@ -36,7 +34,7 @@ _LOADING, _OVERLOADED = ["#e9edf1", "#f0c05a", "#ea9329", "#d55e00"], "#3b0a45"
 class Shade:
     """How cells are coloured: the value of each, range, colours, which are marked, and the settings of the key."""
 
-    values: Floats
+    values: FloatArray
     view: tuple[float, float]
     scale: list[Any]
     marked: npt.NDArray[np.bool_]
@@ -142,7 +140,7 @@ class HeatFigure:
         return self.fig
 
 
-def between_limits(values: Floats, low: pd.Series, high: pd.Series) -> Shade:
+def between_limits(values: FloatArray, low: pd.Series, high: pd.Series) -> Shade:
     """Colour voltages [pu] by where they stand between the limits of their rows; what is beyond is marked.
 
     Parameters
@@ -165,7 +163,7 @@ def between_limits(values: Floats, low: pd.Series, high: pd.Series) -> Shade:
     return Shade(shade, (-span, span), _with_ends(_VOLTAGE, span, _TOO_LOW, _TOO_HIGH), marked, bar)
 
 
-def against_limit(values: Floats, limit: Floats) -> Shade:
+def against_limit(values: FloatArray, limit: FloatArray) -> Shade:
     """Colour loadings [%] against the limit of their rows; what is beyond is marked."""
     shade = values / limit[:, None] * 100
     with np.errstate(invalid="ignore"):
@@ -196,7 +194,9 @@ def _limits_words(low: pd.Series, high: pd.Series) -> str:
     return f", limits {' and '.join(dict.fromkeys(told))}" if told else ""
 
 
-def _voltage_ticks(ticks: list[float], low: pd.Series, high: pd.Series, ends: tuple[Floats, Floats]) -> list[str]:
+def _voltage_ticks(
+    ticks: list[float], low: pd.Series, high: pd.Series, ends: tuple[FloatArray, FloatArray]
+) -> list[str]:
     """Ticks of the colours in pu where all buses share their limits, else in words."""
     common = len(set(ends[0].round(6))) == 1 and len(set(ends[1].round(6))) == 1
     words = {-1.0: "lower limit", 1.0: "upper limit"} if low.notna().any() else {}

@@ -10,8 +10,6 @@ import pandas as pd
 
 from adnflex.reporting.text import branch_label, bus_label, change, fixed, percent, power
 
-__all__ = ["branch_texts", "bus_texts", "drawn_branches", "drawn_buses", "span"]
-
 #: Buses drawn in one place that still are told one by one.
 _MOST_TOGETHER = 6
 

@@ -11,13 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.grid.drawn_forest import Floats, Ints
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import joined, middles, polylines, single
 from adnflex.reporting.canvas.hover import branch_texts, bus_texts, drawn_branches, drawn_buses, span
 from adnflex.reporting.views import NothingToDraw
-
-__all__ = ["COLOURS", "STATES", "MapFigure"]
 
 _Rows = npt.NDArray[np.bool_]
 _BINS = 12
@@ -191,7 +189,7 @@ class MapFigure:
                 traces.append(self._trace(rows, color=tint, width=width))
         return [*traces, *self._bus_traces(mode, limits, scale)]
 
-    def _branch_voltage(self) -> Floats:
+    def _branch_voltage(self) -> FloatArray:
         """Mean voltage of the two ends of each branch [pu]."""
         ends = (self.buses.index.get_indexer(self.branches[c]) for c in ("from_bus", "to_bus"))
         return np.asarray(sum(self.voltage[e] for e in ends)) / 2
@@ -317,7 +315,7 @@ class MapFigure:
         return [_pointers(places, texts, 14) for places, texts in told]
 
 
-def _pointers(places: Floats, texts: list[str], size: int) -> go.Scatter:
+def _pointers(places: FloatArray, texts: list[str], size: int) -> go.Scatter:
     """Points that nobody sees and that tell texts."""
     x, y = single(places[:, 0]), single(places[:, 1])
     marker = {"size": size, "opacity": 0}
@@ -341,7 +339,7 @@ def _menu(fig: go.Figure, colour: str) -> dict[str, Any]:
     }
 
 
-def _bin(values: Floats, limits: tuple[float, float]) -> Ints:
+def _bin(values: FloatArray, limits: tuple[float, float]) -> IntArray:
     """Return the number of the colour of each value; -1 where there is no value."""
     low, high = limits
     part = np.nan_to_num((values - low) / max(high - low, 1e-12))

@@ -18,11 +18,6 @@ from adnflex.reporting.published import beside_published, of_study
 from adnflex.reporting.text import dash, distance, energy, fixed, mass, money, number, percent, relative, share
 from adnflex.reporting.views import NothingToDraw
 
-__all__ = [
-    "cost_blocks", "costs", "front", "item_colours", "scenario_costs", "scenario_values", "source_words",
-    "spread_percent",
-]  # fmt: skip
-
 #: Items without weight in the sum would only be a line in the key.
 _SHOWN = 1e-4
 _TINTS = {

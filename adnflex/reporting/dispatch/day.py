@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
-from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import recipes, style
 from adnflex.reporting.canvas import DayFigure
 from adnflex.reporting.canvas.day import line, nth
@@ -19,11 +19,6 @@ from adnflex.reporting.dispatch.view import DispatchView, quantity
 from adnflex.reporting.recipes import Layer
 from adnflex.reporting.text import fixed, percent
 from adnflex.reporting.views import NothingToDraw
-
-__all__ = [
-    "balance", "capacitors", "comparison", "converters", "day_envelope", "fan", "reactive", "storage", "taps",
-    "vehicles",
-]  # fmt: skip
 
 #: More devices than this are drawn by the number of their moves, the busiest first.
 _MOST_DEVICES = 12
@@ -232,13 +227,13 @@ def fan(view: DispatchView) -> go.Figure:
     return day.done()
 
 
-def _envelope(view: DispatchView, scenario: int) -> tuple[Floats, Floats]:
+def _envelope(view: DispatchView, scenario: int) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest voltage of any bus in each period of a scenario [pu]."""
     table = view.plan.of(view.vm_pu, scenario).astype(float)
     return table.min(axis=1).to_numpy(dtype=float), table.max(axis=1).to_numpy(dtype=float)
 
 
-def day_envelope(view: DispatchView) -> tuple[Floats, Floats]:
+def day_envelope(view: DispatchView) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest voltage of any bus and scenario in each period [pu]."""
     found = [_envelope(view, s) for s in view.plan.scenarios.index]
     return np.nanmin([low for low, _ in found], axis=0), np.nanmax([high for _, high in found], axis=0)

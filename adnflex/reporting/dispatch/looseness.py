@@ -15,8 +15,6 @@ from adnflex.reporting.page import Html
 from adnflex.reporting.text import dash, energy, fixed, number
 from adnflex.results.status import NO_RECOVERY
 
-__all__ = ["belief_words", "blocks", "causes", "known", "loose_hours", "recovered_words"]
-
 #: Invented loss below this is what the solver leaves of zero [kW].
 _WATT = 1e-3
 #: Voltages of the relaxation this near to their upper limit are at it [pu].

@@ -18,8 +18,6 @@ from adnflex.reporting.recipes import critical
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.status import NO_RECOVERY
 
-__all__ = ["MOST_BRANCHES", "TIGHT", "exactness", "gaps", "loading", "network", "voltage", "worst_period"]
-
 MOST_BRANCHES = 25
 #: Relative gap up to which a period counts as exact in `DispatchPlan.recovery`.
 TIGHT = 1e-4

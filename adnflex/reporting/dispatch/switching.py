@@ -10,8 +10,6 @@ from adnflex.reporting.dispatch.view import DispatchView
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import branch_label, cell
 
-__all__ = ["decided", "introduction", "tables"]
-
 
 def decided(view: DispatchView) -> bool:
     """Whether the topology was a decision."""

@@ -16,8 +16,6 @@ from adnflex.reporting.views import NetFacts, View
 from adnflex.results import DispatchCheck, DispatchPlan
 from adnflex.results.status import NO_RECOVERY
 
-__all__ = ["DispatchView", "quantity", "views", "worst_recovery"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DispatchView(View):

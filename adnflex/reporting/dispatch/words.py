@@ -12,8 +12,6 @@ from adnflex.reporting.proof import Claim, banner, certificate_card, certificate
 from adnflex.reporting.text import dash, distance, energy, fixed, many, mass, money, number, percent, relative, share
 from adnflex.results.status import NO_RECOVERY, status_words
 
-__all__ = ["key_cards", "subtitle", "title", "verdict"]
-
 
 def _claim(view: DispatchView) -> Claim:
     def told(value: float | None, digits: int | None = None) -> str:

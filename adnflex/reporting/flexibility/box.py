@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.grid.drawn_forest import Floats
+from adnflex.arrays import FloatArray
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import DayFigure
 from adnflex.reporting.canvas.day import line
@@ -19,11 +19,6 @@ from adnflex.reporting.page import Html
 from adnflex.reporting.text import fixed, signed
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.flexibility_check import FlexibilityCheck
-
-__all__ = [
-    "box", "box_table", "box_words", "device_powers", "example_choice", "example_names", "example_table", "following",
-    "following_words", "storage",
-]  # fmt: skip
 
 #: Band of the comparison beside the two that are drawn filled; the reader switches it on in the key.
 _OTHER = ("least losses", "#009E73")
@@ -173,9 +168,9 @@ def storage(view: FlexibilityView) -> go.Figure:
     return day.done()
 
 
-def _examples(view: FlexibilityView, check: FlexibilityCheck | None, names: list[str]) -> dict[str, list[Floats]]:
+def _examples(view: FlexibilityView, check: FlexibilityCheck | None, names: list[str]) -> dict[str, list[FloatArray]]:
     """Return the stored energy of the check's examples by label."""
-    found: dict[str, list[Floats]] = {name: [] for name in names}
+    found: dict[str, list[FloatArray]] = {name: [] for name in names}
     if check is None or check.example_setpoints.empty:
         return found
     for trajectory in dict.fromkeys(check.example_setpoints.index.get_level_values(0)):

@@ -18,8 +18,6 @@ from adnflex.reporting.text import cell, dash, fixed, number, signed
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.flexibility import Flexibility
 
-__all__ = ["comparison", "comparison_table", "published_table"]
-
 _BARS = (
     ("linear_without_q_mwh", "linear model, without reactive power", style.FAINT),
     ("linear_mwh", "linear model, with reactive power", "#56B4E9"),

@@ -19,8 +19,6 @@ from adnflex.reporting.page import Html
 from adnflex.reporting.text import dash, many, measured
 from adnflex.reporting.views import NothingToDraw, one_of
 
-__all__ = ["binding", "holding_tables", "maps", "network", "relieved", "relieved_tables"]
-
 #: Limits that the pictures show; the tables have all.
 _MOST_LIMITS = 15
 _FIRST_ROWS, _MOST_ROWS = 8, 400

@@ -12,8 +12,6 @@ from adnflex.reporting.flexibility.view import FlexibilityView
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import fixed, number, percent
 
-__all__ = ["series", "storages"]
-
 _MOST_ROWS = 400
 
 

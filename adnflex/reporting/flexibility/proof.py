@@ -19,8 +19,6 @@ from adnflex.reporting.text import dash, fixed, number, percent
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.flexibility import Flexibility
 
-__all__ = ["HEATS", "bounds", "choice", "foresight", "rounds", "sizes", "states", "tables"]
-
 #: What the states are coloured by: the words of the choice, column, columns of the place, colours, unit, decimals.
 HEATS = {
     "lowest voltage": ("vm_min_pu", ("bus", "vm_min_bus"), style.VOLTAGE_SCALE, "pu", 4),

@@ -10,7 +10,7 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from adnflex.grid.drawn_forest import Floats
+from adnflex.arrays import FloatArray
 from adnflex.reporting import page, style
 from adnflex.reporting.clock import Clock
 from adnflex.reporting.flexibility.view import FlexibilityView
@@ -19,8 +19,6 @@ from adnflex.reporting.text import cell, fixed, measured, percent
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.region import Region
-
-__all__ = ["region", "region_areas", "region_blocks", "region_grid", "regions_of"]
 
 #: Periods that the small pictures show; the slider has all.
 _MOST_PANELS = 12
@@ -123,7 +121,7 @@ def _view(known: list[tuple[int, Region]], column: int) -> list[float]:
     return [low - air, high + air]
 
 
-def _outline(region: Region, period: int) -> Floats:
+def _outline(region: Region, period: int) -> FloatArray:
     """Vertices of all that is drawn of a period."""
     inner = region.inner_polygons(period).values()
     return np.vstack([region.outer_polygon(period), *inner])
@@ -147,7 +145,7 @@ def _traces(region: Region, period: int, flex: Flexibility, clock: Clock, key: b
 
 
 def _polygon(
-    vertices: Floats, tint: str, opacity: float, name: str, key: bool, dash: str, told: str
+    vertices: FloatArray, tint: str, opacity: float, name: str, key: bool, dash: str, told: str
 ) -> go.Scatter:  # fmt: skip
     closed = np.vstack([vertices, vertices[:1]]) if len(vertices) else vertices
     return go.Scatter(
@@ -186,7 +184,7 @@ def _points(region: Region, period: int, when: str, key: bool) -> go.Scatter:
     )  # fmt: skip
 
 
-def _strip(flex: Flexibility, period: int, outline: Floats, when: str, key: bool) -> go.Scatter:
+def _strip(flex: Flexibility, period: int, outline: FloatArray, when: str, key: bool) -> go.Scatter:
     """Draw the imports that the box promises, over the whole height of the region."""
     low, high = (float(flex.box.at[period, c]) for c in ("lower_mw", "upper_mw"))
     bottom, top = (float(f(outline[:, 1])) for f in (np.min, np.max)) if len(outline) else (0.0, 0.0)

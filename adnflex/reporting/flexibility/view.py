@@ -19,8 +19,6 @@ from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.region import Region, RegionCheck
 
-__all__ = ["SIDES", "BoxLimit", "FlexibilityView", "box_clock", "is_weighted", "limit_groups", "views"]
-
 #: Symbol and colour of what holds back each end, and what it holds back.
 SIDES = {
     "upper": ("triangle-up", "#D55E00", "more import"),

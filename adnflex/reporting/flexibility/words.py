@@ -16,8 +16,6 @@ from adnflex.results.certificate import reservation
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.status import status_words
 
-__all__ = ["certificate_words", "key_cards", "rounded_down", "size", "subtitle", "title", "verdict"]
-
 #: Differences of this size are rounding, not findings.
 _EXACT = 1e-9
 _TINY = 1e-6

@@ -15,8 +15,6 @@ from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, cell, dash
 from adnflex.results import Check
 
-__all__ = ["introduction", "steps_and_rest"]
-
 _MOST_UNCHANGED = 1000
 _MOST_NAMED = 40
 

@@ -9,16 +9,14 @@ import pandas as pd
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
-from adnflex.grid.drawn_forest import Floats
 from adnflex.reporting import recipes, style
 from adnflex.reporting.canvas import BarFigure
 from adnflex.reporting.canvas.map import COLOURS, STATES, MapFigure
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, percent, power
 from adnflex.reporting.views import NothingToDraw, one_of
-
-__all__ = ["EXACT_GAP", "MOST", "loading", "losses", "network", "progress", "tightness"]
 
 #: How many branches are shown unless asked otherwise.
 MOST = 20
@@ -79,7 +77,7 @@ def loading(view: SwitchingView, most: int = MOST) -> go.Figure:
     return fig.done()
 
 
-def _percents(values: Floats) -> list[str]:
+def _percents(values: FloatArray) -> list[str]:
     return [percent(float(v)) for v in values]
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.grid.drawn_forest import DrawnForest, Floats, bus_forest, heavy_paths
+from adnflex.arrays import FloatArray
+from adnflex.grid.drawn_forest import DrawnForest, bus_forest, heavy_paths
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import single
 from adnflex.reporting.canvas.hover import span
@@ -18,8 +19,6 @@ from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, bus_label, fixed
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results import Plan
-
-__all__ = ["voltage_profile"]
 
 #: A limit farther from the voltages than this many times their own spread is told, not drawn.
 _FAR = 0.75
@@ -62,7 +61,7 @@ class _Feeders:
     """Feeders of one state: distance of each bus from its supply, and the line by which its feeder begins."""
 
     forest: DrawnForest
-    distance: Floats
+    distance: FloatArray
     first: list[str]
 
 
@@ -119,7 +118,7 @@ def _texts(buses: pd.DataFrame, feeders: _Feeders, by_length: bool) -> list[str]
     return texts
 
 
-def _limits(fig: go.Figure, buses: pd.DataFrame, distance: Floats) -> None:
+def _limits(fig: go.Figure, buses: pd.DataFrame, distance: FloatArray) -> None:
     """Draw the limits that are near; say of the others where they lie.
 
     The limit of most buses is a line, others are marks at their buses. Roots are left out: their voltage is
@@ -160,7 +159,7 @@ def _limit_line(fig: go.Figure, value: float, text: str) -> None:
     )  # fmt: skip
 
 
-def _limit_marks(fig: go.Figure, marks: list[tuple[Floats, Floats]]) -> list[float]:
+def _limit_marks(fig: go.Figure, marks: list[tuple[FloatArray, FloatArray]]) -> list[float]:
     """Draw the limits of single buses where they differ, and return them."""
     x, y = (np.concatenate([part[k] for part in marks]) if marks else np.zeros(0) for k in (0, 1))
     if len(y):

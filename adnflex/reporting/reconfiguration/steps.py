@@ -8,8 +8,6 @@ import pandas as pd
 
 from adnflex.results import Plan
 
-__all__ = ["switching_steps"]
-
 _Edge = tuple[int, int]
 
 

@@ -14,8 +14,6 @@ from adnflex.reporting.labels import Labels
 from adnflex.reporting.views import NetFacts, View
 from adnflex.results import Check, Plan
 
-__all__ = ["SwitchingView", "views"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class SwitchingView(View):

@@ -14,8 +14,6 @@ from adnflex.reporting.text import change, dash, fixed, number, percent, power, 
 from adnflex.results import Check, Plan
 from adnflex.results.status import GIVEN, status_words
 
-__all__ = ["key_cards", "subtitle", "title", "verdict"]
-
 _OBJECTIVES = {
     "losses": "losses",
     "switching": "number of switching operations",

@@ -17,8 +17,6 @@ from adnflex.reporting.views import NothingToDraw
 from adnflex.results.common_days import Comparison
 from adnflex.results.rolling import ITEMS, RollingRun
 
-__all__ = ["cost_blocks", "costs", "policy_costs", "published"]
-
 _TINTS = {
     "purchase": "#0072B2", "storage": "#D55E00", "ev_profit": "#E69F00", "ev_subsidy": "#CC79A7", "solar": "#009E73",
     "wind": "#56B4E9", "total": style.INK,

@@ -21,8 +21,6 @@ from adnflex.reporting.text import fixed, number
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.rolling import RollingRun
 
-__all__ = ["balance", "exchange", "fleets", "prices_of", "reactive", "storage", "vehicles"]
-
 #: Power below this is rounding [MW].
 _NOTHING = 1e-6
 #: Given blue, received orange, nothing nearly white.

@@ -12,8 +12,6 @@ from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents
 from adnflex.reporting.text import dash, number
 from adnflex.results.policies import full_name
 
-__all__ = ["details", "faults", "limits"]
-
 #: Costs that differ by less are the same [currency].
 _CENT = 0.005
 

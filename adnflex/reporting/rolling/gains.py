@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.grid.drawn_forest import Floats
+from adnflex.arrays import FloatArray
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
 from adnflex.reporting.page import Html
 from adnflex.reporting.rolling.view import RollingView, cents, gain, spread
 from adnflex.reporting.text import dash, energy, number
 from adnflex.results.policies import FLOOR
-
-__all__ = ["day_blocks", "days", "difference", "gain_blocks", "totals"]
 
 _ROW = 48
 #: A row this many times as far from zero as the next one is left to its number.
@@ -61,7 +59,7 @@ def difference(view: RollingView, reference: str | None = None) -> go.Figure:
     return fig.done()
 
 
-def _near(off: Floats, low: Floats, high: Floats, least: float = 0.0) -> tuple[list[float], list[int]]:
+def _near(off: FloatArray, low: FloatArray, high: FloatArray, least: float = 0.0) -> tuple[list[float], list[int]]:
     """View that shows what is near to zero, and which rows are so far off that they would press the rest flat.
 
     Rows up to `least` from zero are shown in any case.
@@ -85,7 +83,7 @@ def _near(off: Floats, low: Floats, high: Floats, least: float = 0.0) -> tuple[l
     return [left - room, right + room], sorted(int(k) for k in order[kept:])
 
 
-def _least(names: list[str], off: Floats) -> float:
+def _least(names: list[str], off: FloatArray) -> float:
     """Distance of the floor from the reference: the scale that a gain is seen on."""
     return float(abs(off[names.index(FLOOR)])) if FLOOR in names else 0.0
 

@@ -18,8 +18,6 @@ from adnflex.results.common_days import Comparison
 from adnflex.results.policies import FLOOR, base_of, full_name
 from adnflex.results.rolling import RollingCheck, RollingRun
 
-__all__ = ["ITEM_WORDS", "RollingView", "cents", "gain", "spread", "views"]
-
 ITEM_WORDS = {
     "purchase": "purchase",
     "storage": "wear of storages",

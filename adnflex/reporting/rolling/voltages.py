@@ -13,8 +13,6 @@ from adnflex.reporting.text import fixed
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.rolling import RollingCheck
 
-__all__ = ["voltage", "voltage_band", "voltage_blocks", "voltage_without", "voltage_words"]
-
 
 def voltage_band(view: RollingView) -> go.Figure:
     """Lowest and highest voltage of any bus by hour [pu], with the second stage and without, and the limits.

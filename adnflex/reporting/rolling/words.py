@@ -14,8 +14,6 @@ from adnflex.results.common_days import Comparison
 from adnflex.results.policies import FLOOR, base_of
 from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 
-__all__ = ["key_cards", "subtitle", "title", "verdict"]
-
 #: Less than this is none [MWh, kWh].
 _NOTHING = 5e-4
 
