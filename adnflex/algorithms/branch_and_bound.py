@@ -1,4 +1,4 @@
-"""Best-first branch and bound over relaxations that run side by side; it knows callables and bounds only.
+"""Best-first branch and bound over relaxations that run side by side; it knows nodes and bounds only.
 
 A node is whatever the caller makes of it.  The bound is proven at every moment: it is the smallest bound
 of all nodes that are still open.
@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from adnflex.algorithms.workers import Workers
 
@@ -79,51 +79,59 @@ class Outcome:
     nodes: int
 
 
+class SearchTree(Protocol):
+    """A problem as `branch_and_bound` sees it: its nodes, and what can be asked of them."""
+
+    @property
+    def root(self) -> Any:
+        """The node where everything is undecided."""
+
+    @property
+    def relax(self) -> Callable[[Any], Relaxed]:
+        """Maps what a worker is told of a node to its relaxation."""
+
+    def brief(self, node: Any, cutoff: float) -> Any:
+        """Return what a worker is told of a node, and of the bound from which it cannot improve."""
+
+    def split(self, node: Any, point: Any) -> Sequence[Alternative]:
+        """Return the alternatives of a node and its point (None if there is none); empty where nothing is left."""
+
+    def leaf(self, node: Any) -> float:
+        """Return the exact value of a node with nothing left to decide; inf where it is not admissible."""
+
+    def heuristic(self, point: Any, count: int) -> None:
+        """Look at a point and the number of nodes so far; may improve the incumbent."""
+
+    def incumbent(self) -> tuple[Any, float]:
+        """Return the best solution and its value; None and inf if there is none."""
+
+
 def branch_and_bound(
-    root: Any,
-    relax: Callable[[Any], Relaxed],
-    split: Callable[[Any, Any], Sequence[Alternative]],
-    leaf: Callable[[Any], float],
-    heuristic: Callable[[Any, int], None],
-    incumbent: Callable[[], tuple[Any, float]],
+    tree: SearchTree,
     *,
     gap: float,
     seconds: float,
     workers: Workers | None = None,
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
     stop: Callable[[], bool] = lambda: False,
-    brief: Callable[[Any, float], Any] = lambda node, cutoff: node,
 ) -> Outcome:
     """Minimise by branch and bound.
 
     Parameters
     ----------
-    root : object
-        The first node.
-    relax : callable
-        Maps a node to its relaxation.
-    split : callable
-        Maps a node and the point of its relaxation (None if there is none) to its alternatives; empty where
-        nothing is left to decide.
-    leaf : callable
-        The exact value of a node with nothing left to decide (inf: not admissible).
-    heuristic : callable
-        Shown every point and the number of nodes so far; may improve the incumbent.
-    incumbent : callable
-        The best solution and its value (None and inf if there is none).
+    tree : SearchTree
+        The problem.
     gap : float
         Relative gap at which to stop.
     seconds : float
         Time limit [s].
     workers : Workers, optional
-        Who solves the relaxations, their job being `relax`; by default this process alone. One that dies loses no
+        Who solves the relaxations, their job being `tree.relax`; by default this process alone. One that dies loses no
         node.
     report : callable
         Told incumbent, bound and event.
     stop : callable
         Asked between nodes; True ends the search with what is proven so far.
-    brief : callable
-        Maps a node and the bound from which it cannot improve to the task of `relax`; by default the node itself.
 
     Returns
     -------
@@ -134,49 +142,48 @@ def branch_and_bound(
     --------
     Minimise ``(x - 2.3)²`` over the integers 0…7 by halving the interval.
 
-    >>> best = [None, math.inf]
-    >>> def value(node):
-    ...     x = node[0]
-    ...     if (x - 2.3) ** 2 < best[1]:
-    ...         best[:] = [x, (x - 2.3) ** 2]
-    ...     return (x - 2.3) ** 2
-    >>> def relax(node):
-    ...     x = min(max(2.3, node[0]), node[1])
-    ...     return Relaxed((x - 2.3) ** 2, x)
-    >>> def split(node, x):
-    ...     low, high = node
-    ...     mid = (low + high) // 2
-    ...     return [] if low == high else [Alternative(0.5, ((low, mid), (mid + 1, high)))]
-    >>> found = branch_and_bound((0, 7), relax, split, value, lambda x, n: None, lambda: tuple(best), gap=0, seconds=9)
+    >>> class Interval:
+    ...     root, best, value = (0, 7), None, math.inf
+    ...     def relax(self, node):
+    ...         x = min(max(2.3, node[0]), node[1])
+    ...         return Relaxed((x - 2.3) ** 2, x)
+    ...     def brief(self, node, cutoff):
+    ...         return node
+    ...     def split(self, node, x):
+    ...         low, high = node
+    ...         mid = (low + high) // 2
+    ...         return [] if low == high else [Alternative(0.5, ((low, mid), (mid + 1, high)))]
+    ...     def leaf(self, node):
+    ...         value = (node[0] - 2.3) ** 2
+    ...         if value < self.value:
+    ...             self.best, self.value = node[0], value
+    ...         return value
+    ...     def heuristic(self, x, count):
+    ...         pass
+    ...     def incumbent(self):
+    ...         return self.best, self.value
+    >>> found = branch_and_bound(Interval(), gap=0.0, seconds=9.0)
     >>> found.status, found.best
     ('optimal', 2)
     """
-    return _Search(root, relax, split, leaf, heuristic, incumbent, gap, report, stop, workers, brief).run(seconds)
+    return _Search(tree, gap, report, stop, workers).run(seconds)
 
 
 class _Search:
     def __init__(
         self,
-        root: Any,
-        relax: Callable[[Any], Relaxed],
-        split: Callable[[Any, Any], Sequence[Alternative]],
-        leaf: Callable[[Any], float],
-        heuristic: Callable[[Any, int], None],
-        incumbent: Callable[[], tuple[Any, float]],
+        tree: SearchTree,
         gap: float,
         report: Callable[[float, float, str], None],
         stop: Callable[[], bool],
         workers: Workers | None,
-        brief: Callable[[Any, float], Any],
     ) -> None:
-        self.brief = brief
-        self.workers = Workers(relax) if workers is None else workers
-        self.split, self.leaf = split, leaf
-        self.heuristic, self.incumbent = heuristic, incumbent
+        self.tree = tree
+        self.workers = Workers(tree.relax) if workers is None else workers
         self.gap, self.report, self.stop = gap, report, stop
         self.count = itertools.count(1)
         # bound, tie-break, node
-        self.open: list[tuple[float, int, Any]] = [(-math.inf, 0, root)]
+        self.open: list[tuple[float, int, Any]] = [(-math.inf, 0, tree.root)]
         # nodes at the workers, by ticket
         self.running: dict[int, tuple[float, Any]] = {}
         self.nodes = 0
@@ -186,11 +193,11 @@ class _Search:
         """Smallest bound of anything that is not settled, or of what was cut off by the gap."""
         waiting = self.open[0][0] if self.open else math.inf
         working = min((b for b, _ in self.running.values()), default=math.inf)
-        return min(waiting, working, self.closed_at, self.incumbent()[1])
+        return min(waiting, working, self.closed_at, self.tree.incumbent()[1])
 
     def cutoff(self) -> float:
         """Bound from which a node cannot improve by more than the gap."""
-        value = self.incumbent()[1]
+        value = self.tree.incumbent()[1]
         return value - self.gap * abs(value) if math.isfinite(value) else math.inf
 
     def run(self, seconds: float) -> Outcome:
@@ -214,7 +221,7 @@ class _Search:
                 "the memory ran out and ended the search; the bound is what was proven by then. Fewer workers need "
                 "less: workers=1."
             )
-        best, value = self.incumbent()
+        best, value = self.tree.incumbent()
         if status == "optimal" and best is None:
             status = "infeasible"
         return Outcome(status, best, value, self.bound(), self.nodes)
@@ -228,7 +235,7 @@ class _Search:
                 heapq.heappop(self.open)
                 continue
             # a node leaves one list only when it is on the other: an interrupt that lost one would falsify the bound
-            self.running[self.workers.start(self.brief(node, self.cutoff()))] = bound, node
+            self.running[self.workers.start(self.tree.brief(node, self.cutoff()))] = bound, node
             heapq.heappop(self.open)
 
     def _collect(self, timeout: float) -> None:
@@ -245,13 +252,13 @@ class _Search:
         if bound == math.inf:
             return
         if point is not None:
-            self.heuristic(point, self.nodes)
+            self.tree.heuristic(point, self.nodes)
         if bound >= self.cutoff():
             self.closed_at = min(self.closed_at, bound)
             return
-        alternatives = self.split(node, point)
+        alternatives = self.tree.split(node, point)
         if not alternatives:
-            value = self.leaf(node)
+            value = self.tree.leaf(node)
             self.closed_at = min(self.closed_at, max(value, bound))
             return
         # the least decided one: on feeders this needed fewer nodes than pseudo-costs (docs/decisions/solving.md)
@@ -259,4 +266,4 @@ class _Search:
         known = best.bounds or (bound,) * len(best.children)
         for child, below in zip(best.children, known, strict=True):
             heapq.heappush(self.open, (max(bound, below), next(self.count), child))
-        self.report(self.incumbent()[1], self.bound(), "node")
+        self.report(self.tree.incumbent()[1], self.bound(), "node")

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from adnflex.algorithms.branch_and_bound import Alternative, Relaxed, branch_and_bound
+from tests.algorithms.toys import tree
 
 
 @pytest.mark.parametrize("at", range(6))
@@ -29,14 +30,7 @@ def test_a_node_that_was_being_solved_keeps_its_bound(at):
 
     known = (9, (9 - 2.6) ** 2)
     outcome = branch_and_bound(
-        (0, 15),
-        relax,
-        split,
-        lambda node: (node[0] - 2.6) ** 2,
-        lambda point, count: None,
-        lambda: known,
-        gap=0.0,
-        seconds=10,
+        tree(relax, split, lambda node: (node[0] - 2.6) ** 2, lambda: known), gap=0.0, seconds=10
     )
     assert outcome.status == "interrupted"
     assert outcome.bound <= optimum

@@ -16,6 +16,7 @@ import pytest
 from adnflex.algorithms.branch_and_bound import Alternative, Relaxed, branch_and_bound
 from adnflex.algorithms.workers import run_each, worker_pool
 from adnflex.errors import InputError
+from tests.algorithms.toys import tree
 
 TASKS = list(range(12))
 SQUARES = [x * x for x in TASKS]
@@ -129,9 +130,7 @@ def test_a_search_whose_workers_die_ends_with_the_same_proof(tmp_path):
         return value
 
     with worker_pool(relax, workers=2) as crew:
-        outcome = branch_and_bound(
-            (0, 15), relax, split, leaf, lambda *_: None, lambda: tuple(best), gap=0.0, seconds=30, workers=crew
-        )
+        outcome = branch_and_bound(tree(relax, split, leaf, lambda: tuple(best)), gap=0.0, seconds=30, workers=crew)
     assert (outcome.status, outcome.best) == ("optimal", 3)
     assert outcome.bound == pytest.approx(0.16)
     assert crew.notes
@@ -150,7 +149,7 @@ def test_a_search_that_runs_out_of_memory_keeps_its_plan_and_a_valid_bound():
     with worker_pool(relax, workers=1) as crew:
         known = (9, 40.96)
         outcome = branch_and_bound(
-            (0, 15), relax, split, lambda node: 0.0, lambda *_: None, lambda: known, gap=0.0, seconds=30, workers=crew
+            tree(relax, split, lambda node: 0.0, lambda: known), gap=0.0, seconds=30, workers=crew
         )
     assert outcome.status == "interrupted"
     assert outcome.best == 9

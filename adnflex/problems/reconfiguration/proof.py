@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import numpy as np
 
-from adnflex.algorithms.branch_and_bound import Outcome, branch_and_bound
+from adnflex.algorithms.branch_and_bound import Outcome, SearchTree, branch_and_bound
 from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.algorithms.workers import worker_pool
 from adnflex.grid.state import Flow
@@ -27,53 +26,20 @@ Open = frozenset[int]
 _PATIENCE = 0.3
 
 
-class _Tree(Protocol):
-    """The callables of `branch_and_bound`."""
-
-    @property
-    def relax(self) -> Callable[[Any], Any]:
-        """Maps what a worker is told to a relaxation."""
-
-    @property
-    def root(self) -> Any:
-        """The node where everything is undecided."""
-
-    def incumbent(self) -> tuple[Open | None, float]:
-        """Return the best topology and its value."""
-
-    def brief(self, node: Any, cutoff: float) -> Any:
-        """Return what a worker is told."""
-
-    def split(self, node: Any, point: Any) -> list[Any]:
-        """Return the alternatives of a node."""
-
-    def leaf(self, node: Any) -> float:
-        """Exact value of a decided node."""
-
-    def heuristic(self, point: Any, count: int) -> None:
-        """Look at a point."""
-
-
 def proof_solver(wanted: str) -> str:
     """Choose what proves: Clarabel under our own branch and bound, unless another solver is asked for."""
     return "clarabel" if wanted in ("auto", "clarabel") else pick(wanted, integers=True, cones=True)
 
 
-def prove(tree: _Tree, clock: Deadline, effort: Effort) -> tuple[Outcome, list[str]]:
+def prove(tree: SearchTree, clock: Deadline, effort: Effort) -> tuple[Outcome, list[str]]:
     """Prove by branch and bound over conic relaxations; also what happened to the workers."""
     with worker_pool(tree.relax, effort.executor, effort.workers, _PATIENCE) as crew:
         outcome = branch_and_bound(
-            tree.root,
-            tree.relax,
-            tree.split,
-            tree.leaf,
-            tree.heuristic,
-            tree.incumbent,
+            tree,
             gap=effort.gap,
             seconds=clock.left,
             workers=crew,
             report=clock.report_bests,
-            brief=tree.brief,
         )
     return outcome, crew.notes
 
