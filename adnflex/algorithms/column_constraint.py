@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vertex = NDArray[np.float64]
+from adnflex.arrays import FloatArray
+
+Vertex = FloatArray
 BoxT = TypeVar("BoxT")
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 
 
 def area(polygon: FloatArray) -> float:
@@ -64,7 +64,7 @@ def intersection(normals: FloatArray, supports: FloatArray, reach: float) -> Flo
     return polygon
 
 
-def hull(points: FloatArray) -> NDArray[np.int64]:
+def hull(points: FloatArray) -> IntArray:
     """Return the rows that are vertices of the convex hull, counter-clockwise.
 
     Examples
@@ -89,7 +89,7 @@ def _turn(a: FloatArray, b: FloatArray, c: FloatArray) -> float:
     return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
 
 
-def contains(polygon: FloatArray, points: ArrayLike, tolerance: float = 0.0) -> NDArray[np.bool_]:
+def contains(polygon: FloatArray, points: ArrayLike, tolerance: float = 0.0) -> BoolArray:
     """Whether points lie in a simple polygon, or within `tolerance` of its boundary.
 
     Examples
@@ -156,7 +156,7 @@ def _crossings(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray((a[:, None, 1] + s * along[:, None, 1])[hit])
 
 
-def _width(a: FloatArray, b: FloatArray, owner: NDArray[np.int64], height: float) -> float:
+def _width(a: FloatArray, b: FloatArray, owner: IntArray, height: float) -> float:
     """Length of the union of all polygons on a horizontal line that meets no vertex."""
     crosses = (a[:, 1] > height) != (b[:, 1] > height)
     start, end, of = a[crosses], b[crosses], owner[crosses]

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.base import Frame, Place, Schedule
 
 if TYPE_CHECKING:
@@ -73,7 +71,7 @@ class Positioned(Protocol):
     def written(self, step: int) -> dict[tuple[str, str, int], float]:
         """Return what is written into the net for a step, by (table, column, index)."""
 
-    def at(self, steps: NDArray[np.int64], scenarios: int, /) -> Schedule:
+    def at(self, steps: IntArray, scenarios: int, /) -> Schedule:
         """Return what steps (T,) do, the same in all scenarios."""
 
     def only(self, step: int) -> Any:

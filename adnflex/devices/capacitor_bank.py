@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.base import BrokenLimit, Frame, Place, Reach, Schedule, Withdrawal, scenario_sums
 from adnflex.devices.inputs import Inputs, truth
 from adnflex.devices.inverter import exceeding
@@ -139,7 +138,7 @@ class CapacitorBank:
         h = frame.horizon
         return self.at(np.array(picked(block, h.periods, len(self.steps))), h.scenarios)
 
-    def at(self, positions: NDArray[np.int64], scenarios: int) -> Schedule:
+    def at(self, positions: IntArray, scenarios: int) -> Schedule:
         """Return what positions (T,) do, the same in all scenarios."""
         steps = np.broadcast_to(self.steps[positions], (scenarios, len(positions))).astype(float)
         written = {("shunt", "step", self.place.index): steps}

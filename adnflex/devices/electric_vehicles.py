@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.devices.base import BrokenLimit, Frame, Place, Reach, Schedule, Withdrawal, assign
 from adnflex.devices.cost_tables import refuse_cost
 from adnflex.devices.fleet import vehicles_of
@@ -221,7 +220,7 @@ class ElectricVehicles:
         ]
         return [*faults, *self.interruptions.audit(self.place, cut)]
 
-    def _explained(self, p: FloatArray) -> tuple[list[int], NDArray[np.bool_], FloatArray]:
+    def _explained(self, p: FloatArray) -> tuple[list[int], BoolArray, FloatArray]:
         """Find the starts and reductions that a withdrawal comes from, and what they leave unexplained."""
         rest = p - self.p
         starts = []

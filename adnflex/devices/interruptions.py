@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
+from adnflex.arrays import BoolArray
 from adnflex.devices.base import BrokenLimit, Place
 
 
@@ -48,7 +48,7 @@ class Interruptions:
         if not math.isnan(self.most) and self.periods:
             block.run.add(sum(block.begins.values()) <= self.most)
 
-    def audit(self, place: Place, cut: NDArray[np.bool_]) -> list[BrokenLimit]:
+    def audit(self, place: Place, cut: BoolArray) -> list[BrokenLimit]:
         """Check reductions (T,)."""
         edges = np.flatnonzero(np.diff(np.concatenate([[0], cut.astype(int), [0]])))
         runs = [(int(a), int(b - a)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.base import Place, Withdrawal
 
 # Price of a Mvar in units of a MW of flexibility: reactive power is used where it gains something, and only there.
@@ -106,13 +105,13 @@ class Resource:
     written: dict[tuple[str, str, int], tuple[FloatArray, FloatArray]] = field(default_factory=dict)
     effort: FloatArray = field(default_factory=lambda: np.zeros(0))
     withdrawal_per_unit: float = 1.0
-    nodes: NDArray[np.int64] | None = None
+    nodes: IntArray | None = None
     exact: Callable[[Callable[[str], Any]], tuple[Withdrawal, ...]] | None = None
     linear: Callable[[Callable[[str], Any]], tuple[Withdrawal, ...]] | None = None
     opposite: tuple[tuple[int, int], ...] = ()
 
     @property
-    def node_of(self) -> NDArray[np.int64]:
+    def node_of(self) -> IntArray:
         """Node of every column (k,)."""
         return np.full(len(self.names), self.place.node, dtype=np.int64) if self.nodes is None else self.nodes
 

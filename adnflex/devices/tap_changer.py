@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.devices.base import BrokenLimit, Frame, Place, Reach, Schedule
 from adnflex.devices.inputs import Inputs
 from adnflex.devices.inverter import exceeding
@@ -61,7 +60,7 @@ class TapChanger:
     elements: tuple[int, ...]
     positions: FloatArray
     factor: FloatArray
-    allowed: NDArray[np.bool_]
+    allowed: BoolArray
     initial: int
     rules: MoveRules
 
@@ -156,7 +155,7 @@ class TapChanger:
         h = frame.horizon
         return self.at(np.array(picked(block, h.periods, len(self.factor))), h.scenarios)
 
-    def at(self, steps: NDArray[np.int64], scenarios: int) -> Schedule:
+    def at(self, steps: IntArray, scenarios: int) -> Schedule:
         """Return what steps (T,) do, the same in all scenarios."""
         shape = (scenarios, len(steps))
         written = {}

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from adnflex.arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Timeline:
     periods: int
     hours: float
     start_hour: float
-    probabilities: NDArray[np.float64]
+    probabilities: FloatArray
     clocks: tuple[float, ...] = ()
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 
 COLUMNS = ("load", "vehicle", "arrival", "departure", "need_kwh", "max_kwh", "p_max_mw")
 
@@ -36,7 +36,7 @@ class Stays:
         Power of the charger [MW].
     """
 
-    load: NDArray[np.int64]
+    load: IntArray
     vehicle: NDArray[np.object_]
     arrival: FloatArray
     departure: FloatArray
@@ -46,7 +46,7 @@ class Stays:
     p_max: FloatArray
 
 
-def part_there(arrival: FloatArray, departure: FloatArray, rows: NDArray[np.int64]) -> FloatArray:
+def part_there(arrival: FloatArray, departure: FloatArray, rows: IntArray) -> FloatArray:
     """Share of each row (T,) of the profiles in which vehicles (k,) are there, (T, k).
 
     Examples
@@ -59,7 +59,7 @@ def part_there(arrival: FloatArray, departure: FloatArray, rows: NDArray[np.int6
 
 
 def read_stays(
-    table: pd.DataFrame, rows: NDArray[np.int64], hours: float, faults: list[str], *, night: bool = False
+    table: pd.DataFrame, rows: IntArray, hours: float, faults: list[str], *, night: bool = False
 ) -> Stays | None:
     """Read vehicles, and collect what is wrong with them; None where something is.
 

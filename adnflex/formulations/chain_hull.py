@@ -27,7 +27,7 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from adnflex.arrays import ComplexArray, FloatArray
+from adnflex.arrays import ComplexArray, FloatArray, IntArray
 from adnflex.formulations.bounds import Bounds
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import Chain
@@ -90,7 +90,7 @@ def withdrawals(grid: Grid, bounds: Bounds) -> WithdrawalBounds:
     return WithdrawalBounds(low, high, current)
 
 
-def _loss_range(grid: Grid, branches: NDArray[np.int64], most: FloatArray) -> tuple[complex, complex]:
+def _loss_range(grid: Grid, branches: IntArray, most: FloatArray) -> tuple[complex, complex]:
     """Bounds of the series losses ``(r + jx) l`` of some branches, given their largest squared currents."""
     x = grid.x[branches]
     return complex(0, (np.minimum(x, 0) * most).sum()), complex(

@@ -21,10 +21,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
+from adnflex.arrays import IntArray
 from adnflex.grid.model import Grid
 
 
@@ -32,7 +31,7 @@ def declare_radiality(
     block: pyo.Block,
     grid: Grid,
     free: Sequence[int],
-    direction: NDArray[np.int64],
+    direction: IntArray,
     chains: Sequence[Sequence[int]] = (),
     connection: bool = True,
 ) -> None:
@@ -103,7 +102,7 @@ def _declare_connection(
     n: int,
     into: list[list[tuple[int, bool]]],
     is_root: set[int],
-    direction: NDArray[np.int64],
+    direction: IntArray,
 ) -> None:
     # in units of all nodes together, so that the flow is of order one
     demand = 1.0 / (n - len(is_root))

@@ -26,9 +26,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
-from adnflex.arrays import BoolArray, FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.bounds import Bounds
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import forest
@@ -131,9 +130,7 @@ def _add_shunts(grid: Grid, need_p: FloatArray, need_q: FloatArray, v: FloatArra
                 need[side] += total
 
 
-def declare_secants(
-    block: pyo.Block, grid: Grid, flows: FlowIntervals, s: int, t: int, branches: NDArray[np.int64]
-) -> None:
+def declare_secants(block: pyo.Block, grid: Grid, flows: FlowIntervals, s: int, t: int, branches: IntArray) -> None:
     """Declare the upper limits of the squared currents at one point.
 
     Parameters

@@ -7,10 +7,10 @@ import logging
 import numpy as np
 import pandapower as pp
 import pandas as pd
-from numpy.typing import NDArray
 from pandapower import pandapowerNet
 from pandapower.powerflow import LoadflowNotConverged
 
+from adnflex.arrays import FloatArray
 from adnflex.grid.options import PowerFlowOptions, has_dependent_loads, power_flow_options
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def _start_pu(net: pandapowerNet) -> float | None:
     return float((on[0].sum() + on[1].sum()) / count) if count else None
 
 
-def _admittance_mva(net: pandapowerNet) -> NDArray[np.float64]:
+def _admittance_mva(net: pandapowerNet) -> FloatArray:
     """Power [MVA] that rated voltage would drive through every line, transformer and coupler in service."""
     parts = [_line_mva(net)]
     if len(net.trafo):
@@ -137,7 +137,7 @@ def _admittance_mva(net: pandapowerNet) -> NDArray[np.float64]:
     return found[np.isfinite(found)]
 
 
-def _line_mva(net: pandapowerNet) -> NDArray[np.float64]:
+def _line_mva(net: pandapowerNet) -> FloatArray:
     line = net.line
     z = np.hypot(line["r_ohm_per_km"].to_numpy(float), line["x_ohm_per_km"].to_numpy(float))
     z = z * line["length_km"].to_numpy(float) / line["parallel"].to_numpy(float)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from adnflex.arrays import BoolArray
 from adnflex.grid.description import Column
 
 
@@ -28,8 +29,8 @@ class Values(NamedTuple):
     """
 
     numbers: NDArray[Any]
-    missing: NDArray[np.bool_]
-    wrong: NDArray[np.bool_]
+    missing: BoolArray
+    wrong: BoolArray
 
 
 def values_of(series: pd.Series, column: Column) -> Values:

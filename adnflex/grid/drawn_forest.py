@@ -7,11 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class DrawnForest:
     parent: IntArray
     via: IntArray
     top: IntArray
-    supplied: npt.NDArray[np.bool_]
+    supplied: BoolArray
 
     def cumulated(self, lengths: FloatArray) -> FloatArray:
         """Sum of the edge lengths from the top of its tree to each node.

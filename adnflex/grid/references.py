@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from adnflex.arrays import BoolArray, IntArray
 from adnflex.errors import Finding
 from adnflex.grid.columns import Values, index_of
 from adnflex.grid.description import Column, Table
@@ -45,7 +46,7 @@ def reference_faults(
     return found
 
 
-def _targets(name: str, column: Column, read: Mapping[str, Values]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _targets(name: str, column: Column, read: Mapping[str, Values]) -> Iterator[tuple[str, BoolArray]]:
     """Tables that a column points to, and the rows in which it does."""
     if not column.by:
         yield column.to, np.ones(len(read[column.name].numbers), dtype=np.bool_)
@@ -55,7 +56,7 @@ def _targets(name: str, column: Column, read: Mapping[str, Values]) -> Iterator[
             yield SWITCH_ELEMENTS[word] if name == "switch" else str(word), which == word
 
 
-def _dangling(target: Any, numbers: NDArray[Any], here: NDArray[np.bool_]) -> Iterator[tuple[float, NDArray[np.int64]]]:
+def _dangling(target: Any, numbers: NDArray[Any], here: BoolArray) -> Iterator[tuple[float, IntArray]]:
     """Values that are no index of a table, and where they stand."""
     known, _ = index_of(target.index if isinstance(target, pd.DataFrame) else pd.Index([]))
     if known is None:

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandapower as pp
 import pandas as pd
-from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
+from adnflex.arrays import BoolArray
 from adnflex.errors import Finding, InputError
 from adnflex.grid.columns import Values, canonical, index_of, values_of
 from adnflex.grid.description import Column, Table
@@ -237,7 +237,7 @@ def _index(frame: pd.DataFrame, table: Table, faults: TableFaults) -> pd.Index |
     return index
 
 
-def _in_service(frame: pd.DataFrame, name: str) -> NDArray[np.bool_]:
+def _in_service(frame: pd.DataFrame, name: str) -> BoolArray:
     """Rows that take part in power flow; a line out of service may still be a tie."""
     if name == "line" or "in_service" not in frame.columns:
         return np.ones(len(frame), dtype=np.bool_)
@@ -259,7 +259,7 @@ def _fits(
     name: str,
     column: Column,
     values: Values,
-    on: NDArray[np.bool_],
+    on: BoolArray,
     faults: TableFaults,
 ) -> bool:
     """Collect what is wrong with a column; whether its kind is right."""
@@ -280,17 +280,13 @@ def _wrong_kind(frame: pd.DataFrame, name: str, column: Column, values: Values) 
     return _of_rows(frame, name, column, values.wrong, f"give {column.allowed}", text)
 
 
-def _of_rows(
-    frame: pd.DataFrame, name: str, column: Column, where: NDArray[np.bool_], step: str, text: str = ""
-) -> Finding:
+def _of_rows(frame: pd.DataFrame, name: str, column: Column, where: BoolArray, step: str, text: str = "") -> Finding:
     at = np.flatnonzero(where)
     shown = frame[column.name].iloc[at].tolist()
     return Finding(name, column.name, frame.index[at].tolist(), shown, text, step)
 
 
-def _ranges(
-    frame: pd.DataFrame, name: str, column: Column, values: Values, on: NDArray[np.bool_], faults: TableFaults
-) -> None:
+def _ranges(frame: pd.DataFrame, name: str, column: Column, values: Values, on: BoolArray, faults: TableFaults) -> None:
     numbers = values.numbers
     count = np.ones(len(numbers), dtype=np.bool_) if column.always else on
     bad = values.missing.copy() if not column.blank else np.zeros(len(numbers), dtype=np.bool_)

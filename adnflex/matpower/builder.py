@@ -6,10 +6,10 @@ import logging
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pandapower as pp
 from pandapower.auxiliary import pandapowerNet
 
+from adnflex.arrays import IntArray
 from adnflex.matpower.case import (
     BASE_KV,
     BR_B,
@@ -108,7 +108,7 @@ class NetBuilder:
         # MATPOWER counts BS as injected, pandapower a shunt's q as consumed.
         self._shunts(rows, bus[rows, GS], -bus[rows, BS], [self.names[k] for k in rows], np.ones(rows.size, dtype=bool))
 
-    def _shunts(self, buses: npt.NDArray[np.int64], p_mw: Array, q_mvar: Array, names: list[str], on: Mask) -> None:
+    def _shunts(self, buses: IntArray, p_mw: Array, q_mvar: Array, names: list[str], on: Mask) -> None:
         if buses.size:
             pp.create_shunts(
                 self.result, buses, q_mvar=q_mvar, p_mw=p_mw, vn_kv=self.kv[buses], name=names, in_service=on
@@ -172,7 +172,7 @@ class NetBuilder:
         c0, c1, c2 = [*costs[row, 4 : 4 + terms][::-1], 0.0, 0.0][:3]
         pp.create_poly_cost(self.result, index, table, cp1_eur_per_mw=c1, cp0_eur=c0, cp2_eur_per_mw2=c2)
 
-    def _lines(self, rows: npt.NDArray[np.int64]) -> None:
+    def _lines(self, rows: IntArray) -> None:
         if not rows.size:
             return
         branch, kv = self.case.branch[rows], self.kv[self.ends[rows, 0]]
@@ -196,7 +196,7 @@ class NetBuilder:
             in_service=self.on[rows],
         )
 
-    def _transformers(self, rows: npt.NDArray[np.int64]) -> None:
+    def _transformers(self, rows: IntArray) -> None:
         """Add transformers; MATPOWER's ratio stands at the from bus, its impedance on the other side.
 
         In pandapower the impedance belongs to the rated voltage of the low side. Where the from bus is the
@@ -233,7 +233,7 @@ class NetBuilder:
         )
         self._charging(rows, tap)
 
-    def _charging(self, rows: npt.NDArray[np.int64], tap: Array) -> None:
+    def _charging(self, rows: IntArray, tap: Array) -> None:
         """Half the charging of a transformer at each end; at the from bus it lies behind the ratio."""
         branch = self.case.branch
         charged = branch[rows, BR_B] != 0
@@ -243,7 +243,7 @@ class NetBuilder:
         self._shunts(self.ends[rows, 0], np.zeros(rows.size), half / tap**2, names, self.on[rows])
         self._shunts(self.ends[rows, 1], np.zeros(rows.size), half, names, self.on[rows])
 
-    def _switches(self, rows: npt.NDArray[np.int64]) -> None:
+    def _switches(self, rows: IntArray) -> None:
         """Branches without any impedance."""
         if not rows.size:
             return

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from adnflex.arrays import IntArray
 from adnflex.errors import InputError
 from adnflex.matpower.program import CaseProgram
 from adnflex.matpower.types import Array, Mask, Value
@@ -225,13 +226,13 @@ def _cost_faults(case: Case) -> list[str]:
     return _faults_in(case, "gencost", [(no_number, lambda k: "this cost has a value that is no number.")])
 
 
-def positions(case: Case, numbers: Array) -> npt.NDArray[np.int64]:
+def positions(case: Case, numbers: Array) -> IntArray:
     """Rows of the bus matrix that carry these bus numbers."""
     row = {number: k for k, number in enumerate(case.bus[:, BUS_I].tolist())}
     return np.array([row[n] for n in numbers.tolist()], dtype=np.int64)
 
 
-def kinds(case: Case) -> npt.NDArray[np.str_]:
+def kinds(case: Case) -> NDArray[np.str_]:
     """Tell what each branch is: ``line``, ``trafo`` or, without impedance, ``switch``."""
     branch = case.branch
     kv = case.bus[:, BASE_KV]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from adnflex.arrays import FloatArray
 
-Array = npt.NDArray[np.float64]
+Array = FloatArray
 Mask = Any  # comparisons of arrays, which numpy types as bool or array
 Value = Array | str | list[str]

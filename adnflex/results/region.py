@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from adnflex.algorithms.polygons import contains
 from adnflex.arguments import public
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
 from adnflex.results.base import Answer, Verdict, applied
 from adnflex.results.status import told_status
@@ -101,16 +102,16 @@ class Region(Answer):
         """Rows of the time index."""
         return [int(t) for t in self.areas.index]
 
-    def outer_polygon(self, period: int) -> NDArray[np.float64]:
+    def outer_polygon(self, period: int) -> FloatArray:
         """Vertices of the outer polygon of a period, (n, 2) [MW, Mvar]."""
         return _vertices(_of(self.outer, self._known(period)))
 
-    def inner_polygons(self, period: int) -> dict[int, NDArray[np.float64]]:
+    def inner_polygons(self, period: int) -> dict[int, FloatArray]:
         """Vertices of the inner polygons of a period by combination of positions, (n, 2) each [MW, Mvar]."""
         rows = _of(self.inner, self._known(period))
         return {int(c): _vertices(part) for c, part in rows.groupby(level="combination")} if len(rows) else {}
 
-    def in_outer(self, period: int, p_mw: ArrayLike, q_mvar: ArrayLike) -> NDArray[np.bool_]:
+    def in_outer(self, period: int, p_mw: ArrayLike, q_mvar: ArrayLike) -> BoolArray:
         """Whether imports meet every half-plane of a period, up to rounding.
 
         Parameters
@@ -126,7 +127,7 @@ class Region(Answer):
         places = np.column_stack([np.ravel(p_mw), np.ravel(q_mvar)])
         return np.asarray(np.all(places @ normals.T <= support + self._rounding(period), axis=1))
 
-    def in_inner(self, period: int, p_mw: ArrayLike, q_mvar: ArrayLike) -> NDArray[np.bool_]:
+    def in_inner(self, period: int, p_mw: ArrayLike, q_mvar: ArrayLike) -> BoolArray:
         """Whether imports lie in one of the inner polygons of a period, up to rounding (see `in_outer`)."""
         places = np.column_stack([np.ravel(p_mw), np.ravel(q_mvar)])
         found = np.zeros(len(places), dtype=np.bool_)
@@ -182,7 +183,7 @@ def _of(table: pd.DataFrame, period: int) -> pd.DataFrame:
     return table[table.index.get_level_values("period") == period].droplevel("period")
 
 
-def _vertices(rows: pd.DataFrame) -> NDArray[np.float64]:
+def _vertices(rows: pd.DataFrame) -> FloatArray:
     return rows[["p_mw", "q_mvar"]].to_numpy(dtype=float) if len(rows) else np.empty((0, 2))
 
 

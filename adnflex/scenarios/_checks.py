@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+
+from adnflex.arrays import FloatArray
 
 SUM_TOLERANCE = 1e-9
 
@@ -37,7 +38,7 @@ def not_negative(**values: float) -> list[str]:
     ]
 
 
-def probability_findings(probabilities: NDArray[np.float64], count: int | None = None) -> list[str]:
+def probability_findings(probabilities: FloatArray, count: int | None = None) -> list[str]:
     """Find what is wrong with probabilities: one number a scenario, none negative, sum 1.
 
     Parameters

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import at_least_one, positive
 from adnflex.scenarios.distributions import DAY
@@ -116,7 +115,7 @@ def _table_findings(vehicles: pd.DataFrame) -> list[str]:
     return findings
 
 
-def _rows(vehicles: pd.DataFrame, wrong: NDArray[np.bool_]) -> str:
+def _rows(vehicles: pd.DataFrame, wrong: BoolArray) -> str:
     """Name the first of the wrong rows, and how many more there are."""
     more = int(wrong.sum()) - 1
     return f"vehicles row {vehicles.index[int(wrong.argmax())]}" + (f" (and {more} more)" if more else "")

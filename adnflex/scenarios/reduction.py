@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist, squareform
 
-from adnflex.arrays import FloatArray, IntArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import at_least_one, probability_findings
 
@@ -190,7 +190,7 @@ def _backward(cost: FloatArray, weights: FloatArray, keep: int) -> IntArray:
     return np.flatnonzero(alive)
 
 
-def _two_nearest(neighbours: IntArray, alive: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
+def _two_nearest(neighbours: IntArray, alive: BoolArray) -> tuple[IntArray, IntArray]:
     """Nearest and second nearest of those alive; the second means nothing where only one is left."""
     rows = np.arange(len(neighbours))
     there = alive[neighbours]

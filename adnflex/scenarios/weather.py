@@ -28,9 +28,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.errors import InputError
 
 
@@ -99,7 +99,7 @@ class LatentWeather:
     """
 
     rated_mw: FloatArray
-    sun: NDArray[np.bool_]
+    sun: BoolArray
     shape: FloatArray
     mean: float = 1.0
     sd: float = 0.1
@@ -129,7 +129,7 @@ class LatentWeather:
             path[t] += rho * path[t - 1]
         return self._power(path, np.arange(hour + 1, hour + 1 + hours)).transpose(1, 0, 2)
 
-    def _power(self, x: FloatArray, hours: NDArray[np.int64]) -> FloatArray:
+    def _power(self, x: FloatArray, hours: IntArray) -> FloatArray:
         """Compute the generation (T, n, G) [MW] of latent states (T, n, 1 + G)."""
         z = np.sqrt(self.common) * x[:, :, :1] + np.sqrt(1.0 - self.common) * x[:, :, 1:]
         clear = self.shape[hours][:, None, None]

@@ -9,9 +9,9 @@ from typing import Any
 
 import clarabel
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.solvers.conic import ConicForm
 from adnflex.solvers.ending import Ending, Said, believe, listen
 from adnflex.solvers.stopping import STOPPING
@@ -19,8 +19,8 @@ from adnflex.solvers.stopping import STOPPING
 
 def solve_relaxation(
     form: ConicForm,
-    low: NDArray[np.float64] | None = None,
-    high: NDArray[np.float64] | None = None,
+    low: FloatArray | None = None,
+    high: FloatArray | None = None,
     time_limit: float = 60.0,
 ) -> Ending:
     """Minimise without integrality.
@@ -56,7 +56,7 @@ def solve_relaxation(
     end = time.monotonic() + time_limit
     equations = int((form.row_low == form.row_high).sum() + (low / unit == high / unit).sum())
 
-    def safe(weight: float, z: NDArray[np.float64]) -> float:
+    def safe(weight: float, z: FloatArray) -> float:
         inside = into_dual_cone(z, equations, len(form.cones))
         return box_bound(weight * cost / scale, a, b, inside, low / unit, high / unit)
 
@@ -79,9 +79,7 @@ def solve_relaxation(
     return answer
 
 
-def least_violating(
-    form: ConicForm, low: NDArray[np.float64], high: NDArray[np.float64], time_limit: float = 60.0
-) -> NDArray[np.float64] | None:
+def least_violating(form: ConicForm, low: FloatArray, high: FloatArray, time_limit: float = 60.0) -> FloatArray | None:
     """Return where an infeasible problem comes nearest to its cones: ``p² + q² <= (l + s) w`` with the least sum of s.
 
     The tangents at ``(p, q, l + s, w)`` are what an outer approximation needs to know of these bounds (Fletcher and
@@ -146,7 +144,7 @@ _MEANING = {
 }
 
 
-def said_by(answer: Any, unit: NDArray[np.float64], scale: float, c0: float) -> Said:
+def said_by(answer: Any, unit: FloatArray, scale: float, c0: float) -> Said:
     """Return what a solution of Clarabel says, in the units of the form: those of columns and cost, and a constant."""
     name = str(answer.status)
     ending, z = _MEANING.get(name, "failed"), np.array(answer.z)
@@ -161,10 +159,10 @@ def said_by(answer: Any, unit: NDArray[np.float64], scale: float, c0: float) -> 
 
 
 def _ask(
-    data: tuple[NDArray[np.float64], sparse.csc_matrix, NDArray[np.float64], list[object]],
+    data: tuple[FloatArray, sparse.csc_matrix, FloatArray, list[object]],
     refine: bool,
     time_limit: float,
-    unit: NDArray[np.float64],
+    unit: FloatArray,
     scale: float,
     c0: float,
 ) -> Said:
@@ -172,9 +170,9 @@ def _ask(
 
 
 def _run(
-    cost: NDArray[np.float64],
+    cost: FloatArray,
     a: sparse.csc_matrix,
-    b: NDArray[np.float64],
+    b: FloatArray,
     cones: list[object],
     refine: bool,
     time_limit: float,
@@ -196,7 +194,7 @@ def run_stoppable(solver: Any) -> Any:
         return solver.solve()
 
 
-def into_dual_cone(z: NDArray[np.float64], equations: int, cones: int) -> NDArray[np.float64]:
+def into_dual_cone(z: FloatArray, equations: int, cones: int) -> FloatArray:
     """Move multipliers of the rows of `standard_form` into the dual cone, where a bound may be built on them.
 
     An interior point method ends inside, unless something went wrong.
@@ -209,7 +207,7 @@ def into_dual_cone(z: NDArray[np.float64], equations: int, cones: int) -> NDArra
     return z
 
 
-def column_units(form: ConicForm) -> NDArray[np.float64]:
+def column_units(form: ConicForm) -> FloatArray:
     """Units in which all variables are of order one and every cone keeps its form.
 
     A cone ``p² + q² <= l w`` is unchanged where the units of p and q are the root of those of l times w; in a
@@ -223,12 +221,12 @@ def column_units(form: ConicForm) -> NDArray[np.float64]:
 
 
 def box_bound(
-    c: NDArray[np.float64],
+    c: FloatArray,
     a: sparse.csc_matrix,
-    b: NDArray[np.float64],
-    z: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
+    b: FloatArray,
+    z: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
 ) -> float:
     """Lower bound that holds however exact the dual point is.
 
@@ -246,8 +244,8 @@ def box_bound(
 
 
 def standard_form(
-    form: ConicForm, low: NDArray[np.float64], high: NDArray[np.float64], unit: NDArray[np.float64]
-) -> tuple[sparse.csc_matrix, NDArray[np.float64], list[object]]:
+    form: ConicForm, low: FloatArray, high: FloatArray, unit: FloatArray
+) -> tuple[sparse.csc_matrix, FloatArray, list[object]]:
     """Stack equations, inequalities, bounds and cones as ``A x + s = b``, ``s`` in a product of cones.
 
     `low` and `high` are already in units of the columns, as `x` is.

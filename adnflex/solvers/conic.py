@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 from pyomo.common.errors import InvalidConstraintError
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.solvers.cones import Derived, ReadCone, read_cones
 
 # Pyomo pauses the garbage collector while it compiles and refuses to do so in two threads at once (PauseGC). A child
@@ -52,15 +52,15 @@ class ConicForm:
         rows are others than those of a model.
     """
 
-    c: NDArray[np.float64]
+    c: FloatArray
     c0: float
     a: sparse.csr_matrix
-    row_low: NDArray[np.float64]
-    row_high: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    integer: NDArray[np.bool_]
-    cones: NDArray[np.int64]
+    row_low: FloatArray
+    row_high: FloatArray
+    low: FloatArray
+    high: FloatArray
+    integer: BoolArray
+    cones: IntArray
     variables: list[Any]
     rows: list[Any] = field(default_factory=list)
 
@@ -68,12 +68,12 @@ class ConicForm:
         """Column of a Pyomo variable."""
         return self.columns()[id(variable)]
 
-    def columns_of(self, variables: Any) -> NDArray[np.int64]:
+    def columns_of(self, variables: Any) -> IntArray:
         """Columns of several Pyomo variables."""
         columns = self.columns()
         return np.array([columns[id(v)] for v in variables], dtype=np.int64)
 
-    def put(self, x: NDArray[np.float64], variable: Any, values: NDArray[np.float64]) -> None:
+    def put(self, x: FloatArray, variable: Any, values: FloatArray) -> None:
         """Write values into the columns of an indexed variable; members that are no column are left out."""
         columns = self.columns()
         for k in variable:
@@ -81,7 +81,7 @@ class ConicForm:
             if column is not None:
                 x[column] = values[k]
 
-    def get(self, x: NDArray[np.float64], variable: Any, size: int) -> NDArray[np.float64]:
+    def get(self, x: FloatArray, variable: Any, size: int) -> FloatArray:
         """Read an indexed variable into an array by its index; 0 for members that are no column."""
         columns, values = self.columns(), np.zeros(size)
         for k in variable:
@@ -98,25 +98,25 @@ class ConicForm:
             object.__setattr__(self, "_column_cache", cached)
         return cached
 
-    def objective(self, x: NDArray[np.float64]) -> float:
+    def objective(self, x: FloatArray) -> float:
         """Objective at a point."""
         return float(self.c @ x + self.c0)
 
-    def load(self, x: NDArray[np.float64]) -> None:
+    def load(self, x: FloatArray) -> None:
         """Write a point into the Pyomo variables."""
         for variable, value in zip(self.variables, x.tolist(), strict=True):
             variable.set_value(value, skip_validation=True)
 
-    def residual(self, x: NDArray[np.float64], with_cones: bool = True) -> float:
+    def residual(self, x: FloatArray, with_cones: bool = True) -> float:
         """Largest violation of any row, bound or cone, relative to ``1 + |limit|``; cones to ``1 + l w``."""
         return self.violation(x, self.low, self.high, with_cones=with_cones)
 
     def violation(
         self,
-        x: NDArray[np.float64],
-        low: NDArray[np.float64],
-        high: NDArray[np.float64],
-        rows: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+        x: FloatArray,
+        low: FloatArray,
+        high: FloatArray,
+        rows: tuple[FloatArray, FloatArray] | None = None,
         with_cones: bool = True,
     ) -> float:
         """Return the residual with other bounds of the variables and, where given, other limits of the rows."""
@@ -130,7 +130,7 @@ class ConicForm:
         return max(0.0, *worst)
 
 
-def beyond(value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+def beyond(value: FloatArray, low: FloatArray, high: FloatArray) -> float:
     """Largest violation of limits, relative to ``1 + |limit|``; below 0 where all are kept.
 
     Examples
@@ -147,11 +147,11 @@ def beyond(value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[n
 
 
 def linear_form(
-    cost: NDArray[np.float64],
+    cost: FloatArray,
     a: sparse.csr_matrix,
-    rows: tuple[NDArray[np.float64], NDArray[np.float64]],
-    bounds: tuple[NDArray[np.float64], NDArray[np.float64]],
-    integer: NDArray[np.bool_] | None = None,
+    rows: tuple[FloatArray, FloatArray],
+    bounds: tuple[FloatArray, FloatArray],
+    integer: BoolArray | None = None,
 ) -> ConicForm:
     """Return the form of a linear program that is written as arrays.
 
@@ -265,7 +265,7 @@ def _moves(v: Any) -> bool:
     return not isinstance(v, Derived) or bool(v.variables)
 
 
-def _links(variables: list[Any], columns: dict[int, int]) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+def _links(variables: list[Any], columns: dict[int, int]) -> tuple[sparse.csr_matrix, FloatArray]:
     """Rows that let derived columns follow their variables, ``y - k x = constant``; new variables get columns."""
     derived = [v for v in variables if isinstance(v, Derived) and v.variables]
     entries = [(i, columns[id(y)], 1.0) for i, y in enumerate(derived)]

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.algorithms.outer_approximation import Master, Settled, outer_approximation
+from adnflex.arrays import FloatArray
 from adnflex.solvers.capability import capability_of, pick, pyomo_solver
 from adnflex.solvers.clarabel import least_violating, solve_relaxation
 from adnflex.solvers.cones import as_equations
@@ -34,8 +34,8 @@ def solve_model(
     exact: bool = False,
     gap: float = 1e-4,
     seconds: float = 300.0,
-    start: NDArray[np.float64] | None = None,
-    points: Sequence[NDArray[np.float64]] = (),
+    start: FloatArray | None = None,
+    points: Sequence[FloatArray] = (),
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
 ) -> Ending:
     """Solve a Pyomo model whose constraints are linear or cones.
@@ -82,7 +82,7 @@ def solve_model(
     return solved
 
 
-def tangents(form: ConicForm, x: NDArray[np.float64]) -> sparse.csr_matrix:
+def tangents(form: ConicForm, x: FloatArray) -> sparse.csr_matrix:
     """Tangent planes of all cones at a point, as rows ``row x <= 0`` that hold everywhere in the cones.
 
     With ``N = ‖(2p, 2q, l - w)‖`` and ``u`` its direction: ``2 u₁ p + 2 u₂ q + u₃ (l - w) <= l + w``; left out where
@@ -105,8 +105,8 @@ def _by_highs(
     form: ConicForm,
     gap: float,
     seconds: float,
-    start: NDArray[np.float64] | None,
-    points: Sequence[NDArray[np.float64]],
+    start: FloatArray | None,
+    points: Sequence[FloatArray],
     report: Callable[[float, float, str], None],
 ) -> Ending:
     """HiGHS alone where there is no cone, else outer approximation with Clarabel."""
@@ -145,7 +145,7 @@ class _Rounds:
         first: Ending,
         gap: float,
         end: float,
-        best: NDArray[np.float64] | None,
+        best: FloatArray | None,
         report: Callable[[float, float, str], None],
     ) -> None:
         self.form, self.first, self.gap, self.end, self.best, self.report = form, first, gap, end, best, report
@@ -153,7 +153,7 @@ class _Rounds:
         self.stopped = False
         self.doubts: list[str] = []
 
-    def cut(self, points: Sequence[NDArray[np.float64]]) -> None:
+    def cut(self, points: Sequence[FloatArray]) -> None:
         """Add the tangent planes at some points."""
         for x in points:
             rows = tangents(self.form, x)
@@ -181,7 +181,7 @@ class _Rounds:
             self.doubts.append(f"master: {answer.words}")
         return Master(answer.x, max(answer.bound, self.first.bound), answer.status == "infeasible", gave_up)
 
-    def settle(self, x: NDArray[np.float64]) -> Settled:
+    def settle(self, x: FloatArray) -> Settled:
         """Fix the integers, solve, and cut."""
         form = self.form
         low, high = form.low.copy(), form.high.copy()

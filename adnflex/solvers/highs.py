@@ -8,9 +8,9 @@ from typing import Any
 
 import highspy
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.solvers.conic import ConicForm, beyond
 from adnflex.solvers.ending import INFEASIBLE_OR_UNBOUNDED, Ending, Said, believe, listen
 from adnflex.solvers.stopping import STOPPING
@@ -87,7 +87,7 @@ class LinearSolver:
         h.passModel(lp)
         self.highs = h
 
-    def add_rows(self, rows: sparse.csr_matrix, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+    def add_rows(self, rows: sparse.csr_matrix, low: FloatArray, high: FloatArray) -> None:
         """Add rows, kept for all later solves."""
         if rows.shape[0]:
             self._rows.append((rows, low, high))
@@ -95,7 +95,7 @@ class LinearSolver:
                 rows.shape[0], low, high, rows.nnz, rows.indptr[:-1].astype(np.int32), rows.indices, rows.data
             )
 
-    def exclude(self, x: NDArray[np.float64]) -> None:
+    def exclude(self, x: FloatArray) -> None:
         """Cut off one assignment of the binary variables, kept for all later solves."""
         k = np.flatnonzero(self.form.integer)
         one = x[k] > 0.5
@@ -106,7 +106,7 @@ class LinearSolver:
         """Return the basis of the last linear solve."""
         return self.highs.getBasis()
 
-    def begin_with(self, basis: Any, rows: NDArray[np.int64]) -> None:
+    def begin_with(self, basis: Any, rows: IntArray) -> None:
         """Begin with the basis of another program of the same columns.
 
         Parameters
@@ -130,22 +130,22 @@ class LinearSolver:
         self._method = method
         self.highs.setOptionValue("solver", method)
 
-    def set_bounds(self, columns: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+    def set_bounds(self, columns: IntArray, low: FloatArray, high: FloatArray) -> None:
         """Change the bounds of some columns; the next solve begins from the last basis."""
         self.low[columns], self.high[columns] = low, high
         self.highs.changeColsBounds(len(columns), columns.astype(np.int32), low, high)
 
-    def set_cost(self, cost: NDArray[np.float64]) -> None:
+    def set_cost(self, cost: FloatArray) -> None:
         """Change the objective; the next solve begins from the last basis."""
         self.cost, self.scale = cost, _size(cost)
         every = np.arange(len(cost), dtype=np.int32)
         self.highs.changeColsCost(len(cost), every, cost / self.scale)
 
-    def row_prices(self) -> NDArray[np.float64]:
+    def row_prices(self) -> FloatArray:
         """Change of the objective per unit of every row's limit, of the last linear solve."""
         return np.array(self.highs.getSolution().row_dual) * self.scale
 
-    def reduced_costs(self) -> NDArray[np.float64]:
+    def reduced_costs(self) -> FloatArray:
         """Change of the objective per unit of every column, of the last linear solve."""
         return np.array(self.highs.getSolution().col_dual) * self.scale
 
@@ -153,7 +153,7 @@ class LinearSolver:
         self,
         time_limit: float,
         gap: float = 0.0,
-        start: NDArray[np.float64] | None = None,
+        start: FloatArray | None = None,
         heuristics: bool = True,
         on_bound: Callable[[float], bool] | None = None,
     ) -> Ending:
@@ -193,7 +193,7 @@ class LinearSolver:
     def _ask(
         self,
         time_limit: float,
-        start: NDArray[np.float64] | None,
+        start: FloatArray | None,
         on_bound: Callable[[float], bool] | None,
         again: bool,
     ) -> Ending:
@@ -210,9 +210,7 @@ class LinearSolver:
             infeasible_is_proven=mixed or again,
         )
 
-    def _run(
-        self, time_limit: float, start: NDArray[np.float64] | None, on_bound: Callable[[float], bool] | None
-    ) -> Said:
+    def _run(self, time_limit: float, start: FloatArray | None, on_bound: Callable[[float], bool] | None) -> Said:
         h = self.highs
         # HiGHS counts it anew in every run
         h.setOptionValue("time_limit", max(time_limit, 0.01))
@@ -272,7 +270,7 @@ class LinearSolver:
         dual = np.array(solution.row_dual) * self.scale if solution.dual_valid else None
         return Said(ending, words, x, objective, objective if ending == "optimal" else -np.inf, dual)
 
-    def _ray(self) -> NDArray[np.float64] | None:
+    def _ray(self) -> FloatArray | None:
         """Prices of the rows that prove infeasibility; None where HiGHS has none, as after its presolve."""
         known, there, ray = self.highs.getDualRay()
         if known != highspy.HighsStatus.kOk or not there:
@@ -280,13 +278,13 @@ class LinearSolver:
         found = [y for y in (np.array(ray), -np.array(ray)) if self._safe_bound(y, 0.0) > 0]
         return found[0] if found else None
 
-    def _residual(self, x: NDArray[np.float64]) -> float:
+    def _residual(self, x: FloatArray) -> float:
         """Largest violation of any row or bound as they are now, and of the integers."""
         worst = [beyond(x, self.low, self.high), *(beyond(a @ x, low, high) for a, low, high in self._rows)]
         whole = x[self.form.integer]
         return max(0.0, float(np.abs(whole - np.round(whole)).max(initial=0.0)), *worst)
 
-    def _safe_bound(self, prices: NDArray[np.float64], weight: float) -> float:
+    def _safe_bound(self, prices: FloatArray, weight: float) -> float:
         """Lower bound of the weighted objective that holds for any prices of the rows.
 
         ``c x = y A x + (c - A' y) x``, and both parts are at least their minimum over the limits of the rows and over
@@ -311,7 +309,7 @@ class LinearSolver:
         return total + float(reduced[~free] @ at_box[~free])
 
 
-def _size(cost: NDArray[np.float64]) -> float:
+def _size(cost: FloatArray) -> float:
     """Return the unit of an objective: its largest coefficient."""
     most = float(np.abs(cost).max(initial=0.0))
     return max(most, 1e-12) if most > 0 else 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from adnflex.arrays import FloatArray
 from adnflex.solvers.conic import ConicForm, linear_form
 from adnflex.solvers.ending import Ending
 from adnflex.solvers.highs import LinearSolver
@@ -38,9 +38,9 @@ def minimise_linear(form: ConicForm, time_limit: float = 60.0, dual_tolerance: f
 
 
 def minimise_below(
-    cost: NDArray[np.float64],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
+    cost: FloatArray,
+    a: FloatArray,
+    b: FloatArray,
     bounds: Sequence[tuple[float, float | None]],
     time_limit: float = 60.0,
 ) -> Ending:

@@ -7,10 +7,9 @@ from typing import Any
 
 import clarabel
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import SolverError
 from adnflex.solvers.clarabel import column_units, run_stoppable, said_by, standard_form
 from adnflex.solvers.conic import ConicForm
@@ -50,7 +49,7 @@ class RepeatedConic:
     36.0
     """
 
-    def __init__(self, form: ConicForm, unbounded: NDArray[np.bool_] | None = None) -> None:
+    def __init__(self, form: ConicForm, unbounded: BoolArray | None = None) -> None:
         self.form = form
         self.unit = column_units(form)
         self._free = np.zeros(len(form.c), dtype=bool) if unbounded is None else unbounded & (form.low < form.high)

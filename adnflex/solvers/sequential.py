@@ -23,10 +23,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 
@@ -34,7 +33,7 @@ from adnflex.solvers.conic import ConicForm
 def tighten(
     form: ConicForm,
     start: FloatArray,
-    cones: NDArray[np.int64],
+    cones: IntArray,
     price: FloatArray,
     accept: Callable[[FloatArray], bool],
     left: Callable[[], float],
@@ -85,7 +84,7 @@ def tighten(
     return x
 
 
-def _with_tangents(form: ConicForm, x: FloatArray, cones: NDArray[np.int64], price: FloatArray) -> ConicForm:
+def _with_tangents(form: ConicForm, x: FloatArray, cones: IntArray, price: FloatArray) -> ConicForm:
     n, k = len(form.c), len(cones)
     p, q, l, w = form.cones[cones].T  # noqa: E741
     at_w = np.maximum(x[w], 1e-6)

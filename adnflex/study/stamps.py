@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
+
 Times = NDArray[np.datetime64]
 
 # "Z", "+02:00" or "+0200" at the end of a time of day.
@@ -61,7 +63,7 @@ class Stamps:
         ahead = round(float((self.wall[row] - self.absolute[row]) / np.timedelta64(60, "s")))
         return f"{_minutes(self.wall[row])}{'-' if ahead < 0 else '+'}{abs(ahead) // 60:02d}:{abs(ahead) % 60:02d}"
 
-    def steps(self) -> NDArray[np.float64]:
+    def steps(self) -> FloatArray:
         """Hours from each row to the next, in absolute time."""
         return np.diff(self.absolute) / _HOUR
 

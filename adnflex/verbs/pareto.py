@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
+from adnflex.arrays import FloatArray
 from adnflex.errors import Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import read_grid
 from adnflex.problems.clock import Deadline
@@ -95,7 +95,7 @@ def _cleanest(net: pandapowerNet, points: int, clock: Deadline, options: dict[st
 
 
 def _sweep(
-    plans: list[DispatchPlan | None], budgets: NDArray[np.float64], cleanest: DispatchPlan | None, bound: float
+    plans: list[DispatchPlan | None], budgets: FloatArray, cleanest: DispatchPlan | None, bound: float
 ) -> Pareto:
     """Tabulate the points; those that were not reached are named."""
     rows = [_row(p) if p is not None else {"budget_kg": b} for p, b in zip(plans, budgets, strict=True)]

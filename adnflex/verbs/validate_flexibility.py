@@ -9,10 +9,9 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import BrokenLimit, Fleet, Storage, Stores, Timeline
 from adnflex.devices.stored_energy import stored_energy
 from adnflex.errors import InputError
@@ -136,9 +135,7 @@ def _study(flex: Flexibility, coupling: Coupling) -> Study:
     )
 
 
-def _draw(
-    flex: Flexibility, count: int, levels: int | None, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], FloatArray]:
+def _draw(flex: Flexibility, count: int, levels: int | None, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
     """Trajectories as places (J, T) among the shares (T, K) of every period; the ends come first and last.
 
     A third of them are vertices, the all-lower and the all-upper one among them.
@@ -206,7 +203,7 @@ def _following(flex: Flexibility, ac: pd.DataFrame) -> list[Row]:
     ]
 
 
-def _device_faults(flex: Flexibility, study: Study, shares: FloatArray, values: NDArray[np.int64]) -> list[Row]:
+def _device_faults(flex: Flexibility, study: Study, shares: FloatArray, values: IntArray) -> list[Row]:
     """Limits of devices over whole trajectories: power, inverter, stored energy, needs of vehicles."""
     along = shares[np.arange(shares.shape[0]), values]
     rows: list[Row] = []
@@ -319,14 +316,14 @@ def _verdict(flex: Flexibility, violations: pd.DataFrame, count: int, states: in
     )
 
 
-def _examples(values: NDArray[np.int64]) -> list[int]:
+def _examples(values: IntArray) -> list[int]:
     """Both corners, another vertex, and inner trajectories."""
     first_inner = next((j for j in range(len(values)) if not np.isin(values[j], (0, values.max())).all()), 0)
     return list(dict.fromkeys(j for j in (0, 1, 2, first_inner, first_inner + 1) if j < len(values)))
 
 
 def _example_tables(
-    flex: Flexibility, ac: pd.DataFrame, shares: FloatArray, values: NDArray[np.int64], chosen: list[int]
+    flex: Flexibility, ac: pd.DataFrame, shares: FloatArray, values: IntArray, chosen: list[int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     periods, size = shares.shape
     wanted, found = (ac[c].to_numpy(dtype=float).reshape(periods, size) for c in ("wanted_mw", "import_mw"))

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Place, Supplies
 from adnflex.devices.unserved import Unserved
 from adnflex.errors import SolverError
@@ -104,7 +104,7 @@ def _unserved(problem: DispatchProblem) -> list[LimitViolation] | None:
     return sorted(found, key=lambda e: -(e.value - e.limit)) or None
 
 
-def _solved(soft: Dispatch, seconds: float) -> NDArray[np.float64] | None:
+def _solved(soft: Dispatch, seconds: float) -> FloatArray | None:
     try:
         return solve_model(soft.model, gap=0.1, seconds=seconds).x
     except SolverError:

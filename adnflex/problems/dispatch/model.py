@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
-from adnflex.arrays import BoolArray, FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.devices import Device, Frame, Lossy, Supplies, Timeline
 from adnflex.devices.footprint import add_reach, voltage_ranges
 from adnflex.formulations import Formulation
@@ -64,7 +63,7 @@ class Dispatch:
     devices: list[Device]
     frame: Frame
     topology: Topology
-    free: NDArray[np.int64]
+    free: IntArray
     bounds: Bounds
     model: pyo.ConcreteModel
     form: ConicForm
@@ -78,7 +77,7 @@ class Dispatch:
         """The time axis."""
         return self.frame.horizon
 
-    def closed_at(self, x: NDArray[np.float64], t: int) -> BoolArray:
+    def closed_at(self, x: FloatArray, t: int) -> BoolArray:
         """States of all branches in a period at a point of the model."""
         closed = np.asarray(self.points.grid.closed).copy()
         if self.topology.spans:
@@ -99,7 +98,7 @@ class Dispatch:
         """Active losses of the network and its converters at a point, an expression [pu]."""
         return losses_at(self.model, self.devices, s, t)
 
-    def variable(self, name: str, size: int) -> NDArray[np.int64]:
+    def variable(self, name: str, size: int) -> IntArray:
         """Columns (S, T, size) of an indexed variable of every point; -1 for members that are no column."""
         h = self.horizon
         columns = np.full((h.scenarios, h.periods, size), -1, dtype=np.int64)
@@ -218,9 +217,7 @@ def _declare_upper_sides(
         declare_secants(model.at[s, t], grid, flows, s, t, curved)
 
 
-def _declare_states(
-    model: pyo.ConcreteModel, grid: Grid, bounds: Bounds, topology: Topology, free: NDArray[np.int64]
-) -> None:
+def _declare_states(model: pyo.ConcreteModel, grid: Grid, bounds: Bounds, topology: Topology, free: IntArray) -> None:
     """Switch states of every span, radial and connected, and the operations between spans."""
     if not topology.spans:
         return

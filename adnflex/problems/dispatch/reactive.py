@@ -26,9 +26,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray, IntArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.devices import Device, Frame, Timeline
 from adnflex.errors import SolverError
 from adnflex.formulations import FORMULATIONS
@@ -119,7 +118,7 @@ class ReactiveProblem:
                 columns[s, h, k] = known.get(id(variable), -1)
         return columns
 
-    def _sizes_only(self) -> NDArray[np.bool_]:
+    def _sizes_only(self) -> BoolArray:
         """Variables of the branch flow, whose bounds are only there for their size."""
         found = np.zeros(len(self.form.c), dtype=bool)
         for columns in self._columns.values():

@@ -15,10 +15,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered, recover
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Supplies, able
 from adnflex.errors import SolverError, SolverUnavailable
 from adnflex.formulations import FORMULATIONS
@@ -55,10 +54,10 @@ class NetworkCones:
         Value of the squared current that a cone may invent: its loss at the price of energy, by probability.
     """
 
-    cone: NDArray[np.int64]
-    s: NDArray[np.int64]
-    t: NDArray[np.int64]
-    branch: NDArray[np.int64]
+    cone: IntArray
+    s: IntArray
+    t: IntArray
+    branch: IntArray
     price: FloatArray
 
     def gaps(self, dispatch: Dispatch, x: FloatArray) -> tuple[FloatArray, FloatArray]:

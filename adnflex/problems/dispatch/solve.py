@@ -13,7 +13,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adnflex.algorithms.recovery import Recovered
 from adnflex.arrays import FloatArray
@@ -79,7 +78,7 @@ class DispatchAnswer:
     status: str
     dispatch: Dispatch
     state: DispatchState | None
-    relaxed: NDArray[np.float64] | None
+    relaxed: FloatArray | None
     bound: float
     gap_of: FloatArray
     invented_kw: FloatArray

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.devices import Schedule, Supplies, able
@@ -48,7 +47,7 @@ class DispatchState:
         Violated limits.
     """
 
-    x: NDArray[np.float64]
+    x: FloatArray
     schedules: list[Schedule]
     decisions: list[dict[str, float]]
     closed: dict[int, BoolArray]
@@ -77,7 +76,7 @@ class DispatchState:
         return max((e.share for e in self.excess), default=0.0)
 
 
-def evaluate(dispatch: Dispatch, x: NDArray[np.float64]) -> DispatchState:
+def evaluate(dispatch: Dispatch, x: FloatArray) -> DispatchState:
     """Run the decisions of a model's point through exact radial power flow.
 
     Parameters

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from adnflex.arrays import ComplexArray, FloatArray
+from adnflex.arrays import ComplexArray, FloatArray, IntArray
 from adnflex.devices.resource import Resource
 
 # A power that says which way a converter stands [MW].
@@ -44,19 +43,19 @@ class Columns:
         Those that withdraw other than their columns say, and where these begin.
     """
 
-    nodes: NDArray[np.int64]
-    place: NDArray[np.int64]
+    nodes: IntArray
+    place: IntArray
     p: FloatArray
     q: FloatArray
     low: FloatArray
     high: FloatArray
     rows: FloatArray
     limits: FloatArray
-    owner: NDArray[np.int64]
+    owner: IntArray
     effort: FloatArray
     idle: FloatArray
     widths: tuple[int, ...]
-    opposite: NDArray[np.int64]
+    opposite: IntArray
     converters: tuple[tuple[int, Resource], ...]
 
     @classmethod

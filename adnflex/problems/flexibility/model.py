@@ -28,9 +28,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.devices.resource import Resource
 from adnflex.formulations.radial import Operating, TreeMap
 from adnflex.grid.model import Grid
@@ -58,11 +57,11 @@ class PeriodRows:
 
     a: FloatArray
     rhs: FloatArray
-    kind: NDArray[np.int64]
-    where: NDArray[np.int64]
-    number: NDArray[np.int64]
+    kind: IntArray
+    where: IntArray
+    number: IntArray
 
-    def only(self, chosen: NDArray[np.bool_]) -> PeriodRows:
+    def only(self, chosen: BoolArray) -> PeriodRows:
         """Keep some rows."""
         return PeriodRows(self.a[chosen], self.rhs[chosen], self.kind[chosen], self.where[chosen], self.number[chosen])
 
@@ -207,7 +206,7 @@ class BoxProblem:
         return PeriodRows(over.a[chosen], rhs[chosen], kind[chosen], where[chosen], chosen)
 
     @cached_property
-    def kinds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def kinds(self) -> tuple[IntArray, IntArray]:
         """Kind and place of all rows of a period (see `PeriodRows`), those of the devices first."""
         c, net = self.columns, self.network_rows
         return np.concatenate([np.full(len(c.rows), DEVICE), net.kind]), np.concatenate([c.owner, net.where])

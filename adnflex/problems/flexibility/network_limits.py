@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.resource import polygon
 from adnflex.grid.model import Grid
 from adnflex.solvers.conic import compile_model
@@ -101,8 +100,8 @@ class NetworkRows:
 
     a: sparse.csr_matrix
     high: FloatArray
-    kind: NDArray[np.int64]
-    where: NDArray[np.int64]
+    kind: IntArray
+    where: IntArray
     coupled: sparse.csr_matrix
     coupled_low: FloatArray
     coupled_high: FloatArray

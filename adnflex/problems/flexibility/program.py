@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.resource import Accumulator
 from adnflex.problems.flexibility.model import BoxProblem, PeriodRows
 from adnflex.solvers.conic import ConicForm
@@ -32,12 +31,12 @@ class Layout:
     width: int
 
     @property
-    def lower(self) -> NDArray[np.int64]:
+    def lower(self) -> IntArray:
         """Columns of the lower end."""
         return self.copies * self.periods * self.width + np.arange(self.periods)
 
     @property
-    def upper(self) -> NDArray[np.int64]:
+    def upper(self) -> IntArray:
         """Columns of the upper end."""
         return self.lower + self.periods
 
@@ -71,8 +70,8 @@ class Program:
 
     form: ConicForm
     layout: Layout
-    label: NDArray[np.int64]
-    key: NDArray[np.int64]
+    label: IntArray
+    key: IntArray
 
 
 ENERGY, OTHER = 4, 5
@@ -82,23 +81,23 @@ class _Rows:
     """Rows of a sparse matrix, collected block by block."""
 
     def __init__(self) -> None:
-        self.i: list[NDArray[np.int64]] = []
-        self.j: list[NDArray[np.int64]] = []
+        self.i: list[IntArray] = []
+        self.j: list[IntArray] = []
         self.value: list[FloatArray] = []
         self.low: list[FloatArray] = []
         self.high: list[FloatArray] = []
-        self.label: list[NDArray[np.int64]] = []
-        self.key: list[NDArray[np.int64]] = []
+        self.label: list[IntArray] = []
+        self.key: list[IntArray] = []
         self.others = 0
         self.count = 0
 
     def add(
         self,
-        blocks: Sequence[tuple[FloatArray, NDArray[np.int64]]],
+        blocks: Sequence[tuple[FloatArray, IntArray]],
         low: FloatArray,
         high: FloatArray,
-        label: NDArray[np.int64],
-        key: tuple[int, NDArray[np.int64]] | None = None,
+        label: IntArray,
+        key: tuple[int, IntArray] | None = None,
     ) -> None:
         """Add rows; every block is a dense (r, c) array and the columns (c,) that it stands in."""
         for a, columns in blocks:
@@ -192,7 +191,7 @@ def column_bounds(problem: BoxProblem, copies: Sequence[FloatArray], which: int)
     return [problem.near[which][(vertex > 0.5).astype(int), periods].reshape(-1) for vertex in copies]
 
 
-def _couple(problem: BoxProblem, rows: _Rows, layout: Layout, columns: NDArray[np.int64], t: int, side: int) -> None:
+def _couple(problem: BoxProblem, rows: _Rows, layout: Layout, columns: IntArray, t: int, side: int) -> None:
     """Let the import of a copy be the end of the box that its vertex names."""
     end = (layout.upper if side else layout.lower)[t : t + 1]
     net, fixed = problem.network_rows, problem.network_rows.coupled @ problem.state(side, t)
@@ -266,7 +265,7 @@ def _level(
     rows: _Rows,
     layout: Layout,
     group: list[int],
-    what: tuple[int, Accumulator, NDArray[np.int64]],
+    what: tuple[int, Accumulator, IntArray],
     first: int,
 ) -> None:
     """``L_t - k L_{t-1} - a x_t >= 0`` for every part and copy of a group (the start moves to the other side)."""

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.errors import SolverError, TimeExpired
 from adnflex.problems.flexibility.model import DEVICE, BoxProblem, PeriodRows
 from adnflex.problems.flexibility.program import Program, build_program
@@ -148,13 +147,13 @@ def solve_box(
         first = False
 
 
-def _kept(old: Program, new: Program) -> NDArray[np.int64]:
+def _kept(old: Program, new: Program) -> IntArray:
     """Row of an old program for every row of a new one, -1 where it is new."""
     known = {(a, b): k for k, (a, b) in enumerate(old.key.tolist())}
     return np.array([known.get((a, b), -1) for a, b in new.key.tolist()], dtype=np.int64)
 
 
-Part = tuple[sparse.csr_matrix, FloatArray, NDArray[np.int64], NDArray[np.int64]]
+Part = tuple[sparse.csr_matrix, FloatArray, IntArray, IntArray]
 
 
 def _broken(

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
 from adnflex.algorithms.branch_and_bound import Alternative
 from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange
+from adnflex.arrays import FloatArray
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, Probing
 from adnflex.problems.reconfiguration.radial_search import Incumbent
@@ -90,7 +90,7 @@ class DirectedSearch:
                 if found is not None:
                     self.best.offer(*found)
 
-    def _rounded(self, shares: NDArray[np.float64]) -> Open:
+    def _rounded(self, shares: FloatArray) -> Open:
         """Spanning tree of the branches that are least open."""
         g = self.problem.grid
         weight = np.full(g.m, 2.0)

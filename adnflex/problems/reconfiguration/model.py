@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import NDArray
 
-from adnflex.arrays import BoolArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations import FORMULATIONS, Formulation
 from adnflex.formulations.bounds import Bounds, compute_bounds
 from adnflex.formulations.branch_flow import declare_voltages
@@ -47,13 +46,13 @@ class Reconfiguration:
     objective: Objective
     bounds: Bounds
     required: BoolArray
-    free: NDArray[np.int64]
+    free: IntArray
     paths: list[Chain]
     model: pyo.ConcreteModel
     form: ConicForm
     formulation: Formulation
 
-    def closed_of(self, x: NDArray[np.float64]) -> BoolArray:
+    def closed_of(self, x: FloatArray) -> BoolArray:
         """States of all branches at a point."""
         closed = np.ones(self.grid.m, dtype=bool)
         closed[self.free] = x[self.form.columns_of(self.model.z[k] for k in self.free)] > 0.5
@@ -66,7 +65,7 @@ class Reconfiguration:
             model.excluded = pyo.ConstraintList()
         model.excluded.add(pyo.quicksum(model.z[k] for k in state) >= 1)
 
-    def point_of(self, flow: Flow) -> NDArray[np.float64]:
+    def point_of(self, flow: Flow) -> FloatArray:
         """Return the point of the model that an exact power flow is."""
         m, g, form = self.model, self.grid, self.form
         x = np.zeros(len(form.c))
@@ -99,7 +98,7 @@ class Reconfiguration:
             form.put(x, m.off, np.abs(flow.v - 1))
         return x
 
-    def _none_open(self, closed: BoolArray) -> NDArray[np.float64]:
+    def _none_open(self, closed: BoolArray) -> FloatArray:
         """1 for the branches of chains in which every branch is closed, else 0."""
         whole = np.zeros(self.grid.m)
         for chain in self.paths:
@@ -179,14 +178,14 @@ def _needs_connection(grid: Grid, bounds: Bounds) -> bool:
     return not (bounds.one_way_p[in_loop].all() and bool(np.all(grid.p[touched & inner] > 0)))
 
 
-def _operations(model: pyo.ConcreteModel, grid: Grid, free: NDArray[np.int64]) -> Any:
+def _operations(model: pyo.ConcreteModel, grid: Grid, free: IntArray) -> Any:
     changes = [1 - model.z[k] if grid.closed[k] else model.z[k] for k in free.tolist()]
     # a bridge that is open now has to be closed whatever is chosen
     forced = int(np.count_nonzero(~grid.closed)) - int(np.count_nonzero(~grid.closed[free]))
     return pyo.quicksum(changes) + forced
 
 
-def _objective(model: pyo.ConcreteModel, grid: Grid, objective: Objective, free: NDArray[np.int64]) -> Any:
+def _objective(model: pyo.ConcreteModel, grid: Grid, objective: Objective, free: IntArray) -> Any:
     terms: list[Any] = []
     if objective.losses:
         terms.append(objective.losses * grid.base_mva * model.loss)

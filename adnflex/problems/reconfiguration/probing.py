@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adnflex.algorithms.branch_and_bound import Relaxed
 from adnflex.algorithms.exactly_one import ExactlyOne
-from adnflex.arrays import BoolArray, FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.modes import Mode
 from adnflex.grid.core import Core
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
@@ -134,8 +133,8 @@ def _feeders(core: Core, modes: list[Mode]) -> Iterator[list[int]]:
 
 class _Split(NamedTuple):
     score: float
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
+    first: IntArray
+    second: IntArray
 
 
 class _Expanding:
@@ -201,7 +200,7 @@ class _Expanding:
             return None
         return ModeNode(allowed, max(parent.bound, child.bound), child.shares, parent.depth + 1)
 
-    def _only(self, allowed: BoolArray, kept: NDArray[np.int64]) -> BoolArray:
+    def _only(self, allowed: BoolArray, kept: IntArray) -> BoolArray:
         """Only some modes of their chain."""
         found = allowed.copy()
         found[self.p.of_chain[self.p.chain[kept[0]]]] = False
@@ -306,9 +305,7 @@ class _Expanding:
                 found += self._halves(left, opened[np.argsort(p.at[opened])], shares, bool(len(closed)))
         return sorted(found, key=lambda s: -s.score)
 
-    def _halves(
-        self, left: NDArray[np.int64], opened: NDArray[np.int64], shares: FloatArray, may_close: bool
-    ) -> list[_Split]:
+    def _halves(self, left: IntArray, opened: IntArray, shares: FloatArray, may_close: bool) -> list[_Split]:
         parts = np.cumsum(np.clip(shares[opened], 0, 1))
         total = float(parts[-1])
         if total <= _FRACTION:

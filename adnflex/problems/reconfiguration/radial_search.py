@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from adnflex.algorithms.branch_and_bound import Alternative, Relaxed
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Score, branch_exchange
+from adnflex.arrays import FloatArray
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.solvers.clarabel import solve_relaxation
@@ -152,7 +152,7 @@ class RadialSearch:
 
     # -- splitting -----------------------------------------------------------------------------------------
 
-    def split(self, node: Node, point: NDArray[np.float64] | None) -> list[Alternative]:
+    def split(self, node: Node, point: FloatArray | None) -> list[Alternative]:
         """Alternatives of a node: an undecided chain or switch, or the two halves of an open chain."""
         share = {k: 0.5 if point is None else float(np.clip(1 - point[c], 0, 1)) for k, c in self.relax.column.items()}
         whole = self._whole(node, share)
@@ -205,7 +205,7 @@ class RadialSearch:
         self.best.offer(frozenset(state), score)
         return score.objective if score is not None and score.violation == 0 else math.inf
 
-    def heuristic(self, point: NDArray[np.float64], count: int) -> None:
+    def heuristic(self, point: FloatArray, count: int) -> None:
         """Round a point to a tree and look at it; now and then improve it by branch exchange."""
         state = self._rounded(point)
         if state in self.tried:
@@ -218,7 +218,7 @@ class RadialSearch:
             if found is not None:
                 self.best.offer(*found)
 
-    def _rounded(self, point: NDArray[np.float64]) -> Open:
+    def _rounded(self, point: FloatArray) -> Open:
         """Spanning tree of largest ``z``."""
         g = self.problem.grid
         merged = np.where(np.isnan(g.root_v), np.arange(g.n), -1)

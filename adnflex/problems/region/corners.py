@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.present import present_point
 from adnflex.problems.dispatch.state import evaluate
@@ -220,7 +219,7 @@ def _with_rows(form: ConicForm, rows: sparse.csr_matrix, low: FloatArray, high: 
     )
 
 
-def _loosest(form: ConicForm, x: FloatArray, model: RegionModel, count: int) -> NDArray[np.int64]:
+def _loosest(form: ConicForm, x: FloatArray, model: RegionModel, count: int) -> IntArray:
     """Rows of the branch cones that invent most at a point."""
     p, q, l, w = (x[form.cones[model.cones, k]] for k in range(4))  # noqa: E741
     invented = model.price * np.maximum(l - (p**2 + q**2) / np.maximum(w, 1e-6), 0.0)
@@ -228,7 +227,7 @@ def _loosest(form: ConicForm, x: FloatArray, model: RegionModel, count: int) -> 
     return np.asarray(model.cones[order[invented[order] > 1e-7]])
 
 
-def _with_secants(form: ConicForm, cones: NDArray[np.int64], clock: Deadline) -> ConicForm:
+def _with_secants(form: ConicForm, cones: IntArray, clock: Deadline) -> ConicForm:
     """Bound flow and voltage of some branches by the relaxation, and add the secants that follow."""
     low, high = form.low.copy(), form.high.copy()
     for columns in form.cones[cones][:, [0, 1, 3]]:
@@ -261,7 +260,7 @@ def _squares(low: float, high: float) -> FloatArray:
 
 
 def _secants(
-    form: ConicForm, cone: NDArray[np.int64], low: FloatArray, high: FloatArray
+    form: ConicForm, cone: IntArray, low: FloatArray, high: FloatArray
 ) -> tuple[sparse.csr_matrix, FloatArray]:
     """Rows ``w l + l w - (P + P) P - (Q + Q) Q <= ...`` of both sides (see `adnflex.formulations.secants`)."""
     p, q, l, w = cone.tolist()  # noqa: E741

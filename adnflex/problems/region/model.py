@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Device, Positioned, Supplies, Timeline, able
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch.charge_modes import Modes
@@ -50,8 +49,8 @@ class RegionModel:
     dispatch: Dispatch
     pcc: Supplies
     form: ConicForm
-    import_columns: NDArray[np.int64]
-    cones: NDArray[np.int64]
+    import_columns: IntArray
+    cones: IntArray
     price: FloatArray
 
     @property

@@ -8,9 +8,8 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.vehicles import read_stays
 from adnflex.errors import InputError
 from adnflex.problems.rolling.vehicles import Vehicles
@@ -125,9 +124,9 @@ class Envelopes:
         Power at most [MW].
     """
 
-    node: NDArray[np.int64]
-    arrival: NDArray[np.int64]
-    hour: NDArray[np.int64]
+    node: IntArray
+    arrival: IntArray
+    hour: IntArray
     low: FloatArray
     high: FloatArray
     power: FloatArray
@@ -187,7 +186,7 @@ class Library:
 
 
 def _envelopes(everyone: Vehicles, days: int, hours: int) -> Envelopes:
-    parts: list[list[NDArray[np.int64] | FloatArray]] = [[] for _ in range(6)]
+    parts: list[list[IntArray | FloatArray]] = [[] for _ in range(6)]
     for arrival in range(hours):
         arriving = everyone.at(arrival)
         for node in np.unique(arriving.node):

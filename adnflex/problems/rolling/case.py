@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
 from adnflex.arguments import public
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.errors import InputError
 from adnflex.net_json import read_net
 from adnflex.problems.rolling.arrivals import Arrivals, Library
@@ -79,7 +79,7 @@ class RollingCase:
     name: str
     net: pandapowerNet
     found: RollingStudy
-    buses: NDArray[np.int64]
+    buses: IntArray
     storages: Storages
     generators: Generators
     fleets: dict[int, int]

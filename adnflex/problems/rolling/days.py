@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.problems.rolling.arrivals import vehicles_of
 from adnflex.problems.rolling.case import RollingCase
@@ -35,7 +35,7 @@ class Day:
     """
 
     number: int
-    generation_mw: NDArray[np.float64]
+    generation_mw: FloatArray
     weather: list[Any]
     vehicles: Vehicles
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from adnflex.arrays import FloatArray, IntArray
+from adnflex.arrays import ComplexArray, FloatArray, IntArray
 from adnflex.errors import InputError
 from adnflex.grid.checks import limit_faults
 from adnflex.grid.model import Grid
@@ -96,12 +96,12 @@ class Hours:
 
     grid: Grid
     load_index: IntArray
-    load_mva: NDArray[np.complex128]
+    load_mva: ComplexArray
     load_node: IntArray
     generator_node: IntArray
     fleet_node: IntArray
     storage_node: IntArray
-    rest: NDArray[np.complex128]
+    rest: ComplexArray
     site_mw: FloatArray
 
     @classmethod

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandapower.auxiliary import pandapowerNet
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.devices.vehicles import COLUMNS
 from adnflex.problems.rolling.arrivals import Arrivals, RecordedDays
 from adnflex.problems.rolling.read import choice
@@ -20,10 +19,10 @@ from adnflex.scenarios import FleetLaw, FleetLaws, LatentWeather, sun_shape
 def weather_of(
     facts: dict[str, Any],
     weather: str | None,
-    sun: NDArray[np.bool_],
+    sun: BoolArray,
     rated_mw: FloatArray,
     hours: int,
-    index: NDArray[np.int64],
+    index: IntArray,
     findings: list[str],
 ) -> Renewables | None:
     """Law of sun and wind in ``net.study``."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.vehicles import TOLERANCE_MWH
 from adnflex.errors import InputError
 from adnflex.problems.rolling.arrivals import vehicles_of
@@ -162,7 +162,7 @@ def arriving_of(case: RollingCase, hour: int, given: Any, present: Vehicles, fin
     return vehicles
 
 
-def _values(name: str, table: str, given: Any, index: NDArray[np.int64], findings: list[str]) -> FloatArray:
+def _values(name: str, table: str, given: Any, index: IntArray, findings: list[str]) -> FloatArray:
     """Read one number an element, by position or by index."""
     if isinstance(given, Mapping | pd.Series):
         missing = [int(k) for k in index if k not in given]

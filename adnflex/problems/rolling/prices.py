@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +27,9 @@ class Generators:
         Of available energy [money/MWh].
     """
 
-    index: NDArray[np.int64]
-    node: NDArray[np.int64]
-    sun: NDArray[np.bool_]
+    index: IntArray
+    node: IntArray
+    sun: BoolArray
     rated_mw: FloatArray
     cost: FloatArray
 

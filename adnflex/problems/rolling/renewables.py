@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.errors import InputError
 
 
@@ -37,7 +37,7 @@ class Renewables(Protocol):
 
 
 def checked_sample(
-    source: Renewables, state: Any, hour: int, n: int, rng: np.random.Generator, hours: int, index: NDArray[np.int64]
+    source: Renewables, state: Any, hour: int, n: int, rng: np.random.Generator, hours: int, index: IntArray
 ) -> FloatArray:
     """Draw futures and check them.
 
@@ -82,7 +82,7 @@ def checked_sample(
 
 
 def drawn_day(
-    source: Renewables, rng: np.random.Generator, hours: int, index: NDArray[np.int64]
+    source: Renewables, rng: np.random.Generator, hours: int, index: IntArray
 ) -> tuple[FloatArray, list[Any]]:
     """Draw a day to simulate: generation (H, G) [MW] and the state at each hour."""
     if hasattr(source, "day"):
@@ -105,7 +105,7 @@ def known_state(source: Renewables, state: Any, hour: int, generation_mw: FloatA
     return row if state is None else np.concatenate([np.asarray(state, dtype=float), row])
 
 
-def _check_measured(source: Renewables, generation: FloatArray, index: NDArray[np.int64]) -> None:
+def _check_measured(source: Renewables, generation: FloatArray, index: IntArray) -> None:
     wrong = ~(np.isfinite(generation) & (generation >= 0))
     if generation.ndim != 2 or generation.shape[1] != len(index) or wrong.any():
         raise InputError(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.problems.rolling.decisions import Decision
 from adnflex.problems.rolling.reactive_stage import ReactiveStage
@@ -36,7 +36,7 @@ class SchedulerState(Saved):
     settings: dict[str, Any]
     day: int
     hour: int
-    energy_mwh: NDArray[np.float64]
+    energy_mwh: FloatArray
     vehicles: Vehicles
     weather: Any
     history: tuple[Decision, ...]

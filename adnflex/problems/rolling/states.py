@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Positioned, able
 from adnflex.grid.write import Key
 from adnflex.problems.rolling.hours import Hours, Spread, realised
@@ -82,9 +81,7 @@ class RunStates:
             found |= device.written(step_at(device, float(self.run.reactive_facts[name].iloc[k])))
         return found
 
-    def _scaled(
-        self, table: str, column: str, index: list[int] | NDArray[np.int64], power: FloatArray
-    ) -> dict[Key, float]:
+    def _scaled(self, table: str, column: str, index: list[int] | IntArray, power: FloatArray) -> dict[Key, float]:
         """Values that give a power, behind the scaling of the net's rows."""
         scaling = self.net[table].loc[list(index), "scaling"].to_numpy(float)
         return {(table, column, int(i)): float(v) for i, v in zip(index, power / scaling, strict=True)}

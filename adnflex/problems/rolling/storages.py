@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Storage
@@ -47,8 +46,8 @@ class Storages:
         Energies at the start of each hour from which all limits to come can be kept [MWh].
     """
 
-    index: NDArray[np.int64]
-    node: NDArray[np.int64]
+    index: IntArray
+    node: IntArray
     low: FloatArray
     high: FloatArray
     start: FloatArray

@@ -29,9 +29,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from adnflex.arrays import FloatArray, IntArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.devices.vehicles import part_there
 
 
@@ -65,7 +65,7 @@ class Vehicles:
     def __len__(self) -> int:
         return len(self.node)
 
-    def take(self, chosen: NDArray[np.bool_] | IntArray) -> Vehicles:
+    def take(self, chosen: BoolArray | IntArray) -> Vehicles:
         """Return some of them, by mask or position."""
         return Vehicles(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
@@ -188,7 +188,7 @@ def soon_profile(vehicles: Vehicles, hour: int, limit: FloatArray, hours: int) -
     return load
 
 
-def _soon(limit: FloatArray, k: NDArray[np.int64], power: FloatArray, there: FloatArray) -> FloatArray:
+def _soon(limit: FloatArray, k: IntArray, power: FloatArray, there: FloatArray) -> FloatArray:
     """Power in the k-th hour of charging as soon as possible: what k full hours leave of the limit."""
     result: FloatArray = np.minimum(np.maximum(limit - k * power, 0.0), power * there)
     return result

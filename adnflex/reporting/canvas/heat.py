@@ -11,11 +11,10 @@ from html import escape
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.reporting import style
 from adnflex.reporting.clock import Clock
 
@@ -37,7 +36,7 @@ class Shade:
     values: FloatArray
     view: tuple[float, float]
     scale: list[Any]
-    marked: npt.NDArray[np.bool_]
+    marked: BoolArray
     bar: dict[str, Any]
 
 
@@ -121,7 +120,7 @@ class HeatFigure:
         self.dots(which, name, marker)
         self.fig.update_layout(legend={"y": 1.01, "bgcolor": style.INK, "font": {"color": "white"}})
 
-    def dots(self, which: npt.NDArray[np.int64], name: str, marker: dict[str, Any]) -> None:
+    def dots(self, which: IntArray, name: str, marker: dict[str, Any]) -> None:
         """Mark cells that are given by row and column."""
         x, y = [self.clock.texts[t] for _, t in which], [self.labels[r] for r, _ in which]
         self.fig.add_trace(

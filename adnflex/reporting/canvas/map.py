@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.arrays import FloatArray, IntArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.reporting import style
 from adnflex.reporting.canvas.geometry import joined, middles, polylines, single
 from adnflex.reporting.canvas.hover import branch_texts, bus_texts, drawn_branches, drawn_buses, span
 from adnflex.reporting.views import NothingToDraw
 
-_Rows = npt.NDArray[np.bool_]
 _BINS = 12
 #: With more operations than this their labels would cover the map.
 _MOST_LABELS = 24
@@ -171,7 +169,7 @@ class MapFigure:
 
     # Branches and buses by colour -----------------------------------------------------------------------
 
-    def _trace(self, rows: _Rows, **line: object) -> go.Scatter:
+    def _trace(self, rows: BoolArray, **line: object) -> go.Scatter:
         """All these branches as one trace, with gaps between them."""
         x, y = joined([self.lines[i] for i in np.flatnonzero(rows)])
         return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip")
@@ -267,7 +265,7 @@ class MapFigure:
                 )
         return [closes, opens]
 
-    def _signs(self, rows: _Rows, symbol: str, tint: str, name: str, hollow: bool, size: int = 12) -> go.Scatter:
+    def _signs(self, rows: BoolArray, symbol: str, tint: str, name: str, hollow: bool, size: int = 12) -> go.Scatter:
         """Put signs in the middle of branches; a hollow one is white inside, so that it reads on a line."""
         return go.Scatter(
             x=self.middle[rows, 0],
