@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from adnflex.results import DispatchPlan as DispatchPlan
     from adnflex.results import Flexibility as Flexibility
     from adnflex.results import FlexibilityCheck as FlexibilityCheck
+    from adnflex.results import FrontierCheck as FrontierCheck
+    from adnflex.results import OperationsFrontier as OperationsFrontier
     from adnflex.results import Pareto as Pareto
     from adnflex.results import Plan as Plan
     from adnflex.results import Region as Region
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.information import out_of_sample as out_of_sample
     from adnflex.verbs.information import value_of_information as value_of_information
     from adnflex.verbs.model import model as model
+    from adnflex.verbs.operations_frontier import operations_frontier as operations_frontier
     from adnflex.verbs.pareto import pareto as pareto
     from adnflex.verbs.plan_from import plan_from as plan_from
     from adnflex.verbs.reconfigure import reconfigure as reconfigure
@@ -53,14 +56,15 @@ _HOMES = {
     "adnflex.problems.clock": "Progress",
     "adnflex.problems.rolling": "RollingCase RollingScheduler",
     "adnflex.results": (
-        "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck Pareto Plan Region "
-        "RegionCheck RollingCheck RollingRun compare_plans load"
+        "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck FrontierCheck "
+        "OperationsFrontier Pareto Plan Region RegionCheck RollingCheck RollingRun compare_plans load"
     ),
     "adnflex.verbs.compare_policies": "compare_policies",
     "adnflex.verbs.dispatch": "dispatch",
     "adnflex.verbs.flexibility": "flexibility",
     "adnflex.verbs.information": "out_of_sample value_of_information",
     "adnflex.verbs.model": "model",
+    "adnflex.verbs.operations_frontier": "operations_frontier",
     "adnflex.verbs.pareto": "pareto",
     "adnflex.verbs.plan_from": "plan_from",
     "adnflex.verbs.reconfigure": "reconfigure",

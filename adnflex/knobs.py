@@ -225,6 +225,11 @@ class Switching(Gathered):
         }
 
     @property
+    def of_one_state(self) -> Switching:
+        """The same where there is one state only: with a free start nothing is counted, and nothing costs."""
+        return self if self.start == "present" else replace(self, max_operations=None, switching_cost=0.0)
+
+    @property
     def fixed(self) -> bool:
         """Whether nothing is switched."""
         return self.switching == "fixed"

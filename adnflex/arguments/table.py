@@ -35,7 +35,7 @@ _LINES = "line indices, 'all' or None (lines with a switch)"
 _PER_PERIOD = "one number, or one for each period"
 
 _POLICY = either("the name of a policy, or an object with a method decide", text(), having("", "decide"))
-_PLAN = of_class("Plan", "DispatchPlan", "Flexibility", "Region", "RollingRun")
+_PLAN = of_class("Plan", "DispatchPlan", "Flexibility", "Region", "RollingRun", "OperationsFrontier")
 
 # By what they are about, as help shows them.
 GROUPS: dict[str, dict[str, Kind]] = {
@@ -65,6 +65,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "exact": truth(),
         "bound": truth(),
         "points": whole("2 or more", 2),
+        "operations": indices("numbers of 0 or more such as [0, 2, 4], or None for all that gain", empty=False),
         "directions": whole("3 or more", 3, high=4096),
     },
     "limits": {
@@ -154,7 +155,10 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "margin_pu": number("pu of 0 or more", 0.0),
     },
     "results": {
-        "plan": Kind("what reconfigure, dispatch, flexibility, pq_region or schedule_rolling returned", _PLAN.read),
+        "plan": Kind(
+            "what reconfigure, dispatch, flexibility, pq_region, schedule_rolling or operations_frontier returned",
+            _PLAN.read,
+        ),
         "point": whole("the number of a point", 0),
         "scenario": whole("the number of a scenario", 0),
         "import_mw": number("MW inside the box"),

@@ -49,6 +49,15 @@ COMMANDS = {
             "reconfigure mv_oberrhein --vm-limits 0.95 1.05 --plan plan.json --net new.json",
         ),
     ),
+    "operations-frontier": Command(
+        "find what each number of switching operations saves at most, with a proven gap",
+        verbs=("operations_frontier",),
+        own=("net", "report", "plan"),
+        examples=(
+            "operations-frontier case33bw --report frontier.html",
+            "operations-frontier simbench:1-MV-rural--0-sw --operations 0,2,4 --plan frontier.json",
+        ),
+    ),
     "dispatch": Command(
         "find the cheapest set-points of every device over a day, with a proven gap",
         verbs=("dispatch",),

@@ -28,7 +28,14 @@ from adnflex.study import read_series, study_facts
 
 Tell = Callable[[adnflex.Progress], None]
 
-_PLANS = (adnflex.Plan, adnflex.DispatchPlan, adnflex.Flexibility, adnflex.Region, adnflex.RollingRun)
+_PLANS = (
+    adnflex.Plan,
+    adnflex.DispatchPlan,
+    adnflex.Flexibility,
+    adnflex.Region,
+    adnflex.RollingRun,
+    adnflex.OperationsFrontier,
+)
 
 
 def run(args: argparse.Namespace, interruption: Interruption) -> int:
@@ -156,7 +163,7 @@ def known_to(verb: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unit(verb: str, given: Mapping[str, Any], net: pandapowerNet) -> str:
-    if verb == "reconfigure":
+    if verb in ("reconfigure", "operations_frontier"):
         return parse_objective(given.get("objective", "losses"), given.get("switching_cost", 0.0)).unit
     if verb in ("dispatch", "pareto"):
         return "kg" if given.get("objective") == "carbon" else str(study_facts(net).get("currency", "EUR"))

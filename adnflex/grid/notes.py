@@ -11,6 +11,7 @@ from pandapower import pandapowerNet
 from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.grid.checks import shorten
+from adnflex.grid.model import SwitchableBranch
 from adnflex.grid.options import has_dependent_loads
 from adnflex.grid.ppc import Matrices
 
@@ -107,8 +108,11 @@ def coupler_faults(net: pandapowerNet, couplers: Iterable[int], node_of: dict[in
     return found
 
 
-def dead_notes(net: pandapowerNet, supplied: Container[int]) -> list[str]:
-    """Refuse isolated buses with something on them, mention the empty ones."""
+def dead_notes(net: pandapowerNet, supplied: Container[int], locked: Iterable[SwitchableBranch] = ()) -> list[str]:
+    """Refuse isolated buses with something on them, mention the empty ones.
+
+    `locked` are open lines that the caller locks: where one leads to such a bus, it is named first.
+    """
     alive = net.bus["in_service"].to_numpy(dtype=bool)
     dead = [int(b) for b in net.bus.index[alive] if int(b) not in supplied]
     if not dead:
@@ -124,5 +128,8 @@ def dead_notes(net: pandapowerNet, supplied: Container[int]) -> list[str]:
             for i, b in rows["bus"].items()
         )
     if faults:
-        raise InputError(faults)
+        held = [d.index for d in locked if {d.from_bus, d.to_bus} & set(dead)]
+        way = f"line {shorten(held)}" if len(held) == 1 else f"one of line {shorten(held)}"
+        cause = f"locked_lines: buses cannot be supplied unless {way} is closed, which is locked open; leave it out."
+        raise InputError([*([cause] if held else []), *faults])
     return [f"bus {shorten(dead)}: not connected to any external grid and empty; left out."]

@@ -95,7 +95,8 @@ def read_grid(
     if faults := coupler_faults(net, couplers, mats.node_of):
         raise UnsupportedElement(faults)
     volts = voltage_limits(net, mats.node_of, len(mats.p))
-    notes = [*tap_notes(study), *zip_notes(net, mats, volts), *dead_notes(net, mats.node_of)]
+    held = [d for d in locked_open_lines(net, chosen) if d.index in switching.locked_lines]
+    notes = [*tap_notes(study), *zip_notes(net, mats, volts), *dead_notes(net, mats.node_of, held)]
     grid = _assemble(net, mats, chosen, notes, volts, identity)
     tapped = [int(i) for i in tap_trafos]
     return with_taps(net, study, mats, grid, tapped) if tapped else grid

@@ -9,13 +9,19 @@ from typing import Any
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
-from adnflex.reporting import dispatch, flexibility, reconfiguration, rolling
+from adnflex.reporting import dispatch, flexibility, operations_frontier, reconfiguration, rolling
 from adnflex.reporting.document import Shown
 from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results.pareto import Pareto
 
 #: Every kind of report; what a result is shown by follows from its class.
-KINDS: list[ReportKind[Any]] = [reconfiguration.KIND, dispatch.KIND, flexibility.KIND, rolling.KIND]
+KINDS: list[ReportKind[Any]] = [
+    reconfiguration.KIND,
+    operations_frontier.KIND,
+    dispatch.KIND,
+    flexibility.KIND,
+    rolling.KIND,
+]
 
 
 def figure(name: str, plan: Any, check: Any = None, facts: NetFacts | None = None, **choices: Any) -> go.Figure:

@@ -11,6 +11,7 @@ from adnflex.results.dispatch import DispatchPlan
 from adnflex.results.dispatch_check import DispatchCheck
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
+from adnflex.results.operations_frontier import FrontierCheck, OperationsFrontier
 from adnflex.results.pareto import Pareto
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.region import Region, RegionCheck
@@ -28,6 +29,8 @@ __all__ = [
     "DispatchPlan",
     "Flexibility",
     "FlexibilityCheck",
+    "FrontierCheck",
+    "OperationsFrontier",
     "Pareto",
     "Plan",
     "Region",

@@ -22,6 +22,12 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "topology?": "element- indexi from_busi to_busi closed_beforeb closed_afterb",
         "coordinates?": "xf yf name- vn_kvf kind-",
     },
+    "OperationsFrontier": {
+        "table": "operationsi usedi objectivef savedf saved_percentf gainf close- open- boundf gapf provenb status-",
+        "topology?": "element- indexi from_busi to_busi closed_beforeb closed_afterb",
+        "coordinates?": "xf yf name- vn_kvf kind-",
+    },
+    "FrontierCheck": {"table": "operationsi passedb objectivef certificatef verdict-"},
     "DispatchPlan": {
         "scenarios": "probabilityf",
         "costs": "costf",

@@ -19,6 +19,7 @@ STATUSES = {
     "complete": "every step of the search is done",
     "time_limit": "stopped at the time limit",
     "interrupted": "stopped by the user",
+    "infeasible": "nothing meets every limit (proven)",
     "unproven": "the solver gave up before the gap asked for was proven",
     GIVEN: "chosen by somebody else: nothing is proven of how good it is",
     NOT_PASSED: "no answer: these set-points fail their own check",

@@ -38,7 +38,7 @@ def with_bound(
     Check
         With a certificate where the plan passed and a bound was proven; its notes say what the bound is.
     """
-    names = ("switchable_lines", "switchable_switches", "locked_lines", "max_operations")
+    names = ("switchable_lines", "switchable_switches", "locked_lines", "max_operations", "start")
     choice: dict[str, Any] = {name: plan.options.get(name) for name in names if plan.options.get(name) is not None}
     weights = {k: w for k, w in plan.weights.items() if w}
     try:

@@ -78,7 +78,7 @@ def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
     formulation, why = formulation_for(name, cones, switched=not switching.fixed)
     study = replace(study, notes=(*study.notes, why)) if why else study
     if topology.spans:
-        require_reconfigurable(study.grid)
+        require_reconfigurable(study.grid, switching.locked_lines)
     costs = Costs(
         float(facts["loss_cost_per_mwh"]), float(facts["carbon_price_per_kg"]), facts["carbon_budget_kg"], objective
     )

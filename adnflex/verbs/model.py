@@ -44,9 +44,11 @@ from adnflex.verbs.schedule_rolling import schedule_rolling
 
 
 def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
-    grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), Switching.gathered(knobs))
+    switching = Switching.gathered(knobs)
+    grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), switching)
     require_formulation(knobs["formulation"])
-    return build_chosen(grid, goal, knobs["formulation"], operations=(0, knobs["max_operations"]))[0].model
+    most = switching.of_one_state.max_operations
+    return build_chosen(grid, goal, knobs["formulation"], operations=(0, most))[0].model
 
 
 def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
@@ -84,7 +86,7 @@ def _reconfigure_for_flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -
     program = _program(knobs, ("box", "bound"))
     study = _study(net, knobs, Switching.gathered(knobs))
     grid = study.study.grid
-    require_reconfigurable(grid)
+    require_reconfigurable(grid, Switching.gathered(knobs).locked_lines)
     required = must_close(grid)
     # the problem of any radial state: what depends on the state is declared anew
     network = study.network(closed_of(grid, meshed_start(grid, required)))

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
-from adnflex.errors import Infeasible
+from adnflex.errors import Infeasible, InputError
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import Grid, read_grid, switch_table
 from adnflex.grid.layout import drawing_tables
@@ -26,9 +26,9 @@ from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.reasons import unit_suspects
 from adnflex.problems.reconfiguration.answer import SearchedTopology
-from adnflex.problems.reconfiguration.describe import require_reconfigurable, violation_sentence
-from adnflex.problems.reconfiguration.objective import Objective, operations, parse_objective
-from adnflex.problems.reconfiguration.solve import solve_reconfiguration
+from adnflex.problems.reconfiguration.describe import budget_sentence, require_reconfigurable, violation_sentence
+from adnflex.problems.reconfiguration.objective import Objective, parse_objective
+from adnflex.problems.reconfiguration.solve import fewest_operations, solve_reconfiguration
 from adnflex.results import Plan
 from adnflex.results.certificate import relative_gap
 from adnflex.study.controllers import controller_notes
@@ -50,6 +50,7 @@ def reconfigure(
     locked_lines: Iterable[int] = (),
     max_operations: int | None = None,
     switching_cost: float = 0.0,
+    start: str = "present",
     gap: float = 1e-4,
     time_limit: float = 300.0,
     solver: str = "auto",
@@ -85,9 +86,13 @@ def reconfigure(
     locked_lines : iterable of int, optional
         Lines that keep their present state.
     max_operations : int, optional
-        Largest number of branches whose state changes.
+        Largest number of branches whose state changes, from the present state: one that is closed and one that is
+        opened are two operations.
     switching_cost : float
         Cost of one operation, in the unit of the objective (MW for ``losses``).
+    start : str
+        ``present`` (operations are counted from the present state) or ``free``: the state is left out of count and
+        cost, so that `max_operations` and `switching_cost` bind nothing; a note says so.
     gap : float
         Relative gap between plan and bound at which to stop.
     time_limit : float
@@ -138,33 +143,49 @@ def reconfigure(
     effort, clock = Effort.gathered(arguments), Deadline(time_limit, progress)
     asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
     grid, goal = read_reconfiguration(net, objective, asked, switching)
-    answer = solve_reconfiguration(
-        grid, goal, effort, clock=clock, formulation=formulation, max_operations=max_operations
-    )
+    most = switching.of_one_state.max_operations
+    answer = solve_reconfiguration(grid, goal, effort, clock=clock, formulation=formulation, max_operations=most)
     if answer.flow is None:
-        raise _infeasible(net, grid, answer, asked, max_operations)
+        raise infeasible(net, grid, answer, asked, most, fewest_operations(grid, answer, effort, clock, most))
     options = {
         "objective": goal.weights,
         **switching.choice,
-        **{key: arguments[key] for key in ("max_operations", "gap", "time_limit", "solver", "formulation", "seed")},
+        **{key: arguments[key] for key in _KEPT},
     }
+    if start == "free" and (max_operations is not None or switching_cost):
+        note = "start='free': the state counts no operation, so max_operations and switching_cost bind nothing."
+        answer = replace(answer, notes=(note, *answer.notes))
     return plan_of(net, grid, goal, answer, asked, options, title_of(net, name), clock.now)
+
+
+# Arguments that a plan keeps beside the choice of switches.
+_KEPT = ("max_operations", "start", "gap", "time_limit", "solver", "formulation", "seed")
 
 
 def read_reconfiguration(
     net: pandapowerNet, objective: str | Mapping[str, float], limits: Limits, switching: Switching
 ) -> tuple[Grid, Objective]:
     """Read what is reconfigured, and what for; raises `InputError` with all faults."""
-    goal = parse_objective(objective, switching.switching_cost)
+    goal = parse_objective(objective, switching.of_one_state.switching_cost)
+    if goal.switching and switching.start == "free":
+        raise InputError("start='free': the state costs no operation, but the objective prices them; leave one out.")
     grid = read_grid(net, limits=limits, switching=switching)
-    require_reconfigurable(grid)
+    require_reconfigurable(grid, switching.locked_lines)
     return grid, goal
 
 
-def _infeasible(
-    net: pandapowerNet, grid: Grid, answer: SearchedTopology, limits: Limits, most: int | None
+def infeasible(
+    net: pandapowerNet,
+    grid: Grid,
+    answer: SearchedTopology,
+    limits: Limits,
+    most: int | None,
+    fewest: SearchedTopology | None = None,
 ) -> Infeasible:
-    """Say which limits the least violating topology breaks, measured in AC on the pushed-back net."""
+    """Say which limits the least violating topology breaks, measured in AC on the pushed-back net.
+
+    `fewest` is the answer to how few operations are enough, where a budget is what cannot be met.
+    """
     if answer.least_violating is None:
         p, q = grid.p.sum() * grid.base_mva, grid.q.sum() * grid.base_mva
         return Infeasible(
@@ -178,17 +199,10 @@ def _infeasible(
     least = measure(net, one_state(), switch_table(grid, closed.tolist()))
     table = compare(least, limits_of(net, limits)).violations if least.converged.all() else None
     proven = answer.status == "infeasible"
-    count = operations(grid, closed)
-    if most is not None and count > most:
-        words = "proven" if proven else "not proven"
-        return Infeasible(
-            f"no radial switch state that meets every limit has at most {most} operations ({words}); the least "
-            f"violating one that was seen has {count}; give a larger max_operations.",
-            table,
-            proven,
-        )
+    if most is not None and (budget := budget_sentence(grid, most, proven, fewest)):
+        return Infeasible(budget, table, proven)
     sentence = violation_sentence(table, proven)
-    if most is not None:
+    if most is not None and (fewest is None or fewest.status != "infeasible"):
         sentence = f"{sentence.rstrip('.')}; with max_operations={most}."
     return Infeasible(sentence, table, proven)
 

@@ -105,7 +105,7 @@ def reconfigure_for_flexibility(
     within, switching = Limits.gathered(arguments), Switching.gathered(arguments)
     study = read_flexibility_study(net, wishes, Horizon.gathered(arguments), within, switching)
     grid = study.study.grid
-    require_reconfigurable(grid)
+    require_reconfigurable(grid, switching.locked_lines)
     adjacency = Adjacency(grid)
     others = others_of(study, adjacency, compare, clock)
     even = tie_break == "even"

@@ -15,6 +15,8 @@ from adnflex.results import (
     DispatchPlan,
     Flexibility,
     FlexibilityCheck,
+    FrontierCheck,
+    OperationsFrontier,
     Plan,
     Region,
     RegionCheck,
@@ -24,6 +26,7 @@ from adnflex.results import (
 from adnflex.verbs.bound import with_bound
 from adnflex.verbs.validate_dispatch import validate_dispatch
 from adnflex.verbs.validate_flexibility import validate_flexibility
+from adnflex.verbs.validate_frontier import validate_frontier
 from adnflex.verbs.validate_plan import validate_plan
 from adnflex.verbs.validate_region import validate_region
 from adnflex.verbs.validate_rolling import validate_rolling
@@ -39,6 +42,10 @@ def validate(
     bound: bool = False,
     time_limit: float = 60.0,
 ) -> Check: ...
+@overload
+def validate(
+    plan: OperationsFrontier, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
+) -> FrontierCheck: ...
 @overload
 def validate(
     plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
@@ -64,7 +71,7 @@ def validate(
 ) -> FlexibilityCheck: ...
 @public()
 def validate(
-    plan: Plan | DispatchPlan | Flexibility | Region | RollingRun,
+    plan: Plan | DispatchPlan | Flexibility | Region | RollingRun | OperationsFrontier,
     net: pandapowerNet,
     executor: Executor | None = None,
     *,
@@ -74,13 +81,14 @@ def validate(
     seed: int = 0,
     bound: bool = False,
     time_limit: float = 60.0,
-) -> Check | DispatchCheck | FlexibilityCheck | RegionCheck | RollingCheck:
+) -> Check | DispatchCheck | FlexibilityCheck | RegionCheck | RollingCheck | FrontierCheck:
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan, Flexibility, Region or RollingRun
-        The plan, the box of a flexibility, a P-Q region, or the day of a rolling schedule.
+    plan : Plan, DispatchPlan, Flexibility, Region, RollingRun or OperationsFrontier
+        The plan, the box of a flexibility, a P-Q region, the day of a rolling schedule, or a frontier of operations,
+        whose rows are run one by one.
     net : pandapowerNet
         The net that it was made for; it is not changed.
     executor : concurrent.futures.Executor, optional
@@ -105,7 +113,7 @@ def validate(
 
     Returns
     -------
-    Check, DispatchCheck, FlexibilityCheck, RegionCheck or RollingCheck
+    Check, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck or FrontierCheck
         Verdict, certificate, limits, violations, tightness, deviations.
 
     Raises
@@ -133,9 +141,11 @@ def validate(
         return validate_flexibility(plan, net, executor, trajectories, levels, seed, engine)
     if isinstance(plan, RollingRun):
         return validate_rolling(plan, net, engine=engine, executor=executor)
+    if isinstance(plan, OperationsFrontier):
+        return validate_frontier(plan, net, engine)
     if not isinstance(plan, DispatchPlan):
         raise InputError(
-            f"plan is a {type(plan).__name__}; give what reconfigure, dispatch, flexibility, pq_region or "
-            "schedule_rolling returned."
+            f"plan is a {type(plan).__name__}; give what reconfigure, dispatch, flexibility, pq_region, "
+            "schedule_rolling or operations_frontier returned."
         )
     return validate_dispatch(plan, net, executor, engine)

@@ -32,6 +32,8 @@ def every():
     net.line.loc[1, "name"] = "<b>\x07"
     plan = adnflex.plan_from(net, open_lines=[6, 8, 13, 31, 36], name="<case>")
     found += [plan, adnflex.validate(plan, net)]
+    frontier = adnflex.operations_frontier(net, [0, 2], workers=1, name="<case>")
+    found += [frontier, adnflex.validate(frontier, net)]
     day = adnflex.networks.study(adnflex.networks.load("ieee33_dispatch"), "2")
     dispatch = adnflex.dispatch(day, periods=range(17, 18))
     found += [dispatch, adnflex.validate(dispatch, day)]

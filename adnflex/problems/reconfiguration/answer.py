@@ -71,7 +71,7 @@ def solver_name(name: str, outcome: Outcome) -> str:
     if name == "known":
         return "none: a state and a bound that were known"
     if name == "all states":
-        return f"all {outcome.nodes} radial states within the budget, each by exact power flow"
+        return f"all {outcome.nodes} radial states of so few operations, each by exact power flow"
     return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
 
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from adnflex.errors import InputError, NotRadial
+from adnflex.grid.checks import shorten
 from adnflex.grid.model import Grid
-from adnflex.grid.topology import present_loops
+from adnflex.grid.topology import must_close, present_loops
+from adnflex.problems.reconfiguration.answer import SearchedTopology
+from adnflex.problems.reconfiguration.few_operations import nearest_tree
 
 # From so many times its limit on, a number is more likely in another unit than out of limits.
 _ODD = 20.0
 
 
-def require_reconfigurable(grid: Grid) -> None:
+def require_reconfigurable(grid: Grid, locked: Iterable[int] = ()) -> None:
     """Refuse nets in which a closed path remains that no switch in the caller's choice opens.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid.
+    locked : iterable of int
+        Lines that the caller locks.
 
     Raises
     ------
@@ -24,6 +37,7 @@ def require_reconfigurable(grid: Grid) -> None:
         If a root's set-point violates its own voltage limit.
     """
     _check_roots(grid)
+    kept = set(locked)
     found = []
     for loop in present_loops(grid, ~grid.switchable):
         names = " - ".join(str(grid.branches[k]) for k in loop)
@@ -35,6 +49,10 @@ def require_reconfigurable(grid: Grid) -> None:
             if between
             else "a closed path remains that nothing can open"
         )
+        held = [m.index for k in loop for m in grid.branches[k].members if m.element == "line" and m.index in kept]
+        if held:
+            found.append(f"{what}: {names}; locked are line {shorten(held)}: leave one out of locked_lines.")
+            continue
         found.append(
             f"{what}: {names}; name one of its elements in switchable_lines or switchable_switches "
             "(command line: --switchable-lines, --switchable-switches), or open it in the net."
@@ -70,6 +88,46 @@ def unit_hint(value: float, limit: float) -> str:
     if not (np.isfinite(large) and small > 0 and large >= _ODD * small):
         return ""
     return f" ({large / small:.3g} times: check the units of both, such as kW given as MW or A as kA)"
+
+
+def budget_sentence(grid: Grid, most: int, proven: bool, fewest: SearchedTopology | None) -> str:
+    """Say which budget of operations works where one is too small; empty where that is not what is wrong.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid.
+    most : int
+        The budget.
+    proven : bool
+        Whether it is proven that no state within it meets every limit.
+    fewest : SearchedTopology or None
+        The answer to how few operations are enough, if that was asked.
+    """
+    required, present = must_close(grid), frozenset(np.flatnonzero(~grid.closed).tolist())
+    near = nearest_tree(grid, required)
+    least = len(near ^ present)
+    if most < least:
+        start = (
+            f"to supply every bus without a loop takes at least {least} operation{'s' if least > 1 else ''} (proven)"
+        )
+        return f"{start}, such as {_moves(grid, near)}; max_operations is {most}: give {least} or more."
+    if fewest is None or fewest.flow is None:
+        return ""
+    state = frozenset(np.flatnonzero(~fewest.flow.closed).tolist())
+    count, bound = len(state ^ present), math.ceil(fewest.bound - 1e-6)
+    start = f"no radial switch state that meets every limit has at most {most} operations"
+    how = "the fewest that do (proven)" if bound >= count else f"enough, at least {bound} are needed (proven)"
+    sure = "proven" if proven else "not proven"
+    return f"{start} ({sure}); {count} are {how}: {_moves(grid, state)}; give max_operations={count} or more."
+
+
+def _moves(grid: Grid, state: frozenset[int]) -> str:
+    """Name what is closed and opened to come to a state."""
+    shut = [str(grid.branches[k]) for k in np.flatnonzero(~grid.closed).tolist() if k not in state]
+    opened = [str(grid.branches[k]) for k in sorted(state) if grid.closed[k]]
+    parts = [f"{word} {shorten(names)}" for word, names in (("close", shut), ("open", opened)) if names]
+    return ", ".join(parts) or "none"
 
 
 def violation_sentence(table: pd.DataFrame | None, proven: bool) -> str:

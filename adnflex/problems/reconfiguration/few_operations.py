@@ -158,15 +158,15 @@ def _settled(objective: Objective, best: Incumbent, count: OperationCount) -> bo
     return best.value <= count.lift(objective, 0.0) * (1 + 1e-12)
 
 
-def nearest_tree(grid: Grid, required: BoolArray) -> Open:
-    """Open branches of a radial state as few operations from the present one as any.
+def nearest_tree(grid: Grid, required: BoolArray, far: bool = False) -> Open:
+    """Open branches of a radial state as few operations from the present one as any; `far`: as many.
 
-    A spanning forest that keeps as many of the closed branches as loops allow.
+    A spanning forest that keeps as many of the closed branches as loops allow, or closes as many of the open ones.
     """
     merged = np.where(np.isnan(grid.root_v), np.arange(grid.n), -1)
     union = nx.utils.UnionFind(merged.tolist())
     opened = set()
-    for k in sorted(range(grid.m), key=lambda k: (not required[k], not grid.closed[k], k)):
+    for k in sorted(range(grid.m), key=lambda k: (not required[k], grid.closed[k] == far, k)):
         a, b = int(merged[grid.f[k]]), int(merged[grid.t[k]])
         if union[a] == union[b]:
             opened.add(k)

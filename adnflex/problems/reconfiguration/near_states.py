@@ -8,6 +8,7 @@ it has without them, shows so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import groupby, islice
 
 import numpy as np
@@ -64,7 +65,23 @@ class NearStates:
         self.nearest = self.present if radial else nearest_tree(self.grid, exchange.required)
         self.least = len(self.nearest ^ self.present)
 
-    def run(self, best: Incumbent, stop: Callable[[], bool]) -> Outcome | None:
+    @cached_property
+    def most(self) -> int:
+        """Operations of a radial state as far from the present one as any."""
+        return len(nearest_tree(self.grid, self.exchange.required, far=True) ^ self.present)
+
+    def fewest(self, best: Incumbent, stop: Callable[[], bool]) -> tuple[int, Outcome | None]:
+        """Return how many operations no state has that meets every limit, and the best one of the next number.
+
+        None where the states of that number are many, time is over or one is not decided.
+        """
+        for budget in range(self.least, self.most + 1, 2):
+            outcome = self.run(best, stop, budget)
+            if outcome is None or (best.state is not None and len(best.state ^ self.present) <= budget):
+                return budget, outcome
+        return self.most, Outcome("infeasible", None, np.inf, np.inf, 0)
+
+    def run(self, best: Incumbent, stop: Callable[[], bool], budget: float | None = None) -> Outcome | None:
         """Run every state within the budget; None where they are many, time is over or one is not decided.
 
         Parameters
@@ -73,8 +90,10 @@ class NearStates:
             The best state so far; improved.
         stop : callable
             Asked now and then.
+        budget : int, optional
+            By default that of the problem.
         """
-        most = self.exchange.max_operations
+        most = self.exchange.max_operations if budget is None else budget
         if most < self.least:
             return Outcome("infeasible", None, np.inf, np.inf, 0)
         if not np.isfinite(most):

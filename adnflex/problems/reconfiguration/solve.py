@@ -42,6 +42,9 @@ _SEARCH_SHARE = 0.25
 # Share of a value, and value, that rounding may come to.
 _ROUNDING = 1e-9
 
+# Seconds that the search for a budget that works has at least.
+_LEAST_TO_EXPLAIN = 10.0
+
 _USUAL = Effort()
 
 
@@ -189,6 +192,27 @@ class _Task:
         )
 
 
+def fewest_operations(
+    grid: Grid, answer: SearchedTopology, effort: Effort, clock: Deadline, most: int | None
+) -> SearchedTopology | None:
+    """Find how few operations are enough where a budget is proven to be too small, as far as time is left.
+
+    Parameters
+    ----------
+    grid, effort, clock
+        See `solve_reconfiguration`.
+    answer : SearchedTopology
+        Of the search within the budget.
+    most : int or None
+        The budget.
+    """
+    if most is None or answer.status != "infeasible" or clock.spent:
+        return None
+    # an explanation may take twice as long as what it explains
+    seconds = min(clock.left, max(2 * clock.now, _LEAST_TO_EXPLAIN))
+    return solve_reconfiguration(grid, Objective(switching=1.0), effort, clock=Deadline(seconds), floor=most + 1.0)
+
+
 def _without_model(
     exchange: ExchangeProblem, search: ExchangeSearch, best: Incumbent, clock: Deadline, enough: tuple[float, float]
 ) -> tuple[OperationCount, tuple[str, Outcome] | None]:
@@ -206,6 +230,10 @@ def _without_model(
     if floor > 0 and settled(floor):
         return count, ("known", Outcome("optimal", best.state, best.value, floor, 0))
     whole = near.run(best, lambda: clock.spent)
+    if whole is None and objective.name == "switching" and math.isinf(exchange.max_operations):
+        # beginning with the fewest, the first number that has a state is the answer
+        least, whole = near.fewest(best, lambda: clock.spent)
+        count = OperationCount(max(least, count.least))
     if whole is not None:
         search.score(near.nearest)
         return count, ("all states", whole)

@@ -1,0 +1,215 @@
+"""The report of a frontier of operations: what each number of operations saves, how sure that is, what to switch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from plotly import graph_objects as go
+
+from adnflex.errors import InputError
+from adnflex.reporting import page, style
+from adnflex.reporting.findings import TERMS, details
+from adnflex.reporting.labels import Labels
+from adnflex.reporting.page import Banner, Card, Html
+from adnflex.reporting.proof import banner
+from adnflex.reporting.reconfiguration.actions import steps_and_rest
+from adnflex.reporting.reconfiguration.view import SwitchingView
+from adnflex.reporting.text import branch_label, dash, fixed, many, number, percent
+from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
+from adnflex.results import FrontierCheck, OperationsFrontier
+from adnflex.results.status import status_words
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontierView(View):
+    """A frontier and its check."""
+
+    frontier: OperationsFrontier
+    check: FrontierCheck | None
+
+    @property
+    def answer(self) -> OperationsFrontier:
+        """The frontier."""
+        return self.frontier
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Rows with a plan."""
+        table = self.frontier.table
+        return table[table["objective"].notna()]
+
+    @property
+    def known(self) -> bool:
+        """Whether what is saved can be told."""
+        return not math.isnan(self.frontier.base)
+
+    def told(self, value: float, digits: int = 5) -> str:
+        """Write a value of the objective."""
+        return number(value, self.frontier.unit.replace("weighted", ""), digits)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Names of buses and branches."""
+        return Labels(self.frontier.coordinates, self.frontier.topology)
+
+    def parts(self) -> list[SwitchingView]:
+        """Return the plans of the rows as their own report sees them."""
+        checks = [None] * len(self.frontier.plans) if self.check is None else list(self.check.checks)
+        return [SwitchingView(plan=p, check=c) for p, c in zip(self.frontier.plans, checks, strict=True)]
+
+
+def views(
+    plans: Sequence[OperationsFrontier], checks: Sequence[FrontierCheck | None], _facts: NetFacts | None = None
+) -> list[FrontierView]:
+    """One view a frontier."""
+    if len(checks) != len(plans):
+        raise InputError(f"checks: there are {len(checks)} for {len(plans)} frontiers; give one for each, or None.")
+    names = [plan.net_name or f"frontier {k}" for k, plan in enumerate(plans, start=1)]
+    return [FrontierView(name=n, frontier=p, check=c) for n, p, c in zip(names, plans, checks, strict=True)]
+
+
+def gains(view: FrontierView) -> go.Figure:
+    """Draw what is saved by the number of operations, and how much it can be at most: plan and proven bound.
+
+    Where it is not known what the net loses now, the objective itself is drawn.
+    """
+    rows = view.rows
+    if rows.empty:
+        raise NothingToDraw("plan: no row has a plan, so there is nothing to draw.")
+    at, best, bound = (rows[c].to_numpy(dtype=float) for c in ("operations", "objective", "bound"))
+    base, unit = view.frontier.base, view.frontier.unit
+    found, most = (base - best, base - bound) if view.known else (best, bound)
+    what = "saved" if view.known else view.frontier.objective_name
+    fig = style.figure(420, hovermode="closest")
+    line = {"color": style.BOUND, "width": 1, "dash": "dot"}
+    edge = "saved at most (proven)" if view.known else "least possible (proven)"
+    fig.add_trace(go.Scatter(x=at, y=most, mode="lines", line=line, name=edge,
+                             hovertemplate=f"{edge}: %{{y:.6g}} {unit}<extra></extra>"))  # fmt: skip
+    named = [f"close {row.close or dash}<br>open {row.open or dash}" for row in rows.itertuples(index=False)]
+    proven = rows["proven"].to_numpy(dtype=bool)
+    marker = {"color": np.where(proven, style.AFTER, "white"), "size": 10, "line": {"color": style.AFTER, "width": 2}}
+    fig.add_trace(go.Scatter(x=at, y=found, mode="lines+markers", name=f"{what} by the plan", marker=marker,
+                             line={"color": style.AFTER, "width": 2}, fill="tonexty", fillcolor=style.pale(style.BOUND),
+                             hovertext=[page.escape(n.replace("<br>", "; ")) for n in named],
+                             hovertemplate=f"%{{x}} operations: %{{y:.6g}} {unit}<br>%{{hovertext}}<extra></extra>",
+                             ))  # fmt: skip
+    fig.update_xaxes(title_text="switching operations", tickvals=at)
+    fig.update_yaxes(title_text=f"{what} [{unit}]", rangemode="tozero" if view.known else "normal")
+    return fig
+
+
+def _table(view: FrontierView) -> list[Html]:
+    """List the rows: what is saved, what is switched, how sure it is."""
+    unit = view.frontier.unit
+    head = ["operations", f"{view.frontier.objective_name} [{unit}]", "saved", "saved [%]", "gain on the row before",
+            "close", "open", "bound", "proof", "lowest voltage", "highest loading"]  # fmt: skip
+    rows = []
+    for row in view.frontier.table.itertuples(index=False):
+        proof = page.badge("proven", "good") if row.proven else page.badge(status_words(row.status), "bad")
+        if row.objective != row.objective:
+            rows.append([str(row.operations), *[dash] * 6, dash, status_words(row.status), dash, dash])
+            continue
+        place = view.labels.of("bus", row.vm_min_bus) if row.vm_min_bus >= 0 else dash
+        rows.append(
+            [str(row.operations), number(row.objective, "", 6), view.told(row.saved), fixed(row.saved_percent, 2),
+             view.told(row.gain), row.close or dash, row.open or dash, number(row.bound, "", 6), proof,
+             f"{fixed(row.vm_min_pu, 4, 'pu')} at {place}",
+             f"{percent(row.loading_percent)} at {_branch(view, row.loading_at)}"]
+        )  # fmt: skip
+    return [page.table(head, rows, [head[0], *head[1:5], head[7]])]
+
+
+def _branch(view: FrontierView, at: str) -> str:
+    element, _, index = at.partition(" ")
+    return branch_label(element, int(index)) if index else dash
+
+
+def _steps(view: FrontierView) -> list[Html]:
+    """List what to switch, in order, for each row."""
+    return [
+        page.details(f"At most {row.operations} operations: {len(steps)} to do", *steps_and_rest(part))
+        for row, part in zip(view.rows.itertuples(index=False), view.parts(), strict=True)
+        if len(steps := part.plan.switches[part.plan.switches["operated"].astype(bool)])
+    ]
+
+
+def verdict(view: FrontierView) -> Banner:
+    """Banner of a frontier."""
+    missing = "No AC power flow has been run on these plans; do not switch before it has."
+    sure = int(view.frontier.table["proven"].sum())
+    remark = f"{sure} of {many(len(view.frontier.table), 'row')} proven"
+    more = "; more operations gain no more than the gap asked for (proven)." if view.frontier.whole else "."
+    return banner(
+        view.check, "Passed: each of these plans may be switched", "FAILED: see the rows", missing, remark + more
+    )
+
+
+def cards(view: FrontierView, _first: FrontierView | None = None) -> list[Card]:
+    """Return the key figures: now, what the first pair and what all operations save, proof, time."""
+    rows, frontier = view.rows, view.frontier
+    found = [Card("Now", view.told(frontier.base) if view.known else dash, frontier.objective_name)]
+    first = rows[rows["used"] > 0].head(1)
+    picked = [*first.itertuples(index=False), *rows.tail(1).itertuples(index=False)]
+    for row in dict.fromkeys(picked):
+        below = f"{fixed(row.saved_percent, 2)} % saved" if view.known else status_words(row.status)
+        found.append(Card(f"{row.operations} operations", view.told(row.objective), below))
+    found.append(
+        Card("Rows proven", f"{int(frontier.table['proven'].sum())} of {len(frontier.table)}", "to the gap asked for")
+    )
+    return [*found, Card("Time", number(frontier.seconds, "s", 3), "the whole call")]
+
+
+def title(shown: Sequence[FrontierView]) -> str:
+    """Headline of the report."""
+    names = dict.fromkeys(view.frontier.net_name or "an unnamed net" for view in shown)
+    return f"What switching operations save in {', '.join(names)}"
+
+
+def subtitle(shown: Sequence[FrontierView]) -> str:
+    """Say what was asked for, in one line."""
+    frontier = shown[-1].frontier
+    buses = f"{len(frontier.coordinates)} buses; " if len(frontier.coordinates) else ""
+    goal = f"objective: least {frontier.objective_name} for every number of operations"
+    return f"{buses}{goal}; {status_words(frontier.status)}"
+
+
+def _facts(view: FrontierView) -> dict[str, Any]:
+    weights = ", ".join(f"{k} {v:g}" for k, v in view.frontier.weights.items()) or dash
+    return {"objective": view.frontier.objective_name, "weights": weights}
+
+
+_SECTIONS: Sections = [
+    Recipe(
+        "frontier", "What each number of operations saves",
+        "Closing or opening one branch is one operation, counted from the present state. The band reaches from the "
+        "plan to what is proven to be the most; where there is none, the plan is the best possible. Hollow points are "
+        "not proven to the gap asked for.",
+        ("gains", _table), "Frontier",
+    ),
+    Recipe(
+        "switching", "What to switch",
+        "The operations of each row in an order in which every closing is followed by the opening that ends its loop.",
+        (_steps,), "Switching",
+    ),
+    details(_facts),
+]  # fmt: skip
+
+KIND: ReportKind[FrontierView] = ReportKind(
+    results=(OperationsFrontier,),
+    checks=(FrontierCheck,),
+    views=views,
+    title=title,
+    subtitle=subtitle,
+    verdict=verdict,
+    cards=cards,
+    terms=TERMS,
+    sections=_SECTIONS,
+    figures={"gains": gains},
+    several="frontiers",
+)
