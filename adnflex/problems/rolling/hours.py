@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from adnflex.arrays import ComplexArray, FloatArray, IntArray
 from adnflex.errors import InputError
@@ -105,15 +104,13 @@ class Hours:
     site_mw: FloatArray
 
     @classmethod
-    def of(cls, found: RollingStudy, load_factor: ArrayLike | None = None) -> Hours:
+    def of(cls, found: RollingStudy) -> Hours:
         """Take out of what was read what the two stages decide.
 
         Parameters
         ----------
         found : RollingStudy
             What was read.
-        load_factor : array_like of (H,), optional
-            Load of each hour relative to ``net.load``; by default the profiles of the net, else 1.
         """
         net, grid, values = found.net, found.study.grid, found.study.values
         node_of, members = grid.node_of, found.members
@@ -145,9 +142,6 @@ class Hours:
         taken.append((nodes("sgen", sites), -1j * power("sgen", "q_mvar", sites)))
         for at, withdrawn in taken:
             np.subtract.at(rest, at, withdrawn.T)
-        if load_factor is not None:
-            now = rows.loc[loads, ["p_mw", "q_mvar"]].to_numpy(float) * rows.loc[loads, ["scaling"]].to_numpy(float)
-            load_mva = _factor(load_factor, len(load_mva))[:, None] * (now[:, 0] + 1j * now[:, 1])
         at_generators, at_fleets, at_storages = places
         at_loads = taken[0][0]
         rest = rest.T / grid.base_mva
@@ -217,16 +211,6 @@ class Hours:
         # fleets have no rating of their own
         np.add.at(high, self.fleet_node, np.abs(peak).sum() / max(len(self.fleet_node), 1) / base)
         return (low.real, high.real), (np.minimum(low.imag, high.imag), np.maximum(low.imag, high.imag))
-
-
-def _factor(given: ArrayLike, hours: int) -> FloatArray:
-    factor = np.asarray(given, dtype=float)
-    if factor.shape != (hours,) or not (np.isfinite(factor) & (factor >= 0)).all():
-        raise InputError(
-            f"load_factor has shape {factor.shape}, or a number in it is negative or not finite; give one number "
-            f"of 0 or more for each of the {hours} hours."
-        )
-    return factor
 
 
 def require_limits(found: RollingStudy) -> None:

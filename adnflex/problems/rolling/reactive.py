@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from adnflex.arrays import FloatArray
 from adnflex.errors import InputError, SolverError
@@ -51,8 +50,6 @@ class ScenarioReactive:
     seed : int
         Seed of the scenarios. They come in pairs of opposite sign, so that they do not shift the expected hour, and
         are the same in every hour, so that set-points follow the day and not the draw.
-    load_factor : array_like of (H,), optional
-        As for `Hours.of`.
 
     Examples
     --------
@@ -75,7 +72,6 @@ class ScenarioReactive:
     horizon: int = 1
     seconds: float = 60.0
     seed: int = 20250916
-    load_factor: ArrayLike | None = None
     _ready: tuple[weakref.ref[RollingCase], ReactiveSetting] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -51,7 +51,7 @@ class ReactiveSetting:
         self.weights = Weights(**{to: setting(name, getattr(plain, to)) for name, to in WEIGHTS.items()})
         self.spread = Spread(setting("load_sd", 0.05), setting("generation_sd", 0.1))
         require_limits(case.found)
-        self.hours = Hours.of(case.found, stage.load_factor)
+        self.hours = Hours.of(case.found)
         grid = self.hours.grid
         self.sites: Sites = sites_of(case.found)
         if not len(self.sites):

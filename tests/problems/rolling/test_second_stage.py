@@ -75,12 +75,11 @@ def test_what_is_built_is_used_again():
 
 
 def test_scenarios_do_not_shift_the_expected_hour():
-    case = small()
-    hours = Hours.of(case.found, [1, 1, 1, 1, 1, 0.5])
+    hours = Hours.of(small().found)
     draws = antithetic(8, 1, 1, np.random.default_rng(0))
     p, q = hours.withdrawals(5, np.array([0.05]), np.array([0.0132]), np.array([0.02]), draws, Spread(0.05, 0.1))
-    assert p.mean(axis=0) * hours.grid.base_mva == pytest.approx([0, 0.02 - 0.05, 0.2 + 0.0132])
-    assert q.mean(axis=0) * hours.grid.base_mva == pytest.approx([0, 0, 0.15])
+    assert p.mean(axis=0) * hours.grid.base_mva == pytest.approx([0, 0.02 - 0.05, 0.4 + 0.0132])
+    assert q.mean(axis=0) * hours.grid.base_mva == pytest.approx([0, 0, 0.3])
 
 
 def test_a_rating_bounds_the_reactive_power():
