@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.grid.drawn_forest import Floats, grow
+from adnflex.arrays import FloatArray
+from adnflex.grid.drawn_forest import grow
 from adnflex.grid.tidy_tree import place
 from adnflex.results import DispatchCheck, DispatchPlan
 
@@ -85,7 +86,7 @@ class _Day:
         return np.floor(np.arange(self.count) * self.hours).astype(int) % 24
 
     @cached_property
-    def probability(self) -> Floats:
+    def probability(self) -> FloatArray:
         share = np.arange(self.scenarios, 0, -1) + (1.0 if self.scenarios > 1 else 0.0)
         return np.asarray(share / share.sum())
 
@@ -96,61 +97,61 @@ class _Day:
             return period
         return pd.MultiIndex.from_product([range(self.scenarios), period], names=["scenario", "period"])
 
-    def _curve(self, day: Floats) -> Floats:
+    def _curve(self, day: FloatArray) -> FloatArray:
         return np.asarray(np.interp(np.arange(self.count) * self.hours % 24, np.arange(24), day))
 
     @cached_property
-    def load(self) -> Floats:
+    def load(self) -> FloatArray:
         return self.load_mw * np.tile(self._curve(_LOAD), (self.scenarios, 1))
 
     @cached_property
-    def sun(self) -> Floats:
+    def sun(self) -> FloatArray:
         factor = np.linspace(1.0, 0.7, self.scenarios) if self.scenarios > 1 else np.ones(1)
         return 1.25 * self.load_mw * factor[:, None] * self._curve(_SUN)
 
     @cached_property
-    def used(self) -> Floats:
+    def used(self) -> FloatArray:
         return np.minimum(self.sun, 0.95 * self.load_mw)
 
     @cached_property
-    def must_take(self) -> Floats:
+    def must_take(self) -> FloatArray:
         return np.full((self.scenarios, self.count), 0.03 * self.load_mw)
 
     # Vehicles: the block of the evening goes into the night, and one hour is reduced --------------------------
 
     @cached_property
-    def ev_before(self) -> Floats:
+    def ev_before(self) -> FloatArray:
         return self.load_mw * self._curve(_VEHICLES)
 
     @cached_property
-    def block_before(self) -> Floats:
+    def block_before(self) -> FloatArray:
         return np.where((self.hour >= 18) & (self.hour < 21), 0.4 * self.ev_before, 0.0)
 
     @cached_property
-    def block(self) -> Floats:
+    def block(self) -> FloatArray:
         shift = round(17 / self.hours)
         return np.roll(self.block_before, -shift) if self.count * self.hours >= 24 else self.block_before
 
     @cached_property
-    def reduced(self) -> Floats:
+    def reduced(self) -> FloatArray:
         return np.where(self.hour == 17, 0.2 * self.ev_before, 0.0)
 
     @cached_property
-    def ev(self) -> Floats:
+    def ev(self) -> FloatArray:
         return self.ev_before - self.block_before + self.block - self.reduced
 
     # Battery: charged at noon, discharged at the dear hours; 90 % each way -------------------------------------
 
     @cached_property
-    def charge(self) -> Floats:
+    def charge(self) -> FloatArray:
         return np.where((self.hour >= 11) & (self.hour < 15), 0.08 * self.load_mw, 0.0)
 
     @cached_property
-    def discharge(self) -> Floats:
+    def discharge(self) -> FloatArray:
         return np.where((self.hour >= 17) & (self.hour < 21), 0.81 * 0.08 * self.load_mw, 0.0)
 
     @cached_property
-    def energy(self) -> Floats:
+    def energy(self) -> FloatArray:
         flow = 0.9 * self.charge - self.discharge / 0.9
         return 0.15 * self.load_mw + np.cumsum(flow) * self.hours
 
@@ -176,7 +177,7 @@ class _Day:
         above[lateral] = np.maximum(1, np.arange(self.buses)[lateral] // 2)
         return above
 
-    def _below(self, at_bus: Floats) -> Floats:
+    def _below(self, at_bus: FloatArray) -> FloatArray:
         """Sum over everything below each bus; the last axis is the bus."""
         total = at_bus.copy()
         for bus in range(self.buses - 1, 0, -1):
@@ -189,7 +190,7 @@ class _Day:
         return {"sun": self.buses // 2, "storage": self.buses - 1, "ev": self.buses - 2, "shunt": self.buses // 2 - 1}
 
     @cached_property
-    def drawn(self) -> tuple[Floats, Floats]:
+    def drawn(self) -> tuple[FloatArray, FloatArray]:
         """Active and reactive power drawn at each bus [MW, Mvar]."""
         share = np.r_[0.0, 0.0, np.full(self.buses - 2, 1 / (self.buses - 2))]
         p = self.load[..., None] * share
@@ -203,19 +204,19 @@ class _Day:
         return p, q
 
     @cached_property
-    def flows(self) -> tuple[Floats, Floats]:
+    def flows(self) -> tuple[FloatArray, FloatArray]:
         p, q = self.drawn
         return self._below(p), self._below(q)
 
     @cached_property
-    def resistance(self) -> Floats:
+    def resistance(self) -> FloatArray:
         """Resistance of the branch above each bus, so that the day uses much of the limits [pu of 1 MW]."""
         r = np.full(self.buses, 0.016 / self.load_mw * 8 / self.buses)
         r[:2] = 0.0, 0.002 / self.load_mw
         return r
 
     @cached_property
-    def vm(self) -> Floats:
+    def vm(self) -> FloatArray:
         p, q = self.flows
         vm = np.ones((self.scenarios, self.count, self.buses))
         ratio = 1 + 0.0125 * self.tap
@@ -225,34 +226,34 @@ class _Day:
         return vm
 
     @cached_property
-    def losses(self) -> Floats:
+    def losses(self) -> FloatArray:
         p, q = self.flows
         return np.asarray(((p**2 + q**2) * self.resistance)[..., 1:].sum(axis=-1))
 
     @cached_property
-    def grid(self) -> Floats:
+    def grid(self) -> FloatArray:
         return self.load + self.ev + self.charge + self.losses - self.must_take - self.used - self.discharge
 
     @cached_property
-    def loading(self) -> Floats:
+    def loading(self) -> FloatArray:
         p, q = self.flows
         rating = np.r_[1.0, 1.35, np.full(self.buses - 2, 1.2)] * self.load_mw
         return np.asarray(100 * np.hypot(p, q) / rating)[..., 1:]
 
     @cached_property
-    def gaps(self) -> Floats:
+    def gaps(self) -> FloatArray:
         """Loose where much sun meets high voltage."""
         weight = np.r_[1.0, 0.2, 0.05, np.full(self.buses - 4, 1e-3)]
-        noise: Floats = 1e-8 * (1 + np.sin(np.arange(self.count))[:, None] ** 2) * weight
+        noise: FloatArray = 1e-8 * (1 + np.sin(np.arange(self.count))[:, None] ** 2) * weight
         return noise + np.where(self.used[..., None] < self.sun[..., None] - 1e-9, 2e-3 * weight, 0.0)
 
     # Money -------------------------------------------------------------------------------------------------
 
-    def _sum(self, power: Floats) -> Floats:
+    def _sum(self, power: FloatArray) -> FloatArray:
         return np.asarray((np.broadcast_to(power, self.load.shape) * self.hours).sum(axis=1))
 
     @cached_property
-    def imported(self) -> Floats:
+    def imported(self) -> FloatArray:
         return np.maximum(self.grid, 0)
 
     @cached_property
@@ -288,10 +289,10 @@ class _Day:
     def branches(self) -> list[tuple[str, int]]:
         return [("trafo", 0)] + [("line", i) for i in range(self.buses - 2)]
 
-    def _by_bus(self, values: Floats) -> pd.DataFrame:
+    def _by_bus(self, values: FloatArray) -> pd.DataFrame:
         return self._table({bus: values[..., bus] for bus in range(self.buses)})
 
-    def _by_branch(self, values: Floats) -> pd.DataFrame:
+    def _by_branch(self, values: FloatArray) -> pd.DataFrame:
         return self._table({branch: values[..., k] for k, branch in enumerate(self.branches)})
 
     def _balance(self) -> pd.DataFrame:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.grid.drawn_forest import Floats, grow
+from adnflex.arrays import FloatArray
+from adnflex.grid.drawn_forest import grow
 from adnflex.knobs import Limits
 from adnflex.results.boxes import Box, LinearFlexibility
 from adnflex.results.flexibility import Flexibility
@@ -86,11 +87,11 @@ def example(
 class _Flow:
     """Power flow of many states at once: the last axis is the bus or the branch."""
 
-    imported: Floats
-    reactive: Floats
-    losses: Floats
-    vm: Floats
-    loading: Floats
+    imported: FloatArray
+    reactive: FloatArray
+    losses: FloatArray
+    vm: FloatArray
+    loading: FloatArray
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,12 @@ class _Day:
     def period(self) -> pd.Index:
         return pd.RangeIndex(self.count, name="period")
 
-    def _curve(self, day: Floats) -> Floats:
+    def _curve(self, day: FloatArray) -> FloatArray:
         hour = (self.start + np.arange(self.count) * self.hours) % 24
         return np.asarray(np.interp(hour, np.arange(24), day))
 
     @cached_property
-    def available(self) -> Floats:
+    def available(self) -> FloatArray:
         return np.column_stack([2.5 * self._curve(_SUN), 2.1 * self._curve(_SUN)])
 
     @cached_property
@@ -120,13 +121,13 @@ class _Day:
         return {k: c * min(1.0, self.count * self.hours / 24) for k, c in _CAPACITY.items()}
 
     @cached_property
-    def reserve(self) -> Floats:
+    def reserve(self) -> FloatArray:
         """What each battery may gain or lose in a period, so that the whole horizon just fits [MW]."""
         weight = 0.25 + self._curve(_VEHICLES)
         return np.column_stack([0.5 * c * weight / weight.sum() / self.hours for c in self.capacity.values()])
 
     @cached_property
-    def corners(self) -> tuple[Floats, Floats, Floats]:
+    def corners(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Middle, lowest and highest power drawn of every device [MW]."""
         vehicles = (0.6 * self._curve(_VEHICLES))[:, None]
         out, into = -self.reserve * _EFFICIENCY, self.reserve / _EFFICIENCY
@@ -137,7 +138,7 @@ class _Day:
 
     # Power flow -------------------------------------------------------------------------------------------
 
-    def flow(self, opened: tuple[int, ...], p: Floats, q: Floats) -> _Flow:
+    def flow(self, opened: tuple[int, ...], p: FloatArray, q: FloatArray) -> _Flow:
         """Sum the flows from the leaves, then the voltage drops from the supply."""
         closed = [k for k in range(len(_BRANCHES)) if k not in opened]
         forest = grow(len(_NAMES), [_BRANCHES[k][:2] for k in closed], [0])
@@ -162,27 +163,27 @@ class _Day:
             vm[:, bus] = vm[:, forest.parent[bus]] - drop[:, bus]
         return _Flow(active[:, 0], reactive[:, 0], losses.sum(axis=1), vm, loading)
 
-    def _reactive(self, p: Floats, with_q: bool) -> Floats:
+    def _reactive(self, p: FloatArray, with_q: bool) -> FloatArray:
         """Let generators draw reactive power while they feed in, and give it while they do not."""
         q = np.zeros_like(p)
         if with_q:
             q[:, :2] = -0.25 - 0.22 * p[:, :2]
         return q
 
-    def _moved(self, part: Floats, end: Floats) -> Floats:
+    def _moved(self, part: FloatArray, end: FloatArray) -> FloatArray:
         """Go from the middle a part of the way to an end; batteries always go all of it."""
         middle = self.corners[0]
         p = middle + part[:, None] * (end - middle)
         p[:, 2:4] = end[:, 2:4]
         return p
 
-    def _excess(self, flow: _Flow) -> Floats:
+    def _excess(self, flow: _Flow) -> FloatArray:
         """How far each state is beyond its limits; below zero where it is within all of them."""
         low, high = _LIMITS
         beyond = [low - flow.vm.min(axis=1), flow.vm.max(axis=1) - high, np.nanmax(flow.loading, axis=1) / 100 - 1]
         return np.asarray(np.max(beyond, axis=0))
 
-    def end(self, opened: tuple[int, ...], end: Floats, with_q: bool = True) -> Floats:
+    def end(self, opened: tuple[int, ...], end: FloatArray, with_q: bool = True) -> FloatArray:
         """Dispatch of one end: as far as the limits allow, found by halving."""
         low, high = np.zeros(self.count), np.ones(self.count)
         for _ in range(28):
@@ -193,7 +194,7 @@ class _Day:
             low, high = np.where(fits & (part == 1.0), 1.0, low), np.where(fits & (part == 1.0), 1.0, high)
         return self._moved(low, end)
 
-    def ends(self, opened: tuple[int, ...], with_q: bool = True) -> tuple[Floats, Floats]:
+    def ends(self, opened: tuple[int, ...], with_q: bool = True) -> tuple[FloatArray, FloatArray]:
         """Dispatch of both ends."""
         if (opened, with_q) not in self._found:
             _, low, high = self.corners
@@ -201,7 +202,7 @@ class _Day:
         return self._found[opened, with_q]
 
     @cached_property
-    def _found(self) -> dict[tuple[tuple[int, ...], bool], tuple[Floats, Floats]]:
+    def _found(self) -> dict[tuple[tuple[int, ...], bool], tuple[FloatArray, FloatArray]]:
         """Ends that are known already: finding them takes most of the time."""
         return {}
 
@@ -213,12 +214,12 @@ class _Day:
 
     # Tables -----------------------------------------------------------------------------------------------
 
-    def _between(self, ends: tuple[Floats, Floats], share: Floats) -> tuple[Floats, Floats]:
+    def _between(self, ends: tuple[FloatArray, FloatArray], share: FloatArray) -> tuple[FloatArray, FloatArray]:
         p = ends[0] + share[:, None] * (ends[1] - ends[0])
         q = self._reactive(ends[0], True)
         return p, q + share[:, None] * (self._reactive(ends[1], True) - q)
 
-    def _setpoints(self, p: Floats) -> pd.DataFrame:
+    def _setpoints(self, p: FloatArray) -> pd.DataFrame:
         """Turn what is drawn into what is written into the net: generators feed in."""
         q = self._reactive(p, True)
         columns = {(t, "p_mw", i): (-p[:, k] if t == "sgen" else p[:, k]) for k, (t, i, _) in enumerate(_DEVICES)}
@@ -227,7 +228,7 @@ class _Day:
         table.columns.names = ["table", "column", "index"]
         return table
 
-    def _state(self, opened: tuple[int, ...], ends: tuple[Floats, Floats], share: Floats) -> pd.DataFrame:
+    def _state(self, opened: tuple[int, ...], ends: tuple[FloatArray, FloatArray], share: FloatArray) -> pd.DataFrame:
         """Return what AC power flow says of one state a period."""
         flow = self.flow(opened, *self._between(ends, share))
         most = np.nanargmax(flow.loading, axis=1)
@@ -241,7 +242,7 @@ class _Day:
             }
         )  # fmt: skip
 
-    def _binding(self, opened: tuple[int, ...], ends: tuple[Floats, Floats]) -> pd.DataFrame:
+    def _binding(self, opened: tuple[int, ...], ends: tuple[FloatArray, FloatArray]) -> pd.DataFrame:
         """Limits that are reached at the ends, each with what loosening it would give."""
         rows: list[tuple[Any, ...]] = []
         for side, share, way in (("lower", 0.0, self.corners[1]), ("upper", 1.0, self.corners[2])):

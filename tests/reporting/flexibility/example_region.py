@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adnflex.grid.drawn_forest import Floats
+from adnflex.arrays import FloatArray
 from adnflex.results.region import Region
 
 from .example import example
@@ -66,12 +66,12 @@ def example_region(periods: int = 24, hours: float = 1.0) -> Region:
     )  # fmt: skip
 
 
-def _circle(corners: int) -> Floats:
+def _circle(corners: int) -> FloatArray:
     angles = 2 * np.pi * np.arange(corners) / corners
     return np.column_stack([np.cos(angles), np.sin(angles)])
 
 
-def _meet(normals: Floats, support: Floats) -> Floats:
+def _meet(normals: FloatArray, support: FloatArray) -> FloatArray:
     """Corners where neighbouring half-planes meet."""
     following = np.roll(np.arange(len(normals)), -1)
     pairs = zip(np.stack([normals, normals[following]], axis=1), np.column_stack([support, support[following]]),
@@ -79,12 +79,12 @@ def _meet(normals: Floats, support: Floats) -> Floats:
     return np.array([np.linalg.solve(a, b) for a, b in pairs])
 
 
-def _rows(vertices: Floats, period: int, name: str) -> pd.DataFrame:
+def _rows(vertices: FloatArray, period: int, name: str) -> pd.DataFrame:
     index = pd.MultiIndex.from_product([[period], range(len(vertices))], names=["period", name])
     return pd.DataFrame({"p_mw": vertices[:, 0], "q_mvar": vertices[:, 1]}, index=index)
 
 
-def _points(places: Floats, period: int) -> pd.DataFrame:
+def _points(places: FloatArray, period: int) -> pd.DataFrame:
     limits = {
         "combination": 0, "role": ["corner"] * (len(places) - 1) + ["middle"], "vm_min_pu": 0.97, "vm_min_bus": 5,
         "vm_max_pu": 1.03, "vm_max_bus": 4, "loading_percent": 100.0, "loading_element": "line", "loading_index": 4,
@@ -94,6 +94,6 @@ def _points(places: Floats, period: int) -> pd.DataFrame:
     return _rows(places, period, "point").assign(**limits)
 
 
-def _area(vertices: Floats) -> float:
+def _area(vertices: FloatArray) -> float:
     x, y = vertices.T
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
