@@ -276,6 +276,16 @@ class RadialFlow:
         start = np.sqrt(root[:, self.forest.root[order]]).T
         return np.take(p.T, order, axis=0), np.take(q.T, order, axis=0), np.take(shunt, order, axis=0), start
 
+    @property
+    def places(self) -> IntArray:
+        """Place of every node in preorder (n,)."""
+        return self._back
+
+    @property
+    def carrying(self) -> FloatArray:
+        """What a branch carries from-to, by what the node below it draws with all below, referred to the roots (n,)."""
+        return np.asarray(self._sign * self._side)
+
     @cached_property
     def sweep(self) -> Sweep:
         """The iteration for many states, in preorder."""

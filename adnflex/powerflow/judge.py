@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
+from adnflex.grid.ac import losses_mw, run_ac
+from adnflex.grid.write import PushBack, one_state
 from adnflex.powerflow.arrays import Solver, exact_kernel, solve_arrays
 from adnflex.powerflow.limits import Compared, NetLimits, compare, margins
 from adnflex.powerflow.second_judge import power_grid_model
@@ -42,9 +45,12 @@ class Engine(NamedTuple):
     fewest: int
 
 
+# Of so many states pandapower runs all.
+_BEYOND = 100
+
 #: By the name that a caller gives; None: pandapower alone.
 ENGINES: dict[str, Engine | None] = {
-    "auto": Engine("the exact kernel", exact_kernel, 100, 4),
+    "auto": Engine("the exact kernel", exact_kernel, _BEYOND, 4),
     "pandapower": None,
     "power-grid-model": Engine("power-grid-model", power_grid_model, 0, 1),
 }
@@ -54,6 +60,10 @@ _DRAWN, _NEAREST = 100, 100
 
 # Largest difference between two solvers that is rounding: of voltages [pu], loadings and powers relative.
 _AGREES = 1e-6
+
+# What a run of pandapower takes at least, and more a bus; what reading the net for the kernel takes, and the kernel a
+# state and bus [s]. A computer that is twice as fast, or slow, is measured.
+_STATE_SECONDS, _BUS_SECONDS, _READING_SECONDS, _KERNEL_SECONDS = 0.02, 1e-4, 0.5, 2e-6
 
 # Largest tables of states that are made.
 _MOST_BYTES = 4 * 2**30
@@ -78,6 +88,8 @@ class Judgement:
         Who judged, as part of a sentence; empty where pandapower judged alone, as it does few states.
     notes : tuple of str
         Why the other judge was left out.
+    other : str
+        Name of the judge beside pandapower; empty where there is none, or it was wrong.
     """
 
     measured: Measured
@@ -86,6 +98,12 @@ class Judgement:
     difference: float | None = None
     says: str = ""
     notes: tuple[str, ...] = ()
+    other: str = ""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Who judged, as the fields of a check (see `adnflex.results.base.Verdict`)."""
+        return recorded([self])
 
     def told(self, verdict: str) -> str:
         """Return a verdict with who gave it."""
@@ -159,7 +177,52 @@ def judge(
     says = f"{len(places):,} of {count:,} by pandapower"
     if solved.any():
         says += f", {int(solved.sum()):,} by {name}, largest difference {difference:.2g}"
-    return judged(states, setpoints.index, len(places), difference if solved.any() else None, says, notes)
+    if not solved.any():
+        return judged(states, setpoints.index, len(places), None, says, notes)
+    return judged(states, setpoints.index, len(places), difference, says, notes, name)
+
+
+def recorded(judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """Say who gave several judgements, as the fields of a check."""
+    differences = [j.difference for j in judgements if j.difference is not None]
+    return {
+        "power_flows": sum(len(j.measured.labels) for j in judgements),
+        "by_pandapower": sum(j.by_pandapower for j in judgements),
+        "other_judge": next((j.other for j in judgements if j.other), ""),
+        "judge_difference": max(differences, default=None),
+    }
+
+
+def judging_seconds(net: pandapowerNet, states: int, most: float) -> float:
+    """Foresee the seconds that so many states of a net take to be judged by `judge`.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is not changed.
+    states : int
+        Number of states.
+    most : float
+        Seconds that do not matter: where the size of the net says less than half of them, nothing is tried.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> judging_seconds(pn.case33bw(), 2, 1.0)
+    0.0
+    >>> judging_seconds(pn.case33bw(), 1000, 1.0) > 0.5
+    True
+    """
+    few = states <= _BEYOND
+    runs = states if few else min(states, _DRAWN + _NEAREST)
+    kernel = 0.0 if few else _READING_SECONDS + _KERNEL_SECONDS * len(net.bus) * states
+    if runs * (_STATE_SECONDS + _BUS_SECONDS * len(net.bus)) + kernel < most / 2:
+        return 0.0
+    push = PushBack(net, one_state())
+    begin = time.monotonic()
+    if run_ac(push.at(0)):
+        losses_mw(push.new)
+    return runs * (time.monotonic() - begin) + kernel
 
 
 def require_memory(net: pandapowerNet, count: int) -> None:

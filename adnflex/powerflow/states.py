@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
@@ -15,7 +14,7 @@ from pandapower import pandapowerNet
 
 from adnflex.algorithms.workers import run_each
 from adnflex.grid.ac import branch_losses, losses_mw, run_ac
-from adnflex.grid.write import PushBack, one_state
+from adnflex.grid.write import PushBack
 from adnflex.powerflow.structure import is_radial, source_rows, unsupplied
 
 # Most states of a task of an executor (each makes a copy of the net), and tasks that few states are split into.
@@ -178,39 +177,6 @@ def buses_of(net: pandapowerNet, supplied: Sequence[int] | pd.Index | None) -> p
     return net.bus.index[net.bus["in_service"].astype(bool)] if supplied is None else pd.Index(supplied)
 
 
-# What one state takes at least, and more a bus [s]: a computer that is twice as fast, or slow, is measured.
-_STATE_SECONDS, _BUS_SECONDS = 0.02, 1e-4
-
-
-def measuring_seconds(net: pandapowerNet, states: int, most: float) -> float:
-    """Foresee the seconds that so many states of a net take to be measured.
-
-    Parameters
-    ----------
-    net : pandapowerNet
-        The net; it is not changed.
-    states : int
-        Number of states.
-    most : float
-        Seconds that do not matter: where the size of the net says less than half of them, nothing is tried.
-
-    Examples
-    --------
-    >>> import pandapower.networks as pn
-    >>> measuring_seconds(pn.case33bw(), 2, 1.0)
-    0.0
-    >>> measuring_seconds(pn.case33bw(), 1000, 1.0) > 1.0
-    True
-    """
-    if states * (_STATE_SECONDS + _BUS_SECONDS * len(net.bus)) < most / 2:
-        return 0.0
-    push = PushBack(net, one_state())
-    begin = time.monotonic()
-    if run_ac(push.at(0)):
-        losses_mw(push.new)
-    return states * (time.monotonic() - begin)
-
-
 @dataclass(frozen=True)
 class StateArrays:
     """Values of states as arrays, to be filled, for `tabulated`; states side by side, as a table keeps its columns.
@@ -251,7 +217,7 @@ class StateArrays:
     def bytes_of(net: pandapowerNet, count: int) -> int:
         """How much memory they take."""
         elements = sum(len(net[element]) for element in ("line", "trafo"))
-        return 8 * count * (len(net.bus) + 3 * elements + 2 * len(source_rows(net)) + 2)
+        return count * (8 * (len(net.bus) + 3 * elements + 2 * len(source_rows(net)) + 2) + 2)
 
     def put(self, places: np.ndarray, other: StateArrays) -> None:
         """Write other states into some places."""

@@ -94,6 +94,18 @@ def certificate_card(check: Any, claim: Claim) -> Card:
     return Card(label, distance(certificate, "≤"), f"at most {room}, proven")
 
 
+def judge_cards(check: Any) -> list[Card]:
+    """Who ran the power flows of several states: pandapower, and beside it another judge."""
+    if check is None or check.power_flows <= 1:
+        return []
+    value = f"{check.by_pandapower:,} of {check.power_flows:,}"
+    below = "all states"
+    if check.other_judge:
+        difference = f"largest difference {check.judge_difference:.1e}"
+        below = f"all states by {check.other_judge}; a sample and the states nearest to limits by both, {difference}"
+    return [Card("Power flows by pandapower", value, below)]
+
+
 def banner(check: Any, passed: str, failed: str, missing: str, remark: str, doubt: str | None = None) -> Banner:
     """Banner of one answer: green, or amber with the reason where there is a reservation, red, or not decided.
 

@@ -184,10 +184,20 @@ class Verdict(Result):
         Whether everything holds that the answer says.
     verdict : str
         One sentence for the reader.
+    power_flows, by_pandapower : int
+        Number of states that were judged, and how many of them pandapower ran; 0 where that was not kept.
+    other_judge : str
+        Who judged all of them beside pandapower, e.g. ``the exact kernel``; empty where pandapower ran all.
+    judge_difference : float or None
+        Largest difference between both in what pandapower ran: voltages [pu], loadings and powers relative.
     """
 
     passed: bool
     verdict: str
+    power_flows: int = field(default=0, kw_only=True)
+    by_pandapower: int = field(default=0, kw_only=True)
+    other_judge: str = field(default="", kw_only=True)
+    judge_difference: float | None = field(default=None, kw_only=True)
 
     @property
     def headline(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from adnflex.errors import Infeasible, TimeExpired
 from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import read_grid
 from adnflex.grid.layout import drawing_tables
-from adnflex.powerflow.states import measuring_seconds
+from adnflex.powerflow.judge import judging_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.loss_certificate import Goal
 from adnflex.problems.dispatch.prices import price_notes
@@ -185,7 +185,7 @@ def _seconds_of_the_check(net: pandapowerNet, study: Study, clock: Deadline) -> 
         return 0.0
     states = study.horizon.scenarios * study.horizon.periods
     # half of the allowance goes to bound and certificate, the rest is for what no clock sees: tables, certificates
-    return max(measuring_seconds(net, states, clock.allowance) - clock.allowance / 4, 0.0)
+    return max(judging_seconds(net, states, clock.allowance) - clock.allowance / 4, 0.0)
 
 
 def _plan(

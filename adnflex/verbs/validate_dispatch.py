@@ -76,6 +76,7 @@ def validate_dispatch(
     vm, loading = (_as_plan(plan, table) for table in (measured.vm_pu, measured.loading_percent))
     return DispatchCheck(
         passed=passed,
+        **judged.record,
         verdict=judged.told(wrong or violated(violations) or _praise(measured, found.limits)),
         objective=objective,
         costs=costs,

@@ -104,6 +104,7 @@ def validate_flexibility(
     examples, setpoints = _example_tables(flex, ac, shares, values, chosen)
     return FlexibilityCheck(
         passed=passed,
+        **judged.record,
         verdict=judged.told(_verdict(flex, violations, len(values), len(ac), worst)),
         trajectories=len(values),
         vertices=int(np.sum(np.all((values == 0) | (values == shares.shape[1] - 1), axis=1))),

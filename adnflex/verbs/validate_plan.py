@@ -53,6 +53,7 @@ def validate_plan(plan: Plan, net: pandapowerNet, engine: str = "auto") -> Check
     good = f"radial, everything supplied, all {int(found.limits['checked'].sum())} limits met in AC power flow"
     return Check(
         passed=passed,
+        **judged.record,
         verdict=judged.told(wrong or violated(violations) or good),
         converged=converged,
         radial=bool(after.radial.iloc[0]),

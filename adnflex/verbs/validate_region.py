@@ -14,7 +14,7 @@ from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.coupling import coupling_of
 from adnflex.grid.identity import require_same
 from adnflex.knobs import Horizon
-from adnflex.powerflow.judge import Judgement
+from adnflex.powerflow.judge import Judgement, recorded
 from adnflex.powerflow.limits import stacked
 from adnflex.problems.region.points import run_points
 from adnflex.problems.region.reading import RegionJob
@@ -89,7 +89,7 @@ def validate_region(
     who = [f"period {t}: {j.says}" if len(judged) > 1 else j.says for t, j in judged.items() if j.says]
     notes = tuple(dict.fromkeys(note for j in judged.values() for note in j.notes))
     told = f"{verdict} ({'; '.join(who)})" if who else verdict
-    return RegionCheck(not faults, f"{told}.", points, violations, notes=notes)
+    return RegionCheck(not faults, f"{told}.", points, violations, notes=notes, **recorded(list(judged.values())))
 
 
 def _again(region: Region, net: pandapowerNet, pcc: tuple[str, int], t: int) -> tuple[Study, list[Device], Supplies]:

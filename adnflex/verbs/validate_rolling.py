@@ -20,7 +20,7 @@ from adnflex.devices.vehicles import part_there
 from adnflex.errors import InputError
 from adnflex.grid.identity import require_same
 from adnflex.powerflow.deviations import Pair, deviation_table
-from adnflex.powerflow.judge import judge
+from adnflex.powerflow.judge import judge, recorded
 from adnflex.powerflow.limits import Compared, limits_of
 from adnflex.powerflow.states import Measured, measure
 from adnflex.powerflow.verdict import not_converged, violated
@@ -88,6 +88,7 @@ def validate_rolling(
     costs = _costs(run, net, specs)
     return RollingCheck(
         passed=converged and violations.empty and faults.empty and _exact(costs),
+        **recorded([with_it, as_given]),
         verdict=with_it.told(_verdict(run, hours, faults, costs, violations)),
         converged=converged,
         hours=hours,

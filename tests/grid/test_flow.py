@@ -15,6 +15,7 @@ import adnflex.grid.flow as flow_module
 from adnflex.errors import InputError
 from adnflex.grid import cumulated, read_grid
 from adnflex.grid.flow import RadialFlow, flow_of, flows_of
+from adnflex.grid.summary import Summariser, summary_of
 from adnflex.grid.sweep import Sweep
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Limits, Switching
@@ -212,6 +213,38 @@ def test_many_states_in_blocks_are_those_of_few(seed, monkeypatch):
         for name in ("v", "p", "q", "l", "loss", "current", "supplied"):
             found, truth = getattr(many, name), np.concatenate([getattr(one, name) for one in few])
             np.testing.assert_allclose(found, truth, atol=1e-9, rtol=1e-8, err_msg=name)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hours_summed_up_are_the_extremes_of_their_states(seed, monkeypatch):
+    """Losses, voltages, loadings (charging, parallels, open ends, taps), the worst limit, of some hours at a time."""
+    grid, closed, rng = random_grid(seed)
+    given = batch(grid, rng, 21)
+    given[0][5] *= 1e6
+    monkeypatch.setattr(Sweep, "width", staticmethod(lambda n: 16))
+    tree = Adjacency(grid).forest(closed)
+    found, states = Summariser(RadialFlow(grid, tree)).of(*given), RadialFlow(grid, tree).solve_many(*given)
+    solved = np.isfinite(states.loss)
+    assert not solved[5]
+    np.testing.assert_allclose(found.loss, states.loss, atol=1e-9, rtol=1e-9)
+    watched = np.array([bool(b) for b in grid.buses]) & np.isnan(grid.root_v)
+    vm, loading = np.sqrt(states.v[:, watched]), states.loadings(grid).max(axis=1, initial=0.0)
+    np.testing.assert_allclose(found.v_lowest[solved], vm[solved].min(axis=1), atol=1e-9)
+    np.testing.assert_allclose(found.v_highest[solved], vm[solved].max(axis=1), atol=1e-9)
+    np.testing.assert_allclose(found.loading[solved], loading[solved], atol=1e-8, rtol=1e-8)
+    low, high = np.sqrt(grid.v_min[watched]), np.sqrt(grid.v_max[watched])
+    beyond = np.maximum((low - vm).max(axis=1), (vm - high).max(axis=1))
+    if len(grid.ratings.limit):
+        beyond = np.maximum(beyond, loading - 1)
+    np.testing.assert_allclose(found.beyond[solved], beyond[solved], atol=1e-8, rtol=1e-8)
+    assert np.isnan([found.loss[5], found.v_lowest[5], found.v_highest[5], found.loading[5], found.beyond[5]]).all()
+
+
+def test_a_year_summed_up_needs_a_topology():
+    grid = read_grid(pn.case33bw())
+    assert summary_of(grid, np.ones(grid.m, dtype=bool), grid.p[None], grid.q[None]) is None
+    found = summary_of(grid, grid.closed, grid.p[None], grid.q[None])
+    assert found.loss[0] * grid.base_mva == pytest.approx(0.202677, abs=1e-6)
 
 
 def test_what_is_done_is_kept_where_steps_run_out(monkeypatch):

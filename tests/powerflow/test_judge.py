@@ -14,9 +14,14 @@ import pytest
 import adnflex
 from adnflex.errors import InputError, SolverUnavailable
 from adnflex.knobs import Limits
-from adnflex.powerflow import judge, limits_of, measure
+from adnflex.powerflow import compare, judge, limits_of, measure
 from adnflex.powerflow.arrays import exact_kernel, solve_arrays
-from adnflex.powerflow.states import Measured, tabulated
+from adnflex.powerflow.judge import judging_seconds, recorded
+from adnflex.powerflow.limits import margins
+from adnflex.powerflow.states import Measured, StateArrays, tabulated
+from adnflex.powerflow.verdict import flaw, flaws
+from adnflex.reporting.proof import judge_cards
+from adnflex.results.base import Verdict
 
 JUDGE = sys.modules["adnflex.powerflow.judge"]
 ENGINES = JUDGE.ENGINES
@@ -217,6 +222,89 @@ def test_a_state_without_a_solution_is_pandapowers_to_judge(small):
     assert found.measured.converged.index[~found.measured.converged].tolist() == [77]
     assert found.by_pandapower <= 9
     assert found.difference < 1e-7
+
+
+def test_every_state_without_a_solution_is_named_and_none_counts_as_passed(small):
+    net = pn.panda_four_load_branch()
+    table = powers(net, 60, 1)
+    lost = [7, 21, 22, 40, 59]
+    table.iloc[lost] *= 1e4
+    found = judge(net, table, limits_of(net, Limits((0.5, 1.5))))
+    assert np.flatnonzero(~found.measured.converged).tolist() == lost
+    sentence = flaw(found.measured)
+    assert sentence.startswith("AC power flow does not converge in period 7, so")
+    assert sentence.endswith("nor does it in period 21 or in period 22 or in period 40 or 1 more")
+    assert [label for label, _ in flaws(found.measured)] == lost
+    assert np.isnan(found.measured.vm_pu.loc[lost]).all(axis=None)
+    assert found.found.limits["checked"].max() == 55 * (len(net.bus) - 1)
+
+
+def test_a_first_state_without_a_solution_does_not_spoil_the_others(small):
+    net = cigre()
+    table = powers(net, 40, 1)
+    table.iloc[0] *= 1e4
+    found = judge(net, table, limits_of(net, Limits((0.5, 1.5))))
+    assert found.measured.converged.tolist() == [False] + [True] * 39
+    assert found.by_pandapower <= 9
+    assert found.difference < 1e-7
+
+
+def test_tables_that_do_not_fit_are_refused_before_anything_is_run(monkeypatch):
+    net = pn.case33bw()
+    one = StateArrays.bytes_of(net, 1)
+    assert one == sum(a.itemsize * a.size for a in vars(StateArrays.empty(net, 8)).values()) // 8
+    monkeypatch.setattr(JUDGE, "_MOST_BYTES", 10 * one)
+    monkeypatch.setattr(JUDGE, "run_states", None)
+    with pytest.raises(
+        InputError, match=r"12 states of 33 buses: their tables take .* GiB.*; give at most 10 at a time"
+    ):
+        judge(net, powers(net, 12, 1), limits_of(net))
+
+
+def test_comparing_in_parts_is_comparing_at_once(monkeypatch):
+    net = cigre()
+    measured = measure(net, powers(net, 9, 3))
+    limits = limits_of(net, Limits((0.985, 1.02), max_loading_percent=40.0))
+    whole = compare(measured, limits)
+    assert len(whole.violations) > 5
+    monkeypatch.setattr("adnflex.powerflow.limits._AT_ONCE", 2 * len(net.bus))
+    parts = compare(measured, limits)
+    for name in ("limits", "violations", "nearest"):
+        pd.testing.assert_frame_equal(getattr(whole, name), getattr(parts, name))
+    np.testing.assert_array_equal(whole.margin, parts.margin)
+    np.testing.assert_array_equal(whole.margin, margins(measured, limits))
+    # the nearest limit of a state is its worst violation, by the same numbers
+    worst = whole.violations.assign(
+        share=whole.violations["excess"] / np.where(whole.violations["unit"] == "%", 100, 1)
+    )
+    for period, rows in worst.groupby("period"):
+        assert -whole.margin[period] == pytest.approx(rows["share"].max())
+        assert whole.nearest.at[period, "limit_index"] == rows.loc[rows["share"].idxmax(), "index"]
+
+
+def test_a_check_and_its_report_say_who_judged(small):
+    net = pn.panda_four_load_branch()
+    found = judge(net, few(net, 0, 50), limits_of(net, Limits((0.5, 1.5))))
+    record = found.record
+    assert (record["power_flows"], record["other_judge"]) == (50, "the exact kernel")
+    assert record["by_pandapower"] == found.by_pandapower <= 8
+    assert recorded([found, found])["power_flows"] == 100
+    (card,) = judge_cards(Verdict(True, "all is met", **record))
+    assert card.value == f"{found.by_pandapower} of 50"
+    assert f"largest difference {found.difference:.1e}" in card.below
+    alone = judge(net, few(net, 0, 4), limits_of(net, Limits((0.5, 1.5)))).record
+    assert judge_cards(Verdict(True, "all is met", **alone))[0].below == "all states"
+    assert judge_cards(Verdict(True, "all is met")) == judge_cards(None) == []
+
+
+def test_the_time_of_many_states_is_that_of_the_sample(monkeypatch):
+    clock = iter(np.arange(0, 100, 0.05))
+    monkeypatch.setattr(JUDGE.time, "monotonic", lambda: float(next(clock)))
+    net = pn.case33bw()
+    few, many, year = (judging_seconds(net, count, 0.1) for count in (100, 200, 35136))
+    assert few == pytest.approx(5)
+    assert many == pytest.approx(10, abs=1)
+    assert 10 < year < 20
 
 
 def few(net, seed=0, count=5000):

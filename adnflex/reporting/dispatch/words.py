@@ -8,7 +8,7 @@ from adnflex.reporting.dispatch.looseness import recovered_words
 from adnflex.reporting.dispatch.view import DispatchView, worst_recovery
 from adnflex.reporting.findings import has_ratings
 from adnflex.reporting.page import Banner, Card
-from adnflex.reporting.proof import Claim, banner, certificate_card, certificate_words
+from adnflex.reporting.proof import Claim, banner, certificate_card, certificate_words, judge_cards
 from adnflex.reporting.text import dash, distance, energy, fixed, many, mass, money, number, percent, relative, share
 from adnflex.results.status import NO_RECOVERY, status_words
 
@@ -64,6 +64,7 @@ def key_cards(view: DispatchView, first: DispatchView | None = None) -> list[Car
         Card("Imported", energy(view.mwh("imported")), f"{energy(view.mwh('exported'))} exported"),
         *_curtailed(view),
         certificate_card(view.check, _claim(view)),
+        *judge_cards(view.check),
         Card("Gap of the model", share(max(plan.gap, 0.0)), status_words(plan.status)),
         *_in_losses(view),
         _tightness(view),

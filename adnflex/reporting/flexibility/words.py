@@ -10,7 +10,7 @@ import numpy as np
 
 from adnflex.reporting.flexibility.view import FlexibilityView, limit_groups
 from adnflex.reporting.page import Banner, Card
-from adnflex.reporting.proof import banner
+from adnflex.reporting.proof import banner, judge_cards
 from adnflex.reporting.text import dash, fixed, many, measured, number, percent, rounded_up, share, signed
 from adnflex.results.certificate import reservation
 from adnflex.results.flexibility_check import FlexibilityCheck
@@ -123,8 +123,8 @@ def key_cards(view: FlexibilityView, _first: FlexibilityView | None = None) -> l
         size(rounded_down(flex.total_mwh)),
         f"sum of the widths times the hours, {held}",
     )
-    return [promised, _power(view), *_switching(view), _runs(view), _linear(view), _holds(view),
-            *_relieved(view), *_directions(view), _tightening(view), *_extremes(view)]  # fmt: skip
+    return [promised, _power(view), *_switching(view), _runs(view), *judge_cards(view.check), _linear(view),
+            _holds(view), *_relieved(view), *_directions(view), _tightening(view), *_extremes(view)]  # fmt: skip
 
 
 def _power(view: FlexibilityView) -> Card:

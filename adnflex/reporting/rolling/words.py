@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from adnflex.reporting.dispatch.view import quantity
 from adnflex.reporting.page import Banner, Card
-from adnflex.reporting.proof import banner
+from adnflex.reporting.proof import banner, judge_cards
 from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents, gain, spread
 from adnflex.reporting.text import change, energy, fixed, number, relative
 from adnflex.results.certificate import reservation
@@ -77,7 +77,7 @@ def key_cards(view: RollingView, _first: RollingView | None = None) -> list[Card
     if view.run is not None:
         if view.check is not None and len(view.run.reactive.columns):
             cards += _voltages(view.check)
-        cards += [_bought(view.run), *_vehicles(view.run), *_seconds(view, view.run)]
+        cards += [*judge_cards(view.check), _bought(view.run), *_vehicles(view.run), *_seconds(view, view.run)]
     return cards
 
 
