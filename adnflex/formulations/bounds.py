@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.grid.blocks import Blocks, blocks
 from adnflex.grid.model import Grid
-from adnflex.grid.topology import Block, blocks
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Bounds:
         Whether the branch lies on a closed path of the whole graph (the others are bridges).
     node_current : (n,) array
         Largest current that the node itself can draw.
-    groups : list of Block
+    groups : Blocks
         The blocks of the grid.
     """
 
@@ -79,7 +79,7 @@ class Bounds:
     direction: IntArray
     in_loop: BoolArray
     node_current: FloatArray
-    groups: list[Block]
+    groups: Blocks
 
 
 # Limits for nodes that have none (open line ends), and the widest that an elastic model allows.
@@ -122,20 +122,14 @@ def compute_bounds(grid: Grid, ranges: Ranges | None = None) -> Bounds:
     np.logical_and.at(unit_ratio, grid.f, plain)
     np.logical_and.at(unit_ratio, grid.t, plain)
     spread = _ratio_spread(grid, vary)
-    i_max = np.full(grid.m, np.inf)
-    one_p, one_q, falling = (np.zeros(grid.m, dtype=bool) for _ in range(3))
-    direction = np.zeros(grid.m, dtype=np.int64)
-    in_loop = np.ones(grid.m, dtype=bool)
-    for block in groups:
-        nodes, branches = block.below, block.branches
-        i_max[branches] = spread * node_current[nodes].sum()
-        one_p[branches] = only_p[nodes].all()
-        # a negative reactance generates reactive power from its current
-        one_q[branches] = only_q[nodes].all() & (grid.x[block.below_branches] >= 0).all()
-        falling[branches] = one_p[branches] & one_q[branches] & unit_ratio[nodes].all()
-        in_loop[branches] = not block.is_bridge
-        direction[branches[np.isin(grid.f[branches], block.entry)]] = 1
-        direction[branches[np.isin(grid.t[branches], block.entry)]] = -1
+    mine = groups.of_branch
+    i_max = spread * groups.below_nodes(node_current)[mine]
+    one_p = (groups.below_nodes(~only_p) == 0)[mine]
+    # a negative reactance generates reactive power from its current
+    one_q = (groups.below_nodes(~only_q) + groups.below_branches(grid.x < 0) == 0)[mine]
+    falling = one_p & one_q & (groups.below_nodes(~unit_ratio) == 0)[mine]
+    in_loop = ~groups.is_bridge[mine]
+    direction = np.where(_at_entry(grid, groups, grid.t), -1, np.where(_at_entry(grid, groups, grid.f), 1, 0))
     i_max = np.minimum(i_max, _rated(grid, vary, v_max))
     v_top = np.minimum(v_max, np.maximum(_highest(grid, vary, groups, v_max, i_max), v_min))
     return Bounds(
@@ -183,7 +177,14 @@ def _rated(grid: Grid, vary: Ranges, v_max: FloatArray) -> FloatArray:
     return np.asarray(found)
 
 
-def _highest(grid: Grid, vary: Ranges, groups: list[Block], v_max: FloatArray, i_max: FloatArray) -> FloatArray:
+def _at_entry(grid: Grid, groups: Blocks, node: IntArray) -> BoolArray:
+    """Whether an end node of every branch is the entry of its block."""
+    entry = groups.entry[groups.of_branch]
+    at_root = (entry < 0) & ~np.isnan(grid.root_v[node])
+    return np.asarray(((node == entry) | at_root) & groups.feeds[groups.of_branch])
+
+
+def _highest(grid: Grid, vary: Ranges, groups: Blocks, v_max: FloatArray, i_max: FloatArray) -> FloatArray:
     """Highest squared voltage that each node can reach, going down from the roots block by block.
 
     Along a closed branch the voltage rises by at most ``-2 (r P' + x Q')`` with the power ``P' + jQ'`` that
@@ -195,40 +196,49 @@ def _highest(grid: Grid, vary: Ranges, groups: list[Block], v_max: FloatArray, i
     np.add.at(capacitive, grid.f, np.maximum(grid.y_from.imag, grid.open_from.imag) / vary.ratio[0] ** 2)
     np.add.at(capacitive, grid.t, np.maximum(grid.y_to.imag, grid.open_to.imag))
     low += 1j * np.minimum(vary.q[0] - np.maximum(capacitive, 0) * v_max, 0)
-    generated = np.minimum(grid.x, 0) * i_max**2
+    negative = np.minimum(grid.x, 0)
+    infeed = groups.below_nodes(low) + 1j * groups.below_branches(negative * i_max**2)
     arriving = np.sqrt(np.maximum(v_max[grid.f] / vary.ratio[0] ** 2, v_max[grid.t])) * i_max
-    top = np.nan_to_num(vary.root_v[1], nan=0.0)
-    order = sorted(groups, key=lambda block: -len(block.below))
-    for block in order:
-        if not len(block.below):
+    rise = -2 * (groups.within(grid.r) * infeed.real + groups.within(np.maximum(grid.x, 0)) * infeed.imag)
+    rise += groups.within(-2 * negative * arriving)
+    worst = np.maximum(vary.ratio[1], 1 / vary.ratio[0])
+    return _from_the_roots(grid, vary, groups, (rise, worst))
+
+
+def _from_the_roots(grid: Grid, vary: Ranges, groups: Blocks, most: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Squared voltages that rise by so much in every block, and by such factors of voltage along the branches."""
+    rise, worst = most
+    # behind a branch that leaves the entry
+    leaving, reverse = _at_entry(grid, groups, grid.f), _at_entry(grid, groups, grid.t)
+    gain = np.where(leaving, 1 / vary.ratio[0] ** 2, vary.ratio[1] ** 2)
+    start, leaves = np.where(leaving, grid.f, grid.t), leaving | reverse
+    branches, nodes = _members(groups.of_branch, len(rise)), _members(groups.of_node, len(rise))
+    # of a bridge all is known without arrays
+    top = np.nan_to_num(vary.root_v[1], nan=0.0).tolist()
+    bridges, gains, starts = groups.is_bridge.tolist(), gain.tolist(), start.tolist()
+    factors, rises = (worst**2).tolist(), rise.tolist()
+    for c in np.flatnonzero(groups.feeds).tolist():
+        mine = branches[c]
+        if bridges[c]:
+            only = mine[0]
+            top[nodes[c][0]] = top[starts[only]] * gains[only] + rises[c] * factors[only]
             continue
-        negative = grid.x[block.branches] < 0
-        infeed = low[block.below].sum() + 1j * generated[block.below_branches][grid.x[block.below_branches] < 0].sum()
-        inside = np.setdiff1d(np.union1d(grid.f[block.branches], grid.t[block.branches]), block.entry)
-        z = (grid.r + 1j * grid.x)[block.branches]
-        rise = float(np.sum(-2 * (z.real * infeed.real + np.maximum(z.imag, 0) * infeed.imag)))
-        rise += float(np.sum((-2 * z.imag * arriving[block.branches])[negative]))
-        top[inside] = _behind_entry(grid, vary, block, top) + rise * _worst_ratio(vary, block.branches)
-    return np.asarray(top)
+        # a path from the root enters a block once, so of the branches at the entry it uses one
+        k = np.array(mine)
+        behind = max(top[starts[first]] * gains[first] for first in k[leaves[k]].tolist())
+        highest = behind * float(np.prod(worst[k[~leaves[k]]])) ** 2 + rises[c] * float(np.prod(worst[k])) ** 2
+        for node in nodes[c]:
+            top[node] = highest
+    return np.array(top)
 
 
-def _behind_entry(grid: Grid, vary: Ranges, block: Block, top: FloatArray) -> float:
-    """Highest squared voltage right behind the branches that leave the entry, all further ratios included.
-
-    A path from the root enters a block once, so of the branches at the entry it uses one.
-    """
-    f, t, k = grid.f[block.branches], grid.t[block.branches], block.branches
-    leaving, reverse = np.isin(f, block.entry), np.isin(t, block.entry)
-    first = np.concatenate(
-        [top[f[leaving]] / vary.ratio[0, k[leaving]] ** 2, top[t[reverse]] * vary.ratio[1, k[reverse]] ** 2]
-    )
-    return float(first.max()) * _worst_ratio(vary, k[~(leaving | reverse)])
-
-
-def _worst_ratio(vary: Ranges, branches: IntArray) -> float:
-    """Largest factor by which the ratios of some branches can raise a squared voltage, each passed once."""
-    highest = np.prod(np.maximum(vary.ratio[1, branches], 1 / vary.ratio[0, branches]))
-    return float(highest) ** 2
+def _members(block: IntArray, count: int) -> list[list[int]]:
+    """Elements of every block."""
+    found: list[list[int]] = [[] for _ in range(count)]
+    for element, owner in enumerate(block.tolist()):
+        if owner >= 0:
+            found[owner].append(element)
+    return found
 
 
 def _ratio_spread(grid: Grid, vary: Ranges) -> float:

@@ -5,26 +5,27 @@ A formulation adds its law: what the squared current `l` of a branch takes from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from pyomo.common.numeric_types import native_numeric_types
+from pyomo.core.expr.numeric_expr import LinearExpression
 
+from adnflex.arrays import BoolArray, ComplexArray, IntArray
 from adnflex.formulations.attachments import Attachments
 from adnflex.formulations.bounds import Bounds
+from adnflex.formulations.ends import BranchEnds
 from adnflex.formulations.law import Law
 from adnflex.grid.model import Grid
 from adnflex.solvers.cones import mark_relaxed
+from adnflex.solvers.rows import RowConstraint, Rows, declare_cones, declare_rows, declare_variables
 
 
 def declare_voltages(block: pyo.Block, grid: Grid, bounds: Bounds) -> None:
     """Declare the squared voltages ``v`` of all nodes, which devices and branch flow share."""
-    block.v = pyo.Var(
-        range(grid.n),
-        bounds=lambda _, j: (bounds.v_min[j], bounds.v_max[j]),
-        doc="squared voltage of a node [pu]",
-    )
+    declare_variables(block, "v", bounds.v_min, bounds.v_max, doc="squared voltage of a node [pu]")
 
 
 def declare_branch_flow(
@@ -42,9 +43,8 @@ def declare_branch_flow(
     ----------
     block : pyomo Block
         Has ``v`` (see `declare_voltages`) and ``z`` over `free`; gets ``p``, ``q``, ``l`` (branches), ``w_f``, ``w_t``
-        (free branches), constraints, among them ``voltage_drop``, ``p_balance``, ``q_balance`` and ``cone``,
-        and expressions ``loss`` and ``at_from``, ``at_to`` (squared voltage seen by the ends of a branch, 0 where
-        it is open).
+        (free branches), ``u`` (behind a ratio), constraints, among them ``voltage_drop``, ``p_balance``, ``q_balance``
+        and ``cone``, and an expression ``loss``.
     grid : Grid
         The grid.
     bounds : Bounds
@@ -60,36 +60,34 @@ def declare_branch_flow(
     """
     more = Attachments() if more is None else more
     states = block if states is None else states
-    b = block
-    is_free = set(free)
-    m = grid.m
-    tau2, s_max = grid.ratio**2, bounds.s_max
-    within = [(-s, s) for s in s_max.tolist()]
-    b.p = pyo.Var(range(m), bounds=lambda _, k: within[k], doc="active power into a branch at its from end [pu]")
-    b.q = pyo.Var(range(m), bounds=lambda _, k: within[k], doc="reactive power into a branch at its from end [pu]")
+    b, s_max, every = block, bounds.s_max, np.arange(grid.m)
+    is_free = np.isin(every, np.asarray(free, dtype=np.int64))
     ideal = (grid.r == 0) & (grid.x == 0)
-    most = np.where(ideal, 0.0, bounds.i_max**2).tolist()
-    b.l = pyo.Var(range(m), bounds=lambda _, k: (0, most[k]), doc="squared series current of a branch [pu]")
+    declare_variables(b, "p", -s_max, s_max, doc="active power into a branch at its from end [pu]")
+    declare_variables(b, "q", -s_max, s_max, doc="reactive power into a branch at its from end [pu]")
+    most = np.where(ideal, 0.0, bounds.i_max**2)
+    declare_variables(b, "l", np.zeros(grid.m), most, doc="squared series current of a branch [pu]")
     _declare_switched_voltages(b, states, grid, bounds, free)
-    at_from = [b.w_f[k] if k in is_free else b.v[int(grid.f[k])] / tau2[k] for k in range(m)]
-    for k, seen in more.behind.items():
-        at_from[k] = seen
-    at_to = [b.w_t[k] if k in is_free else b.v[int(grid.t[k])] for k in range(m)]
-    b.at_from, b.at_to = (
-        pyo.Expression(range(m), rule=lambda _, k: at_from[k]),
-        pyo.Expression(range(m), rule=lambda _, k: at_to[k]),
-    )
-    b.voltage_drop = pyo.Constraint(
-        range(m),
-        rule=lambda _, k: at_to[k] == at_from[k] - 2 * (grid.r[k] * b.p[k] + grid.x[k] * b.q[k]) + law.v[k] * b.l[k],
-        doc="voltage along a branch",
-    )
+    _declare_behind_ratios(b, grid, bounds, is_free, more)
+    ends = BranchEnds(b, grid)
+    drop = Rows(np.zeros(grid.m), np.zeros(grid.m))
+    ends.add(drop, False, every, every, 1.0)
+    ends.add(drop, True, every, every, -1.0)
+    for variable, value in ((b.p, 2 * grid.r), (b.q, 2 * grid.x), (b.l, -law.v)):
+        drop.add(variable, every, every, value)
+    declare_rows(b, "voltage_drop", drop, doc="voltage along a branch")
     _declare_state_bounds(b, states, free, bounds)
-    _declare_balances(b, grid, is_free, at_from, at_to, law, more)
-    _declare_cones(b, grid, bounds, is_free, ideal, at_from, more)
-    _declare_current_limits(b, grid, bounds, at_from, at_to, law, more)
+    _declare_balances(b, grid, is_free, ends, law, more)
+    _declare_loss(b, grid, is_free, ends)
+    curved = np.flatnonzero(~ideal).tolist()
+    p, q, l = ([v[k] for k in curved] for v in (b.p, b.q, b.l))  # noqa: E741
+    w = [ends.at_from(k) for k in curved]
+    declare_cones(b, "cone", (p, q, l, w), curved, doc="the current of a branch carries its power, relaxed")
+    mark_relaxed(b, b.cone)
+    _declare_current_limits(b, grid, bounds, ends, law, more)
+    b.open_end_limit = pyo.ConstraintList(doc="ratings of open branches that stay connected at an end")
     for r in rated_open_ends(grid, free):
-        b.current_limit.add(open_end_overload(b, states, grid, r) <= 0)
+        b.open_end_limit.add(open_end_overload(b, states, grid, r) <= 0)
 
 
 def _declare_switched_voltages(
@@ -130,115 +128,114 @@ def _declare_state_bounds(b: pyo.Block, states: pyo.Block, free: Sequence[int], 
         b.open_state.add(b.l[k] <= bounds.i_max[k] ** 2 * states.z[k])
 
 
-def _declare_balances(
-    b: pyo.Block,
-    grid: Grid,
-    is_free: set[int],
-    at_from: list[Any],
-    at_to: list[Any],
-    law: Law,
-    more: Attachments,
-) -> None:
-    active: list[list[Any]] = [[] for _ in range(grid.n)]
-    reactive: list[list[Any]] = [[] for _ in range(grid.n)]
-    lost: list[Any] = []
-    for k in range(grid.m):
-        f, t = int(grid.f[k]), int(grid.t[k])
-        active[t].append(b.p[k] - law.p[k] * b.l[k])
-        reactive[t].append(b.q[k] - law.q[k] * b.l[k])
-        active[f].append(-b.p[k])
-        reactive[f].append(-b.q[k])
-        lost.append(grid.r[k] * b.l[k])
-        ends = (
-            (
-                f,
-                at_from[k],
-                None if k in more.behind else b.v[f] / grid.ratio[k] ** 2,
-                grid.y_from[k],
-                grid.open_from[k],
-            ),
-            (t, at_to[k], b.v[t], grid.y_to[k], grid.open_to[k]),
-        )
-        for node, seen, full, y_closed, y_open in ends:
-            parts = [(y_closed, seen), (y_open, full - seen)] if k in is_free else [(y_closed, seen)]
-            for y, voltage in parts:
-                if y.real:
-                    active[node].append(-y.real * voltage)
-                    lost.append(y.real * voltage)
-                if y.imag:
-                    reactive[node].append(y.imag * voltage)
-    for flows, supplied, withdrawn in ((active, more.supply_p, more.p), (reactive, more.supply_q, more.q)):
-        for j, incoming in supplied.items():
-            flows[j].append(incoming)
-        for j, outgoing in withdrawn.items():
-            flows[j].extend(-part for part in outgoing)
-    for j in range(grid.n):
-        if grid.y[j].real:
-            active[j].append(-float(grid.y[j].real) * b.v[j])
-        if grid.y[j].imag:
-            reactive[j].append(float(grid.y[j].imag) * b.v[j])
-    balanced = [j for j in range(grid.n) if np.isnan(grid.root_v[j]) or j in more.supply_p]
-    b.p_balance = pyo.Constraint(
-        balanced, rule=lambda _, j: pyo.quicksum(active[j]) == float(grid.p[j]), doc="active power of a node"
-    )
-    b.q_balance = pyo.Constraint(
-        balanced, rule=lambda _, j: pyo.quicksum(reactive[j]) == float(grid.q[j]), doc="reactive power of a node"
-    )
-    b.loss = pyo.Expression(expr=pyo.quicksum(lost), doc="losses [pu]")
-
-
-def _declare_cones(
-    b: pyo.Block,
-    grid: Grid,
-    bounds: Bounds,
-    is_free: set[int],
-    ideal: np.ndarray,
-    at_from: list[Any],
-    more: Attachments,
-) -> None:
-    scaled = {k for k in range(grid.m) if k not in is_free and (grid.ratio[k] != 1.0 or k in more.behind)}
+def _declare_behind_ratios(b: pyo.Block, grid: Grid, bounds: Bounds, is_free: BoolArray, more: Attachments) -> None:
+    """Declare the squared voltage behind every ratio, ``v / ratio²`` or what a device says."""
+    scaled = [k for k in np.flatnonzero(~is_free).tolist() if grid.ratio[k] != 1.0 or k in more.behind]
     b.u = pyo.Var(
-        sorted(scaled),
+        scaled,
         bounds=lambda _, k: (0, bounds.v_max[grid.f[k]] / bounds.ratio_min[k] ** 2),
         doc="squared voltage behind the ratio of a branch [pu]",
     )
-    b.behind_ratio = pyo.Constraint(sorted(scaled), rule=lambda _, k: b.u[k] == at_from[k])
-    w = [b.w_f[k] if k in is_free else b.u[k] if k in scaled else b.v[int(grid.f[k])] for k in range(grid.m)]
-    b.cone = pyo.Constraint(
-        np.flatnonzero(~ideal).tolist(),
-        rule=lambda _, k: b.p[k] ** 2 + b.q[k] ** 2 <= b.l[k] * w[k],
-        doc="the current of a branch carries its power, relaxed",
+    b.behind_ratio = pyo.Constraint(
+        scaled,
+        rule=lambda _, k: b.u[k] == more.behind.get(k, b.v[int(grid.f[k])] / float(grid.ratio[k]) ** 2),
     )
-    mark_relaxed(b, b.cone)
+
+
+def _shunts(grid: Grid, is_free: BoolArray) -> Iterator[tuple[bool, IntArray, ComplexArray, ComplexArray]]:
+    """Shunts at the from ends, then at the to ends.
+
+    Yields
+    ------
+    bool, (m,) array of int, (m,) complex array, (m,) complex array
+        Whether these are the from ends, their nodes, what acts on the voltage that the end sees, and what acts on that
+        of its node, as it is left when the branch is open.
+    """
+    for from_end, node, closed, left, scale in (
+        (True, grid.f, grid.y_from, grid.open_from, grid.ratio**2),
+        (False, grid.t, grid.y_to, grid.open_to, np.ones(grid.m)),
+    ):
+        remains = np.where(is_free, left, 0j)
+        yield from_end, node, closed - remains, np.asarray(remains / scale, dtype=complex)
+
+
+def _declare_balances(
+    b: pyo.Block, grid: Grid, is_free: BoolArray, ends: BranchEnds, law: Law, more: Attachments
+) -> None:
+    every, nodes = np.arange(grid.m), np.arange(grid.n)
+    balanced = np.isnan(grid.root_v)
+    balanced[list(more.supply_p)] = True
+    there = np.flatnonzero(balanced)
+    for name, flow, lost, own, sign, supplied, withdrawn in (
+        ("p_balance", b.p, law.p, grid.p, 1.0, more.supply_p, more.p),
+        ("q_balance", b.q, law.q, grid.q, -1j, more.supply_q, more.q),
+    ):
+        rows = Rows(own, own)
+        rows.add(flow, grid.t, every, 1.0)
+        rows.add(b.l, grid.t, every, -lost)
+        rows.add(flow, grid.f, every, -1.0)
+        for from_end, node, seen, left in _shunts(grid, is_free):
+            ends.add(rows, from_end, node, every, -(sign * np.conj(seen)).real)
+            rows.add(b.v, node, node, -(sign * np.conj(left)).real)
+        # an admittance g + jb withdraws g v and -b v
+        rows.add(b.v, nodes, nodes, -(sign * np.conj(grid.y)).real)
+        made = declare_rows(b, name, rows.only(there), there.tolist(), doc="power of a node")
+        _add_parts(made, supplied, withdrawn)
+
+
+def _add_parts(balance: RowConstraint, supplied: Mapping[int, Any], withdrawn: Mapping[int, Sequence[Any]]) -> None:
+    """Put what devices supply and withdraw into the balances of their nodes."""
+    parts: dict[int, list[Any]] = {j: [incoming] for j, incoming in supplied.items()}
+    for j, outgoing in withdrawn.items():
+        parts.setdefault(j, []).extend(-part for part in outgoing)
+    for j, more in parts.items():
+        told = [part for part in more if part.__class__ not in native_numeric_types or part]
+        if told and j in balance:
+            balance.extend(j, told)
+
+
+def _declare_loss(b: pyo.Block, grid: Grid, is_free: BoolArray, ends: BranchEnds) -> None:
+    variables, factors = list(b.l.values()), [grid.r]
+    v = list(b.v.values())
+    for from_end, node, seen, left in _shunts(grid, is_free):
+        here, there = np.flatnonzero(seen.real), np.flatnonzero(left.real)
+        variables += [ends.at_from(k) if from_end else ends.at_to(k) for k in here.tolist()]
+        variables += [v[j] for j in node[there].tolist()]
+        factors += [seen.real[here], left.real[there]]
+    lost = LinearExpression(constant=0, linear_coefs=np.concatenate(factors).tolist(), linear_vars=variables)
+    b.loss = pyo.Expression(expr=lost, doc="losses [pu]")
 
 
 def _declare_current_limits(
-    b: pyo.Block, grid: Grid, bounds: Bounds, at_from: list[Any], at_to: list[Any], law: Law, more: Attachments
+    b: pyo.Block, grid: Grid, bounds: Bounds, ends: BranchEnds, law: Law, more: Attachments
 ) -> None:
     """Terminal currents are linear in the variables: ``|s I + y V|² = |s|² l + |y|² v + 2 (g P - b Q)``.
 
     A limit that no admissible flow reaches is left out: ratings such as 99999 kA only spoil the numbers.
     """
-    b.current_limit = pyo.ConstraintList(doc="ratings at the ends of branches")
     rated, vm = grid.ratings, np.sqrt(bounds.v_max)
     reach = rated.reach(bounds.i_max, vm[grid.f] / bounds.ratio_min, vm[grid.t])
     lowest = np.where(
         rated.at_from, rated.limit * bounds.ratio_min[rated.branch] / grid.ratio[rated.branch], rated.limit
     )
-    for r in np.flatnonzero(lowest < reach).tolist():
-        k, share, y = int(rated.branch[r]), complex(rated.share[r]), complex(rated.y[r])
-        from_end = bool(rated.at_from[r])
-        p = b.p[k] if from_end else b.p[k] - law.p[k] * b.l[k]
-        q = b.q[k] if from_end else b.q[k] - law.q[k] * b.l[k]
-        own_p, own_q = share.real * p + share.imag * q, share.real * q - share.imag * p
-        charging = (2 if from_end else -2) * (y.real * own_p - y.imag * own_q)
-        voltage = at_from[k] if from_end else at_to[k]
-        current = abs(share) ** 2 * b.l[k] + abs(y) ** 2 * voltage + charging
-        limit: Any = float(rated.limit[r]) ** 2
-        if from_end and k in more.squared_ratio:
-            # the terminal current is that behind the ratio divided by the ratio
-            limit = limit / float(grid.ratio[k]) ** 2 * more.squared_ratio[k]
-        b.current_limit.add(current <= limit)
+    kept = np.flatnonzero(lowest < reach)
+    k, share, y, at_from = rated.branch[kept], rated.share[kept], rated.y[kept], rated.at_from[kept]
+    sign = np.where(at_from, 2.0, -2.0)
+    # of the power in the impedance at that end, P and Q
+    on_p = sign * (y.real * share.real + y.imag * share.imag)
+    on_q = sign * (y.real * share.imag - y.imag * share.real)
+    lost = np.where(at_from, 0.0, on_p * law.p[k] + on_q * law.q[k])
+    number = np.arange(len(kept))
+    rows = Rows(np.full(len(kept), -np.inf), rated.limit[kept] ** 2)
+    for variable, value in ((b.l, np.abs(share) ** 2 - lost), (b.p, on_p), (b.q, on_q)):
+        rows.add(variable, number, k, value)
+    for from_end, here in ((True, at_from), (False, ~at_from)):
+        ends.add(rows, from_end, number[here], k[here], np.abs(y[here]) ** 2)
+    made = declare_rows(b, "current_limit", rows, doc="ratings at the ends of branches")
+    for i in np.flatnonzero(at_from & np.isin(k, list(more.squared_ratio))).tolist():
+        # the terminal current is that behind the ratio divided by the ratio
+        limit, branch = float(rated.limit[kept[i]]) ** 2, int(k[i])
+        made[i].set_value(made[i].body <= limit / float(grid.ratio[branch]) ** 2 * more.squared_ratio[branch])
 
 
 def rated_open_ends(grid: Grid, free: Sequence[int]) -> list[int]:

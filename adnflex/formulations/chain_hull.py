@@ -76,17 +76,16 @@ def withdrawals(grid: Grid, bounds: Bounds) -> WithdrawalBounds:
         np.add.at(low, node, _each(np.minimum, closed_low, open_low))
         np.add.at(high, node, _each(np.maximum, closed_high, open_high))
     current = bounds.node_current.copy()
-    own_low, own_high, own_current = low.copy(), high.copy(), current.copy()
-    for block in bounds.groups:
-        if not block.is_bridge:
-            continue
-        least, most = _loss_range(grid, block.below_branches, bounds.i_max[block.below_branches] ** 2)
-        entry = int(block.entry[0])
-        if len(block.entry) > 1:
-            continue
-        low[entry] += own_low[block.below].sum() + least
-        high[entry] += own_high[block.below].sum() + most
-        current[entry] += own_current[block.below].sum()
+    groups, most = bounds.groups, bounds.i_max**2
+    below = {name: groups.below_nodes(values) for name, values in (("low", low), ("high", high), ("i", current))}
+    lost_least = groups.below_branches(1j * np.minimum(grid.x, 0) * most)
+    lost_most = groups.below_branches((grid.r + 1j * np.maximum(grid.x, 0)) * most)
+    # what hangs on the roots is nobody's
+    hangs = groups.is_bridge & (groups.entry >= 0)
+    entry = groups.entry[hangs]
+    np.add.at(low, entry, (below["low"] + lost_least)[hangs])
+    np.add.at(high, entry, (below["high"] + lost_most)[hangs])
+    np.add.at(current, entry, below["i"][hangs])
     return WithdrawalBounds(low, high, current)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.formulations.bounds import Bounds
+from adnflex.formulations.ends import BranchEnds
 from adnflex.formulations.law import Law
 from adnflex.grid.model import Grid
 
@@ -26,7 +27,7 @@ def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branche
     law : Law
         That of the formulation.
     """
-    b = block
+    b, ends = block, BranchEnds(block, grid)
     s_max = bounds.s_max
     # the power at the to end is bounded by the voltage there, not by that at the from end
     s_to = bounds.i_max * np.sqrt(bounds.v_max[grid.t])
@@ -44,6 +45,6 @@ def declare_direction_cuts(block: pyo.Block, grid: Grid, bounds: Bounds, branche
             span_up = bounds.v_max[t] - bounds.v_min[f]
             span_down = bounds.v_max[f] - bounds.v_min[t]
             if span_up > 0:
-                b.direction.add(b.at_to[k] - b.at_from[k] <= span_up * b.beta_t[k])
+                b.direction.add(ends.at_to(k) - ends.at_from(k) <= span_up * b.beta_t[k])
             if span_down > 0:
-                b.direction.add(b.at_from[k] - b.at_to[k] <= span_down * b.beta_f[k])
+                b.direction.add(ends.at_from(k) - ends.at_to(k) <= span_down * b.beta_f[k])

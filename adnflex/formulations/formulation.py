@@ -30,7 +30,7 @@ class Declare(Protocol):
     """Declares flows and balances of one operating point.
 
     The block has squared voltages ``v``; it gets variables ``p``, ``q``, ``l`` by branch (power into the branch at its
-    from end, squared current [pu]) and expressions ``loss`` [pu], ``at_from``, ``at_to`` (see
+    from end, squared current [pu]) and an expression ``loss`` [pu] (see
     `adnflex.formulations.branch_flow.declare_branch_flow`, which does all but the law of a formulation).
     """
 

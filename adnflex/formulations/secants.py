@@ -29,8 +29,10 @@ import pyomo.environ as pyo
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.bounds import Bounds
+from adnflex.formulations.ends import BranchEnds
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import forest
+from adnflex.solvers.rows import Rows, declare_rows
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,14 @@ def declare_secants(block: pyo.Block, grid: Grid, flows: FlowIntervals, s: int, 
     branches : (k,) array of int
         Branches with a cone.
     """
-    block.secant = pyo.ConstraintList()
-    for k in branches.tolist():
-        p, q, l = (a[:, s, t, k].tolist() for a in (flows.p, flows.q, flows.l))  # noqa: E741
-        w = flows.w[:, k].tolist()
-        right = (p[0] + p[1]) * block.p[k] - p[0] * p[1] + (q[0] + q[1]) * block.q[k] - q[0] * q[1]
-        at_from = block.at_from[k]
-        for side in (0, 1):
-            block.secant.add(w[side] * block.l[k] + l[side] * at_from - l[side] * w[side] <= right)
+    number, ends = np.arange(len(branches)), BranchEnds(block, grid)
+    p, q, l = (a[:, s, t, branches] for a in (flows.p, flows.q, flows.l))  # noqa: E741
+    w = flows.w[:, branches]
+    most = l * w - p[0] * p[1] - q[0] * q[1]
+    rows = Rows(np.full(2 * len(branches), -np.inf), most.ravel())
+    for side in (0, 1):
+        row = number + side * len(branches)
+        for variable, value in ((block.l, w[side]), (block.p, -p.sum(axis=0)), (block.q, -q.sum(axis=0))):
+            rows.add(variable, row, branches, value)
+        ends.add(rows, True, row, branches, l[side])
+    declare_rows(block, "secant", rows, doc="how large the current of a branch can be")

@@ -61,14 +61,16 @@ def branch_rows(
     self_loops: list[int] = []
     for row in range(len(mats.f)):
         decision = chosen.get(element_of[row])
-        f, t = int(mats.f[row]), int(mats.t[row])
+        f, t, *_ = build.plain[row]
         if f == t:
             self_loops.append(row)
         elif decision is not None:
-            single.append((row, build.row([row], decision)))
+            single.append((row, build.single(row, decision)))
         else:
             parallel.setdefault((min(f, t), max(f, t)), []).append(row)
-    merged = [(rows[0], build.row(rows, None)) for rows in parallel.values()]
+    merged = [
+        (rows[0], build.single(rows[0], None) if len(rows) == 1 else build.parallel(rows)) for rows in parallel.values()
+    ]
     return [record for _, record in sorted(single + merged, key=lambda item: item[0])], self_loops
 
 
@@ -80,17 +82,39 @@ class _BranchBuilder:
         self.scale = base_mva / float(net.sn_mva)
         self.element_of = {row: key for key, row in mats.row_of.items() if row >= 0}
         self.limits_ka = _current_limits(net, {key for key, row in mats.row_of.items() if row >= 0})
+        per_base = np.sqrt(3) * mats.base_kv / base_mva
+        self.per_ka = (per_base[mats.f] * mats.ratio).tolist(), per_base[mats.t].tolist()
+        self.plain = [
+            (f, t, complex(z), ratio, complex(at_from), complex(at_to))
+            for f, t, z, ratio, at_from, at_to in zip(
+                mats.f.tolist(),
+                mats.t.tolist(),
+                (mats.r + 1j * mats.x) * self.scale,
+                mats.ratio.tolist(),
+                mats.y_from / self.scale,
+                mats.y_to / self.scale,
+                strict=True,
+            )
+        ]
 
-    def row(self, rows: list[int], decision: SwitchableBranch | None) -> BranchRow:
-        """Make one branch of the rows of one element, or of several in parallel."""
+    def single(self, row: int, decision: SwitchableBranch | None) -> BranchRow:
+        """Make one branch of the row of one element."""
+        f, t, z, ratio, y_from, y_to = self.plain[row]
+        if decision is not None and decision.element == "switch" and is_ideal_switch(self.net, decision.index):
+            z = 0j
+        member = Member(*self.element_of[row], 1 + 0j, y_from, y_to, *self._terminal_limits(row, False))
+        neglected = self.mats.options.neglect_open_switch_branches
+        left = _open_shunts(self.net, decision, z, y_from, y_to, neglected)
+        return BranchRow(f, t, z.real, z.imag, ratio, y_from, y_to, *left, Branch((member,), decision))
+
+    def parallel(self, rows: list[int]) -> BranchRow:
+        """Make one branch of the rows of several fixed elements in parallel."""
         mats, first = self.mats, rows[0]
         self._require_no_circulation(rows)
-        ideal = decision is not None and decision.element == "switch" and is_ideal_switch(self.net, decision.index)
-        z = np.zeros(1, complex) if ideal else (mats.r[rows] + 1j * mats.x[rows]) * self.scale
-        # parallel branches act as one: admittances add, the current divides by admittance
-        admittance = np.ones(1, complex) if ideal else 1 / z
+        # they act as one: admittances add, the current divides by admittance
+        admittance = 1 / ((mats.r[rows] + 1j * mats.x[rows]) * self.scale)
         total = admittance.sum()
-        z_all = complex(z[0] if len(rows) == 1 else 1 / total)
+        z = complex(1 / total)
         flip = mats.f[rows] != mats.f[first]
         at_from = np.where(flip, mats.y_to[rows], mats.y_from[rows]) / self.scale
         at_to = np.where(flip, mats.y_from[rows], mats.y_to[rows]) / self.scale
@@ -105,27 +129,18 @@ class _BranchBuilder:
             for j, row in enumerate(rows)
         )
         y_from, y_to = complex(at_from.sum()), complex(at_to.sum())
-        return BranchRow(
-            int(mats.f[first]),
-            int(mats.t[first]),
-            z_all.real,
-            z_all.imag,
-            float(mats.ratio[first]),
-            y_from,
-            y_to,
-            *_open_shunts(self.net, decision, z_all, y_from, y_to, mats.options.neglect_open_switch_branches),
-            Branch(members, decision),
-        )
+        neglected = mats.options.neglect_open_switch_branches
+        left = _open_shunts(self.net, None, z, y_from, y_to, neglected)
+        f, t, ratio = int(mats.f[first]), int(mats.t[first]), float(mats.ratio[first])
+        return BranchRow(f, t, z.real, z.imag, ratio, y_from, y_to, *left, Branch(members))
 
     def _terminal_limits(self, row: int, flip: bool) -> tuple[float, float]:
         """Limits of an element's terminal currents [pu], behind the ratio at the from end; inf: none."""
-        key, mats = self.element_of[row], self.mats
+        key = self.element_of[row]
         if key not in self.limits_ka:
             return np.inf, np.inf
-        base = self.base_mva / np.sqrt(3)
         ka_from, ka_to = self.limits_ka[key]
-        at_from = float(ka_from * mats.base_kv[mats.f[row]] / base * mats.ratio[row])
-        at_to = float(ka_to * mats.base_kv[mats.t[row]] / base)
+        at_from, at_to = ka_from * self.per_ka[0][row], ka_to * self.per_ka[1][row]
         return (at_to, at_from) if flip else (at_from, at_to)
 
     def _require_no_circulation(self, rows: list[int]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
@@ -42,8 +44,40 @@ def fingerprint(net: pandapowerNet) -> str:
             continue
         columns = sorted(c for c in rows.columns if c not in _COSMETIC)
         digest.update(f"{table}:{columns}".encode())
-        digest.update(rows[columns].to_csv(float_format="%.12g", lineterminator="\n").encode())
+        for values in (rows.index.to_series(), *(rows[c] for c in columns)):
+            digest.update(_told(values))
     return digest.hexdigest()[:16]
+
+
+def _told(values: pd.Series) -> bytes:
+    """Say values as bytes: numbers to twelve digits, whatever their type; all else as text."""
+    if values.dtype.kind in "iuf":
+        return _to_digits(values.to_numpy(dtype=float))
+    return values.to_csv(index=False, header=False, float_format=f"%.{_DIGITS}g", lineterminator="\n").encode()
+
+
+# More digits than any measurement has, and fewer than a file may lose.
+_DIGITS = 12
+
+
+def _to_digits(values: NDArray[np.float64]) -> bytes:
+    """Decimal mantissas and exponents of numbers, the same for all that agree to twelve digits.
+
+    Examples
+    --------
+    >>> _to_digits(np.array([0.1 + 0.2, 1000.0])) == _to_digits(np.array([0.3, 1e3 * (1 + 1e-15)]))
+    True
+    >>> _to_digits(np.array([0.3])) == _to_digits(np.array([0.3 * (1 + 1e-11)]))
+    False
+    """
+    normal = np.isfinite(values) & (values != 0)
+    x = np.where(normal, values, 1.0)
+    exponent = np.floor(np.log10(np.abs(x)))
+    mantissa = np.rint(x / 10.0**exponent * 10.0 ** (_DIGITS - 1))
+    carried = np.abs(mantissa) >= 10.0**_DIGITS
+    parts = np.where(carried, mantissa / 10, mantissa), exponent + carried
+    # what is 0, infinite or missing stands for itself
+    return b"".join(np.where(normal, part, values + 0.0).tobytes() for part in parts)
 
 
 def require_same(net: pandapowerNet, expected: str) -> None:

@@ -194,7 +194,7 @@ def _ends(topology: pd.DataFrame, buses: pd.Index) -> tuple[IntArray, IntArray]:
 def _map(net: pandapowerNet, buses: pd.Index) -> tuple[FloatArray, Any]:
     """Coordinates as the net gives them, NaN where it gives none."""
     values = net.bus["geo"] if "geo" in net.bus else pd.Series(index=net.bus.index, dtype=object)
-    xy = np.array([_point(values.loc[b]) for b in buses], dtype=float).reshape(len(buses), 2)
+    xy = np.array([_point(geo) for geo in values.reindex(buses)], dtype=float).reshape(len(buses), 2)
     return xy, np.where(np.isnan(xy[:, 0]), "interpolated", "geo").astype(object)
 
 

@@ -66,17 +66,15 @@ def operating_points(
     y = np.broadcast_to(grid.y, (scenarios, periods, grid.n)).copy()
     for table, sign in _SIGN.items():
         rows = net[table]
-        for place, (index, bus, scaling, alive) in enumerate(
-            zip(rows.index, rows["bus"], rows["scaling"], rows["in_service"], strict=True)
-        ):
-            node = grid.node_of.get(int(bus))
-            if not alive or node is None:
-                continue
-            factor = sign * float(scaling) / grid.base_mva
-            for k, column in enumerate(("p_mw", "q_mvar")):
-                now = float(rows[column].iloc[place])
-                then = 0.0 if (table, int(index)) in devices else values[table, column][:, :, place]
-                change[k, :, :, node] += factor * (then - now)
+        nodes = np.array([grid.node_of.get(int(bus), -1) for bus in rows["bus"]], dtype=np.int64)
+        there = np.flatnonzero((nodes >= 0) & rows["in_service"].to_numpy(dtype=bool))
+        factor = sign * rows["scaling"].to_numpy(dtype=float)[there] / grid.base_mva
+        decided = np.array([(table, int(i)) in devices for i in rows.index[there]], dtype=bool)
+        for k, column in enumerate(("p_mw", "q_mvar")):
+            now = rows[column].to_numpy(dtype=float)[there]
+            then = np.where(decided, 0.0, values[table, column][:, :, there])
+            more = np.moveaxis(factor * (then - now), -1, 0)
+            np.add.at(np.moveaxis(change[k], -1, 0), nodes[there], more)
     for index, row in net.shunt.iterrows():
         node = grid.node_of.get(int(row["bus"]))
         if node is not None and row["in_service"] and ("shunt", int(str(index))) in devices:

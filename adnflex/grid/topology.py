@@ -12,6 +12,7 @@ import networkx as nx
 import numpy as np
 
 from adnflex.arrays import BoolArray, IntArray
+from adnflex.grid.blocks import blocks
 from adnflex.grid.model import Grid
 
 
@@ -131,6 +132,8 @@ def _graph(grid: Grid, closed: BoolArray) -> nx.MultiGraph:
 
 def present_loops(grid: Grid, closed: BoolArray) -> list[list[int]]:
     """One closed path (as branches) for every independent loop among the closed branches."""
+    if forest(grid, closed) is not None:
+        return []
     graph = _graph(grid, closed)
     tree = nx.Graph()
     tree.add_nodes_from(graph.nodes)
@@ -157,87 +160,6 @@ def must_close(grid: Grid) -> BoolArray:
         if len(keys) == 1:
             required[keys[0]] = True
     return required
-
-
-@dataclass(frozen=True)
-class Block:
-    """A bridge or a group of branches that share loops, seen from the roots.
-
-    Attributes
-    ----------
-    entry : (e,) array of int
-        The node through which everything in it is fed (the roots, where it begins there).
-    below : (b,) array of int
-        Nodes that can hang below its branches, whatever the states.
-    branches : (k,) array of int
-        Its branches.
-    below_branches : (c,) array of int
-        All branches at and below it.
-    """
-
-    entry: IntArray
-    below: IntArray
-    branches: IntArray
-    below_branches: IntArray
-
-    @property
-    def is_bridge(self) -> bool:
-        """Whether it is a single branch that must be closed."""
-        return len(self.branches) == 1 and len(self.below) > 0
-
-
-def blocks(grid: Grid) -> list[Block]:
-    """Group the branches by biconnected block.
-
-    Seen from the root, each block is entered at one node; whatever the switch states, only the nodes behind
-    that node can be below a branch of the block.
-    """
-    root = grid.n
-    merged = np.where(np.isnan(grid.root_v), np.arange(grid.n), root)
-    graph = nx.Graph()
-    graph.add_node(root)
-    between: dict[tuple[int, int], list[int]] = {}
-    for k in range(grid.m):
-        a, b = int(merged[grid.f[k]]), int(merged[grid.t[k]])
-        if a != b:
-            graph.add_edge(a, b)
-        between.setdefault((min(a, b), max(a, b)), []).append(k)
-    depth = nx.single_source_shortest_path_length(graph, root)
-    groups = [list(c) for c in nx.biconnected_component_edges(graph)]
-    entry, inside, branches = [], [], []
-    for edges in groups:
-        nodes = {v for e in edges for v in e}
-        top = min(nodes, key=lambda v: depth.get(v, 0))
-        entry.append(top)
-        inside.append(nodes - {top})
-        branches.append([k for a, b in edges for k in between[(min(a, b), max(a, b))]])
-    owner = {v: c for c, nodes in enumerate(inside) for v in nodes}
-    children: list[list[int]] = [[] for _ in groups]
-    for c, top in enumerate(entry):
-        if top in owner:
-            children[owner[top]].append(c)
-    below: list[list[int]] = [[] for _ in groups]
-    below_branches: list[list[int]] = [[] for _ in groups]
-    for c in sorted(range(len(groups)), key=lambda c: -depth.get(entry[c], 0)):
-        below[c] = list(inside[c]) + [v for child in children[c] for v in below[child]]
-        below_branches[c] = branches[c] + [k for child in children[c] for k in below_branches[child]]
-    result = [
-        Block(
-            grid.roots if entry[c] == root else _ints([entry[c]]),
-            _ints(below[c]),
-            _ints(branches[c]),
-            _ints(below_branches[c]),
-        )
-        for c in range(len(groups))
-    ]
-    if (root, root) in between:
-        # a branch between two roots feeds nobody and can only be open
-        result.append(Block(_ints([]), _ints([]), _ints(between[root, root]), _ints(between[root, root])))
-    return result
-
-
-def _ints(values: list[int]) -> IntArray:
-    return np.array(values, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -279,7 +201,8 @@ def chains(grid: Grid) -> list[Chain]:
         if core.number_of_edges(a, b) == 1:
             core.remove_edge(a, b)
     # a block is fed through its entry: what comes in there by a bridge is no withdrawal of a chain's node
-    fed_here = {int(v) for block in blocks(grid) if not block.is_bridge for v in block.entry}
+    found_blocks = blocks(grid)
+    fed_here = set(found_blocks.entry[~found_blocks.is_bridge].tolist())
     through = {v for v in core if v != -1 and v not in fed_here and core.degree(v) == 2 and not core.has_edge(v, v)}
     found, seen = [], set()
     for node in sorted(through):

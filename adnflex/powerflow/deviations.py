@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
+import numpy as np
 import pandas as pd
 
 #: Model, quantity, unit; what AC says and what the model says: a table (state × element), or a series (state) of the
@@ -41,16 +42,19 @@ def deviation_table(pairs: Iterable[Pair], times: tuple[str, ...]) -> pd.DataFra
         if isinstance(said, pd.DataFrame) and said.empty:
             continue
         off, depth = (real - said).abs(), real.index.nlevels
-        if isinstance(off, pd.DataFrame):
-            off = off.stack(list(range(off.columns.nlevels)), future_stack=True)
-        off = off.dropna().astype(float)
-        if off.empty:
+        values = off.to_numpy(dtype=float, na_value=np.nan).reshape(len(off), -1)
+        if np.isnan(values).all():
             continue
-        label = off.idxmax()
-        label = label if isinstance(label, tuple) else (label,)
+        row, column = np.unravel_index(int(np.nanargmax(values)), values.shape)
+        of = _levels(off.columns[column]) if isinstance(off, pd.DataFrame) else ()
+        label = (*_levels(off.index[row]), *of)
         when = [0] * (len(times) - depth) + list(label[:depth])[: len(times)]
         place = ("bus", *label[depth:-1], int(label[-1]))[-2:] if len(label) > depth else ("net", "")
-        top, largest = float(real.abs().to_numpy(float, na_value=0.0).max()), float(off.max())
+        top, largest = float(real.abs().to_numpy(float, na_value=0.0).max()), float(values[row, column])
         rows.append((model, quantity, largest, unit, *when, *place, largest / top if top > 1e-12 else 0.0))
     columns = ["model", "quantity", "max_abs", "unit", *times, "element", "index", "relative"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _levels(label: Hashable) -> tuple[Hashable, ...]:
+    return label if isinstance(label, tuple) else (label,)

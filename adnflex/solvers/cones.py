@@ -119,43 +119,7 @@ def _relaxed_of(model: pyo.ConcreteModel) -> list[Any]:
     ]
 
 
-def read_cones(model: pyo.ConcreteModel, deep: bool = False) -> tuple[list[Any], list[ReadCone]]:
-    """Return the constraints of a model that are cones, and what they say, in the same order.
-
-    Parameters
-    ----------
-    model : pyomo ConcreteModel
-        The model.
-    deep : bool
-        Ask every constraint for its degree; without it those are found that show their squares at a glance.
-
-    Raises
-    ------
-    SolverError
-        If a constraint has squares and is no cone.
-
-    Examples
-    --------
-    >>> m = pyo.ConcreteModel()
-    >>> m.p, m.l, m.w = pyo.Var(), pyo.Var(bounds=(0, 9)), pyo.Var(bounds=(0, 1))
-    >>> m.cone = pyo.Constraint(expr=2.0 * m.p**2 <= m.l * m.w)
-    >>> [cone.l.name for cone in read_cones(m, deep=True)[1]]
-    ['l']
-    """
-    found: list[Any] = []
-    cones: list[ReadCone] = []
-    held: dict[float, Derived] = {}
-    for data in model.component_data_objects(pyo.Constraint, active=True, sort=False):
-        cone = _at_a_glance(data.expr, held, data)
-        if cone is None and deep and data.body.polynomial_degree() not in (0, 1):
-            cone = _in_full(data, held)
-        if cone is not None:
-            found.append(data)
-            cones.append(cone)
-    return found, cones
-
-
-def _at_a_glance(expression: Any, held: dict[float, Derived], data: Any) -> ReadCone | None:
+def cone_at_a_glance(expression: Any, held: dict[float, Derived], data: Any) -> ReadCone | None:
     """Read a constraint that is written as the formulations write it; in full where it only begins like one."""
     if expression.__class__ is not InequalityExpression:
         return None
@@ -164,17 +128,18 @@ def _at_a_glance(expression: Any, held: dict[float, Derived], data: Any) -> Read
     if squares is not None and right.__class__ is ProductExpression:
         l, w = right.args  # noqa: E741
         if _is_variable(l) and _is_variable(w):
-            return _above_zero(data, ReadCone(*squares, l, w))
-    return _in_full(data, held) if _has_square(left) else None
+            return above_zero(ReadCone(*squares, l, w), data)
+    return cone_in_full(data, held) if _has_square(left) else None
 
 
-def _above_zero(data: Any, cone: ReadCone) -> ReadCone:
+def above_zero(cone: ReadCone, constraint: Any, index: Any = None) -> ReadCone:
     """See that neither factor can be negative: of ``l w >= 0`` only that half is convex."""
     for factor in (cone.l, cone.w):
         if not isinstance(factor, Derived) and (factor.lb is None or factor.lb < 0):
+            name = constraint.name if index is None else constraint[index].name
             raise SolverError(
-                f"constraint {data.name}: {factor.name} can be below zero, so that the constraint is no cone; give it "
-                "a lower bound of 0."
+                f"constraint {name}: {factor.name} can be below zero, so that the constraint is no cone; give it a "
+                "lower bound of 0."
             )
     return cone
 
@@ -204,7 +169,7 @@ def _has_square(x: Any) -> bool:
     return _square_of(first) is not None
 
 
-def _in_full(data: Any, held: dict[float, Derived]) -> ReadCone | None:
+def cone_in_full(data: Any, held: dict[float, Derived]) -> ReadCone | None:
     """Read one constraint whatever its form; None where it is linear, its other variables being fixed."""
     low, body, high = data.to_bounded_expression(evaluate_bounds=True)
     repn = generate_standard_repn(body, quadratic=True)
@@ -234,7 +199,7 @@ def _in_full(data: Any, held: dict[float, Derived]) -> ReadCone | None:
             "something linear, as in p**2 + q**2 <= l * w."
         )
     left = [_multiple(v, k, held) for v, k in squares]
-    return _above_zero(data, ReadCone(left[0], left[1] if len(left) == 2 else _number(0.0, held), *right))
+    return above_zero(ReadCone(left[0], left[1] if len(left) == 2 else _number(0.0, held), *right), data)
 
 
 def _right_side(

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.common.errors import InvalidConstraintError
-from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
-from adnflex.solvers.cones import Derived, ReadCone, read_cones
-
-# Pyomo pauses the garbage collector while it compiles and refuses to do so in two threads at once (PauseGC). A child
-# that is forked by one thread must not inherit the lock of another.
-_one_at_a_time = threading.Lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_one_at_a_time.acquire,
-        after_in_parent=_one_at_a_time.release,
-        after_in_child=_one_at_a_time.release,
-    )
+from adnflex.solvers.cones import Derived
+from adnflex.solvers.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -50,6 +37,8 @@ class ConicForm:
     rows : list
         The Pyomo constraint behind each row, None where it only links a column within a cone to others; empty where the
         rows are others than those of a model.
+    model : pyomo ConcreteModel or None
+        The model that it was compiled from.
     """
 
     c: FloatArray
@@ -63,6 +52,7 @@ class ConicForm:
     cones: IntArray
     variables: list[Any]
     rows: list[Any] = field(default_factory=list)
+    model: Any = None
 
     def column_of(self, variable: Any) -> int:
         """Column of a Pyomo variable."""
@@ -195,74 +185,43 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
     >>> form.c, form.c0, form.integer
     (array([1.]), 1.0, array([ True]))
     """
-    with _one_at_a_time:
-        try:
-            compiled, cones = _read(model, deep=False)
-        except InvalidConstraintError:  # squares that do not show at a glance
-            compiled, cones = _read(model, deep=True)
-    variables = list(compiled.columns)
-    columns = {id(v): k for k, v in enumerate(variables)}
-    inside = [v for cone in cones for v in cone]
-    behind = [x for y in inside if isinstance(y, Derived) for x in y.variables]
-    for v in [*inside, *behind]:
-        if id(v) not in columns:
-            columns[id(v)] = len(variables)
-            variables.append(v)
-    a = sparse.csr_matrix(compiled.A)
-    a.resize(a.shape[0], len(variables))
-    c = np.zeros(len(variables))
-    c[: compiled.c.shape[1]] = compiled.c.toarray().ravel()
-    kinds = np.array([r.bound_type for r in compiled.rows])
-    rhs = np.asarray(compiled.rhs, dtype=float)
-    low = [-np.inf if v.lb is None else float(v.lb) for v in variables]
-    high = [np.inf if v.ub is None else float(v.ub) for v in variables]
-    for k, v in enumerate(variables):
-        if v.fixed:
-            low[k] = high[k] = float(v.value)
-    links, sides = _links(variables, columns)
+    reading = Reading(model)
+    cones = reading.take_cones(reading.cones())
+    a, row_low, row_high = reading.matrix()
+    variables, c = reading.variables, reading.cost()
+    links, sides = _links(variables, reading.column)
+    a = sparse.csr_matrix(sparse.vstack([a, links])) if len(sides) else a
+    used = (c != 0) | (np.bincount(a.indices, minlength=len(c)) > 0)
+    used[cones] = True
+    column = np.cumsum(used) - 1
+    variables = [v for v, there in zip(variables, used.tolist(), strict=True) if there]
+    low, high = _limits(variables)
     return ConicForm(
-        c=c,
-        c0=float(compiled.c_offset[0]),
-        a=sparse.csr_matrix(sparse.vstack([a, links])) if len(sides) else a,
-        row_low=np.concatenate([np.where(kinds <= 0, rhs, -np.inf), sides]),
-        row_high=np.concatenate([np.where(kinds >= 0, rhs, np.inf), sides]),
-        low=np.array(low),
-        high=np.array(high),
+        c=c[used],
+        c0=reading.c0,
+        a=a[:, used],
+        row_low=np.concatenate([row_low, sides]),
+        row_high=np.concatenate([row_high, sides]),
+        low=low,
+        high=high,
         # one that has a single value left is nothing to decide
-        integer=np.array([not v.is_continuous() for v in variables], dtype=bool) & (np.array(low) < np.array(high)),
-        cones=np.array([[columns[id(v)] for v in cone] for cone in cones], dtype=np.int64).reshape(-1, 4),
+        integer=np.array([not v.is_continuous() for v in variables], dtype=bool) & (low < high),
+        cones=column[cones],
         variables=variables,
-        rows=[r.constraint for r in compiled.rows] + [None] * len(sides),
+        rows=reading.rows + [None] * len(sides),
+        model=model,
     )
 
 
-def _read(model: pyo.ConcreteModel, deep: bool) -> tuple[Any, list[ReadCone]]:
-    """Return the linear part of a model and its cones; the model is left as it was."""
-    found, cones = read_cones(model, deep)
-    for data in found:
-        data.deactivate()
-    try:
-        compiled = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=pyo.minimize)
-    finally:
-        for data in found:
-            data.activate()
-    return compiled, _apart(cones)
-
-
-def _apart(cones: list[ReadCone]) -> list[ReadCone]:
-    """Give every cone columns of its own on its left side: the unit of such a column follows from its cone."""
-    taken = {id(v) for cone in cones for v in (cone.l, cone.w)}
-    free: list[ReadCone] = []
-    for cone in cones:
-        own = [Derived([v], [1.0], 0.0) if id(v) in taken and _moves(v) else v for v in (cone.p, cone.q)]
-        taken.update((id(cone.p), id(cone.q)))
-        free.append(cone._replace(p=own[0], q=own[1]))
-    return free
-
-
-def _moves(v: Any) -> bool:
-    """Whether a column is no number."""
-    return not isinstance(v, Derived) or bool(v.variables)
+def _limits(variables: list[Any]) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest values of variables; those of fixed ones are their value."""
+    low = np.array([v.lb for v in variables], dtype=float)
+    high = np.array([v.ub for v in variables], dtype=float)
+    low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+    for k, v in enumerate(variables):
+        if v.fixed:
+            low[k] = high[k] = float(v.value)
+    return low, high
 
 
 def _links(variables: list[Any], columns: dict[int, int]) -> tuple[sparse.csr_matrix, FloatArray]:

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from adnflex.algorithms.outer_approximation import Master, Settled, outer_approximation
 from adnflex.arrays import FloatArray
+from adnflex.errors import SolverError
 from adnflex.solvers.capability import capability_of, pick, pyomo_solver
 from adnflex.solvers.clarabel import least_violating, solve_relaxation
 from adnflex.solvers.cones import as_equations
@@ -38,12 +39,28 @@ def solve_model(
     points: Sequence[FloatArray] = (),
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
 ) -> Ending:
-    """Solve a Pyomo model whose constraints are linear or cones.
+    """Solve a Pyomo model whose constraints are linear or cones, as it stands; see `solve_form`."""
+    form = compile_model(model)
+    return solve_form(form, wanted, exact=exact, gap=gap, seconds=seconds, start=start, points=points, report=report)
+
+
+def solve_form(
+    form: ConicForm,
+    wanted: str = "auto",
+    *,
+    exact: bool = False,
+    gap: float = 1e-4,
+    seconds: float = 300.0,
+    start: FloatArray | None = None,
+    points: Sequence[FloatArray] = (),
+    report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
+) -> Ending:
+    """Solve a model that was compiled.
 
     Parameters
     ----------
-    model : pyomo ConcreteModel
-        A minimisation.
+    form : ConicForm
+        A minimisation, of `compile_model`; its model has not changed since.
     wanted : str
         See `adnflex.solvers.capability.pick`.
     exact : bool
@@ -51,7 +68,7 @@ def solve_model(
     gap, seconds : float
         Relative gap and time limit [s].
     start : (n,) array, optional
-        A feasible point, in the order of `compile_model`.
+        A feasible point.
     points : sequence of (n,) array
         Points at which outer approximation begins with tangent planes.
     report : callable
@@ -65,14 +82,17 @@ def solve_model(
 
     Raises
     ------
+    SolverError
+        If a solver of Pyomo is wanted for arrays that are of no model.
     SolverUnavailable
         If no solver can.
     """
-    form = compile_model(model)
     integers, cones = bool(form.integer.any()), bool(len(form.cones))
     name = pick(wanted, integers=integers, cones=cones, exact=exact)
     if capability_of(name).pyomo:
-        solved = _by_pyomo(model, form, name, exact, gap, seconds)
+        if form.model is None:
+            raise SolverError(f"{name} solves Pyomo models, and these arrays are of none; use auto.")
+        solved = _by_pyomo(form.model, form, name, exact, gap, seconds)
     elif name == "clarabel":
         solved = _by_clarabel(form, seconds)
     else:

@@ -54,14 +54,16 @@ def written_in(setpoints: pd.DataFrame, shape: tuple[int, int], net: pandapowerN
     net : pandapowerNet, optional
         Whose own values stand where nothing is written; by default 0.
     """
+    values = setpoints.to_numpy(dtype=float)
+    place_of = {key: k for k, key in enumerate(setpoints.columns)}
 
     def value(device: Device, column: str) -> FloatArray:
-        table, place = device.place.table, device.place.index
+        table, index = device.place.table, device.place.index
         bank = column.startswith("constant_q:")
-        key = ("constant_q" if bank else table, column.removeprefix("constant_q:"), place)
-        if key in setpoints.columns:
-            return np.asarray(setpoints[key].to_numpy(dtype=float).reshape(shape))
-        return np.full(shape, 0.0 if bank or net is None else float(net[table].at[place, column]))
+        key = ("constant_q" if bank else table, column.removeprefix("constant_q:"), index)
+        if key in place_of:
+            return np.asarray(values[:, place_of[key]].reshape(shape))
+        return np.full(shape, 0.0 if bank or net is None else float(net[table].at[index, column]))
 
     return value
 
@@ -87,17 +89,19 @@ def off_series(study: Study, net: pandapowerNet, setpoints: pd.DataFrame, word: 
     word : str
         What the series is called.
     """
-    for (table, column), array in study.values.items():
+    given = setpoints.to_numpy(dtype=float)
+    place_of = {key: k for k, key in enumerate(setpoints.columns)}
+    for (table, column), wanted in study.values.items():
         if table == "ext_grid":
             continue
-        for place, index in enumerate(net[table].index):
-            if (table, int(index)) in study.controlled or not net[table]["in_service"].iloc[place]:
-                continue
-            wanted, key = array[:, :, place], (table, column, int(index))
-            given = np.full(wanted.shape, float(net[table][column].iloc[place]))
-            if key in setpoints.columns:
-                given = setpoints[key].to_numpy(dtype=float).reshape(wanted.shape)
-            for s, t in np.argwhere(np.abs(given - wanted) > 1e-9):
-                numbers = float(given[s, t]), float(wanted[s, t])
-                unit = "MW" if column == "p_mw" else "Mvar"
-                yield int(s), int(t), violation(f"{column} of its {word}", (table, int(index)), *numbers, unit)
+        elements = net[table].index.astype(int).tolist()
+        own = net[table][column].to_numpy(dtype=float)
+        there = np.broadcast_to(own, wanted.shape).copy()
+        at = np.array([place_of.get((table, column, i), -1) for i in elements], dtype=np.int64)
+        there[:, :, at >= 0] = given[:, at[at >= 0]].reshape(*wanted.shape[:2], int((at >= 0).sum()))
+        free = np.array([(table, i) in study.controlled for i in elements], dtype=bool)
+        bound = net[table]["in_service"].to_numpy(dtype=bool) & ~free
+        unit = "MW" if column == "p_mw" else "Mvar"
+        for s, t, place in np.argwhere((np.abs(there - wanted) > 1e-9) & bound).tolist():
+            numbers = float(there[s, t, place]), float(wanted[s, t, place])
+            yield s, t, violation(f"{column} of its {word}", (table, elements[place]), *numbers, unit)

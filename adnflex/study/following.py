@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,36 @@ from adnflex.study.reader import Study
 Key = tuple[str, str, int]
 
 
-def _elements(net: pandapowerNet, study: Study) -> Iterator[tuple[Key, FloatArray, float, bool]]:
-    """Every element with a series: its key, values (S, T), the net's own value (NaN: none), whether in service."""
-    for (table, column), array in study.values.items():
+class _Column(NamedTuple):
+    """A column of a table that has a series: places of its elements, values (S, T, E), what the net itself says."""
+
+    table: str
+    column: str
+    elements: list[int]
+    values: FloatArray
+    own: FloatArray
+    alive: np.ndarray
+
+    def keys(self, chosen: np.ndarray) -> Iterator[tuple[Key, FloatArray]]:
+        """Key and values (S, T) of the elements that are chosen."""
+        for place in np.flatnonzero(chosen).tolist():
+            yield (self.table, self.column, self.elements[place]), self.values[:, :, place]
+
+    def among(self, places: Collection[tuple[str, int]]) -> np.ndarray:
+        """Whether each element is one of some (table, index)."""
+        here = {i for table, i in places if table == self.table}
+        return np.array([i in here for i in self.elements], dtype=bool)
+
+
+def _columns(net: pandapowerNet, study: Study) -> Iterator[_Column]:
+    """Everything that has a series; the net's own value is NaN where it has none."""
+    for (table, column), values in study.values.items():
         rows = net[table]
-        given = pd.to_numeric(rows[column], errors="coerce") if column in rows.columns else [np.nan] * len(rows)
-        for place, (i, own, alive) in enumerate(zip(rows.index, given, rows["in_service"], strict=True)):
-            yield (table, column, int(i)), array[:, :, place], float(own), bool(alive)
+        own = np.full(len(rows), np.nan)
+        if column in rows.columns:
+            own = pd.to_numeric(rows[column], errors="coerce").to_numpy(dtype=float)
+        alive = rows["in_service"].to_numpy(dtype=bool)
+        yield _Column(table, column, rows.index.astype(int).tolist(), values, own, alive)
 
 
 def following(
@@ -39,14 +63,15 @@ def following(
     profiled : bool
         Whether an element that names a profile is listed too where it does not differ in these periods.
     """
-    found = {}
-    for key, part, own, alive in _elements(net, study):
-        table, _, i = key
-        if table == "ext_grid" or not alive or (table, i) in decided:
+    found: dict[Key, FloatArray] = {}
+    for part in _columns(net, study):
+        if part.table == "ext_grid":
             continue
-        named = profiled and "profile" in net[table].columns and isinstance(net[table].at[i, "profile"], str)
-        if named or not np.all((part == own) | (np.isnan(part) & np.isnan(own))):
-            found[key] = part
+        same = (part.values == part.own) | (np.isnan(part.values) & np.isnan(part.own))
+        listed = ~same.all(axis=(0, 1))
+        if profiled and "profile" in net[part.table].columns:
+            listed |= np.array([isinstance(name, str) for name in net[part.table]["profile"]], dtype=bool)
+        found |= part.keys(listed & part.alive & ~part.among(decided))
     return found
 
 
@@ -56,13 +81,13 @@ def input_table(net: pandapowerNet, study: Study, index: pd.Index, prices: bool 
     Without `prices` those of the sources are left out.
     """
     devices = {(d.place.table, d.place.index) for d in study.devices}
-    columns = {
-        key: part.reshape(-1)
-        for key, part, own, _ in _elements(net, study)
-        if not np.isnan(part).all()
-        and (np.any(part != own) or (key[0], key[2]) in devices)
-        and (prices or key[0] != "ext_grid")
-    }
-    frame = pd.DataFrame(columns, index=index)
-    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["table", "column", "index"])
-    return frame
+    keys: list[Key] = []
+    values: list[FloatArray] = []
+    for part in _columns(net, study):
+        there = ~np.isnan(part.values).all(axis=(0, 1)) & (prices or part.table != "ext_grid")
+        varies = (part.values != part.own).any(axis=(0, 1)) | part.among(devices)
+        chosen = there & varies
+        keys += [key for key, _ in part.keys(chosen)]
+        values.append(part.values[:, :, chosen].reshape(len(index), int(chosen.sum())))
+    columns = pd.MultiIndex.from_tuples(keys, names=["table", "column", "index"])
+    return pd.DataFrame(np.hstack(values) if values else None, index=index, columns=columns)

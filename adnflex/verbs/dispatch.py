@@ -36,7 +36,7 @@ from adnflex.study import (
 )
 from adnflex.text import title as title_of
 from adnflex.verbs.dispatch_task import read_task
-from adnflex.verbs.validate import validate
+from adnflex.verbs.validate_dispatch import validate_dispatch
 
 
 @public(reading=read_grid, also={"objective": word("cost", "carbon")})
@@ -176,7 +176,7 @@ def dispatch(
     known = study_facts(net)
     options |= {to: known[key] for key, to in (("name", "study"), ("published", "published")) if key in known}
     title = title_of(net, name)
-    return _judged(_plan(net, study, answer, facts, options, title, clock), net, clock)
+    return _judged(_plan(net, study, answer, facts, options, title, clock), net, study, clock)
 
 
 def _seconds_of_the_check(net: pandapowerNet, study: Study, clock: Deadline) -> float:
@@ -260,9 +260,9 @@ def _notes(answer: DispatchAnswer) -> list[str]:
     return notes
 
 
-def _judged(plan: DispatchPlan, net: pandapowerNet, clock: Deadline) -> DispatchPlan:
+def _judged(plan: DispatchPlan, net: pandapowerNet, study: Study, clock: Deadline) -> DispatchPlan:
     """Let the devices' audit and AC power flow judge a plan before it leaves; one that fails says so."""
-    check = validate(plan, net)
+    check = validate_dispatch(plan, net, study=study)
     seconds = clock.now
     if check.passed:
         return replace(plan, seconds=seconds)

@@ -31,7 +31,11 @@ _FAULTS = ["scenario", "period", *VIOLATION_COLUMNS]
 
 
 def validate_dispatch(
-    plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None, engine: str = "auto"
+    plan: DispatchPlan,
+    net: pandapowerNet,
+    executor: Executor | None = None,
+    engine: str = "auto",
+    study: Study | None = None,
 ) -> DispatchCheck:
     """Run every period of every scenario and judge the plan.
 
@@ -43,21 +47,25 @@ def validate_dispatch(
         The net that it was made for; it is not changed.
     executor, engine
         See `adnflex.powerflow.judge`.
+    study : Study, optional
+        What was read from this net for this plan, where that is at hand; by default the net is read again, with the
+        series of the plan.
 
     Raises
     ------
     InputError
         If the net is another one.
     """
-    require_same(net, plan.fingerprint)
-    study = read_again(
-        net,
-        plan.inputs,
-        plan.scenarios["probability"].to_numpy(),
-        _axis(plan),
-        limits=plan.asked_limits,
-        switches=plan.switches,
-    )
+    if study is None:
+        require_same(net, plan.fingerprint)
+        study = read_again(
+            net,
+            plan.inputs,
+            plan.scenarios["probability"].to_numpy(),
+            _axis(plan),
+            limits=plan.asked_limits,
+            switches=plan.switches,
+        )
     largest = float(plan.balance.drop(columns="price").abs().to_numpy().max())
     sources, rounding = source_limits(study.devices), _SOURCE_TOLERANCE * largest
     limits = replace(limits_of(net, plan.asked_limits), sources=sources, source_tolerance=rounding)

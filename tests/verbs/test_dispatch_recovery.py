@@ -114,6 +114,7 @@ def test_a_present_state_that_meets_every_limit_is_an_answer(monkeypatch, switch
     net, profiles = quiet_feeder()
     for module in (search_dispatch, other_decisions, recover_dispatch):
         monkeypatch.setattr(module, "solve_model", ENDS[end])
+    monkeypatch.setattr(search_dispatch, "solve_form", ENDS[end])
     options = {} if switching == "fixed" else {"switching": "day", "switchable_lines": "all"}
     plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5, **options)
     assert plan.status == {"time is out": "time_limit", "interrupted": "interrupted"}.get(end, "unproven")
@@ -142,6 +143,7 @@ def test_a_storage_that_has_to_end_elsewhere_still_has_a_present_state(monkeypat
     net.storage["terminal_soc_percent"] = 65.0
     for module in (search_dispatch, other_decisions, recover_dispatch):
         monkeypatch.setattr(module, "solve_model", ENDS["time is out"])
+    monkeypatch.setattr(search_dispatch, "solve_form", ENDS["time is out"])
     plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5)
     assert adnflex.validate(plan, net).passed
     assert plan.storage["e_mwh", 0].iloc[-1] == pytest.approx(0.65)

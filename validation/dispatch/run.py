@@ -38,7 +38,7 @@ def stopwatch() -> Iterator[dict[str, float]]:
 
     names = {
         "build": (search_dispatch, "build_dispatch"),
-        "solve": (search_dispatch, "solve_model"),
+        "solve": (search_dispatch, "solve_form"),
         "recovery": (solve_dispatch, "recover_dispatch"),
     }
     spent = dict.fromkeys(names, 0.0)

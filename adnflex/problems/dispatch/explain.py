@@ -21,7 +21,7 @@ from adnflex.problems.dispatch.model import Dispatch, build_dispatch
 from adnflex.problems.dispatch.problem import Costs, DispatchProblem
 from adnflex.problems.dispatch.state import evaluate
 from adnflex.solvers.conic import compile_model
-from adnflex.solvers.gate import solve_model
+from adnflex.solvers.gate import solve_form
 
 # Voltages that even the elastic model keeps [pu].
 _WIDE = (0.6, 1.4)
@@ -106,7 +106,7 @@ def _unserved(problem: DispatchProblem) -> list[LimitViolation] | None:
 
 def _solved(soft: Dispatch, seconds: float) -> FloatArray | None:
     try:
-        return solve_model(soft.model, gap=0.1, seconds=seconds).x
+        return solve_form(soft.form, gap=0.1, seconds=seconds).x
     except SolverError:
         return None
 

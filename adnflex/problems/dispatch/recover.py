@@ -77,9 +77,11 @@ def network_cones(dispatch: Dispatch) -> NetworkCones:
     """Find the cones of the network among all cones of the model."""
     h, grid, form = dispatch.horizon, dispatch.points.grid, dispatch.form
     columns = dispatch.variable("l", grid.m)
-    place = {int(c): (s, t, k) for (s, t, k), c in np.ndenumerate(columns) if c >= 0}
-    rows = [(i, *place[int(c)]) for i, c in enumerate(form.cones[:, 2]) if int(c) in place]
-    cone, s, t, branch = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+    place = np.full(len(form.c), -1, dtype=np.int64)
+    place[columns[columns >= 0]] = np.flatnonzero(columns.ravel() >= 0)
+    at = place[form.cones[:, 2]]
+    cone = np.flatnonzero(at >= 0)
+    s, t, branch = np.unravel_index(at[cone], columns.shape)
     worth = _energy_price(dispatch)
     size = np.hypot(grid.r, 0.1 * grid.x)
     price = h.probabilities[s] * worth[s, t] * size[branch] * grid.base_mva * h.hours

@@ -16,7 +16,7 @@ from adnflex.problems.dispatch.model import Dispatch, build_dispatch
 from adnflex.problems.dispatch.problem import DispatchProblem
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
-from adnflex.solvers.gate import solve_model
+from adnflex.solvers.gate import solve_form, solve_model
 
 log = logging.getLogger(__name__)
 
@@ -129,11 +129,11 @@ class Search:
 
     def _solve(self, dispatch: Dispatch, exact: bool) -> Ending:
         """Solve the model; where nothing is found for long, start again from positions that never change."""
-        model, clock, gap, solver = dispatch.model, self.clock, self.gap, self.solver
-        positions = [block.u for block in model.device.values() if hasattr(block, "u")]
+        form, clock, gap, solver = dispatch.form, self.clock, self.gap, self.solver
+        positions = [block.u for block in dispatch.model.device.values() if hasattr(block, "u")]
         if exact or not positions:
-            return solve_model(model, solver, exact=exact, gap=gap, seconds=clock.left, report=self._report)
-        first = solve_model(model, solver, gap=gap, seconds=_PATIENCE * clock.left, report=self._report)
+            return solve_form(form, solver, exact=exact, gap=gap, seconds=clock.left, report=self._report)
+        first = solve_form(form, solver, gap=gap, seconds=_PATIENCE * clock.left, report=self._report)
         if first.status != "time_limit" or clock.spent:
             return first
         if first.x is None:
@@ -143,7 +143,7 @@ class Search:
             start = first.x
         if clock.spent:
             return first
-        again = solve_model(model, solver, gap=gap, seconds=clock.left, start=start, report=self._report)
+        again = solve_form(form, solver, gap=gap, seconds=clock.left, start=start, report=self._report)
         return replace(again, bound=max(first.bound, again.bound))
 
     def _steady(self, dispatch: Dispatch) -> np.ndarray | None:

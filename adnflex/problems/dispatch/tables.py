@@ -12,7 +12,7 @@ from pandapower import pandapowerNet
 from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies
 from adnflex.grid import Grid, switch_table
-from adnflex.grid.ratings import collect_ratings
+from adnflex.grid.ratings import Ratings, collect_ratings
 from adnflex.problems.dispatch.solve import PRESENT, DispatchAnswer
 from adnflex.problems.dispatch.state import DispatchState
 from adnflex.study import Study, following
@@ -131,19 +131,19 @@ def _balance(net: pandapowerNet, study: Study, state: DispatchState, index: pd.I
     controlled = study.controlled
     for table in ("load", "sgen", "storage"):
         rows = net[table]
-        for place, (i, bus, alive, scaling) in enumerate(
-            zip(rows.index, rows["bus"], rows["in_service"], rows["scaling"], strict=True)
-        ):
-            if not alive or int(bus) not in study.grid.node_of or (table, int(i)) in controlled:
-                continue
-            power = study.values[table, "p_mw"][:, :, place] * float(scaling)
-            if table == "load":
-                total["ev_mw" if rows.at[i, "type"] == "ev" else "load_mw"] += power
-            elif table == "sgen":
-                total["must_take_mw"] += power
-            else:
-                total["charge_mw"] += np.maximum(power, 0)
-                total["discharge_mw"] += np.maximum(-power, 0)
+        there = rows["in_service"].to_numpy(dtype=bool) & rows["bus"].isin(study.grid.node_of.keys()).to_numpy()
+        there &= np.array([(table, int(i)) not in controlled for i in rows.index], dtype=bool)
+        power = study.values[table, "p_mw"] * np.where(there, rows["scaling"].to_numpy(dtype=float), 0.0)
+        power[:, :, ~there] = 0.0
+        if table == "load":
+            vehicles = (rows["type"] == "ev").to_numpy(dtype=bool)
+            total["ev_mw"] += power[:, :, vehicles].sum(axis=2)
+            total["load_mw"] += power[:, :, ~vehicles].sum(axis=2)
+        elif table == "sgen":
+            total["must_take_mw"] += power.sum(axis=2)
+        else:
+            total["charge_mw"] += np.maximum(power, 0).sum(axis=2)
+            total["discharge_mw"] += np.maximum(-power, 0).sum(axis=2)
     for device, plan in zip(study.devices, state.schedules, strict=True):
         kind = device.place.kind
         if kind in ("electric vehicles", "vehicles"):
@@ -207,9 +207,9 @@ def _setpoints(net: pandapowerNet, study: Study, state: DispatchState, index: pd
 def _frame(columns: dict[Any, FloatArray], index: pd.Index, names: list[str]) -> pd.DataFrame:
     if not columns:
         return pd.DataFrame(index=index, columns=pd.MultiIndex.from_arrays([[]] * len(names), names=names))
-    frame = pd.DataFrame(dict(enumerate(columns.values())), index=index)
-    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=names)
-    return frame
+    return pd.DataFrame(
+        np.column_stack(list(columns.values())), index, pd.MultiIndex.from_tuples(list(columns), names=names)
+    )
 
 
 def _daily(study: Study, state: DispatchState, name: str) -> pd.DataFrame:
@@ -288,44 +288,39 @@ def _network(
         loading[row] = 100 * flow.currents_at(now, terminals) / behind / ampacity
     elements = [(m.element, m.index) for b in grid.branches for m in b.members]
     names = ["element", "index"]
-    worst: dict[tuple[str, int], FloatArray] = {}
-    for r in range(len(ampacity)):
-        member = grid.branches[int(terminals.branch[r])].members[int(terminals.member[r])]
-        key = (member.element, member.index)
-        if member.element != "switch":
-            worst[key] = np.fmax(worst.get(key, np.full(len(loading), -np.inf)), loading[:, r])
-    worst = {k: np.where(np.isfinite(a), a, np.nan) for k, a in worst.items() if np.isfinite(a).any()}
     where = np.array([k for k, b in enumerate(grid.branches) for _ in b.members])
-    gaps = answer.gap_of.reshape(-1, grid.m)
+    gaps = answer.gap_of.reshape(-1, grid.m)[:, where]
+    # each element has two terminals, one after the other
+    worst = np.fmax(loading[:, ::2], loading[:, 1::2])
+    shown = np.isfinite(worst).any(axis=0) & np.array([element != "switch" for element, _ in elements], dtype=bool)
     return {
         "vm_pu": pd.DataFrame(np.sqrt(np.maximum(v[:, nodes], 0)), index=index, columns=pd.Index(buses, name="bus")),
-        "loading_percent": _frame(worst, index, names),
-        "cone_gap": _frame({e: gaps[:, k] for e, k in zip(elements, where, strict=True)}, index, names),
+        "loading_percent": _frame({e: worst[:, k] for k, e in enumerate(elements) if shown[k]}, index, names),
+        "cone_gap": _frame({e: gaps[:, k] for k, e in enumerate(elements)}, index, names),
     }
 
 
-def _ampacity(net: pandapowerNet, grid: Grid, terminals: Any) -> FloatArray:
+def _ampacity(net: pandapowerNet, grid: Grid, terminals: Ratings) -> FloatArray:
     """Tabulate the current of 100 % loading at every terminal, per unit on its own bus; NaN: no rating."""
-    found = np.full(len(terminals.branch), np.nan)
-    for r in range(len(found)):
-        k = int(terminals.branch[r])
-        branch = grid.branches[k]
-        m = branch.members[int(terminals.member[r])]
-        node = int(grid.f[k] if terminals.at_from[r] else grid.t[k])
-        base_ka = grid.base_mva / math.sqrt(3) / float(grid.base_kv[node])
-        if m.element == "line":
-            row = net.line.loc[m.index]
-            ka = float(row["max_i_ka"]) * float(row.get("df", 1.0)) * float(row["parallel"])
-        elif m.element == "trafo":
-            row = net.trafo.loc[m.index]
-            high_side = bool(terminals.at_from[r]) != branch.flipped
-            kv = float(row["vn_hv_kv"] if high_side else row["vn_lv_kv"])
-            ka = float(row["sn_mva"]) * float(row.get("df", 1.0)) * float(row["parallel"]) / math.sqrt(3) / kv
-        else:
+    branch, at_from = terminals.branch, terminals.at_from
+    members = [grid.branches[k].members[j] for k, j in zip(branch.tolist(), terminals.member.tolist(), strict=True)]
+    element, index = np.array([m.element for m in members]), np.array([m.index for m in members], dtype=np.int64)
+    ka = np.full(len(members), np.nan)
+    for table, size in (("line", "max_i_ka"), ("trafo", "sn_mva")):
+        here = np.flatnonzero(element == table)
+        if not len(here):
             continue
-        # pandapower's 99999 kA stands for "not known"
-        found[r] = ka / base_ka if math.isfinite(ka) and ka < 9e4 else np.nan
-    return found
+        rows = net[table].loc[index[here]]
+        derating = rows["df"].to_numpy(dtype=float) if "df" in rows.columns else 1.0
+        most = rows[size].to_numpy(dtype=float) * derating * rows["parallel"].to_numpy(dtype=float)
+        if table == "trafo":
+            flipped = np.array([grid.branches[k].flipped for k in branch[here]], dtype=bool)
+            kv = np.where(at_from[here] != flipped, rows["vn_hv_kv"], rows["vn_lv_kv"]).astype(float)
+            most = most / math.sqrt(3) / kv
+        ka[here] = most
+    base_ka = grid.base_mva / math.sqrt(3) / grid.base_kv[np.where(at_from, grid.f[branch], grid.t[branch])]
+    # pandapower's 99999 kA stands for "not known"
+    return np.where(np.isfinite(ka) & (ka < 9e4), ka / base_ka, np.nan)
 
 
 def _recovery(answer: DispatchAnswer, index: pd.Index) -> pd.DataFrame:
