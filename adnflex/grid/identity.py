@@ -53,7 +53,8 @@ def _told(values: pd.Series) -> bytes:
     """Say values as bytes: numbers to twelve digits, whatever their type; all else as text."""
     if values.dtype.kind in "iuf":
         return _to_digits(values.to_numpy(dtype=float))
-    return values.to_csv(index=False, header=False, float_format=f"%.{_DIGITS}g", lineterminator="\n").encode()
+    text: str = values.to_csv(index=False, header=False, float_format=f"%.{_DIGITS}g", lineterminator="\n")
+    return text.encode()
 
 
 # More digits than any measurement has, and fewer than a file may lose.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,5 +57,5 @@ def deviation_table(pairs: Iterable[Pair], times: tuple[str, ...]) -> pd.DataFra
     return pd.DataFrame(rows, columns=columns)
 
 
-def _levels(label: Hashable) -> tuple[Hashable, ...]:
+def _levels(label: Any) -> tuple[Any, ...]:
     return label if isinstance(label, tuple) else (label,)

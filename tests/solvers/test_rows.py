@@ -77,7 +77,7 @@ MODELS = {
     "switched": lambda: adnflex.model(
         networks.study(networks.load("ieee33_dispatch"), "2"), "dispatch", periods=[3, 4], switching="day"
     ),
-    "transformers": lambda: adnflex.model(pn.mv_oberrhein(), "reconfigure", vm_limits=(0.9, 1.1)),
+    "transformers": lambda: adnflex.model(pn.mv_oberrhein(), "reconfigure", "distflow", vm_limits=(0.9, 1.1)),
     "linear": lambda: adnflex.model(pn.case33bw(), "reconfigure", "lindistflow"),
 }
 
