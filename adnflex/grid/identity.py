@@ -6,9 +6,9 @@ import hashlib
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
+from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.grid.options import changed_options
 from adnflex.grid.sound import checked
@@ -61,7 +61,7 @@ def _told(values: pd.Series) -> bytes:
 _DIGITS = 12
 
 
-def _to_digits(values: NDArray[np.float64]) -> bytes:
+def _to_digits(values: FloatArray) -> bytes:
     """Decimal mantissas and exponents of numbers, the same for all that agree to twelve digits.
 
     Examples
