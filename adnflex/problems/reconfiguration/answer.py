@@ -68,10 +68,9 @@ def solver_name(name: str, outcome: Outcome) -> str:
         return f"conic branch and bound (Clarabel), {outcome.nodes} nodes"
     if name == "few operations":
         return "exchanges of the present state, each by exact power flow"
-    if name == "known":
-        return "none: a state and a bound that were known"
     if name == "all states":
-        return f"all {outcome.nodes} radial states of so few operations, each by exact power flow"
+        which = f"all {outcome.nodes} radial states" if outcome.nodes > 1 else "the only radial state"
+        return f"{which} of so few operations, by exact power flow"
     return {"highs": "outer approximation (HiGHS, Clarabel)"}.get(name, name)
 
 

@@ -108,6 +108,7 @@ class _RowSearch:
         self.budgets, self.widest = budgets, budgets[-1]
         self.rows: Rows = {}
         self.ended = ""
+        self.done = 0
 
     def row(self, budget: int) -> bool:
         """Solve one row; False where the time is over or the user does not want to wait."""
@@ -118,7 +119,11 @@ class _RowSearch:
             # what no wider budget can have, no narrower one can
             self.rows[budget] = self.rows[self.widest]
             return True
-        parts = max(len(self.budgets) - len(self.rows), 1)
+        self.done += 1
+        if self._near(min(map(self._value, self._within(budget)), default=math.inf), self._bound(budget)):
+            # what wider and narrower budgets found and proved is enough
+            return True
+        parts = max(len(self.budgets) - self.done + 1, 1)
         # the widest proves for all: it may take half of the time
         seconds = self.clock.share(parts if self.rows else min(parts, 2))
         try:
@@ -142,7 +147,7 @@ class _RowSearch:
 
     def _tell(self, row: Progress) -> None:
         if self.clock.tell is not None:
-            self.clock.tell(row._replace(seconds=self.clock.now, done=len(self.rows), wanted=len(self.budgets)))
+            self.clock.tell(row._replace(seconds=self.clock.now, done=self.done - 1, wanted=len(self.budgets)))
 
     def _used(self, answer: SearchedTopology) -> float:
         return math.inf if answer.flow is None else operations(self.grid, answer.flow.closed)
@@ -159,7 +164,7 @@ class _RowSearch:
         return max((a.bound for b, a in self.rows.items() if b >= budget), default=0.0)
 
     def _near(self, value: float, target: float) -> bool:
-        return value - target <= self.effort.gap * abs(value)
+        return math.isfinite(value) and value - target <= self.effort.gap * abs(value)
 
     @property
     def enough(self) -> bool:
@@ -174,7 +179,7 @@ class _RowSearch:
     def nothing_beyond(self) -> bool:
         """Whether the best that was found is proven to be the best of all budgets, up to the gap."""
         best = min(map(self._value, self.rows.values()), default=math.inf)
-        return math.isfinite(best) and self._near(best, self._bound(self.widest))
+        return self._near(best, self._bound(self.widest))
 
     def cut(self, budgets: list[int]) -> list[int]:
         """Leave out budgets beyond the first that is as good as any."""

@@ -227,8 +227,6 @@ def _without_model(
     def settled(bound: float) -> bool:
         return best.state is not None and best.value - bound <= gap * abs(best.value)
 
-    if floor > 0 and settled(floor):
-        return count, ("known", Outcome("optimal", best.state, best.value, floor, 0))
     whole = near.run(best, lambda: clock.spent)
     if whole is None and objective.name == "switching" and math.isinf(exchange.max_operations):
         # beginning with the fewest, the first number that has a state is the answer
