@@ -1,6 +1,6 @@
 """Is a net what its description says?  Checked once, before anything else reads it; all findings are collected.
 
-`sound_net` gives every verb the net that it works with: the caller's own where its types are pandapower's, else a view
+`readable` gives every verb the net that it works with: the caller's own where its types are pandapower's, else a view
 of it with truth as bool, numbers as numbers and tables that an older pandapower did not have.  The caller's net is
 never changed.
 """
@@ -45,8 +45,8 @@ class TableFaults(NamedTuple):
     values: list[Finding]
 
 
-def sound_net(net: Any) -> pandapowerNet:
-    """Return a net that everything may read, or raise with every fault of its tables.
+def readable(net: Any) -> pandapowerNet:
+    """Return a net that everything may read; numbers out of range and dangling references are left to others to report.
 
     Parameters
     ----------
@@ -61,31 +61,17 @@ def sound_net(net: Any) -> pandapowerNet:
     Raises
     ------
     InputError
-        With every fault found.
+        If a table cannot be read at all; with every fault of the tables.
 
     Examples
     --------
     >>> import pandapower.networks as pn
     >>> net = pn.case33bw()
-    >>> sound_net(net) is net
+    >>> readable(net) is net
     True
     >>> net.line["in_service"] = net.line["in_service"].astype(int)
-    >>> sound_net(net).line["in_service"].dtype, net.line["in_service"].dtype
+    >>> readable(net).line["in_service"].dtype, net.line["in_service"].dtype
     (dtype('bool'), dtype('int64'))
-    """
-    view, faults = checked(net)
-    if faults.types or faults.values:
-        raise InputError([*faults.types, *faults.values])
-    return view
-
-
-def readable(net: Any) -> pandapowerNet:
-    """Return a net as `sound_net` does; numbers out of range and dangling references are left to others to report.
-
-    Raises
-    ------
-    InputError
-        If a table cannot be read at all; with every fault of the tables.
     """
     view, faults = checked(net)
     if faults.types:

@@ -80,8 +80,6 @@ class RegionAnswer:
         Combinations with AC states.
     combinations, solved : int
         How many there are, and how many have a relaxation of their own.
-    inner_area : float
-        Of the union of the polygons [MW·Mvar].
     flows : int
         Power flows.
     notes : list of str
@@ -96,7 +94,6 @@ class RegionAnswer:
     cells: list[Cell]
     combinations: int
     solved: int
-    inner_area: float
     flows: int
     notes: list[str]
 

@@ -307,7 +307,7 @@ class PeriodRegion:
         if not any(self.corners.values()):
             nothing = np.empty((0, 2))
             return RegionAnswer(
-                status, nothing, np.empty(0), np.empty(0), nothing, [], self.combinations, 0, 0.0, 0, self.notes
+                status, nothing, np.empty(0), np.empty(0), nothing, [], self.combinations, 0, 0, self.notes
             )
         supports, reached = self._outer_values()
         cells = []
@@ -330,7 +330,6 @@ class PeriodRegion:
             cells,
             self.combinations,
             len(self.supports),
-            union_area([c.inner.polygon for c in cells]),
             sum(s.flow.flows for s in self.supports.values() if s.flow is not None),
             self.notes,
         )

@@ -31,15 +31,14 @@ class Members:
 
     Attributes
     ----------
-    fleets, generators, stores : pandas.DataFrame
-        Rows of ``net.load``, ``net.sgen`` and ``net.storage``.
+    fleets, generators : pandas.DataFrame
+        Rows of ``net.load`` and ``net.sgen``.
     buses : (n,) int array
         Bus of each node of the schedule, ascending.
     """
 
     fleets: pd.DataFrame
     generators: pd.DataFrame
-    stores: pd.DataFrame
     buses: IntArray
 
     def nodes(self, rows: pd.DataFrame) -> IntArray:
@@ -109,7 +108,7 @@ def members_of(net: pandapowerNet) -> Members:
             "schedule; set net.load.type to 'ev' and controllable to True for fleets, or net.storage.controllable."
         )
     buses = np.unique(np.concatenate([t["bus"].to_numpy(np.int64) for t in (fleets, generators, stores)]))
-    return Members(fleets, generators, stores, buses)
+    return Members(fleets, generators, buses)
 
 
 def read_rolling(

@@ -109,6 +109,15 @@ def test_a_vehicle_that_gets_too_little_is_found(run, case):
     assert not result.passed
 
 
+def test_a_vehicle_that_draws_more_than_its_charger_gives_is_found(run, case):
+    row = run.vehicles.iloc[0]
+    key = (int(row["load"]), int(row["vehicle"]))
+    charging = run.charging.copy()
+    charging.loc[int(row["arrival"]), key] = 2 * row["p_max_mw"]
+    faults = validate(dataclasses.replace(run, charging=charging), case.net).faults
+    assert f"vehicle {key[1]} of load draws too much" in set(faults["kind"])
+
+
 def test_a_wrong_bill_is_found(run, case):
     costs = run.costs.copy()
     costs.loc["purchase", "cost"] += 0.01

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandapower as pp
 import pytest
 
-from adnflex import compare_policies, networks, schedule_rolling
+from adnflex import compare_policies, networks, schedule_rolling, validate
 from adnflex.errors import InputError
 from adnflex.problems.rolling import RollingCase, ScenarioReactive
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic
@@ -82,10 +83,11 @@ def test_scenarios_do_not_shift_the_expected_hour():
     assert q.mean(axis=0) * hours.grid.base_mva == pytest.approx([0, 0, 0.3])
 
 
-def test_a_rating_bounds_the_reactive_power():
+@pytest.mark.parametrize(("column", "value"), [("sn_mva", 0.05), ("min_cos_phi", 0.8)])
+def test_rating_and_power_factor_bound_the_reactive_power(column, value):
     found = net()
     found.bus["min_vm_pu"], found.bus["max_vm_pu"] = 0.9, 1.1
-    found.sgen["controllable"], found.sgen["sn_mva"] = True, 0.05
+    found.sgen["controllable"], found.sgen[column] = True, value
     found.sgen["min_q_mvar"], found.sgen["max_q_mvar"], found.sgen["min_p_mw"] = -0.05, 0.05, 0.0
     pp.create_load(found, 2, 0.4, 0.3)
 
@@ -95,6 +97,9 @@ def test_a_rating_bounds_the_reactive_power():
 
     run = schedule_rolling(RollingCase.from_net(found, renewables=Full()), "pool")
     assert run.reactive.to_numpy() == pytest.approx(0.03, abs=1e-4)
+    assert validate(run, found).faults.empty
+    broken = validate(replace(run, reactive=run.reactive + 0.015), found).faults
+    assert set(broken["kind"]) == {"rating" if column == "sn_mva" else "power factor"}
 
 
 def test_where_cones_are_not_tight_power_flow_decides():
