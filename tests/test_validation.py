@@ -109,6 +109,16 @@ def test_every_page_is_what_its_script_writes_from_the_stored_results(tmp_path):
         assert written == (folder / "README.md").read_text(encoding="utf-8"), folder.name
 
 
+def test_the_page_of_the_judge_is_what_its_script_writes(tmp_path):
+    copy = tmp_path / "validation"
+    shutil.copytree(ROOT / "validation", copy)
+    page = copy / "benchmarks" / "validation_speed.md"
+    page.unlink()
+    command = [sys.executable, str(page.with_suffix(".py")), "--page"]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    assert page.read_text(encoding="utf-8") == (ROOT / page.relative_to(tmp_path)).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", SMALLEST)
 def test_a_study_runs(name, tmp_path):
     """The names a study takes may be there, and what it does with a table may still be of another day."""
