@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pandapower as pp
 import pandapower.topology as top
 import pytest
 
-PATH = Path(__file__).parent.parent / "validation" / "benchmarks" / "generated.py"
+from tests.generated import load_generated
 
 
 @pytest.fixture(scope="module")
-def generated() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generated_nets", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their own module up
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def generated():
+    return load_generated()
 
 
 SIZES = {"substation": ((80, 90), 1, 13), "town": ((400, 400), 2, 60), "small": ((8, 17), None, None)}

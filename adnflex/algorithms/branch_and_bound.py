@@ -16,6 +16,9 @@ from typing import Any, NamedTuple, Protocol
 
 from adnflex.algorithms.workers import Workers
 
+# Part of the time that is spent beside the search where workers do the relaxations.
+_ASIDE = 0.2
+
 
 class Relaxed(NamedTuple):
     """What a relaxation says of a node.
@@ -114,6 +117,7 @@ def branch_and_bound(
     workers: Workers | None = None,
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
     stop: Callable[[], bool] = lambda: False,
+    beside: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Minimise by branch and bound.
 
@@ -132,6 +136,9 @@ def branch_and_bound(
         Told incumbent, bound and event.
     stop : callable
         Asked between nodes; True ends the search with what is proven so far.
+    beside : callable, optional
+        A step of something that may improve the incumbent, done while the workers are busy, for a part of the time;
+        where this process works alone, once a node.  False ends it.
 
     Returns
     -------
@@ -166,7 +173,7 @@ def branch_and_bound(
     >>> found.status, found.best
     ('optimal', 2)
     """
-    return _Search(tree, gap, report, stop, workers).run(seconds)
+    return _Search(tree, gap, report, stop, workers, beside).run(seconds)
 
 
 class _Search:
@@ -177,8 +184,11 @@ class _Search:
         report: Callable[[float, float, str], None],
         stop: Callable[[], bool],
         workers: Workers | None,
+        beside: Callable[[], bool] | None,
     ) -> None:
-        self.tree = tree
+        self.tree, self.beside = tree, beside
+        # seconds of what goes on beside
+        self.aside = 0.0
         self.workers = Workers(tree.relax) if workers is None else workers
         self.gap, self.report, self.stop = gap, report, stop
         self.count = itertools.count(1)
@@ -201,7 +211,8 @@ class _Search:
         return value - self.gap * abs(value) if math.isfinite(value) else math.inf
 
     def run(self, seconds: float) -> Outcome:
-        end = time.monotonic() + seconds
+        self.begin = time.monotonic()
+        end = self.begin + seconds
         status = "optimal"
         try:
             while self.open or self.running:
@@ -239,7 +250,9 @@ class _Search:
             heapq.heappop(self.open)
 
     def _collect(self, timeout: float) -> None:
-        for ticket, relaxed in self.workers.finished(min(timeout, 1.0)) if self.running else ():
+        if not self.running:
+            return
+        for ticket, relaxed in self.workers.finished(0.0 if self._stepped_aside() else min(timeout, 1.0)):
             before, node = self.running[ticket]
             # the node is settled only when it leaves the list below: until then its bound is in force
             self.nodes += relaxed.solves
@@ -247,6 +260,17 @@ class _Search:
             bound = max(before, relaxed.bound)
             self._expand(node, bound, relaxed.point)
             del self.running[ticket]
+
+    def _stepped_aside(self) -> bool:
+        """Do a step of what goes on beside; False where it has had its part of the time."""
+        now = time.monotonic()
+        if self.beside is None or (not self.workers.alone and self.aside > _ASIDE * (now - self.begin)):
+            return False
+        if not self.beside():
+            self.beside = None
+        self.aside += time.monotonic() - now
+        self.report(self.tree.incumbent()[1], self.bound(), "node")
+        return True
 
     def _expand(self, node: Any, bound: float, point: Any) -> None:
         if bound == math.inf:

@@ -85,6 +85,11 @@ class Workers:
         return time.monotonic() < self._alone_until
 
     @property
+    def alone(self) -> bool:
+        """Whether this process does the tasks itself."""
+        return self._team is None
+
+    @property
     def room(self) -> int:
         """How many more tasks can be started now."""
         return self._room(self.count)

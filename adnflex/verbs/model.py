@@ -25,7 +25,7 @@ from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
 from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
-from adnflex.problems.reconfiguration.exchange import meshed_start
+from adnflex.problems.reconfiguration.meshed import meshed_start
 from adnflex.problems.region.model import build_region
 from adnflex.problems.region.reading import read_region
 from adnflex.problems.rolling.case import RollingCase

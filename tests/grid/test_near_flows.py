@@ -16,7 +16,7 @@ from adnflex.grid.flow import flow_of
 from adnflex.grid.near_flows import NearFlows
 from adnflex.grid.topology import Adjacency, must_close
 from adnflex.knobs import Switching
-from adnflex.problems.reconfiguration.few_operations import nearest_tree
+from adnflex.problems.reconfiguration.meshed import nearest_tree
 from adnflex.problems.reconfiguration.near_states import loops_beside
 from tests.problems.test_reconfiguration import with_switch
 from tests.strategies import random_spec

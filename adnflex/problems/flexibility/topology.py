@@ -26,7 +26,7 @@ from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.search import Found, TopologySearch
 from adnflex.problems.flexibility.study import FlexibilityStudy, study_of
 from adnflex.problems.flexibility.tables import relieved_table
-from adnflex.problems.reconfiguration.exchange import meshed_start
+from adnflex.problems.reconfiguration.meshed import meshed_start
 from adnflex.results.certificate import relative_gap
 from adnflex.results.flexibility import Flexibility
 

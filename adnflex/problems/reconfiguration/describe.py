@@ -13,7 +13,7 @@ from adnflex.grid.checks import shorten
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import must_close, present_loops
 from adnflex.problems.reconfiguration.answer import SearchedTopology
-from adnflex.problems.reconfiguration.few_operations import nearest_tree
+from adnflex.problems.reconfiguration.meshed import nearest_tree
 
 # From so many times its limit on, a number is more likely in another unit than out of limits.
 _ODD = 20.0

@@ -1,22 +1,22 @@
-"""Reconfiguration for branch exchange: what a state is worth, which exchanges look good, where to start."""
+"""Reconfiguration for branch exchange: what a state is worth, and which exchanges look good."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-import networkx as nx
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from adnflex.algorithms.branch_exchange import Move, Score
-from adnflex.arrays import BoolArray, FloatArray
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.grid.flow import flow_of
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, GridState
 from adnflex.grid.topology import Adjacency, Forest
-from adnflex.problems.reconfiguration.objective import Objective, operations
+from adnflex.problems.reconfiguration.feeder_flow import Feeder, FeederTree
+from adnflex.problems.reconfiguration.feeders import Feeders
+from adnflex.problems.reconfiguration.loops import Loops
+from adnflex.problems.reconfiguration.objective import Objective, measured
 
 Open = frozenset[int]
 
@@ -24,9 +24,18 @@ Open = frozenset[int]
 _CLEAR_PU = 2e-6
 _CLEAR_LOADING = 2e-5
 
+# Violations below the accuracy of power flow are none.
+_ACCURACY = 1e-8
+
+# A voltage that no state has [pu]: an open branch whose charging is within its limit there is always within it.
+_HIGHEST = 1.5
+
+# An exchange is left out where it is estimated to cost more than this share of what its feeders lose (see `Loops`).
+_MARGIN = 2e-3
+
 
 class ExchangeProblem:
-    """Evaluates topologies of a grid by exact radial power flow.
+    """Evaluates topologies of a grid by exact radial power flow, feeder by feeder.
 
     Parameters
     ----------
@@ -48,6 +57,12 @@ class ExchangeProblem:
         self.objective = objective
         self.required = required
         self.adjacency = Adjacency(grid)
+        counted = measured(grid)
+        self.feeders = Feeders(grid, self.adjacency, counted)
+        self.present = frozenset(np.flatnonzero(~grid.closed).tolist())
+        self._counted = max(int(counted.sum()), 1)
+        self._loops = Loops(grid, self.feeders, required)
+        self._idle_limits = _idle_limits(grid)
         self._last: tuple[Open, Flow | None] | None = None
 
     def closed(self, state: Open) -> BoolArray:
@@ -64,11 +79,11 @@ class ExchangeProblem:
 
     def radial(self, state: Open) -> bool:
         """Whether a state supplies every node without a loop."""
-        return self.adjacency.forest(self.closed(state)) is not None
+        return self.feeders.of(state) is not None
 
     def beyond(self, state: Open) -> float:
         """How many operations a state needs beyond those that are allowed."""
-        return max(operations(self.grid, self.closed(state)) - self.max_operations, 0.0)
+        return max(len(state ^ self.present) - self.max_operations, 0.0)
 
     def refuted(self, state: Open) -> bool:
         """Whether a state is shown to be no answer: not radial, or beyond a limit by more than the AC check forgives.
@@ -77,37 +92,88 @@ class ExchangeProblem:
         """
         if self.beyond(state):
             return True
-        flow = self.flow(state)
-        return not self.radial(state) if flow is None else _clearly_violates(self.grid, flow)
+        parts = self._parts(state)
+        if parts is None:
+            return True
+        clearly = any(f.worst_pu > _CLEAR_PU or f.worst_loading > _CLEAR_LOADING for f in parts)
+        return clearly and all(f.solved for f in parts)
 
     def evaluate(self, state: Open) -> Score | None:
         """Violation of limits and objective, or None where there is no radial solution."""
-        flow = self.flow(state)
-        if flow is None:
+        parts = self._parts(state)
+        if parts is None or not all(f.solved for f in parts):
             return None
-        return Score(limit_violation(self.grid, flow) + self.beyond(state), self.objective.of_flow(self.grid, flow))
+        # sums that do not depend on the order of the feeders
+        loss, off, violation = (math.fsum(a) for a in zip(*((f.loss, f.off, f.violation) for f in parts), strict=True))
+        count = len(state ^ self.present)
+        value = self.objective.value(loss * self.grid.base_mva, count, off / self._counted / 2)
+        return Score((violation if violation > _ACCURACY else 0.0) + self.beyond(state), value)
+
+    def _parts(self, state: Open) -> list[Feeder] | None:
+        """Feeders of a state and the roots; None where it is not radial."""
+        found = self.feeders.of(state)
+        if found is None:
+            return None
+        if self._idle_limits:
+            return [_as_one(self.grid, self.flow(state))]
+        return [*found.values(), self.feeders.roots]
+
+    # -- exchanges -----------------------------------------------------------------------------------------------
 
     def moves(self, state: Open) -> Iterator[Move]:
-        """Every exchange of one open against one closed switchable branch of its loop.
+        """Exchanges of one open against one closed switchable branch of its loop that may improve a state.
 
-        The estimate is the change of the losses if all load currents stayed as they are: shifting the loop
-        current by the current of the opened branch changes them by ``R |I|² - 2 Re(I* Σ r I)``.
+        The estimate is the change of the objective if all load currents stayed as they are (see `Loops`), with the
+        operations as they are; with a weight on the voltage it orders, and nothing is left out by it.  Where limits are
+        violated, an exchange between feeders without violation cannot mend that.
         """
-        flow = self.flow(state)
-        if flow is None:
+        now = self.feeders.move_to(state)
+        if now is None or not all(f.solved for f in now.values()):
             return
-        g = self.grid
+        weight = self.objective.losses * self.grid.base_mva or 1.0
         for tie in sorted(state):
-            loop, sign = loop_of(g, flow.forest, tie)
-            shifted = flow.current[loop] * sign
-            resistance = g.r[loop]
-            total = resistance.sum() + g.r[tie]
-            drop = (resistance * shifted).sum()
-            # opening branch e moves the loop current by minus its own
-            change = total * np.abs(shifted) ** 2 - 2 * (np.conj(shifted) * drop).real
-            for k, branch in enumerate(loop.tolist()):
-                if g.switchable[branch] and not self.required[branch]:
-                    yield Move(float(change[k]), tie, branch)
+            loop = self._loops.of(tie)
+            if loop is None:
+                continue
+            mending = self.objective.voltage > 0 or loop.violation > 0 or not self.objective.losses
+            change = weight * loop.change + self._operations(tie, loop.branch)
+            able = np.full(len(change), True) if mending else change < weight * _MARGIN * loop.loss
+            for k in np.flatnonzero(able & self._allowed(state, tie, loop.branch)).tolist():
+                yield Move(float(change[k]), tie, int(loop.branch[k]))
+
+    def kick(self, state: Open, rng: np.random.Generator, near: Open) -> Move | None:
+        """Draw any exchange between feeders that some branches have changed (of all, if none), the better ones rather.
+
+        Returns None where the drawn branch has no exchange.
+        """
+        now = self.feeders.move_to(state)
+        if now is None or not all(f.solved for f in now.values()):
+            return None
+        places = self.feeders.near(near)
+        ties = [k for k in sorted(state) if not places or places & self.feeders.near([k])]
+        if not ties:
+            return None
+        tie = ties[int(rng.integers(len(ties)))]
+        loop = self._loops.of(tie)
+        if loop is None:
+            return None
+        able = np.flatnonzero(self._allowed(state, tie, loop.branch))
+        if not len(able):
+            return None
+        ranked = able[np.argsort(loop.change[able], kind="stable")]
+        k = int(ranked[min(int(rng.exponential(len(ranked) / 3)), len(ranked) - 1)])
+        return Move(float(loop.change[k]), tie, int(loop.branch[k]))
+
+    def _operations(self, tie: int, branches: IntArray) -> FloatArray:
+        """Change of the cost of operations by closing a branch and opening others."""
+        closing = -1.0 if self.grid.closed[tie] else 1.0
+        return np.asarray(self.objective.switching * (closing + np.where(self.grid.closed[branches], 1.0, -1.0)))
+
+    def _allowed(self, state: Open, tie: int, branches: IntArray) -> BoolArray:
+        """Whether exchanges keep the number of operations, or come closer to it."""
+        left = self.max_operations - len(state ^ self.present)
+        more = (-1 if self.grid.closed[tie] else 1) + np.where(self.grid.closed[branches], 1, -1)
+        return np.asarray((more <= left) | (more < 0))
 
 
 def loop_of(grid: Grid, tree: Forest, tie: int) -> tuple[np.ndarray, FloatArray]:
@@ -132,6 +198,35 @@ def loop_of(grid: Grid, tree: Forest, tie: int) -> tuple[np.ndarray, FloatArray]
     return np.array(branches, dtype=np.int64), np.array(signs)
 
 
+def _idle_limits(grid: Grid) -> bool:
+    """Whether the charging of a branch that is open may be beyond a limit, which is a matter of no feeder alone."""
+    rated = grid.ratings
+    idle = np.where(
+        rated.at_from, np.abs(grid.open_from / grid.ratio)[rated.branch], np.abs(grid.open_to)[rated.branch]
+    )
+    return bool(np.any(idle * _HIGHEST > rated.limit))
+
+
+def _as_one(grid: Grid, flow: Flow | None) -> Feeder:
+    """Measure a whole state as if it were one feeder."""
+    nothing = FeederTree((), [], [], [], [])
+    if flow is None:
+        return Feeder(nothing, False, np.zeros(0, dtype=complex))
+    vm = np.sqrt(flow.v)
+    beyond = np.maximum(np.sqrt(grid.v_min) - vm, vm - np.sqrt(grid.v_max))
+    over = flow.loadings(grid) - 1
+    return Feeder(
+        nothing,
+        True,
+        flow.current,
+        loss=float(flow.loss),
+        violation=limit_violation(grid, flow),
+        worst_pu=float(beyond.max()),
+        worst_loading=float(over.max(initial=-1.0)),
+        off=float(np.abs(flow.v - 1)[measured(grid)].sum()),
+    )
+
+
 def limit_violation(grid: Grid, flow: GridState) -> float:
     """Sum of all violated voltage limits [pu] and relative overloads [-]; 0 where every limit is met."""
     return float(limit_violations(grid, flow))
@@ -144,68 +239,4 @@ def limit_violations(grid: Grid, states: GridState) -> FloatArray:
     if len(grid.ratings.limit):
         total = total + np.maximum(states.loadings(grid) - 1, 0).sum(axis=-1)
     # differences below the accuracy of power flow are no violation; without a state there is no number
-    return np.where(total <= 1e-8, 0.0, total)
-
-
-def _clearly_violates(grid: Grid, flow: Flow) -> bool:
-    vm = np.sqrt(flow.v)
-    volts = max(float(np.max(np.sqrt(grid.v_min) - vm)), float(np.max(vm - np.sqrt(grid.v_max))))
-    over = float(np.max(flow.loadings(grid) - 1, initial=0.0)) if len(grid.ratings.limit) else 0.0
-    return volts > _CLEAR_PU or over > _CLEAR_LOADING
-
-
-def meshed_start(grid: Grid, required: BoolArray) -> Open:
-    """Open the branch of least current in every loop of the meshed net, one after the other (Merlin and Back).
-
-    The meshed flow is that of constant load currents through the resistances alone, which is the flow of
-    least loss; after each opening it is solved again.
-    """
-    g = grid
-    merged = np.where(np.isnan(g.root_v), np.arange(g.n), -1)
-    unknown = np.flatnonzero(merged >= 0)
-    position = np.full(g.n, -1)
-    position[unknown] = np.arange(len(unknown))
-    graph = nx.MultiGraph()
-    graph.add_nodes_from(merged.tolist())
-    graph.add_edges_from((int(merged[a]), int(merged[b]), k) for k, (a, b) in enumerate(zip(g.f, g.t, strict=True)))
-    conductance = 1 / np.maximum(g.r, 1e-9 + 1e-3 * np.median(g.r[g.r > 0]) if (g.r > 0).any() else 1.0)
-    load = (g.p - 1j * g.q)[unknown] + g.y[unknown]
-    opened: set[int] = set()
-    bridges = _bridge_keys(graph)
-    while True:
-        candidates = [k for k in range(g.m) if k not in opened and not required[k] and k not in bridges]
-        if not candidates:
-            return frozenset(opened)
-        current = _resistive_flow(g, position, conductance, load, opened)
-        best = min(candidates, key=lambda k: (abs(current[k]), k))
-        opened.add(best)
-        graph.remove_edge(int(merged[g.f[best]]), int(merged[g.t[best]]), best)
-        bridges = _bridge_keys(graph)
-
-
-def _bridge_keys(graph: nx.MultiGraph) -> set[int]:
-    simple = nx.Graph(graph)
-    simple.remove_edges_from(list(nx.selfloop_edges(simple)))
-    found: set[int] = set()
-    for a, b in nx.bridges(simple):
-        keys = list(graph[a][b])
-        if len(keys) == 1:
-            found.add(keys[0])
-    return found
-
-
-def _resistive_flow(
-    g: Grid, position: np.ndarray, conductance: FloatArray, load: np.ndarray, opened: set[int]
-) -> np.ndarray:
-    keep = np.ones(g.m)
-    keep[list(opened)] = 0
-    value = conductance * keep
-    f, t = position[g.f], position[g.t]
-    inside = (f >= 0) & (t >= 0)
-    rows = np.concatenate([f[f >= 0], t[t >= 0], f[inside], t[inside]])
-    cols = np.concatenate([f[f >= 0], t[t >= 0], t[inside], f[inside]])
-    data = np.concatenate([value[f >= 0], value[t >= 0], -value[inside], -value[inside]])
-    lu = splu(sparse.csc_matrix((data, (rows, cols)), shape=(len(load), len(load))))
-    both = lu.solve(np.column_stack([load.real, load.imag]))
-    potential = np.append(-(both[:, 0] + 1j * both[:, 1]), 0)
-    return np.asarray(value * (potential[f] - potential[t]))
+    return np.where(total <= _ACCURACY, 0.0, total)

@@ -10,13 +10,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 
 from adnflex.algorithms.branch_exchange import ExchangeSearch
-from adnflex.arrays import BoolArray
-from adnflex.grid.model import Grid
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
+from adnflex.problems.reconfiguration.meshed import nearest_tree
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.problems.reconfiguration.radial_search import Incumbent
 
@@ -156,20 +154,3 @@ def _neighbours(exchange: ExchangeProblem, state: Open) -> Iterator[Open]:
 def _settled(objective: Objective, best: Incumbent, count: OperationCount) -> bool:
     """Whether nothing better than the incumbent is left."""
     return best.value <= count.lift(objective, 0.0) * (1 + 1e-12)
-
-
-def nearest_tree(grid: Grid, required: BoolArray, far: bool = False) -> Open:
-    """Open branches of a radial state as few operations from the present one as any; `far`: as many.
-
-    A spanning forest that keeps as many of the closed branches as loops allow, or closes as many of the open ones.
-    """
-    merged = np.where(np.isnan(grid.root_v), np.arange(grid.n), -1)
-    union = nx.utils.UnionFind(merged.tolist())
-    opened = set()
-    for k in sorted(range(grid.m), key=lambda k: (not required[k], grid.closed[k] == far, k)):
-        a, b = int(merged[grid.f[k]]), int(merged[grid.t[k]])
-        if union[a] == union[b]:
-            opened.add(k)
-        else:
-            union.union(a, b)
-    return frozenset(opened)

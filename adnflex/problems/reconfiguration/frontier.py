@@ -17,7 +17,7 @@ from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.reconfiguration.answer import SearchedTopology
-from adnflex.problems.reconfiguration.few_operations import nearest_tree
+from adnflex.problems.reconfiguration.meshed import nearest_tree
 from adnflex.problems.reconfiguration.objective import Objective, operations
 from adnflex.problems.reconfiguration.solve import solve_reconfiguration
 

@@ -23,7 +23,7 @@ from adnflex.grid.near_flows import NearFlows
 from adnflex.grid.state import GridState
 from adnflex.grid.topology import Forest
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem, limit_violations, loop_of
-from adnflex.problems.reconfiguration.few_operations import nearest_tree
+from adnflex.problems.reconfiguration.meshed import nearest_tree
 from adnflex.problems.reconfiguration.radial_search import Incumbent
 
 Open = frozenset[int]

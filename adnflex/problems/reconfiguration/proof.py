@@ -31,8 +31,13 @@ def proof_solver(wanted: str) -> str:
     return "clarabel" if wanted in ("auto", "clarabel") else pick(wanted, integers=True, cones=True)
 
 
-def prove(tree: SearchTree, clock: Deadline, effort: Effort) -> tuple[Outcome, list[str]]:
-    """Prove by branch and bound over conic relaxations; also what happened to the workers."""
+def prove(
+    tree: SearchTree, clock: Deadline, effort: Effort, beside: Callable[[], bool] | None = None
+) -> tuple[Outcome, list[str]]:
+    """Prove by branch and bound over conic relaxations; also what happened to the workers.
+
+    `beside` is what goes on meanwhile, see `branch_and_bound`.
+    """
     with worker_pool(tree.relax, effort.executor, effort.workers, _PATIENCE) as crew:
         outcome = branch_and_bound(
             tree,
@@ -40,6 +45,7 @@ def prove(tree: SearchTree, clock: Deadline, effort: Effort) -> tuple[Outcome, l
             seconds=clock.left,
             workers=crew,
             report=clock.report_bests,
+            beside=beside,
         )
     return outcome, crew.notes
 

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
-from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange, perturbed_search
+from adnflex.algorithms.branch_exchange import ExchangeSearch
 from adnflex.arrays import BoolArray
 from adnflex.formulations import FORMULATIONS
 from adnflex.grid.model import Grid
@@ -24,8 +24,9 @@ from adnflex.problems.reconfiguration.approximate import solve_approximately
 from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.directed_search import DirectedSearch
-from adnflex.problems.reconfiguration.exchange import ExchangeProblem, meshed_start
+from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.few_operations import OperationCount, operation_count, try_few_operations
+from adnflex.problems.reconfiguration.local_search import LocalSearch
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.problems.reconfiguration.near_states import NearStates
 from adnflex.problems.reconfiguration.objective import Objective
@@ -114,6 +115,7 @@ class _Task:
         self.grid, self.objective = exchange.grid, exchange.objective
         self.formulation, self.floor, self.best = formulation, floor, Incumbent()
         self.search = ExchangeSearch(exchange.evaluate, exchange.moves)
+        self.local = LocalSearch(exchange, self.search, self.best, effort.seed)
         self.name = proof_solver(effort.solver)
         self.problem: Reconfiguration | DirectedReconfiguration | None = None
         self.notes: list[str] = []
@@ -132,12 +134,13 @@ class _Task:
         self.count, early = _without_model(self.exchange, self.search, best, clock, enough)
         if early is not None:
             self.name, self.outcome = early
-        elif _local_search(self.grid, self.exchange.required, self.search, best, clock, self.effort.seed):
-            self.search.stop = lambda: clock.spent
-            self._build()
-            if self.problem is not None and self.problem.formulation.bounds_ac:
-                self.outcome, notes = self._prove(self.problem)
-                self.notes += notes
+            return
+        self.local.run(clock.report_bests)
+        self.search.stop = lambda: clock.spent
+        self._build()
+        if self.problem is not None and self.problem.formulation.bounds_ac:
+            self.outcome, notes = self._prove(self.problem)
+            self.notes += notes
 
     def _build(self) -> None:
         flow = self.exchange.flow(self.best.state) if self.best.state is not None else None
@@ -167,7 +170,7 @@ class _Task:
             tree = RadialSearch(problem, self.exchange, self.search, self.best, lift)
         # workers have their own steady clocks, but the same day
         tree.relax.until = time.time() + self.clock.left
-        return prove(tree, self.clock, self.effort)
+        return prove(tree, self.clock, self.effort, self.local.restart)
 
     def answer(self) -> SearchedTopology:
         """Gather what is known."""
@@ -248,40 +251,3 @@ def _without_model(
         # no time for a model: what is known is the answer
         return count, ("few operations", Outcome("time_limit", best.state, best.value, floor, 0))
     return count, None
-
-
-def _local_search(
-    grid: Grid,
-    required: BoolArray,
-    search: ExchangeSearch,
-    best: Incumbent,
-    clock: Deadline,
-    seed: int,
-) -> bool:
-    """Branch exchange from the present state and from the meshed flow, then from perturbed states for a while.
-
-    Returns False where Ctrl-C ended it.
-    """
-    report = clock.report_bests
-    try:
-        present = frozenset(np.flatnonzero(~grid.closed).tolist())
-        # whatever takes long below, the present state is known by then
-        best.offer(present, search.score(present))
-        report(best.value, -math.inf, "present state")
-        starts = [*([best.state] if best.state is not None else []), present]
-        if best.state is None or not search.stop():
-            starts.append(meshed_start(grid, required))
-        found = [r for s in starts if (r := branch_exchange(search, s)) is not None]
-        for state, score in found:
-            best.offer(state, score)
-        report(best.value, -math.inf, "branch exchange")
-        if found:
-            top = min(found, key=lambda r: r[1])
-            effort = min(0.02 * clock.seconds, 0.05 * int((~required).sum()))
-            best.offer(*perturbed_search(search, top, effort, np.random.default_rng(seed)))
-            report(best.value, -math.inf, "perturbed search")
-    except KeyboardInterrupt:
-        for state, seen in search.seen.items():
-            best.offer(state, seen)
-        return False
-    return True
