@@ -87,7 +87,7 @@ class Workers:
     @property
     def alone(self) -> bool:
         """Whether this process does the tasks itself."""
-        return self._team is None
+        return self._team is None or self._patient
 
     @property
     def room(self) -> int:
