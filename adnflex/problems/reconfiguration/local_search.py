@@ -40,6 +40,8 @@ class LocalSearch:
 
     def run(self, report: Callable[[float, float, str], None]) -> None:
         """Search from all starts, then from perturbed states for a while; `report` is told value, bound and event."""
+        # whatever takes long below, the present state is known by then
+        report(self.best.value, -np.inf, "present state")
         found = [r for start in self._starts() if (r := self._improved(start, report)) is not None]
         if not found:
             return
