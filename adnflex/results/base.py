@@ -238,8 +238,29 @@ def _limit_line(row: pd.Series) -> str:
     )
 
 
+def chosen_row(known: pd.Index, label: int | None) -> Any:
+    """Return a label that is one of some, or the only one there is.
+
+    Examples
+    --------
+    >>> int(chosen_row(pd.Index([17], name="period"), None))
+    17
+    """
+    if label is None and len(known) == 1:
+        return known[0]
+    if label is None or label not in known:
+        name = known.name or "row"
+        what = f"{name} is missing" if label is None else f"{name} {label}"
+        raise InputError(f"{what}: there are {len(known)}, {known[0]} to {known[-1]}; give one of these.")
+    return label
+
+
 def applied(
-    net: pandapowerNet, expected: str, setpoints: pd.DataFrame, label: int, switches: pd.DataFrame | None = None
+    net: pandapowerNet,
+    expected: str,
+    setpoints: pd.DataFrame,
+    label: int | None,
+    switches: pd.DataFrame | None = None,
 ) -> pandapowerNet:
     """Return a copy of a net as it stands in one row of set-points.
 
@@ -251,8 +272,8 @@ def applied(
         Fingerprint of the net that the set-points are for.
     setpoints : pandas.DataFrame
         Columns ``(table, column, index)``.
-    label : int
-        Which row.
+    label : int or None
+        Which row; None where there is only one.
     switches : pandas.DataFrame, optional
         As in `Plan.switches` or `DispatchPlan.switches`.
 
@@ -264,12 +285,9 @@ def applied(
     from adnflex.grid.identity import require_same
     from adnflex.grid.write import PushBack
 
-    known = setpoints.index
-    if label not in known:
-        name = known.name or "row"
-        raise InputError(f"{name} {label}: there are {len(known)}, {known[0]} to {known[-1]}; give one of these.")
+    row = chosen_row(setpoints.index, label)
     require_same(net, expected)
-    return PushBack(net, setpoints, switches).at(label)
+    return PushBack(net, setpoints, switches).at(row)
 
 
 @public()

@@ -120,8 +120,10 @@ class Disaggregation(Result):
         return {"periods": str(len(self.trajectory_mw)), "import": f"{low:.4g} to {high:.4g} MW"}
 
     @public()
-    def apply(self, net: pandapowerNet, period: int) -> pandapowerNet:
+    def apply(self, net: pandapowerNet, period: int | None = None) -> pandapowerNet:
         """Return a copy of `net` with switch states and set-points of one period; `net` itself is untouched.
+
+        The period may be left out where there is only one.
 
         Raises
         ------

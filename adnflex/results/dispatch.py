@@ -211,15 +211,15 @@ class DispatchPlan(Answer):
         return table.xs(chosen, level="scenario")
 
     @public()
-    def apply(self, net: pandapowerNet, period: int, scenario: int | None = None) -> pandapowerNet:
+    def apply(self, net: pandapowerNet, period: int | None = None, scenario: int | None = None) -> pandapowerNet:
         """Return a copy of `net` as it stands in one period of the plan; `net` itself is untouched.
 
         Parameters
         ----------
         net : pandapowerNet
             The net that the plan was made for.
-        period : int
-            One of `periods`.
+        period : int, optional
+            One of `periods`; may be left out where there is only one.
         scenario : int, optional
             One of `scenarios`; the first by default.
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.grid.switch_tables import open_branches, open_lines
-from adnflex.results.base import Answer
+from adnflex.results.base import Answer, chosen_row
 from adnflex.results.boxes import Box, Disaggregation, LinearFlexibility
 from adnflex.results.status import told_status
 
@@ -248,15 +248,15 @@ class Flexibility(Answer):
         return dataclasses.replace(self, box=box, notes=(*self.notes, f"box enlarged by {share:.1%}"))
 
     @public()
-    def apply(self, net: pandapowerNet, period: int, import_mw: float | None = None) -> pandapowerNet:
+    def apply(self, net: pandapowerNet, period: int | None = None, import_mw: float | None = None) -> pandapowerNet:
         """Return a copy of `net` with switch states, positions and the set-points that draw `import_mw` in one period.
 
         Parameters
         ----------
         net : pandapowerNet
             The net that it was made for.
-        period : int
-            One of the periods of `box`.
+        period : int, optional
+            One of the periods of `box`; may be left out where there is only one.
         import_mw : float, optional
             A value inside the box; by default the middle.
 
@@ -265,8 +265,7 @@ class Flexibility(Answer):
         InputError
             If the net is another one, there is no such period, or the value lies outside the box.
         """
-        if period not in self.box.index:
-            raise InputError(f"period {period} is not in the box; its periods are {list(self.box.index)}.")
+        period = chosen_row(self.box.index.rename("period"), period)
         trajectory = (self.lower_mw + self.upper_mw) / 2
         if import_mw is not None:
             trajectory[period] = import_mw

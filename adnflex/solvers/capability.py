@@ -66,11 +66,11 @@ def capability_of(name: str) -> Capability:
     Raises
     ------
     SolverUnavailable
-        If neither knows it.
+        If neither knows it, or it cannot be used here.
     """
     found = SOLVERS.get(name) or plugin(name)
     if found is None:
-        raise SolverUnavailable(f"solver {name!r} is unknown, to Pyomo too.")
+        raise SolverUnavailable(f"solver {name!r} is {_why_not(name)}.")
     return found
 
 
@@ -79,11 +79,28 @@ def plugin(name: str) -> Capability | None:
 
     A cone is a convex quadratic constraint to it. Whatever it returns is measured like every other answer.
     """
-    solver = pyomo_solver(name)
+    solver = pyomo_solver(name) if known_to_pyomo(name) else None
     if solver is None:
         return None
     tells = getattr(solver, "has_capability", lambda feature: True)
     return Capability(bool(tells("integer")), bool(tells("quadratic_constraint")), False, name)
+
+
+def known_to_pyomo(name: str) -> bool:
+    """Whether Pyomo has a solver of that name, installed or not.
+
+    Examples
+    --------
+    >>> known_to_pyomo("glpk"), known_to_pyomo("no such solver")
+    (True, False)
+    """
+    from pyomo.contrib.solver.common.factory import SolverFactory as NewFactory
+
+    return name in NewFactory or name in pyo.SolverFactory
+
+
+def _why_not(name: str) -> str:
+    return "known to Pyomo, not installed here or without a licence" if known_to_pyomo(name) else "unknown"
 
 
 def pyomo_solver(name: str) -> Any:
@@ -141,7 +158,7 @@ def pick(wanted: str, *, integers: bool, cones: bool, exact: bool = False) -> st
         raise SolverUnavailable(f"no installed solver can take {_words(needs)}; install one of: {', '.join(able)}.")
     known = SOLVERS.get(wanted) or plugin(wanted)
     if known is None:
-        raise SolverUnavailable(f"solver {wanted!r} is unknown; {choices}")
+        raise SolverUnavailable(f"solver {wanted!r} is {_why_not(wanted)}; {choices}")
     if lacking := [k for k, v in needs.items() if v and not getattr(known, k)]:
         raise SolverUnavailable(f"solver {wanted!r} cannot take {_words(dict.fromkeys(lacking, True))}; {choices}")
     if not installed(wanted):

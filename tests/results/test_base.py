@@ -96,6 +96,16 @@ def test_saved_loaded_and_shown_again(every, kind, tmp_path):
     assert html.count("<tr>") == len(result.headline) + sum(len(t) > 0 for t in result.tables().values())
 
 
+def test_the_only_period_need_not_be_named(every):
+    day = adnflex.networks.study(adnflex.networks.load("ieee33_dispatch"), "2")
+    park = adnflex.networks.load("park33_flexibility")
+    for kind, net in (("DispatchPlan", day), ("Flexibility", park), ("Disaggregation", park)):
+        alone, named = every[kind].apply(net), every[kind].apply(net, 17 if net is day else 10)
+        assert alone.sgen.p_mw.equals(named.sgen.p_mw)
+        with pytest.raises(InputError, match="there are 1"):
+            every[kind].apply(net, 3)
+
+
 @pytest.mark.parametrize("kind", [k.__name__ for k in KINDS])
 def test_workbook_and_csv_hold_every_table(every, kind, tmp_path):
     openpyxl = pytest.importorskip("openpyxl")

@@ -90,6 +90,14 @@ def test_exact_equations_forbid_invented_loss():
     ("wanted", "message"),
     [
         ("nosuch", "solver 'nosuch' is unknown; use auto or one of: highs, scip."),
+        *(
+            (
+                name,
+                f"solver '{name}' is known to Pyomo, not installed here or without a licence; use auto or one of: "
+                "highs, scip.",
+            )
+            for name in ("glpk", "gurobi_direct", "knitro_direct")
+        ),
         ("clarabel", "solver 'clarabel' cannot take integers; use auto or one of: highs, scip."),
         (
             "gurobi",
