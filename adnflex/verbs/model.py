@@ -48,7 +48,7 @@ def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.Concre
     grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), switching)
     require_formulation(knobs["formulation"])
     most = switching.of_one_state.max_operations
-    return build_chosen(grid, goal, knobs["formulation"], operations=(0, most))[0].model
+    return build_chosen(grid, goal, knobs["formulation"], operations=(0, most), whole=True)[0].model
 
 
 def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import os
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from adnflex.grid.flow import flow_of
 from adnflex.problems.reconfiguration.directed import build_directed
@@ -56,10 +58,10 @@ def cases(count, first):
 
 def test_every_state_within_the_limits_is_a_point_and_worth_no_less():
     tried = 0
-    for seed, goal, grid, good in cases(30, 0):
+    for seed, goal, grid, good in cases(20, 0):
         if not good:
             continue
-        problem = build_directed(grid, goal)
+        problem = build_directed(grid, goal, whole=True)
         for flow in good.values():
             point = problem.point_of(flow)
             assert problem.form.residual(point) < 1e-7, (seed, goal)
@@ -134,3 +136,46 @@ def test_an_expansion_loses_no_state_below_the_bounds_that_it_tells():
                 assert min([grown.closed, *holding]) <= value + 1e-7 * (1 + value), (seed, goal, factor)
                 tried += 1
     assert tried > 100
+
+
+def choices(problem):
+    """Every choice of one mode a chain in which each junction is fed once."""
+    core = problem.core
+    of_chain = [[m for m in problem.modes if m.chain == c] for c in range(len(core.chains))]
+    for modes in itertools.product(*of_chain):
+        fed = [core.chains[m.chain].nodes[-1 if m.kind == 1 else 0] for m in modes if m.kind]
+        if sorted(fed) == sorted(core.junctions):
+            yield modes
+
+
+def reaches(problem, modes):
+    """Whether the commodity of the whole model can flow where these modes are taken."""
+    form, b = problem.form, problem.model
+    reach = form.columns_of(b.reach.values())
+    rows = [i for i, row in enumerate(form.rows) if row is not None and row.parent_component().name.startswith("reach")]
+    x = np.zeros(len(form.c))
+    x[[problem.shares[problem.modes.index(m)] for m in modes]] = 1.0
+    a, known = form.a[rows][:, reach].toarray(), form.a[rows] @ x
+    low, high = form.row_low[rows] - known, form.row_high[rows] - known
+    up, down = np.isfinite(high), np.isfinite(low)
+    sides = np.concatenate([high[up], -low[down]])
+    bounds = np.column_stack([form.low[reach], form.high[reach]])
+    return linprog(np.zeros(len(reach)), np.vstack([a[up], -a[down]]), sides, bounds=bounds).status == 0
+
+
+def test_every_choice_of_modes_in_the_whole_model_is_a_radial_state():
+    """Where nothing draws power, the balances allow rings of chains that feed each other; the commodity does not."""
+    tried = rings = 0
+    for seed, _, grid, _ in cases(40, 4000):
+        problem = build_directed(grid.replace(p=0 * grid.p, q=0 * grid.q), GOALS[0], whole=True)
+        if seed % 2 or not problem.core.junctions or len(problem.modes) > 20:
+            continue
+        radial = {frozenset(np.flatnonzero(~closed).tolist()) for closed in states(grid)}
+        for modes in choices(problem):
+            opened = frozenset(problem.core.chains[m.chain].branches[m.at] for m in modes if m.kind == 0)
+            found = reaches(problem, modes)
+            assert found == (opened in radial), (seed, modes)
+            rings += not found
+            tried += 1
+    assert tried > 50
+    assert rings

@@ -27,12 +27,13 @@ def build_chosen(
     operations: tuple[int, int | None] = (0, None),
     near: FloatArray | None = None,
     cap: float = float("inf"),
+    whole: bool = False,
 ) -> tuple[Reconfiguration | DirectedReconfiguration, str]:
     """Build the model of a formulation; also why it was taken, where that was left to us.
 
     Parameters
     ----------
-    grid, objective, operations, near, cap
+    grid, objective, operations, near, cap, whole
         See `build_directed`.
     name : str
         ``auto``, ``directed`` or a name of `adnflex.formulations.FORMULATIONS`.
@@ -53,7 +54,7 @@ def build_chosen(
     if name not in ("auto", DIRECTED.name):
         return build_reconfiguration(grid, objective, formulation=FORMULATIONS[name], operations=operations), ""
     try:
-        problem = build_directed(grid, objective, operations=operations, near=near, cap=cap)
+        problem = build_directed(grid, objective, operations=operations, near=near, cap=cap, whole=whole)
     except Unproven as reason:
         if name == DIRECTED.name:
             raise InputError(

@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.bounds import Bounds, compute_bounds
+from adnflex.formulations.connection import declare_connection
 from adnflex.formulations.directed import DIRECTED, DirectedHull, declare_directed
 from adnflex.formulations.directed_planes import find_planes
 from adnflex.formulations.modes import Mode, modes_of, openable
@@ -130,6 +131,8 @@ class DirectedReconfiguration:
                 self._open_point(values, mode, flow)
                 continue
             values[b.feed[mode.chain, mode.kind]] = 1.0
+            if hasattr(b, "reach"):
+                values[b.reach[mode.chain, mode.kind]] = self._fed_through(flow, mode)
             steps = chain.steps(mode.kind == 1)
             for i, step in enumerate(steps):
                 key = (mode.chain, mode.kind, i)
@@ -147,6 +150,13 @@ class DirectedReconfiguration:
                 x[columns[id(variable)]] = value
         self._derive(x, values)
         return x
+
+    def _fed_through(self, flow: Flow, mode: Mode) -> float:
+        """Count the junctions that a closed chain feeds."""
+        chain, tree = self.core.chains[mode.chain], flow.forest
+        first = int(np.flatnonzero(tree.order == chain.nodes[-1 if mode.kind == 1 else 0])[0])
+        below = tree.order[first : first + int(tree.below[tree.order[first]]) + 1]
+        return float(np.isin(below, self.core.junctions).sum())
 
     def _derive(self, x: FloatArray, values: pyo.ComponentMap) -> None:
         """Columns that follow from others: distances of voltages from 1, and multiples that stand in a cone."""
@@ -214,6 +224,7 @@ def build_directed(
     operations: tuple[int, int | None] = (0, None),
     near: FloatArray | None = None,
     cap: float = np.inf,
+    whole: bool = False,
 ) -> DirectedReconfiguration:
     """Declare the model.
 
@@ -229,6 +240,9 @@ def build_directed(
         Squared voltages of a good state, near which planes shall be tight.
     cap : float
         Objective of a known state; what costs more may be cut off.
+    whole : bool
+        Whether every choice of its integers is a radial state, as a solver needs it that knows nothing else. Our own
+        search runs what it decides, and drops what is none.
 
     Raises
     ------
@@ -243,6 +257,8 @@ def build_directed(
     modes = modes_of(grid, planes.bounds, core, planes.able)
     model = pyo.ConcreteModel(name="reconfiguration_directed", doc=_DOC)
     declare_directed(model, grid, core, modes, planes, loss_cap=most, off=bool(objective.voltage))
+    if whole:
+        declare_connection(model, grid, core, modes)
     least, limit = operations
     if objective.switching and least and modes:
         model.few_operations = pyo.Constraint(expr=_operations(model, grid, core) >= least)

@@ -154,6 +154,7 @@ class _Task:
             operations=(self.count.least, most),
             near=None if flow is None else flow.v,
             cap=cap,
+            whole=self.name != "clarabel",
         )
         if why:
             self.notes.append(why)
