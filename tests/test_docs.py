@@ -108,11 +108,12 @@ def run_page(page: str) -> None:
         where = f"{page}:{snippet.line}"
         if snippet.said("skip,"):
             continue
-        exec(compile(snippet.setup, f"{where} (setup)", "exec"), names)
+        exec(compile(snippet.setup, f"{where} (setup)", "exec", dont_inherit=True), names)
         told = io.StringIO()
         if snippet.kind == "python":
             with contextlib.redirect_stdout(told):
-                exec(compile("\n" * (snippet.line - 1) + snippet.smaller, str(ROOT / page), "exec"), names)
+                source = "\n" * (snippet.line - 1) + snippet.smaller
+                exec(compile(source, str(ROOT / page), "exec", dont_inherit=True), names)
             continue
         for words in commands(snippet):
             if words in elsewhere:
