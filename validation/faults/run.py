@@ -32,6 +32,7 @@ LIMITS = {
     "nets": 14400.0,
     "enumeration": 7200.0,
     "columns": 3600.0,
+    "hull": 14400.0,
 }
 
 
