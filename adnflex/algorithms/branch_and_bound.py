@@ -269,7 +269,6 @@ class _Search:
         if not self.beside():
             self.beside = None
         self.aside += time.monotonic() - now
-        self.report(self.tree.incumbent()[1], self.bound(), "node")
         return True
 
     def _expand(self, node: Any, bound: float, point: Any) -> None:

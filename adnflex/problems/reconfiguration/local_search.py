@@ -37,9 +37,11 @@ class LocalSearch:
         search.tell = best.offer
         search.kick = exchange.kick
         self._perturbed: Perturbed | None = None
+        self._report: Callable[[float, float, str], None] = lambda value, bound, event: None
 
     def run(self, report: Callable[[float, float, str], None]) -> None:
         """Search from all starts, then from perturbed states for a while; `report` is told value, bound and event."""
+        self._report = report
         # whatever takes long below, the present state is known by then
         report(self.best.value, -np.inf, "present state")
         found = [r for start in self._starts() if (r := self._improved(start, report)) is not None]
@@ -50,18 +52,19 @@ class LocalSearch:
         for _ in range(_RESTARTS + len(top[0])):
             if self.search.stop() or not self.restart():
                 break
-            report(self.best.value, -np.inf, "perturbed search")
+        report(self.best.value, -np.inf, "perturbed search")
 
     def restart(self) -> bool:
         """Perturb the best state once and improve again; False where there is nothing new to be met."""
         if self._perturbed is None or self._perturbed.exhausted:
             return False
-        known = self.best.state
+        known, value = self.best.state, self.best.value
         if known is not None and known != self._perturbed.best[0]:
-            score = Score(0.0, self.best.value)
+            score = Score(0.0, value)
             if score.better(self._perturbed.best[1]):
                 self._perturbed.best = known, score
-        self._perturbed.restart()
+        if self._perturbed.restart() and self.best.value < value:
+            self._report(self.best.value, -np.inf, "perturbed search")
         return True
 
     def _starts(self) -> list[Open]:
