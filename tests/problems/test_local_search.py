@@ -12,6 +12,7 @@ import numpy as np
 import pandapower.networks as pn
 import pytest
 
+import adnflex
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Move, Score, branch_exchange, perturbed_search
 from adnflex.grid import read_grid
 from adnflex.grid.flow import flow_of
@@ -267,3 +268,15 @@ def test_what_is_remembered_is_bounded_and_keeps_the_best(monkeypatch):
         search.score(frozenset({k}))
     assert len(search.seen) <= 52
     assert frozenset({1}) in search.seen
+
+
+def test_where_a_model_would_take_too_long_all_the_time_is_for_the_search(monkeypatch):
+    def build(*args, **kwargs):
+        raise AssertionError("no model can be built in time")
+
+    monkeypatch.setattr("adnflex.problems.reconfiguration.solve._BUILDING", 1e3)
+    monkeypatch.setattr("adnflex.problems.reconfiguration.solve.build_chosen", build)
+    net = pn.case33bw()
+    plan = adnflex.reconfigure(net, time_limit=5.0, workers=1)
+    assert (plan.status, plan.bound, plan.open_lines) == ("time_limit", 0.0, [6, 8, 13, 31, 36])
+    assert adnflex.validate(plan, net).passed
