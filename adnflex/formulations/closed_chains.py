@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyomo.environ as pyo
@@ -37,12 +37,43 @@ class _Branch:
         return cls(float(grid.r[k]), float(grid.x[k]), near[0], far[0], near[1], far[1])
 
 
-def declare_closed(ledger: Ledger, ways: Sequence[Way]) -> None:
+class Passed(NamedTuple):
+    """A branch of a closed chain as it feeds.
+
+    Attributes
+    ----------
+    step : Step
+        The branch.
+    r, x : float
+        Its impedance [pu].
+    near_scale, far_scale : float
+        What the impedance sees of the squared voltages at both ends.
+    l : expression
+        Its squared current [pu].
+    left : pair of expressions
+        Active and reactive power at the far end of the impedance [pu].
+    most : float
+        Largest power through it [pu].
+    """
+
+    step: Step
+    r: float
+    x: float
+    near_scale: float
+    far_scale: float
+    l: Any  # noqa: E741 (the symbol of the field)
+    left: tuple[Any, Any]
+    most: float
+
+
+def declare_closed(ledger: Ledger, ways: Sequence[Way]) -> dict[Way, list[Passed]]:
     """Declare ``p``, ``q``, ``l`` by (chain, sense, branch), ``w`` by (chain, sense, node), and their rows.
 
-    Branches and nodes are counted as the chain feeds.
+    Branches and nodes are counted as the chain feeds; returns the branches that each chain passes.
     """
-    _Closed(ledger, ways).declare()
+    closed = _Closed(ledger, ways)
+    closed.declare()
+    return {way: closed.passed(way) for way in ways}
 
 
 class _Closed:
@@ -98,6 +129,16 @@ class _Closed:
             doc="the current of a branch carries its power, relaxed",
         )
         mark_relaxed(b, b.cone)
+
+    def passed(self, way: Way) -> list[Passed]:
+        """Return the branches of a chain with their flows."""
+        found = []
+        for i, (step, branch) in enumerate(zip(self.walks[way], self.branches[way], strict=True)):
+            p, q, l = (v[(*way, i)] for v in (self.b.p, self.b.q, self.b.l))  # noqa: E741
+            left = p - branch.r * l, q - branch.x * l
+            most = self.most[(*way, i)][0]
+            found.append(Passed(step, branch.r, branch.x, branch.near_scale, branch.far_scale, l, left, most))
+        return found
 
     def _one_way(self, steps: Sequence[Step]) -> tuple[bool, bool]:
         branches = [s.branch for s in steps]
@@ -184,6 +225,9 @@ class _Closed:
         ledger, add, low, high = self.ledger, self.b.flow.add, self.bounds.v_min, self.bounds.v_max
         falling = all(self.bounds.falling[s.branch] for s in self.walks[way])
         for i, (node, copy) in enumerate(zip(nodes, w, strict=True)):
+            # a junction is fed once, so that it deviates as what feeds it
+            if ledger.off and i > 0 and self.grid.buses[node]:
+                ledger.deviate(copy, share)
             if low[node] == high[node]:
                 add(copy == float(low[node]) * share)
                 continue
@@ -192,8 +236,7 @@ class _Closed:
                 add(copy <= float(high[node]) * share)
             if not falling or i == len(nodes) - 1 or low[node] > low[nodes[-1]]:
                 add(copy >= float(low[node]) * share)
-            if ledger.off and 0 < i < len(nodes) - 1 and self.grid.buses[node]:
-                ledger.deviate(copy, share)
+        ledger.fed.setdefault(nodes[-1], []).append(w[-1])
         chain, sense = way
         first, last = (0, 1) if sense == 1 else (1, 0)
         for end, copy, node in ((first, w[0], nodes[0]), (last, w[-1], nodes[-1])):

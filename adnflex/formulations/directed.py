@@ -30,6 +30,7 @@ from adnflex.formulations.directed_planes import Planes
 from adnflex.formulations.ledger import Ledger
 from adnflex.formulations.modes import Mode
 from adnflex.formulations.open_chains import declare_open
+from adnflex.formulations.voltage_moments import declare_moments
 from adnflex.grid.core import Core
 from adnflex.grid.model import Grid
 
@@ -61,8 +62,8 @@ def declare_directed(
     ----------
     block : pyomo Block
         Gets binaries ``open_at`` (chain, position) and ``feed`` (chain, sense), squared voltages ``v`` of junctions,
-        flows and expression ``loss`` [pu]; with `off` also ``off``, a lower bound of the sum of ``|v - 1|`` over all
-        nodes that are buses.
+        flows and expression ``loss`` [pu]; with `off` also variable ``off``, a lower bound of the sum of ``|v - 1|``
+        over all nodes that are buses.
     grid, core : Grid, Core
         The grid, its core.
     modes : sequence of Mode
@@ -76,14 +77,17 @@ def declare_directed(
     """
     ledger = Ledger(block, grid, core, planes, loss_cap, off)
     _declare_modes(block, planes, core, modes)
-    declare_closed(ledger, [(m.chain, m.kind) for m in modes if m.kind != 0])
-    declare_open(ledger, [(m.chain, m.at) for m in modes if m.kind == 0])
+    opened = [(m.chain, m.at) for m in modes if m.kind == 0]
+    closed = declare_closed(ledger, [(m.chain, m.kind) for m in modes if m.kind != 0])
+    declare_open(ledger, opened)
     _join_voltages(ledger)
     _balance_junctions(ledger)
+    loose = len(ledger.away)
     _hang_on_roots(ledger)
     block.loss = pyo.Expression(expr=pyo.quicksum(ledger.lost), doc="losses [pu]")
     if off:
-        block.off = pyo.Expression(expr=pyo.quicksum(ledger.away), doc="sum of |v - 1| over buses, from below [pu]")
+        fixed = ledger.away[loose:]
+        _declare_deviation(ledger, declare_moments(ledger, closed, opened) + pyo.quicksum(fixed))
 
 
 def _declare_modes(b: pyo.Block, planes: Planes, core: Core, modes: Sequence[Mode]) -> None:
@@ -131,6 +135,20 @@ def _join_voltages(ledger: Ledger) -> None:
         rule=lambda _, c, end: pyo.quicksum(ledger.ends[c, end]) == b.v[chains[c].nodes[0 if end == 0 else -1]],
         doc="the voltage of a junction is that of the way in which each of its chains is used",
     )
+    b.fed_voltage = pyo.Constraint(
+        list(ledger.fed),
+        rule=lambda _, j: pyo.quicksum(ledger.fed[j]) == b.v[j],
+        doc="the voltage of a junction is that of the chain that feeds it",
+    )
+
+
+def _declare_deviation(ledger: Ledger, sagging: Any) -> None:
+    """Bound the deviation by what every voltage is away from 1, and by how far all of them sag together."""
+    b, bounds = ledger.block, ledger.bounds
+    widest = np.maximum(np.abs(bounds.v_max - 1), np.abs(bounds.v_min - 1))
+    b.off = pyo.Var(bounds=(0, float(widest.sum())), doc="sum of |v - 1| over buses, from below [pu]")
+    b.each_off = pyo.Constraint(expr=b.off >= pyo.quicksum(ledger.away), doc="voltage by voltage")
+    b.all_off = pyo.Constraint(expr=b.off >= sagging, doc="all together")
 
 
 def _balance_junctions(ledger: Ledger) -> None:
@@ -145,8 +163,6 @@ def _balance_junctions(ledger: Ledger) -> None:
             b.flow.add(rest_q == 0)
         else:
             ledger.hang(tree, (rest_p, rest_q), b.v[j], 1.0)
-        if ledger.off and grid.buses[j]:
-            ledger.deviate(b.v[j], 1.0)
 
 
 def _hang_on_roots(ledger: Ledger) -> None:

@@ -35,8 +35,8 @@ class Drawn(NamedTuple):
         Constant and slope of active and reactive power beyond `base` [pu].
     loss : (2, B) array
         Of the losses [pu].
-    off : (2, B) array
-        Of the sum of ``|1 - v|`` over its measured nodes.
+    off, sag : (2, B) array
+        Of the sum of ``|1 - v|`` over its measured nodes, and of ``1 - v`` over those that count in `Planes.sagging`.
     plain : bool
         Whether all that it draws beyond `base` is losses: no constant impedance.
     per_loss : float
@@ -50,6 +50,7 @@ class Drawn(NamedTuple):
     q: FloatArray
     loss: FloatArray
     off: FloatArray
+    sag: FloatArray
     plain: bool
     per_loss: float
     span: FloatArray
@@ -71,6 +72,8 @@ class Planes:
         Bounds of the grid, voltages of the core narrowed to what all that hangs on them allows.
     l_max : (m,) array
         Largest squared current of every branch [pu].
+    sagging : (n,) array
+        1 for the buses that are expected below 1 pu, else 0.
     possible : bool
         Whether any voltage is left at every node of the core.
     """
@@ -80,6 +83,7 @@ class Planes:
     able: list[list[int]]
     bounds: Bounds
     l_max: FloatArray
+    sagging: FloatArray
     possible: bool
 
 
@@ -121,7 +125,12 @@ def find_planes(
         [i for i in positions if all(drawn[c, end, i].span[0] <= drawn[c, end, i].span[1] for end in (0, 1))]
         for c, positions in enumerate(openable)
     ]
-    return Planes(hanging, drawn, able, bounds, l_max, possible)
+    return Planes(hanging, drawn, able, bounds, l_max, _sagging(grid, near), possible)
+
+
+def _sagging(grid: Grid, near: FloatArray | None) -> FloatArray:
+    buses = np.array([bool(b) for b in grid.buses], dtype=float)
+    return buses if near is None else buses * (near <= 1)
 
 
 def _narrowed(bounds: Bounds, hanging: dict[int, Drawn]) -> tuple[Bounds, bool]:
@@ -160,7 +169,7 @@ class _Forest:
     def __init__(self, grid: Grid, bounds: Bounds, l_max: FloatArray, near: FloatArray | None) -> None:
         self.grid, self.bounds, self.l_max = grid, bounds, l_max
         self.near = 0.25 * bounds.v_min + 0.75 * bounds.v_max if near is None else near
-        self.counted = np.array([bool(b) for b in grid.buses], dtype=float)
+        self.counted, self.sagging = _sagging(grid, None), _sagging(grid, near)
 
     def drawn(self, trees: list[Tree], parts: Sequence[float]) -> list[Drawn]:
         """Find planes at parts of the range of every entry's voltage, and near the good state."""
@@ -191,20 +200,24 @@ class _Forest:
         sign = np.where(forest.v > 1, -1.0, 1.0) * self.counted[forest.far]
         measured = np.zeros((len(sign), forest.count))
         np.add.at(measured.T, forest.tree, sign.T)
+        counted = np.zeros(forest.count)
+        np.add.at(counted, forest.tree, self.sagging[forest.far])
         asked = {
             "active power": Functional(p=1.0),
             "reactive power": Functional(q=1.0),
             "losses": Functional(current=self.grid.r, shunt=True),
             "voltages": Functional(copies=-sign),
+            "sag": Functional(copies=-self.sagging[forest.far]),
         }
-        p, q, loss, off = (_proven(supporting_plane(forest, f, misses), trees, what) for what, f in asked.items())
+        p, q, loss, off, sag = (_proven(supporting_plane(forest, f, misses), trees, what) for what, f in asked.items())
         plain, per_loss = _only_losses(forest)
         found = []
         for t in range(len(trees)):
-            beyond_p, beyond_q, away = _two(p, t), _two(q, t), _two(off, t)
+            beyond_p, beyond_q, away, below = _two(p, t), _two(q, t), _two(off, t), _two(sag, t)
             beyond_p[0] -= base[t].real
             beyond_q[0] -= base[t].imag
             away[0] += measured[:, t]
+            below[0] += counted[t]
             found.append(
                 Drawn(
                     complex(base[t]),
@@ -212,6 +225,7 @@ class _Forest:
                     beyond_q,
                     _two(loss, t),
                     away,
+                    below,
                     bool(plain[t]),
                     float(per_loss[t]),
                     span[:, t],

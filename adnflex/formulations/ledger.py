@@ -31,6 +31,8 @@ class Ledger:
         Terms of the losses and of the deviations [pu].
     ends : dict of (int, int) to list
         Copies of the voltage at every end (0 or 1) of every chain.
+    fed : dict of int to list
+        Copies of the voltage of every junction in the chains that can feed it.
     p_in, q_in : dict of int to list
         Terms of the power into every junction [pu].
     """
@@ -44,6 +46,7 @@ class Ledger:
     lost: list[Any] = field(default_factory=list)
     away: list[Any] = field(default_factory=list)
     ends: dict[tuple[int, int], list[Any]] = field(default_factory=dict)
+    fed: dict[int, list[Any]] = field(default_factory=dict)
     p_in: dict[int, list[Any]] = field(default_factory=dict)
     q_in: dict[int, list[Any]] = field(default_factory=dict)
 

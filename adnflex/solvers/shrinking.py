@@ -68,6 +68,8 @@ class ShrinkingConic:
         if len(form.cones):
             in_cone[form.cones[:, 2:].ravel()] = True
         bottom = np.isfinite(form.low) & (bounded | ((form.low == 0) & ~in_cone))
+        # the multiplier of a share's own bound is its price
+        bottom[shares] = True
         top = np.isfinite(form.high) & bounded
         blocks = [a[equal], a[upper], -a[lower], -eye[bottom], eye[top]]
         sides = [

@@ -9,11 +9,12 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
-from adnflex.formulations.bounds import Bounds, compute_bounds
+from adnflex.formulations.bounds import compute_bounds
 from adnflex.formulations.connection import declare_connection
 from adnflex.formulations.directed import DIRECTED, DirectedHull, declare_directed
-from adnflex.formulations.directed_planes import find_planes
+from adnflex.formulations.directed_planes import Planes, find_planes
 from adnflex.formulations.modes import Mode, modes_of, openable
+from adnflex.formulations.voltage_moments import moments_at
 from adnflex.grid.core import Core, Step, contract
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
@@ -29,7 +30,7 @@ class DirectedReconfiguration:
 
     Attributes
     ----------
-    grid, objective, bounds, core : Grid, Objective, Bounds, Core
+    grid, objective, planes, core : Grid, Objective, Planes, Core
         What it was built from.
     free : (k,) array of int
         Branches that may be open.
@@ -43,7 +44,7 @@ class DirectedReconfiguration:
 
     grid: Grid
     objective: Objective
-    bounds: Bounds
+    planes: Planes
     core: Core
     free: IntArray
     modes: list[Mode]
@@ -64,7 +65,8 @@ class DirectedReconfiguration:
         b, found = self.model, np.full(len(self.form.c), -1)
         number = {m: i for i, m in enumerate(self.modes)}
         columns = self.form.columns()
-        for variables in (b.p, b.q, b.l, b.w, b.feed):
+        shared = (b.behind, b.need, b.pull, b.moment, b.product) if self.objective.voltage else ()
+        for variables in (b.p, b.q, b.l, b.w, b.feed, *shared):
             for key in variables:
                 column = columns.get(id(variables[key]))
                 if column is not None:
@@ -143,6 +145,10 @@ class DirectedReconfiguration:
             values[b.w[mode.chain, mode.kind, len(steps)]] = flow.v[steps[-1].far]
         for j in self.core.junctions:
             values[b.v[j]] = flow.v[j]
+        if self.objective.voltage:
+            values[b.off] = float(np.abs(flow.v - 1)[measured(g)].sum())
+            for variable, value in moments_at(b, g, self.core, self.planes, self.modes_in(flow), flow):
+                values[variable] = value
         x = np.zeros(len(self.form.c))
         columns = self.form.columns()
         for variable, value in values.items():
@@ -165,8 +171,21 @@ class DirectedReconfiguration:
             if isinstance(variable, Derived):
                 inside = zip(variable.variables, variable.coefficients, strict=True)
                 x[column] = variable.constant + sum(k * values.get(v, 0.0) for v, k in inside)
-        if hasattr(b, "above"):
+        if self.objective.voltage:
             self.form.load(x)
+            for key in b.pull:
+                b.pull[key].set_value(0.0)
+                x[self.form.column_of(b.pull[key])] = abs(pyo.value(b.pulls[key].body))
+            for c, d, t in b.moment:
+                squares = [x[self.form.column_of(b.pull[c, d, part, t])] ** 2 for part in (0, 1)]
+                x[self.form.column_of(b.moment[c, d, t])] = sum(squares)
+                b.moment[c, d, t].set_value(sum(squares), skip_validation=True)
+            for c, d in b.product:
+                b.product[c, d].set_value(0.0)
+            for c, d, t in b.moment:
+                column = self.form.column_of(b.product[c, d])
+                x[column] = max(x[column], abs(min(b.products[c, d, t].slack(), 0.0)))
+        if hasattr(b, "above"):
             for k in b.above:
                 inside = b.above_rows[2 * k - 1].body
                 x[self.form.column_of(b.above[k])] = 0.0
@@ -265,7 +284,7 @@ def build_directed(
     if limit is not None and modes:
         model.max_operations = pyo.Constraint(expr=_operations(model, grid, core) <= limit)
     model.objective = pyo.Objective(expr=_objective(model, grid, objective, core))
-    return DirectedReconfiguration(grid, objective, planes.bounds, core, free, modes, model, compile_model(model))
+    return DirectedReconfiguration(grid, objective, planes, core, free, modes, model, compile_model(model))
 
 
 _DOC = """Switch states of one operating point, chain by chain of the contracted grid.
