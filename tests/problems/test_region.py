@@ -15,6 +15,7 @@ from adnflex.devices import GridConnection
 from adnflex.problems.clock import Deadline
 from adnflex.problems.region.answer import Fineness
 from adnflex.problems.region.corners import Support, farthest, tighter_support
+from adnflex.problems.region.fan import Fan
 from adnflex.problems.region.inner import inner_polygon
 from adnflex.problems.region.model import at_positions, build_region, positions_to_choose, solve_support
 from adnflex.problems.region.solve import PeriodRegion
@@ -170,6 +171,31 @@ def test_polygon_of_a_few_states_is_there_before_that_of_all():
     left, whole = inner(many)
     assert whole > 0
     needed = many - left
-    assert inner(0)[1] == 0
-    some = inner(needed // 2)[1]
-    assert 0 < some < whole
+    # states are run many between two looks at the clock, so that there are few looks to end after
+    areas = [inner(looks)[1] for looks in range(needed)]
+    assert areas[0] == 0
+    assert areas == sorted(areas)
+    assert any(0 < some < whole for some in areas)
+
+
+def test_imports_asked_together_are_those_asked_alone():
+    study, devices, pcc = opened(feeder(tap=False, bank=False))
+    support = Support(build_region(study.points, study.horizon, devices, pcc))
+    angles = np.linspace(0, 2 * np.pi, 6, endpoint=False)
+    states = [support.corner(np.array([math.cos(a), math.sin(a)]), Deadline(60.0)).reached for a in angles]
+    middle = support.flow.run(states[0].setting.combined([s.setting for s in states], np.full(6, 1 / 6)))
+    fan = Fan(support.flow, middle, states, 0.1)
+    low, size = fan.places().min(axis=0), np.ptp(fan.places(), axis=0)
+    targets = low + size * np.random.default_rng(0).uniform(-0.1, 1.1, (40, 2))
+    alone, together = [fan.reach(z, 1.0) for z in targets], fan.reach_all(targets, 1.0)
+    assert [o is None for o in alone] == [o is None for o in together]
+    reached = [(a, b, z) for a, b, z in zip(alone, together, targets, strict=True) if a is not None]
+    assert 5 < len(reached) < 40
+    for a, b, z in reached:
+        np.testing.assert_allclose(a.place, b.place, atol=1e-8)
+        np.testing.assert_allclose(b.place, z, atol=1e-8)
+        assert a.margin == pytest.approx(b.margin, abs=1e-8)
+    before = support.flow.flows
+    support.flow.run_many([s.setting for s in states])
+    assert support.flow.flows == before + 6
+    assert support.flow.run_many([]) == []

@@ -33,6 +33,7 @@ LIMITS = {
     "enumeration": 7200.0,
     "columns": 3600.0,
     "hull": 14400.0,
+    "kernel": 7200.0,
 }
 
 

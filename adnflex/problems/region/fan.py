@@ -9,7 +9,7 @@ import numpy as np
 from adnflex.algorithms.polygons import area
 from adnflex.arrays import FloatArray
 from adnflex.problems.region.corners import farthest
-from adnflex.problems.region.states import EvaluatedSetting, PeriodStates
+from adnflex.problems.region.states import EvaluatedSetting, PeriodStates, Setting
 
 # An import is reached when power flow gives it up to this [MVA, of 1 MVA base power].
 _REACHED = 1e-9
@@ -53,19 +53,32 @@ class Fan:
 
     def reach(self, target: FloatArray, scale: float) -> EvaluatedSetting | None:
         """Return the state that imports just this, if it lies in the fan and meets every limit."""
-        z = np.array(target)
-        for _ in range(25):
-            found = self._at(z)
-            if found is None:
-                return None
-            off = target - found.place
-            if float(np.abs(off).max()) <= _REACHED * max(scale, 1.0):
-                return found if found.feasible else None
-            z = z + off
-        return None
+        return self.reach_all(target[None], scale)[0]
 
-    def _at(self, z: FloatArray) -> EvaluatedSetting | None:
-        """Run the interpolated set-points; None outside the fan."""
+    def reach_all(self, targets: FloatArray, scale: float) -> list[EvaluatedSetting | None]:
+        """Return the states that import just what is asked (n, 2), each as `reach`; their power flows run together."""
+        z = np.array(targets)
+        found: list[EvaluatedSetting | None] = [None] * len(z)
+        live = list(range(len(z)))
+        for _ in range(25):
+            between = [(i, setting) for i in live if (setting := self._between(z[i])) is not None]
+            outcomes = self.flow.run_many([setting for _, setting in between])
+            live = []
+            for (i, _), outcome in zip(between, outcomes, strict=True):
+                if outcome is None:
+                    continue
+                off = targets[i] - outcome.place
+                if float(np.abs(off).max()) <= _REACHED * max(scale, 1.0):
+                    found[i] = outcome if outcome.feasible else None
+                else:
+                    z[i] += off
+                    live.append(i)
+            if not live:
+                break
+        return found
+
+    def _between(self, z: FloatArray) -> Setting | None:
+        """Return the interpolated set-points; None outside the fan."""
         off = self.places() - self.middle.place
         d = z - self.middle.place
         after = np.roll(off, -1, axis=0)
@@ -77,7 +90,7 @@ class Fan:
             return None
         near = [self.ring[k].setting, self.ring[(k + 1) % len(self.ring)].setting]
         weights = np.maximum(np.array([a[k], b[k]]), 0.0)
-        return self.flow.run(self.middle.setting.combined(near, weights))
+        return self.middle.setting.combined(near, weights)
 
     def split(self, k: int) -> bool:
         """Add a corner in the middle of an edge, as far out as limits allow; False where it would not help."""

@@ -29,6 +29,9 @@ from adnflex.problems.region.states import EvaluatedSetting, PeriodStates
 _MUCH = 1e-3
 
 
+# So many edges, or imports inside, are verified together before the clock is looked at.
+_TOGETHER = 32
+
 # Where an edge is checked.
 _QUARTERS = (0.5, 0.25, 0.75)
 
@@ -146,7 +149,7 @@ def _polygon(
     if fan.shrink != before:
         # shrinking for the inside moved edges
         edges = _settle_edges(fan, scale, stop)
-    corners = [fan.reach(z, scale) for z in fan.corners()]
+    corners = fan.reach_all(fan.corners(), scale)
     middles = [o for o, k in edges if fan.length(k) >= fan.grain]
     if len(edges) < len(corners) or any(o is None for o in corners) or max(fan.shrink) >= 1.0:
         return alone
@@ -176,18 +179,19 @@ def _settle_edges(fan: Fan, scale: float, stop: Callable[[], bool]) -> list[tupl
     passed: dict[tuple[bytes, bytes], EvaluatedSetting] = {}
     for _ in range(200):
         corners = fan.corners()
+        after = np.roll(corners, -1, axis=0)
+        keys = [(a.tobytes(), b.tobytes()) for a, b in zip(corners, after, strict=True)]
+        new = [k for k, key in enumerate(keys) if key not in passed]
         bad = []
-        for k in range(len(corners)):
+        for first in range(0, len(new), _TOGETHER):
             if stop():
                 return []
-            ends = corners[k], corners[(k + 1) % len(corners)]
-            key = ends[0].tobytes(), ends[1].tobytes()
-            if key not in passed:
-                found = _edge(fan, *ends, scale)
+            part = new[first : first + _TOGETHER]
+            for k, found in zip(part, _edges(fan, corners[part], after[part], scale), strict=True):
                 if found is None:
                     bad.append(k)
                 else:
-                    passed[key] = found
+                    passed[keys[k]] = found
         if not bad:
             break
         much = [k for k in bad if fan.shrunk(k) >= _MUCH]
@@ -199,12 +203,13 @@ def _settle_edges(fan: Fan, scale: float, stop: Callable[[], bool]) -> list[tupl
     return [(passed[key], k) for k, key in enumerate(keys) if key in passed]
 
 
-def _edge(fan: Fan, a: FloatArray, b: FloatArray, scale: float) -> EvaluatedSetting | None:
-    """Verify an edge at its ends and quarters; the state in its middle."""
-    if fan.reach(a, scale) is None:
-        return None
-    found = [fan.reach(a + share * (b - a), scale) for share in _QUARTERS]
-    return None if any(o is None for o in found) else found[0]
+def _edges(fan: Fan, a: FloatArray, b: FloatArray, scale: float) -> list[EvaluatedSetting | None]:
+    """Verify edges at an end and quarters; the state in the middle of each, None where one of them is not reached."""
+    at = (0.0, *_QUARTERS)
+    targets = a[:, None] + np.array(at)[:, None] * (b - a)[:, None]
+    found = fan.reach_all(targets.reshape(-1, 2), scale)
+    groups = [found[k : k + len(at)] for k in range(0, len(found), len(at))]
+    return [None if any(o is None for o in group) else group[1] for group in groups]
 
 
 def _settle_inside(
@@ -214,10 +219,12 @@ def _settle_inside(
     for _ in range(12):
         polygon = fan.corners()
         found: list[tuple[FloatArray, EvaluatedSetting | None]] = []
-        for z in _spread(polygon, count, rng):
+        points = _spread(polygon, count, rng)
+        for first in range(0, len(points), _TOGETHER):
             if stop():
                 break
-            found.append((z, fan.reach(z, scale)))
+            part = points[first : first + _TOGETHER]
+            found += zip(part, fan.reach_all(part, scale), strict=True)
         bad = [z for z, o in found if o is None]
         if not bad:
             return [o for _, o in found if o is not None]

@@ -120,31 +120,43 @@ class PeriodStates:
 
     def run(self, setting: Setting) -> EvaluatedSetting | None:
         """Return what a setting does; None where power flow has no solution."""
-        self.flows += 1
-        flow = self._solver.solve(setting.p, setting.q)
-        if flow is None:
-            return None
-        supplied = flow.supplied[self.node] * self.base.base_mva
-        return EvaluatedSetting(setting, np.array([supplied.real, supplied.imag]), self._margin(flow))
+        return self.run_many([setting])[0]
+
+    def run_many(self, settings: Sequence[Setting]) -> list[EvaluatedSetting | None]:
+        """Return what settings do, solved together; None where power flow has no solution."""
+        if not settings:
+            return []
+        self.flows += len(settings)
+        flow = self._solver.solve_many(np.stack([s.p for s in settings]), np.stack([s.q for s in settings]))
+        supplied = flow.supplied[:, self.node] * self.base.base_mva
+        places, margins = np.column_stack([supplied.real, supplied.imag]), self._margins(flow)
+        return [
+            EvaluatedSetting(setting, place, margin) if solved else None
+            for setting, place, margin, solved in zip(
+                settings, places, margins.tolist(), np.isfinite(flow.loss).tolist(), strict=True
+            )
+        ]
 
     def feasible(self, setting: Setting) -> EvaluatedSetting | None:
         """Return what a setting does if it meets every limit."""
         found = self.run(setting)
         return found if found is not None and found.feasible else None
 
-    def _margin(self, flow: Flow) -> float:
-        vm = np.sqrt(flow.v[self._named])
-        found = [math.inf]
-        if len(vm):
-            found.append(float(np.min(vm - self._low[self._named])))
-            found.append(float(np.min(self._high[self._named] - vm)))
+    def _margins(self, flow: Flow) -> FloatArray:
+        """Return the margin of every state, see `EvaluatedSetting`."""
+        vm = np.sqrt(flow.v[:, self._named])
+        least = np.full(len(vm), math.inf)
+        if vm.shape[1]:
+            inside = np.minimum(vm - self._low[self._named], self._high[self._named] - vm)
+            least = np.minimum(least, inside.min(axis=1))
         if len(self._rating):
-            found.append(float(1 - np.max(flow.currents_at(self.grid, self.base.ratings) / self._rating)))
+            loading = flow.currents_at(self.grid, self.base.ratings) / self._rating
+            least = np.minimum(least, 1 - loading.max(axis=1))
         for d in self.limits:
-            s = flow.supplied[d.place.node] * self.base.base_mva
-            ends = (s.real - d.p_min, d.p_max - s.real, s.imag - d.q_min, d.q_max - s.imag)
-            found.append(min(ends) / self.base.base_mva)
-        return min(found)
+            s = flow.supplied[:, d.place.node] * self.base.base_mva
+            for end in (s.real - d.p_min, d.p_max - s.real, s.imag - d.q_min, d.q_max - s.imag):
+                least = np.minimum(least, end / self.base.base_mva)
+        return np.asarray(least)
 
 
 def open_states(model: RegionModel, now: Grid, keys: tuple[Key, ...]) -> PeriodStates:
