@@ -10,6 +10,10 @@ import pandas as pd
 from adnflex.errors import InputError
 from adnflex.results.base import Answer, Verdict
 from adnflex.results.reconfiguration import Check, Plan
+from adnflex.text import cut
+
+# Letters of a column of branches in a terminal; the table has them all.
+_WIDE = 48
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +39,7 @@ class OperationsFrontier(Answer):
     plans : tuple of Plan
         The plans of the rows that have one, in their order.
     status : str
-        ``complete``, ``time_limit`` or ``interrupted``.
+        ``complete``, or what ended the first row that is not proven, e.g. ``time_limit`` or ``interrupted``.
     whole : bool
         Whether it is proven that more operations than those of the last row gain no more than the gap asked for.
     """
@@ -84,7 +88,8 @@ class OperationsFrontier(Answer):
         own = "not known" if math.isnan(self.base) else f"{self.base:.6g} {self.unit}"
         lines = [f"{self.net_name}: {self.objective_name} by switching operations, now {own}"]
         shown = self.table[["operations", "objective", "saved", "saved_percent", "gain", "bound", "close", "open"]]
-        text = shown.assign(status=self.table["status"]).rename(columns={"saved_percent": "saved %"})
+        short = {name: shown[name].map(lambda text: cut(text, _WIDE)) for name in ("close", "open")}
+        text = shown.assign(**short, status=self.table["status"]).rename(columns={"saved_percent": "saved %"})
         lines += text.to_string(index=False, float_format="{:.6g}".format, na_rep="-").splitlines()
         if self.whole and len(self.plans):
             lines.append("more operations gain no more than the gap asked for (proven)")

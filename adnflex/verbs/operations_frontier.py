@@ -133,14 +133,14 @@ def operations_frontier(
         topology=first.topology,
         coordinates=first.coordinates,
         options={**options, "operations": wanted},
-        notes=(*_common(plans.values()), *notes, *_ending(found, answers)),
+        notes=(*_common(plans.values()), *notes, *_ending(found, answers, wanted is None)),
         objective_name=first.objective_name,
         weights=goal.weights,
         unit=unit,
         base=base * scale,
         table=_table(net, answers, plans, base * scale, scale),
         plans=tuple(plans.values()),
-        status=found.ended or "complete",
+        status=found.ended or _unfinished(answers) or "complete",
         whole=found.whole,
     )
 
@@ -166,9 +166,15 @@ def _common(plans: Iterable[Plan]) -> list[str]:
     return [note for note in every[0] if all(note in notes for notes in every)]
 
 
-def _ending(found: Frontier, answers: list[tuple[int, SearchedTopology | None]]) -> list[str]:
-    """Say which rows are not proven, and which have nothing."""
-    notes = []
+def _unfinished(answers: list[tuple[int, SearchedTopology | None]]) -> str:
+    """Name what ended a row before it was proven; empty where none was."""
+    ends = [a.status for _, a in answers if a is not None and a.status not in ("optimal", "infeasible", "gap")]
+    return ends[0] if ends else ""
+
+
+def _ending(found: Frontier, answers: list[tuple[int, SearchedTopology | None]], every: bool) -> list[str]:
+    """Say which rows are not proven, and which have nothing; `every`: all rows were asked for that gain anything."""
+    notes = [] if found.whole or not every else ["whether more operations gain anything was not proven."]
     loose = [b for b, a in answers if a is not None and a.status not in ("optimal", "infeasible")]
     if loose:
         notes.append(f"not proven within the gap asked for: {_listed(loose)} operations.")

@@ -134,6 +134,13 @@ def test_time_that_is_over_is_said(monkeypatch):
         assert row.bound <= TRUTH[row.operations] + 1e-3
 
 
+def test_no_time_at_all_gives_the_present_state_and_says_so():
+    frontier = adnflex.operations_frontier(pn.case33bw(), workers=1, time_limit=1e-3)
+    assert (frontier.status, frontier.whole) == ("time_limit", False)
+    assert "whether more operations gain anything was not proven" in frontier.summary()
+    assert frontier.plan(0).operations == 0
+
+
 def test_an_interrupt_keeps_the_rows_so_far():
     def stop(row):
         if row.done == 2:

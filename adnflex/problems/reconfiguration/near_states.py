@@ -104,7 +104,8 @@ class NearStates:
         near = NearFlows(self.grid, self._forest)
         done, odd = 0, list[BoolArray]()
         for ties, opened in groups:
-            if stop():
+            # the first group is the nearest state alone
+            if done and stop():
                 return None
             states = near.solve(ties, opened)
             within = np.count_nonzero(states.closed != self.grid.closed, axis=1) <= most
