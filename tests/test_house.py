@@ -144,6 +144,15 @@ def test_the_arrows_point_down():
     assert done.returncode == 0, done.stdout[-3000:]
 
 
+def test_only_packages_list_their_names():
+    """Elsewhere an underscore says what is private, once; two modules have pages made of their lists."""
+    assigned = {
+        m: [ast.unparse(n.targets[0]) for n in t.body if isinstance(n, ast.Assign)] for m, t in modules().items()
+    }
+    listed = {m for m, names in assigned.items() if "__all__" in names and not m.endswith("__init__.py")}
+    assert listed == {"errors.py", "networks.py"}
+
+
 def test_types_are_shipped():
     assert (PACKAGE / "py.typed").is_file()
 
