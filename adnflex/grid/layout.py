@@ -200,8 +200,10 @@ def _map(net: pandapowerNet, buses: pd.Index) -> tuple[FloatArray, Any]:
 
 def _point(geo: object) -> tuple[float, float]:
     """Read one GeoJSON point; (NaN, NaN) where there is none."""
+    if not isinstance(geo, str):
+        return math.nan, math.nan
     try:
-        x, y = json.loads(geo)["coordinates"][:2] if isinstance(geo, str) else (math.nan, math.nan)
+        x, y = json.loads(geo)["coordinates"][:2]
         point = float(x), float(y)
     except (ValueError, KeyError, TypeError):
         return math.nan, math.nan

@@ -15,7 +15,7 @@ from pandapower import pandapowerNet
 from adnflex.algorithms.workers import run_each
 from adnflex.grid.ac import branch_losses, losses_mw, run_ac
 from adnflex.grid.write import PushBack
-from adnflex.powerflow.structure import is_radial, source_rows, unsupplied
+from adnflex.powerflow.structure import closed_graph, is_radial, source_rows, unsupplied
 
 # Most states of a task of an executor (each makes a copy of the net), and tasks that few states are split into.
 _A_TASK, _TASKS = 24, 8
@@ -254,7 +254,8 @@ def _run(
 def structure_of(new: pandapowerNet, switches: pd.DataFrame | None, watched: pd.Index) -> tuple[bool, tuple[int, ...]]:
     """Tell whether a net is a forest, and which of the watched buses have no supply."""
     chosen = _NO_SWITCHES if switches is None or not len(switches) else switches
-    return is_radial(new, chosen), tuple(unsupplied(new, watched))
+    graph = closed_graph(new)
+    return is_radial(new, chosen, graph), tuple(unsupplied(new, watched, graph))
 
 
 def state_of(new: pandapowerNet, converged: bool, structure: tuple[bool, tuple[int, ...]]) -> StateArrays:

@@ -10,7 +10,12 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 
-def is_radial(net: pandapowerNet, switches: pd.DataFrame) -> bool:
+def closed_graph(net: pandapowerNet) -> nx.MultiGraph:
+    """Graph of all that is in service and closed; converters make no voltage, and are no part of it."""
+    return top.create_nxgraph(net, multi=True, include_out_of_service=False, include_dclines=False)
+
+
+def is_radial(net: pandapowerNet, switches: pd.DataFrame, graph: nx.MultiGraph | None = None) -> bool:
     """Whether no closed path remains, and none joins two external grids.
 
     Parameters
@@ -20,8 +25,10 @@ def is_radial(net: pandapowerNet, switches: pd.DataFrame) -> bool:
     switches : pandas.DataFrame
         `Plan.switches`: parallel branches between the same two buses count as one branch, unless one of them
         could have been opened.
+    graph : networkx graph, optional
+        That of `closed_graph`, where it is at hand.
     """
-    graph = top.create_nxgraph(net, multi=True, include_out_of_service=False, include_dclines=False)
+    graph = closed_graph(net) if graph is None else graph
     fused = nx.utils.UnionFind(graph.nodes)
     chosen = set(zip(switches["element"], switches["index"], strict=True))
     for s in net.switch.index[(net.switch["et"] == "b") & net.switch["closed"].astype(bool)]:
@@ -71,7 +78,8 @@ def root_buses(net: pandapowerNet) -> list[int]:
     return list(dict.fromkeys(int(net[table].at[i, "bus"]) for table, i in source_rows(net)))
 
 
-def unsupplied(net: pandapowerNet, buses: pd.Index) -> list[int]:
-    """Which of the given buses no external grid reaches; converters make no voltage."""
-    graph = top.create_nxgraph(net, include_dclines=False)
-    return sorted(int(b) for b in top.unsupplied_buses(net, mg=graph) if b in buses)
+def unsupplied(net: pandapowerNet, buses: pd.Index, graph: nx.MultiGraph | None = None) -> list[int]:
+    """Which of the given buses no external grid reaches; for `graph` see `is_radial`."""
+    watched = set(buses)
+    dark = top.unsupplied_buses(net, mg=closed_graph(net) if graph is None else graph)
+    return sorted(int(b) for b in dark if b in watched)

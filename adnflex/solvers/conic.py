@@ -215,8 +215,8 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
 
 def _limits(variables: list[Any]) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest values of variables; those of fixed ones are their value."""
-    low = np.array([v.lb for v in variables], dtype=float)
-    high = np.array([v.ub for v in variables], dtype=float)
+    pairs = [v.bounds if v.__class__ is not Derived else (v.lb, v.ub) for v in variables]
+    low, high = np.array(pairs, dtype=float).reshape(-1, 2).T
     low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
     for k, v in enumerate(variables):
         if v.fixed:
