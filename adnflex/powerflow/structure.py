@@ -45,11 +45,13 @@ def is_radial(net: pandapowerNet, switches: pd.DataFrame, graph: nx.MultiGraph |
             free.add((min(u, v), max(u, v)))
     if any(edges[pair] > 1 for pair in free):
         return False
-    simple = nx.Graph(list(edges))
+    trees = nx.utils.UnionFind()
+    for u, v in edges:
+        if trees[u] == trees[v]:
+            return False
+        trees.union(u, v)
     roots = {fused[int(b)] for b in root_buses(net)}
-    if simple.number_of_edges() and not nx.is_forest(simple):
-        return False
-    return all(len(roots & tree) <= 1 for tree in nx.connected_components(simple))
+    return len({trees[root] for root in roots}) == len(roots)
 
 
 def _ideal(net: pandapowerNet, switch: int) -> bool:
