@@ -153,19 +153,6 @@ class _Closed:
             found.append((power, most if branch.r or branch.x else 0.0))
         return found
 
-    def _intake(self, way: Way) -> float:
-        """Largest power into the first branch: what passes a later one, what is drawn before it, and all losses."""
-        ledger, found, before = self.ledger, np.inf, 0.0
-        for i, step in enumerate(self.walks[way]):
-            if i:
-                tree, y = ledger.planes.hanging.get(step.near), float(self.grid.y[step.near].real)
-                if tree is not None and not tree.plain:
-                    break
-                before += float(ledger.base[step.near].real) + max(y, 0.0) * float(self.bounds.v_max[step.near])
-                before += ledger.loss_cap if i == 1 else 0.0
-            found = min(found, self.most[(*way, i)][0] + before)
-        return found
-
     def _chain(self, way: Way) -> None:
         b, steps, one_way = self.b, self.walks[way], self.one_way[way]
         share = b.feed[way]
@@ -174,7 +161,7 @@ class _Closed:
         self._voltages(way, nodes, w, share)
         # a cone without voltage carries nothing, so that the first branch is all that its share has to bound
         most = self.most[(*way, 0)][0]
-        b.flow.add(b.p[(*way, 0)] <= self._intake(way) * share)
+        b.flow.add(b.p[(*way, 0)] <= most * share)
         if not one_way[0]:
             b.flow.add(b.p[(*way, 0)] >= -most * share)
         first, arriving = self._branch(way, 0, w, share)
