@@ -39,7 +39,7 @@ def grids(count: int):
 
 def test_exchanges_reach_every_spanning_tree_once_and_the_flows_are_those_of_each_state():
     states, ratios = 0, 0
-    for seed, grid in grids(12):
+    for seed, grid in grids(6):
         required = must_close(grid)
         base = nearest_tree(grid, required)
         adjacency = Adjacency(grid)
@@ -77,7 +77,7 @@ def test_exchanges_reach_every_spanning_tree_once_and_the_flows_are_those_of_eac
         assert seen == {frozenset(left) for left in trees}, seed
         states += len(seen)
         ratios += bool((grid.ratio != 1).any())
-    assert states > 60
+    assert states > 30
     assert ratios
 
 

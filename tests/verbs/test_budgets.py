@@ -47,7 +47,7 @@ def locked_cases(seed: int, count: int):
 def test_budget_price_and_locks_are_kept_together():
     refused = 0
     for net, asked, table, rng in locked_cases(3, 2):
-        for most in (None, 0, 1, 2):
+        for most in (None, 0, 2):
             cost = float(rng.choice([0.0, 1e-4, 0.01]))
             goal = parse_objective("losses", cost)
             rows = table[table.feasible & (table.switched_branches <= (math.inf if most is None else most))]

@@ -30,7 +30,7 @@ def test_every_row_is_the_best_of_enumeration(few, monkeypatch):
     if not few:
         monkeypatch.setattr(near_states, "_FEW", 0)
     kinds = set()
-    for case in cases(int(few), 3 if few else 2):
+    for case in cases(int(few), 2 if few else 1):
         asked = {"switchable_lines": case.lines, "switchable_switches": case.switches, "workers": 1, "gap": 1e-6}
         radial = case.table[case.table.switched_branches.notna()]
         rows = case.table[case.table.feasible]
