@@ -30,9 +30,6 @@ _ACCURACY = 1e-8
 # A voltage that no state has [pu]: an open branch whose charging is within its limit there is always within it.
 _HIGHEST = 1.5
 
-# An exchange is left out where it is estimated to cost more than this share of what its feeders lose (see `Loops`).
-_MARGIN = 2e-3
-
 
 class ExchangeProblem:
     """Evaluates topologies of a grid by exact radial power flow, feeder by feeder.
@@ -135,11 +132,14 @@ class ExchangeProblem:
             loop = self._loops.of(tie)
             if loop is None:
                 continue
-            mending = self.objective.voltage > 0 or loop.violation > 0 or not self.objective.losses
-            change = weight * loop.change + self._operations(tie, loop.branch)
-            able = np.full(len(change), True) if mending else change < weight * _MARGIN * loop.loss
-            for k in np.flatnonzero(able & self._allowed(state, tie, loop.branch)).tolist():
-                yield Move(float(change[k]), tie, int(loop.branch[k]))
+            every = self.objective.voltage > 0 or loop.violation > 0 or not self.objective.losses
+            some = np.arange(len(loop.branch)) if every or self.objective.switching else loop.promising
+            if not len(some):
+                continue
+            branch, able = loop.branch[some], self._allowed(state, tie, loop.branch[some])
+            change = weight * loop.change[some] + self._operations(tie, branch)
+            for k in np.flatnonzero(able).tolist():
+                yield Move(float(change[k]), tie, int(branch[k]))
 
     def kick(self, state: Open, rng: np.random.Generator, near: Open) -> Move | None:
         """Draw any exchange between feeders that some branches have changed (of all, if none), the better ones rather.

@@ -11,6 +11,9 @@ from adnflex.grid.model import Grid
 from adnflex.problems.reconfiguration.feeder_flow import Feeder
 from adnflex.problems.reconfiguration.feeders import Feeders
 
+# An exchange is promising unless it is estimated to cost more than this share of what its feeders lose.
+_MARGIN = 2e-3
+
 
 class Loop(NamedTuple):
     """The exchanges that close one open branch.
@@ -21,13 +24,15 @@ class Loop(NamedTuple):
         Branches of its loop that may be opened instead.
     change : (k,) array
         Estimated change of the losses by each [pu].
-    loss, violation : float
+    promising : (j,) array of int
+        Places of those that may lower the losses, see `Loops`.
+    violation : float
         Of the feeders at its ends, see `Feeder`.
     """
 
     branch: IntArray
     change: FloatArray
-    loss: float
+    promising: IntArray
     violation: float
 
 
@@ -73,7 +78,8 @@ class Loops:
         down, up = _paths(from_end, to_end)
         parts = [(e[0], path, sign) for e, path, sign in ((to_end, up, -1.0), (from_end, down, 1.0)) if e is not None]
         if not parts:
-            return Loop(np.zeros(0, dtype=np.int64), np.zeros(0), 0.0, 0.0)
+            nothing = np.zeros(0, dtype=np.int64)
+            return Loop(nothing, np.zeros(0), nothing, 0.0)
         branch = np.array([f.tree.branches[i] for f, path, _ in parts for i in path], dtype=np.int64)
         # along the loop, through the tie from its from to its to end
         sign = np.array([s if f.tree.away[i] else -s for f, path, s in parts for i in path])
@@ -85,8 +91,10 @@ class Loops:
         change = total * np.abs(shifted) ** 2 - 2 * (np.conj(shifted) * drop).real
         change += self.shunt[tie] - self.shunt[branch]
         able = self.able[branch]
+        branch, change = branch[able], change[able]
         ends = {id(f): f for f, _, _ in parts}.values()
-        return Loop(branch[able], change[able], sum(f.loss for f in ends), sum(f.violation for f in ends))
+        promising = np.flatnonzero(change < _MARGIN * sum(f.loss for f in ends))
+        return Loop(branch, change, promising, sum(f.violation for f in ends))
 
 
 def _paths(from_end: tuple[Feeder, int] | None, to_end: tuple[Feeder, int] | None) -> tuple[list[int], list[int]]:
