@@ -261,7 +261,9 @@ def test_a_reconfiguration_keeps_what_its_relaxation_says(tmp_path):
 def test_a_present_state_is_the_first_answer_of_a_reconfiguration(monkeypatch, fault):
     """It is known before the search for a start, which takes minutes in a large net, and whatever solvers do."""
     net = ring()
-    monkeypatch.setattr("adnflex.problems.reconfiguration.solve.meshed_start", lambda *_: pytest.fail("no time left"))
+    monkeypatch.setattr(
+        "adnflex.problems.reconfiguration.local_search.meshed_start", lambda *_: pytest.fail("no time left")
+    )
     with injected(fault):
         plan = adnflex.reconfigure(net, switchable_lines="all", workers=1, time_limit=1e-9)
     assert plan.open_lines == [0]

@@ -363,7 +363,8 @@ def _feeder(key: str, gaps: list[float], time_limit: float) -> int:
 
 
 def _stored_gaps() -> list[float]:
-    gaps = {float(file.stem.rpartition("_")[2]) for file in RESULTS.glob("*.json")}
+    names = [file.stem.rpartition("_") for file in RESULTS.glob("*.json")]
+    gaps = {float(gap) for key, _, gap in names if key in CASES}  # other studies store their results here as well
     return sorted(gaps, reverse=True)
 
 
