@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from adnflex.results import Flexibility as Flexibility
     from adnflex.results import FlexibilityCheck as FlexibilityCheck
     from adnflex.results import FrontierCheck as FrontierCheck
+    from adnflex.results import MultiPeriodCheck as MultiPeriodCheck
+    from adnflex.results import MultiPeriodPlan as MultiPeriodPlan
     from adnflex.results import OperationsFrontier as OperationsFrontier
     from adnflex.results import Pareto as Pareto
     from adnflex.results import Plan as Plan
@@ -57,7 +59,8 @@ _HOMES = {
     "adnflex.problems.rolling": "RollingCase RollingScheduler",
     "adnflex.results": (
         "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck FrontierCheck "
-        "OperationsFrontier Pareto Plan Region RegionCheck RollingCheck RollingRun compare_plans load"
+        "MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan Region RegionCheck RollingCheck RollingRun "
+        "compare_plans load"
     ),
     "adnflex.verbs.compare_policies": "compare_policies",
     "adnflex.verbs.dispatch": "dispatch",

@@ -55,6 +55,10 @@ class Horizon(Gathered):
         Clock hour at which the first row begins [h]; None: that of the net or of the profiles' times.
     scenarios : ScenarioSet or None
         What varies, and how likely.
+    period_weights : float, array or None
+        How often each period counts; None: once.
+    situations : mapping or None
+        Named operating points in place of profiles: nets that differ in powers only.
     """
 
     profiles: Any = None
@@ -62,6 +66,8 @@ class Horizon(Gathered):
     hours_per_period: float | None = None
     start_hour: float | None = None
     scenarios: Any = None
+    period_weights: Any = None
+    situations: Any = None
 
     def __post_init__(self) -> None:
         if self.periods is not None:  # it is read more than once
@@ -196,6 +202,9 @@ class Switching(Gathered):
         Of one operation, in the unit of the objective.
     start : str
         ``present`` (operations are counted from the present states) or ``free`` (the first states cost nothing).
+    windows : str, float, list or None
+        Where switch states may change in a reconfiguration of many periods: ``month``, ``week``, ``day``, hours of a
+        window, or the first period of each; None: nowhere.
     """
 
     switching: str | float = "day"
@@ -205,6 +214,7 @@ class Switching(Gathered):
     max_operations: int | None = None
     switching_cost: float = 0.0
     start: str = "present"
+    windows: Any = None
 
     def __post_init__(self) -> None:
         for name in ("switchable_lines", "switchable_switches", "locked_lines"):  # they are read more than once

@@ -59,7 +59,9 @@ def short(key: str) -> str:
 def is_verb(node: ast.FunctionDef) -> bool:
     """Whether it is public in the sense of `adnflex.arguments.public`: its knobs are flat keywords."""
     calls = [d.func for d in node.decorator_list if isinstance(d, ast.Call)]
-    return any(isinstance(f, ast.Name) and f.id == "public" for f in calls)
+    # an overload has the signature of what it overloads
+    calls += [d for d in node.decorator_list if isinstance(d, ast.Name)]
+    return any(isinstance(f, ast.Name) and f.id in ("public", "overload") for f in calls)
 
 
 def compare(found: set[str], listed: set[str], what: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 Edge = tuple[int, int]
 
 
-def count_spanning_trees(n: int, edges: Sequence[Edge]) -> float:
+def count_spanning_trees(n: int, edges: Sequence[Edge], weights: Sequence[float] | None = None) -> float:
     """Count them by Kirchhoff's theorem.
 
     Parameters
@@ -18,6 +18,8 @@ def count_spanning_trees(n: int, edges: Sequence[Edge]) -> float:
         Number of nodes, 0 to n - 1.
     edges : sequence of (int, int)
         Edges; parallel ones count, loops do not.
+    weights : sequence of float, optional
+        Of the edges: a tree counts as much as the product of its own; by default 1.
 
     Examples
     --------
@@ -25,12 +27,12 @@ def count_spanning_trees(n: int, edges: Sequence[Edge]) -> float:
     8
     """
     laplacian = np.zeros((n, n))
-    for a, b in edges:
+    for (a, b), w in zip(edges, [1.0] * len(edges) if weights is None else weights, strict=True):
         if a != b:
-            laplacian[a, a] += 1
-            laplacian[b, b] += 1
-            laplacian[a, b] -= 1
-            laplacian[b, a] -= 1
+            laplacian[a, a] += w
+            laplacian[b, b] += w
+            laplacian[a, b] -= w
+            laplacian[b, a] -= w
     if n < 2:
         return 1.0
     sign, logarithm = np.linalg.slogdet(laplacian[1:, 1:])

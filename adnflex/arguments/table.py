@@ -35,7 +35,7 @@ _LINES = "line indices, 'all' or None (lines with a switch)"
 _PER_PERIOD = "one number, or one for each period"
 
 _POLICY = either("the name of a policy, or an object with a method decide", text(), having("", "decide"))
-_PLAN = of_class("Plan", "DispatchPlan", "Flexibility", "Region", "RollingRun", "OperationsFrontier")
+_PLAN = of_class("Plan", "MultiPeriodPlan", "DispatchPlan", "Flexibility", "Region", "RollingRun", "OperationsFrontier")
 
 # By what they are about, as help shows them.
 GROUPS: dict[str, dict[str, Kind]] = {
@@ -72,6 +72,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "vm_limits": limits(),
         "max_loading_percent": number("percent above 0", 0.0, above=True),
         "limits": element_limits(),
+        "soft_limits": truth(),
     },
     "what may be switched": {
         "switchable_lines": either(_LINES, word("all"), indices("")),
@@ -87,6 +88,12 @@ GROUPS: dict[str, dict[str, Kind]] = {
             number("", 0.0, above=True),
         ),
         "start": word("present", "free"),
+        "windows": either(
+            "'month', 'week', 'day', the hours of a window, or the first period of each",
+            word("month", "week", "day"),
+            number("", 0.0, above=True),
+            indices("", empty=False),
+        ),
         "max_operations": whole("0 or more, or None for no limit", 0),
     },
     "when and where": {
@@ -95,6 +102,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "hours_per_period": number("hours above 0", 0.0, above=True),
         "start_hour": number("a clock hour of 0 or more", 0.0),
         "scenarios": of_class("ScenarioSet"),
+        "situations": mapping("{name: net}", text(), of_class("pandapowerNet")),
         "pcc": element("('ext_grid', 0), ('trafo', 0) or ('line', 0)"),
     },
     "how long and with what": {

@@ -43,10 +43,11 @@ COMMANDS = {
     "reconfigure": Command(
         "find the best radial switch states, with a proven gap",
         verbs=("reconfigure",),
-        own=("net", "report", "plan", "net_out"),
+        own=("net", "report", "plan", "net_out", "net_period"),
         examples=(
             "reconfigure case33bw --report report.html",
             "reconfigure mv_oberrhein --vm-limits 0.95 1.05 --plan plan.json --net new.json",
+            "reconfigure simbench:1-MV-urban--0-sw --periods 0:672 --windows day --max-operations 4 --plan week.json",
         ),
     ),
     "operations-frontier": Command(

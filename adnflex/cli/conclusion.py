@@ -106,8 +106,9 @@ def _write_net(args: argparse.Namespace, outcome: Judged, files: Outputs) -> Non
     plan, net = outcome.plan, outcome.net
 
     def write(path: Path) -> None:
-        if isinstance(plan, adnflex.DispatchPlan):
-            changed = plan.apply(net, plan.periods[0] if args.net_period is None else args.net_period)
+        if isinstance(plan, adnflex.DispatchPlan | adnflex.MultiPeriodPlan):
+            first = plan.setpoints.index.get_level_values("period")[0]
+            changed = plan.apply(net, int(first) if args.net_period is None else args.net_period)
         else:
             changed = plan.switched(net) if isinstance(plan, adnflex.Flexibility) else plan.apply(net)
         save_net(changed, path)

@@ -30,6 +30,7 @@ Tell = Callable[[adnflex.Progress], None]
 
 _PLANS = (
     adnflex.Plan,
+    adnflex.MultiPeriodPlan,
     adnflex.DispatchPlan,
     adnflex.Flexibility,
     adnflex.Region,
@@ -163,6 +164,8 @@ def known_to(verb: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unit(verb: str, given: Mapping[str, Any], net: pandapowerNet) -> str:
+    if verb == "reconfigure" and any(given.get(name) is not None for name in ("profiles", "periods", "situations")):
+        return "MWh"
     if verb in ("reconfigure", "operations_frontier"):
         return parse_objective(given.get("objective", "losses"), given.get("switching_cost", 0.0)).unit
     if verb in ("dispatch", "pareto"):

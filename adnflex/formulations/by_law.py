@@ -31,8 +31,15 @@ def by_law(name: str, law_of: Callable[[Grid], Law], bounds_ac: bool) -> Formula
     ) -> None:
         declare_branch_flow(block, grid, bounds, free, law_of(grid), more, states)
 
-    def strengthen(block: pyo.Block, grid: Grid, bounds: Bounds, chains: Sequence[Chain], free: Sequence[int]) -> None:
-        declare_chain_hull(block, grid, bounds, chains, free)
-        declare_direction_cuts(block, grid, bounds, np.flatnonzero(bounds.in_loop).tolist(), law_of(grid))
+    def strengthen(
+        block: pyo.Block,
+        grid: Grid,
+        bounds: Bounds,
+        chains: Sequence[Chain],
+        free: Sequence[int],
+        states: pyo.Block | None = None,
+    ) -> None:
+        declare_chain_hull(block, grid, bounds, chains, free, states)
+        declare_direction_cuts(block, grid, bounds, np.flatnonzero(bounds.in_loop).tolist(), law_of(grid), states)
 
     return Formulation(name, declare, strengthen, bounds_ac)

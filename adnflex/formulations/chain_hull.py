@@ -136,7 +136,12 @@ def stub_flows(grid: Grid, bounds: Bounds, drawn: WithdrawalBounds, chain: Chain
 
 
 def declare_chain_hull(
-    block: pyo.Block, grid: Grid, bounds: Bounds, chains: Sequence[Chain], free: Sequence[int]
+    block: pyo.Block,
+    grid: Grid,
+    bounds: Bounds,
+    chains: Sequence[Chain],
+    free: Sequence[int],
+    states: pyo.Block | None = None,
 ) -> None:
     """Declare the disaggregation of every chain.
 
@@ -151,8 +156,10 @@ def declare_chain_hull(
         The chains.
     free : sequence of int
         Branches that may be open.
+    states : pyomo Block, optional
+        Has ``z``, where several operating points share it; by default `block`.
     """
-    b = block
+    b, z = block, (block if states is None else states).z
     is_free = set(free)
     drawn = withdrawals(grid, bounds)
     used = [chain for chain in chains if sum(k in is_free for k in chain.branches) >= 2]
@@ -169,7 +176,7 @@ def declare_chain_hull(
     rows = b.chain_hull
     for chain in used:
         flows = stub_flows(grid, bounds, drawn, chain)
-        opened = [(i, 1 - b.z[k]) for i, k in enumerate(chain.branches) if k in is_free]
+        opened = [(i, 1 - z[k]) for i, k in enumerate(chain.branches) if k in is_free]
         none_open = 1 - pyo.quicksum(share for _, share in opened)
         for k, branch in enumerate(chain.branches):
             for flow, part, low, high in (

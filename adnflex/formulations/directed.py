@@ -75,8 +75,28 @@ def declare_directed(
     off : bool
         Whether voltage deviations are asked for.
     """
-    ledger = Ledger(block, grid, core, planes, loss_cap, off)
-    _declare_modes(block, planes, core, modes)
+    declare_modes(block, [planes], core, modes)
+    declare_flows(block, Ledger(block, grid, core, planes, loss_cap, off), modes)
+
+
+def declare_flows(block: pyo.Block, ledger: Ledger, modes: Sequence[Mode]) -> None:
+    """Declare the flows and balances of one operating point; several of them may share their modes.
+
+    Parameters
+    ----------
+    block : pyomo Block
+        Has ``open_at`` and ``feed``, or references to them.
+    ledger : Ledger
+        Of the block, nothing in it yet.
+    modes : sequence of Mode
+        As in `declare_modes`.
+    """
+    bounds = ledger.bounds
+    block.v = pyo.Var(
+        ledger.core.junctions,
+        bounds=lambda _, j: (bounds.v_min[j], bounds.v_max[j]),
+        doc="squared voltage of a junction [pu]",
+    )
     opened = [(m.chain, m.at) for m in modes if m.kind == 0]
     closed = declare_closed(ledger, [(m.chain, m.kind) for m in modes if m.kind != 0])
     declare_open(ledger, opened)
@@ -85,12 +105,25 @@ def declare_directed(
     loose = len(ledger.away)
     _hang_on_roots(ledger)
     block.loss = pyo.Expression(expr=pyo.quicksum(ledger.lost), doc="losses [pu]")
-    if off:
+    if ledger.off:
         fixed = ledger.away[loose:]
         _declare_deviation(ledger, declare_moments(ledger, closed, opened) + pyo.quicksum(fixed))
 
 
-def _declare_modes(b: pyo.Block, planes: Planes, core: Core, modes: Sequence[Mode]) -> None:
+def declare_modes(b: pyo.Block, planes: Sequence[Planes], core: Core, modes: Sequence[Mode]) -> None:
+    """Declare binaries ``open_at`` and ``feed``: every chain is used in one way, every junction fed by one chain.
+
+    Parameters
+    ----------
+    b : pyomo Block
+        Gets them.
+    planes : sequence of Planes
+        Of every operating point that shares them.
+    core : Core
+        The core of the grid.
+    modes : sequence of Mode
+        See `modes_of`.
+    """
     b.open_at = pyo.Var(
         [(m.chain, m.at) for m in modes if m.kind == 0],
         domain=pyo.Binary,
@@ -100,11 +133,6 @@ def _declare_modes(b: pyo.Block, planes: Planes, core: Core, modes: Sequence[Mod
         [(m.chain, m.kind) for m in modes if m.kind != 0],
         domain=pyo.Binary,
         doc="1 where a chain feeds its last (1) or first (-1) node",
-    )
-    b.v = pyo.Var(
-        core.junctions,
-        bounds=lambda _, j: (planes.bounds.v_min[j], planes.bounds.v_max[j]),
-        doc="squared voltage of a junction [pu]",
     )
     ways: dict[int, list[Any]] = {c: [] for c in range(len(core.chains))}
     feeding: dict[int, list[Any]] = {j: [] for j in core.junctions}
@@ -123,7 +151,7 @@ def _declare_modes(b: pyo.Block, planes: Planes, core: Core, modes: Sequence[Mod
         rule=lambda _, j: pyo.quicksum(feeding[j]) == 1,
         doc="a junction is fed by one chain",
     )
-    if not (planes.possible and all(ways.values()) and all(feeding.values())):
+    if not (all(p.possible for p in planes) and all(ways.values()) and all(feeding.values())):
         b.never = pyo.Var(bounds=(0, 1), doc="what nothing satisfies")
         b.impossible = pyo.Constraint(expr=b.never >= 2, doc="a limit that no state meets")
 

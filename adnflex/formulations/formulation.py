@@ -50,12 +50,25 @@ class Strengthen(Protocol):
     """Adds inequalities that cut off no radial state."""
 
     def __call__(
-        self, block: pyo.Block, grid: Grid, bounds: Bounds, chains: Sequence[Chain], free: Sequence[int]
+        self,
+        block: pyo.Block,
+        grid: Grid,
+        bounds: Bounds,
+        chains: Sequence[Chain],
+        free: Sequence[int],
+        states: pyo.Block | None = None,
     ) -> None:
-        """Strengthen a declared block with binary states ``z``."""
+        """Strengthen a declared block; binary states ``z`` stand in `states`, by default in the block itself."""
 
 
-def _nothing(block: pyo.Block, grid: Grid, bounds: Bounds, chains: Sequence[Chain], free: Sequence[int]) -> None:
+def _nothing(
+    block: pyo.Block,
+    grid: Grid,
+    bounds: Bounds,
+    chains: Sequence[Chain],
+    free: Sequence[int],
+    states: pyo.Block | None = None,
+) -> None:
     pass
 
 

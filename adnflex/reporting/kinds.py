@@ -9,7 +9,7 @@ from typing import Any
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
-from adnflex.reporting import dispatch, flexibility, operations_frontier, reconfiguration, rolling
+from adnflex.reporting import dispatch, flexibility, multi_period, operations_frontier, reconfiguration, rolling
 from adnflex.reporting.document import Shown
 from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results.pareto import Pareto
@@ -17,6 +17,7 @@ from adnflex.results.pareto import Pareto
 #: Every kind of report; what a result is shown by follows from its class.
 KINDS: list[ReportKind[Any]] = [
     reconfiguration.KIND,
+    multi_period.KIND,
     operations_frontier.KIND,
     dispatch.KIND,
     flexibility.KIND,

@@ -11,6 +11,7 @@ from adnflex.results.dispatch import DispatchPlan
 from adnflex.results.dispatch_check import DispatchCheck
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
+from adnflex.results.multi_period import MultiPeriodCheck, MultiPeriodPlan
 from adnflex.results.operations_frontier import FrontierCheck, OperationsFrontier
 from adnflex.results.pareto import Pareto
 from adnflex.results.reconfiguration import Check, Plan
@@ -30,6 +31,8 @@ __all__ = [
     "Flexibility",
     "FlexibilityCheck",
     "FrontierCheck",
+    "MultiPeriodCheck",
+    "MultiPeriodPlan",
     "OperationsFrontier",
     "Pareto",
     "Plan",

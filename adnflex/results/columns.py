@@ -28,6 +28,17 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "coordinates?": "xf yf name- vn_kvf kind-",
     },
     "FrontierCheck": {"table": "operationsi passedb objectivef certificatef verdict-"},
+    "MultiPeriodPlan": {
+        "switches": "element- indexi closed_beforeb closed_afterb operatedb first_periodi",
+        "topologies": "last_periodi periodsi hoursf operationsi energy_mwhf open-",
+        "periods": "begins- weightf loss_mwf loss_before_mwf violationf topologyi",
+        "critical_periods?": "kind- element- indexi valuef limitf marginf unit-",
+        "value_of_switching?": "objectivef energy_mwhf saving_mwhf boundf",
+        "progress?": "secondsf incumbentf boundf event-",
+        "topology?": "element- indexi from_busi to_busi closed_beforeb closed_afterb",
+        "coordinates?": "xf yf name- vn_kvf kind-",
+    },
+    "MultiPeriodCheck": {"periods": "losses_mwf vm_min_puf vm_max_puf"},
     "DispatchPlan": {
         "scenarios": "probabilityf",
         "costs": "costf",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -36,9 +36,12 @@ class _Column(NamedTuple):
         return np.array([i in here for i in self.elements], dtype=bool)
 
 
-def _columns(net: pandapowerNet, study: Study) -> Iterator[_Column]:
+Values = Mapping[tuple[str, str], FloatArray]
+
+
+def _columns(net: pandapowerNet, series: Values) -> Iterator[_Column]:
     """Everything that has a series; the net's own value is NaN where it has none."""
-    for (table, column), values in study.values.items():
+    for (table, column), values in series.items():
         rows = net[table]
         own = np.full(len(rows), np.nan)
         if column in rows.columns:
@@ -48,7 +51,7 @@ def _columns(net: pandapowerNet, study: Study) -> Iterator[_Column]:
 
 
 def following(
-    net: pandapowerNet, study: Study, decided: Collection[tuple[str, int]], profiled: bool = False
+    net: pandapowerNet, values: Values, decided: Collection[tuple[str, int]], profiled: bool = False
 ) -> dict[Key, FloatArray]:
     """Values (S, T) of what is in service, no decision, and differs from the net.
 
@@ -56,15 +59,15 @@ def following(
     ----------
     net : pandapowerNet
         The net.
-    study : Study
-        What was read from it.
+    values : mapping
+        ``{(table, column): (S, T, E) array}``, as `Study.values`.
     decided : collection of (table, index)
         Elements that are a decision.
     profiled : bool
         Whether an element that names a profile is listed too where it does not differ in these periods.
     """
     found: dict[Key, FloatArray] = {}
-    for part in _columns(net, study):
+    for part in _columns(net, values):
         if part.table == "ext_grid":
             continue
         same = (part.values == part.own) | (np.isnan(part.values) & np.isnan(part.own))
@@ -83,7 +86,7 @@ def input_table(net: pandapowerNet, study: Study, index: pd.Index, prices: bool 
     devices = {(d.place.table, d.place.index) for d in study.devices}
     keys: list[Key] = []
     values: list[FloatArray] = []
-    for part in _columns(net, study):
+    for part in _columns(net, study.values):
         there = ~np.isnan(part.values).all(axis=(0, 1)) & (prices or part.table != "ext_grid")
         varies = (part.values != part.own).any(axis=(0, 1)) | part.among(devices)
         chosen = there & varies

@@ -34,7 +34,7 @@ COLUMNS: dict[tuple[str, str], tuple[str, str]] = {
 # Columns that may have no profile even where their element has one.
 _OPTIONAL = {"q_mvar", "price_per_mwh", "sell_price_per_mwh", "co2_kg_per_mwh"}
 
-# More periods than this in one optimisation are an oversight: a year of quarter-hours is 35,136.
+# More periods than this in one optimisation of devices are an oversight: a year of quarter-hours is 35,136.
 _MOST_PERIODS = 2000
 
 Profiles = Mapping[tuple[str, str], pd.DataFrame]
@@ -66,7 +66,11 @@ class Series:
 
 
 def read_series(
-    net: pandapowerNet, profiles: Profiles | None = None, periods: Iterable[int] | None = None, still: int = 1
+    net: pandapowerNet,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    still: int = 1,
+    most: int = _MOST_PERIODS,
 ) -> Series:
     """Read the values of all elements over time.
 
@@ -81,6 +85,8 @@ def read_series(
         Rows to take; by default all.
     still : int
         Number of periods that a net without any profile stands for: the net as it is.
+    most : int
+        Most periods that are taken without being asked for by name.
 
     Raises
     ------
@@ -104,7 +110,7 @@ def read_series(
     lengths = set(raw.lengths.values())
     if len(lengths) > 1:
         faults.append(f"profiles have different lengths: {raw.lengths}; give all of them the same periods.")
-    rows = _rows(max(lengths, default=still), periods, faults)
+    rows = _rows(max(lengths, default=still), periods, most, faults)
     stamps = agreed(raw.stamps, faults)
     found = raw.values
     if stamps is not None and not faults:
@@ -311,12 +317,10 @@ def _require_numbers(
             )
 
 
-def _rows(length: int, periods: Iterable[int] | None, faults: list[str]) -> list[int]:
+def _rows(length: int, periods: Iterable[int] | None, most: int, faults: list[str]) -> list[int]:
     if periods is None:
-        if length > _MOST_PERIODS:
-            faults.append(
-                f"the profiles have {length} periods, more than {_MOST_PERIODS}; choose some, e.g. periods=range(96)."
-            )
+        if length > most:
+            faults.append(f"the profiles have {length} periods, more than {most}; choose some, e.g. periods=range(96).")
             return [0]
         return list(range(length))
     rows = [int(t) for t in periods]

@@ -25,7 +25,8 @@ from adnflex.problems.reconfiguration.solve import fewest_operations
 from adnflex.results import OperationsFrontier, Plan
 from adnflex.results.status import NOT_REACHED
 from adnflex.text import title as title_of
-from adnflex.verbs.reconfigure import infeasible, plan_of, read_reconfiguration
+from adnflex.verbs.plan_of_topology import plan_of
+from adnflex.verbs.reconfigure import infeasible, read_reconfiguration
 
 
 @public(reading=read_grid)

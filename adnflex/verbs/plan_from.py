@@ -28,7 +28,7 @@ from adnflex.problems.reconfiguration.objective import parse_objective
 from adnflex.results import Plan
 from adnflex.results.status import GIVEN
 from adnflex.text import title as title_of
-from adnflex.verbs.reconfigure import plan_of
+from adnflex.verbs.plan_of_topology import plan_of
 
 # What holds switch states, by table and column.
 _STATES = (("switch", "closed"), ("line", "in_service"), ("trafo", "in_service"))

@@ -3,40 +3,99 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, overload
 
-import numpy as np
-import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import Infeasible, InputError
-from adnflex.formulations.formulation import bound_kind
 from adnflex.grid import Grid, read_grid, switch_table
-from adnflex.grid.layout import drawing_tables
-from adnflex.grid.state import Flow, GridState
-from adnflex.grid.tables import branch_table, bus_table
 from adnflex.grid.write import one_state
-from adnflex.knobs import Effort, Limits, Switching
+from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.powerflow import compare, limits_of, measure
-from adnflex.problems.clock import Deadline, Progress, progress_table
+from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.reasons import unit_suspects
+from adnflex.problems.multi_period.reading import is_many
 from adnflex.problems.reconfiguration.answer import SearchedTopology
 from adnflex.problems.reconfiguration.describe import budget_sentence, require_reconfigurable, violation_sentence
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
 from adnflex.problems.reconfiguration.solve import fewest_operations, solve_reconfiguration
-from adnflex.results import Plan
-from adnflex.results.certificate import relative_gap
-from adnflex.study.controllers import controller_notes
+from adnflex.results import MultiPeriodPlan, Plan
+from adnflex.study import Profiles
 from adnflex.text import title as title_of
+from adnflex.verbs.plan_of_topology import plan_of
+from adnflex.verbs.reconfigure_periods import reconfigure_periods
 
 log = logging.getLogger(__name__)
 
 
+@overload
+def reconfigure(
+    net: pandapowerNet,
+    objective: str | Mapping[str, float] = "losses",
+    *,
+    vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+    max_operations: int | None = None,
+    switching_cost: float = 0.0,
+    start: str = "present",
+    profiles: None = None,
+    periods: None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    period_weights: Any = None,
+    situations: None = None,
+    windows: str | float | Iterable[int] | None = None,
+    soft_limits: bool = False,
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    solver: str = "auto",
+    formulation: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    name: str | None = None,
+) -> Plan: ...
+@overload
+def reconfigure(
+    net: pandapowerNet,
+    objective: str | Mapping[str, float] = "losses",
+    *,
+    vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+    max_operations: int | None = None,
+    switching_cost: float = 0.0,
+    start: str = "present",
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    period_weights: Any = None,
+    situations: Mapping[str, pandapowerNet] | None = None,
+    windows: str | float | Iterable[int] | None = None,
+    soft_limits: bool = False,
+    gap: float = 1e-4,
+    time_limit: float = 300.0,
+    solver: str = "auto",
+    formulation: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    name: str | None = None,
+) -> Plan | MultiPeriodPlan: ...
 @public(reading=read_grid)
 def reconfigure(
     net: pandapowerNet,
@@ -51,6 +110,14 @@ def reconfigure(
     max_operations: int | None = None,
     switching_cost: float = 0.0,
     start: str = "present",
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
+    hours_per_period: float | None = None,
+    start_hour: float | None = None,
+    period_weights: Any = None,
+    situations: Mapping[str, pandapowerNet] | None = None,
+    windows: str | float | Iterable[int] | None = None,
+    soft_limits: bool = False,
     gap: float = 1e-4,
     time_limit: float = 300.0,
     solver: str = "auto",
@@ -60,8 +127,11 @@ def reconfigure(
     workers: int | None = None,
     seed: int = 0,
     name: str | None = None,
-) -> Plan:
+) -> Plan | MultiPeriodPlan:
     """Find the radial switch states of a net that minimise an objective, with a proven gap.
+
+    With `profiles`, `periods` or `situations` they are those of many operating points together: one topology, or one a
+    window, that loses the least energy and keeps every limit in every period.
 
     Parameters
     ----------
@@ -87,12 +157,34 @@ def reconfigure(
         Lines that keep their present state.
     max_operations : int, optional
         Largest number of branches whose state changes, from the present state: one that is closed and one that is
-        opened are two operations.
+        opened are two operations. Of many periods over the whole horizon.
     switching_cost : float
-        Cost of one operation, in the unit of the objective (MW for ``losses``).
+        Cost of one operation, in the unit of the objective (MW for ``losses``, of many periods MWh).
     start : str
         ``present`` (operations are counted from the present state) or ``free``: the state is left out of count and
-        cost, so that `max_operations` and `switching_cost` bind nothing; a note says so.
+        cost, so that `max_operations` and `switching_cost` bind nothing; a note says so. Of
+        many periods the first topology is left out, all later changes count.
+    profiles : mapping, optional
+        ``{(table, column): DataFrame}`` with absolute values, one row a period; by default, with `periods`,
+        ``net.profiles``.
+    periods : iterable of int, optional
+        Rows of the profiles; by default all.
+    hours_per_period : float, optional
+        Length of a period [h]; by default ``net.study`` or the profiles' own step.
+    start_hour : float, optional
+        Clock hour at which the first row of the profiles begins [h]; by default that of the profiles' times, else 0.
+    period_weights : float or array, optional
+        How often each period counts, e.g. days of the year that a typical one stands for, or prices of losses; by
+        default once. Limits hold in every period, also where the weight is 0.
+    situations : mapping, optional
+        ``{name: net}``, named operating points in place of profiles: nets that differ from `net` in the powers of
+        loads, generators and storages only.
+    windows : str, float or iterable of int, optional
+        Where the topology may change: ``month``, ``week``, ``day``, the hours of a window, or the first period of each;
+        by default nowhere.
+    soft_limits : bool
+        Where nothing keeps all limits in all periods, break them as little as possible (sum of all violations), then
+        lose least; by default that is an error.
     gap : float
         Relative gap between plan and bound at which to stop.
     time_limit : float
@@ -122,7 +214,7 @@ def reconfigure(
 
     Returns
     -------
-    Plan
+    Plan or MultiPeriodPlan
         Switch states, model values, bound and gap.
 
     Raises
@@ -141,6 +233,9 @@ def reconfigure(
     """
     arguments = dict(locals())
     effort, clock = Effort.gathered(arguments), Deadline(time_limit, progress)
+    if is_many(Horizon.gathered(arguments)):
+        return reconfigure_periods(net, arguments, clock)
+    _require_one(arguments)
     asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
     grid, goal = read_reconfiguration(net, objective, asked, switching)
     most = switching.of_one_state.max_operations
@@ -160,6 +255,15 @@ def reconfigure(
 
 # Arguments that a plan keeps beside the choice of switches.
 _KEPT = ("max_operations", "start", "gap", "time_limit", "solver", "formulation", "seed")
+
+
+def _require_one(arguments: Mapping[str, Any]) -> None:
+    """Refuse what only means something of many periods."""
+    given = [n for n in ("hours_per_period", "start_hour", "period_weights", "windows") if arguments[n] is not None]
+    if given := [*given, *(["soft_limits"] if arguments["soft_limits"] else [])]:
+        raise InputError(
+            [f"{n}: is for many periods; give profiles, periods (of net.profiles) or situations too." for n in given]
+        )
 
 
 def read_reconfiguration(
@@ -205,119 +309,3 @@ def infeasible(
     if most is not None and (fewest is None or fewest.status != "infeasible"):
         sentence = f"{sentence.rstrip('.')}; with max_operations={most}."
     return Infeasible(sentence, table, proven)
-
-
-@dataclass(frozen=True)
-class _Model:
-    """What the model says of the chosen topology, and what its relaxation said."""
-
-    state: GridState
-    relaxed: GridState
-    notes: tuple[str, ...]
-
-
-# Up to this difference to the exact losses, as a share of them, the relaxation counts as exact.
-_TIGHT = 1e-5
-
-
-def _model_values(grid: Grid, answer: SearchedTopology, flow: Flow) -> _Model:
-    """Exact values are shown; the relaxation's own stand beside, and where they differ a note says by how much."""
-    if answer.relaxed is None:
-        note = "no relaxation was solved for the chosen topology; the exact branch flow equations are shown."
-        return _Model(flow, flow, (note,))
-    relaxed = answer.relaxed
-    if not answer.formulation.bounds_ac:
-        note = (
-            f"the switch states are those of {answer.formulation.name}, by which they lose "
-            f"{relaxed.loss * grid.base_mva * 1e3:.6g} kW; the values shown are those of exact power flow."
-        )
-        return _Model(flow, relaxed, (note,))
-    invented = float(relaxed.invented_loss(grid).sum())
-    off = abs(relaxed.loss - flow.loss)
-    if max(invented, off) <= _TIGHT * max(flow.loss, 1e-9) and float(np.abs(relaxed.v - flow.v).max()) < 1e-5:
-        return _Model(flow, relaxed, ())
-    note = (
-        "the cone relaxation of the chosen topology is not exact: its losses are off by "
-        f"{off * grid.base_mva * 1e3:.3g} kW, of which its cones invent {invented * grid.base_mva * 1e3:.3g} kW; the "
-        "values shown solve the exact branch flow equations, the bound stays valid."
-    )
-    return _Model(flow, relaxed, (note,))
-
-
-def plan_of(
-    net: pandapowerNet,
-    grid: Grid,
-    goal: Objective,
-    answer: SearchedTopology,
-    limits: Limits,
-    options: dict[str, Any],
-    title: str,
-    seconds: float,
-) -> Plan:
-    """Tabulate the radial state of an answer as a plan; the arguments are those of `reconfigure`, read."""
-    flow = answer.flow
-    assert flow is not None
-    model = _model_values(grid, answer, flow)
-    switches = switch_table(grid, flow.closed.tolist())
-    value = goal.of_flow(grid, flow)
-    topology, coordinates = drawing_tables(net, switches)
-    return Plan(
-        net_name=title,
-        objective_name=goal.name,
-        weights=goal.weights,
-        objective=value,
-        bound=answer.bound,
-        unit=goal.unit,
-        gap=relative_gap(value, answer.bound),
-        status=answer.status,
-        switches=switches,
-        buses=bus_table(grid, model.state.v),
-        branches=branch_table(grid, model.state, model.relaxed),
-        losses_mw=model.state.loss * grid.base_mva,
-        losses_before_mw=float(measure(net, one_state()).losses_mw.iloc[0]),
-        progress=progress_table(answer.progress),
-        solver=answer.solver,
-        seconds=seconds,
-        options=options,
-        asked_limits=limits,
-        fingerprint=grid.fingerprint,
-        notes=(
-            *grid.notes,
-            *controller_notes(net, read=False),
-            *_limit_notes(grid, switches),
-            *model.notes,
-            *answer.notes,
-        ),
-        bound_kind=(answer.proof or bound_kind(answer.formulation)) if math.isfinite(answer.bound) else "none",
-        topology=topology,
-        coordinates=coordinates,
-        **_by_relaxation(grid, answer),
-    )
-
-
-def _by_relaxation(grid: Grid, answer: SearchedTopology) -> dict[str, Any]:
-    """Return what the relaxation itself says of the plan's switch states."""
-    relaxed = answer.relaxed
-    if relaxed is None:
-        return {}
-    return {
-        "relaxation_buses": bus_table(grid, relaxed.v),
-        "relaxation_branches": branch_table(grid, relaxed, relaxed),
-        "relaxation_losses_mw": relaxed.loss * grid.base_mva,
-    }
-
-
-def _limit_notes(grid: Grid, switches: pd.DataFrame) -> list[str]:
-    notes = []
-    rated = np.isin(np.arange(grid.m), grid.ratings.branch)
-    if not rated.any():
-        notes.append("no loading limit: max_loading_percent is not set for any line or transformer.")
-    elif not rated.all():
-        notes.append(f"{int((~rated).sum())} of {grid.m} branches have no loading limit (max_loading_percent not set).")
-    served = switches["by_service"].astype(bool) & switches["operated"].astype(bool)
-    if served.any():
-        notes.append(
-            "lines without a switch are operated by in_service: in the field somebody has to open or close them "
-            "by hand."
-        )
-    return notes

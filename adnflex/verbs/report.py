@@ -28,13 +28,13 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan, Pareto, Flexibility, Region, RollingRun, Comparison, or sequence of any of them
+    plan : Plan, MultiPeriodPlan, DispatchPlan, Pareto, Flexibility, Region, RollingRun, Comparison, or several of them
         What is reported: of a reconfiguration, or an `OperationsFrontier`; of a dispatch, or several dispatch studies
         that are compared with the first (a `Pareto` is its plans); the flexibility at the point of common coupling,
         alone or after that of the present topology, with its regions of active and reactive power where there are any;
         the day of a rolling schedule, policies over common days, or one of each; and any mix of these, of which the
         reader chooses one at a time.
-    check : Check, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, sequence, or None
+    check : Check, MultiPeriodCheck, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, sequence, or None
         Its AC check, or their checks in the same order; of flexibility before and after, the check of the latter
         is enough; a comparison of policies has none. None reports what was not validated, and the first line says so.
     path : str or pathlib.Path

@@ -16,6 +16,8 @@ from adnflex.results import (
     Flexibility,
     FlexibilityCheck,
     FrontierCheck,
+    MultiPeriodCheck,
+    MultiPeriodPlan,
     OperationsFrontier,
     Plan,
     Region,
@@ -27,6 +29,7 @@ from adnflex.verbs.bound import with_bound
 from adnflex.verbs.validate_dispatch import validate_dispatch
 from adnflex.verbs.validate_flexibility import validate_flexibility
 from adnflex.verbs.validate_frontier import validate_frontier
+from adnflex.verbs.validate_periods import validate_periods
 from adnflex.verbs.validate_plan import validate_plan
 from adnflex.verbs.validate_region import validate_region
 from adnflex.verbs.validate_rolling import validate_rolling
@@ -46,6 +49,10 @@ def validate(
 def validate(
     plan: OperationsFrontier, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
 ) -> FrontierCheck: ...
+@overload
+def validate(
+    plan: MultiPeriodPlan, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
+) -> MultiPeriodCheck: ...
 @overload
 def validate(
     plan: DispatchPlan, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
@@ -71,7 +78,7 @@ def validate(
 ) -> FlexibilityCheck: ...
 @public()
 def validate(
-    plan: Plan | DispatchPlan | Flexibility | Region | RollingRun | OperationsFrontier,
+    plan: Plan | MultiPeriodPlan | DispatchPlan | Flexibility | Region | RollingRun | OperationsFrontier,
     net: pandapowerNet,
     executor: Executor | None = None,
     *,
@@ -81,12 +88,12 @@ def validate(
     seed: int = 0,
     bound: bool = False,
     time_limit: float = 60.0,
-) -> Check | DispatchCheck | FlexibilityCheck | RegionCheck | RollingCheck | FrontierCheck:
+) -> Check | MultiPeriodCheck | DispatchCheck | FlexibilityCheck | RegionCheck | RollingCheck | FrontierCheck:
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan, Flexibility, Region, RollingRun or OperationsFrontier
+    plan : Plan, MultiPeriodPlan, DispatchPlan, Flexibility, Region, RollingRun or OperationsFrontier
         The plan, the box of a flexibility, a P-Q region, the day of a rolling schedule, or a frontier of operations,
         whose rows are run one by one.
     net : pandapowerNet
@@ -113,7 +120,7 @@ def validate(
 
     Returns
     -------
-    Check, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck or FrontierCheck
+    Check, MultiPeriodCheck, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck or FrontierCheck
         Verdict, certificate, limits, violations, tightness, deviations.
 
     Raises
@@ -135,6 +142,8 @@ def validate(
         return with_bound(plan, check, net, time_limit, executor) if bound else check
     if bound:
         raise InputError("bound is for the switch states of one hour; this plan carries what is proven of it already.")
+    if isinstance(plan, MultiPeriodPlan):
+        return validate_periods(plan, net, executor, engine)
     if isinstance(plan, Region):
         return validate_region(plan, net, executor, engine)
     if isinstance(plan, Flexibility):

@@ -130,7 +130,7 @@ def _box(
 
 def _setpoints(study: FlexibilityStudy, problem: BoxProblem, x: Any, index: pd.Index) -> pd.DataFrame:
     taking_part = {(r.place.table, r.place.index) for r in study.resources}
-    columns = {key: part[0] for key, part in following(study.coupling.net, study.study, taking_part).items()}
+    columns = {key: part[0] for key, part in following(study.coupling.net, study.study.values, taking_part).items()}
     for r, own in zip(problem.resources, problem.split(np.clip(x, *problem.bounds())), strict=True):
         columns.update(r.setpoints(own))
     return setpoint_table(columns, list(index))

@@ -62,7 +62,7 @@ def solve_approximately(
         if beside.status == "infeasible":
             pass
         elif name == "clarabel":
-            tree = RadialSearch(problem, exchange, search, best, improve=False)
+            tree = RadialSearch(problem, search, best, improve=False)
             tree.relax.until = time.time() + clock.left
             outcome, notes = prove(tree, quiet, effort)
         else:

@@ -51,6 +51,11 @@ class DirectedReconfiguration:
     model: pyo.ConcreteModel
     form: ConicForm
 
+    @property
+    def flows(self) -> list[pyo.Block]:
+        """Blocks with the flows of an operating point."""
+        return [self.model]
+
     @cached_property
     def shares(self) -> IntArray:
         """Column of every mode's share (k,)."""
@@ -65,13 +70,13 @@ class DirectedReconfiguration:
         b, found = self.model, np.full(len(self.form.c), -1)
         number = {m: i for i, m in enumerate(self.modes)}
         columns = self.form.columns()
-        shared = (b.behind, b.need, b.pull, b.moment, b.product) if self.objective.voltage else ()
-        for variables in (b.p, b.q, b.l, b.w, b.feed, *shared):
+        shared = [b.behind, b.need, b.pull, b.moment, b.product] if self.objective.voltage else []
+        for variables in [b.feed, *(v for part in self.flows for v in (part.p, part.q, part.l, part.w)), *shared]:
             for key in variables:
                 column = columns.get(id(variables[key]))
                 if column is not None:
                     found[column] = number[Mode(key[0], key[1], -1)]
-        for variables in (b.open_at, b.end_v):
+        for variables in [b.open_at, *(part.end_v for part in self.flows)]:
             for key in variables:
                 column = columns.get(id(variables[key]))
                 if column is not None:
@@ -84,9 +89,9 @@ class DirectedReconfiguration:
     @property
     def bounded(self) -> BoolArray:
         """Columns whose bounds are rows: all others are bounded by rows and cones (n,)."""
-        b, found = self.model, np.zeros(len(self.form.c), dtype=bool)
+        found = np.zeros(len(self.form.c), dtype=bool)
         columns = self.form.columns()
-        for variables in (b.v, b.stub_p, b.stub_q):
+        for variables in [v for part in self.flows for v in (part.v, part.stub_p, part.stub_q)]:
             for key in variables:
                 column = columns.get(id(variables[key]))
                 if column is not None:

@@ -142,7 +142,7 @@ def build_reconfiguration(
         free.tolist(),
         bounds.direction,
         chains=[[k for k in c.branches if not required[k]] for c in paths],
-        connection=_needs_connection(grid, bounds),
+        connection=needs_connection(grid, bounds),
     )
     declare_voltages(model, grid, bounds)
     formulation.declare(model, grid, bounds, free.tolist())
@@ -151,9 +151,9 @@ def build_reconfiguration(
     # where nothing can be chosen their number is what it is
     least, most = operations
     if objective.switching and least and len(free):
-        model.few_operations = pyo.Constraint(expr=_operations(model, grid, free) >= least)
+        model.few_operations = pyo.Constraint(expr=operations_of(model, grid, free) >= least)
     if most is not None and len(free):
-        model.max_operations = pyo.Constraint(expr=_operations(model, grid, free) <= most)
+        model.max_operations = pyo.Constraint(expr=operations_of(model, grid, free) <= most)
     model.objective = pyo.Objective(expr=_objective(model, grid, objective, free))
     return Reconfiguration(grid, objective, bounds, required, free, paths, model, compile_model(model), formulation)
 
@@ -166,7 +166,7 @@ losses. Nodes and branches count from 0, as `adnflex.grid.read_grid` has them: i
 """
 
 
-def _needs_connection(grid: Grid, bounds: Bounds) -> bool:
+def needs_connection(grid: Grid, bounds: Bounds) -> bool:
     """Tell whether the fictitious flow is needed.
 
     A closed ring without source is impossible where every node in a loop draws active power.
@@ -178,7 +178,8 @@ def _needs_connection(grid: Grid, bounds: Bounds) -> bool:
     return not (bounds.one_way_p[in_loop].all() and bool(np.all(grid.p[touched & inner] > 0)))
 
 
-def _operations(model: pyo.ConcreteModel, grid: Grid, free: IntArray) -> Any:
+def operations_of(model: pyo.ConcreteModel, grid: Grid, free: IntArray) -> Any:
+    """Count the branches whose state differs from the present one, an expression."""
     changes = [1 - model.z[k] if grid.closed[k] else model.z[k] for k in free.tolist()]
     # a bridge that is open now has to be closed whatever is chosen
     forced = int(np.count_nonzero(~grid.closed)) - int(np.count_nonzero(~grid.closed[free]))
@@ -190,7 +191,7 @@ def _objective(model: pyo.ConcreteModel, grid: Grid, objective: Objective, free:
     if objective.losses:
         terms.append(objective.losses * grid.base_mva * model.loss)
     if objective.switching:
-        terms.append(objective.switching * _operations(model, grid, free))
+        terms.append(objective.switching * operations_of(model, grid, free))
     if objective.voltage:
         nodes = np.flatnonzero(measured(grid)).tolist()
         model.off = pyo.Var(nodes, bounds=(0, 2))

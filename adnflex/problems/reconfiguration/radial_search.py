@@ -10,17 +10,18 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import networkx as nx
 import numpy as np
+import pyomo.environ as pyo
 from scipy import sparse
 
 from adnflex.algorithms.branch_and_bound import Alternative, Relaxed
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Score, branch_exchange
-from adnflex.arrays import FloatArray
-from adnflex.problems.reconfiguration.exchange import ExchangeProblem
-from adnflex.problems.reconfiguration.model import Reconfiguration
+from adnflex.arrays import FloatArray, IntArray
+from adnflex.grid.model import Grid
+from adnflex.grid.topology import Chain
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 
@@ -36,18 +37,42 @@ class Node(NamedTuple):
     chains: frozenset[int]
 
 
+class SwitchedModel(Protocol):
+    """A model of one set of switch states, of one operating point or of several."""
+
+    @property
+    def grid(self) -> Grid:
+        """The grid."""
+
+    @property
+    def free(self) -> IntArray:
+        """Branches that may be open."""
+
+    @property
+    def paths(self) -> list[Chain]:
+        """The chains that the model knows."""
+
+    @property
+    def model(self) -> pyo.ConcreteModel:
+        """The model, with states ``z`` of the free branches."""
+
+    @property
+    def form(self) -> ConicForm:
+        """Its arrays."""
+
+
 class NodeRelaxation:
     """The conic relaxation of a node; holds arrays only, so that it can be sent to other processes.
 
     Parameters
     ----------
-    problem : Reconfiguration
+    problem : SwitchedModel
         The model.
     lift : callable, optional
         Raises a bound to the next value that the objective can have; picklable.
     """
 
-    def __init__(self, problem: Reconfiguration, lift: Callable[[float], float] | None = None) -> None:
+    def __init__(self, problem: SwitchedModel, lift: Callable[[float], float] | None = None) -> None:
         self.lift = lift
         # time of day at which a relaxation gives up, as workers have no other clock in common [s]
         self.until = math.inf
@@ -104,10 +129,8 @@ class RadialSearch:
 
     Parameters
     ----------
-    problem : Reconfiguration
+    problem : SwitchedModel
         The model.
-    exchange : ExchangeProblem
-        Evaluates topologies.
     search : ExchangeSearch
         Local search, with what it has seen.
     incumbent : Incumbent
@@ -120,15 +143,14 @@ class RadialSearch:
 
     def __init__(
         self,
-        problem: Reconfiguration,
-        exchange: ExchangeProblem,
+        problem: SwitchedModel,
         search: ExchangeSearch,
         incumbent: Incumbent,
         lift: Callable[[float], float] | None = None,
         improve: bool = True,
     ) -> None:
         self.improve = improve
-        self.problem, self.exchange, self.search, self.best = problem, exchange, search, incumbent
+        self.problem, self.search, self.best = problem, search, incumbent
         self.relax = NodeRelaxation(problem, lift)
         free = {int(k) for k in problem.free}
         self.chains: list[list[int]] = [[k for k in c.branches if k in free] for c in problem.paths]

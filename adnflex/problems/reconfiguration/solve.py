@@ -178,7 +178,7 @@ class _Task:
         if isinstance(problem, DirectedReconfiguration):
             tree = DirectedSearch(problem, self.search, self.best, lift)
         else:
-            tree = RadialSearch(problem, self.exchange, self.search, self.best, lift)
+            tree = RadialSearch(problem, self.search, self.best, lift)
         # workers have their own steady clocks, but the same day
         tree.relax.until = time.time() + self.clock.left
         return prove(tree, self.clock, self.effort, self.local.restart)

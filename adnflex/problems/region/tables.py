@@ -126,7 +126,7 @@ def _over(roles: pd.DataFrame, clock: Deadline, point: int) -> bool:
 
 def _states(net: pandapowerNet, study: Study, answer: RegionAnswer) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Set-points of all states, and their combination and role."""
-    always = {k: float(part[0, 0]) for k, part in following(net, study, study.controlled, profiled=True).items()}
+    always = {k: float(part[0, 0]) for k, part in following(net, study.values, study.controlled, profiled=True).items()}
     rows, roles = [], []
     for number, cell in enumerate(answer.cells):
         for sample in cell.inner.samples:

@@ -1,0 +1,1 @@
+"""One topology, or one a window, for many operating points."""

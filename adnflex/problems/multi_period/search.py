@@ -1,0 +1,351 @@
+"""Good topologies for windows of operating points: branch exchange on means, exact cost, guards, sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from adnflex.algorithms.branch_exchange import ExchangeSearch, Score, branch_exchange, perturbed_search
+from adnflex.algorithms.switching_sequence import SwitchingSequences
+from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.grid.flow import RadialFlow
+from adnflex.knobs import Switching
+from adnflex.problems.multi_period.evaluation import Evaluator
+from adnflex.problems.multi_period.points import Groups, Points
+from adnflex.problems.reconfiguration.exchange import meshed_start
+
+Open = frozenset[int]
+
+# Exchanges that are evaluated before one is taken.
+_BATCH = 20
+
+# Windows of a run that has an exchange of its own; the whole horizon has one too.
+_RUNS = (1, 2, 4, 8, 12)
+# With more windows than this only single windows and the whole are searched.
+_MANY_WINDOWS = 60
+
+# States that a sequence may choose from, and different ones that are evaluated at every point.
+_COLUMNS, _EXACT = 400, 60
+# States that are evaluated at every point to say which breaks limits least.
+_LEAST = 5
+# Largest budget of operations that `WindowSearch.by_operations` looks at one by one.
+_OPERATIONS = 20
+
+# A violation outweighs so many times what all is worth, where limits are soft.
+_OUTWEIGHS = 1e4
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One topology a window.
+
+    Attributes
+    ----------
+    states : tuple of frozenset of int
+        Open branches in each window.
+    objective, energy : float
+        Weighted losses with and without the price of operations [MWh].
+    operations : int
+        Branches that change, over the horizon.
+    violation : float
+        Sum of all violations at all points.
+    """
+
+    states: tuple[Open, ...]
+    objective: float
+    energy: float
+    operations: int
+    violation: float = 0.0
+
+
+def windows_of(values: FloatArray, window: IntArray, count: int) -> FloatArray:
+    """Sum values of points by window."""
+    return np.asarray(np.bincount(window, values, count), dtype=float)
+
+
+@dataclass
+class WindowSearch:
+    """Looks for the best topology of every window.
+
+    Parameters
+    ----------
+    points : Points
+        All operating points.
+    groups : Groups
+        Their means, on which exchanges are tried.
+    required : (m,) array of bool
+        Branches that stay closed.
+    switching : Switching
+        Price and budget of operations, and whether the first topology is free of both.
+    soft : bool
+        Whether limits may be broken where nothing keeps them all: least violation first.
+    stop : callable
+        Asked between evaluations.
+    """
+
+    points: Points
+    groups: Groups
+    required: BoolArray
+    switching: Switching
+    soft: bool = False
+    stop: Callable[[], bool] = lambda: False
+    kick_seconds: float = 0.5
+    pool: dict[Open, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.exact = Evaluator(self.points, self.required)
+        self.estimate = self.exact if self._same else Evaluator(self.groups.means, self.required)
+        grid = self.points.grid
+        self.present: Open = frozenset(np.flatnonzero(~grid.closed).tolist())
+
+    @property
+    def _same(self) -> bool:
+        """Whether the means are all points, in their order."""
+        members = self.groups.members
+        return len(members) == len(self.points) and all(int(m[0]) == k for k, m in enumerate(members))
+
+    # -- candidates ----------------------------------------------------------------------------------------
+
+    def explore(self, starts: Iterable[Open] = ()) -> None:
+        """Search every run of windows by branch exchange; all states that were seen are candidates."""
+        means, given = self.estimate.points, list(starts)
+        for rows in self._runs():
+            if self.stop():
+                break
+            chosen = np.zeros(len(means), dtype=bool)
+            chosen[np.isin(means.window, rows)] = True
+            self._exchange(chosen, [*given, self.present, meshed_start(means[chosen].mean(), self.required)])
+
+    def _runs(self) -> Iterator[IntArray]:
+        count = self.points.windows
+        whole = np.arange(count)
+        yield whole
+        if count == 1:
+            return
+        lengths = [n for n in _RUNS if n < count] if count <= _MANY_WINDOWS else [1]
+        for length in lengths:
+            for first in range(count - length + 1):
+                yield whole[first : first + length]
+        if count <= _MANY_WINDOWS:
+            for first in range(1, count):
+                yield whole[first:]
+
+    def _exchange(self, chosen: BoolArray, starts: list[Open]) -> None:
+        """Improve some states for some of the means."""
+        weight = np.where(chosen, self.estimate.points.weight, 0.0)
+        guide = weight if weight.any() else chosen.astype(float)
+
+        def score(state: Open) -> Score | None:
+            found = self.estimate(state)
+            if found is None or not np.isfinite(found.loss_mw[chosen]).all():
+                return None
+            return Score(float(found.violation[chosen].sum()), float(weight[chosen] @ found.loss_mw[chosen]))
+
+        search = ExchangeSearch(score, lambda state: self.estimate.moves(state, guide), self.stop)
+        found = [r for start in dict.fromkeys(starts) if (r := branch_exchange(search, start, _BATCH)) is not None]
+        if found and chosen.all():
+            perturbed_search(search, min(found, key=lambda r: r[1]), self.kick_seconds, np.random.default_rng(0))
+        self.pool.update(dict.fromkeys(s for s, seen in search.seen.items() if seen is not None))
+
+    # -- sequences -----------------------------------------------------------------------------------------
+
+    def costs(self, evaluator: Evaluator, state: Open) -> FloatArray:
+        """Value of a state in every window; inf where it breaks a limit, unless these are soft."""
+        found, points = evaluator(state), evaluator.points
+        if found is None:
+            return np.full(points.windows, np.inf)
+        loss = np.where((points.weight == 0) & np.isfinite(found.loss_mw), 0.0, points.weight * found.loss_mw)
+        value = windows_of(loss, points.window, points.windows)
+        broken = windows_of(found.violation, points.window, points.windows)
+        if self.soft:
+            return np.asarray(value + self._outweigh * broken)
+        return np.where(broken > 0, np.inf, value)
+
+    @property
+    def _outweigh(self) -> float:
+        """What a unit of violation costs where limits are soft."""
+        found = self.exact(self.present)
+        base = float(self.points.weight @ np.nan_to_num(found.loss_mw, posinf=0.0)) if found is not None else 0.0
+        return _OUTWEIGHS * max(base, 1e-6)
+
+    def best(self, most: int | None = None) -> Sequence | None:
+        """Return the cheapest sequence of candidates, each evaluated at every point; None where there is none.
+
+        Parameters
+        ----------
+        most : int, optional
+            Largest number of operations.
+        """
+        states, costs = self._columns()
+        known = np.array([self._same] * len(states))
+        if not states:
+            return None
+        changes = _distances(self.points.grid.m, states)
+        first = np.zeros(len(states), dtype=np.int64)
+        if self.switching.start == "present":
+            first = _from_present(states, self.present)
+        price = self.switching.switching_cost
+        while True:
+            _, chosen = SwitchingSequences(costs, changes, first, price, most).best()
+            fresh = [c for c in dict.fromkeys(chosen) if not known[c]]
+            if not chosen:
+                return None
+            if not fresh or (known.sum() >= _EXACT and not self._same) or self.stop():
+                break
+            for c in fresh:
+                costs[c], known[c] = self.costs(self.exact, states[c]), True
+        if fresh:
+            # what was not evaluated at every point is no answer
+            costs[~known] = np.inf
+            _, chosen = SwitchingSequences(costs, changes, first, price, most).best()
+            if not chosen:
+                return None
+        return self.sequence([states[c] for c in chosen])
+
+    def sequence(self, chosen: list[Open]) -> Sequence:
+        """Value a sequence of states at every point."""
+        energy = violation = 0.0
+        for window in range(self.points.windows):
+            found, rows = self.exact(chosen[window]), self.points.window == window
+            assert found is not None
+            energy += float(self.points.weight[rows] @ found.loss_mw[rows])
+            violation += float(found.violation[rows].sum())
+        operations = self.operations(chosen)
+        price = self.switching.switching_cost * operations
+        return Sequence(tuple(chosen), energy + price, energy, operations, violation)
+
+    def operations(self, chosen: list[Open]) -> int:
+        """Count the branches that change, over the horizon."""
+        before = self.present if self.switching.start == "present" else chosen[0]
+        count = 0
+        for state in chosen:
+            count += len(before ^ state)
+            before = state
+        return count
+
+    def _columns(self) -> tuple[list[Open], FloatArray]:
+        """Candidates that are not dominated, the best of every window first, and their estimated costs."""
+        states = list(self.pool)
+        if not states:
+            return [], np.zeros((0, self.points.windows))
+        costs = np.stack([self.costs(self.estimate, s) for s in states])
+        useful = np.asarray(np.isfinite(costs).any(axis=1))
+        rank = np.argsort(np.argsort(costs, axis=0, kind="stable"), axis=0, kind="stable").min(axis=1)
+        total = np.where(np.isfinite(costs), costs, 0.0).sum(axis=1)
+        order = [k for k in np.lexsort((total, rank)).tolist() if useful[k]][:_COLUMNS]
+        return [states[k] for k in order], costs[order]
+
+    # -- limits that the means do not show -----------------------------------------------------------------
+
+    def broken(self) -> IntArray:
+        """Points at which states break limits most that the means showed as good, one a state and window."""
+        found: set[int] = set()
+        for state in self.exact.seen():
+            seen = self.exact(state)
+            if self._same or seen is None or np.isinf(self.costs(self.estimate, state)).all():
+                continue
+            for window in range(self.points.windows):
+                rows = np.flatnonzero(self.points.window == window)
+                worst = rows[int(np.argmax(seen.violation[rows]))]
+                if seen.violation[worst] > 0:
+                    found.add(int(worst))
+        return np.array(sorted(found), dtype=np.int64)
+
+    def guard(self, groups: Groups) -> None:
+        """Go on with other means."""
+        self.groups = groups
+        self.estimate = Evaluator(groups.means, self.required)
+
+    # -- what else is asked of it --------------------------------------------------------------------------
+
+    def by_operations(self) -> list[tuple[int, Sequence]]:
+        """Return the best sequences found with 0, 2, 4 ... operations at most, up to where no more help."""
+        free = self.best()
+        if free is None:
+            return []
+        found: list[tuple[int, Sequence]] = []
+        for most in range(0, min(free.operations, _OPERATIONS) + 1):
+            seq = self.best(most)
+            if seq is not None and (not found or seq.objective < found[-1][1].objective - 1e-9):
+                found.append((most, seq))
+        if free.operations > _OPERATIONS:
+            found.append((free.operations, free))
+        return found
+
+    def one_topology(self) -> Sequence | None:
+        """Return the best single topology that was evaluated at every point."""
+        found = [s for s in self.exact.seen() if np.isfinite(self.costs(self.exact, s)).all()]
+        return min((self.sequence([s] * self.points.windows) for s in found), key=lambda s: s.objective, default=None)
+
+    def fewest_operations(self) -> int | None:
+        """Return the least number of operations with which a sequence was found that keeps every limit."""
+        free = self.best()
+        if free is None:
+            return None
+        return next((n for n in range(free.operations + 1) if self.best(n) is not None), None)
+
+    def peak(self) -> Open:
+        """Return the best state found for the point of highest losses with the present states."""
+        present = self.exact(self.present)
+        if present is None or not np.isfinite(present.loss_mw).any():
+            return self.present
+        t = int(np.argmax(np.where(np.isfinite(present.loss_mw), present.loss_mw, -np.inf)))
+        single = self.points[np.array([t])]
+        alone = WindowSearch(
+            Points(single.grid, single.p, single.q, single.y, np.ones(1), np.zeros(1, dtype=np.int64)),
+            Groups(single, (np.array([0]),)),
+            self.required,
+            Switching(start="free"),
+            soft=True,
+            stop=self.stop,
+        )
+        alone.groups = Groups(alone.points, (np.array([0]),))
+        alone.explore()
+        found = alone.best()
+        return self.present if found is None else found.states[0]
+
+    def least_by_point(self) -> FloatArray:
+        """Return the least violation at every point of all states that were evaluated there."""
+        seen = [v.violation for s in self.exact.seen() if (v := self.exact(s)) is not None]
+        return np.min(seen, axis=0) if seen else np.full(len(self.points), np.inf)
+
+    def good_tree(self, best: Open | None) -> RadialFlow:
+        """Return a topology, by default the least violating one."""
+        state = best if best is not None else self.least_violating()
+        tree = self.exact.tree(self.present if state is None else state)
+        return tree if tree is not None else self._meshed()
+
+    def _meshed(self) -> RadialFlow:
+        tree = self.exact.tree(meshed_start(self.points.mean(), self.required))
+        assert tree is not None  # opening loops one by one ends in a tree
+        return tree
+
+    def least_violating(self) -> Open | None:
+        """Return the state with the least sum of violations of those that were evaluated at every point."""
+        if not self.pool:
+            return None
+        if not self._same:
+            for state in sorted(self.pool, key=self._violation)[:_LEAST]:
+                self.exact(state)
+        known = [(float(v.violation.sum()), sorted(s)) for s in self.exact.seen() if (v := self.exact(s)) is not None]
+        return frozenset(min(known)[1]) if known else None
+
+    def _violation(self, state: Open) -> float:
+        found = self.estimate(state)
+        return np.inf if found is None else float(found.violation.sum())
+
+
+def _distances(m: int, states: list[Open]) -> IntArray:
+    """Count the branches in which two states differ."""
+    opened = np.zeros((len(states), m))
+    for k, state in enumerate(states):
+        opened[k, list(state)] = 1.0
+    both = opened @ opened.T
+    size = opened.sum(axis=1)
+    return np.asarray(np.rint(size[:, None] + size[None] - 2 * both), dtype=np.int64)
+
+
+def _from_present(states: list[Open], present: Open) -> IntArray:
+    return np.array([len(state ^ present) for state in states], dtype=np.int64)

@@ -1,0 +1,185 @@
+"""Solve a reconfiguration of many periods: search on means, exact cost over all, guards, bound."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from adnflex.arrays import BoolArray, IntArray
+from adnflex.grid.topology import must_close
+from adnflex.knobs import Effort, Switching
+from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.multi_period.evaluation import Evaluator
+from adnflex.problems.multi_period.points import Groups, Points, grouped
+from adnflex.problems.multi_period.proof import OneProof
+from adnflex.problems.multi_period.run_bounds import RunBounds
+from adnflex.problems.multi_period.search import Sequence, WindowSearch
+from adnflex.problems.reconfiguration.exchange import meshed_start
+from adnflex.problems.reconfiguration.few_operations import nearest_tree
+from adnflex.problems.reconfiguration.radial_search import Incumbent
+
+Open = frozenset[int]
+
+# Up to so many points each stands for itself in the search; of more, so many means a window, and in all.
+_ALL, _MEANS, _MEANS_IN_ALL = 48, 20, 400
+
+# Rounds in which points that break limits are added to the means.
+_GUARD_ROUNDS = 6
+
+# Part of the time limit that the search may take before the proof begins.
+_SEARCH_SHARE = 0.4
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchedPeriods:
+    """What solving gave.
+
+    Attributes
+    ----------
+    status : str
+        ``optimal``, ``gap``, ``infeasible``, ``time_limit``, ``interrupted`` or ``unproven``.
+    best : Sequence or None
+        The topologies.
+    least_violating : Open or None
+        Where nothing keeps every limit: the topology that breaks them least.
+    bound : float
+        Proven lower bound of the objective.
+    search : WindowSearch
+        What was seen.
+    progress : tuple of Progress
+        How incumbent and bound went.
+    solver : str
+        What did it.
+    notes : tuple of str
+        What the reader has to know.
+    runs : RunBounds or None
+        What is proven of runs of windows, where there are several.
+    """
+
+    status: str
+    best: Sequence | None
+    least_violating: Open | None
+    bound: float
+    search: WindowSearch
+    progress: tuple[Progress, ...]
+    solver: str
+    notes: tuple[str, ...] = ()
+    runs: RunBounds | None = None
+
+
+def solve_periods(
+    points: Points, switching: Switching, effort: Effort, clock: Deadline, soft: bool = False
+) -> SearchedPeriods:
+    """Find the best topology of every window, and prove how good they can be.
+
+    Parameters
+    ----------
+    points : Points
+        The operating points.
+    switching : Switching
+        Price and budget of operations, start.
+    effort : Effort
+        Gap, workers, seed.
+    clock : Deadline
+        Time limit, told of every step.
+    soft : bool
+        Whether limits may be broken where nothing keeps them all.
+    """
+    pause = clock.part(_SEARCH_SHARE)
+    search, best, guards = _searched(points, switching, effort, pause, soft)
+    value = math.inf if best is None else best.objective
+    clock.report_bests(value, 0.0, "branch exchange")
+    if soft and best is not None and best.violation > 0:
+        note = "limits: none keeps them all, so that the least sum of violations came first; there is no bound."
+        return SearchedPeriods("unproven", best, None, -math.inf, search, tuple(clock.rows), "branch exchange", (note,))
+    if points.windows > 1:
+        return _bounded(search, best, guards, effort, clock)
+    return _proven(points, search, best, guards, effort, clock)
+
+
+def _searched(
+    points: Points, switching: Switching, effort: Effort, pause: Deadline, soft: bool
+) -> tuple[WindowSearch, Sequence | None, IntArray]:
+    """Search on means until those show every limit; also the points that guard them."""
+    required = must_close(points.grid)
+    groups = _groups(points, required, effort.seed)
+    guards = np.array([], dtype=np.int64)
+    search = WindowSearch(points, groups, required, switching, soft, lambda: pause.spent)
+    starts = [nearest_tree(points.grid, required)]
+    best: Sequence | None = None
+    for _ in range(_GUARD_ROUNDS):
+        search.explore([*starts, *(best.states if best is not None else ())])
+        best = search.best(switching.max_operations)
+        fresh = np.setdiff1d(search.broken(), guards)
+        if soft or not len(fresh) or pause.spent:
+            break
+        guards = np.union1d(guards, fresh)
+        search.guard(groups.guarded(points, guards))
+    return search, best, guards
+
+
+def _groups(points: Points, required: BoolArray, seed: int) -> Groups:
+    """Means for the search."""
+    few = min(_MEANS, max(2, _MEANS_IN_ALL // points.windows))
+    count = len(points) if len(points) <= _ALL else few
+    tree = Evaluator(points, required).tree(meshed_start(points.mean(), required))
+    assert tree is not None  # opening loops one by one ends in a tree
+    return grouped(points, tree, count, seed)
+
+
+def _proven(
+    points: Points,
+    search: WindowSearch,
+    best: Sequence | None,
+    guards: IntArray,
+    effort: Effort,
+    clock: Deadline,
+) -> SearchedPeriods:
+    """Prove how good one topology can be."""
+    switching = search.switching
+    free = switching.start == "free"
+    price = 0.0 if free else switching.switching_cost
+    most = None if free else switching.max_operations
+    incumbent = Incumbent()
+    proof = OneProof(points, search, guards, price, most)
+    if best is not None:
+        incumbent.offer(best.states[0], proof.score(best.states[0]))
+    outcome, solver = proof.run(incumbent, effort, clock)
+    found = None if incumbent.state is None else search.sequence([incumbent.state])
+    bound = math.inf if outcome.status == "infeasible" else max(outcome.bound, 0.0)
+    clock.report_bests(incumbent.value, bound, outcome.status)
+    return SearchedPeriods(
+        status=outcome.status,
+        best=found,
+        least_violating=None if found is not None else search.least_violating(),
+        bound=min(bound, incumbent.value),
+        search=search,
+        progress=tuple(clock.rows),
+        solver=solver,
+    )
+
+
+def _bounded(
+    search: WindowSearch, best: Sequence | None, guards: IntArray, effort: Effort, clock: Deadline
+) -> SearchedPeriods:
+    """Bound how good topologies by window can be, by proofs for runs of windows with one topology each."""
+    bounds = RunBounds(search, guards, effort, clock)
+    value = math.inf if best is None else best.objective
+    bound = bounds.improved(value, effort.gap)
+    reached = value - bound <= effort.gap * abs(value)
+    status = "optimal" if reached else "time_limit" if clock.spent else "gap" if best is not None else "unproven"
+    if best is None and bound == math.inf:
+        status = "infeasible"
+    clock.report_bests(value, bound, status)
+    return SearchedPeriods(
+        status=status,
+        best=best,
+        least_violating=None if best is not None else search.least_violating(),
+        bound=min(bound, value),
+        search=search,
+        progress=tuple(clock.rows),
+        solver=f"branch exchange and dynamic programming; bound: {bounds.proofs} proofs of runs of windows",
+        runs=bounds,
+    )

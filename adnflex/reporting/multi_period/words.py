@@ -1,0 +1,63 @@
+"""Banner and key figures of a plan for many periods, in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from adnflex.reporting.multi_period.view import PeriodsView
+from adnflex.reporting.page import Banner, Card
+from adnflex.reporting.proof import Claim, banner, certificate_card, certificate_words
+from adnflex.reporting.text import change, energy, many, number, relative, share
+from adnflex.results.status import status_words
+
+
+def _claim(view: PeriodsView) -> Claim:
+    plan = view.plan
+    value = plan.objective if view.check is None else view.check.objective
+    return Claim(
+        "plan", "set of switch states", "losses", value, plan.bound, lambda v, digits=5: number(v, "MWh", digits)
+    )
+
+
+def verdict(view: PeriodsView) -> Banner:
+    """Banner of a plan."""
+    missing = "No AC power flow has been run on this plan; do not switch before it has."
+    words = certificate_words(view.check, _claim(view))
+    return banner(view.check, "Passed: this plan may be switched", "FAILED: do not switch this plan", missing, words)
+
+
+def key_cards(view: PeriodsView, _first: PeriodsView | None = None) -> list[Card]:
+    """Return the key figures: energy lost, saved, topologies, operations, violated periods, certificate, time."""
+    plan = view.plan
+    cards = [
+        Card(
+            "Energy lost",
+            change(energy(plan.energy_before_mwh), energy(plan.energy_mwh)),
+            relative(plan.energy_mwh, plan.energy_before_mwh),
+        ),
+        Card("Saved", energy(plan.saving_mwh), "against the present switch states"),
+        Card("Topologies", str(len(plan.topologies)), f"for {many(len(plan.periods), 'period')}"),
+        Card("Switching operations", str(plan.operations), "over the horizon"),
+    ]
+    before = int((plan.periods["violation_before"].fillna(math.inf) > 0).sum())
+    after = int((plan.periods["violation"] > 0).sum())
+    cards.append(Card("Periods that break a limit", change(str(before), str(after)), "with exact power flow"))
+    cards.append(certificate_card(view.check, _claim(view)))
+    cards.append(Card("Solver time", number(plan.seconds, "s", 3), plan.solver))
+    return cards
+
+
+def title(views: Sequence[PeriodsView]) -> str:
+    """Headline of the report."""
+    names = dict.fromkeys(view.plan.net_name or "an unnamed net" for view in views)
+    what = "Switching plan" if len(views) == 1 else f"{len(views)} switching plans"
+    return f"{what} for many periods: {', '.join(names)}"
+
+
+def subtitle(views: Sequence[PeriodsView]) -> str:
+    """Say what was asked for and what is proven of the answer, in one line."""
+    plan = views[-1].plan
+    gap = f", gap {share(plan.gap)}" if math.isfinite(plan.bound) else ", no bound known"
+    length = f"{many(len(plan.periods), 'period')} of {plan.hours_per_period:g} h"
+    return f"{length}; objective: least energy lost; {status_words(plan.status)}{gap}"

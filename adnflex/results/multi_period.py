@@ -1,0 +1,179 @@
+"""A reconfiguration of many periods: the `MultiPeriodPlan`, with its bound, and the `MultiPeriodCheck`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from adnflex.arguments import public
+from adnflex.results.base import Answer, Verdict, applied
+from adnflex.results.status import told_status
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
+
+
+@dataclass(frozen=True, repr=False)
+class MultiPeriodPlan(Answer):
+    """Radial switch states for many periods, one set a window, with the bound that says how good they can be.
+
+    Attributes
+    ----------
+    net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
+        What all answers have (see `adnflex.results.base.Answer`).
+    objective, bound : float
+        Weighted energy lost and price of the operations, and its proven lower bound [MWh].
+    gap : float
+        ``(objective - bound) / |objective|``.
+    status : str
+        ``optimal`` (the gap asked for is reached), ``gap``, ``time_limit``, ``interrupted`` or ``unproven``.
+    energy_mwh, energy_before_mwh : float
+        Energy lost over the horizon, each period as often as it counts, with the plan and with the present switch
+        states [MWh]; NaN where these have no power flow solution.
+    switches : pandas.DataFrame
+        As `Plan.switches`, one block a topology, with ``first_period``.
+    topologies : pandas.DataFrame
+        One row a topology, index ``first_period``: ``last_period``, ``periods``, ``hours`` [h], ``operations`` (from
+        the one before), ``energy_mwh`` [MWh], ``open`` (names of the open branches).
+    periods : pandas.DataFrame
+        Index ``period``: ``begins``, ``weight``, ``loss_mw``, ``loss_before_mw`` (present states),
+        ``loss_peak_mw`` (the states that are best in the period of highest losses) [MW], ``violation``,
+        ``violation_before``, ``violation_peak`` (sum of violated voltage limits [pu] and relative overloads),
+        ``topology`` (its first period).
+    critical_periods : pandas.DataFrame
+        Index ``period``: ``kind``, ``element``, ``index``, ``value``, ``limit``, ``margin``, ``unit``: where each kind
+        of limit is nearest.
+    infeasible_periods : pandas.DataFrame
+        Index ``period``: ``violation`` that is left in the plan; empty where every limit is met.
+    value_of_switching : pandas.DataFrame
+        Index ``operations``: ``objective``, ``energy_mwh``, ``saving_mwh`` (against the present states) [MWh] of the
+        best plan found with at most so many, ``bound`` [MWh]; -inf where none is proven.
+    setpoints : pandas.DataFrame
+        What differs from the net by period; columns ``(table, column, index)``.
+    hours_per_period : float
+        Length of a period [h].
+    operations : int
+        Branches that change over the horizon.
+    situations : tuple of str
+        Names of the periods, where they are named operating points.
+    progress : pandas.DataFrame
+        ``seconds``, ``incumbent``, ``bound``, ``event``.
+    bound_kind : str
+        What `bound` rests on.
+    """
+
+    objective: float
+    bound: float
+    gap: float
+    status: str
+    energy_mwh: float
+    energy_before_mwh: float
+    switches: pd.DataFrame
+    topologies: pd.DataFrame
+    periods: pd.DataFrame
+    critical_periods: pd.DataFrame
+    infeasible_periods: pd.DataFrame
+    value_of_switching: pd.DataFrame
+    setpoints: pd.DataFrame
+    hours_per_period: float
+    operations: int
+    situations: tuple[str, ...] = ()
+    progress: pd.DataFrame = field(default_factory=pd.DataFrame)
+    bound_kind: str = "none"
+
+    _form = "adnflex-multi-period-plan-1"
+
+    @property
+    def saving_mwh(self) -> float:
+        """Energy saved against the present switch states [MWh]."""
+        return self.energy_before_mwh - self.energy_mwh
+
+    @property
+    def gap_mwh(self) -> float:
+        """``objective - bound`` [MWh]; inf where there is no bound."""
+        return max(self.objective - self.bound, 0.0)
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Status, energy, bound and gap, saving, operations."""
+        found = {"": self.status, "losses": f"{self.energy_mwh:.6g} MWh"}
+        if math.isfinite(self.bound):
+            found |= {"bound": f"{self.bound:.6g} MWh", "gap": f"{self.gap:.4%} ({self.gap_mwh:.4g} MWh)"}
+        return {
+            **found,
+            "saved": f"{self.saving_mwh:.6g} MWh",
+            "topologies": str(len(self.topologies)),
+            "operations": str(self.operations),
+        }
+
+    @public()
+    def apply(self, net: pandapowerNet, period: int | str | None = None) -> pandapowerNet:
+        """Return a copy of `net` as it stands in a period: its powers and switch states; `net` itself is untouched.
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            The net.
+        period : int or str, optional
+            A period, or the name of a situation; by default the first one.
+
+        Raises
+        ------
+        InputError
+            If the net is another one, or there is no such period.
+        """
+        label = self.situations.index(period) if isinstance(period, str) and period in self.situations else period
+        label = self.setpoints.index[0] if label is None else label
+        return applied(net, self.fingerprint, self.setpoints, label, self.switches)  # type: ignore[arg-type]
+
+    def _lines(self) -> list[str]:
+        known = math.isfinite(self.bound)
+        bound = f"bound {self.bound:.6g} MWh, gap {self.gap:.4%} ({self.gap_mwh:.4g} MWh)" if known else "no bound"
+        lines = [
+            f"{self.net_name}: {told_status(self.status)}, {len(self.periods)} periods of {self.hours_per_period:g} h, "
+            f"objective {self.objective:.6g} MWh, {bound}",
+            f"losses {self.energy_before_mwh:.6g} MWh -> {self.energy_mwh:.6g} MWh with {self.operations} switching "
+            f"operations in {self.seconds:.1f} s",
+        ]
+        lines += [f"from period {first}: open {row['open']}" for first, row in self.topologies.iterrows()]
+        return lines
+
+
+@dataclass(frozen=True, repr=False)
+class MultiPeriodCheck(Verdict):
+    """What full AC power flow says of a plan for many periods.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether every period converged, is radial and supplied, and meets every limit.
+    verdict : str
+        One sentence for the reader.
+    energy_mwh, objective : float
+        As they truly run [MWh].
+    certificate, certificate_absolute : float or None
+        ``(objective - bound) / |objective|`` and ``objective - bound`` [MWh]; None unless `passed`.
+    violations : pandas.DataFrame
+        As `DispatchCheck.violations`, by ``period``.
+    limits : pandas.DataFrame
+        One row a kind of limit with its worst place and period.
+    periods : pandas.DataFrame
+        Index ``period``: ``converged``, ``losses_mw``, ``losses_model_mw`` [MW], ``vm_min_pu``, ``vm_min_bus``,
+        ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``violations``.
+    deviation_mwh : float
+        Largest difference between the plan's losses and those of power flow in a period [MWh].
+    """
+
+    energy_mwh: float
+    objective: float
+    certificate: float | None
+    certificate_absolute: float | None
+    violations: pd.DataFrame
+    limits: pd.DataFrame
+    periods: pd.DataFrame
+    deviation_mwh: float
+
+    _form = "adnflex-multi-period-check-1"

@@ -1,0 +1,163 @@
+"""Reconfigure for many periods: one topology, or one a window, with least energy lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.errors import Infeasible, InputError
+from adnflex.grid.layout import drawing_tables
+from adnflex.knobs import Effort, Horizon, Limits, Switching
+from adnflex.problems.clock import Deadline, progress_table
+from adnflex.problems.multi_period.reading import PeriodStudy, read_periods
+from adnflex.problems.multi_period.solve import SearchedPeriods, solve_periods
+from adnflex.problems.multi_period.tables import period_tables
+from adnflex.results import MultiPeriodPlan
+from adnflex.results.certificate import relative_gap
+from adnflex.study.controllers import controller_notes
+from adnflex.text import title as title_of
+
+# What is kept of the arguments in a result.
+_KEPT = ("max_operations", "switching_cost", "start", "windows", "soft_limits", "gap", "time_limit", "solver", "seed")
+
+
+def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock: Deadline) -> MultiPeriodPlan:
+    """Find the topologies of many periods; the arguments are those of `adnflex.reconfigure`.
+
+    Raises
+    ------
+    InputError
+        If the net, its series or an argument is wrong.
+    Infeasible
+        If no radial state meets every limit in every period; names the period.
+    """
+    asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
+    effort = Effort.gathered(arguments)
+    _require_losses(arguments)
+    study = read_periods(net, Horizon.gathered(arguments), asked, switching)
+    answer = solve_periods(study.points, switching, effort, clock, bool(arguments["soft_limits"]))
+    if answer.best is None:
+        raise _infeasible(study, answer, switching)
+    tables = period_tables(study, answer.search, answer.best)
+    topology, coordinates = drawing_tables(net, tables["switches"].drop_duplicates(["element", "index"]))
+    return MultiPeriodPlan(
+        net_name=title_of(net, arguments["name"]),
+        objective=answer.best.objective,
+        bound=answer.bound,
+        gap=relative_gap(answer.best.objective, answer.bound),
+        status=answer.status,
+        **tables,
+        value_of_switching=_value_of_switching(answer, tables["energy_before_mwh"]),
+        setpoints=study.setpoints,
+        hours_per_period=study.axis.hours,
+        operations=answer.best.operations,
+        situations=study.names,
+        progress=progress_table(answer.progress),
+        bound_kind="optimum of distflow at means of periods" if math.isfinite(answer.bound) else "none",
+        solver=answer.solver,
+        seconds=clock.now,
+        options={"objective": {"losses": 1.0}, **switching.choice, **{k: arguments[k] for k in _KEPT}},
+        asked_limits=asked,
+        fingerprint=study.grid.fingerprint,
+        notes=(*study.notes, *controller_notes(net, read=True), *answer.notes, *_is_it_worth(answer)),
+        topology=topology,
+        coordinates=coordinates,
+    )
+
+
+def _require_losses(arguments: Mapping[str, Any]) -> None:
+    """Refuse what a reconfiguration of many periods does not know."""
+    faults = []
+    if arguments["objective"] not in ("losses", {"losses": 1.0}):
+        faults.append(
+            f"objective is {arguments['objective']!r}; of many periods only 'losses' is minimised (with switching_cost "
+            "in MWh): give 'losses', or no profiles."
+        )
+    if arguments["formulation"] not in ("distflow", "auto"):
+        faults.append(
+            f"formulation is {arguments['formulation']!r}; many periods are valued exactly and bounded by distflow: "
+            "leave it out."
+        )
+    if arguments["solver"] not in ("auto", "clarabel"):
+        faults.append(f"solver is {arguments['solver']!r}; many periods are bounded by clarabel: leave it out.")
+    if faults:
+        raise InputError(faults)
+
+
+def _value_of_switching(answer: SearchedPeriods, before: float) -> pd.DataFrame:
+    """Tabulate the best plans found with so many operations at most."""
+    rows = answer.search.by_operations()
+    runs = answer.runs
+    proven = [-math.inf if runs is None else min(runs.best(count)[0], s.objective) for count, s in rows]
+    table = pd.DataFrame(
+        [(s.objective, s.energy, before - s.energy) for _, s in rows],
+        columns=["objective", "energy_mwh", "saving_mwh"],
+        index=pd.Index([count for count, _ in rows], name="operations"),
+        dtype=float,
+    )
+    return table.assign(bound=proven)
+
+
+def _is_it_worth(answer: SearchedPeriods) -> list[str]:
+    """Say what changes of the topology can save at most, where several windows are asked for."""
+    if answer.runs is None or answer.best is None:
+        return []
+    least, _ = answer.runs.best(None)
+    whole = answer.search.one_topology()
+    if whole is None or not math.isfinite(least):
+        return []
+    saved, most = whole.objective - answer.best.objective, whole.objective - least
+    share = 100 * most / whole.energy if whole.energy > 0 else 0.0
+    if len(set(answer.best.states)) == 1:
+        return [f"one topology is enough: changing it saves at most {most:.4g} MWh ({share:.2g} %), proven."]
+    return [
+        f"changing the topology saves {saved:.4g} MWh against the best single one found, and no plan saves more than "
+        f"{most:.4g} MWh ({share:.2g} %) against it, proven."
+    ]
+
+
+def _infeasible(study: PeriodStudy, answer: SearchedPeriods, switching: Switching) -> Infeasible:
+    """Say in which periods no topology that was seen keeps every limit, and which are worst."""
+    proven = answer.status == "infeasible"
+    words = "proven" if proven else "not proven"
+    names = study.names or tuple(f"period {t}" for t in study.axis.rows)
+    least = answer.search.least_by_point()
+    hard = np.flatnonzero(least > 0)
+    if len(hard):
+        worst = int(hard[np.argmax(least[hard])])
+        return Infeasible(
+            f"no radial switch state that was seen keeps every limit in {len(hard)} of {len(least)} periods ({words}), "
+            f"worst in {names[worst]}, where limits are exceeded by {least[worst]:.4g} in all (pu, and share of the "
+            "rating); relax limits there, leave these periods out, or give soft_limits=True.",
+            None,
+            proven,
+        )
+    if switching.max_operations is not None:
+        need = answer.search.fewest_operations()
+        told = f"; the smallest number found that does is {need}" if need is not None else ""
+        return Infeasible(
+            f"no switch states that keep every limit in every period have at most {switching.max_operations} "
+            f"operations ({words}){told}; give a larger max_operations, or start='free'.",
+            None,
+            proven,
+        )
+    state = answer.least_violating
+    found = None if state is None else answer.search.exact(state)
+    where = ""
+    if found is not None:
+        t = int(np.argmax(found.violation))
+        where = (
+            f"; the least violating one found breaks limits in {int((found.violation > 0).sum())} of {len(least)} "
+            f"periods, worst in {names[t]} by {found.violation[t]:.4g}"
+        )
+    return Infeasible(
+        f"each period has switch states that keep its limits, but none was found that does so for a whole window "
+        f"({words}){where}; give shorter windows, relax limits, or give soft_limits=True.",
+        None,
+        proven,
+    )
