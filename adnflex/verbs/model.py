@@ -23,6 +23,8 @@ from adnflex.problems.flexibility.study import FlexibilityStudy, read_flexibilit
 from adnflex.problems.flexibility.switching import declare_switched_box
 from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
 from adnflex.problems.flexibility.wishes import Wishes
+from adnflex.problems.multi_period.joint import joint_model
+from adnflex.problems.multi_period.reading import is_many, read_periods
 from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.meshed import meshed_start
@@ -45,6 +47,13 @@ from adnflex.verbs.schedule_rolling import schedule_rolling
 
 def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     switching = Switching.gathered(knobs)
+    if is_many(horizon := Horizon.gathered(knobs)):
+        if knobs["windows"] is not None:
+            raise InputError("windows: the model has one topology for all periods; leave windows out.")
+        points = read_periods(net, horizon, Limits.gathered(knobs), switching).points
+        free = switching.start == "free"
+        price, most = (0.0, None) if free else (switching.switching_cost, switching.max_operations)
+        return joint_model(points, knobs["formulation"], price, most)
     grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), switching)
     require_formulation(knobs["formulation"])
     most = switching.of_one_state.max_operations
@@ -176,8 +185,9 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
         is ``distflow``, and ``schedule_rolling`` has no network.
     **knobs
         The arguments of the verb. Those that steer its search (``gap``, ``time_limit``, ``workers`` ...) change nothing
-        in a model. With ``exact=True`` the cones of a dispatch or a region are equations. ``flexibility`` has several
-        linear programs, ``program=``: ``box`` (default; the box that can be followed hour by hour), ``bound`` (the
+        in a model. ``reconfigure`` with ``profiles``, ``periods`` or ``situations`` has one topology for means of
+        groups of periods, which bounds what it loses in all of them. With ``exact=True`` the cones of a dispatch or a
+        region are equations. ``flexibility`` has several linear programs, ``program=``: ``box`` (default; the box that can be followed hour by hour), ``bound`` (the
         master problem: no box is larger) or ``vertex`` (the subproblem: what is hardest to follow in the box of
         ``bound``). ``reconfigure_for_flexibility`` has the first two, its switch states are binary. ``pq_region`` has a
         model for each direction of its half-planes, ``normal=(p, q)``, in one period; discrete positions are binary.

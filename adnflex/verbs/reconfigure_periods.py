@@ -40,7 +40,8 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
     effort = Effort.gathered(arguments)
     _require_losses(arguments)
     study = read_periods(net, Horizon.gathered(arguments), asked, switching)
-    answer = solve_periods(study.points, switching, effort, clock, bool(arguments["soft_limits"]))
+    chosen = {"soft": bool(arguments["soft_limits"]), "formulation": str(arguments["formulation"])}
+    answer = solve_periods(study.points, switching, effort, clock, **chosen)
     if answer.best is None:
         raise _infeasible(study, answer, switching)
     tables = period_tables(study, answer.search, answer.best)
@@ -78,10 +79,10 @@ def _require_losses(arguments: Mapping[str, Any]) -> None:
             f"objective is {arguments['objective']!r}; of many periods only 'losses' is minimised (with switching_cost "
             "in MWh): give 'losses', or no profiles."
         )
-    if arguments["formulation"] not in ("distflow", "auto"):
+    if arguments["formulation"] not in ("auto", "directed", "distflow"):
         faults.append(
-            f"formulation is {arguments['formulation']!r}; many periods are valued exactly and bounded by distflow: "
-            "leave it out."
+            f"formulation is {arguments['formulation']!r}; many periods are valued by exact power flow and bounded by "
+            "'directed' or 'distflow': give one of these, or leave it out."
         )
     if arguments["solver"] not in ("auto", "clarabel"):
         faults.append(f"solver is {arguments['solver']!r}; many periods are bounded by clarabel: leave it out.")

@@ -11,11 +11,10 @@ import numpy as np
 from adnflex.algorithms.branch_and_bound import Alternative, Outcome, Relaxed
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Score
 from adnflex.arrays import IntArray
-from adnflex.formulations.directed_planes import Unproven
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
-from adnflex.problems.multi_period.directed import JointDirected, ModeTrees, build_joint_directed
-from adnflex.problems.multi_period.model import build_joint
+from adnflex.problems.multi_period.directed import JointDirected, ModeTrees
+from adnflex.problems.multi_period.joint import COPIES, build_chosen_joint
 from adnflex.problems.multi_period.points import Points, grouped
 from adnflex.problems.multi_period.search import WindowSearch
 from adnflex.problems.reconfiguration.directed_search import DirectedSearch
@@ -27,9 +26,6 @@ Open = frozenset[int]
 
 # Radial states of a node that are evaluated one by one instead of splitting it further.
 _FEW = 300
-
-# Means of the joint model, each a copy of the network.
-_COPIES = 3
 
 
 class _FewProbing(Probing):
@@ -128,14 +124,21 @@ class OneProof:
         moves = self.search.exact.moves
         valued = ExchangeSearch(self.score, lambda state: moves(state, weight), lambda: clock.spent)
         tree = self.search.good_tree(best.state)
-        groups = grouped(self.points, tree, _COPIES, effort.seed).guarded(self.points, self.guards)
+        groups = grouped(self.points, tree, COPIES, effort.seed).guarded(self.points, self.guards)
+        problem = build_chosen_joint(
+            self.points,
+            groups,
+            tree,
+            price=self.price,
+            most=self.most,
+            cap=best.value,
+            formulation=self.search.formulation,
+        )
         finder: FewTreesSearch | RadialSearch
-        try:
-            problem = build_joint_directed(self.points, groups, tree, price=self.price, most=self.most, cap=best.value)
+        if isinstance(problem, JointDirected):
             finder, name = FewTreesSearch(problem, valued, best), "directed chain hull"
-        except Unproven:
-            joint = build_joint(self.points, groups, price=self.price, most=self.most)
-            finder, name = RadialSearch(joint, valued, best), "chain hull"
+        else:
+            finder, name = RadialSearch(problem, valued, best), "chain hull"
         # workers have their own steady clocks, but the same day
         finder.relax.until = time.time() + clock.left
         outcome, _ = prove(finder, clock, effort)

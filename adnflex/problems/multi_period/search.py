@@ -14,6 +14,7 @@ from adnflex.grid.flow import RadialFlow
 from adnflex.knobs import Switching
 from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.problems.multi_period.points import Groups, Points
+from adnflex.problems.multi_period.sequence import Sequence, distances, from_present, windows_of
 from adnflex.problems.reconfiguration.exchange import meshed_start
 
 Open = frozenset[int]
@@ -37,34 +38,6 @@ _OPERATIONS = 20
 _OUTWEIGHS = 1e4
 
 
-@dataclass(frozen=True)
-class Sequence:
-    """One topology a window.
-
-    Attributes
-    ----------
-    states : tuple of frozenset of int
-        Open branches in each window.
-    objective, energy : float
-        Weighted losses with and without the price of operations [MWh].
-    operations : int
-        Branches that change, over the horizon.
-    violation : float
-        Sum of all violations at all points.
-    """
-
-    states: tuple[Open, ...]
-    objective: float
-    energy: float
-    operations: int
-    violation: float = 0.0
-
-
-def windows_of(values: FloatArray, window: IntArray, count: int) -> FloatArray:
-    """Sum values of points by window."""
-    return np.asarray(np.bincount(window, values, count), dtype=float)
-
-
 @dataclass
 class WindowSearch:
     """Looks for the best topology of every window.
@@ -83,6 +56,12 @@ class WindowSearch:
         Whether limits may be broken where nothing keeps them all: least violation first.
     stop : callable
         Asked between evaluations.
+    kick_seconds : float
+        Time to leave local optima of the whole horizon [s].
+    formulation : str
+        Of the proof, see `adnflex.problems.multi_period.joint.build_chosen_joint`.
+    pool : dict of frozenset of int to None
+        Candidates, in the order in which they were seen.
     """
 
     points: Points
@@ -92,6 +71,7 @@ class WindowSearch:
     soft: bool = False
     stop: Callable[[], bool] = lambda: False
     kick_seconds: float = 0.5
+    formulation: str = "auto"
     pool: dict[Open, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -182,10 +162,10 @@ class WindowSearch:
         known = np.array([self._same] * len(states))
         if not states:
             return None
-        changes = _distances(self.points.grid.m, states)
+        changes = distances(self.points.grid.m, states)
         first = np.zeros(len(states), dtype=np.int64)
         if self.switching.start == "present":
-            first = _from_present(states, self.present)
+            first = from_present(states, self.present)
         price = self.switching.switching_cost
         while True:
             _, chosen = SwitchingSequences(costs, changes, first, price, most).best()
@@ -335,17 +315,3 @@ class WindowSearch:
     def _violation(self, state: Open) -> float:
         found = self.estimate(state)
         return np.inf if found is None else float(found.violation.sum())
-
-
-def _distances(m: int, states: list[Open]) -> IntArray:
-    """Count the branches in which two states differ."""
-    opened = np.zeros((len(states), m))
-    for k, state in enumerate(states):
-        opened[k, list(state)] = 1.0
-    both = opened @ opened.T
-    size = opened.sum(axis=1)
-    return np.asarray(np.rint(size[:, None] + size[None] - 2 * both), dtype=np.int64)
-
-
-def _from_present(states: list[Open], present: Open) -> IntArray:
-    return np.array([len(state ^ present) for state in states], dtype=np.int64)

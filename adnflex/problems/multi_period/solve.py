@@ -15,7 +15,8 @@ from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.problems.multi_period.points import Groups, Points, grouped
 from adnflex.problems.multi_period.proof import OneProof
 from adnflex.problems.multi_period.run_bounds import RunBounds
-from adnflex.problems.multi_period.search import Sequence, WindowSearch
+from adnflex.problems.multi_period.search import WindowSearch
+from adnflex.problems.multi_period.sequence import Sequence
 from adnflex.problems.reconfiguration.exchange import meshed_start
 from adnflex.problems.reconfiguration.few_operations import nearest_tree
 from adnflex.problems.reconfiguration.radial_search import Incumbent
@@ -70,7 +71,13 @@ class SearchedPeriods:
 
 
 def solve_periods(
-    points: Points, switching: Switching, effort: Effort, clock: Deadline, soft: bool = False
+    points: Points,
+    switching: Switching,
+    effort: Effort,
+    clock: Deadline,
+    *,
+    soft: bool = False,
+    formulation: str = "auto",
 ) -> SearchedPeriods:
     """Find the best topology of every window, and prove how good they can be.
 
@@ -86,9 +93,12 @@ def solve_periods(
         Time limit, told of every step.
     soft : bool
         Whether limits may be broken where nothing keeps them all.
+    formulation : str
+        Of the proof: ``auto``, ``directed`` or ``distflow``.
     """
     pause = clock.part(_SEARCH_SHARE)
     search, best, guards = _searched(points, switching, effort, pause, soft)
+    search.formulation = formulation
     value = math.inf if best is None else best.objective
     clock.report_bests(value, 0.0, "branch exchange")
     if soft and best is not None and best.violation > 0:

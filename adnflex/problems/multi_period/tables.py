@@ -14,7 +14,8 @@ from adnflex.grid.switch_tables import open_branches
 from adnflex.problems.multi_period.evaluation import Evaluator, closed_of
 from adnflex.problems.multi_period.points import Points
 from adnflex.problems.multi_period.reading import PeriodStudy
-from adnflex.problems.multi_period.search import Sequence, WindowSearch
+from adnflex.problems.multi_period.search import WindowSearch
+from adnflex.problems.multi_period.sequence import Sequence
 from adnflex.study import times_table
 
 Open = frozenset[int]

@@ -1,0 +1,54 @@
+"""Sequences of topologies: what they are, and how many operations lie between their states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adnflex.arrays import FloatArray, IntArray
+
+Open = frozenset[int]
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One topology a window.
+
+    Attributes
+    ----------
+    states : tuple of frozenset of int
+        Open branches in each window.
+    objective, energy : float
+        Weighted losses with and without the price of operations [MWh].
+    operations : int
+        Branches that change, over the horizon.
+    violation : float
+        Sum of all violations at all points.
+    """
+
+    states: tuple[Open, ...]
+    objective: float
+    energy: float
+    operations: int
+    violation: float = 0.0
+
+
+def windows_of(values: FloatArray, window: IntArray, count: int) -> FloatArray:
+    """Sum values of points by window."""
+    return np.asarray(np.bincount(window, values, count), dtype=float)
+
+
+def distances(m: int, states: list[Open]) -> IntArray:
+    """Count the branches in which two states differ."""
+    opened = np.zeros((len(states), m))
+    for k, state in enumerate(states):
+        opened[k, list(state)] = 1.0
+    both = opened @ opened.T
+    size = opened.sum(axis=1)
+    return np.asarray(np.rint(size[:, None] + size[None] - 2 * both), dtype=np.int64)
+
+
+def from_present(states: list[Open], present: Open) -> IntArray:
+    """Count the branches in which states differ from the present one."""
+    return np.array([len(state ^ present) for state in states], dtype=np.int64)
