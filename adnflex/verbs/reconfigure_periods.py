@@ -40,8 +40,8 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
     effort = Effort.gathered(arguments)
     _require_losses(arguments)
     study = read_periods(net, Horizon.gathered(arguments), asked, switching)
-    chosen = {"soft": bool(arguments["soft_limits"]), "formulation": str(arguments["formulation"])}
-    answer = solve_periods(study.points, switching, effort, clock, **chosen)
+    soft, formulation = bool(arguments["soft_limits"]), str(arguments["formulation"])
+    answer = solve_periods(study.points, switching, effort, clock, soft=soft, formulation=formulation)
     if answer.best is None:
         raise _infeasible(study, answer, switching)
     tables = period_tables(study, answer.search, answer.best)
