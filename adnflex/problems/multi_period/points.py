@@ -104,7 +104,7 @@ class Groups:
         return Groups(means, tuple(members[k] for k in order.tolist()))
 
 
-def grouped(points: Points, tree: RadialFlow, count: int, seed: int = 0) -> Groups:
+def grouped(points: Points, tree: RadialFlow, count: int, seed: int = 0, *, alike: bool = True) -> Groups:
     """Group the points of every window, so that flows and losses within a group are alike.
 
     Parameters
@@ -118,10 +118,13 @@ def grouped(points: Points, tree: RadialFlow, count: int, seed: int = 0) -> Grou
         Largest number of groups in a window; at least as many as there are different constant-impedance withdrawals.
     seed : int
         Of the grouping.
+    alike : bool
+        Whether the points of a group share their constant-impedance withdrawals, as a bound asks for; an estimate does
+        not.
     """
     members: list[IntArray] = []
     flows = _weighted_flows(points, tree) if len(points) > count else np.zeros((len(points), 1))
-    shared = bool((points.y == points.y[0]).all())
+    shared = not alike or bool((points.y == points.y[0]).all())
     for window in range(points.windows):
         rows = np.flatnonzero(points.window == window)
         members += _groups_of(points, flows, rows, count, seed, shared)

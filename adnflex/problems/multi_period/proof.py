@@ -27,6 +27,9 @@ Open = frozenset[int]
 # Radial states of a node that are evaluated one by one instead of splitting it further.
 _FEW = 300
 
+# Copies of the network beyond which nothing is proven in useful time.
+_MOST_COPIES = 60
+
 
 class _FewProbing(Probing):
     """Leaves nodes as they are that are enumerated anyway."""
@@ -125,6 +128,9 @@ class OneProof:
         valued = ExchangeSearch(self.score, lambda state: moves(state, weight), lambda: clock.spent)
         tree = self.search.good_tree(best.state)
         groups = grouped(self.points, tree, COPIES, effort.seed).guarded(self.points, self.guards)
+        if len(groups) > _MOST_COPIES:
+            told = f"no bound: loads of constant impedance differ between periods, which takes {len(groups)} copies"
+            return Outcome("unproven", best.state, best.value, 0.0, 0), told
         problem = build_chosen_joint(
             self.points,
             groups,

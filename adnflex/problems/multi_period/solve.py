@@ -136,7 +136,7 @@ def _groups(points: Points, required: BoolArray, seed: int) -> Groups:
     count = len(points) if len(points) <= _ALL else few
     tree = Evaluator(points, required).tree(meshed_start(points.mean(), required))
     assert tree is not None  # opening loops one by one ends in a tree
-    return grouped(points, tree, count, seed)
+    return grouped(points, tree, count, seed, alike=False)
 
 
 def _proven(

@@ -1,0 +1,146 @@
+"""Reconfigure over many periods as a caller sees it: what is read, refused, applied, saved, reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandapower as pp
+import pandas as pd
+import pytest
+from pandapower import pandapowerNet
+
+import adnflex
+from adnflex.errors import Infeasible, InputError
+from adnflex.study.axis import TimeAxis
+from adnflex.study.windows import window_of_periods
+
+Profiles = dict[tuple[str, str], pd.DataFrame]
+
+
+def ring() -> pandapowerNet:
+    """Four buses in a ring, fed at one."""
+    net = pp.create_empty_network()
+    for _ in range(4):
+        pp.create_bus(net, 20.0, min_vm_pu=0.9, max_vm_pu=1.1)
+    pp.create_ext_grid(net, 0, vm_pu=1.0)
+    for k in range(4):
+        line = pp.create_line_from_parameters(net, k, (k + 1) % 4, 5.0, 0.5, 0.4, 0.0, 0.4, max_loading_percent=100.0)
+        pp.create_switch(net, k, int(line), "l", closed=k != 2)
+    for bus in (1, 2, 3):
+        pp.create_load(net, bus, 1.0, 0.2)
+    return net
+
+
+def hours(net: pandapowerNet) -> Profiles:
+    """Two hours: the load is at one end of the ring, then at the other."""
+    return {("load", "p_mw"): pd.DataFrame([[3.0, 1.5, 0.1], [0.1, 1.5, 3.0]], columns=net.load.index)}
+
+
+KNOBS: dict[str, Any] = {"hours_per_period": 1.0, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def net() -> pandapowerNet:
+    return ring()
+
+
+@pytest.fixture(scope="module")
+def plan(net: pandapowerNet) -> adnflex.MultiPeriodPlan:
+    found = adnflex.reconfigure(net, profiles=hours(net), windows=1.0, start="free", **KNOBS)
+    assert isinstance(found, adnflex.MultiPeriodPlan)
+    return found
+
+
+def test_every_hour_has_its_topology_and_passes(net: pandapowerNet, plan: adnflex.MultiPeriodPlan) -> None:
+    assert len(plan.topologies) == 2
+    assert plan.status == "optimal"
+    check = adnflex.validate(plan, net)
+    assert check.passed
+    assert check.energy_mwh == pytest.approx(plan.energy_mwh, rel=1e-6)
+    for period in plan.periods.index:
+        after = plan.apply(net, int(period))
+        pp.runpp(after)
+        assert after.res_line["pl_mw"].sum() == pytest.approx(plan.periods.at[period, "loss_mw"], rel=1e-6)
+        assert after.load["p_mw"].tolist() == hours(net)["load", "p_mw"].loc[period].tolist()
+
+
+def test_it_is_saved_loaded_and_reported(net: pandapowerNet, plan: adnflex.MultiPeriodPlan, tmp_path: Path) -> None:
+    plan.save(tmp_path / "plan.json")
+    again = adnflex.load(tmp_path / "plan.json")
+    assert repr(again) == repr(plan)
+    check = adnflex.validate(plan, net)
+    check.save(tmp_path / "check.json")
+    assert repr(adnflex.load(tmp_path / "check.json")) == repr(check)
+    text = adnflex.report(again, check, tmp_path / "report.html").read_text()
+    assert "Value of switching" in text
+    assert "Passed" in text
+
+
+def test_situations_are_periods_with_names(net: pandapowerNet) -> None:
+    situations = {}
+    for row, name in enumerate(("left", "right")):
+        situations[name] = ring()
+        situations[name].load["p_mw"] = hours(net)["load", "p_mw"].loc[row].to_numpy()
+    named = adnflex.reconfigure(net, situations=situations, period_weights=[3.0, 1.0], workers=1)
+    same = adnflex.reconfigure(net, profiles=hours(net), period_weights=[3.0, 1.0], **KNOBS)
+    assert isinstance(named, adnflex.MultiPeriodPlan)
+    assert isinstance(same, adnflex.MultiPeriodPlan)
+    assert named.objective == pytest.approx(same.objective)
+    assert named.situations == ("left", "right")
+    assert named.apply(net, "right").load["p_mw"].tolist() == [0.1, 1.5, 3.0]
+    other = ring()
+    other.line.loc[0, "length_km"] = 6.0
+    with pytest.raises(InputError, match="differs from the net in more than"):
+        adnflex.reconfigure(net, situations={"other": other}, workers=1)
+
+
+def test_the_model_of_means_is_whole(net: pandapowerNet) -> None:
+    model = adnflex.model(net, "reconfigure", profiles=hours(net), hours_per_period=1.0)
+    assert model.name == "many_periods_directed"
+    assert len(model.at) == 2
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        ({"windows": 1.0}, "is for many periods"),
+        ({"windows": [0, 0]}, "overlap or are not in order"),
+        ({"windows": [1]}, "begins with period 1"),
+        ({"windows": "month"}, "no times with a date"),
+        ({"windows": 0.5}, "at least one period"),
+        ({"period_weights": [1.0]}, "there are 2 periods"),
+        ({"period_weights": [-1.0, 1.0]}, "numbers of 0 or more"),
+        ({"objective": "voltage"}, "only 'losses'"),
+        ({"formulation": "lindistflow"}, "bounded by"),
+    ],
+)
+def test_bad_input_is_refused_by_name(net: pandapowerNet, knobs: dict[str, Any], words: str) -> None:
+    series = {} if knobs == {"windows": 1.0} else {"profiles": hours(net), **KNOBS}
+    with pytest.raises(InputError, match=words):
+        adnflex.reconfigure(net, **{**series, **knobs})
+
+
+def test_an_hour_that_nothing_can_meet_is_named(net: pandapowerNet) -> None:
+    with pytest.raises(Infeasible, match=r"keeps every limit in .* of 2 periods"):
+        adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), **KNOBS)
+    soft = adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), soft_limits=True, **KNOBS)
+    assert isinstance(soft, adnflex.MultiPeriodPlan)
+    assert len(soft.infeasible_periods)
+    assert np.isneginf(soft.bound)
+
+
+def test_memory_is_told_before_it_is_used(net: pandapowerNet) -> None:
+    # a table that says that it is long
+    long = pd.DataFrame(np.broadcast_to(np.zeros((1, 3)), (10**10, 3)), columns=net.load.index, copy=False)
+    with pytest.raises(InputError, match="GiB of memory"):
+        adnflex.reconfigure(net, profiles={("load", "p_mw"): long}, **KNOBS)
+
+
+def test_windows_follow_the_calendar() -> None:
+    begins = [str(t) for t in pd.date_range("2024-01-30", periods=6, freq="12h")]
+    axis = TimeAxis(tuple(range(6)), 12.0, (0.0, 12.0) * 3, tuple(begins))
+    assert window_of_periods(axis, "month").tolist() == [0, 0, 0, 0, 1, 1]
+    assert window_of_periods(axis, "day").tolist() == [0, 0, 1, 1, 2, 2]
+    assert window_of_periods(axis, None).tolist() == [0] * 6
