@@ -6,6 +6,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from adnflex.errors import InputError
+from adnflex.formulations.connection import declare_connection
 from adnflex.formulations.directed_planes import Unproven
 from adnflex.grid.flow import RadialFlow
 from adnflex.grid.topology import must_close
@@ -13,7 +14,7 @@ from adnflex.problems.multi_period.directed import JointDirected, build_joint_di
 from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.problems.multi_period.model import JointReconfiguration, build_joint
 from adnflex.problems.multi_period.points import Groups, Points, grouped
-from adnflex.problems.reconfiguration.exchange import meshed_start
+from adnflex.problems.reconfiguration.meshed import meshed_start
 
 # Means of a joint model, each a copy of the network.
 COPIES = 3
@@ -53,4 +54,8 @@ def joint_model(points: Points, formulation: str, price: float, most: int | None
     tree = Evaluator(points, required).tree(meshed_start(points.mean(), required))
     assert tree is not None  # opening loops one by one ends in a tree
     groups = grouped(points, tree, COPIES)
-    return build_chosen_joint(points, groups, tree, price=price, most=most, formulation=formulation).model
+    problem = build_chosen_joint(points, groups, tree, price=price, most=most, formulation=formulation)
+    if isinstance(problem, JointDirected):
+        # a search looks at states itself; whoever solves the model alone needs them to be trees
+        declare_connection(problem.model, groups.means.at(0), problem.core, problem.modes)
+    return problem.model

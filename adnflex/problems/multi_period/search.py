@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,12 +16,15 @@ from adnflex.knobs import Switching
 from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.problems.multi_period.points import Groups, Points
 from adnflex.problems.multi_period.sequence import Sequence, distances, from_present, windows_of
-from adnflex.problems.reconfiguration.exchange import meshed_start
+from adnflex.problems.reconfiguration.meshed import meshed_start
 
 Open = frozenset[int]
 
 # Exchanges that are evaluated before one is taken.
 _BATCH = 20
+
+# Restarts from the best topology of the whole horizon.
+_RESTARTS = 20
 
 # Windows of a run that has an exchange of its own; the whole horizon has one too.
 _RUNS = (1, 2, 4, 8, 12)
@@ -56,8 +60,6 @@ class WindowSearch:
         Whether limits may be broken where nothing keeps them all: least violation first.
     stop : callable
         Asked between evaluations.
-    kick_seconds : float
-        Time to leave local optima of the whole horizon [s].
     formulation : str
         Of the proof, see `adnflex.problems.multi_period.joint.build_chosen_joint`.
     pool : dict of frozenset of int to None
@@ -70,7 +72,6 @@ class WindowSearch:
     switching: Switching
     soft: bool = False
     stop: Callable[[], bool] = lambda: False
-    kick_seconds: float = 0.5
     formulation: str = "auto"
     pool: dict[Open, None] = field(default_factory=dict)
 
@@ -126,7 +127,8 @@ class WindowSearch:
         search = ExchangeSearch(score, lambda state: self.estimate.moves(state, guide), self.stop)
         found = [r for start in dict.fromkeys(starts) if (r := branch_exchange(search, start, _BATCH)) is not None]
         if found and chosen.all():
-            perturbed_search(search, min(found, key=lambda r: r[1]), self.kick_seconds, np.random.default_rng(0))
+            top = min(found, key=lambda r: r[1])
+            perturbed_search(search, top, math.inf, np.random.default_rng(0), restarts=_RESTARTS)
         self.pool.update(dict.fromkeys(s for s, seen in search.seen.items() if seen is not None))
 
     # -- sequences -----------------------------------------------------------------------------------------

@@ -17,8 +17,7 @@ from adnflex.problems.multi_period.proof import OneProof
 from adnflex.problems.multi_period.run_bounds import RunBounds
 from adnflex.problems.multi_period.search import WindowSearch
 from adnflex.problems.multi_period.sequence import Sequence
-from adnflex.problems.reconfiguration.exchange import meshed_start
-from adnflex.problems.reconfiguration.few_operations import nearest_tree
+from adnflex.problems.reconfiguration.meshed import meshed_start, nearest_tree
 from adnflex.problems.reconfiguration.radial_search import Incumbent
 
 Open = frozenset[int]
