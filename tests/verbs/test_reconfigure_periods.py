@@ -144,3 +144,11 @@ def test_windows_follow_the_calendar() -> None:
     assert window_of_periods(axis, "month").tolist() == [0, 0, 0, 0, 1, 1]
     assert window_of_periods(axis, "day").tolist() == [0, 0, 1, 1, 2, 2]
     assert window_of_periods(axis, None).tolist() == [0] * 6
+
+
+def test_without_a_choice_the_only_topology_is_proven(net: pandapowerNet) -> None:
+    plan = adnflex.reconfigure(net, profiles=hours(net), locked_lines=[0, 1, 2, 3], **KNOBS)
+    assert isinstance(plan, adnflex.MultiPeriodPlan)
+    assert (plan.status, plan.operations) == ("optimal", 0)
+    assert plan.bound == pytest.approx(plan.objective)
+    assert plan.energy_mwh == pytest.approx(plan.energy_before_mwh)

@@ -11,6 +11,7 @@ import numpy as np
 from adnflex.algorithms.branch_and_bound import Alternative, Outcome, Relaxed
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Score
 from adnflex.arrays import IntArray
+from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.multi_period.directed import JointDirected, ModeTrees
@@ -18,6 +19,7 @@ from adnflex.problems.multi_period.joint import COPIES, build_chosen_joint
 from adnflex.problems.multi_period.points import Points, grouped
 from adnflex.problems.multi_period.search import WindowSearch
 from adnflex.problems.reconfiguration.directed_search import DirectedSearch
+from adnflex.problems.reconfiguration.meshed import nearest_tree
 from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, Probing
 from adnflex.problems.reconfiguration.proof import prove
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
@@ -140,6 +142,8 @@ class OneProof:
             cap=best.value,
             formulation=self.search.formulation,
         )
+        if isinstance(problem, JointDirected) and not problem.core.chains:
+            return self._only_one(best), "the only radial state, by exact power flow"
         finder: FewTreesSearch | RadialSearch
         if isinstance(problem, JointDirected):
             finder, name = FewTreesSearch(problem, valued, best), "directed chain hull"
@@ -150,3 +154,10 @@ class OneProof:
         outcome, _ = prove(finder, clock, effort)
         what = f"joint model of {len(groups)} means ({name})"
         return outcome, f"{what}, conic branch and bound (Clarabel), {outcome.nodes} solves"
+
+    def _only_one(self, best: Incumbent) -> Outcome:
+        """Value the only radial state of a grid without loops."""
+        grid = self.points.grid
+        best.offer(only := nearest_tree(grid, must_close(grid)), self.score(only))
+        found = best.state is not None
+        return Outcome("optimal" if found else "infeasible", best.state, best.value, best.value, 0)

@@ -105,9 +105,11 @@ class RunBounds:
     def best(self, most: int | None) -> tuple[float, list[tuple[int, int]]]:
         """Return the bound with at most so many operations, and the cheapest cut into runs."""
         switching, count = self.search.switching, self.windows
-        changes = count if most is None else most // _OPERATIONS
         price = _OPERATIONS * switching.switching_cost
         present = switching.start == "present"
+        first = self._first_operations() if present else _OPERATIONS
+        # the first change may take fewer operations than later ones
+        changes = count if most is None else max((most - first) // _OPERATIONS + 1, 0)
         stay = self._present() if present else None
         # by number of changes and end
         value = np.full((changes + 1, count + 1), np.inf)
@@ -119,7 +121,8 @@ class RunBounds:
             assert stay is not None
             self._offer(value, origin, (0, b), stay[b], (0, 0))
             if changes:
-                self._offer(value, origin, (1, b), self._least[0, b] + price, (0, 0))
+                begin = first * switching.switching_cost
+                self._offer(value, origin, (1, b), self._least[0, b] + begin, (0, 0))
         for c in range(1, changes + 1):
             for b in range(2, count + 1):
                 for a in range(1, b):
@@ -144,6 +147,11 @@ class RunBounds:
     ) -> None:
         if new < value[at]:
             value[at], origin[at] = new, source
+
+    def _first_operations(self) -> int:
+        """Count the operations that leaving the present states takes at least: fewer where these are not radial."""
+        apart = min((abs(len(self.search.present) - len(s)) for s in self.search.pool), default=0)
+        return apart or _OPERATIONS
 
     def _present(self) -> FloatArray:
         """Exact value of the present topology up to every window; inf from where it breaks a limit."""
