@@ -93,7 +93,7 @@ def build_joint_directed(
     terms = [float(w) * model.at[k].loss for k, w in enumerate(weights) if w > 0]
     model.objective = pyo.Objective(expr=pyo.quicksum(terms) + price * count)
     goal = Objective(losses=1.0, switching=price)
-    return JointDirected(grid, goal, planes[0].bounds, core, free, modes, model, compile_model(model))
+    return JointDirected(grid, goal, planes[0], core, free, modes, model, compile_model(model))
 
 
 def _shared(variable: pyo.Var) -> pyo.Var:
