@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from adnflex.results import RegionCheck as RegionCheck
     from adnflex.results import RollingCheck as RollingCheck
     from adnflex.results import RollingRun as RollingRun
+    from adnflex.results import SequenceCheck as SequenceCheck
+    from adnflex.results import SwitchingSequence as SwitchingSequence
     from adnflex.results import compare_plans as compare_plans
     from adnflex.results import load as load
     from adnflex.verbs.compare_policies import compare_policies as compare_policies
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.region import pq_region as pq_region
     from adnflex.verbs.report import report as report
     from adnflex.verbs.schedule_rolling import schedule_rolling as schedule_rolling
+    from adnflex.verbs.switching_sequence import switching_sequence as switching_sequence
     from adnflex.verbs.validate import validate as validate
 
 __version__ = "0.1.0"
@@ -60,7 +63,7 @@ _HOMES = {
     "adnflex.results": (
         "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck FrontierCheck "
         "MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan Region RegionCheck RollingCheck RollingRun "
-        "compare_plans load"
+        "SequenceCheck SwitchingSequence compare_plans load"
     ),
     "adnflex.verbs.compare_policies": "compare_policies",
     "adnflex.verbs.dispatch": "dispatch",
@@ -75,6 +78,7 @@ _HOMES = {
     "adnflex.verbs.region": "pq_region",
     "adnflex.verbs.report": "report",
     "adnflex.verbs.schedule_rolling": "schedule_rolling",
+    "adnflex.verbs.switching_sequence": "switching_sequence",
     "adnflex.verbs.validate": "validate",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -17,6 +17,7 @@ from adnflex.results.pareto import Pareto
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.region import Region, RegionCheck
 from adnflex.results.rolling import RollingCheck, RollingRun
+from adnflex.results.sequence import SequenceCheck, SwitchingSequence
 from adnflex.results.status import NOT_PASSED
 from adnflex.results.versions import versions
 
@@ -41,6 +42,8 @@ __all__ = [
     "Result",
     "RollingCheck",
     "RollingRun",
+    "SequenceCheck",
+    "SwitchingSequence",
     "compare_plans",
     "load",
     "versions",

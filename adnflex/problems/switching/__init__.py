@@ -1,0 +1,1 @@
+"""Switching in the field: in which order, and what happens in between."""

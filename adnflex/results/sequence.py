@@ -1,0 +1,125 @@
+"""A switching sequence: which switch after which, and what full AC power flow says of every state on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from adnflex.arguments import public
+from adnflex.errors import InputError
+from adnflex.results.base import Answer, Verdict
+from adnflex.results.status import told_status
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
+
+__all__ = ["SequenceCheck", "SwitchingSequence"]
+
+
+@dataclass(frozen=True, repr=False)
+class SwitchingSequence(Answer):
+    """The operations of a plan in their order.
+
+    Attributes
+    ----------
+    net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
+        What all answers have (see `adnflex.results.base.Answer`).
+    steps : pandas.DataFrame
+        Index ``step``, from 1. What is done: ``first_period`` (of the topology that it belongs to; 0 where there is
+        one), ``action`` (``close`` or ``open``), ``element``, ``index``, ``name``, ``from_bus``, ``to_bus``,
+        ``switches`` (indices, empty where a branch has none), ``by_service`` (whether ``in_service`` is changed),
+        ``station`` (bus), ``station_name``, ``switch_type``, ``breaks_load``, ``remote`` (None: the net does not say),
+        ``minutes`` [min]. What happens: ``joins_sources``, ``closing_current_a`` [A], ``closing_percent`` (of the
+        smaller rating of switch and branch), ``vm_step_pu``, ``vm_step_bus`` (largest change of a voltage). The state
+        after: ``loops``, ``dark_buses`` (a tuple), ``dark_mw`` [MW], ``converged``, ``vm_min_pu``, ``vm_min_bus``,
+        ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_kw`` [kW],
+        ``margin`` (to the nearest limit, of 1 pu or of the rating; negative: broken).
+    orders : pandas.DataFrame
+        One row a topology (a part of its operations where there are more than 16), index ``first_period``:
+        ``operations``, ``states`` (that were run), ``status`` (``optimal``: no order is better; ``unproven``: none of
+        this part is), ``dark_mw_min`` (load without supply [MW min]), ``loops`` (most at once),
+        ``closing_percent`` (largest), ``visits``, ``margin_before``, ``margin`` (least on the way), ``margin_after``.
+    """
+
+    steps: pd.DataFrame
+    orders: pd.DataFrame
+
+    _form = "adnflex-sequence-1"
+
+    @property
+    def operations(self) -> int:
+        """Number of operations."""
+        return len(self.steps)
+
+    @property
+    def status(self) -> str:
+        """The weakest status of all topologies."""
+        rest = [s for s in self.orders["status"] if s != "optimal"]
+        return str(rest[0]) if rest else "optimal"
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """Operations, and what is without supply meanwhile."""
+        dark = float(self.orders["dark_mw_min"].sum())
+        meanwhile = f"{dark:.3f} MW min without supply" if dark else "nobody without supply"
+        return {"operations": str(self.operations), "": meanwhile, "order": told_status(self.status)}
+
+    def _lines(self) -> list[str]:
+        columns = ["action", "element", "index", "station_name", "closing_current_a", "loops", "dark_mw"]
+        columns += ["vm_min_pu", "loading_percent"]
+        table = self.steps[columns].round({"closing_current_a": 1, "dark_mw": 3, "vm_min_pu": 4, "loading_percent": 1})
+        return [super()._lines()[0], table.to_string()] if len(self.steps) else super()._lines()
+
+    @public()
+    def apply(self, net: pandapowerNet, step: int) -> pandapowerNet:
+        """Return a copy of `net` in which the switches stand as after a step (0: before the first).
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            The net that the sequence was made for; it is not changed.
+        step : int
+            0 to the number of operations.
+
+        Raises
+        ------
+        InputError
+            If the net is another one, or there is no such step.
+        """
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.write import write
+
+        if not 0 <= step <= self.operations:
+            raise InputError(f"step is {step}; give 0 to {self.operations}.")
+        require_same(net, self.fingerprint)
+        done = self.steps.iloc[:step]
+        # the last word on a branch counts
+        table = done.assign(operated=True, closed_after=done["action"] == "close")
+        return write(net, switches=table.drop_duplicates(["element", "index", "action"], keep="last"))
+
+
+@dataclass(frozen=True, repr=False)
+class SequenceCheck(Verdict):
+    """What full AC power flow says of every state of a sequence.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether every state runs as the sequence says, nobody else is without supply, and no limit is broken on the way
+        that is not broken before or after as well.
+    verdict : str
+        One sentence for the reader.
+    states : pandas.DataFrame
+        Index ``step``, from 0 (before): ``converged``, ``dark_buses``, ``vm_min_pu``, ``vm_max_pu``,
+        ``loading_percent``, ``margin``, ``off_pu`` (largest difference of a voltage extreme to the sequence's).
+    violations : pandas.DataFrame
+        ``step``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``, ``on_the_way`` (whether
+        it is broken neither before nor after).
+    """
+
+    states: pd.DataFrame
+    violations: pd.DataFrame
+
+    _form = "adnflex-sequence-check-1"
