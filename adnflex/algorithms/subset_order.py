@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Order", "Ways", "best_order"]
-
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 

@@ -35,7 +35,16 @@ _LINES = "line indices, 'all' or None (lines with a switch)"
 _PER_PERIOD = "one number, or one for each period"
 
 _POLICY = either("the name of a policy, or an object with a method decide", text(), having("", "decide"))
-_PLAN = of_class("Plan", "MultiPeriodPlan", "DispatchPlan", "Flexibility", "Region", "RollingRun", "OperationsFrontier")
+_PLAN = of_class(
+    "Plan",
+    "MultiPeriodPlan",
+    "DispatchPlan",
+    "Flexibility",
+    "Region",
+    "RollingRun",
+    "OperationsFrontier",
+    "SwitchingSequence",
+)
 
 # By what they are about, as help shows them.
 GROUPS: dict[str, dict[str, Kind]] = {

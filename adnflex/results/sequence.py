@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,8 +14,6 @@ from adnflex.results.status import told_status
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
-
-__all__ = ["SequenceCheck", "SwitchingSequence"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,10 +39,14 @@ class SwitchingSequence(Answer):
         ``operations``, ``states`` (that were run), ``status`` (``optimal``: no order is better; ``unproven``: none of
         this part is), ``dark_mw_min`` (load without supply [MW min]), ``loops`` (most at once),
         ``closing_percent`` (largest), ``visits``, ``margin_before``, ``margin`` (least on the way), ``margin_after``.
+    setpoints : pandas.DataFrame
+        Of a dispatch, index ``first_period``, columns ``(table, column, index)``: what is written into the net while a
+        topology is switched, the set-points of its first period.
     """
 
     steps: pd.DataFrame
     orders: pd.DataFrame
+    setpoints: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = "adnflex-sequence-1"
 
@@ -94,10 +96,13 @@ class SwitchingSequence(Answer):
         if not 0 <= step <= self.operations:
             raise InputError(f"step is {step}; give 0 to {self.operations}.")
         require_same(net, self.fingerprint)
-        done = self.steps.iloc[:step]
-        # the last word on a branch counts
+        done = self.steps.iloc[:step].drop(columns="first_period")
+        # rows are written one after the other, so that the last word on a switch counts
         table = done.assign(operated=True, closed_after=done["action"] == "close")
-        return write(net, switches=table.drop_duplicates(["element", "index", "action"], keep="last"))
+        # before the first step of a topology the set-points of its first period hold already
+        row = self.steps.iloc[max(step - 1, 0)]["first_period"] if self.operations else None
+        values = self.setpoints.loc[row].dropna() if row in self.setpoints.index else None
+        return write(net, values, table)
 
 
 @dataclass(frozen=True, repr=False)

@@ -24,8 +24,6 @@ from adnflex.results import DispatchPlan, Flexibility, Plan
 from adnflex.results.sequence import SwitchingSequence
 from adnflex.text import title as title_of
 
-__all__ = ["switching_sequence"]
-
 
 @public()
 def switching_sequence(
@@ -117,6 +115,7 @@ def switching_sequence(
             "time_limit": time_limit,
         },
         steps=pd.DataFrame(steps, pd.RangeIndex(1, len(steps) + 1, name="step"), STEP_COLUMNS),
+        setpoints=_setpoints(plan),
         orders=pd.DataFrame(orders, columns=ORDER_COLUMNS).set_index("first_period"),
     )
 
@@ -125,21 +124,27 @@ def _changes(
     plan: Plan | DispatchPlan | Flexibility, net: pandapowerNet
 ) -> Iterator[tuple[int, pandapowerNet, pandapowerNet]]:
     """Yield the first period of every topology, and the net before and after (with that period's set-points)."""
-    switches = plan.switches
-    if "first_period" not in switches or not len(switches):
+    switches, setpoints = plan.switches, _setpoints(plan)
+    if not len(setpoints):
         yield 0, net, PushBack(net, one_state(), switches).at(0)
         return
-    assert isinstance(plan, DispatchPlan)
-    setpoints = plan.of(plan.setpoints, None)
     standing = None
-    for first in sorted(switches["first_period"].astype(int).unique()):
-        after = PushBack(net, setpoints, switches).at(first)
-        before = PushBack(net, setpoints.loc[[first]], None).at(first)
+    for first in setpoints.index:
+        after = PushBack(net, setpoints.rename_axis("period"), switches).at(first)
+        before = PushBack(net, setpoints, None).at(first)
         if standing is not None:
             for table, column in (("switch", "closed"), ("line", "in_service"), ("trafo", "in_service")):
                 before[table][column] = standing[table][column]
-        yield first, before, after
+        yield int(first), before, after
         standing = after
+
+
+def _setpoints(plan: Plan | DispatchPlan | Flexibility) -> pd.DataFrame:
+    """Return what a dispatch writes while it switches, by first period; nothing of other plans."""
+    if not isinstance(plan, DispatchPlan) or not len(plan.switches):
+        return pd.DataFrame()
+    firsts = sorted(plan.switches["first_period"].astype(int).unique())
+    return plan.of(plan.setpoints, None).loc[firsts].rename_axis("first_period")
 
 
 def _require_order(found: FieldSequence) -> None:

@@ -24,6 +24,8 @@ from adnflex.results import (
     RegionCheck,
     RollingCheck,
     RollingRun,
+    SequenceCheck,
+    SwitchingSequence,
 )
 from adnflex.verbs.bound import with_bound
 from adnflex.verbs.validate_dispatch import validate_dispatch
@@ -33,6 +35,7 @@ from adnflex.verbs.validate_periods import validate_periods
 from adnflex.verbs.validate_plan import validate_plan
 from adnflex.verbs.validate_region import validate_region
 from adnflex.verbs.validate_rolling import validate_rolling
+from adnflex.verbs.validate_sequence import validate_sequence
 
 
 @overload
@@ -66,6 +69,8 @@ def validate(
     plan: RollingRun, net: pandapowerNet, executor: Executor | None = None, *, engine: str = "auto"
 ) -> RollingCheck: ...
 @overload
+def validate(plan: SwitchingSequence, net: pandapowerNet) -> SequenceCheck: ...
+@overload
 def validate(
     plan: Flexibility,
     net: pandapowerNet,
@@ -78,7 +83,14 @@ def validate(
 ) -> FlexibilityCheck: ...
 @public()
 def validate(
-    plan: Plan | MultiPeriodPlan | DispatchPlan | Flexibility | Region | RollingRun | OperationsFrontier,
+    plan: Plan
+    | MultiPeriodPlan
+    | DispatchPlan
+    | Flexibility
+    | Region
+    | RollingRun
+    | OperationsFrontier
+    | SwitchingSequence,
     net: pandapowerNet,
     executor: Executor | None = None,
     *,
@@ -88,14 +100,23 @@ def validate(
     seed: int = 0,
     bound: bool = False,
     time_limit: float = 60.0,
-) -> Check | MultiPeriodCheck | DispatchCheck | FlexibilityCheck | RegionCheck | RollingCheck | FrontierCheck:
+) -> (
+    Check
+    | MultiPeriodCheck
+    | DispatchCheck
+    | FlexibilityCheck
+    | RegionCheck
+    | RollingCheck
+    | FrontierCheck
+    | SequenceCheck
+):
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
     Parameters
     ----------
-    plan : Plan, MultiPeriodPlan, DispatchPlan, Flexibility, Region, RollingRun or OperationsFrontier
-        The plan, the box of a flexibility, a P-Q region, the day of a rolling schedule, or a frontier of operations,
-        whose rows are run one by one.
+    plan : Plan, MultiPeriodPlan, DispatchPlan, Flexibility, Region, RollingRun, OperationsFrontier or SwitchingSequence
+        The plan, the box of a flexibility, a P-Q region, the day of a rolling schedule, a frontier of operations,
+        whose rows are run one by one, or a sequence of operations, whose states are.
     net : pandapowerNet
         The net that it was made for; it is not changed.
     executor : concurrent.futures.Executor, optional
@@ -120,7 +141,7 @@ def validate(
 
     Returns
     -------
-    Check, MultiPeriodCheck, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck or FrontierCheck
+    Check, MultiPeriodCheck, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, FrontierCheck or SequenceCheck
         Verdict, certificate, limits, violations, tightness, deviations.
 
     Raises
@@ -144,6 +165,8 @@ def validate(
         raise InputError("bound is for the switch states of one hour; this plan carries what is proven of it already.")
     if isinstance(plan, MultiPeriodPlan):
         return validate_periods(plan, net, executor, engine)
+    if isinstance(plan, SwitchingSequence):
+        return validate_sequence(plan, net)
     if isinstance(plan, Region):
         return validate_region(plan, net, executor, engine)
     if isinstance(plan, Flexibility):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -168,3 +169,30 @@ def test_saved_and_read_again(oberrhein, tmp_path):
     again = adnflex.load(tmp_path / "steps.json")
     assert again.steps["index"].tolist() == sequence.steps["index"].tolist()
     assert again.apply(net, 3).switch.closed.equals(sequence.apply(net, 3).switch.closed)
+
+
+def test_a_check_runs_every_state_again(oberrhein):
+    net, _, sequence = oberrhein
+    check = adnflex.validate(sequence, net)
+    assert check.passed
+    assert len(check.states) == 11
+    assert check.states["off_pu"].max() < 1e-8
+    wrong = dataclasses.replace(sequence, steps=sequence.steps.assign(vm_min_pu=0.97))
+    assert not adnflex.validate(wrong, net).passed
+
+
+def test_a_check_tells_what_is_broken_on_the_way_only():
+    net = chain()
+    sequence = parted(net)(parallel_sources=False, vm_limits=(0.9, 1.1), max_loading_percent=4.0)
+    check = adnflex.validate(sequence, net)
+    assert check.violations["on_the_way"].dtype == bool
+
+
+def test_each_topology_of_a_day_has_its_order_and_set_points():
+    net = adnflex.networks.load("ieee33_dispatch")
+    plan = adnflex.dispatch(net, periods=[12, 13], switching=1, gap=0.5, time_limit=60)
+    sequence = adnflex.switching_sequence(plan, net)
+    last = sequence.apply(net, sequence.operations)
+    assert (last.line.in_service == plan.apply(net, 13).line.in_service).all()
+    assert sequence.orders.index.tolist() == sorted(set(sequence.steps["first_period"]) | set(sequence.orders.index))
+    assert adnflex.validate(sequence, net).states["off_pu"].max() < 1e-7

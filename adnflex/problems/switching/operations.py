@@ -11,8 +11,6 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
 
-__all__ = ["Operation", "operations_of", "switch_table"]
-
 # What pandapower's switch types can do: a circuit breaker and a load break switch make and break load, a load switch
 # and a disconnector do not break it (IEC 62271-102: a disconnector neither makes nor breaks).
 _BREAKS_LOAD = {"CB": True, "LBS": True, "LS": True, "DS": False}

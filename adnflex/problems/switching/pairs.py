@@ -13,8 +13,6 @@ from adnflex.grid.write import write
 from adnflex.powerflow.structure import root_buses
 from adnflex.problems.switching.operations import Operation, switch_table
 
-__all__ = ["in_parts"]
-
 # The node that joins all sources.
 _SOURCE = -1
 

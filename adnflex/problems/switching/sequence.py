@@ -16,8 +16,6 @@ from adnflex.problems.switching.operations import Operation, operations_of
 from adnflex.problems.switching.states import FieldStates
 from adnflex.problems.switching.subsets import Parallel, Subsets, subsets_of
 
-__all__ = ["MOST_OPERATIONS", "FieldSequence", "field_sequence"]
-
 # Operations of which every order is compared.
 MOST_OPERATIONS = 16
 

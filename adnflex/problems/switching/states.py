@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import Any
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,8 @@ from adnflex.grid.ac import run_ac
 from adnflex.grid.switching import is_ideal_switch
 from adnflex.grid.write import PushBack
 from adnflex.powerflow.limits import NetLimits, compare
-from adnflex.powerflow.states import Measured, StateArrays, joined, state_of, tabulated
+from adnflex.powerflow.states import Measured, state_of, tabulated
 from adnflex.problems.switching.operations import Operation, switch_table
-
-__all__ = ["FieldStates"]
 
 # Impedance of a coupler whose current is asked for [pu of 1 MVA]; pandapower tells none of one without impedance.
 _COUPLER_PU = 1e-6
@@ -48,19 +45,13 @@ class FieldStates:
         if not new:
             return
         push = self._push(self.net, new)
-        parts = []
         for done in new:
             state = push.at(done)
-            converged = run_ac(state)
-            parts.append(state_of(state, converged, (True, ())))
-        self._keep(new, parts)
-
-    def _keep(self, sets: Sequence[int], parts: Sequence[StateArrays]) -> None:
-        found = tabulated(self.net, parts, pd.Index(sets, name="done"))
-        margins = compare(found, self.limits).margin
-        for row, done in enumerate(sets):
-            self.measured[done] = found.each(partial(_row, row))
-            self.margin[done] = float(margins[row]) if bool(found.converged.iloc[row]) else -np.inf
+            arrays = state_of(state, run_ac(state), (True, ()))
+            found = tabulated(self.net, arrays, pd.Index([done], name="done"))
+            self.measured[done] = found
+            solved = bool(found.converged.iloc[0])
+            self.margin[done] = float(compare(found, self.limits).margin[0]) if solved else -np.inf
 
     def _push(self, net: pandapowerNet, sets: Sequence[int]) -> PushBack:
         """Return what writes each set into one private copy of a net."""
@@ -97,15 +88,7 @@ class FieldStates:
     def together(self, sets: Sequence[int]) -> Measured:
         """Tables of some sets, in their order, a set as often as it is named."""
         self.run(sets)
-        parts = [self.measured[done].each(partial(_named, k)) for k, done in enumerate(sets)]
-        return joined(parts, pd.RangeIndex(len(sets)))
-
-
-def _row(row: int, table: Any) -> Any:
-    """Return one row of a table."""
-    return table.iloc[[row]]
-
-
-def _named(label: int, table: Any) -> Any:
-    """Return a table of one row under a label."""
-    return table.set_axis([label])
+        parts = [self.measured[done] for done in sets]
+        labels = pd.RangeIndex(len(sets))
+        tables = {f.name: pd.concat([getattr(part, f.name) for part in parts]) for f in fields(Measured)}
+        return Measured(**{name: table.set_axis(labels) for name, table in tables.items()})

@@ -20,8 +20,6 @@ from adnflex.grid.write import write
 from adnflex.powerflow.structure import source_rows
 from adnflex.problems.switching.operations import Operation, switch_table
 
-__all__ = ["Parallel", "Subsets", "subsets_of"]
-
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]

@@ -10,8 +10,6 @@ from pandapower import pandapowerNet
 
 from adnflex.problems.switching.sequence import FieldSequence
 
-__all__ = ["ORDER_COLUMNS", "STEP_COLUMNS", "order_row", "step_rows"]
-
 STEP_COLUMNS = [
     *("first_period", "action", "element", "index", "name", "from_bus", "to_bus", "switches", "by_service"),
     *("station", "station_name", "switch_type", "breaks_load", "remote", "minutes"),
