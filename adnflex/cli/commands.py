@@ -116,6 +116,13 @@ COMMANDS = {
         ),
         unsaid=("policies",),
     ),
+    "switching-sequence": Command(
+        "put the operations of a saved plan into the best order, each state on the way in AC",
+        run="adnflex.cli.sequence:run",
+        verbs=("switching_sequence",),
+        own=("plan_and_net", "plan", "excel"),
+        examples=("switching-sequence plan.json mv_oberrhein --excel steps.xlsx",),
+    ),
     "validate": Command(
         "repeat the AC check of a saved plan, or check switch states of your own",
         run="adnflex.cli.solving:check",

@@ -55,6 +55,7 @@ _OWN: dict[str, tuple[str, dict[str, Any]]] = {
         "--net",
         {"type": Path, "metavar": "FILE.json", "help": "write the net as the plan has it, if its AC check passes"},
     ),
+    "excel": ("--excel", {"type": Path, "metavar": "FILE.xlsx", "help": "write every table as a sheet of a workbook"}),
     "net_period": ("--net-period", {"metavar": "T", "help": "the period of --net; default: the first of the plan"}),
     "study": ("--study", {"metavar": "NAMES", "help": "studies of net.studies, e.g. 1,2,3"}),
     "region": ("--region", {"metavar": "A:B", "help": "P-Q regions of these periods, for the report"}),

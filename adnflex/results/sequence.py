@@ -31,7 +31,7 @@ class SwitchingSequence(Answer):
         ``station`` (bus), ``station_name``, ``switch_type``, ``breaks_load``, ``remote`` (None: the net does not say),
         ``minutes`` [min]. What happens: ``joins_sources``, ``closing_current_a`` [A], ``closing_percent`` (of the
         smaller rating of switch and branch), ``vm_step_pu``, ``vm_step_bus`` (largest change of a voltage). The state
-        after: ``loops``, ``dark_buses`` (a tuple), ``dark_mw`` [MW], ``converged``, ``vm_min_pu``, ``vm_min_bus``,
+        after: ``loops``, ``dark_buses`` (a list), ``dark_mw`` [MW], ``converged``, ``vm_min_pu``, ``vm_min_bus``,
         ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_kw`` [kW],
         ``margin`` (to the nearest limit, of 1 pu or of the rating; negative: broken).
     orders : pandas.DataFrame

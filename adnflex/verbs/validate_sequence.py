@@ -61,7 +61,7 @@ def _row(measured: Measured, margin: float) -> dict[str, object]:
     extremes = measured.extremes().iloc[0]
     return {
         "converged": bool(measured.converged.iloc[0]),
-        "dark_buses": tuple(measured.dark.iloc[0]),
+        "dark_buses": list(measured.dark.iloc[0]),
         **{name: float(extremes[name]) for name in ("vm_min_pu", "vm_max_pu", "loading_percent")},
         "margin": margin,
     }
@@ -72,7 +72,7 @@ def _faults(step: int, row: dict[str, object], told: pd.Series) -> list[str]:
     if not row["converged"]:
         return [f"power flow has no solution after step {step}"]
     found = []
-    if tuple(row["dark_buses"]) != tuple(told["dark_buses"]):  # type: ignore[arg-type]
+    if list(row["dark_buses"]) != list(told["dark_buses"]):  # type: ignore[arg-type]
         found.append(f"other buses are without supply after step {step} than it says")
     if not row["off_pu"] <= _SAME:  # type: ignore[operator]
         found.append(f"voltages after step {step} differ by {row['off_pu']:.1e} pu from what it says")

@@ -136,7 +136,7 @@ def blind_search(case: Case, goal: Objective, name: str) -> tuple[float, Outcome
     if name == "directed":
         tree = DirectedSearch(build_directed(grid, goal), search, Incumbent())
     else:
-        tree = RadialSearch(build_reconfiguration(grid, goal), exchange, search, Incumbent())
+        tree = RadialSearch(build_reconfiguration(grid, goal), search, Incumbent())
     tree.heuristic = lambda point, count: None
     bounds: list[float] = []
     outcome = branch_and_bound(

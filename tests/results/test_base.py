@@ -48,6 +48,12 @@ def every():
     case = adnflex.RollingCase.load("rolling33")
     run = adnflex.schedule_rolling(case, "own", seed=1, reactive=None)
     found += [run, adnflex.validate(run, case.net)]
+    switching = adnflex.switching_sequence(plan, net)
+    found += [switching, adnflex.validate(switching, net)]
+    ring = feeder(tap=False, bank=False)
+    situations = {"day": ring, "night": ring}
+    periods = adnflex.reconfigure(ring, situations=situations, workers=1)
+    found += [periods, adnflex.validate(periods, ring)]
     index = pd.Index([0], name="day")
     items = pd.DataFrame({"total": [1.0], "stored_value": [0.0]}, index=pd.MultiIndex.from_tuples([("base", 0)]))
     found.append(adnflex.Comparison("case", 1, "EUR", pd.DataFrame({"base": [1.0]}, index=index), items))

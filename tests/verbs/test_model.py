@@ -269,7 +269,7 @@ def test_wrong_words_are_refused_by_name() -> None:
     net = pn.case33bw()
     with pytest.raises(InputError, match="reconfigure, dispatch, flexibility, reconfigure_for_flexibility, pq_region"):
         adnflex.model(net, "validate")
-    with pytest.raises(InputError, match="periods: is no argument of reconfigure"):
+    with pytest.raises(InputError, match="periods 1 are outside the profiles"):
         adnflex.model(net, "reconfigure", periods=[1])
     with pytest.raises(InputError, match="the cone relaxation"):
         adnflex.model(feeder(), "pq_region", "lindistflow")

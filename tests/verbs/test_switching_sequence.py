@@ -124,7 +124,7 @@ def test_sources_that_may_not_be_joined():
     apart = parted(net)(parallel_sources=False)
     assert apart.steps["action"].tolist() == ["open", "close"]
     # bus 3 is without supply while the second switch is operated, one minute
-    assert apart.steps["dark_buses"].tolist() == [(3,), ()]
+    assert apart.steps["dark_buses"].tolist() == [[3], []]
     assert apart.orders["dark_mw_min"].iloc[0] == pytest.approx(0.5)
     net.ext_grid.loc[1, "va_degree"] = 5.0
     assert parted(net)().orders["dark_mw_min"].iloc[0] == 0
