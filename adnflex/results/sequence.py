@@ -128,3 +128,8 @@ class SequenceCheck(Verdict):
     violations: pd.DataFrame
 
     _form = "adnflex-sequence-check-1"
+
+    @property
+    def doubt(self) -> str:
+        """Nothing: there is no best value that a certificate could be of."""
+        return ""

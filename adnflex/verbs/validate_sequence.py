@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from pandapower import pandapowerNet
 
@@ -57,7 +59,7 @@ def validate_sequence(sequence: SwitchingSequence, net: pandapowerNet) -> Sequen
     )
 
 
-def _row(measured: Measured, margin: float) -> dict[str, object]:
+def _row(measured: Measured, margin: float) -> dict[str, Any]:
     extremes = measured.extremes().iloc[0]
     return {
         "converged": bool(measured.converged.iloc[0]),
@@ -67,14 +69,14 @@ def _row(measured: Measured, margin: float) -> dict[str, object]:
     }
 
 
-def _faults(step: int, row: dict[str, object], told: pd.Series) -> list[str]:
+def _faults(step: int, row: dict[str, Any], told: pd.Series) -> list[str]:
     """Name what a state is that the sequence does not say."""
     if not row["converged"]:
         return [f"power flow has no solution after step {step}"]
     found = []
-    if list(row["dark_buses"]) != list(told["dark_buses"]):  # type: ignore[arg-type]
+    if list(row["dark_buses"]) != list(told["dark_buses"]):
         found.append(f"other buses are without supply after step {step} than it says")
-    if not row["off_pu"] <= _SAME:  # type: ignore[operator]
+    if not row["off_pu"] <= _SAME:
         found.append(f"voltages after step {step} differ by {row['off_pu']:.1e} pu from what it says")
     return found
 
