@@ -135,7 +135,7 @@ def _tightness(record: common.Record) -> list[str]:
 
 def _pareto(record: common.Record) -> list[str]:
     found = [fault for k, row in enumerate(record["rows"]) for fault in _unmet(f"point {k + 1}", row, CERTIFICATE)]
-    found += [f"no sweep with {limit} s for each plan: {text}" for limit, text in record["ended"].items()]
+    found += [f"no sweep within {limit} s: {text}" for limit, text in record["ended"].items()]
     carbon = [row["carbon_kg"] for row in record["rows"]]
     if any(later > earlier + 1e-6 for earlier, later in itertools.pairwise(carbon)):
         found.append("carbon does not fall along the sweep")
@@ -767,7 +767,7 @@ EUR/MWh. The known optima are proven by spatial branch and bound on the exact eq
 """
 
 PARETO = """
-Study 3, six plans from the cheapest to the cleanest, {limit} s each at most; {seconds} s in all.
+Study 3, six plans from the cheapest to the cleanest, within {limit} s; {seconds} s in all.
 
 {rows}
 """

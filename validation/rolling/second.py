@@ -79,8 +79,8 @@ def out_of_sample() -> common.Record:
                 )
                 p, q = ready.hours.withdrawals(hour, *active, draws, ready.spread)
                 injected = run.reactive.loc[hour].to_numpy(float)
-                vm, loss = ready.flows.solve(p, ready.with_sites(q, injected))
-                v, grid = vm**2, ready.hours.grid
+                states = ready.flows.solve_many(p, ready.with_sites(q, injected))
+                v, grid = states.v, ready.hours.grid
                 bad = ((v < grid.v_min - 2e-6) | (v > grid.v_max + 2e-6))[:, np.isnan(grid.root_v)].any(axis=1)
                 rows.append(
                     {
@@ -88,7 +88,7 @@ def out_of_sample() -> common.Record:
                         "seed": seed,
                         "hour": hour,
                         "share": float(bad.mean()),
-                        "loss_kw": 1e3 * float(loss.mean()) * grid.base_mva,
+                        "loss_kw": 1e3 * float(states.loss.mean()) * grid.base_mva,
                         "q": injected.tolist(),
                     }
                 )
