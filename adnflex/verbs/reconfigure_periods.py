@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid.layout import drawing_tables
 from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.problems.clock import Deadline, progress_table
@@ -35,6 +35,8 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
         If the net, its series or an argument is wrong.
     Infeasible
         If no radial state meets every limit in every period; names the period.
+    TimeExpired
+        If the time was over before any was run.
     """
     asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
     effort = Effort.gathered(arguments)
@@ -43,7 +45,7 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
     soft, formulation = bool(arguments["soft_limits"]), str(arguments["formulation"])
     answer = solve_periods(study.points, switching, effort, clock, soft=soft, formulation=formulation)
     if answer.best is None:
-        raise _infeasible(study, answer, switching)
+        raise _not_found(study, answer, switching)
     tables = period_tables(study, answer.search, answer.best)
     topology, coordinates = drawing_tables(net, tables["switches"].drop_duplicates(["element", "index"]))
     return MultiPeriodPlan(
@@ -122,19 +124,24 @@ def _is_it_worth(answer: SearchedPeriods) -> list[str]:
     ]
 
 
-def _infeasible(study: PeriodStudy, answer: SearchedPeriods, switching: Switching) -> Infeasible:
-    """Say in which periods no topology that was seen keeps every limit, and which are worst."""
+def _not_found(study: PeriodStudy, answer: SearchedPeriods, switching: Switching) -> Infeasible | TimeExpired:
+    """Say what is proven where there is no answer, and in which periods what was seen breaks limits."""
     proven = answer.status == "infeasible"
     words = "proven" if proven else "not proven"
     names = study.names or tuple(f"period {t}" for t in study.axis.rows)
     least = answer.search.least_by_point()
+    if not proven and not answer.search.valued():
+        return TimeExpired("the time was over before any switch states were run in every period; give more time_limit.")
     hard = np.flatnonzero(least > 0)
     if len(hard):
         worst = int(hard[np.argmax(least[hard])])
+        beyond = "power flow has no solution"
+        if np.isfinite(least[worst]):
+            beyond = f"limits are exceeded by {least[worst]:.4g} in all (pu, and share of the rating)"
         return Infeasible(
-            f"no radial switch state that was seen keeps every limit in {len(hard)} of {len(least)} periods ({words}), "
-            f"worst in {names[worst]}, where limits are exceeded by {least[worst]:.4g} in all (pu, and share of the "
-            "rating); relax limits there, leave these periods out, or give soft_limits=True.",
+            f"no radial switch states keep every limit in every period ({words}); of those that were seen none does in "
+            f"{len(hard)} of {len(least)} periods, worst in {names[worst]}, where {beyond}; relax limits there, leave "
+            "these periods out, or give soft_limits=True.",
             None,
             proven,
         )
@@ -157,8 +164,8 @@ def _infeasible(study: PeriodStudy, answer: SearchedPeriods, switching: Switchin
             f"periods, worst in {names[t]} by {found.violation[t]:.4g}"
         )
     return Infeasible(
-        f"each period has switch states that keep its limits, but none was found that does so for a whole window "
-        f"({words}){where}; give shorter windows, relax limits, or give soft_limits=True.",
+        f"no switch states keep every limit throughout a window ({words}), though each period has some that keep its "
+        f"own{where}; give shorter windows, relax limits, or give soft_limits=True.",
         None,
         proven,
     )

@@ -12,7 +12,7 @@ import pytest
 from pandapower import pandapowerNet
 
 import adnflex
-from adnflex.errors import Infeasible, InputError
+from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.study.axis import TimeAxis
 from adnflex.study.windows import window_of_periods
 
@@ -123,7 +123,8 @@ def test_bad_input_is_refused_by_name(net: pandapowerNet, knobs: dict[str, Any],
 
 
 def test_an_hour_that_nothing_can_meet_is_named(net: pandapowerNet) -> None:
-    with pytest.raises(Infeasible, match=r"keeps every limit in .* of 2 periods"):
+    words = r"keep every limit in every period \((not )?proven\).* of 2 periods, worst in"
+    with pytest.raises(Infeasible, match=words):
         adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), **KNOBS)
     soft = adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), soft_limits=True, **KNOBS)
     assert isinstance(soft, adnflex.MultiPeriodPlan)
@@ -152,3 +153,19 @@ def test_without_a_choice_the_only_topology_is_proven(net: pandapowerNet) -> Non
     assert (plan.status, plan.operations) == ("optimal", 0)
     assert plan.bound == pytest.approx(plan.objective)
     assert plan.energy_mwh == pytest.approx(plan.energy_before_mwh)
+
+
+def test_the_present_state_is_the_first_answer_whatever_the_time(net: pandapowerNet) -> None:
+    for profiles in (hours(net), {k: pd.concat([v] * 40, ignore_index=True) for k, v in hours(net).items()}):
+        plan = adnflex.reconfigure(net, profiles=profiles, time_limit=1e-9, **KNOBS)
+        assert isinstance(plan, adnflex.MultiPeriodPlan)
+        assert (plan.operations, plan.status) == (0, "time_limit")
+        assert plan.bound <= plan.objective
+        assert adnflex.validate(plan, net).passed
+
+
+def test_no_state_that_was_run_is_no_proof_that_there_is_none(net: pandapowerNet) -> None:
+    meshed = ring()
+    meshed.switch["closed"] = True
+    with pytest.raises(TimeExpired, match="before any switch states were run"):
+        adnflex.reconfigure(meshed, profiles=hours(net), time_limit=1e-9, **KNOBS)

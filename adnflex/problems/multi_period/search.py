@@ -13,7 +13,7 @@ from adnflex.algorithms.switching_sequence import SwitchingSequences
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.grid.flow import RadialFlow
 from adnflex.knobs import Switching
-from adnflex.problems.multi_period.evaluation import Evaluator
+from adnflex.problems.multi_period.evaluation import Evaluation, Evaluator
 from adnflex.problems.multi_period.points import Groups, Points
 from adnflex.problems.multi_period.sequence import Sequence, distances, from_present, windows_of
 from adnflex.problems.reconfiguration.meshed import meshed_start
@@ -90,7 +90,12 @@ class WindowSearch:
     # -- candidates ----------------------------------------------------------------------------------------
 
     def explore(self, starts: Iterable[Open] = ()) -> None:
-        """Search every run of windows by branch exchange; all states that were seen are candidates."""
+        """Search every run of windows by branch exchange; all states that were seen are candidates.
+
+        The present state is the first, valued at every point whatever the time: it may be all that there is.
+        """
+        if self.exact(self.present) is not None:
+            self.pool[self.present] = None
         means, given = self.estimate.points, list(starts)
         for rows in self._runs():
             if self.stop():
@@ -161,9 +166,12 @@ class WindowSearch:
             Largest number of operations.
         """
         states, costs = self._columns()
-        known = np.array([self._same] * len(states))
         if not states:
             return None
+        valued = set(self.exact.seen())
+        known = np.array([self._same or s in valued for s in states])
+        for k in np.flatnonzero(known).tolist():
+            costs[k] = self.costs(self.exact, states[k])
         changes = distances(self.points.grid.m, states)
         first = np.zeros(len(states), dtype=np.int64)
         if self.switching.start == "present":
@@ -288,9 +296,13 @@ class WindowSearch:
         found = alone.best()
         return self.present if found is None else found.states[0]
 
+    def valued(self) -> list[tuple[Open, Evaluation]]:
+        """List the radial states that were run at every point, and what came of it."""
+        return [(state, found) for state in self.exact.seen() if (found := self.exact(state)) is not None]
+
     def least_by_point(self) -> FloatArray:
         """Return the least violation at every point of all states that were evaluated there."""
-        seen = [v.violation for s in self.exact.seen() if (v := self.exact(s)) is not None]
+        seen = [found.violation for _, found in self.valued()]
         return np.min(seen, axis=0) if seen else np.full(len(self.points), np.inf)
 
     def good_tree(self, best: Open | None) -> RadialFlow:
@@ -311,7 +323,7 @@ class WindowSearch:
         if not self._same:
             for state in sorted(self.pool, key=self._violation)[:_LEAST]:
                 self.exact(state)
-        known = [(float(v.violation.sum()), sorted(s)) for s in self.exact.seen() if (v := self.exact(s)) is not None]
+        known = [(float(found.violation.sum()), sorted(state)) for state, found in self.valued()]
         return frozenset(min(known)[1]) if known else None
 
     def _violation(self, state: Open) -> float:
