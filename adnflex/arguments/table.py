@@ -115,6 +115,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "start_hour": number("a clock hour of 0 or more", 0.0),
         "scenarios": of_class("ScenarioSet"),
         "situations": mapping("{name: net}", text(), of_class("pandapowerNet")),
+        "step": whole("the number of a step, 0 for before the first", 0),
         "pcc": element("('ext_grid', 0), ('trafo', 0) or ('line', 0)"),
     },
     "how long and with what": {

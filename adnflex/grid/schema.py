@@ -104,6 +104,8 @@ TABLES: tuple[Table, ...] = (
             Column("element", "reference", by="et"),
             *truth("closed"),
             *blank("z_ohm"),
+            *maybe("in_ka", "minutes", low=0.0),
+            *flag("remote"),
         ),
     ),
     Table(

@@ -11,6 +11,9 @@ from adnflex.grid.checks import shorten
 from adnflex.grid.model import SwitchableBranch
 from adnflex.knobs import Switching
 
+# What holds switch states, by table and column.
+SWITCH_STATES = (("switch", "closed"), ("line", "in_service"), ("trafo", "in_service"))
+
 
 def decisions(net: pandapowerNet, switching: Switching) -> tuple[list[SwitchableBranch], list[str]]:
     """List the branches that may be switched, and the faults of the caller's choice.

@@ -20,6 +20,7 @@ from adnflex.grid.checks import shorten
 from adnflex.grid.flow import flow_of
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.model import SwitchableBranch
+from adnflex.grid.switching import SWITCH_STATES
 from adnflex.grid.topology import present_loops
 from adnflex.knobs import Limits, Switching
 from adnflex.problems.clock import Deadline
@@ -29,9 +30,6 @@ from adnflex.results import Plan
 from adnflex.results.status import GIVEN
 from adnflex.text import title as title_of
 from adnflex.verbs.plan_of_topology import plan_of
-
-# What holds switch states, by table and column.
-_STATES = (("switch", "closed"), ("line", "in_service"), ("trafo", "in_service"))
 
 
 @public(reading=read_grid)
@@ -223,7 +221,7 @@ def _moved_couplers(net: pandapowerNet, other: pandapowerNet) -> list[int]:
 def _as_other(net: pandapowerNet, grid: Grid, other: pandapowerNet) -> BoolArray:
     """Branch states of another net, which may differ in nothing else."""
     same = copy.deepcopy(other)
-    for table, column in _STATES:
+    for table, column in SWITCH_STATES:
         if list(net[table].index) != list(same[table].index):
             raise InputError(f"other_net: its {table} table has other rows than that of net; give the same net.")
         same[table][column] = net[table][column]

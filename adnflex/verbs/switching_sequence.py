@@ -9,8 +9,10 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
-from adnflex.errors import Infeasible
+from adnflex.arguments.kinds import of_class
+from adnflex.errors import Infeasible, InputError
 from adnflex.grid.identity import fingerprint, require_same
+from adnflex.grid.switching import SWITCH_STATES
 from adnflex.grid.write import PushBack, one_state
 from adnflex.knobs import Limits
 from adnflex.powerflow.limits import limits_of
@@ -25,7 +27,7 @@ from adnflex.results.sequence import SwitchingSequence
 from adnflex.text import title as title_of
 
 
-@public()
+@public(also={"plan": of_class("Plan", "DispatchPlan", "Flexibility")})
 def switching_sequence(
     plan: Plan | DispatchPlan | Flexibility,
     net: pandapowerNet,
@@ -72,7 +74,7 @@ def switching_sequence(
     Raises
     ------
     InputError
-        If the net is another one.
+        If the net is another one, or lacks an element that `limits` name.
     Infeasible
         If no order avoids joining sources that may not be in parallel; names them.
 
@@ -90,6 +92,8 @@ def switching_sequence(
     clock = Deadline(time_limit)
     asked = Limits.gathered(locals())
     within = asked if asked != Limits() else plan.asked_limits
+    if faults := within.faults(net):
+        raise InputError(faults)
     parallel = Parallel(parallel_sources, max_angle_degree, max_vm_difference_pu)
     steps: list[dict[str, Any]] = []
     orders = []
@@ -133,7 +137,7 @@ def _changes(
         after = PushBack(net, setpoints.rename_axis("period"), switches).at(first)
         before = PushBack(net, setpoints, None).at(first)
         if standing is not None:
-            for table, column in (("switch", "closed"), ("line", "in_service"), ("trafo", "in_service")):
+            for table, column in SWITCH_STATES:
                 before[table][column] = standing[table][column]
         yield int(first), before, after
         standing = after

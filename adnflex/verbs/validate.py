@@ -166,6 +166,8 @@ def validate(
     if isinstance(plan, MultiPeriodPlan):
         return validate_periods(plan, net, executor, engine)
     if isinstance(plan, SwitchingSequence):
+        if engine == "power-grid-model":
+            raise InputError(f"engine is {engine!r}; states on the way have loops and are run by pandapower alone.")
         return validate_sequence(plan, net)
     if isinstance(plan, Region):
         return validate_region(plan, net, executor, engine)

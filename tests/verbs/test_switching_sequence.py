@@ -8,9 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pandapower as pp
 import pandapower.networks as pn
+import pandas as pd
 import pytest
 
 import adnflex
+from adnflex.errors import InputError
 from tests.brute_force import enumerate_configurations
 from tests.nets import random_net
 from tests.sequence_oracle import Orders
@@ -196,3 +198,28 @@ def test_each_topology_of_a_day_has_its_order_and_set_points():
     assert (last.line.in_service == plan.apply(net, 13).line.in_service).all()
     assert sequence.orders.index.tolist() == sorted(set(sequence.steps["first_period"]) | set(sequence.orders.index))
     assert adnflex.validate(sequence, net).states["off_pu"].max() < 1e-7
+
+
+@pytest.mark.parametrize("column", ["minutes", "in_ka", "remote"])
+@pytest.mark.parametrize("value", ["x", -1.0, float("inf")])
+def test_what_the_net_says_of_its_switches_is_checked_like_everything_else(column, value):
+    net = pn.mv_oberrhein()
+    net.switch[column] = pd.Series([None] * len(net.switch), net.switch.index, dtype=object)
+    net.switch.loc[3, column] = value
+    with pytest.raises(InputError, match=f"switch 3: {column} is"):
+        adnflex.plan_from(net, vm_limits=(0.9, 1.1))
+
+
+def test_what_has_no_order_or_no_such_place_is_refused_by_name(oberrhein):
+    net, plan, sequence = oberrhein
+    with pytest.raises(InputError, match="plan is a SwitchingSequence; give a Plan"):
+        adnflex.switching_sequence(sequence, net)
+    with pytest.raises(InputError, match="limits: bus 9999 is not in"):
+        adnflex.switching_sequence(plan, net, limits={("bus", "min_vm_pu"): {9999: 0.9}})
+    with pytest.raises(InputError, match="engine is 'power-grid-model'"):
+        adnflex.validate(sequence, net, engine="power-grid-model")
+    for step in ("a", 1.5, -1):
+        with pytest.raises(InputError, match="step is"):
+            sequence.apply(net, step)
+    with pytest.raises(InputError, match="step is 11; give 0 to 10"):
+        sequence.apply(net, 11)

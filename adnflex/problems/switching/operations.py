@@ -11,8 +11,8 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
 
-# What pandapower's switch types can do: a circuit breaker and a load break switch make and break load, a load switch
-# and a disconnector do not break it (IEC 62271-102: a disconnector neither makes nor breaks).
+# What pandapower's switch types can do: circuit breakers, load break switches and load switches break load, a
+# disconnector neither makes nor breaks it (IEC 62271-102).
 _BREAKS_LOAD = {"CB": True, "LBS": True, "LS": True, "DS": False}
 
 
