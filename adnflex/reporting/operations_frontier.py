@@ -95,6 +95,7 @@ def gains(view: FrontierView) -> go.Figure:
     proven = rows["proven"].to_numpy(dtype=bool)
     marker = {"color": np.where(proven, style.AFTER, "white"), "size": 10, "line": {"color": style.AFTER, "width": 2}}
     fig.add_trace(go.Scatter(x=at, y=found, mode="lines+markers", name=f"{what} by the plan", marker=marker,
+                             cliponaxis=False,
                              line={"color": style.AFTER, "width": 2}, fill="tonexty", fillcolor=style.pale(style.BOUND),
                              hovertext=[page.escape(n.replace("<br>", "; ")) for n in named],
                              hovertemplate=f"%{{x}} operations: %{{y:.6g}} {unit}<br>%{{hovertext}}<extra></extra>",
@@ -118,11 +119,16 @@ def _table(view: FrontierView) -> list[Html]:
         place = view.labels.of("bus", row.vm_min_bus) if row.vm_min_bus >= 0 else dash
         rows.append(
             [str(row.operations), number(row.objective, "", 6), view.told(row.saved), fixed(row.saved_percent, 2),
-             view.told(row.gain), row.close or dash, row.open or dash, number(row.bound, "", 6), proof,
+             view.told(row.gain), _listed(row.close), _listed(row.open), number(row.bound, "", 6), proof,
              f"{fixed(row.vm_min_pu, 4, 'pu')} at {place}",
              f"{percent(row.loading_percent)} at {_branch(view, row.loading_at)}"]
         )  # fmt: skip
     return [page.table(head, rows, [head[0], *head[1:5], head[7]])]
+
+
+def _listed(branches: str) -> str:
+    """Branches of a cell, each kept in one line."""
+    return ", ".join(name.replace(" ", "\u00a0") for name in branches.split(", ")) or dash
 
 
 def _branch(view: FrontierView, at: str) -> str:

@@ -27,7 +27,7 @@ def network(view: PeriodsView, first: int | None = None) -> go.Figure:
 def duration(view: PeriodsView) -> go.Figure:
     """Losses of all periods, the largest first [kW]: present states, best ones of the peak hour, the plan."""
     table = view.plan.periods
-    hours = np.cumsum(table["weight"].to_numpy(dtype=float)) * view.plan.hours_per_period
+    hours = float(table["weight"].sum()) * view.plan.hours_per_period
     fig = style.figure(360)
     for column, name, colour, dash in (
         ("loss_before_mw", "present states", style.BEFORE, "solid"),
@@ -38,9 +38,10 @@ def duration(view: PeriodsView) -> go.Figure:
         if part.empty:
             continue
         spent = np.cumsum(part["weight"].to_numpy(dtype=float)) * view.plan.hours_per_period
-        line = {"color": colour, "dash": dash, "shape": "hv"}
-        fig.add_scatter(x=spent, y=part[column] * 1e3, mode="lines", name=name, line=line)
-    fig.update_xaxes(title_text="hours with at least these losses [h]", range=[0, float(hours[-1])])
+        # each value holds until its hours are over
+        x, y = np.concatenate([[0.0], spent]), part[column].to_numpy(dtype=float)[[0, *range(len(part))]] * 1e3
+        fig.add_scatter(x=x, y=y, mode="lines", name=name, line={"color": colour, "dash": dash, "shape": "vh"})
+    fig.update_xaxes(title_text="hours with at least these losses [h]", range=[0, hours])
     fig.update_yaxes(title_text="losses [kW]", rangemode="tozero")
     return fig
 
@@ -61,8 +62,8 @@ def heat(view: PeriodsView, column: str = "vm_min_pu") -> go.Figure:
     fig.add_heatmap(
         z=grid.reshape(days, a_day).T, y=np.arange(a_day) * step, x=np.arange(days), colorbar={"title": title}
     )
-    fig.update_xaxes(title_text="day")
-    fig.update_yaxes(title_text="hours after the first period [h]")
+    fig.update_xaxes(title_text="day", tickformat="d", dtick=max(1, days // 10))
+    fig.update_yaxes(title_text="hour [h]")
     return fig
 
 
@@ -80,7 +81,7 @@ def value_of_switching(view: PeriodsView) -> go.Figure:
         most = view.plan.energy_before_mwh - known
         fig.add_scatter(x=most.index, y=most, mode="lines", name="no more than (proven)", line={"color": style.MUTED})
     fig.update_xaxes(title_text="switching operations over the horizon, at most")
-    fig.update_yaxes(title_text="saved against the present states [MWh]")
+    fig.update_yaxes(title_text="saved [MWh]")
     return fig
 
 
