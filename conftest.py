@@ -6,6 +6,7 @@ A copy takes some milliseconds. `tests/test_kept_nets.py` holds copies and origi
 from __future__ import annotations
 
 import functools
+import signal
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -16,6 +17,16 @@ import pandapower.networks
 import simbench
 
 pytest_plugins = ["tests.slow"]
+
+
+def hear_signals() -> None:
+    """Undo what `nohup` and `&` of a script leave to a run: signals that are ignored, here and in every child."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+hear_signals()
 
 
 def kept(function: Callable[..., Any]) -> Callable[..., Any]:
