@@ -203,8 +203,8 @@ class Switching(Gathered):
     start : str
         ``present`` (operations are counted from the present states) or ``free`` (the first states cost nothing).
     windows : str, float, list or None
-        Where switch states may change in a reconfiguration of many periods: ``month``, ``week``, ``day``, hours of a
-        window, or the first period of each; None: nowhere.
+        Where switch states may change: ``month``, ``week``, ``day``, hours of a window, the first period of each, or
+        the periods of each; None: nowhere.
     """
 
     switching: str | float = "day"

@@ -50,7 +50,7 @@ class Kind:
 
         Examples
         --------
-        >>> from adnflex.arguments.kinds import limits
+        >>> from adnflex.arguments.study_kinds import limits
         >>> limits().from_words(["0.95", "1.05"])
         (0.95, 1.05)
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from adnflex.arguments.kind import Kind, WrongValueError, indices_of, numbers_of, real, require
-from adnflex.knobs import LIMIT_NAMES, STANDARDS
 
 
 def number(
@@ -143,17 +142,6 @@ def pair(says: str, first: Kind, second: Kind) -> Kind:
     return Kind(says, read, first.parse, first.form, 2)
 
 
-def element(says: str) -> Kind:
-    """Return the kind of an element of a net: its table and index, on a command line ``trafo:0``."""
-    one = pair(says, text(), whole(""))
-
-    def parse(word: str) -> tuple[str, int]:
-        table, _, index = word.partition(":")
-        return table.strip(), int(index)
-
-    return Kind(says, one.read, parse, "TABLE:INDEX")
-
-
 def mapping(says: str, keys: Kind, values: Kind) -> Kind:
     """Return the kind of a mapping."""
 
@@ -178,64 +166,6 @@ def of_class(*names: str) -> Kind:
         return value
 
     return Kind(f"a {' or '.join(names)}", read)
-
-
-def limits() -> Kind:
-    """Return the kind of a lower and an upper voltage limit."""
-
-    def read(value: Any) -> tuple[float, float]:
-        require(isinstance(value, tuple | list | np.ndarray) and len(value) == 2)
-        low, high = (real(v) for v in value)
-        if low >= 10.0:
-            raise WrongValueError(f"pu, not percent or volts, e.g. ({low / 100:g}, {high / 100:g})")
-        if not 0 < low < high < math.inf:
-            raise WrongValueError("a lower limit below the upper one, both above 0, e.g. (0.95, 1.05)")
-        return float(low), float(high)
-
-    return Kind("two numbers in pu, e.g. (0.95, 1.05)", read, float, "PU", 2)
-
-
-def element_limits() -> Kind:
-    """Return the kind of limits of single elements or whole tables: a standard, or values by table and column.
-
-    Examples
-    --------
-    >>> kind = element_limits()
-    >>> kind.from_words(["bus.min_vm_pu=0.95,line.max_loading_percent:7=80"])
-    (('bus', 'min_vm_pu', None, 0.95), ('line', 'max_loading_percent', 7, 80.0))
-    >>> kind.read({("line", "max_loading_percent"): {7: 80.0}})
-    (('line', 'max_loading_percent', 7, 80.0),)
-    """
-    names = [f"{table}.{column}" for table, column in LIMIT_NAMES]
-
-    def rows(key: Any, value: Any) -> Iterator[tuple[str, str, int | None, float]]:
-        table, column = key.split(".") if isinstance(key, str) else key
-        column, colon, one = str(column).partition(":")
-        if (table, column) not in LIMIT_NAMES:
-            raise WrongValueError(f"values of {', '.join(names)}")
-        given = {one: value} if colon else value if isinstance(value, Mapping | pd.Series) else {None: value}
-        for index, limit in given.items():
-            got = real(limit)
-            require(0 <= got < math.inf)
-            yield table, column, None if index is None else int(index), got
-
-    def read(value: Any) -> Any:
-        if isinstance(value, str):
-            require(value in STANDARDS)
-            return value
-        if isinstance(value, tuple):  # as it is kept in a result
-            value = {(t, c if i is None else f"{c}:{i}"): v for t, c, i, v in value}
-        require(isinstance(value, Mapping) and len(value) > 0)
-        return tuple(row for key, part in value.items() for row in rows(key, part))
-
-    one = mapping("", text(), number(""))
-
-    def parse(word: str) -> Any:
-        assert one.parse is not None
-        return word if word in STANDARDS else one.parse(word)
-
-    says = f"{' or '.join(map(repr, STANDARDS))}, or values such as {{('line', 'max_loading_percent'): {{7: 80.0}}}}"
-    return Kind(says, read, parse, "|".join([*STANDARDS, "TABLE.COLUMN[:INDEX]=X"]))
 
 
 def several(says: str, kind: Kind) -> Kind:

@@ -10,12 +10,9 @@ import pandas as pd
 from adnflex.arguments.kind import Kind
 from adnflex.arguments.kinds import (
     either,
-    element,
-    element_limits,
     having,
     indices,
     instance,
-    limits,
     mapping,
     nothing,
     number,
@@ -29,6 +26,7 @@ from adnflex.arguments.kinds import (
     whole,
     word,
 )
+from adnflex.arguments.study_kinds import element, element_limits, limits, windows
 
 _CALLABLE = having("a function", "__call__")
 _LINES = "line indices, 'all' or None (lines with a switch)"
@@ -100,12 +98,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
             number("", 0.0, above=True),
         ),
         "start": word("present", "free"),
-        "windows": either(
-            "'month', 'week', 'day', the hours of a window, or the first period of each",
-            word("month", "week", "day"),
-            number("", 0.0, above=True),
-            indices("", empty=False),
-        ),
+        "windows": windows(),
         "max_operations": whole("0 or more, or None for no limit", 0),
     },
     "when and where": {

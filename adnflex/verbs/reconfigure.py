@@ -52,7 +52,7 @@ def reconfigure(
     start_hour: float | None = None,
     period_weights: Any = None,
     situations: None = None,
-    windows: str | float | Iterable[int] | None = None,
+    windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
     soft_limits: bool = False,
     gap: float = 1e-4,
     time_limit: float = 300.0,
@@ -84,7 +84,7 @@ def reconfigure(
     start_hour: float | None = None,
     period_weights: Any = None,
     situations: Mapping[str, pandapowerNet] | None = None,
-    windows: str | float | Iterable[int] | None = None,
+    windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
     soft_limits: bool = False,
     gap: float = 1e-4,
     time_limit: float = 300.0,
@@ -116,7 +116,7 @@ def reconfigure(
     start_hour: float | None = None,
     period_weights: Any = None,
     situations: Mapping[str, pandapowerNet] | None = None,
-    windows: str | float | Iterable[int] | None = None,
+    windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
     soft_limits: bool = False,
     gap: float = 1e-4,
     time_limit: float = 300.0,
@@ -179,9 +179,9 @@ def reconfigure(
     situations : mapping, optional
         ``{name: net}``, named operating points in place of profiles: nets that differ from `net` in the powers of
         loads, generators and storages only.
-    windows : str, float or iterable of int, optional
-        Where the topology may change: ``month``, ``week``, ``day``, the hours of a window, or the first period of each;
-        by default nowhere.
+    windows : str, float or iterable, optional
+        Where the topology may change: ``month``, ``week``, ``day``, the hours of a window, the first period of each
+        (``[0, 8, 16]``), or the periods of each (``[range(0, 8), range(8, 24)]``); by default nowhere.
     soft_limits : bool
         Where nothing keeps all limits in all periods, break them as little as possible (sum of all violations), then
         lose least; by default that is an error.

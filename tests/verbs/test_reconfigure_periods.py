@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import numpy as np
 import pandapower as pp
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pandapower import pandapowerNet
 
 import adnflex
+from adnflex.arguments.table import ARGUMENTS
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.study.axis import TimeAxis
-from adnflex.study.windows import window_of_periods
+from adnflex.study.windows import spans_of_windows, window_of_periods
 
 Profiles = dict[tuple[str, str], pd.DataFrame]
 
@@ -108,6 +112,13 @@ def test_the_model_of_means_is_whole(net: pandapowerNet) -> None:
         ({"windows": 1.0}, "is for many periods"),
         ({"windows": [0, 0]}, "overlap or are not in order"),
         ({"windows": [1]}, "begins with period 1"),
+        ({"windows": [5]}, "period 5 is not in the horizon"),
+        ({"windows": [range(2), [1]]}, "0 and 1 overlap, both have period 1"),
+        ({"windows": [[1], [0]]}, "0 has period 1, which comes after the beginning of 1"),
+        ({"windows": [[1]]}, "period 0 in none"),
+        ({"windows": [[0, 1], [2]]}, "period 2 of window 1 is not in the horizon"),
+        ({"windows": 1.5}, "no whole number of periods"),
+        ({"windows": "year"}, "give 'month', 'week', 'day'"),
         ({"windows": "month"}, "no times with a date"),
         ({"windows": 0.5}, "at least one period"),
         ({"period_weights": [1.0]}, "there are 2 periods"),
@@ -145,6 +156,18 @@ def test_windows_follow_the_calendar() -> None:
     assert window_of_periods(axis, "month").tolist() == [0, 0, 0, 0, 1, 1]
     assert window_of_periods(axis, "day").tolist() == [0, 0, 1, 1, 2, 2]
     assert window_of_periods(axis, None).tolist() == [0] * 6
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 30))
+def test_windows_mean_the_same_however_they_are_said(lengths: list[int], first: int) -> None:
+    axis = TimeAxis.counted(range(first, first + sum(lengths)), 0.5, 3.0)
+    ends = [first, *(first + np.cumsum(lengths)).tolist()]
+    spans = [range(a, b) for a, b in pairwise(ends)]
+    window = window_of_periods(axis, spans)
+    assert window.tolist() == window_of_periods(axis, ends[:-1]).tolist()
+    assert [[axis.rows[k] for k in span] for span in spans_of_windows(window)] == [list(span) for span in spans]
+    words = ",".join(f"{a}:{b}" for a, b in pairwise(ends))
+    assert window.tolist() == window_of_periods(axis, ARGUMENTS["windows"].from_words([words])).tolist()
 
 
 def test_without_a_choice_the_only_topology_is_proven(net: pandapowerNet) -> None:
