@@ -146,10 +146,14 @@ class _Expanding:
 
     def run(self) -> Expansion:
         p, node = self.p, self.node
-        relaxed = self.relaxed(node.allowed, rounds=5 if node.depth == 0 else 3)
+        # the bound of the root is told before its splits are probed, which on ten thousand buses takes minutes
+        fresh = node.depth == 0 and node.shares is None
+        relaxed = self.relaxed(node.allowed, rounds=1 if fresh else 5 if node.depth == 0 else 3)
         if relaxed is None:
             return self._end()
         now = relaxed._replace(bound=max(relaxed.bound, node.bound), depth=node.depth)
+        if fresh and now.bound < self.cutoff and now.shares is not None:
+            return self._end(now.bound, (now,))
         while now.bound < self.cutoff and not p.decided(now.allowed) and now.shares is not None:
             size, most = int(now.allowed.sum()), self._most(node.depth)
             probed = self._probe(now, most)
