@@ -92,6 +92,8 @@ class Limits(Gathered):
         Table, column, element (None: all of them) and value; they count before all else.
     standard : str
         One of `STANDARDS`, which counts before `vm_limits` where it says anything; or empty.
+    soft : bool
+        Whether they may be broken as little as possible where nothing keeps them all.
 
     Examples
     --------
@@ -107,13 +109,28 @@ class Limits(Gathered):
     max_loading_percent: float | None = None
     limits: tuple[Row, ...] = ()
     standard: str = ""
+    soft: bool = False
 
     @classmethod
-    def gathered(cls, arguments: Mapping[str, Any]) -> Self:
-        """Take from the arguments of a verb those that belong here; ``limits`` may be the name of a standard."""
+    def gathered(cls, arguments: Mapping[str, Any], *, soft: bool = False) -> Self:
+        """Take from the arguments of a verb those that belong here.
+
+        Parameters
+        ----------
+        arguments : mapping
+            Of the verb; ``limits`` is ``all``, ``soft``, the name of a standard, rows, or ``soft`` beside one of these.
+        soft : bool
+            Whether the verb knows soft limits.
+        """
         found = super().gathered({k: v for k, v in arguments.items() if k != "limits"})
-        given = arguments.get("limits") or ()
-        return replace(found, standard=given) if isinstance(given, str) else replace(found, limits=given)
+        given: Any = arguments.get("limits") or ()
+        if asked := "soft" in given:
+            if not soft:
+                raise InputError("limits: 'soft' is for reconfigure over many periods; leave it out.")
+            given = () if given == "soft" else given[1]
+        if isinstance(given, str):
+            return replace(found, standard="" if given == "all" else given, soft=asked)
+        return replace(found, limits=given, soft=asked)
 
     def faults(self, net: pandapowerNet) -> list[str]:
         """Name elements that a net does not have."""
@@ -156,7 +173,9 @@ class Limits(Gathered):
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments that say this."""
-        rest = self.standard or self.limits or None
+        rest: Any = self.standard or self.limits or None
+        if self.soft:
+            rest = ("soft", rest) if rest else "soft"
         return {"vm_limits": self.vm_limits, "max_loading_percent": self.max_loading_percent, "limits": rest}
 
     @property
@@ -178,7 +197,8 @@ class Limits(Gathered):
         parts += [f"{table}.{column} {value:g}" for table, column, _, value in whole]
         single = len(self.limits) - len(whole)
         parts.append(f"{single} of single elements" if single else "")
-        return ", ".join(part for part in parts if part) or "those in the net"
+        told = ", ".join(part for part in parts if part) or "those in the net"
+        return f"{told}; broken as little as possible where nothing keeps them all" if self.soft else told
 
 
 @dataclass(frozen=True)

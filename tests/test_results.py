@@ -116,7 +116,7 @@ def sealed(content: object, form: str = "adnflex-plan-1") -> str:
     return json.dumps({"format": form, "sha256": digest, "content": content})
 
 
-WITHOUT = {"vm_limits": None, "max_loading_percent": None, "limits": [], "standard": ""}
+WITHOUT = {"vm_limits": None, "max_loading_percent": None, "limits": [], "standard": "", "soft": False}
 
 
 def changed(**values: object):

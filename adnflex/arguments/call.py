@@ -173,6 +173,6 @@ def _take_net(bound: inspect.BoundArguments, reading: Target | None, faults: lis
     if tables.values and whole and reading is not None:
         given = bound.arguments
         try:
-            reading(given["net"], limits=Limits.gathered(given), switching=Switching.gathered(given))
+            reading(given["net"], limits=Limits.gathered(given, soft=True), switching=Switching.gathered(given))
         except InputError as error:
             faults[:] = error.findings

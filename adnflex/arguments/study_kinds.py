@@ -103,8 +103,11 @@ def element_limits() -> Kind:
 
     def read(value: Any) -> Any:
         if isinstance(value, str):
-            require(value in STANDARDS)
+            require(value in (*STANDARDS, "all", "soft"))
             return value
+        if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], str):
+            require(value[0] in ("all", "soft") and (not isinstance(value[1], str) or value[1] in STANDARDS))
+            return ("soft", read(value[1])) if value[0] == "soft" else read(value[1])
         if isinstance(value, tuple):  # as it is kept in a result
             value = {(t, c if i is None else f"{c}:{i}"): v for t, c, i, v in value}
         require(isinstance(value, Mapping) and len(value) > 0)
@@ -114,7 +117,11 @@ def element_limits() -> Kind:
 
     def parse(word: str) -> Any:
         assert one.parse is not None
-        return word if word in STANDARDS else one.parse(word)
+        strict, comma, rest = word.partition(",")
+        if strict in ("all", "soft") and comma:
+            return strict, parse(rest)
+        return word if word in (*STANDARDS, "all", "soft") else one.parse(word)
 
-    says = f"{' or '.join(map(repr, STANDARDS))}, or values such as {{('line', 'max_loading_percent'): {{7: 80.0}}}}"
-    return Kind(says, read, parse, "|".join([*STANDARDS, "TABLE.COLUMN[:INDEX]=X"]))
+    names_of = ", ".join(map(repr, ["all", "soft", *STANDARDS]))
+    says = f"{names_of}, values such as {{('line', 'max_loading_percent'): {{7: 80.0}}}}, or ('soft', values)"
+    return Kind(says, read, parse, "|".join(["all", "soft", *STANDARDS, "TABLE.COLUMN[:INDEX]=X"]))

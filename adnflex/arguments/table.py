@@ -82,7 +82,6 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "vm_limits": limits(),
         "max_loading_percent": number("percent above 0", 0.0, above=True),
         "limits": element_limits(),
-        "soft_limits": truth(),
     },
     "what may be switched": {
         "switchable_lines": either(_LINES, word("all"), indices("")),

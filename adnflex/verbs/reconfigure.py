@@ -39,7 +39,7 @@ def reconfigure(
     *,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
-    limits: str | Mapping[tuple[str, str], Any] | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | tuple[str, Any] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
@@ -53,7 +53,6 @@ def reconfigure(
     period_weights: Any = None,
     situations: None = None,
     windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
-    soft_limits: bool = False,
     gap: float = 1e-4,
     time_limit: float = 300.0,
     solver: str = "auto",
@@ -71,7 +70,7 @@ def reconfigure(
     *,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
-    limits: str | Mapping[tuple[str, str], Any] | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | tuple[str, Any] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
@@ -85,7 +84,6 @@ def reconfigure(
     period_weights: Any = None,
     situations: Mapping[str, pandapowerNet] | None = None,
     windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
-    soft_limits: bool = False,
     gap: float = 1e-4,
     time_limit: float = 300.0,
     solver: str = "auto",
@@ -103,7 +101,7 @@ def reconfigure(
     *,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
-    limits: str | Mapping[tuple[str, str], Any] | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | tuple[str, Any] | None = None,
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
@@ -117,7 +115,6 @@ def reconfigure(
     period_weights: Any = None,
     situations: Mapping[str, pandapowerNet] | None = None,
     windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
-    soft_limits: bool = False,
     gap: float = 1e-4,
     time_limit: float = 300.0,
     solver: str = "auto",
@@ -145,9 +142,12 @@ def reconfigure(
     max_loading_percent : float, optional
         Loading limit of all lines and transformers [% of their rated current]; by default the column of that name,
         where it has a value.
-    limits : str or mapping, optional
+    limits : str, mapping or pair, optional
         Limits of single elements or of whole tables, which count before the other two: ``{("bus", "min_vm_pu"): 0.95}``
-        or ``{("line", "max_loading_percent"): {7: 80.0}}``; or ``"EN50160"``: 0.9 to 1.1 pu at buses up to 36 kV.
+        or ``{("line", "max_loading_percent"): {7: 80.0}}``; or ``"EN50160"``: 0.9 to 1.1 pu at buses up to 36 kV. Of
+        many periods also ``"soft"``, alone or beside one of these, ``("soft", "EN50160")``: where nothing keeps all
+        limits in all periods, break them as little as possible (least sum of all violations), then reach the
+        objective; by default (``"all"``) that is an error.
     switchable_lines : iterable of int or ``"all"``, optional
         Lines that may be switched; by default those in service that carry a line switch and, in nets without
         switch rows, all of them (the out-of-service ones are ties).
@@ -182,9 +182,6 @@ def reconfigure(
     windows : str, float or iterable, optional
         Where the topology may change: ``month``, ``week``, ``day``, the hours of a window, the first period of each
         (``[0, 8, 16]``), or the periods of each (``[range(0, 8), range(8, 24)]``); by default nowhere.
-    soft_limits : bool
-        Where nothing keeps all limits in all periods, break them as little as possible (sum of all violations), then
-        lose least; by default that is an error.
     gap : float
         Relative gap between plan and bound at which to stop.
     time_limit : float
@@ -260,7 +257,7 @@ _KEPT = ("max_operations", "start", "gap", "time_limit", "solver", "formulation"
 def _require_one(arguments: Mapping[str, Any]) -> None:
     """Refuse what only means something of many periods."""
     given = [n for n in ("hours_per_period", "start_hour", "period_weights", "windows") if arguments[n] is not None]
-    if given := [*given, *(["soft_limits"] if arguments["soft_limits"] else [])]:
+    if given:
         raise InputError(
             [f"{n}: is for many periods; give profiles, periods (of net.profiles) or situations too." for n in given]
         )

@@ -23,7 +23,7 @@ from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
 
 # What is kept of the arguments in a result.
-_KEPT = ("max_operations", "switching_cost", "start", "windows", "soft_limits", "gap", "time_limit", "solver", "seed")
+_KEPT = ("max_operations", "switching_cost", "start", "windows", "gap", "time_limit", "solver", "seed")
 
 
 def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock: Deadline) -> MultiPeriodPlan:
@@ -38,12 +38,12 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
     TimeExpired
         If the time was over before any was run.
     """
-    asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
+    asked, switching = Limits.gathered(arguments, soft=True), Switching.gathered(arguments)
     effort = Effort.gathered(arguments)
     _require_losses(arguments)
     study = read_periods(net, Horizon.gathered(arguments), asked, switching)
-    soft, formulation = bool(arguments["soft_limits"]), str(arguments["formulation"])
-    answer = solve_periods(study.points, switching, effort, clock, soft=soft, formulation=formulation)
+    formulation = str(arguments["formulation"])
+    answer = solve_periods(study.points, switching, effort, clock, soft=asked.soft, formulation=formulation)
     if answer.best is None:
         raise _not_found(study, answer, switching)
     tables = period_tables(study, answer.search, answer.best)
@@ -141,7 +141,7 @@ def _not_found(study: PeriodStudy, answer: SearchedPeriods, switching: Switching
         return Infeasible(
             f"no radial switch states keep every limit in every period ({words}); of those that were seen none does in "
             f"{len(hard)} of {len(least)} periods, worst in {names[worst]}, where {beyond}; relax limits there, leave "
-            "these periods out, or give soft_limits=True.",
+            "these periods out, or give limits='soft'.",
             None,
             proven,
         )
@@ -165,7 +165,7 @@ def _not_found(study: PeriodStudy, answer: SearchedPeriods, switching: Switching
         )
     return Infeasible(
         f"no switch states keep every limit throughout a window ({words}), though each period has some that keep its "
-        f"own{where}; give shorter windows, relax limits, or give soft_limits=True.",
+        f"own{where}; give shorter windows, relax limits, or give limits='soft'.",
         None,
         proven,
     )

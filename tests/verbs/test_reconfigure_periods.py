@@ -125,6 +125,8 @@ def test_the_model_of_means_is_whole(net: pandapowerNet) -> None:
         ({"period_weights": [-1.0, 1.0]}, "numbers of 0 or more"),
         ({"objective": "voltage"}, "only 'losses'"),
         ({"formulation": "lindistflow"}, "bounded by"),
+        ({"limits": "hard"}, "give 'all', 'soft', 'EN50160'"),
+        ({"limits": ("soft", "soft")}, "give 'all', 'soft', 'EN50160'"),
     ],
 )
 def test_bad_input_is_refused_by_name(net: pandapowerNet, knobs: dict[str, Any], words: str) -> None:
@@ -137,10 +139,17 @@ def test_an_hour_that_nothing_can_meet_is_named(net: pandapowerNet) -> None:
     words = r"keep every limit in every period \((not )?proven\).* of 2 periods, worst in"
     with pytest.raises(Infeasible, match=words):
         adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), **KNOBS)
-    soft = adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), soft_limits=True, **KNOBS)
+    soft = adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), limits="soft", **KNOBS)
     assert isinstance(soft, adnflex.MultiPeriodPlan)
     assert len(soft.infeasible_periods)
     assert np.isneginf(soft.bound)
+    for words in ("soft,bus.min_vm_pu=0.999,bus.max_vm_pu=1.001", "soft,EN50160"):
+        both = adnflex.reconfigure(net, profiles=hours(net), limits=ARGUMENTS["limits"].from_words([words]), **KNOBS)
+        assert isinstance(both, adnflex.MultiPeriodPlan)
+        assert both.asked_limits.soft
+        assert len(both.infeasible_periods) == (0 if "EN" in words else len(soft.infeasible_periods))
+    with pytest.raises(InputError, match="'soft' is for reconfigure over many periods"):
+        adnflex.reconfigure(net, limits="soft")
 
 
 def test_memory_is_told_before_it_is_used(net: pandapowerNet) -> None:
