@@ -207,8 +207,6 @@ class Switching(Gathered):
 
     Attributes
     ----------
-    switching : str or float
-        ``fixed``, ``day`` (one set of switch states) or hours of a block with the same states.
     switchable_lines : tuple of int, ``"all"`` or None
         Lines that may be switched; None: those in service that carry a line switch and, in nets without switch rows,
         all of them.
@@ -223,11 +221,10 @@ class Switching(Gathered):
     start : str
         ``present`` (operations are counted from the present states) or ``free`` (the first states cost nothing).
     windows : str, float, list or None
-        Where switch states may change: ``month``, ``week``, ``day``, hours of a window, the first period of each, or
-        the periods of each; None: nowhere.
+        Which periods share one set of switch states: those of a ``month``, ``week``, ``day``, of so many hours, from
+        one of some first periods on, or those listed together; None: all. ``fixed``: the present states stay.
     """
 
-    switching: str | float = "day"
     switchable_lines: Iterable[int] | str | None = None
     switchable_switches: Iterable[int] = ()
     locked_lines: Iterable[int] = ()
@@ -262,7 +259,7 @@ class Switching(Gathered):
     @property
     def fixed(self) -> bool:
         """Whether nothing is switched."""
-        return self.switching == "fixed"
+        return bool(self.windows == "fixed")
 
     @property
     def present(self) -> Switching:

@@ -163,7 +163,7 @@ def take_options(monkeypatch):
 def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
     seen = take_options(monkeypatch)
     words = "--periods 1:4 --hours-per-period 0.25 --start-hour 6.5 --loss-cost-per-mwh 50 --carbon-price-per-kg 0.05"
-    words += " --carbon-budget-kg 1234 --objective carbon --vm-limits 0.94 1.06 --switching 2 --switchable-lines 0,1"
+    words += " --carbon-budget-kg 1234 --objective carbon --vm-limits 0.94 1.06 --windows 2 --switchable-lines 0,1"
     words += " --switchable-switches 3,4 --locked-lines 30,31 --max-operations 6 --switching-cost 20"
     words += " --gap 0.01 --gap-in cost --time-limit 7"
     words += " --solver scip --exact --study sun"
@@ -181,7 +181,7 @@ def test_the_options_reach_the_library(capsys, monkeypatch, net_file):
         "carbon_budget_kg": 1234.0,
         "objective": "carbon",
         "vm_limits": (0.94, 1.06),
-        "switching": 2.0,
+        "windows": 2.0,
         "switchable_lines": [0, 1],
         "switchable_switches": [3, 4],
         "locked_lines": [30, 31],
@@ -212,11 +212,13 @@ def test_periods(capsys, monkeypatch, net_file, words, periods):
     assert seen["periods"] == periods
 
 
-@pytest.mark.parametrize(("word", "value"), [("day", "day"), ("fixed", "fixed"), ("1.5", 1.5)])
-def test_switching(capsys, monkeypatch, net_file, word, value):
+@pytest.mark.parametrize(
+    ("word", "value"), [("none", None), ("day", "day"), ("fixed", "fixed"), ("1.5", 1.5), ("0,12", [0, 12])]
+)
+def test_windows(capsys, monkeypatch, net_file, word, value):
     seen = take_options(monkeypatch)
-    run(capsys, "dispatch", net_file, "--switching", word)
-    assert seen["switching"] == value
+    run(capsys, "dispatch", net_file, "--windows", word)
+    assert seen["windows"] == value
 
 
 def test_the_carbon_options_change_the_answer(capsys, net_file, plan, tmp_path):
@@ -450,9 +452,9 @@ def test_an_unknown_study_exits_2_before_anything_is_solved(capsys, monkeypatch,
         (["--carbon-price-per-kg", "-1"], "--carbon-price-per-kg: '-1' is not allowed"),
         (["--carbon-budget-kg", "inf"], "--carbon-budget-kg: 'inf' is not allowed; give kilograms"),
         (["--objective", "losses"], "--objective: 'losses' is not allowed; give 'cost' or 'carbon'."),
-        (["--switching", "night"], "--switching: 'night' is not allowed; give 'fixed', 'day', or the hours"),
-        (["--switching", "0"], "--switching: '0' is not allowed"),
-        (["--switching", "0.5"], "switching is 0.5; give 'fixed', 'day', or the hours of a block"),
+        (["--windows", "night"], "--windows: 'night' is not allowed; give None (one topology), 'month'"),
+        (["--windows", "-1"], "--windows: '-1' is not allowed"),
+        (["--windows", "0.5"], "windows is 0.5 h, and a period has"),
         (["--max-operations", "1.5"], "--max-operations: '1.5' is not allowed; give 0 or more"),
         (["--study", "1,,2"], "--study: '1,,2' is not allowed; give names such as 1,2,3."),
         (["--net-period", "-1"], "--net-period: '-1' is not allowed"),
@@ -466,10 +468,10 @@ def test_an_unknown_study_exits_2_before_anything_is_solved(capsys, monkeypatch,
             "--vm-limits: '1.1 0.9' is not allowed; give a lower limit below the upper one",
         ),
         (["--net-period", "2"], "--net-period: says which period --net writes; give --net FILE.json too."),
-        (["--max-operations", "2"], "mean nothing while switching is 'fixed'; give switching='day'"),
-        (["--switching-cost", "2"], "mean nothing while switching is 'fixed'"),
-        (["--switchable-lines", "2"], "mean nothing while switching is 'fixed'"),
-        (["--switchable-switches", "2"], "mean nothing while switching is 'fixed'"),
+        (["--max-operations", "2"], "mean nothing while windows is 'fixed'; give windows=None"),
+        (["--switching-cost", "2"], "mean nothing while windows is 'fixed'"),
+        (["--switchable-lines", "2"], "mean nothing while windows is 'fixed'"),
+        (["--switchable-switches", "2"], "mean nothing while windows is 'fixed'"),
     ],
 )
 def test_wrong_options_exit_2(capsys, net_file, words, message):

@@ -94,7 +94,7 @@ WORDS = [
     ("reconfigure", "--locked-lines 3,7-9", {"locked_lines": [3, 7, 8, 9]}),
     ("dispatch", "--periods 96:99", {"periods": [96, 97, 98]}),
     ("dispatch", "--no-exact", {"exact": False}),
-    ("dispatch", "--switching 1.5", {"switching": 1.5}),
+    ("dispatch", "--windows 1.5", {"windows": 1.5}),
     ("dispatch", "--gap 1e-2 --gap 1e-3", {"gap": 1e-3}),
     ("flexibility", "--pcc trafo:3", {"pcc": ("trafo", 3)}),
     ("flexibility", "--no-reactive-power", {"reactive_power": False}),

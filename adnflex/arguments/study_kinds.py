@@ -10,18 +10,22 @@ import numpy as np
 import pandas as pd
 
 from adnflex.arguments.kind import Kind, WrongValueError, indices_of, real, require
-from adnflex.arguments.kinds import either, indices, mapping, number, pair, text, whole, word
+from adnflex.arguments.kinds import either, indices, mapping, nothing, number, pair, text, whole, word
 from adnflex.knobs import LIMIT_NAMES, STANDARDS
 
 
 def windows() -> Kind:
     """Return the kind of windows: parts of a calendar, hours of each, the first period of each, or the periods of each.
 
+    ``None`` is one topology for all periods, ``fixed`` the present one: for verbs that may leave switches alone.
+
     Examples
     --------
     >>> kind = windows()
     >>> [kind.from_words([word]) for word in ("day", "12", "0,2,4", "0:2,2-4")]
     ['day', 12.0, [0, 2, 4], [[0, 1], [2, 3, 4]]]
+    >>> kind.from_words(["none"]), kind.from_words(["fixed"])
+    (None, 'fixed')
     """
     rows = indices("", empty=False)
 
@@ -42,9 +46,10 @@ def windows() -> Kind:
         return indices_of(word)
 
     return either(
-        "'month', 'week', 'day', the hours of a window, the first period of each, or the periods of each, e.g. "
-        "[range(0, 12), range(12, 24)]",
-        word("month", "week", "day"),
+        "None (one topology), 'month', 'week', 'day', the hours of a window, the first period of each, the periods of "
+        "each, e.g. [range(0, 12), range(12, 24)], or 'fixed' (the present states)",
+        nothing(),
+        word("month", "week", "day", "fixed"),
         number("", 0.0, above=True),
         Kind("", rows.read, firsts, "N,N"),
         Kind("", members, ranges, "A:B,B:C"),

@@ -91,11 +91,6 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "open_lines": indices("line indices"),
         "open_switches": indices("a list of indices of net.switch"),
         "closed_switches": indices("a list of indices of net.switch"),
-        "switching": either(
-            "'fixed', 'day', or the hours of a block of the same states",
-            word("fixed", "day"),
-            number("", 0.0, above=True),
-        ),
         "start": word("present", "free"),
         "windows": windows(),
         "max_operations": whole("0 or more, or None for no limit", 0),

@@ -67,7 +67,7 @@ COMMANDS = {
             "dispatch ieee33_dispatch --plan plan.json --report dispatch.html",
             "dispatch ieee33_dispatch --study 1,2,3 --report studies.html",
             "dispatch simbench:1-MV-rural--2-sw:day=149 --periods 32:64",
-            "dispatch feeder.json --profiles load.p_mw=p.csv load.q_mvar=q.csv --switching day --max-operations 4",
+            "dispatch feeder.json --profiles load.p_mw=p.csv load.q_mvar=q.csv --windows none --max-operations 4",
         ),
     ),
     "pareto": Command(

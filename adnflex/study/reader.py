@@ -23,7 +23,7 @@ from adnflex.study.axis import TimeAxis, time_axis
 from adnflex.study.series import Series, read_series
 
 # All rows, the limits of the net, its switches as they are.
-_ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching("fixed")
+_ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching(windows="fixed")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def read_study(
 ) -> Study:
     """Read a net; all faults at once.
 
-    Where `switching` is ``fixed`` the net has to be radial and stays as it is. `axis` stands for the times of the
+    Where `switching` is fixed the net has to be radial and stays as it is. `axis` stands for the times of the
     series, if it is known; without `prices` pandapower's cost tables are not read, without `converters` every dcline is
     refused.
     """
@@ -174,7 +174,7 @@ def carried_over_breaks(study: Study) -> list[str]:
 def _require_radial(grid: Grid) -> None:
     found = [
         f"a closed path: {' - '.join(str(grid.branches[k]) for k in loop)}; open one of its elements, or let the "
-        "dispatch choose (switching='day')."
+        "dispatch choose (windows=None)."
         for loop in present_loops(grid, np.ones(grid.m, dtype=bool))
     ]
     if found:
@@ -257,7 +257,7 @@ def read_again(
         net,
         Horizon(static, scenarios=ScenarioSet(probabilities, profiles, elements) if profiles else None),
         limits,
-        Switching("fixed" if fixed else "day", sorted({int(i) for i in lines}), others),
+        Switching(sorted({int(i) for i in lines}), others, windows="fixed" if fixed else None),
         prices=prices,
         axis=axis,
     )

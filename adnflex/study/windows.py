@@ -53,6 +53,11 @@ def window_of_periods(axis: TimeAxis, windows: Any) -> IntArray:
     """
     if windows is None:
         return np.zeros(len(axis), dtype=np.int64)
+    if windows == "fixed":
+        raise InputError(
+            "windows is 'fixed': the present states stay, and there is nothing to decide; leave windows out for one "
+            "topology."
+        )
     if isinstance(windows, str):
         labels = _calendar(axis, windows)
     elif not isinstance(windows, Sequence):

@@ -55,13 +55,13 @@ def dispatch(
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
     limits: str | Mapping[tuple[str, str], Any] | None = None,
-    switching: str | float = "fixed",
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
     switching_cost: float = 0.0,
     max_operations: int | None = None,
     start: str = "present",
+    windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = "fixed",
     follow: DispatchPlan | None = None,
     exact: bool = False,
     formulation: str = "distflow",
@@ -98,10 +98,8 @@ def dispatch(
         ``cost`` or ``carbon`` (emissions, at next to equal emissions the cheaper).
     vm_limits, max_loading_percent, limits
         As in `adnflex.reconfigure`.
-    switching : str or float
-        ``fixed``, ``day`` (one set of switch states) or hours of a block with the same states.
     switchable_lines, switchable_switches, locked_lines
-        As in `adnflex.reconfigure`, where switching is not fixed.
+        As in `adnflex.reconfigure`, where switch states are decided (see `windows`).
     switching_cost : float
         Cost of one operation [money].
     max_operations : int, optional
@@ -109,6 +107,10 @@ def dispatch(
     start : str
         ``present``: operations are counted, and cost, from the present switch states on; ``free``: the first states of
         the horizon are left out of count and cost.
+    windows : str, float or iterable, optional
+        Whether switch states are decided, and which periods share them: ``fixed`` (default: the present states stay),
+        None (one topology for the horizon), or where it may change, as in `adnflex.reconfigure`: ``month``, ``week``,
+        ``day``, the hours of a window, the first period of each, or the periods of each.
     follow : DispatchPlan, optional
         A plan whose taps, steps, blocks, reductions, charge modes and switch states are kept; everything else is
         decided anew (new forecast, other scenarios).
@@ -159,7 +161,7 @@ def dispatch(
     """
     arguments = dict(locals())
     clock = Deadline(time_limit, progress)
-    gap_in = gap_in or ("cost" if switching == "fixed" else "losses")
+    gap_in = gap_in or ("cost" if windows == "fixed" else "losses")
     task = read_task(net, arguments)
     study, facts = task.study, task.facts
     with clock.keeping(_seconds_of_the_check(net, study, clock)):
@@ -167,7 +169,7 @@ def dispatch(
         answer = solve_dispatch(task.problem, goal=goal, clock=clock, solver=solver, exact=exact)
     if answer.state is None or not answer.state.feasible:
         raise _not_found(net, study, answer, clock)
-    kept = ("objective", "switching", "switching_cost", "max_operations", "start", "exact", "formulation", "gap")
+    kept = ("objective", "windows", "switching_cost", "max_operations", "start", "exact", "formulation", "gap")
     options = {
         **{k: facts[k] for k in ("loss_cost_per_mwh", "carbon_price_per_kg", "carbon_budget_kg")},
         **{k: arguments[k] for k in (*kept, "time_limit", "solver")},

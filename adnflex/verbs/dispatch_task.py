@@ -61,10 +61,10 @@ def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
         raise InputError(
             f"exact means the equations that the cones of 'distflow' relax; formulation={name!r} has none."
         )
-    if switching.fixed and switching != Switching("fixed"):
+    if switching.fixed and switching != Switching(windows="fixed"):
         raise InputError(
-            "max_operations, switching_cost, start, switchable and locked elements mean nothing while switching is "
-            "'fixed'; give switching='day' or the hours of a block."
+            "max_operations, switching_cost, start, switchable and locked elements mean nothing while windows is "
+            "'fixed'; give windows=None for one topology, or windows in which it may change."
         )
     facts = settings(net, {name: knobs[name] for name in _SETTINGS})
     study = read_study(net, settled(net, Horizon.gathered(knobs)), Limits.gathered(knobs), switching)

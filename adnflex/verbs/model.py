@@ -80,7 +80,7 @@ def _flexibility(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteMo
     if knobs["positions"] != "fixed":
         raise InputError("positions='search' tries one model after another; give positions='fixed' for one of them.")
     program = _program(knobs, ("box", "bound", "vertex"))
-    study = _study(net, knobs, Switching("fixed"))
+    study = _study(net, knobs, Switching(windows="fixed"))
     problem = study.problem(study.network(study.study.grid.closed))
     ends = [np.zeros(problem.periods), np.ones(problem.periods)]
     if program != "vertex":

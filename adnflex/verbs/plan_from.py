@@ -103,7 +103,7 @@ def plan_from(
             raise InputError("other_net is given beside lists of lines or switches; give one of them.")
         couplers = _moved_couplers(net, other_net)
     goal = parse_objective(objective, switching_cost)
-    switching = Switching("day", switchable_lines, couplers, locked_lines)
+    switching = Switching(switchable_lines, couplers, locked_lines)
     grid = read_grid(net, limits=within, switching=switching)
     chosen = _as_listed(net, grid, asked) if other_net is None else _as_other(net, grid, other_net)
     if faults := _structure_faults(grid, chosen):

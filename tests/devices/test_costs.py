@@ -305,9 +305,9 @@ def test_switching_that_feels_no_losses_is_refused():
     net = ring()
     pp.create_poly_cost(net, 0, "sgen", cp1_eur_per_mw=30.0)
     with pytest.raises(InputError, match=r"does not feel the losses.*loss_cost_per_mwh"):
-        adnflex.dispatch(net, switching="day")
-    assert adnflex.dispatch(net, switching="day", loss_cost_per_mwh=1.0).switches["closed_after"].sum() == 2
-    assert adnflex.dispatch(ring(100.0), switching="day").objective > 0
+        adnflex.dispatch(net, windows=None)
+    assert adnflex.dispatch(net, windows=None, loss_cost_per_mwh=1.0).switches["closed_after"].sum() == 2
+    assert adnflex.dispatch(ring(100.0), windows=None).objective > 0
 
 
 def test_a_source_without_a_price_beside_one_with_a_price_is_refused():

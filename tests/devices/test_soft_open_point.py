@@ -163,7 +163,7 @@ def test_switches_are_chosen_beside_it():
     net = two_feeders(max_p_mw=0.5)
     pp.create_line_from_parameters(net, 2, 3, 5.0, 0.4, 0.35, 0.0, 0.25, max_loading_percent=100.0, in_service=False)
     net.load["p_mw"] = [3.0, 4.0, 0.5]
-    plan, kept = (adnflex.dispatch(net, switching=switching) for switching in ("day", "fixed"))
+    plan, kept = (adnflex.dispatch(net, windows=windows) for windows in (None, "fixed"))
     assert len(plan.switches[plan.switches["operated"]])
     assert plan.objective < kept.objective
     check = adnflex.validate(plan, net)

@@ -91,7 +91,7 @@ def test_locked_in_a_dispatch_and_for_flexibility():
     plan = adnflex.dispatch(
         net,
         periods=[10],
-        switching="day",
+        windows=None,
         locked_lines=kept,
         max_operations=2,
         loss_cost_per_mwh=10.0,
@@ -100,5 +100,5 @@ def test_locked_in_a_dispatch_and_for_flexibility():
     )
     assert f"line {kept[0]} (locked)" in plan.summary()
     assert adnflex.validate(plan, net).passed
-    with pytest.raises(adnflex.errors.InputError, match="locked elements mean nothing while switching is 'fixed'"):
+    with pytest.raises(adnflex.errors.InputError, match="locked elements mean nothing while windows is 'fixed'"):
         adnflex.dispatch(net, periods=[10], locked_lines=kept)

@@ -68,7 +68,7 @@ def test_must_take_infeed_is_infeasible(load):
 @pytest.mark.skipif(SOAK < 2, reason="minutes; ADNFLEX_SOAK=2 and more")
 def test_with_switching():
     net = feeder()
-    plan = adnflex.dispatch(net, vm_limits=(0.9, 1.05), switching="day", switchable_lines=list(net.line.index))
+    plan = adnflex.dispatch(net, vm_limits=(0.9, 1.05), windows=None, switchable_lines=list(net.line.index))
     assert plan.objective == pytest.approx(-2.0398, abs=3e-3)
     opened = plan.switches.loc[~plan.switches["closed_after"].astype(bool), "index"]
     assert sorted(opened + 1) == [3, 9, 26, 35, 36]

@@ -135,7 +135,7 @@ def test_a_dispatch_that_switches_keeps_the_charging_within_its_limit() -> None:
     pp.create_sgen(net, 1, 0.2, controllable=True, min_p_mw=0.0, max_p_mw=0.2)
     # without this limit line 2 would be opened, which loses a little less
     net.line.loc[2, "max_i_ka"] = 0.009
-    plan = adnflex.dispatch(net, switching="day", time_limit=60)
+    plan = adnflex.dispatch(net, windows=None, time_limit=60)
     check = adnflex.validate(plan, net)
     assert check.passed, check.verdict
     assert plan.switches.loc[~plan.switches["closed_after"].astype(bool), "index"].tolist() == [1]

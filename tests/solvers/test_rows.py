@@ -75,7 +75,7 @@ MODELS = {
     "rows and a cone": model,
     "dispatch": lambda: adnflex.model(networks.study(networks.load("ieee33_dispatch"), "3"), "dispatch", periods=[3]),
     "switched": lambda: adnflex.model(
-        networks.study(networks.load("ieee33_dispatch"), "2"), "dispatch", periods=[3, 4], switching="day"
+        networks.study(networks.load("ieee33_dispatch"), "2"), "dispatch", periods=[3, 4], windows=None
     ),
     "transformers": lambda: adnflex.model(pn.mv_oberrhein(), "reconfigure", "distflow", vm_limits=(0.9, 1.1)),
     "linear": lambda: adnflex.model(pn.case33bw(), "reconfigure", "lindistflow"),

@@ -109,7 +109,7 @@ def test_the_length_of_a_period_is_never_guessed(case):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"gap": -1.0}, {"time_limit": 0.0}, {"objective": "co2"}, {"switching": "never"}, {"solver": "nobody"},
+        {"gap": -1.0}, {"time_limit": 0.0}, {"objective": "co2"}, {"windows": "never"}, {"solver": "nobody"},
         {"loss_cost_per_mwh": -1.0}, {"carbon_price_per_kg": np.nan}, {"carbon_budget_kg": np.nan},
     ],
 )  # fmt: skip
@@ -140,7 +140,7 @@ def test_a_meshed_net_names_its_loop():
     net = pn.case33bw()
     net.line["in_service"] = True
     net.ext_grid["price_per_mwh"] = 1.0
-    refused(net, "closed path", "line", "switching", error=NotRadial)
+    refused(net, "closed path", "line", "windows", error=NotRadial)
 
 
 @pytest.mark.parametrize(

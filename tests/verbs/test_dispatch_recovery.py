@@ -108,14 +108,14 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("switching", ["fixed", "day"])
+@pytest.mark.parametrize("windows", ["fixed", None])
 @pytest.mark.parametrize("end", ENDS)
-def test_a_present_state_that_meets_every_limit_is_an_answer(monkeypatch, switching, end):
+def test_a_present_state_that_meets_every_limit_is_an_answer(monkeypatch, windows, end):
     net, profiles = quiet_feeder()
     for module in (search_dispatch, other_decisions, recover_dispatch):
         monkeypatch.setattr(module, "solve_model", ENDS[end])
     monkeypatch.setattr(search_dispatch, "solve_form", ENDS[end])
-    options = {} if switching == "fixed" else {"switching": "day", "switchable_lines": "all"}
+    options = {} if windows else {"windows": None, "switchable_lines": "all"}
     plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5, **options)
     assert plan.status == {"time is out": "time_limit", "interrupted": "interrupted"}.get(end, "unproven")
     # the time of a search may be over, that of a relaxation is short
@@ -128,10 +128,10 @@ def test_a_present_state_that_meets_every_limit_is_an_answer(monkeypatch, switch
     assert any("present state" in note for note in plan.notes)
 
 
-@pytest.mark.parametrize("switching", ["fixed", "day"])
-def test_a_tiny_time_limit_is_no_reason_to_call_it_infeasible(switching):
+@pytest.mark.parametrize("windows", ["fixed", None])
+def test_a_tiny_time_limit_is_no_reason_to_call_it_infeasible(windows):
     net, profiles = quiet_feeder()
-    options = {} if switching == "fixed" else {"switching": "day", "switchable_lines": "all"}
+    options = {} if windows else {"windows": None, "switchable_lines": "all"}
     plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=1e-3, **options)
     assert adnflex.validate(plan, net).passed
     assert plan.objective <= present_cost(net, profiles) + 1e-6
@@ -197,7 +197,7 @@ def least_losses(net) -> float:
 def test_the_gap_of_a_switching_plan_is_in_losses_by_default():
     net = ring()
     least = least_losses(net)
-    plan = adnflex.dispatch(net, switching="day", switchable_lines="all", hours_per_period=2.0, gap=1e-3)
+    plan = adnflex.dispatch(net, windows=None, switchable_lines="all", hours_per_period=2.0, gap=1e-3)
     assert plan.options["gap_in"] == "losses"
     assert plan.energy.at["losses", "mwh"] == pytest.approx(2 * least, rel=1e-3)
     # the money in the gap, as a share of what the losses are worth
@@ -213,7 +213,7 @@ def test_the_gap_of_a_switching_plan_is_in_losses_by_default():
 def test_a_gap_in_cost_says_what_it_leaves_of_the_losses(tmp_path):
     net = ring()
     least = least_losses(net)
-    plan = adnflex.dispatch(net, switching="day", switchable_lines="all", hours_per_period=2.0, gap=1e-2, gap_in="cost")
+    plan = adnflex.dispatch(net, windows=None, switchable_lines="all", hours_per_period=2.0, gap=1e-2, gap_in="cost")
     value = 60.0 * plan.energy.at["losses", "mwh"]
     assert plan.loss_gap == pytest.approx((plan.objective - plan.bound) / value, rel=1e-6, abs=1e-12)
     # what is left to save in losses is never more than the certificate says

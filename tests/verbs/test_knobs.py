@@ -133,7 +133,7 @@ def shares(values) -> dict[tuple[str, str], pd.DataFrame]:
 
 def test_a_free_start_leaves_the_first_states_out_of_count_and_cost():
     net = ring()
-    asked = {"profiles": shares([1.0, 0.6]), "hours_per_period": 12.0, "switching": "day", "loss_cost_per_mwh": 100.0}
+    asked = {"profiles": shares([1.0, 0.6]), "hours_per_period": 12.0, "windows": None, "loss_cost_per_mwh": 100.0}
     net.ext_grid["price_per_mwh"] = 50.0
     present = adnflex.dispatch(net, **asked, max_operations=0, gap=1e-4)
     free = adnflex.dispatch(net, **asked, max_operations=0, switching_cost=1e4, start="free", gap=1e-4)
@@ -176,7 +176,7 @@ def test_auto_says_which_formulation_and_why(monkeypatch):
     assert any(n.startswith("formulation: lindistflow, as") and "are too many" in n for n in second.notes)
     assert second.bound <= first.objective + 1e-9
     asked = {"profiles": shares([1.0, 0.6]), "hours_per_period": 12.0, "loss_cost_per_mwh": 100.0}
-    day = adnflex.dispatch(net, **asked, formulation="auto", switching="day", gap=1e-3)
+    day = adnflex.dispatch(net, **asked, formulation="auto", windows=None, gap=1e-3)
     assert any(n.startswith("formulation: lindistflow, as") and "10 cones" in n for n in day.notes)
     assert adnflex.validate(day, net).passed
     fixed = adnflex.dispatch(net, **asked, formulation="auto")
@@ -191,7 +191,7 @@ def test_every_check_counts_operations_against_their_budget(less: int) -> None:
     given = [
         (adnflex.plan_from(pn.case33bw(), open_lines=[6, 33, 34, 35, 36]), pn.case33bw()),
         (adnflex.reconfigure_for_flexibility(feeder, periods=[10], workers=1, **lines), feeder),
-        (adnflex.dispatch(day, switching="day", periods=[18], max_operations=2, time_limit=30, **lines), day),
+        (adnflex.dispatch(day, windows=None, periods=[18], max_operations=2, time_limit=30, **lines), day),
     ]
     for plan, net in given:
         assert int(plan.switches["operated"].sum()) == 2, plan

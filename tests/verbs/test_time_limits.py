@@ -11,10 +11,10 @@ from adnflex import networks
 from adnflex.errors import TimeExpired
 
 
-@pytest.mark.parametrize("switching", ["fixed", "day"])
-def test_without_time_there_is_a_plan_with_a_bound_near_it(switching):
+@pytest.mark.parametrize("windows", ["fixed", None])
+def test_without_time_there_is_a_plan_with_a_bound_near_it(windows):
     net = networks.load("ieee33_dispatch")
-    plan = adnflex.dispatch(net, periods=range(17, 19), switching=switching, time_limit=1e-9)
+    plan = adnflex.dispatch(net, periods=range(17, 19), windows=windows, time_limit=1e-9)
     assert plan.status == "time_limit"
     assert 0.8 * plan.objective < plan.bound <= plan.objective
     assert adnflex.validate(plan, net).passed

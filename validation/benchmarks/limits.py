@@ -120,7 +120,7 @@ VERBS: dict[str, Callable[[float], tuple[str, float, float]]] = {
     "reconfigure 118": _large,
     "reconfigure flexibility": _box_by_switching,
     "dispatch": _dispatch,
-    "dispatch switching": lambda limit: _dispatch(limit, switching="day"),
+    "dispatch switching": lambda limit: _dispatch(limit, windows=None),
     "flexibility": _flexibility,
     "pq_region": _pq_region,
     "pq_region taps": _region_with_taps,

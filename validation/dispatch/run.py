@@ -437,7 +437,7 @@ def tightness() -> common.Record:
         ("curtailable, 30 % load", True, 0.3, {}),
         ("curtailable, 30 % load, exact", True, 0.3, {"exact": True}),
         ("must-take, full load", False, 1.0, {}),
-        ("switching, full load", True, 1.0, {"switching": "day", "time_limit": 200}),
+        ("switching, full load", True, 1.0, {"windows": None, "time_limit": 200}),
     ):
         row, plan = measured(_sunny(curtailable, scale), vm_limits=(0.9, 1.05), **options)
         if plan is not None and len(plan.switches):

@@ -80,7 +80,7 @@ def feeder(kind: str, rng: np.random.Generator) -> Case:
     if kind == "switching":
         tie = _line(net, bus[1], bus[-1], rng)
         pp.create_switch(net, bus[1], tie, et="l", closed=False)
-        options |= {"switching": "day", "switchable_lines": "all"}
+        options |= {"windows": None, "switchable_lines": "all"}
     if kind == "time is short":
         _movable(net, bus, rng)
         options["time_limit"] = float(rng.choice(LIMITS[:2]))

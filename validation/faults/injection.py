@@ -146,7 +146,7 @@ def _dispatch(solver: str = "auto", exact: bool = False, taps: bool = True) -> t
 
 def _switching() -> tuple[Any, pandapowerNet]:
     net = ring()
-    return adnflex.dispatch(net, switching="day", time_limit=_LIMIT, **_TWO), net
+    return adnflex.dispatch(net, windows=None, time_limit=_LIMIT, **_TWO), net
 
 
 def _flexibility() -> tuple[Any, pandapowerNet]:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 from adnflex.errors import InputError
 from adnflex.knobs import Switching
 from adnflex.problems.dispatch.problem import Pins, Topology
 from adnflex.results import DispatchPlan
 from adnflex.study import Study, TimeAxis
+from adnflex.study.windows import spans_of_windows, window_of_periods
 
 
 def spans_of(axis: TimeAxis, asked: Switching) -> Topology:
-    """Turn ``switching`` into the periods that share switch states."""
+    """Say which periods share switch states; none where nothing is switched."""
     if asked.fixed:
         return Topology()
-    switching, counted = asked.switching, (asked.switching_cost, asked.max_operations, asked.start == "free")
-    if switching == "day":
-        return Topology((range(len(axis)),), *counted)
-    if isinstance(switching, str) or not (math.isfinite(switching) and switching >= axis.hours):
-        raise InputError(
-            f"switching is {switching!r}; give 'fixed', 'day', or the hours of a block of the same states (at least "
-            f"one period, {axis.hours:g} h)."
-        )
-    if axis.breaks:
-        raise InputError(
-            f"switching is {switching:g} h, but periods leave rows out before row {axis.rows[axis.breaks[0]]}; choose "
-            "rows without gaps, or switching='day' for one set of states."
-        )
-    length = max(1, round(switching / axis.hours))
-    spans = [range(a, min(a + length, len(axis))) for a in range(0, len(axis), length)]
-    return Topology(tuple(spans), *counted)
+    spans = spans_of_windows(window_of_periods(axis, asked.windows))
+    return Topology(spans, asked.switching_cost, asked.max_operations, asked.start == "free")
 
 
 def pins_of(plan: DispatchPlan, study: Study, topology: Topology) -> Pins:

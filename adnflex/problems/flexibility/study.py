@@ -30,7 +30,7 @@ from adnflex.problems.flexibility.wishes import Wishes, check_wishes, series_of
 from adnflex.study import Study, carried_over_breaks, read_study, settled
 
 # All rows, the limits of the net, its switches as they are.
-_ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching("fixed")
+_ALL, _OWN, _AS_IT_IS = Horizon(), Limits(), Switching(windows="fixed")
 
 
 @dataclass(frozen=True)
