@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from adnflex.results import Plan as Plan
     from adnflex.results import Region as Region
     from adnflex.results import RegionCheck as RegionCheck
+    from adnflex.results import ReliabilityIndices as ReliabilityIndices
     from adnflex.results import RollingCheck as RollingCheck
     from adnflex.results import RollingRun as RollingRun
     from adnflex.results import SequenceCheck as SequenceCheck
@@ -62,8 +63,8 @@ _HOMES = {
     "adnflex.problems.rolling": "RollingCase RollingScheduler",
     "adnflex.results": (
         "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck FrontierCheck "
-        "MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan Region RegionCheck RollingCheck RollingRun "
-        "SequenceCheck SwitchingSequence compare_plans load"
+        "MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan Region RegionCheck ReliabilityIndices "
+        "RollingCheck RollingRun SequenceCheck SwitchingSequence compare_plans load"
     ),
     "adnflex.verbs.compare_policies": "compare_policies",
     "adnflex.verbs.dispatch": "dispatch",

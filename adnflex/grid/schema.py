@@ -56,6 +56,8 @@ SWITCH_ELEMENTS = {"b": "bus", "l": "line", "t": "trafo", "t3": "trafo3w"}
 _COST_ELEMENTS = ("gen", "sgen", "ext_grid", "load", "dcline", "storage")
 
 _POWER_LIMITS = limit("min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar")
+# How often and how long an element fails; a missing value: what docs/reliability.md says.
+_OUTAGE = maybe("failures_per_year", "repair_hours", "switching_hours", low=0.0)
 _MOVES = (*maybe("max_moves_per_day", low=0.0), *maybe("cost_per_move", low=0.0))
 # A wrong value here spoils power flow also where the element is out of service: 0 times NaN is NaN.
 _INJECTION = (*bus("bus"), *number("p_mw", "q_mvar", "scaling", always=True), *truth("in_service"))
@@ -75,6 +77,7 @@ TABLES: tuple[Table, ...] = (
             *truth("in_service"),
             *blank("max_i_ka"),
             *limit("max_loading_percent"),
+            *maybe("failures_per_km_year", "repair_hours", "switching_hours", low=0.0),
         ),
     ),
     Table(
@@ -94,6 +97,7 @@ TABLES: tuple[Table, ...] = (
             word("tap_side", ("hv", "lv")),
             *flag("tap_dependency_table", "tap_phase_shifter", "controllable", "oltc"),
             *_MOVES,
+            *_OUTAGE,
         ),
     ),
     Table(
@@ -106,6 +110,7 @@ TABLES: tuple[Table, ...] = (
             *blank("z_ohm"),
             *maybe("in_ka", "minutes", low=0.0),
             *flag("remote"),
+            *_OUTAGE,
         ),
     ),
     Table(
@@ -118,6 +123,7 @@ TABLES: tuple[Table, ...] = (
             *maybe("cost_per_mwh", "transferable_share", "reducible_share", "reduction", "max_reductions"),
             *maybe("transfer_cost_per_mwh", "reduce_cost_per_mwh", "min_reduction_hours", "max_reduction_hours"),
             *maybe("vehicles_per_day"),
+            *maybe("customers", "average_mw", low=0.0),
             *text("profile", "transfer_block", "transfer_window", "reduce_windows"),
         ),
     ),
@@ -183,6 +189,7 @@ TABLES: tuple[Table, ...] = (
             *maybe("price_per_mwh", "sell_price_per_mwh", "co2_kg_per_mwh"),
             *maybe("tap_pos", "tap_min", "tap_max", "tap_neutral", "tap_step_percent"),
             *_MOVES,
+            *_OUTAGE,
             *text("profile"),
         ),
     ),
@@ -194,6 +201,7 @@ TABLES: tuple[Table, ...] = (
             *truth("in_service"),
             Column("slack", "truth", blank=True),
             *maybe("p_mw", "scaling", "slack_weight"),
+            *_OUTAGE,
             *_POWER_LIMITS,
             *flag("controllable"),
             *maybe("price_per_mwh", "sell_price_per_mwh", "co2_kg_per_mwh"),

@@ -16,6 +16,7 @@ from adnflex.results.operations_frontier import FrontierCheck, OperationsFrontie
 from adnflex.results.pareto import Pareto
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.region import Region, RegionCheck
+from adnflex.results.reliability import ReliabilityIndices
 from adnflex.results.rolling import RollingCheck, RollingRun
 from adnflex.results.sequence import SequenceCheck, SwitchingSequence
 from adnflex.results.status import NOT_PASSED
@@ -39,6 +40,7 @@ __all__ = [
     "Plan",
     "Region",
     "RegionCheck",
+    "ReliabilityIndices",
     "Result",
     "RollingCheck",
     "RollingRun",

@@ -14,6 +14,7 @@ import pytest
 import adnflex
 from adnflex import results
 from adnflex.errors import InputError, OutputError
+from adnflex.problems.reliability.study import reliability
 from adnflex.results.base import Result
 from tests.region_nets import feeder
 
@@ -54,6 +55,7 @@ def every():
     situations = {"day": ring, "night": ring}
     periods = adnflex.reconfigure(ring, situations=situations, workers=1)
     found += [periods, adnflex.validate(periods, ring)]
+    found.append(reliability(net, [("line", 0), ("line", 5)], {}, {}))
     index = pd.Index([0], name="day")
     items = pd.DataFrame({"total": [1.0], "stored_value": [0.0]}, index=pd.MultiIndex.from_tuples([("base", 0)]))
     found.append(adnflex.Comparison("case", 1, "EUR", pd.DataFrame({"base": [1.0]}, index=index), items))
