@@ -66,7 +66,8 @@ class Outcome:
     Attributes
     ----------
     status : str
-        ``optimal`` (the gap is reached), ``infeasible``, ``time_limit`` or ``interrupted``.
+        ``optimal`` (the gap is reached), ``infeasible``, ``unproven`` (no solution is known, but a leaf without a value
+        may be one), ``time_limit`` or ``interrupted``.
     best : object
         The best solution, None if there is none.
     objective, bound : float
@@ -100,7 +101,10 @@ class SearchTree(Protocol):
         """Return the alternatives of a node and its point (None if there is none); empty where nothing is left."""
 
     def leaf(self, node: Any) -> float:
-        """Return the exact value of a node with nothing left to decide; inf where it is not admissible."""
+        """Return the exact value of a node with nothing left to decide.
+
+        inf where it is not admissible; -inf where that is not known, so that it counts with its bound.
+        """
 
     def heuristic(self, point: Any, count: int) -> None:
         """Look at a point and the number of nodes so far; may improve the incumbent."""
@@ -234,7 +238,7 @@ class _Search:
             )
         best, value = self.tree.incumbent()
         if status == "optimal" and best is None:
-            status = "infeasible"
+            status = "infeasible" if self.bound() == math.inf else "unproven"
         return Outcome(status, best, value, self.bound(), self.nodes)
 
     def _start(self) -> None:
@@ -272,10 +276,10 @@ class _Search:
         return True
 
     def _expand(self, node: Any, bound: float, point: Any) -> None:
-        if bound == math.inf:
-            return
         if point is not None:
             self.tree.heuristic(point, self.nodes)
+        if bound == math.inf:
+            return
         if bound >= self.cutoff():
             self.closed_at = min(self.closed_at, bound)
             return

@@ -26,15 +26,13 @@ def count_spanning_trees(n: int, edges: Sequence[Edge], weights: Sequence[float]
     >>> round(count_spanning_trees(4, [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2)]))
     8
     """
-    laplacian = np.zeros((n, n))
-    for (a, b), w in zip(edges, [1.0] * len(edges) if weights is None else weights, strict=True):
-        if a != b:
-            laplacian[a, a] += w
-            laplacian[b, b] += w
-            laplacian[a, b] -= w
-            laplacian[b, a] -= w
     if n < 2:
         return 1.0
+    laplacian = np.zeros((n, n))
+    a, b = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+    # a loop adds and takes the same
+    for row, column, sign in ((a, a, 1.0), (b, b, 1.0), (a, b, -1.0), (b, a, -1.0)):
+        np.add.at(laplacian, (row, column), sign * (np.ones(len(a)) if weights is None else np.array(weights)))
     sign, logarithm = np.linalg.slogdet(laplacian[1:, 1:])
     return float(np.exp(logarithm)) if sign > 0 else 0.0
 

@@ -2,84 +2,31 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from adnflex.algorithms.branch_and_bound import Alternative, Outcome, Relaxed
+from adnflex.algorithms.branch_and_bound import Outcome
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Score
 from adnflex.arrays import IntArray
 from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
-from adnflex.problems.multi_period.directed import JointDirected, ModeTrees
+from adnflex.problems.multi_period.directed import JointDirected
+from adnflex.problems.multi_period.evaluation import PointValues
 from adnflex.problems.multi_period.joint import COPIES, build_chosen_joint
 from adnflex.problems.multi_period.points import Points, grouped
 from adnflex.problems.multi_period.search import WindowSearch
 from adnflex.problems.reconfiguration.directed_search import DirectedSearch
 from adnflex.problems.reconfiguration.meshed import nearest_tree
-from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, Probing
 from adnflex.problems.reconfiguration.proof import prove
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
 
 Open = frozenset[int]
 
-# Radial states of a node that are evaluated one by one instead of splitting it further.
-_FEW = 300
-
 # Copies of the network beyond which nothing is proven in useful time.
 _MOST_COPIES = 60
-
-
-class _FewProbing(Probing):
-    """Leaves nodes as they are that are enumerated anyway."""
-
-    def __call__(self, task: tuple[ModeNode, float]) -> Relaxed:
-        """Expand a node, unless it is marked by shares that are empty."""
-        node, cutoff = task
-        if node.depth < 0:
-            return Relaxed(node.bound, Expansion(node.bound, math.inf, (), [], 0), solves=0)
-        return super().__call__((node, cutoff))
-
-
-class FewTreesSearch(DirectedSearch):
-    """Branch and bound over modes that enumerates a node as soon as few radial states are left in it.
-
-    Parameters
-    ----------
-    problem, search, incumbent
-        See `DirectedSearch`.
-    few : int
-        How many are few.
-    """
-
-    def __init__(self, problem: JointDirected, search: ExchangeSearch, incumbent: Incumbent, few: int = _FEW) -> None:
-        super().__init__(problem, search, incumbent)
-        self.relax = _FewProbing(problem)
-        self.trees, self.few = ModeTrees(problem), few
-
-    def brief(self, node: ModeNode, cutoff: float) -> tuple[ModeNode, float]:
-        """Return what a worker is told: a node that is enumerated needs no relaxation."""
-        known = self.trees.few(node.allowed, self.few) is not None
-        return (node._replace(depth=-1, shares=None) if known else node), cutoff
-
-    def split(self, node: ModeNode, point: Expansion | None) -> list[Alternative]:
-        """Children of a node, unless it is enumerated."""
-        if self.trees.few(node.allowed, self.few) is not None:
-            return []
-        return super().split(node, point)
-
-    def leaf(self, node: ModeNode) -> float:
-        """Least exact value of the radial states of a node; inf where all break a limit."""
-        least = math.inf
-        for state in self.trees.few(node.allowed, math.inf) or []:
-            score = self.search.score(state)
-            self.best.offer(state, score)
-            if score is not None and score.violation == 0:
-                least = min(least, score.objective)
-        return least
 
 
 @dataclass
@@ -144,9 +91,10 @@ class OneProof:
         )
         if isinstance(problem, JointDirected) and not problem.core.chains:
             return self._only_one(best), "the only radial state, by exact power flow"
-        finder: FewTreesSearch | RadialSearch
+        finder: DirectedSearch | RadialSearch
         if isinstance(problem, JointDirected):
-            finder, name = FewTreesSearch(problem, valued, best), "directed chain hull"
+            values = PointValues(self.points, self.search.required, self.price, self.most)
+            finder, name = DirectedSearch(problem, valued, best, values=values), "directed chain hull"
         else:
             finder, name = RadialSearch(problem, valued, best), "chain hull"
         # workers have their own steady clocks, but the same day

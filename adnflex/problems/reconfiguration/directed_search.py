@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import networkx as nx
@@ -12,8 +11,9 @@ from adnflex.algorithms.branch_and_bound import Alternative
 from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange
 from adnflex.arrays import FloatArray
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
+from adnflex.problems.reconfiguration.few_trees import StateValues
 from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, Probing
-from adnflex.problems.reconfiguration.radial_search import Incumbent
+from adnflex.problems.reconfiguration.radial_search import Incumbent, exact_value
 
 Open = frozenset[int]
 
@@ -31,6 +31,8 @@ class DirectedSearch:
         The best topology, shared with whoever found it.
     lift : callable, optional
         Raises a bound to the next value that the objective can have; picklable.
+    values : StateValues, optional
+        What radial states are worth; with it, nodes with few of them are enumerated.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class DirectedSearch:
         search: ExchangeSearch,
         incumbent: Incumbent,
         lift: Callable[[float], float] | None = None,
+        values: StateValues | None = None,
     ) -> None:
         self.problem, self.search, self.best = problem, search, incumbent
-        self.relax = Probing(problem, lift)
+        self.relax = Probing(problem, lift, values)
         g = problem.grid
         self.merged = np.where(np.isnan(g.root_v), np.arange(g.n), -1)
         # branch that is open in a mode, -1 where none is
@@ -70,15 +73,18 @@ class DirectedSearch:
         return [Alternative(0.5, point.children, tuple(c.bound for c in point.children))]
 
     def leaf(self, node: ModeNode) -> float:
-        """Exact value of the topology that a decided node is; inf where it is none or violates a limit."""
+        """Exact value of the topology that a decided node is; inf where it is none or violates a limit.
+
+        One whose power flow was not solved is worth what its bound says.
+        """
         taken = self.opened[node.allowed]
         state = frozenset(taken[taken >= 0].tolist())
-        score = self.search.score(state)
-        self.best.offer(state, score)
-        return score.objective if score is not None and score.violation == 0 else math.inf
+        return exact_value(self.problem.grid, self.search, self.best, state)
 
     def heuristic(self, point: Expansion, count: int) -> None:
-        """Round the points of an expansion to trees and look at them; now and then improve one."""
+        """Look at states that were found, round points to trees and look at them too; now and then improve one."""
+        for state in point.found:
+            self.best.offer(state, self.search.score(state))
         for shares in point.points:
             state = self._rounded(shares)
             if state in self.tried:

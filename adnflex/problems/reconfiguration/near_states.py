@@ -7,33 +7,26 @@ it has without them, shows so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import islice
 
 import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Outcome
 from adnflex.algorithms.near_trees import exchanges
-from adnflex.arrays import BoolArray, IntArray
-from adnflex.formulations.bounds import compute_bounds
-from adnflex.grid.flow import RadialFlow
+from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.grid.model import Grid
-from adnflex.grid.near_flows import NearFlows
-from adnflex.grid.state import GridState
 from adnflex.grid.topology import Forest
-from adnflex.problems.reconfiguration.exchange import ExchangeProblem, limit_violations, loop_of
+from adnflex.problems.reconfiguration.exchange import ExchangeProblem, loop_of
 from adnflex.problems.reconfiguration.meshed import nearest_tree
 from adnflex.problems.reconfiguration.radial_search import Incumbent
+from adnflex.problems.reconfiguration.tree_values import TreeValues
 
 Open = frozenset[int]
 
 # States times nodes that are run rather than searched: about as long as building a model and a few relaxations.
 _FEW = 400_000
-# States that are run together.
-_TOGETHER = 2048
-# What rounding may add to a bound (share) or to a squared voltage [pu].
-_ROUNDING, _CLEAR = 1e-6, 4e-6
 
 
 def loops_beside(grid: Grid, forest: Forest, ties: Open, required: BoolArray) -> dict[int, list[int]]:
@@ -98,75 +91,40 @@ class NearStates:
             return Outcome("infeasible", None, np.inf, np.inf, 0)
         if not np.isfinite(most):
             return None
-        groups = self._groups(int(most))
-        if groups is None:
+        states = self._states(int(most))
+        if states is None:
             return None
-        near = NearFlows(self.grid, self._forest)
-        done, odd = 0, list[BoolArray]()
-        for ties, opened in groups:
-            # the first group is the nearest state alone
-            if done and stop():
+        values = TreeValues(self.grid, self.exchange.objective, most)
+        odd = list[IntArray]()
+        for part, found in values.blocks(states):
+            # the first state is the nearest one
+            if part.start and stop():
                 return None
-            states = near.solve(ties, opened)
-            within = np.count_nonzero(states.closed != self.grid.closed, axis=1) <= most
-            self._offer(states, within, best)
-            odd += list(states.closed[within & np.isnan(states.loss)])
-            done += int(within.sum())
-        if odd and not (compute_bounds(self.grid).falling.all() and all(self._refuted(o, best.value) for o in odd)):
+            self._offer(states[part], found, best)
+            odd += list(states[part][np.isnan(found)])
+        if not all(values.refuted(state, best.value) for state in odd):
             return None
+        done = len(states)
         return Outcome("infeasible" if best.state is None else "optimal", best.state, best.value, best.value, done)
 
-    def _offer(self, states: GridState, within: BoolArray, best: Incumbent) -> None:
+    def _offer(self, states: IntArray, values: FloatArray, best: Incumbent) -> None:
         """Let the best of some states be the incumbent, if it is one."""
-        with np.errstate(invalid="ignore"):
-            good = within & (limit_violations(self.grid, states) == 0)
-        values = np.where(good, self.exchange.objective.of_states(self.grid, states), np.inf)
-        first = int(values.argmin())
+        first = int(np.nan_to_num(values, nan=np.inf).argmin())
         if values[first] < best.value:
-            state = frozenset(np.flatnonzero(~states.closed[first]).tolist())
+            state = frozenset(states[first].tolist())
             best.offer(state, self.exchange.evaluate(state))
 
-    @property
-    def _forest(self) -> Forest:
-        found = self.exchange.adjacency.forest(self.exchange.closed(self.nearest))
-        assert found is not None  # the nearest tree is one
-        return found
-
-    def _groups(self, most: int) -> list[tuple[tuple[int, ...], IntArray]] | None:
-        """List closings with all openings beside them; None where the states are many."""
-        loops = loops_beside(self.grid, self._forest, self.nearest, self.exchange.required)
+    def _states(self, most: int) -> IntArray | None:
+        """Open branches of every state within so many operations and some beyond, a row each; None where many."""
+        forest = self.exchange.adjacency.forest(self.exchange.closed(self.nearest))
+        assert forest is not None  # the nearest tree is one
+        loops = loops_beside(self.grid, forest, self.nearest, self.exchange.required)
         left = _FEW // self.grid.n
-        found: list[tuple[tuple[int, ...], IntArray]] = []
+        found: list[list[int]] = []
         # a state of so many operations is at most so many exchanges from the nearest one
         for count in range(min((most + self.least) // 2, len(loops)) + 1):
-            rows = list(islice(exchanges(loops, count), left + 1))
-            left -= len(rows)
-            if left < 0:
+            pairs = islice(exchanges(loops, count), left + 1 - len(found))
+            found += [sorted((self.nearest - set(ties)) | set(out)) for ties, out in pairs]
+            if len(found) > left:
                 return None
-            found += _grouped(rows, count)
-        return found
-
-    def _refuted(self, closed: BoolArray, cutoff: float) -> bool:
-        """Whether a state without power flow is shown to be no better answer, by its flows without losses.
-
-        Where power only flows downwards and voltages only fall, losses add to flows and take from voltages.
-        """
-        g, goal = self.grid, self.exchange.objective
-        forest = self.exchange.adjacency.forest(closed)
-        assert forest is not None
-        v, flow = RadialFlow(g, forest).lossless(g.p + 1j * g.q)
-        if (v < g.v_min - _CLEAR).any():
-            return True
-        loss = float(np.sum(g.r * np.abs(flow) ** 2) / np.nanmax(g.root_v)) * g.base_mva
-        return goal.losses * loss * (1 - _ROUNDING) > cutoff
-
-
-def _grouped(
-    rows: list[tuple[tuple[int, ...], tuple[int, ...]]], count: int
-) -> Iterator[tuple[tuple[int, ...], IntArray]]:
-    """Put exchanges with the same closings together, so many at a time."""
-    for ties, group in groupby(rows, key=lambda row: row[0]):
-        outs = [out for _, out in group]
-        opened = np.array(outs, dtype=np.int64).reshape(len(outs), count)
-        for at in range(0, len(opened), _TOGETHER):
-            yield ties, opened[at : at + _TOGETHER]
+        return np.array(found, dtype=np.int64)

@@ -3,7 +3,9 @@
 A node is a set of allowed modes of every chain.  Its relaxation prices every mode: one that would lift the bound to the
 cutoff is excluded.  Then the children of several splits are solved (open or closed, one sense or the other, one half of
 the positions or the other); a child that reaches the cutoff fixes the other one for good, a mode that is gone in both
-is gone, and the split whose children rise most is taken.  Holds arrays only, so that nodes travel to other processes.
+is gone, and the split whose children rise most is taken.  Where few radial states are left, in a node or in a child,
+all of them are run instead (`adnflex.problems.reconfiguration.few_trees`).  Holds arrays only, so that nodes travel to
+other processes.
 """
 
 from __future__ import annotations
@@ -21,18 +23,17 @@ from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.modes import Mode
 from adnflex.grid.core import Core
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
-from adnflex.solvers.shrinking import ShrinkingConic
+from adnflex.problems.reconfiguration.few_trees import FewTrees, StateValues
+from adnflex.problems.reconfiguration.splits import Splits
+from adnflex.solvers.shrinking import ShrinkingConic, Shrunk
+
+Open = frozenset[int]
 
 # Reduced costs are looked at again while a solve excludes so large a part of the modes.
 _WORTH = 0.08
 
 # Splits that are probed, by depth of the node; more at the root cost more solves than they save.
 _ROOT, _UPPER, _MIDDLE, _LOWER = 8, 8, 6, 4
-
-# Weights of the kinds of splits: what is decided first.
-_SENSE, _HALVES = 0.9, 0.3
-
-_FRACTION = 1e-4
 
 
 class ModeNode(NamedTuple):
@@ -71,6 +72,8 @@ class Expansion(NamedTuple):
         Shares of relaxations on the way, for a heuristic.
     solves : int
         Relaxations solved.
+    found : list of frozenset of int
+        Open branches of states that are better than the cutoff.
     """
 
     bound: float
@@ -78,6 +81,7 @@ class Expansion(NamedTuple):
     children: tuple[ModeNode, ...]
     points: list[FloatArray]
     solves: int
+    found: list[Open]
 
 
 class Probing:
@@ -89,18 +93,24 @@ class Probing:
         The model.
     lift : callable, optional
         Raises a bound to the next value that the objective can have; picklable.
+    values : StateValues, optional
+        What radial states are worth; with it, nodes with few of them are enumerated.
     """
 
-    def __init__(self, problem: DirectedReconfiguration, lift: Callable[[float], float] | None = None) -> None:
+    def __init__(
+        self,
+        problem: DirectedReconfiguration,
+        lift: Callable[[float], float] | None = None,
+        values: StateValues | None = None,
+    ) -> None:
         self.lift = lift
+        self.few = None if values is None else FewTrees(problem, values)
         self.until = math.inf
         self.conic = ShrinkingConic(problem.form, problem.owner, problem.shares, problem.bounded)
         modes = problem.modes
         self.count = len(modes)
-        self.chain = np.array([m.chain for m in modes], dtype=np.int64)
-        self.kind = np.array([m.kind for m in modes], dtype=np.int64)
-        self.at = np.array([m.at for m in modes], dtype=np.int64)
-        self.of_chain = [np.flatnonzero(self.chain == c) for c in range(len(problem.core.chains))]
+        self.splits = Splits(modes, len(problem.core.chains))
+        self.chain, self.of_chain = self.splits.chain, self.splits.of_chain
         self.rules = ExactlyOne([*(s.tolist() for s in self.of_chain), *_feeders(problem.core, modes)], self.count)
 
     @property
@@ -131,18 +141,13 @@ def _feeders(core: Core, modes: list[Mode]) -> Iterator[list[int]]:
     yield from into.values()
 
 
-class _Split(NamedTuple):
-    score: float
-    first: IntArray
-    second: IntArray
-
-
 class _Expanding:
     def __init__(self, probing: Probing, node: ModeNode, cutoff: float) -> None:
         self.p, self.node, self.cutoff = probing, node, cutoff
         self.points: list[FloatArray] = []
         self.closed = math.inf
         self.solves = 0
+        self.found: list[Open] = []
 
     def run(self) -> Expansion:
         p, node = self.p, self.node
@@ -173,8 +178,6 @@ class _Expanding:
         if now.bound >= self.cutoff:
             self.closed = min(self.closed, now.bound)
             return self._end()
-        if p.decided(now.allowed) or now.shares is None:
-            return self._end(now.bound, self._unsolved(now))
         return self._end(now.bound, self._unsolved(now))
 
     def _most(self, depth: int) -> int:
@@ -196,7 +199,8 @@ class _Expanding:
         return tuple(found)
 
     def _end(self, bound: float = math.inf, children: tuple[ModeNode, ...] = ()) -> Expansion:
-        return Expansion(bound if children else math.inf, self.closed, children, self.points, self.solves)
+        points = self.points if children else []
+        return Expansion(bound if children else math.inf, self.closed, children, points, self.solves, self.found)
 
     def _child(self, parent: ModeNode, child: ModeNode) -> ModeNode | None:
         allowed = self.p.rules.follow(child.allowed & parent.allowed)
@@ -218,11 +222,9 @@ class _Expanding:
         now = self.p.rules.follow(allowed)
         bound, shares = -math.inf, None
         for _ in range(rounds):
-            if now is None:
+            if now is None or self._enumerated(now):
                 return None
-            self.solves += 1
-            answer = self.p.conic.solve(now, max(self.p.until - time.time(), 0.01))
-            value = answer.bound if self.p.lift is None else self.p.lift(answer.bound)
+            answer, value = self._solved(now)
             if value == math.inf:
                 return None
             bound = max(bound, value)
@@ -242,6 +244,26 @@ class _Expanding:
             self.points.append(shares)
         return ModeNode(now, bound, shares, 0)
 
+    def _solved(self, allowed: BoolArray) -> tuple[Shrunk, float]:
+        """Answer of the relaxation, and its bound."""
+        self.solves += 1
+        answer = self.p.conic.solve(allowed, max(self.p.until - time.time(), 0.01))
+        return answer, answer.bound if self.p.lift is None else self.p.lift(answer.bound)
+
+    def _enumerated(self, allowed: BoolArray) -> bool:
+        """Whether few radial states are left and all of them are settled; the best one is kept."""
+        here = None if self.p.few is None else self.p.few(allowed, self.cutoff)
+        if here is None:
+            return False
+        self.closed = min(self.closed, here.least)
+        if here.best is not None and here.least < self.cutoff:
+            self.found.append(here.best)
+        for modes in here.odd:
+            # a state without a power flow that was found can be worth what its relaxation says
+            one = self.p.rules.follow(modes)
+            self.closed = min(self.closed, math.inf if one is None else self._solved(one)[1])
+        return True
+
     def _priced(self, allowed: BoolArray, least: FloatArray) -> BoolArray | None:
         """Exclude the modes that cost the cutoff at least; what they may be worth is kept in mind."""
         dear = allowed & (least >= self.cutoff)
@@ -255,7 +277,8 @@ class _Expanding:
         best: tuple[float, ModeNode, ModeNode] | None = None
         gap = max(self.cutoff - node.bound, 1e-12) if math.isfinite(self.cutoff) else max(abs(node.bound), 1e-12)
         rounds = 2 if node.depth == 0 else 1
-        for split in self._splits(node)[:most]:
+        assert node.shares is not None
+        for split in self.p.splits.of(node.allowed, node.shares)[:most]:
             first, second = (s[node.allowed[s]] for s in (split.first, split.second))
             if not len(first) or not len(second) or time.time() > self.p.until:
                 continue
@@ -283,39 +306,3 @@ class _Expanding:
             if best is None or score > best[0]:
                 best = score, a, b
         return node, None if best is None else (best[1], best[2])
-
-    def _splits(self, node: ModeNode) -> list[_Split]:
-        """Ways to halve the modes of a chain, the most promising first."""
-        p, shares, found = self.p, node.shares, []
-        assert shares is not None
-        for of_chain in p.of_chain:
-            left = of_chain[node.allowed[of_chain]]
-            if len(left) < 2:
-                continue
-            weight = np.clip(shares[left], 0, 1)
-            weight = weight / max(float(weight.sum()), 1e-9)
-            is_open = p.kind[left] == 0
-            opened, closed, share = left[is_open], left[~is_open], float(weight[is_open].sum())
-            if len(opened) and len(closed):
-                found.append(_Split(min(share, 1 - share), opened, closed))
-            if len(closed) == 2:
-                for i in (0, 1):
-                    part = float(weight[~is_open][i])
-                    if min(part, 1 - part) > _FRACTION:
-                        found.append(
-                            _Split(_SENSE * min(part, 1 - part), closed[i : i + 1], np.setdiff1d(left, closed[i]))
-                        )
-            if len(opened) > 1:
-                found += self._halves(left, opened[np.argsort(p.at[opened])], shares, bool(len(closed)))
-        return sorted(found, key=lambda s: -s.score)
-
-    def _halves(self, left: IntArray, opened: IntArray, shares: FloatArray, may_close: bool) -> list[_Split]:
-        parts = np.cumsum(np.clip(shares[opened], 0, 1))
-        total = float(parts[-1])
-        if total <= _FRACTION:
-            return []
-        cut = int(np.argmin(np.abs(parts / total - 0.5)[:-1]))
-        first, part = opened[: cut + 1], float(parts[cut])
-        if not may_close:
-            return [_Split(min(part, total - part) / total, first, opened[cut + 1 :])]
-        return [_Split(_HALVES * min(part, total - part), first, np.setdiff1d(left, first))]

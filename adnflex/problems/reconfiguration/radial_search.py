@@ -21,7 +21,7 @@ from adnflex.algorithms.branch_and_bound import Alternative, Relaxed
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Score, branch_exchange
 from adnflex.arrays import FloatArray, IntArray
 from adnflex.grid.model import Grid
-from adnflex.grid.topology import Chain
+from adnflex.grid.topology import Chain, forest
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 
@@ -124,6 +124,17 @@ class Incumbent:
         return True
 
 
+def exact_value(grid: Grid, search: ExchangeSearch, best: Incumbent, state: Open) -> float:
+    """Offer a state and return its value: inf where it is not radial or violates a limit, -inf where not solved."""
+    score = search.score(state)
+    best.offer(state, score)
+    if score is not None:
+        return score.objective if score.violation == 0 else math.inf
+    closed = np.ones(grid.m, dtype=bool)
+    closed[list(state)] = False
+    return math.inf if forest(grid, closed) is None else -math.inf
+
+
 class RadialSearch:
     """The callables of `branch_and_bound` for a reconfiguration.
 
@@ -219,13 +230,14 @@ class RadialSearch:
     # -- solutions -----------------------------------------------------------------------------------------
 
     def leaf(self, node: Node) -> float:
-        """Exact value of the topology that a fully decided node is; inf where it is none or violates a limit."""
+        """Exact value of the topology that a fully decided node is; inf where it is none or violates a limit.
+
+        One whose power flow was not solved is worth what its bound says.
+        """
         state = set(node.open)
         for i in node.chains:
             state.update(k for k in self.chains[i] if k not in node.closed)
-        score = self.search.score(frozenset(state))
-        self.best.offer(frozenset(state), score)
-        return score.objective if score is not None and score.violation == 0 else math.inf
+        return exact_value(self.problem.grid, self.search, self.best, frozenset(state))
 
     def heuristic(self, point: FloatArray, count: int) -> None:
         """Round a point to a tree and look at it; now and then improve it by branch exchange."""

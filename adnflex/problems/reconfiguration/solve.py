@@ -32,6 +32,7 @@ from adnflex.problems.reconfiguration.near_states import NearStates
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.problems.reconfiguration.proof import least_violating, proof_solver, prove, prove_by_model
 from adnflex.problems.reconfiguration.radial_search import Incumbent, RadialSearch
+from adnflex.problems.reconfiguration.tree_values import TreeValues
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,8 @@ class _Task:
             return prove_by_model(problem, self.exchange, self.search, self.best, self.clock, gap, self.name, lift), []
         tree: DirectedSearch | RadialSearch
         if isinstance(problem, DirectedReconfiguration):
-            tree = DirectedSearch(problem, self.search, self.best, lift)
+            values = TreeValues(self.grid, self.objective, self.exchange.max_operations)
+            tree = DirectedSearch(problem, self.search, self.best, lift, values)
         else:
             tree = RadialSearch(problem, self.search, self.best, lift)
         # workers have their own steady clocks, but the same day
