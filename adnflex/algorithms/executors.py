@@ -66,13 +66,16 @@ class ExecutorTeam:
     job : callable
         Maps a task to a result.
     executor : concurrent.futures.Executor
-        The executor.
+        The executor, or what has one to give: a client of a Dask cluster.
     count : int
         Most tasks at once.
     """
 
     def __init__(self, job: Callable[[Any], Any], executor: Executor, count: int) -> None:
-        self.job, self.executor, self.count = SentJob(job), executor, count
+        self.job, self.count = SentJob(job), count
+        # pure: Dask would look whether it knows the answer to the same task
+        give = getattr(executor, "get_executor", None)
+        self.executor: Executor = executor if give is None else give(pure=False)
         self.ahead = _AHEAD
         self._tickets: dict[Future[Any], int] = {}
         self._patience = _PATIENCE

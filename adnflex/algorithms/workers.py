@@ -50,6 +50,8 @@ class Workers:
         Who does it; None: this process alone.
     patience : float
         Seconds for which this process works alone: a process costs more than it saves where little is to be done.
+    lost : callable, optional
+        Makes the result of a task whose worker died, from why; nobody else does it: it may cost the next life too.
 
     Attributes
     ----------
@@ -64,8 +66,16 @@ class Workers:
     True
     """
 
-    def __init__(self, job: Callable[[Any], Any], team: _Team | None = None, patience: float = 0.0) -> None:
-        self.job = job
+    def __init__(
+        self,
+        job: Callable[[Any], Any],
+        team: _Team | None = None,
+        patience: float = 0.0,
+        lost: Callable[[str], Any] | None = None,
+    ) -> None:
+        self.job, self._lost = job, lost
+        # why nobody is left to do anything, and whose tasks that has ended
+        self._broken, self._ended = "", list[int]()
         self._alone_until = time.monotonic() + patience
         self.notes: list[str] = []
         self._team = team
@@ -111,9 +121,9 @@ class Workers:
 
     def finished(self, seconds: float = 1.0) -> list[tuple[int, Any]]:
         """Wait for results, for so many seconds at most; in a process that works alone one task is done instead."""
-        found = []
+        found = self._all_ended()
         if self._team is not None and len(self._tasks) > len(self._here):
-            for event in self._team.receive(0.0 if self._here else seconds):
+            for event in self._team.receive(0.0 if self._here or found else seconds):
                 found += self._taken(event)
         if not found and self._here:
             ticket = next(iter(self._here))
@@ -168,14 +178,32 @@ class Workers:
         if self._team is not None:
             self._team.close()
 
+    def _all_ended(self) -> list[tuple[int, Any]]:
+        ended, self._ended = self._ended, []
+        return [self._answered(ticket, self._broken) for ticket in ended if ticket in self._tasks]
+
+    def _answered(self, ticket: int, why: str) -> tuple[int, Any]:
+        """Return the result of a task that is lost."""
+        assert self._lost is not None
+        self._forget(ticket)
+        return ticket, self._lost(why)
+
     def _send(self, ticket: int) -> None:
+        if self._broken:
+            self._ended.append(ticket)
+            return
         if self._team is None or self._patient:
             self._here[ticket] = None
             return
         try:
             self._team.send(ticket, self._tasks[ticket])
         except (OSError, MemoryError) as error:
-            self._alone(f"no worker could be had ({error or type(error).__name__})")
+            why = f"no worker could be had ({error or type(error).__name__})"
+            if self._lost is not None:
+                self._broken = why
+                self._ended.append(ticket)
+            else:
+                self._alone(why)
 
     def _taken(self, event: Event) -> list[tuple[int, Any]]:
         """Take what was heard of a task; one without an answer goes to somebody else."""
@@ -186,6 +214,12 @@ class Workers:
         if kind == "error":
             self._forget(ticket)
             raise value
+        if self._lost is not None and kind in ("died", "dropped"):
+            return [self._answered(ticket, value)]
+        if self._lost is not None and kind == "broken":
+            # nobody can tell which of the tasks has broken it
+            self._broken, self._ended = value, [t for t in self._tasks if t not in self._here]
+            return []
         if kind == "died" and self._team is not None and self._replaced < _REPLACEMENTS:
             self._replaced += 1
             self._say(f"a worker process died ({value}); another one took over its task.")
@@ -195,9 +229,7 @@ class Workers:
         else:
             self._here[ticket] = None
             if kind == "memory":
-                self._say(
-                    "a worker ran out of memory; the main process did its task. Fewer workers need less: workers=1."
-                )
+                self._say("a worker ran out of memory; the main process did its task. workers=1 needs least.")
             elif kind == "dropped":
                 self._say(f"a worker gave no answer ({value}); the main process did its task.")
         return []
@@ -211,7 +243,6 @@ class Workers:
         team, self._team = self._team, None
         if team is not None:
             self._say(f"{why}; the work went on in the main process alone.")
-        if team is not None:
             team.close()
         self._here = dict.fromkeys(self._tasks)
 
@@ -226,7 +257,11 @@ _NONE = object()
 
 @contextmanager
 def worker_pool(
-    job: Callable[[Any], Any], executor: Executor | None = None, workers: int | None = None, patience: float = 0.0
+    job: Callable[[Any], Any],
+    executor: Executor | None = None,
+    workers: int | None = None,
+    patience: float = 0.0,
+    lost: Callable[[str], Any] | None = None,
 ) -> Iterator[Workers]:
     """Provide workers for a job that maps tasks to results.
 
@@ -244,6 +279,8 @@ def worker_pool(
         How many at once; by default one a core, 8 at most.
     patience : float
         See `Workers`; the caller's executor is not kept waiting.
+    lost : callable, optional
+        See `Workers`.
 
     Examples
     --------
@@ -254,9 +291,9 @@ def worker_pool(
     _require_guard()
     count = workers or _cores()
     if executor is not None:
-        crew = Workers(job, ExecutorTeam(job, executor, count))
+        crew = Workers(job, ExecutorTeam(job, executor, count), lost=lost)
     elif count > 1 and can_fork():
-        crew = Workers(job, ProcessTeam(job, count), patience)
+        crew = Workers(job, ProcessTeam(job, count), patience, lost)
     else:
         crew = Workers(job)
         if count > 1:

@@ -27,6 +27,7 @@ from adnflex.arguments.kinds import (
     word,
 )
 from adnflex.arguments.study_kinds import element, element_limits, limits, windows
+from adnflex.arguments.variants import variants
 
 _CALLABLE = having("a function", "__call__")
 _LINES = "line indices, 'all' or None (lines with a switch)"
@@ -113,10 +114,11 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "solver": text("'auto' or the name of a solver"),
         "formulation": text("'auto' or the name of a formulation, e.g. 'distflow'"),
         "progress": _CALLABLE,
-        "executor": having("a concurrent.futures.Executor", "submit", "map"),
+        "executor": having("a concurrent.futures.Executor or a Dask client", "submit", "map"),
         "workers": whole("1 or more, or None for one a core", 1),
         "seed": whole("a whole number of 0 or more", 0, high=math.inf),
         "name": text("text"),
+        "store": path(),
         "engine": word("auto", "pandapower", "power-grid-model"),
         "trajectories": whole("2 or more", 2),
         "levels": either("2 or more, or None", nothing(), whole("", 2)),
@@ -140,7 +142,6 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "future": word("sample", "mean"),
         "common": truth(),
         "state": path(),
-        "store": path(),
         "path": path(),
         "tariff": text("a profile of the price of the sources"),
         "weather": text("a name of net.study"),
@@ -176,3 +177,4 @@ GROUPS: dict[str, dict[str, Kind]] = {
 }
 
 ARGUMENTS: dict[str, Kind] = {name: kind for group in GROUPS.values() for name, kind in group.items()}
+GROUPS["what is asked"]["variants"] = ARGUMENTS["variants"] = variants(ARGUMENTS)

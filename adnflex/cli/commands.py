@@ -50,6 +50,17 @@ COMMANDS = {
             "reconfigure simbench:1-MV-urban--0-sw --periods 0:672 --windows day --max-operations 4 --plan week.json",
         ),
     ),
+    "sweep": Command(
+        "reconfigure many nets in many variants, side by side, into one table that can be gone on with",
+        run="adnflex.cli.sweep:run",
+        verbs=("sweep",),
+        own=("nets", "report", "plan", "excel"),
+        examples=(
+            "sweep case33bw baran_wu_69 --variants today later:scale.load=1.1 --store runs --excel sweep.xlsx",
+            "sweep simbench:1-MV-urban--0-sw --periods 0:96 --variants share.sgen=0 share.sgen=0.3 --store runs",
+        ),
+        unsaid=("name",),
+    ),
     "operations-frontier": Command(
         "find what each number of switching operations saves at most, with a proven gap",
         verbs=("operations_frontier",),

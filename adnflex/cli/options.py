@@ -80,7 +80,7 @@ def knobs_of_command(command: Command) -> dict[str, Knob]:
             wanted = knob.name not in command.unsaid and knob.name not in found
             if wanted and kind is not None and (kind.sayable or kind.words == 0):
                 found[knob.name] = Knob(knob.name, kind, knob.default, knob.text)
-    return {name: knob for name, knob in found.items() if name not in ("plan", "net", "case")}
+    return {name: knob for name, knob in found.items() if name not in ("plan", "net", "nets", "case")}
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
@@ -94,6 +94,8 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     )
     if "net" in command.own:
         parser.add_argument("net", metavar="NET", help="a file or a name, see below")
+    if "nets" in command.own:
+        parser.add_argument("nets", metavar="NET", nargs="+", help="files or names, see below")
     if "files" in command.own:
         parser.add_argument(
             "files", metavar="FILE", nargs="+", help="saved by --plan or in Python; a check stands behind its plan"
@@ -120,7 +122,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 def _epilog(command: Command) -> Iterator[str]:
     if command.examples:
         yield "\n".join(["examples:", *(f"  adnflex {line}" for line in command.examples), ""])
-    if "net" in command.own or "plan_and_net" in command.own:
+    if {"net", "nets", "plan_and_net"} & set(command.own):
         yield NET_FORMS
     yield EXIT_CODES
 

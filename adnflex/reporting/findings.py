@@ -210,4 +210,4 @@ def made_by(versions: Mapping[str, str], fingerprint: str) -> str:
     """
     version = versions.get("adnflex", "")
     maker = f"adnflex {version}" if version[:1].isdigit() else "adnflex"
-    return f"Made by {maker}. Net fingerprint {fingerprint}."
+    return f"Made by {maker}.{f' Net fingerprint {fingerprint}.' if fingerprint else ''}"

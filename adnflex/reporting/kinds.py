@@ -9,7 +9,7 @@ from typing import Any
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
-from adnflex.reporting import dispatch, flexibility, multi_period, operations_frontier, reconfiguration, rolling
+from adnflex.reporting import dispatch, flexibility, multi_period, operations_frontier, reconfiguration, rolling, sweep
 from adnflex.reporting.document import Shown
 from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results.pareto import Pareto
@@ -22,6 +22,7 @@ KINDS: list[ReportKind[Any]] = [
     dispatch.KIND,
     flexibility.KIND,
     rolling.KIND,
+    sweep.KIND,
 ]
 
 

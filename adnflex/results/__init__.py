@@ -20,6 +20,7 @@ from adnflex.results.reliability import ReliabilityIndices
 from adnflex.results.rolling import RollingCheck, RollingRun
 from adnflex.results.sequence import SequenceCheck, SwitchingSequence
 from adnflex.results.status import NOT_PASSED
+from adnflex.results.sweep import Sweep
 from adnflex.results.versions import versions
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "RollingCheck",
     "RollingRun",
     "SequenceCheck",
+    "Sweep",
     "SwitchingSequence",
     "compare_plans",
     "load",

@@ -38,6 +38,10 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "topology?": "element- indexi from_busi to_busi closed_beforeb closed_afterb",
         "coordinates?": "xf yf name- vn_kvf kind-",
     },
+    "Sweep": {
+        "table": "net- variant- status- passedb periodsi losses_beforef losses_afterf objectivef boundf gapf "
+        "violated_beforei violated_afteri cpu_sf file- note-"
+    },
     "MultiPeriodCheck": {"periods": "losses_mwf vm_min_puf vm_max_puf"},
     "DispatchPlan": {
         "scenarios": "probabilityf",

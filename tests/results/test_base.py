@@ -56,6 +56,7 @@ def every():
     periods = adnflex.reconfigure(ring, situations=situations, workers=1)
     found += [periods, adnflex.validate(periods, ring)]
     found.append(reliability(net, [("line", 0), ("line", 5)], {}, {}))
+    found.append(adnflex.sweep({"<case>": ring}, workers=1))
     index = pd.Index([0], name="day")
     items = pd.DataFrame({"total": [1.0], "stored_value": [0.0]}, index=pd.MultiIndex.from_tuples([("base", 0)]))
     found.append(adnflex.Comparison("case", 1, "EUR", pd.DataFrame({"base": [1.0]}, index=index), items))
