@@ -55,7 +55,7 @@ class CumulatedSums:
         Parameters
         ----------
         p, q, y, start
-            See `adnflex.grid.sweep.Sweep.solve`.
+            See `adnflex.grid.sweep.RadialSweep.solve`.
         """
         s = p + 1j * q
         v = self._iterated(s, y, start.astype(complex))

@@ -32,7 +32,7 @@ from adnflex.errors import InputError
 from adnflex.grid.cumulated import CumulatedSums
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, losses, squared, stacked
-from adnflex.grid.sweep import Sweep
+from adnflex.grid.sweep import RadialSweep
 from adnflex.grid.topology import Adjacency, Forest
 
 # From so many states on rows are summed instead of columns.
@@ -255,7 +255,7 @@ class RadialFlow:
             Which states, and their solution; its arrays are columns side by side, fast by node and by branch.
         """
         many = len(p) >= _MANY
-        width = Sweep.width(self.grid.n) if many else _MANY
+        width = RadialSweep.width(self.grid.n) if many else _MANY
         # no state at all is one empty block
         for part in [slice(k, k + width) for k in range(0, len(p), width)] or [slice(0, 0)]:
             fixed, root = None if y is None else y[part], None if root_v is None else root_v[part]
@@ -287,10 +287,10 @@ class RadialFlow:
         return np.asarray(self._sign * self._side)
 
     @cached_property
-    def sweep(self) -> Sweep:
+    def sweep(self) -> RadialSweep:
         """The iteration for many states, in preorder."""
         above = self.forest.parent[self._order]
-        return Sweep(np.where(above >= 0, self._back[above], -1), self.z[self._order])
+        return RadialSweep(np.where(above >= 0, self._back[above], -1), self.z[self._order])
 
     def _state(self, v: ComplexArray, through: ComplexArray) -> Flow:
         """Return states from voltages and from currents above the nodes, both in preorder (n, B)."""

@@ -14,7 +14,7 @@ import numpy as np
 from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from adnflex.grid.flow import RadialFlow
 from adnflex.grid.model import Grid
-from adnflex.grid.sweep import Sweep
+from adnflex.grid.sweep import RadialSweep
 from adnflex.grid.topology import Adjacency
 
 
@@ -85,7 +85,7 @@ class Summariser:
         """
         count, flow = len(p), self._flow
         found = FlowSummary(*(np.full(count, np.nan) for _ in range(5)))
-        width = Sweep.width(flow.grid.n)
+        width = RadialSweep.width(flow.grid.n)
         for k in range(0, count, width):
             part = slice(k, k + width)
             fixed, root = None if y is None else y[part], None if root_v is None else root_v[part]

@@ -29,7 +29,7 @@ def collapsed(lowest: FloatArray) -> BoolArray:
     return np.asarray(lowest < _COLLAPSED)
 
 
-class Sweep:
+class RadialSweep:
     """States of one tree, solved side by side.
 
     Parameters
@@ -43,7 +43,7 @@ class Sweep:
     --------
     A node behind 0.1 pu that draws 0.5, and 0.9:
 
-    >>> sweep = Sweep(np.array([-1, 0]), np.array([0, 0.1 + 0j]))
+    >>> sweep = RadialSweep(np.array([-1, 0]), np.array([0, 0.1 + 0j]))
     >>> drawn = np.array([[0.0, 0.0], [0.5, 0.9]])
     >>> v, current = sweep.solve(drawn, 0 * drawn, np.zeros((2, 1), complex), np.ones((2, 1)))
     >>> v[1, 0].round(4).tolist(), current[0, 0].round(4).tolist()

@@ -23,7 +23,7 @@ from adnflex.grid.flow import RadialFlow
 from adnflex.grid.model import Grid
 from adnflex.grid.read import read_grid
 from adnflex.grid.state import Flow
-from adnflex.grid.sweep import Sweep
+from adnflex.grid.sweep import RadialSweep
 from adnflex.grid.write import PushBack
 from adnflex.knobs import Switching
 from adnflex.powerflow.elements import ElementValues
@@ -132,7 +132,7 @@ class _Work:
         trafos = sorted({int(i) for _, _, i in self.push.setpoints.columns[moved]})
         grid = read_grid(net, switching=_NOTHING, need_limits=False, tap_trafos=trafos)
         elements, settings = ElementValues(net, grid), Settings(net, grid, self.push, self._kinds, values[row])
-        width = Sweep.width(grid.n)
+        width = RadialSweep.width(grid.n)
         for rows, now in settings.by_ratio(values, members):
             solved = self.solver(now)
             for k in range(0, len(rows), width):

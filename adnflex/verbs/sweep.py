@@ -24,7 +24,7 @@ from adnflex.problems.clock import Deadline, Progress
 from adnflex.results.sweep import SWEEP_COLUMNS, Sweep
 from adnflex.sources import net_opener
 from adnflex.verbs.reconfigure import reconfigure
-from adnflex.verbs.sweep_cells import CHANGES, Cell, CellAnswer, empty_row, run_cell
+from adnflex.verbs.sweep_cells import CHANGES, CellAnswer, SweepTask, empty_row, run_cell
 from adnflex.verbs.sweep_store import SweepStore
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def sweep(
     >>> import pandapower.networks as pn
     >>> table = sweep({"33": pn.case33bw()}, {"today": {}, "later": {"scale": {"load": 1.1}}}, workers=1).table
     >>> table["losses_after"].mul(1e3).round(3).tolist(), table["status"].tolist()
-    ([139.551, 171.091], ['optimal', 'optimal'])
+    ([139.551, 170.554], ['optimal', 'optimal'])
     """
     clock = Deadline(math.inf, progress)
     sources = _named(nets)
@@ -105,7 +105,9 @@ def sweep(
     same = {"objective": objective, **options}
     run = _Run(clock, SweepStore(store, same))
     cells = [
-        Cell(net, variant, source, changes) for net, source in sources.items() for variant, changes in chosen.items()
+        SweepTask(net, variant, source, changes)
+        for net, source in sources.items()
+        for variant, changes in chosen.items()
     ]
     run.found = dict.fromkeys(cells) | run.store.rows(cells)
     run.work(partial(run_cell, same), executor, workers)
@@ -168,7 +170,7 @@ class _Run:
         Told of every cell.
     store : SweepStore
         Where finished cells are kept.
-    found : dict of Cell to dict or None
+    found : dict of SweepTask to dict or None
         Row of every cell that is done.
     interrupted : bool
         Whether the user stopped it.
@@ -178,11 +180,11 @@ class _Run:
 
     clock: Deadline
     store: SweepStore
-    found: dict[Cell, dict[str, Any] | None] = field(default_factory=dict)
+    found: dict[SweepTask, dict[str, Any] | None] = field(default_factory=dict)
     interrupted: bool = False
     notes: list[str] = field(default_factory=list)
 
-    def work(self, job: Callable[[Cell], CellAnswer], executor: Executor | None, workers: int | None) -> None:
+    def work(self, job: Callable[[SweepTask], CellAnswer], executor: Executor | None, workers: int | None) -> None:
         """Run the cells that are missing."""
         missing = [cell for cell, row in self.found.items() if row is None]
         before = len(self.found) - len(missing)
@@ -202,7 +204,7 @@ class _Run:
         except KeyboardInterrupt:
             self.interrupted = True
 
-    def _take(self, cell: Cell, answer: CellAnswer | _Died) -> None:
+    def _take(self, cell: SweepTask, answer: CellAnswer | _Died) -> None:
         if isinstance(answer, _Died):
             answer = CellAnswer(empty_row(cell, "died", f"its worker gave no answer: {answer.why}."))
         elif answer.plan is not None and answer.plan.status == "interrupted":  # the user wants no more of it

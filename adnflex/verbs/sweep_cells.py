@@ -27,7 +27,7 @@ CHANGES = ("scale", "share")
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class SweepTask:
     """What is to be done.
 
     Attributes
@@ -67,14 +67,14 @@ class CellAnswer:
         return bool(self.row["status"] == "infeasible")
 
 
-def run_cell(options: Mapping[str, Any], cell: Cell) -> CellAnswer:
+def run_cell(options: Mapping[str, Any], cell: SweepTask) -> CellAnswer:
     """Do a cell; whatever comes of it becomes a row.
 
     Parameters
     ----------
     options : mapping
         Arguments of `adnflex.reconfigure` for all cells; those of the variant count before them.
-    cell : Cell
+    cell : SweepTask
         The cell.
     """
     clock = _cpu_clock()
@@ -100,7 +100,7 @@ def _cpu_clock() -> Any:
     return time.process_time if alone else time.thread_time
 
 
-def _solved(options: Mapping[str, Any], cell: Cell) -> tuple[Plan | MultiPeriodPlan, Check | MultiPeriodCheck]:
+def _solved(options: Mapping[str, Any], cell: SweepTask) -> tuple[Plan | MultiPeriodPlan, Check | MultiPeriodCheck]:
     arguments = {**options, **{k: v for k, v in cell.changes.items() if k not in CHANGES}}
     net = open_net(cell.source)[0] if isinstance(cell.source, str) else cell.source
     net = varied(net, cell.changes, Horizon.gathered(arguments))
@@ -116,7 +116,7 @@ def _status(error: AdnflexError) -> str:
     return "refused" if isinstance(error, InputError) and not isinstance(error, SolverError) else "failed"
 
 
-def empty_row(cell: Cell, status: str, note: str = "") -> dict[str, Any]:
+def empty_row(cell: SweepTask, status: str, note: str = "") -> dict[str, Any]:
     """Row of a cell without a plan."""
     return {**SWEEP_COLUMNS, "net": cell.net, "variant": cell.variant, "status": status, "note": note}
 

@@ -17,7 +17,7 @@ from pandapower import pandapowerNet
 from adnflex.errors import InputError, OutputError
 from adnflex.grid.identity import fingerprint
 from adnflex.results.sweep import SweptCell
-from adnflex.verbs.sweep_cells import Cell, CellAnswer
+from adnflex.verbs.sweep_cells import CellAnswer, SweepTask
 
 
 class SweepStore:
@@ -40,11 +40,11 @@ class SweepStore:
             except OSError as error:
                 raise OutputError(f"store {folder}: cannot be made ({error.strerror}); give another folder.") from error
 
-    def rows(self, cells: Iterable[Cell]) -> dict[Cell, dict[str, Any]]:
+    def rows(self, cells: Iterable[SweepTask]) -> dict[SweepTask, dict[str, Any]]:
         """Rows of the cells that are there; one of another study is refused by name."""
         if self.folder is None:
             return {}
-        found: dict[Cell, dict[str, Any]] = {}
+        found: dict[SweepTask, dict[str, Any]] = {}
         faults: list[str] = []
         for cell in cells:
             path = self.folder / f"{_stem(cell)}-cell.json"
@@ -65,7 +65,7 @@ class SweepStore:
             raise InputError(faults)
         return found
 
-    def keep(self, cell: Cell, answer: CellAnswer) -> None:
+    def keep(self, cell: SweepTask, answer: CellAnswer) -> None:
         """Write a finished cell; its row gets the name of the plan's file."""
         if self.folder is None or not answer.final:
             return
@@ -76,13 +76,13 @@ class SweepStore:
             answer.row["file"] = f"{stem}-plan.json"
         SweptCell(self._mark(cell), answer.row).save(self.folder / f"{stem}-cell.json")
 
-    def _mark(self, cell: Cell) -> str:
+    def _mark(self, cell: SweepTask) -> str:
         """Digest of what the answer of a cell depends on."""
         facts = [_told(cell.source), _told(cell.changes), self._options]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def _stem(cell: Cell) -> str:
+def _stem(cell: SweepTask) -> str:
     """Beginning of the names of its files: its names, and what tells it from another of the same letters."""
     words = [re.sub(r"[^\w.=+-]+", "_", name).strip("_.")[:60] for name in (cell.net, cell.variant)]
     digest = hashlib.sha256(json.dumps([cell.net, cell.variant]).encode()).hexdigest()[:6]

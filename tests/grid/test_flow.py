@@ -16,7 +16,7 @@ from adnflex.errors import InputError
 from adnflex.grid import cumulated, read_grid
 from adnflex.grid.flow import RadialFlow, flow_of, flows_of
 from adnflex.grid.summary import Summariser, summary_of
-from adnflex.grid.sweep import Sweep
+from adnflex.grid.sweep import RadialSweep
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Limits, Switching
 from tests.strategies import other_states, random_spec
@@ -208,7 +208,7 @@ def test_many_states_in_blocks_are_those_of_few(seed, monkeypatch):
     few = [flow.solve_many(*(a[k : k + 1] for a in (p, q, y, root_v))) for k in range(40)]
     assert sum(np.isfinite(one.loss[0]) for one in few) >= 34
     for width in (16, 40):
-        monkeypatch.setattr(Sweep, "width", staticmethod(lambda n, width=width: width))
+        monkeypatch.setattr(RadialSweep, "width", staticmethod(lambda n, width=width: width))
         many = flow.solve_many(p, q, y, root_v)
         for name in ("v", "p", "q", "l", "loss", "current", "supplied"):
             found, truth = getattr(many, name), np.concatenate([getattr(one, name) for one in few])
@@ -221,7 +221,7 @@ def test_hours_summed_up_are_the_extremes_of_their_states(seed, monkeypatch):
     grid, closed, rng = random_grid(seed)
     given = batch(grid, rng, 21)
     given[0][5] *= 1e6
-    monkeypatch.setattr(Sweep, "width", staticmethod(lambda n: 16))
+    monkeypatch.setattr(RadialSweep, "width", staticmethod(lambda n: 16))
     tree = Adjacency(grid).forest(closed)
     found, states = Summariser(RadialFlow(grid, tree)).of(*given), RadialFlow(grid, tree).solve_many(*given)
     solved = np.isfinite(states.loss)

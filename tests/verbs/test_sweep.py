@@ -305,7 +305,7 @@ def test_words_of_the_command_line():
     assert kind.from_words(words) == {
         "today": {},
         "share.sgen.PV=0.3": {"share": {"sgen.PV": 0.3}},
-        "2035": {"scale": {"load": 1.2}, "max_operations": 4, "limits": SOFT},
+        "2035": {"scale": {"load": 1.2}, "max_operations": 4, "limits": "soft"},
     }
     for wrong in (["a:gap=1", "a:gap=2"], ["a:vm_limits=0.9"], ["a:scale.load=x"], ["a:scale.bus=1"]):
         with pytest.raises(ValueError, match=r"another name|one word cannot|could not convert|numbers by table"):
