@@ -33,7 +33,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "topologies": "last_periodi periodsi hoursf operationsi energy_mwhf open-",
         "periods": "begins- weightf loss_mwf loss_before_mwf violationf topologyi",
         "critical_periods?": "kind- element- indexi valuef limitf marginf unit-",
-        "value_of_switching?": "objectivef energy_mwhf saving_mwhf boundf",
+        "value_of_switching?": "objectivef energy_mwhf saving_mwhf savingf boundf saving_at_mostf",
         "progress?": "secondsf incumbentf boundf event-",
         "topology?": "element- indexi from_busi to_busi closed_beforeb closed_afterb",
         "coordinates?": "xf yf name- vn_kvf kind-",

@@ -25,7 +25,7 @@ class MultiPeriodPlan(Answer):
     net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
         What all answers have (see `adnflex.results.base.Answer`).
     objective, bound : float
-        Weighted energy lost and price of the operations, and its proven lower bound [MWh].
+        What is minimised of the losses, and the price of the operations, and its proven lower bound [`unit`].
     gap : float
         ``(objective - bound) / |objective|``.
     status : str
@@ -40,7 +40,8 @@ class MultiPeriodPlan(Answer):
         the one before), ``energy_mwh`` [MWh], ``open`` (names of the open branches).
     periods : pandas.DataFrame
         Index ``period``: ``begins``, ``weight``, ``loss_mw``, ``loss_before_mw`` (present states),
-        ``loss_peak_mw`` (the states that are best in the period of highest losses) [MW], ``violation``,
+        ``loss_peak_mw`` (the states that are best in the period of highest losses) [MW], ``loss_cost_per_mwh``
+        [currency/MWh] and ``co2_kg_per_mwh`` [kg/MWh] of energy lost, where they are known, ``violation``,
         ``violation_before``, ``violation_peak`` (sum of violated voltage limits [pu] and relative overloads),
         ``topology`` (its first period).
     critical_periods : pandas.DataFrame
@@ -49,14 +50,19 @@ class MultiPeriodPlan(Answer):
     infeasible_periods : pandas.DataFrame
         Index ``period``: ``violation`` that is left in the plan; empty where every limit is met.
     value_of_switching : pandas.DataFrame
-        Index ``operations``: ``objective``, ``energy_mwh``, ``saving_mwh`` (against the present states) [MWh] of the
-        best plan found with at most so many, ``bound`` [MWh]; -inf where none is proven.
+        Index ``operations``, of the best plan found with at most so many: ``energy_mwh``, ``saving_mwh`` (against the
+        present states) [MWh], ``objective``, ``saving``, ``bound`` (-inf where nothing is proven), ``saving_at_most``
+        (what no plan exceeds) [`unit`].
     setpoints : pandas.DataFrame
         What differs from the net by period; columns ``(table, column, index)``.
     hours_per_period : float
         Length of a period [h].
     operations : int
         Branches that change over the horizon.
+    unit : str
+        Of `objective` and `bound`: ``MWh``, the currency, or ``kg``.
+    currency : str
+        Of prices.
     situations : tuple of str
         Names of the periods, where they are named operating points.
     progress : pandas.DataFrame
@@ -80,6 +86,8 @@ class MultiPeriodPlan(Answer):
     setpoints: pd.DataFrame
     hours_per_period: float
     operations: int
+    unit: str = "MWh"
+    currency: str = "EUR"
     situations: tuple[str, ...] = ()
     progress: pd.DataFrame = field(default_factory=pd.DataFrame)
     bound_kind: str = "none"
@@ -91,23 +99,75 @@ class MultiPeriodPlan(Answer):
         """Energy saved against the present switch states [MWh]."""
         return self.energy_before_mwh - self.energy_mwh
 
+    def _worth(self, column: str, loss: str) -> float | None:
+        """Multiply what is lost by what it is worth; None where that is not known."""
+        if column not in self.periods:
+            return None
+        table = self.periods[["weight", column, loss]].astype(float)
+        table = table[table["weight"] > 0]
+        return float(table.prod(axis=1, skipna=False).sum(skipna=False) * self.hours_per_period)
+
+    @property
+    def cost(self) -> float | None:
+        """What the losses cost [currency]; None where no price is known."""
+        return self._worth("loss_cost_per_mwh", "loss_mw")
+
+    @property
+    def cost_before(self) -> float | None:
+        """What they cost with the present switch states [currency]."""
+        return self._worth("loss_cost_per_mwh", "loss_before_mw")
+
+    @property
+    def saving_cost(self) -> float | None:
+        """Money saved against the present switch states, without the price of operations [currency]."""
+        before, after = self.cost_before, self.cost
+        return None if before is None or after is None else before - after
+
+    @property
+    def carbon_kg(self) -> float | None:
+        """What the losses emit [kg]; None where no emission factor is known."""
+        return self._worth("co2_kg_per_mwh", "loss_mw")
+
+    @property
+    def carbon_before_kg(self) -> float | None:
+        """What they emit with the present switch states [kg]."""
+        return self._worth("co2_kg_per_mwh", "loss_before_mw")
+
+    @property
+    def saving_carbon_kg(self) -> float | None:
+        """Emission saved against the present switch states [kg]."""
+        before, after = self.carbon_before_kg, self.carbon_kg
+        return None if before is None or after is None else before - after
+
+    @property
+    def gap_absolute(self) -> float:
+        """``objective - bound`` [`unit`]; inf where there is no bound."""
+        return max(self.objective - self.bound, 0.0)
+
     @property
     def gap_mwh(self) -> float:
-        """``objective - bound`` [MWh]; inf where there is no bound."""
-        return max(self.objective - self.bound, 0.0)
+        """``objective - bound`` where energy is minimised [MWh]; NaN where money or carbon is."""
+        return self.gap_absolute if self.unit == "MWh" else math.nan
 
     @property
     def headline(self) -> dict[str, str]:
         """Status, energy, bound and gap, saving, operations."""
         found = {"": self.status, "losses": f"{self.energy_mwh:.6g} MWh"}
         if math.isfinite(self.bound):
-            found |= {"bound": f"{self.bound:.6g} MWh", "gap": f"{self.gap:.4%} ({self.gap_mwh:.4g} MWh)"}
+            told = f"{self.gap:.4%} ({self.gap_absolute:.4g} {self.unit})"
+            found |= {"bound": f"{self.bound:.6g} {self.unit}", "gap": told}
         return {
             **found,
-            "saved": f"{self.saving_mwh:.6g} MWh",
+            "saved": self._saved,
             "topologies": str(len(self.topologies)),
             "operations": str(self.operations),
         }
+
+    @property
+    def _saved(self) -> str:
+        """What is saved, in every unit that is known."""
+        named = ((self.saving_mwh, "MWh"), (self.saving_cost, self.currency), (self.saving_carbon_kg, "kg CO2"))
+        return ", ".join(f"{value:.6g} {unit}" for value, unit in named if value is not None)
 
     @public()
     def apply(self, net: pandapowerNet, period: int | str | None = None) -> pandapowerNet:
@@ -131,12 +191,14 @@ class MultiPeriodPlan(Answer):
 
     def _lines(self) -> list[str]:
         known = math.isfinite(self.bound)
-        bound = f"bound {self.bound:.6g} MWh, gap {self.gap:.4%} ({self.gap_mwh:.4g} MWh)" if known else "no bound"
+        unit = self.unit
+        bound = f"bound {self.bound:.6g} {unit}, gap {self.gap:.4%} ({self.gap_absolute:.4g} {unit})"
+        bound = bound if known else "no bound"
         lines = [
             f"{self.net_name}: {told_status(self.status)}, {len(self.periods)} periods of {self.hours_per_period:g} h, "
-            f"objective {self.objective:.6g} MWh, {bound}",
+            f"objective {self.objective:.6g} {unit}, {bound}",
             f"losses {self.energy_before_mwh:.6g} MWh -> {self.energy_mwh:.6g} MWh with {self.operations} switching "
-            f"operations in {self.seconds:.1f} s",
+            f"operations in {self.seconds:.1f} s; saved {self._saved}",
         ]
         lines += [f"from period {first}: open {row['open']}" for first, row in self.topologies.iterrows()]
         return lines
@@ -153,9 +215,9 @@ class MultiPeriodCheck(Verdict):
     verdict : str
         One sentence for the reader.
     energy_mwh, objective : float
-        As they truly run [MWh].
+        As they truly run [MWh], and in the plan's unit.
     certificate, certificate_absolute : float or None
-        ``(objective - bound) / |objective|`` and ``objective - bound`` [MWh]; None unless `passed`.
+        ``(objective - bound) / |objective|`` and ``objective - bound`` in the plan's unit; None unless `passed`.
     violations : pandas.DataFrame
         As `DispatchCheck.violations`, by ``period``.
     limits : pandas.DataFrame

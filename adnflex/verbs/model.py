@@ -25,6 +25,7 @@ from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
 from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.problems.multi_period.joint import joint_model
 from adnflex.problems.multi_period.reading import is_many, read_periods
+from adnflex.problems.multi_period.worth import LossPrices
 from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.meshed import meshed_start
@@ -50,7 +51,7 @@ def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.Concre
     if is_many(horizon := Horizon.gathered(knobs)):
         if knobs["windows"] is not None:
             raise InputError("windows: the model has one topology for all periods; leave windows out.")
-        points = read_periods(net, horizon, Limits.gathered(knobs), switching).points
+        points = read_periods(net, horizon, Limits.gathered(knobs), switching, LossPrices.gathered(knobs)).points
         free = switching.start == "free"
         price, most = (0.0, None) if free else (switching.switching_cost, switching.max_operations)
         return joint_model(points, knobs["formulation"], price, most)

@@ -51,6 +51,9 @@ def reconfigure(
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     period_weights: Any = None,
+    loss_cost_per_mwh: Any = None,
+    co2_kg_per_mwh: Any = None,
+    carbon_price_per_kg: float | None = None,
     situations: None = None,
     windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
     gap: float = 1e-4,
@@ -82,6 +85,9 @@ def reconfigure(
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     period_weights: Any = None,
+    loss_cost_per_mwh: Any = None,
+    co2_kg_per_mwh: Any = None,
+    carbon_price_per_kg: float | None = None,
     situations: Mapping[str, pandapowerNet] | None = None,
     windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
     gap: float = 1e-4,
@@ -113,6 +119,9 @@ def reconfigure(
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     period_weights: Any = None,
+    loss_cost_per_mwh: Any = None,
+    co2_kg_per_mwh: Any = None,
+    carbon_price_per_kg: float | None = None,
     situations: Mapping[str, pandapowerNet] | None = None,
     windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = None,
     gap: float = 1e-4,
@@ -136,7 +145,8 @@ def reconfigure(
         The net; it is only read.
     objective : str or mapping
         ``losses`` (default), ``switching`` (fewest operations that remove all violations), ``voltage`` (least mean
-        deviation from 1 pu) or weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu).
+        deviation from 1 pu) or weights such as ``{"losses": 1.0, "voltage": 0.1}`` (per MW, operation, pu). Of many
+        periods ``losses`` [MWh], ``cost`` [money] or ``carbon`` [kg] of the energy lost.
     vm_limits : (float, float), optional
         Voltage limits of all buses [pu]; by default ``bus.min_vm_pu`` and ``bus.max_vm_pu``.
     max_loading_percent : float, optional
@@ -159,7 +169,7 @@ def reconfigure(
         Largest number of branches whose state changes, from the present state: one that is closed and one that is
         opened are two operations. Of many periods over the whole horizon.
     switching_cost : float
-        Cost of one operation, in the unit of the objective (MW for ``losses``, of many periods MWh).
+        Cost of one operation, in the unit of the objective (MW for ``losses``, of many periods MWh, money or kg).
     start : str
         ``present`` (operations are counted from the present state) or ``free``: the state is left out of count and
         cost, so that `max_operations` and `switching_cost` bind nothing; a note says so. Of
@@ -174,8 +184,13 @@ def reconfigure(
     start_hour : float, optional
         Clock hour at which the first row of the profiles begins [h]; by default that of the profiles' times, else 0.
     period_weights : float or array, optional
-        How often each period counts, e.g. days of the year that a typical one stands for, or prices of losses; by
-        default once. Limits hold in every period, also where the weight is 0.
+        How often each period counts, e.g. days of the year that a typical one stands for; by default once. Limits hold
+        in every period, also where the weight is 0.
+    loss_cost_per_mwh, co2_kg_per_mwh : float or array, optional
+        Price [money/MWh] and emission [kg/MWh] of energy lost, of many periods: one number, or one for each. By default
+        the price of ``net.study``, else those of the external grids where all have the same.
+    carbon_price_per_kg : float, optional
+        Price of an emission [money/kg], which the cost includes; by default that of ``net.study``.
     situations : mapping, optional
         ``{name: net}``, named operating points in place of profiles: nets that differ from `net` in the powers of
         loads, generators and storages only.
@@ -254,9 +269,16 @@ def reconfigure(
 _KEPT = ("max_operations", "start", "gap", "time_limit", "solver", "formulation", "seed")
 
 
+# Arguments that only mean something of many periods.
+_OF_MANY = (
+    *("hours_per_period", "start_hour", "period_weights", "windows"),
+    *("loss_cost_per_mwh", "co2_kg_per_mwh", "carbon_price_per_kg"),
+)
+
+
 def _require_one(arguments: Mapping[str, Any]) -> None:
     """Refuse what only means something of many periods."""
-    given = [n for n in ("hours_per_period", "start_hour", "period_weights", "windows") if arguments[n] is not None]
+    given = [n for n in _OF_MANY if arguments[n] is not None]
     if given:
         raise InputError(
             [f"{n}: is for many periods; give profiles, periods (of net.profiles) or situations too." for n in given]

@@ -16,14 +16,18 @@ from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.problems.clock import Deadline, progress_table
 from adnflex.problems.multi_period.reading import PeriodStudy, read_periods
 from adnflex.problems.multi_period.solve import SearchedPeriods, solve_periods
-from adnflex.problems.multi_period.tables import period_tables
+from adnflex.problems.multi_period.tables import period_tables, value_of_switching
+from adnflex.problems.multi_period.worth import OBJECTIVES, LossPrices
 from adnflex.results import MultiPeriodPlan
 from adnflex.results.certificate import relative_gap
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
 
+# The same as the word, as weights.
+_LOSSES = {"losses": 1.0}
+
 # What is kept of the arguments in a result.
-_KEPT = ("max_operations", "switching_cost", "start", "windows", "gap", "time_limit", "solver", "seed")
+_KEPT = ("objective", "max_operations", "switching_cost", "start", "windows", "gap", "time_limit", "solver", "seed")
 
 
 def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock: Deadline) -> MultiPeriodPlan:
@@ -40,8 +44,9 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
     """
     asked, switching = Limits.gathered(arguments, soft=True), Switching.gathered(arguments)
     effort = Effort.gathered(arguments)
-    _require_losses(arguments)
-    study = read_periods(net, Horizon.gathered(arguments), asked, switching)
+    _require_known(arguments)
+    arguments = {**arguments, "objective": "losses" if arguments["objective"] == _LOSSES else arguments["objective"]}
+    study = read_periods(net, Horizon.gathered(arguments), asked, switching, LossPrices.gathered(arguments))
     formulation = str(arguments["formulation"])
     answer = solve_periods(study.points, switching, effort, clock, soft=asked.soft, formulation=formulation)
     if answer.best is None:
@@ -55,31 +60,33 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
         gap=relative_gap(answer.best.objective, answer.bound),
         status=answer.status,
         **tables,
-        value_of_switching=_value_of_switching(answer, tables["energy_before_mwh"]),
+        value_of_switching=_value_of_switching(study, answer),
         setpoints=study.setpoints,
         hours_per_period=study.axis.hours,
         operations=answer.best.operations,
+        unit=study.worth.unit,
+        currency=study.worth.currency,
         situations=study.names,
         progress=progress_table(answer.progress),
         bound_kind="optimum of distflow at means of periods" if math.isfinite(answer.bound) else "none",
         solver=answer.solver,
         seconds=clock.now,
-        options={"objective": {"losses": 1.0}, **switching.choice, **{k: arguments[k] for k in _KEPT}},
+        options={**switching.choice, **{k: arguments[k] for k in _KEPT}},
         asked_limits=asked,
         fingerprint=study.grid.fingerprint,
-        notes=(*study.notes, *controller_notes(net, read=True), *answer.notes, *_is_it_worth(answer)),
+        notes=(*study.notes, *controller_notes(net, read=True), *answer.notes, *_is_it_worth(answer, study.worth.unit)),
         topology=topology,
         coordinates=coordinates,
     )
 
 
-def _require_losses(arguments: Mapping[str, Any]) -> None:
+def _require_known(arguments: Mapping[str, Any]) -> None:
     """Refuse what a reconfiguration of many periods does not know."""
     faults = []
-    if arguments["objective"] not in ("losses", {"losses": 1.0}):
+    if arguments["objective"] not in (*OBJECTIVES, _LOSSES):
         faults.append(
-            f"objective is {arguments['objective']!r}; of many periods only 'losses' is minimised (with switching_cost "
-            "in MWh): give 'losses', or no profiles."
+            f"objective is {arguments['objective']!r}; of many periods 'losses' (MWh), 'cost' (money) or 'carbon' (kg) "
+            "is minimised, with switching_cost in that unit: give one of these, or no profiles."
         )
     if arguments["formulation"] not in ("auto", "directed", "distflow"):
         faults.append(
@@ -92,21 +99,14 @@ def _require_losses(arguments: Mapping[str, Any]) -> None:
         raise InputError(faults)
 
 
-def _value_of_switching(answer: SearchedPeriods, before: float) -> pd.DataFrame:
+def _value_of_switching(study: PeriodStudy, answer: SearchedPeriods) -> pd.DataFrame:
     """Tabulate the best plans found with so many operations at most."""
-    rows = answer.search.by_operations()
-    runs = answer.runs
-    proven = [-math.inf if runs is None else min(runs.best(count)[0], s.objective) for count, s in rows]
-    table = pd.DataFrame(
-        [(s.objective, s.energy, before - s.energy) for _, s in rows],
-        columns=["objective", "energy_mwh", "saving_mwh"],
-        index=pd.Index([count for count, _ in rows], name="operations"),
-        dtype=float,
-    )
-    return table.assign(bound=proven)
+    found, runs = answer.search.by_operations(), answer.runs
+    bounds = [-math.inf if runs is None else min(runs.best(count)[0], s.objective) for count, s in found]
+    return value_of_switching(study, answer.search, found, bounds)
 
 
-def _is_it_worth(answer: SearchedPeriods) -> list[str]:
+def _is_it_worth(answer: SearchedPeriods, unit: str) -> list[str]:
     """Say what changes of the topology can save at most, where several windows are asked for."""
     if answer.runs is None or answer.best is None:
         return []
@@ -115,12 +115,12 @@ def _is_it_worth(answer: SearchedPeriods) -> list[str]:
     if whole is None or not math.isfinite(least):
         return []
     saved, most = whole.objective - answer.best.objective, whole.objective - least
-    share = 100 * most / whole.energy if whole.energy > 0 else 0.0
+    share = 100 * most / whole.losses if whole.losses > 0 else 0.0
     if len(set(answer.best.states)) == 1:
-        return [f"one topology is enough: changing it saves at most {most:.4g} MWh ({share:.2g} %), proven."]
+        return [f"one topology is enough: changing it saves at most {most:.4g} {unit} ({share:.2g} %), proven."]
     return [
-        f"changing the topology saves {saved:.4g} MWh against the best single one found, and no plan saves more than "
-        f"{most:.4g} MWh ({share:.2g} %) against it, proven."
+        f"changing the topology saves {saved:.4g} {unit} against the best single one found, and no plan saves more "
+        f"than {most:.4g} {unit} ({share:.2g} %) against it, proven."
     ]
 
 

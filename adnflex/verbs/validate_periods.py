@@ -13,6 +13,7 @@ from adnflex.powerflow.judge import judge
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, limits_of, stacked
 from adnflex.powerflow.states import Measured
 from adnflex.powerflow.verdict import flaw, violated
+from adnflex.problems.multi_period.worth import worth_by_period
 from adnflex.results import MultiPeriodCheck, MultiPeriodPlan
 from adnflex.results.certificate import certificate_of
 from adnflex.study.audit import too_many
@@ -49,10 +50,12 @@ def validate_periods(
     wrong = flaw(measured)
     passed = not wrong and violations.empty
     hours = plan.periods["weight"].to_numpy(dtype=float) * plan.hours_per_period
-    energy = float(hours @ measured.losses_mw.to_numpy(dtype=float))
-    objective = energy + float(plan.options.get("switching_cost") or 0.0) * _operations(plan)
-    absolute, relative, notes = certificate_of(objective, plan.bound, "MWh") if passed else (None, None, ())
-    off = np.abs(measured.losses_mw.to_numpy(dtype=float) - plan.periods["loss_mw"].to_numpy(dtype=float))
+    losses = measured.losses_mw.to_numpy(dtype=float)
+    worth = worth_by_period(plan.periods, str(plan.options.get("objective", "losses")))
+    energy = float(hours @ losses)
+    objective = float((hours * worth) @ losses) + float(plan.options.get("switching_cost") or 0.0) * _operations(plan)
+    absolute, relative, notes = certificate_of(objective, plan.bound, plan.unit) if passed else (None, None, ())
+    off = np.abs(losses - plan.periods["loss_mw"].to_numpy(dtype=float))
     good = (
         f"all {len(plan.periods):,} periods radial, everything supplied, all {int(found.limits['checked'].sum()):,} "
         "limits met in AC power flow"

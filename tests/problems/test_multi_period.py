@@ -78,7 +78,7 @@ def test_sequences_over_a_day_are_those_of_enumeration() -> None:
         found = search.best(most)
         assert found is not None
         assert found.operations <= most
-        assert found.energy * 1e3 == pytest.approx(kwh, abs=NEAR), most
+        assert found.losses * 1e3 == pytest.approx(kwh, abs=NEAR), most
     for price, kwh in PRICES.items():
         search.switching = Switching(windows=1.0, start="free", switching_cost=price / 1e3)
         found = search.best()

@@ -17,6 +17,7 @@ from pandapower import pandapowerNet
 import adnflex
 from adnflex.arguments.table import ARGUMENTS
 from adnflex.errors import Infeasible, InputError, TimeExpired
+from adnflex.reporting import figure
 from adnflex.study.axis import TimeAxis
 from adnflex.study.windows import spans_of_windows, window_of_periods
 
@@ -100,6 +101,45 @@ def test_situations_are_periods_with_names(net: pandapowerNet) -> None:
         adnflex.reconfigure(net, situations={"other": other}, workers=1)
 
 
+def test_money_and_carbon_are_told_in_their_units(net: pandapowerNet, tmp_path: Path) -> None:
+    price, factor = np.array([40.0, 400.0]), np.array([300.0, 20.0])
+    knobs = {**KNOBS, "profiles": hours(net), "loss_cost_per_mwh": price, "co2_kg_per_mwh": factor}
+    plans = {word: adnflex.reconfigure(net, objective=word, **knobs) for word in ("losses", "cost", "carbon")}
+    names = {"losses": "energy_mwh", "cost": "cost", "carbon": "carbon_kg"}
+    units = {"losses": "MWh", "cost": "EUR", "carbon": "kg"}
+    for word, plan in plans.items():
+        assert isinstance(plan, adnflex.MultiPeriodPlan)
+        lost = plan.periods["loss_mw"].to_numpy()
+        assert plan.unit == units[word]
+        assert plan.energy_mwh == pytest.approx(lost.sum())
+        assert plan.cost == pytest.approx(lost @ price)
+        assert plan.carbon_kg == pytest.approx(lost @ factor)
+        assert plan.objective == pytest.approx(getattr(plan, names[word]))
+        assert f"bound {plan.bound:.6g} {plan.unit}" in plan.summary()
+        assert f"{plan.saving_cost:.6g} EUR" in plan.summary()
+        check = adnflex.validate(plan, net)
+        assert check.objective == pytest.approx(plan.objective)
+        assert check.certificate == pytest.approx(0.0, abs=1e-3)
+        plan.save(tmp_path / f"{word}.json")
+        assert repr(adnflex.load(tmp_path / f"{word}.json")) == repr(plan)
+        assert f"saved [{plan.unit}]" in str(figure("value-of-switching", plan).layout)
+    # what prices find, weights find too, in another unit
+    same = adnflex.reconfigure(net, profiles=hours(net), period_weights=price, **KNOBS)
+    assert isinstance(same, adnflex.MultiPeriodPlan)
+    assert same.objective == pytest.approx(plans["cost"].objective)
+    assert same.unit == "MWh"
+
+
+def test_prices_of_the_net_are_those_of_its_losses(net: pandapowerNet) -> None:
+    priced = ring()
+    priced.ext_grid[["price_per_mwh", "co2_kg_per_mwh"]] = (80.0, 250.0)
+    priced["study"] = {"currency": "CHF", "carbon_price_per_kg": 0.1}
+    plan = adnflex.reconfigure(priced, objective="cost", profiles=hours(net), **KNOBS)
+    assert isinstance(plan, adnflex.MultiPeriodPlan)
+    assert (plan.unit, plan.objective) == ("CHF", pytest.approx(plan.energy_mwh * (80.0 + 0.1 * 250.0)))
+    assert any("ext_grid.price_per_mwh" in note for note in plan.notes)
+
+
 def test_the_model_of_means_is_whole(net: pandapowerNet) -> None:
     model = adnflex.model(net, "reconfigure", profiles=hours(net), hours_per_period=1.0)
     assert model.name == "many_periods_directed"
@@ -124,7 +164,12 @@ def test_the_model_of_means_is_whole(net: pandapowerNet) -> None:
         ({"windows": 0.5}, "at least one period"),
         ({"period_weights": [1.0]}, "there are 2 periods"),
         ({"period_weights": [-1.0, 1.0]}, "numbers of 0 or more"),
-        ({"objective": "voltage"}, "only 'losses'"),
+        ({"objective": "voltage"}, "'losses' .MWh., 'cost' .money. or 'carbon' .kg. is minimised"),
+        ({"objective": "cost"}, "what losses are worth is not known"),
+        ({"objective": "carbon", "co2_kg_per_mwh": 0.0}, "it is 0 in every period"),
+        ({"objective": "cost", "loss_cost_per_mwh": [10.0, -5.0]}, "-5 money/MWh in period 1 and below 0 in 1"),
+        ({"loss_cost_per_mwh": [1.0, 2.0, 3.0]}, "loss_cost_per_mwh: are 3, and there are 2 periods"),
+        ({"carbon_price_per_kg": 0.1}, "the emission of losses is not known"),
         ({"formulation": "lindistflow"}, "bounded by"),
         ({"limits": "hard"}, "give 'all', 'soft', 'EN50160'"),
         ({"limits": ("soft", "soft")}, "give 'all', 'soft', 'EN50160'"),

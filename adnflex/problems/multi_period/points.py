@@ -38,7 +38,7 @@ class Points:
     y : (T, n) complex array
         Constant-impedance withdrawals, as `Grid.y` [pu].
     weight : (T,) array
-        What a MW of losses there counts: hours, or money [h]. 0: only the limits of the point count.
+        What a MW of losses there counts: hours, times money or carbon a MWh. 0: only the limits of the point count.
     window : (T,) array of int
         Which topology holds there, counted from 0 on in order.
     """

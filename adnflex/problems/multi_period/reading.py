@@ -18,6 +18,7 @@ from adnflex.grid import Grid, fingerprint, read_grid
 from adnflex.grid.operating_points import operating_points
 from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.problems.multi_period.points import Points
+from adnflex.problems.multi_period.worth import LossPrices, Worth, read_worth
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.study import COLUMNS, Profiles, TimeAxis, following, read_series, settled, time_axis
 from adnflex.study.windows import window_of_periods
@@ -45,7 +46,9 @@ class PeriodStudy:
     axis : TimeAxis
         When the periods are.
     points : Points
-        Their operating points; a weight is hours times how often a period counts.
+        Their operating points; a weight is hours times how often a period counts times what a MWh lost is worth.
+    worth : Worth
+        What that is.
     period_weights : (T,) array
         How often each counts.
     setpoints : pandas.DataFrame
@@ -59,10 +62,16 @@ class PeriodStudy:
     grid: Grid
     axis: TimeAxis
     points: Points
+    worth: Worth
     period_weights: FloatArray
     setpoints: pd.DataFrame
     names: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def hours(self) -> FloatArray:
+        """Hours that each period stands for (T,)."""
+        return np.asarray(self.period_weights * self.axis.hours)
 
 
 def is_many(horizon: Horizon) -> bool:
@@ -70,8 +79,10 @@ def is_many(horizon: Horizon) -> bool:
     return any(v is not None for v in (horizon.profiles, horizon.periods, horizon.situations))
 
 
-def read_periods(net: pandapowerNet, asked: Horizon, limits: Limits, switching: Switching) -> PeriodStudy:
-    """Read a net and its operating points; raises `InputError` with what is wrong."""
+def read_periods(
+    net: pandapowerNet, asked: Horizon, limits: Limits, switching: Switching, prices: LossPrices | None = None
+) -> PeriodStudy:
+    """Read a net, its operating points, and by default no prices; raises `InputError` with what is wrong."""
     names: tuple[str, ...] = ()
     if asked.situations is not None:
         if asked.profiles is not None or asked.periods is not None:
@@ -98,8 +109,14 @@ def read_periods(net: pandapowerNet, asked: Horizon, limits: Limits, switching: 
         if columns
         else (pd.MultiIndex.from_arrays([[]] * 3, names=["table", "column", "index"]))
     )
-    points = Points(grid, drawn.p[0], drawn.q[0], drawn.y[0], weights * axis.hours, window)
-    return PeriodStudy(grid, axis, points, weights, setpoints, names, (*series.notes, *grid.notes))
+    worth, told = read_worth(net, prices or LossPrices(), series.values, len(axis))
+    weight = weights * axis.hours * worth.of_objective
+    if not weight.any():
+        raise InputError(
+            "period_weights: are 0 wherever losses are worth anything, so that nothing counts; give others."
+        )
+    points = Points(grid, drawn.p[0], drawn.q[0], drawn.y[0], weight, window)
+    return PeriodStudy(grid, axis, points, worth, weights, setpoints, names, (*series.notes, *grid.notes, *told))
 
 
 def _weights(given: Any, count: int) -> FloatArray:

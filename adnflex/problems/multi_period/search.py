@@ -196,15 +196,15 @@ class WindowSearch:
 
     def sequence(self, chosen: list[Open]) -> Sequence:
         """Value a sequence of states at every point."""
-        energy = violation = 0.0
+        losses = violation = 0.0
         for window in range(self.points.windows):
             found, rows = self.exact(chosen[window]), self.points.window == window
             assert found is not None
-            energy += float(self.points.weight[rows] @ found.loss_mw[rows])
+            losses += float(self.points.weight[rows] @ found.loss_mw[rows])
             violation += float(found.violation[rows].sum())
         operations = self.operations(chosen)
         price = self.switching.switching_cost * operations
-        return Sequence(tuple(chosen), energy + price, energy, operations, violation)
+        return Sequence(tuple(chosen), losses + price, losses, operations, violation)
 
     def operations(self, chosen: list[Open]) -> int:
         """Count the branches that change, over the horizon."""

@@ -19,8 +19,8 @@ class Sequence:
     ----------
     states : tuple of frozenset of int
         Open branches in each window.
-    objective, energy : float
-        Weighted losses with and without the price of operations [MWh].
+    objective, losses : float
+        What is minimised, and that without the price of operations, in its unit.
     operations : int
         Branches that change, over the horizon.
     violation : float
@@ -29,7 +29,7 @@ class Sequence:
 
     states: tuple[Open, ...]
     objective: float
-    energy: float
+    losses: float
     operations: int
     violation: float = 0.0
 

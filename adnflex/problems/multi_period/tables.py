@@ -47,6 +47,7 @@ def period_tables(study: PeriodStudy, search: WindowSearch, best: Sequence) -> d
         {
             "begins": times_table(study.axis)["begins"].to_numpy(),
             "weight": study.period_weights,
+            **study.worth.columns,
             "loss_mw": loss,
             "loss_before_mw": before,
             "loss_peak_mw": at_peak,
@@ -64,14 +65,32 @@ def period_tables(study: PeriodStudy, search: WindowSearch, best: Sequence) -> d
         "periods": periods.join(margins.extremes.set_index(rows)),
         "critical_periods": margins.nearest(rows),
         "infeasible_periods": periods.loc[periods["violation"] > 0, ["violation"]],
-        "energy_mwh": float(points.weight @ loss),
-        "energy_before_mwh": _energy(points, before),
+        "energy_mwh": float(study.hours @ loss),
+        "energy_before_mwh": _counted(study.hours, before),
     }
 
 
-def _energy(points: Points, loss: FloatArray) -> float:
-    counted = points.weight > 0
-    return float(points.weight[counted] @ loss[counted]) if np.isfinite(loss[counted]).all() else np.nan
+def _counted(weight: FloatArray, loss: FloatArray) -> float:
+    """Sum up what counts; NaN where a period that counts has no power flow."""
+    counted = weight > 0
+    return float(weight[counted] @ loss[counted]) if np.isfinite(loss[counted]).all() else np.nan
+
+
+def value_of_switching(
+    study: PeriodStudy, search: WindowSearch, found: list[tuple[int, Sequence]], bounds: list[float]
+) -> pd.DataFrame:
+    """Tabulate the best plans found with so many operations at most, with what each is proven to cost at least."""
+    before, _ = _everywhere(search.exact, search.present)
+    worth, energy = _counted(study.points.weight, before), _counted(study.hours, before)
+    table = []
+    for (_, sequence), bound in zip(found, bounds, strict=True):
+        loss, _ = _of_blocks(search.exact, _blocks(study.points, sequence))
+        used = float(study.hours @ loss)
+        saved = worth - sequence.objective
+        table.append((sequence.objective, used, energy - used, saved, bound, worth - bound))
+    columns = ["objective", "energy_mwh", "saving_mwh", "saving", "bound", "saving_at_most"]
+    index = pd.Index([count for count, _ in found], name="operations")
+    return pd.DataFrame(table, columns=columns, index=index, dtype=float)
 
 
 def _blocks(points: Points, best: Sequence) -> list[_Stretch]:
@@ -126,7 +145,7 @@ def _topologies(
                 "periods": b.end - b.first,
                 "hours": float((b.end - b.first) * study.axis.hours),
                 "operations": len(last ^ b.state),
-                "energy_mwh": float(study.points.weight[part] @ loss[part]),
+                "energy_mwh": float(study.hours[part] @ loss[part]),
                 "open": ", ".join(open_branches(switches)) or "none",
             }
         )

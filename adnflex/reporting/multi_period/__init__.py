@@ -67,7 +67,10 @@ def _structure(view: PeriodsView) -> Html:
 
 
 def _facts(view: PeriodsView) -> dict[str, str]:
-    return {"objective": "energy lost", "windows": str(view.plan.options.get("windows") or "one topology")}
+    return {
+        "objective": str(view.plan.options["objective"]),
+        "windows": str(view.plan.options.get("windows") or "one topology"),
+    }
 
 
 def _looked_at(view: PeriodsView) -> str:

@@ -68,23 +68,22 @@ def heat(view: PeriodsView, column: str = "vm_min_pu") -> go.Figure:
 
 
 def value_of_switching(view: PeriodsView) -> go.Figure:
-    """Losses saved with so many operations [MWh], and what is proven that none can exceed."""
+    """Draw what so many operations save, in the unit of the objective, and what is proven that none can exceed."""
     table = view.plan.value_of_switching
     if table.empty:
         raise NothingToDraw("plan: the value of switching is not known.")
     fig = style.figure(320)
-    saved = table["saving_mwh"].astype(float)
+    saved = table["saving"].astype(float)
     fig.add_scatter(x=table.index, y=saved, mode="lines+markers", name="found", line={"color": style.AFTER})
-    bound = table["bound"].astype(float)
-    known = bound[np.isfinite(bound)]
-    if len(known):
-        most = view.plan.energy_before_mwh - known
+    most = table["saving_at_most"].astype(float)
+    most = most[np.isfinite(most)]
+    if len(most):
         fig.add_scatter(x=most.index, y=most, mode="lines", name="no more than (proven)", line={"color": style.MUTED})
     fig.update_xaxes(title_text="switching operations over the horizon, at most")
-    fig.update_yaxes(title_text="saved [MWh]")
+    fig.update_yaxes(title_text=f"saved [{view.plan.unit}]")
     return fig
 
 
 def progress(view: PeriodsView) -> go.Figure:
     """Best plan known and proven bound against time."""
-    return recipes.solver_progress(view.plan, "losses", "MWh")
+    return recipes.solver_progress(view.plan, str(view.plan.options["objective"]), view.plan.unit)

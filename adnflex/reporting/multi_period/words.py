@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from adnflex.reporting.multi_period.view import PeriodsView
 from adnflex.reporting.page import Banner, Card
 from adnflex.reporting.proof import Claim, banner, certificate_card, certificate_words
 from adnflex.reporting.text import change, energy, many, number, relative, share
+from adnflex.results import MultiPeriodPlan
 from adnflex.results.status import status_words
+
+
+def minimised(plan: MultiPeriodPlan) -> str:
+    """Name what is least."""
+    return {"cost": "cost of losses", "carbon": "carbon of losses"}.get(str(plan.options["objective"]), "losses")
+
+
+def _worth_cards(plan: MultiPeriodPlan) -> list[Card]:
+    """Return what lower losses save beside energy, where that is known."""
+    saved = (("Money saved", plan.saving_cost, plan.currency), ("CO2 saved", plan.saving_carbon_kg, "kg"))
+    return [Card(name, number(value, unit, 5), "by lower losses") for name, value, unit in saved if value is not None]
 
 
 def _claim(view: PeriodsView) -> Claim:
     plan = view.plan
     value = plan.objective if view.check is None else view.check.objective
-    return Claim(
-        "plan", "set of switch states", "losses", value, plan.bound, lambda v, digits=5: number(v, "MWh", digits)
-    )
+    return Claim("plan", "set of switch states", minimised(plan), value, plan.bound, partial(_told, unit=plan.unit))
+
+
+def _told(value: float, digits: int = 5, unit: str = "MWh") -> str:
+    return number(value, unit, digits)
 
 
 def verdict(view: PeriodsView) -> Banner:
@@ -37,6 +52,7 @@ def key_cards(view: PeriodsView, _first: PeriodsView | None = None) -> list[Card
             relative(plan.energy_mwh, plan.energy_before_mwh),
         ),
         Card("Saved", energy(plan.saving_mwh), "against the present switch states"),
+        *_worth_cards(plan),
         Card("Topologies", str(len(plan.topologies)), f"for {many(len(plan.periods), 'period')}"),
         Card("Switching operations", str(plan.operations), "over the horizon"),
     ]
@@ -60,4 +76,4 @@ def subtitle(views: Sequence[PeriodsView]) -> str:
     plan = views[-1].plan
     gap = f", gap {share(plan.gap)}" if math.isfinite(plan.bound) else ", no bound known"
     length = f"{many(len(plan.periods), 'period')} of {plan.hours_per_period:g} h"
-    return f"{length}; objective: least energy lost; {status_words(plan.status)}{gap}"
+    return f"{length}; objective: least {minimised(plan)}; {status_words(plan.status)}{gap}"
