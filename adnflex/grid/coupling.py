@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -15,6 +14,7 @@ from pandapower.topology import create_nxgraph
 from adnflex.errors import InputError
 from adnflex.grid.ac import run_ac
 from adnflex.grid.identity import fingerprint
+from adnflex.grid.private_copy import private_copy
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _below(net: pandapowerNet, table: str, index: int, sources: list[tuple[str, 
             + "; give an element through which alone the part behind it is fed."
         )
     upstream = 0 if fed[0] else 1
-    new = copy.deepcopy(net)
+    new = private_copy(net)
     vm = _upstream_voltage(new, ends[upstream])
     outside = sides[upstream] - {ends[upstream]}
     for part in ("ext_grid", "gen"):

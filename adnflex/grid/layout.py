@@ -118,13 +118,15 @@ def _branches(net: pandapowerNet) -> list[tuple[Any, ...]]:
     for element, columns in _TWO_ENDED.items():
         table = net[element]
         opened = _opened(net, _SWITCH_TYPE.get(element))
-        for row in table.reset_index(names="index_").to_dict("records"):
-            index, in_service = int(row["index_"]), bool(row["in_service"])
-            closed = in_service and index not in opened
-            for a, b in columns:
-                ends = (int(row[a]), int(row[b]))
-                length = float(row.get("length_km", math.nan))
-                found.append((element, index, _name(row.get("name")), ends, closed, in_service, length))
+        if not len(table):
+            continue
+        on = table["in_service"].astype(bool).tolist()
+        names = [_name(name) for name in table["name"]] if "name" in table else [""] * len(table)
+        lengths = table["length_km"].astype(float).tolist() if "length_km" in table else [math.nan] * len(table)
+        pairs = [list(zip(table[a].tolist(), table[b].tolist(), strict=True)) for a, b in columns]
+        for row, index in enumerate(table.index.tolist()):
+            closed = on[row] and index not in opened
+            found += [(element, index, names[row], pair[row], closed, on[row], lengths[row]) for pair in pairs]
     couplers = net.switch[net.switch["et"] == "b"] if len(net.switch) else net.switch
     for row in couplers.reset_index(names="index_").to_dict("records"):
         ends = (int(row["bus"]), int(row["element"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ from pandapower import pandapowerNet
 
 from adnflex.arrays import FloatArray
 from adnflex.errors import InputError, UnsupportedElement
+from adnflex.garbage import without_garbage_search
 from adnflex.grid.branches import branch_rows
 from adnflex.grid.checks import limit_faults, require_sound
 from adnflex.grid.identity import fingerprint
@@ -18,6 +18,7 @@ from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage
 from adnflex.grid.notes import coupler_faults, dead_notes, zip_notes
 from adnflex.grid.options import power_flow_options
 from adnflex.grid.ppc import Matrices, matrices
+from adnflex.grid.private_copy import private_copy
 from adnflex.grid.ratings import collect_ratings
 from adnflex.grid.sound import readable
 from adnflex.grid.switching import decisions, is_ideal_switch, locked_open_lines
@@ -29,6 +30,7 @@ from adnflex.knobs import Limits, Switching
 _OWN, _FREE = Limits(), Switching()
 
 
+@without_garbage_search()
 def read_grid(
     net: pandapowerNet,
     *,
@@ -108,7 +110,7 @@ def _closed_copy(net: pandapowerNet, chosen: Sequence[SwitchableBranch]) -> pand
     A bus-bus switch that may be switched gets an impedance for the moment, so that pandapower keeps it as a
     branch instead of fusing its buses.
     """
-    study = copy.deepcopy(net)
+    study = private_copy(net)
     for element, kind in (("line", "l"), ("trafo", "t")):
         mine = [d.index for d in chosen if d.element == element]
         if mine:

@@ -7,7 +7,6 @@ the from end moves.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.branches import BranchRow, branch_rows
 from adnflex.grid.model import Branch, BranchTaps, Grid, Member
 from adnflex.grid.ppc import Matrices, matrices
+from adnflex.grid.private_copy import private_copy
 from adnflex.grid.ratings import collect_ratings
 
 
@@ -45,7 +45,7 @@ def with_taps(net: pandapowerNet, study: pandapowerNet, mats: Matrices, grid: Gr
     steps = {k: _positions(net, members) for k, members in groups.items()}
     chosen = {(b.decision.element, b.decision.index): b.decision for b in grid.branches if b.decision is not None}
     rows: dict[int, list[BranchRow]] = {k: [] for k in groups}
-    work = copy.deepcopy(study)
+    work = private_copy(study)
     for step in range(max((len(s) for s in steps.values()), default=0)):
         for k, members in groups.items():
             work.trafo.loc[list(members), "tap_pos"] = list(steps[k][min(step, len(steps[k]) - 1)])

@@ -6,7 +6,6 @@ that does not is told at once, before anything is written.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError
 from adnflex.grid.converters import REACTIVE, hold_reactive_powers, with_reactive_powers
+from adnflex.grid.private_copy import private_copy
 
 # A place in the net: table, column, index.
 Key = tuple[str, str, int]
@@ -100,7 +100,7 @@ class PushBack:
         net = with_reactive_powers(net) if self._converters else net
         if faults := [*_missing(net, setpoints.columns), *_unfit(net, setpoints), *_unknown(net, switches)]:
             raise InputError(faults)
-        self.new = copy.deepcopy(net)
+        self.new = private_copy(net)
         self.only_powers, self.switched, self.held = False, False, True
         self.setpoints = setpoints.fillna(_own(net, setpoints)) if setpoints.isna().to_numpy().any() else setpoints
         self._switches = switches if switches is not None and len(switches) else None
@@ -200,12 +200,17 @@ def _states(switches: pd.DataFrame) -> dict[Key, bool]:
 def _missing(net: pandapowerNet, keys: Iterable[Key]) -> list[str]:
     """Name the places that the net does not have."""
     found: list[str] = []
+    known: dict[tuple[str, str], set[int] | None] = {}
     for table, column, index in keys:
         where, name = ("shunt", "q_mvar") if table == "constant_q" else (table, column)
-        rows = net.get(where)
-        if not isinstance(rows, pd.DataFrame) or name not in rows.columns:
+        if (where, name) not in known:
+            rows = net.get(where)
+            there = isinstance(rows, pd.DataFrame) and name in rows.columns
+            known[where, name] = set(rows.index.tolist()) if there else None
+        indices = known[where, name]
+        if indices is None:
             found.append(f"net.{where} has no column {name}, where a value of {where} {index} is to be written")
-        elif index not in rows.index:
+        elif index not in indices:
             found.append(f"{where} {index} is not in the net, and its {name} is to be written")
     return [f"{text}; give the net that the values were made for." for text in found]
 
@@ -213,10 +218,13 @@ def _missing(net: pandapowerNet, keys: Iterable[Key]) -> list[str]:
 def _unfit(net: pandapowerNet, setpoints: pd.DataFrame) -> list[str]:
     """Name values that are infinite or no number, and positions that are no whole number; NaN is the net's own."""
     found, numbers = [], setpoints.to_numpy(dtype=float)
-    whole = {(t, c) for t, c, _ in setpoints.columns if t in net and c in net[t] and net[t][c].dtype.kind in "iu"}
-    # column by column: of a year of states a table more would be felt
-    for place, (table, column, index) in enumerate(setpoints.columns):
-        values, steps = numbers[:, place], (table, column) in whole
+    pairs = dict.fromkeys((t, c) for t, c, _ in setpoints.columns)
+    whole = {(t, c) for t, c in pairs if t in net and c in net[t] and net[t][c].dtype.kind in "iu"}
+    steps_in = np.array([(t, c) in whole for t, c, _ in setpoints.columns], dtype=bool)
+    # column by column where there may be something: of a year of states a table more would be felt
+    for place in np.flatnonzero(steps_in | ~np.isfinite(numbers.sum(axis=0))):
+        table, column, index = setpoints.columns[place]
+        values, steps = numbers[:, place], steps_in[place]
         bad = np.isinf(values)
         if steps:
             with np.errstate(invalid="ignore"):

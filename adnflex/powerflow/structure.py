@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import networkx as nx
+import numpy as np
 import pandapower.topology as top
 import pandas as pd
 from pandapower import pandapowerNet
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 
 def closed_graph(net: pandapowerNet) -> nx.MultiGraph:
@@ -29,29 +32,39 @@ def is_radial(net: pandapowerNet, switches: pd.DataFrame, graph: nx.MultiGraph |
         That of `closed_graph`, where it is at hand.
     """
     graph = closed_graph(net) if graph is None else graph
-    fused = nx.utils.UnionFind(graph.nodes)
+    place = {bus: k for k, bus in enumerate(graph.nodes)}
     chosen = set(zip(switches["element"], switches["index"], strict=True))
-    for s in net.switch.index[(net.switch["et"] == "b") & net.switch["closed"].astype(bool)]:
-        if ("switch", s) not in chosen and _ideal(net, s):
-            fused.union(int(net.switch.at[s, "bus"]), int(net.switch.at[s, "element"]))
+    ideal = [
+        (int(net.switch.at[s, "bus"]), int(net.switch.at[s, "element"]))
+        for s in net.switch.index[(net.switch["et"] == "b") & net.switch["closed"].astype(bool)]
+        if ("switch", s) not in chosen and _ideal(net, s)
+    ]
+    count, fused = _parts([(place[a], place[b]) for a, b in ideal if a in place and b in place], len(place))
     edges: Counter[tuple[int, int]] = Counter()
     free: set[tuple[int, int]] = set()
+    node = dict(zip(place, fused.tolist(), strict=True))
     for a, b, key in graph.edges(keys=True):
-        u, v = fused[a], fused[b]
+        u, v = node[a], node[b]
         if u == v:
             continue
-        edges[min(u, v), max(u, v)] += 1
-        if _name(key) in chosen:
-            free.add((min(u, v), max(u, v)))
+        pair = (u, v) if u < v else (v, u)
+        edges[pair] += 1
+        if chosen and _name(key) in chosen:
+            free.add(pair)
     if any(edges[pair] > 1 for pair in free):
         return False
-    trees = nx.utils.UnionFind()
-    for u, v in edges:
-        if trees[u] == trees[v]:
-            return False
-        trees.union(u, v)
-    roots = {fused[int(b)] for b in root_buses(net)}
-    return len({trees[root] for root in roots}) == len(roots)
+    trees, tree = _parts(list(edges), count)
+    if len(edges) != count - trees:
+        return False
+    roots = {node[b] for b in root_buses(net) if b in node}  # one that is out of service joins nothing
+    return len({int(tree[root]) for root in roots}) == len(roots)
+
+
+def _parts(pairs: list[tuple[int, int]], count: int) -> tuple[int, np.ndarray]:
+    """Return the number of parts that pairs of so many nodes form, and the part of each."""
+    a, b = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    found = connected_components(csr_matrix((np.ones(len(a)), (a, b)), shape=(count, count)), directed=False)
+    return int(found[0]), np.asarray(found[1])
 
 
 def _ideal(net: pandapowerNet, switch: int) -> bool:

@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 from scipy import sparse
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.garbage import without_garbage_search
 from adnflex.solvers.cones import Derived
 from adnflex.solvers.reading import Reading
 
@@ -161,6 +162,7 @@ def linear_form(
     return ConicForm(cost, 0.0, sparse.csr_matrix(a), *rows, *bounds, whole, none, [])
 
 
+@without_garbage_search()
 def compile_model(model: pyo.ConcreteModel) -> ConicForm:
     """Read a Pyomo model, whose constraints are linear or cones, into arrays.
 

@@ -188,6 +188,13 @@ def _numbers_of(name: str, column: Any, values: pd.Series, faults: list[str]) ->
     return np.array(values.to_numpy(dtype=float, na_value=np.nan))
 
 
+def _matrix_of(name: str, frame: pd.DataFrame, faults: list[str]) -> FloatArray:
+    """Return the numbers of all columns, at once where they are plain ones."""
+    if all(dtype.kind in "iuf" for dtype in frame.dtypes.unique()):
+        return np.array(frame.to_numpy(dtype=float))
+    return np.column_stack([_numbers_of(name, c, frame[c], faults) for c in frame.columns])
+
+
 def _shown(value: Any) -> str:
     """Write a cell as Python's own, not as numpy's."""
     return repr(value.item() if isinstance(value, np.generic) else value)
@@ -218,7 +225,7 @@ def _relative(net: pandapowerNet, faults: list[str]) -> _Raw:
         rows = net[table]
         base = _static(net, table, column)
         picked: list[int] = []
-        parts: list[FloatArray] = []
+        titles: list[str] = []
         missing: dict[str, list[int]] = {}
         name = f"net.profiles['{key}']"
         names = rows["profile"] if "profile" in rows.columns and key in frames else [None] * len(rows)
@@ -231,17 +238,20 @@ def _relative(net: pandapowerNet, faults: list[str]) -> _Raw:
                     missing.setdefault(title, []).append(int(index))
                 continue
             picked.append(place)
-            parts.append(base[place] * _numbers_of(name, title, frames[key][title], faults))
+            titles.append(title)
         faults += [
             f"{table} {shorten(who)}: profile column '{title}' is not in {name}; add it or correct {table}.profile."
             for title, who in missing.items()
         ]
+        matrix = np.zeros((0, 0))
         if picked:
             if name not in raw.lengths:
                 raw.lengths[name] = len(frames[key])
                 raw.stamps[name] = labels_of(name, frames[key], faults)
-            _require_numbers(parts, rows.index[picked], table, column, faults)
-        raw.values[table, column] = (picked, np.column_stack(parts) if parts else np.zeros((0, 0)))
+            once, column_of = np.unique(titles, return_inverse=True)
+            matrix = _matrix_of(name, frames[key][once], faults)[:, column_of] * base[picked]
+            _require_numbers(matrix, rows.index[picked], table, column, faults)
+        raw.values[table, column] = (picked, matrix)
     faults += _unknown_tariffs(net, frames)
     return raw
 
@@ -279,17 +289,19 @@ def _absolute(net: pandapowerNet, profiles: Profiles, source: str, faults: list[
         if len(twice):
             faults.append(f"{name}: column {shorten(twice)} stands there twice; keep one.")
             continue
-        unknown = [c for c in elements if isinstance(c, bool) or c not in table.index]
+        here = elements.isin(table.index)
+        truths = [isinstance(c, bool | np.bool_) for c in elements] if elements.dtype.kind in "Ob" else False
+        unknown = elements[~here | truths].tolist()
         if unknown:
             faults.append(f"{name}: columns {shorten(unknown)} are no index of net.{key[0]}; name columns by index.")
             continue
         if not len(frame):
             faults.append(f"{name}: has no rows; give one row a period.")
             continue
-        places = [int(table.index.get_loc(c)) for c in elements]
-        columns = [_numbers_of(name, c, frame[c], faults) for c in elements]
-        _require_numbers(columns, elements, *key, faults)
-        raw.values[key] = (places, np.column_stack(columns) if columns else np.zeros((len(frame), 0)))
+        places = table.index.get_indexer(elements).tolist()
+        matrix = _matrix_of(name, frame[elements], faults)
+        _require_numbers(matrix, elements, *key, faults)
+        raw.values[key] = (places, matrix)
         raw.lengths[name] = len(frame)
         raw.stamps[name] = labels_of(name, frame, faults)
     return raw
@@ -305,16 +317,14 @@ def _mapping(profiles: Any, faults: list[str]) -> Profiles:
     return {}
 
 
-def _require_numbers(
-    parts: list[FloatArray], elements: Iterable[Any], table: str, column: str, faults: list[str]
-) -> None:
-    for element, part in zip(elements, parts, strict=True):
-        bad = np.flatnonzero(~np.isfinite(part))
-        if len(bad):
-            faults.append(
-                f"{table} {element}: {column} is not a number in period {shorten(bad.tolist(), 3)}; fill the gap in "
-                "its profile (or the element's own value)."
-            )
+def _require_numbers(matrix: FloatArray, elements: pd.Index, table: str, column: str, faults: list[str]) -> None:
+    wrong = ~np.isfinite(matrix)
+    for place in np.flatnonzero(wrong.any(axis=0)):
+        faults.append(
+            f"{table} {elements[place]}: {column} is not a number in period "
+            f"{shorten(np.flatnonzero(wrong[:, place]).tolist(), 3)}; fill the gap in its profile (or the element's "
+            "own value)."
+        )
 
 
 def _rows(length: int, periods: Iterable[int] | None, most: int, faults: list[str]) -> list[int]:

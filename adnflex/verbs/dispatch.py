@@ -14,6 +14,7 @@ from adnflex.arguments import public
 from adnflex.arguments.kinds import word
 from adnflex.errors import Infeasible, TimeExpired
 from adnflex.formulations.formulation import bound_kind
+from adnflex.garbage import without_garbage_search
 from adnflex.grid import read_grid
 from adnflex.grid.layout import drawing_tables
 from adnflex.powerflow.judge import judging_seconds
@@ -190,6 +191,7 @@ def _seconds_of_the_check(net: pandapowerNet, study: Study, clock: Deadline) -> 
     return max(judging_seconds(net, states, clock.allowance) - clock.allowance / 4, 0.0)
 
 
+@without_garbage_search()
 def _plan(
     net: pandapowerNet,
     study: Study,

@@ -19,6 +19,7 @@ from adnflex.formulations.branch_flow import declare_voltages
 from adnflex.formulations.positions import pin
 from adnflex.formulations.radiality import declare_radiality
 from adnflex.formulations.secants import declare_secants, flow_intervals
+from adnflex.garbage import without_garbage_search
 from adnflex.grid.model import Grid
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.grid.topology import must_close
@@ -109,6 +110,7 @@ class Dispatch:
         return columns
 
 
+@without_garbage_search()
 def build_dispatch(
     problem: DispatchProblem, modes: frozenset[tuple[str, int, int]] = frozenset(), secants: bool = False
 ) -> Dispatch:

@@ -197,7 +197,7 @@ def _energy(study: Study, balance: pd.DataFrame) -> pd.DataFrame:
 def _setpoints(net: pandapowerNet, study: Study, state: DispatchState, index: pd.Index) -> pd.DataFrame:
     """Everything that differs from the net: devices, and what follows a profile."""
     shape = (study.horizon.scenarios, study.horizon.periods)
-    columns = {key: _flat(part, shape) for key, part in following(net, study.values, study.controlled).items()}
+    columns = {key: part.reshape(-1) for key, part in following(net, study.values, study.controlled).items()}
     for plan in state.schedules:
         for key, array in plan.setpoints.items():
             columns[key] = _flat(array, shape)
