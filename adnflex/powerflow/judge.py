@@ -37,26 +37,24 @@ class Engine(NamedTuple):
         Of so many states pandapower runs all, and the engine none.
     fewest : int
         States of one topology and setting that it is worth reading the net for.
+    sample : int
+        Of what it solves pandapower runs so many states drawn at random, and as many that are nearest to limits.
     """
 
     name: str
     solver: Solver
     beyond: int
     fewest: int
+    sample: int = 100
 
 
-# Of so many states pandapower runs all.
-_BEYOND = 100
-
-#: By the name that a caller gives; None: pandapower alone.
+#: By the name that a caller gives; None: pandapower alone. The last is for verbs, before a plan leaves them.
 ENGINES: dict[str, Engine | None] = {
-    "auto": Engine("the exact kernel", exact_kernel, _BEYOND, 4),
+    "auto": Engine("the exact kernel", exact_kernel, 100, 4),
     "pandapower": None,
     "power-grid-model": Engine("power-grid-model", power_grid_model, 0, 1),
+    "audit": Engine("the exact kernel", exact_kernel, 8, 8, 2),
 }
-
-# Of what another engine solves pandapower runs so many states drawn at random, and so many that are nearest to limits.
-_DRAWN, _NEAREST = 100, 100
 
 # Largest difference between two solvers that is rounding: of voltages [pu], loadings and powers relative.
 _AGREES = 1e-6
@@ -90,10 +88,13 @@ class Judgement:
         Why the other judge was left out.
     other : str
         Name of the judge beside pandapower; empty where there is none, or it was wrong.
+    judges : pandas.Series
+        Who judged each state: ``pandapower``, or the name of the other.
     """
 
     measured: Measured
     found: Compared
+    judges: pd.Series
     by_pandapower: int
     difference: float | None = None
     says: str = ""
@@ -132,7 +133,8 @@ def judge(
     engine : str
         ``auto``: pandapower runs up to 100 states; of more, the exact kernel solves all, and pandapower a random sample
         of 100 and the 100 nearest to or beyond a limit. ``pandapower``: it runs all. ``power-grid-model``: that solves
-        all, however few, and pandapower as before. Where the other judge differs from pandapower by more than rounding,
+        all, however few, and pandapower as before. ``audit``, of a verb's own plan: the same as ``auto``, but from 9
+        states on, with 2 drawn and the 2 nearest. Where the other judge differs from pandapower by more than rounding,
         pandapower runs all.
 
     Examples
@@ -152,34 +154,37 @@ def judge(
     def run(rows: pd.DataFrame) -> tuple[np.ndarray, StateArrays]:
         return run_states(net, rows, switches, supplied=supplied, executor=executor, leave_out=leave_out)
 
-    def judged(states: StateArrays, labels: pd.Index, *who: Any) -> Judgement:
+    def judged(states: StateArrays, labels: pd.Index, ran: np.ndarray, *who: Any) -> Judgement:
         measured = tabulated(net, states, labels)
-        return Judgement(measured, compare(measured, limits, float(net.sn_mva)), *who)
+        judges = pd.Series("pandapower" if other is None else other.name, labels, dtype=object)
+        judges.iloc[ran] = "pandapower"
+        return Judgement(measured, compare(measured, limits, float(net.sn_mva)), judges, len(ran), *who)
 
     # a clock that leaves states out counts the seconds of pandapower
     if other is None or leave_out is not None or count <= other.beyond:
         places, states = run(setpoints)
-        return judged(states, setpoints.index[places], len(places))
+        return judged(states, setpoints.index[places], np.arange(len(places)))
     name = other.name
     states, refused = solve_arrays(net, setpoints, switches, other.solver, supplied, other.fewest)
     solved = states.converged.copy()
     notes = tuple(f"{name} leaves states to pandapower: {text}" for text in refused)
     margin = margins(tabulated(net, states, setpoints.index), limits, float(net.sn_mva))
-    places = _chosen(solved, margin)
+    places = _chosen(solved, margin, other.sample)
     _, sample = run(setpoints.iloc[places])
     both = np.flatnonzero(solved[places])
     difference, place = _difference(sample.at(both), states.at(places[both]))
     if difference > _AGREES:
         states = sample if len(places) == count else run(setpoints)[1]
         why = f"{name} differs from it by {difference:.2g} in state {setpoints.index[places[both[place]]]}"
-        return judged(states, setpoints.index, count, difference, f"all {count:,} by pandapower: {why}", notes)
+        says = f"all {count:,} by pandapower: {why}"
+        return judged(states, setpoints.index, np.arange(count), difference, says, notes)
     states.put(places, sample)
     says = f"{len(places):,} of {count:,} by pandapower"
     if solved.any():
         says += f", {int(solved.sum()):,} by {name}, largest difference {difference:.2g}"
     if not solved.any():
-        return judged(states, setpoints.index, len(places), None, says, notes)
-    return judged(states, setpoints.index, len(places), difference, says, notes, name)
+        return judged(states, setpoints.index, places, None, says, notes)
+    return judged(states, setpoints.index, places, difference, says, notes, name)
 
 
 def recorded(judgements: Sequence[Judgement]) -> dict[str, Any]:
@@ -193,8 +198,8 @@ def recorded(judgements: Sequence[Judgement]) -> dict[str, Any]:
     }
 
 
-def judging_seconds(net: pandapowerNet, states: int, most: float) -> float:
-    """Foresee the seconds that so many states of a net take to be judged by `judge`.
+def auditing_seconds(net: pandapowerNet, states: int, most: float) -> float:
+    """Foresee the seconds that so many states of a net take to be judged by `judge` with the engine ``audit``.
 
     Parameters
     ----------
@@ -208,13 +213,15 @@ def judging_seconds(net: pandapowerNet, states: int, most: float) -> float:
     Examples
     --------
     >>> import pandapower.networks as pn
-    >>> judging_seconds(pn.case33bw(), 2, 1.0)
+    >>> auditing_seconds(pn.case33bw(), 2, 1.0)
     0.0
-    >>> judging_seconds(pn.case33bw(), 1000, 1.0) > 0.5
+    >>> auditing_seconds(pn.case33bw(), 1000, 1.0) > 0.5
     True
     """
-    few = states <= _BEYOND
-    runs = states if few else min(states, _DRAWN + _NEAREST)
+    audit = ENGINES["audit"]
+    assert audit is not None
+    few = states <= audit.beyond
+    runs = states if few else min(states, 2 * audit.sample)
     kernel = 0.0 if few else _READING_SECONDS + _KERNEL_SECONDS * len(net.bus) * states
     if runs * (_STATE_SECONDS + _BUS_SECONDS * len(net.bus)) + kernel < most / 2:
         return 0.0
@@ -241,12 +248,12 @@ def require_memory(net: pandapowerNet, count: int) -> None:
     log.log(logging.INFO if need > _MOST_BYTES / 16 else logging.DEBUG, "%s", told)
 
 
-def _chosen(solved: np.ndarray, margin: np.ndarray) -> np.ndarray:
+def _chosen(solved: np.ndarray, margin: np.ndarray, sample: int) -> np.ndarray:
     """Places of what pandapower runs: a sample that is the same each time, what is nearest to limits, what is left."""
     count = len(solved)
-    drawn = np.random.default_rng(0).choice(count, min(_DRAWN, count), replace=False)
+    drawn = np.random.default_rng(0).choice(count, min(sample, count), replace=False)
     places = np.flatnonzero(solved)
-    nearest = places[np.argsort(margin[places], kind="stable")[:_NEAREST]]
+    nearest = places[np.argsort(margin[places], kind="stable")[:sample]]
     return np.unique(np.concatenate([drawn, nearest, np.flatnonzero(~solved)])).astype(np.int64)
 
 

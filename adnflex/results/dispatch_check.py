@@ -33,7 +33,8 @@ class DispatchCheck(Verdict):
         Index ``(scenario, period)``, always both; ``converged``, ``vm_min_pu``, ``vm_min_bus``, ``vm_max_pu``,
         ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_mw``, ``losses_model_mw``,
         ``grid_mw``, ``grid_model_mw``, ``grid_mvar``, ``grid_model_mvar``, ``vm_deviation_pu``, ``vm_deviation_bus``,
-        ``cone_gap``, ``invented_kw``, ``method``, ``violations`` (count).
+        ``cone_gap``, ``invented_kw``, ``method``, ``violations`` (count), ``judge`` (who solved its power flow:
+        ``pandapower``, or the judge that the verdict names beside it).
     violations : pandas.DataFrame
         ``scenario``, ``period``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``.
     limits : pandas.DataFrame

@@ -224,7 +224,8 @@ class MultiPeriodCheck(Verdict):
         One row a kind of limit with its worst place and period.
     periods : pandas.DataFrame
         Index ``period``: ``converged``, ``losses_mw``, ``losses_model_mw`` [MW], ``vm_min_pu``, ``vm_min_bus``,
-        ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``violations``.
+        ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``violations``,
+        ``judge`` (who solved its power flow).
     deviation_mwh : float
         Largest difference between the plan's losses and those of power flow in a period [MWh].
     """

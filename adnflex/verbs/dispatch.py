@@ -17,7 +17,7 @@ from adnflex.formulations.formulation import bound_kind
 from adnflex.garbage import without_garbage_search
 from adnflex.grid import read_grid
 from adnflex.grid.layout import drawing_tables
-from adnflex.powerflow.judge import judging_seconds
+from adnflex.powerflow.judge import auditing_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
 from adnflex.problems.dispatch.loss_certificate import Goal
 from adnflex.problems.dispatch.prices import price_notes
@@ -188,7 +188,7 @@ def _seconds_of_the_check(net: pandapowerNet, study: Study, clock: Deadline) -> 
         return 0.0
     states = study.horizon.scenarios * study.horizon.periods
     # half of the allowance goes to bound and certificate, the rest is for what no clock sees: tables, certificates
-    return max(judging_seconds(net, states, clock.allowance) - clock.allowance / 4, 0.0)
+    return max(auditing_seconds(net, states, clock.allowance) - clock.allowance / 4, 0.0)
 
 
 @without_garbage_search()
@@ -266,7 +266,7 @@ def _notes(answer: DispatchAnswer) -> list[str]:
 
 def _judged(plan: DispatchPlan, net: pandapowerNet, study: Study, clock: Deadline) -> DispatchPlan:
     """Let the devices' audit and AC power flow judge a plan before it leaves; one that fails says so."""
-    check = validate_dispatch(plan, net, study=study)
+    check = validate_dispatch(plan, net, engine="audit", study=study)
     seconds = clock.now
     if check.passed:
         return replace(plan, seconds=seconds)

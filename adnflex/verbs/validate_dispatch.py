@@ -80,7 +80,7 @@ def validate_dispatch(
     passed = not wrong and violations.empty
     minimised = objective if plan.options.get("objective", "cost") == "cost" else carbon + 1e-6 * objective
     absolute, relative, notes = certificate_of(minimised, plan.bound, _unit(plan), 1e-5) if passed else (None, None, ())
-    periods = _periods(plan, measured, violations)
+    periods = _periods(plan, measured, violations).assign(judge=judged.judges)
     vm, loading = (_as_plan(plan, table) for table in (measured.vm_pu, measured.loading_percent))
     return DispatchCheck(
         passed=passed,

@@ -69,7 +69,7 @@ def validate_periods(
         certificate_absolute=absolute,
         violations=violations,
         limits=found.limits,
-        periods=_periods(plan, measured, violations),
+        periods=_periods(plan, measured, violations).assign(judge=judged.judges),
         deviation_mwh=float(np.nanmax(off, initial=0.0)) * plan.hours_per_period,
         notes=(*notes, *judged.notes),
     )

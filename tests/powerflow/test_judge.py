@@ -16,7 +16,7 @@ from adnflex.errors import InputError, SolverUnavailable
 from adnflex.knobs import Limits
 from adnflex.powerflow import compare, judge, limits_of, measure
 from adnflex.powerflow.arrays import exact_kernel, solve_arrays
-from adnflex.powerflow.judge import judging_seconds, recorded
+from adnflex.powerflow.judge import auditing_seconds, recorded
 from adnflex.powerflow.limits import margins
 from adnflex.powerflow.states import Measured, StateArrays, tabulated
 from adnflex.powerflow.verdict import flaw, flaws
@@ -30,8 +30,8 @@ ENGINES = JUDGE.ENGINES
 @pytest.fixture
 def small(monkeypatch):
     """The same with samples of four."""
-    monkeypatch.setattr(JUDGE, "_DRAWN", 4)
-    monkeypatch.setattr(JUDGE, "_NEAREST", 4)
+    for name in ("auto", "power-grid-model"):
+        monkeypatch.setitem(ENGINES, name, ENGINES[name]._replace(sample=4))
     monkeypatch.setitem(ENGINES, "auto", ENGINES["auto"]._replace(beyond=4))
 
 
@@ -301,10 +301,23 @@ def test_the_time_of_many_states_is_that_of_the_sample(monkeypatch):
     clock = iter(np.arange(0, 100, 0.05))
     monkeypatch.setattr(JUDGE.time, "monotonic", lambda: float(next(clock)))
     net = pn.case33bw()
-    few, many, year = (judging_seconds(net, count, 0.1) for count in (100, 200, 35136))
-    assert few == pytest.approx(5)
-    assert many == pytest.approx(10, abs=1)
-    assert 10 < year < 20
+    few, many, year = (auditing_seconds(net, count, 0.1) for count in (8, 200, 35136))
+    assert few == pytest.approx(0.4)
+    assert many == pytest.approx(0.7, abs=0.1)
+    assert 2 < year < 4
+
+
+def test_an_audit_of_a_day_says_which_hours_pandapower_ran():
+    net = pn.case33bw()
+    hours = few(net, 0, 24)
+    found = judge(net, hours, limits_of(net, Limits((0.9, 1.1))), engine="audit")
+    everything = judge(net, hours, limits_of(net, Limits((0.9, 1.1))))
+    ran = found.judges.index[found.judges == "pandapower"]
+    assert 2 <= len(ran) == found.by_pandapower <= 4
+    assert everything.found.margin.argmin() in ran
+    assert set(found.judges) == {"pandapower", "the exact kernel"}
+    assert (everything.judges == "pandapower").all()
+    assert found.measured.losses_mw.to_numpy() == pytest.approx(everything.measured.losses_mw.to_numpy(), abs=1e-8)
 
 
 def few(net, seed=0, count=5000):

@@ -41,7 +41,7 @@ def test_the_search_leaves_time_to_a_long_check(monkeypatch):
     monkeypatch.setattr(module, "solve_dispatch", solve)
     net = networks.load("ieee33_dispatch")
     for check, limit, search in ((50.0, 100.0, 51.25), (1.0, 100.0, 100.0), (0.2, 2.0, 2.0), (9.0, 2.0, -6.75)):
-        monkeypatch.setattr(module, "judging_seconds", lambda *_, seconds=check: seconds)
+        monkeypatch.setattr(module, "auditing_seconds", lambda *_, seconds=check: seconds)
         with pytest.raises(TimeExpired):
             adnflex.dispatch(net, periods=range(17, 19), time_limit=limit)
         assert seen.pop() == pytest.approx(search)
