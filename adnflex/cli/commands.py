@@ -131,8 +131,8 @@ COMMANDS = {
         "put the operations of a saved plan into the best order, each state on the way in AC",
         run="adnflex.cli.sequence:run",
         verbs=("switching_sequence",),
-        own=("plan_and_net", "plan", "excel"),
-        examples=("switching-sequence plan.json mv_oberrhein --excel steps.xlsx",),
+        own=("plan_and_net", "report", "plan", "excel"),
+        examples=("switching-sequence plan.json mv_oberrhein --report steps.html --excel steps.xlsx",),
     ),
     "validate": Command(
         "repeat the AC check of a saved plan, or check switch states of your own",

@@ -11,7 +11,7 @@ from adnflex.cli.interruption import Interruption
 from adnflex.errors import InputError
 from adnflex.sources import open_net
 
-_SWITCHING = (adnflex.Plan, adnflex.DispatchPlan, adnflex.Flexibility)
+_SWITCHING = (adnflex.Plan, adnflex.MultiPeriodPlan, adnflex.DispatchPlan, adnflex.Flexibility)
 
 
 def run(args: argparse.Namespace, interruption: Interruption) -> int:
@@ -19,7 +19,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     if args.plan_in is None:
         raise InputError("PLAN is missing; give a file that --plan of another command wrote.")
     inputs = {"NET": args.net, "PLAN": args.plan_in}
-    require_writable({"--plan": args.plan, "--excel": args.excel}, inputs)
+    require_writable({"--plan": args.plan, "--excel": args.excel, "--report": args.report}, inputs)
     net, _ = open_net(args.net)
     plan = adnflex.load(args.plan_in)
     if not isinstance(plan, _SWITCHING):
@@ -30,6 +30,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     files = Outputs()
     files.write("--plan", args.plan, steps.save)
     files.write("--excel", args.excel, steps.to_excel)
+    files.write("--report", args.report, lambda path: adnflex.report([plan, steps], [None, check], path, net=net))
     if not args.quiet:
         print(steps.summary(), check.summary(), sep="\n")
         files.show()

@@ -10,6 +10,27 @@ def decided(switches: pd.DataFrame) -> pd.DataFrame:
     return switches[~is_locked(switches)]
 
 
+def moved(switches: pd.DataFrame) -> pd.DataFrame:
+    """Rows of what is operated, with the ``first_period`` of the topology that it belongs to (0 where there is one).
+
+    Each block of a plan of several topologies says how it stands against the net; what differs from the block before
+    is operated.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"first_period": [0, 8, 16], "closed_after": [True, False, False]})
+    >>> moved(table.assign(element="line", index=7, closed_before=True))["first_period"].tolist()
+    [8]
+    """
+    if not {"closed_before", "closed_after", "element", "index"} <= set(switches.columns):
+        return switches.iloc[:0].reindex(columns=["first_period", "element", "index", "closed_after"])
+    ordered = switches if "first_period" in switches else switches.assign(first_period=0)
+    ordered = ordered.sort_values("first_period", kind="stable")
+    earlier = ordered.groupby(["element", "index"], sort=False)["closed_after"].shift()
+    was = earlier.where(earlier.notna(), ordered["closed_before"]).astype(bool)
+    return ordered[was != ordered["closed_after"].astype(bool)]
+
+
 def is_locked(switches: pd.DataFrame) -> pd.Series:
     """Which rows are open lines that no decision can close."""
     if "locked" not in switches:

@@ -9,10 +9,20 @@ from typing import Any
 from plotly import graph_objects as go
 
 from adnflex.errors import InputError
-from adnflex.reporting import dispatch, flexibility, multi_period, operations_frontier, reconfiguration, rolling, sweep
+from adnflex.reporting import (
+    dispatch,
+    flexibility,
+    multi_period,
+    operations_frontier,
+    reconfiguration,
+    rolling,
+    sequence,
+    sweep,
+)
 from adnflex.reporting.document import Shown
 from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results.pareto import Pareto
+from adnflex.results.sequence import SwitchingSequence
 
 #: Every kind of report; what a result is shown by follows from its class.
 KINDS: list[ReportKind[Any]] = [
@@ -23,6 +33,7 @@ KINDS: list[ReportKind[Any]] = [
     flexibility.KIND,
     rolling.KIND,
     sweep.KIND,
+    sequence.KIND,
 ]
 
 
@@ -59,13 +70,15 @@ def sorted_by_kind(results: Sequence[Any], checks: Any, facts: NetFacts) -> list
         raise InputError("plan: the list is empty; give at least one result, e.g. an adnflex.DispatchPlan.")
     results = [each for result in results for each in (result.plans if isinstance(result, Pareto) else [result])]
     given = _paired(results, checks)
+    mine = tuple(result for result in results if isinstance(result, SwitchingSequence))
+    orders = replace(facts.orders, known=(*mine, *facts.orders.known))
     found = []
     for kind in KINDS:
-        mine = [k for k, result in enumerate(results) if isinstance(result, kind.results)]
-        if mine:
-            own = [given[k] for k in mine] if given is not None else _of_kind(kind, checks)
-            views = kind.views([results[k] for k in mine], own, facts)
-            found.append(Shown(kind, [replace(view, figures=kind.figures) for view in views]))
+        which = [k for k, result in enumerate(results) if isinstance(result, kind.results)]
+        if which:
+            own = [given[k] for k in which] if given is not None else _of_kind(kind, checks)
+            views = kind.views([results[k] for k in which], own, facts)
+            found.append(Shown(kind, [replace(view, figures=kind.figures, orders=orders) for view in views]))
     return found
 
 

@@ -18,7 +18,7 @@ from adnflex.reporting.findings import TERMS, details
 from adnflex.reporting.labels import Labels
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.proof import banner
-from adnflex.reporting.reconfiguration.actions import steps_and_rest
+from adnflex.reporting.reconfiguration.actions import introduction, steps_and_rest
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, dash, fixed, many, number, percent
 from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
@@ -61,7 +61,8 @@ class FrontierView(View):
     def parts(self) -> list[SwitchingView]:
         """Return the plans of the rows as their own report sees them."""
         checks = [None] * len(self.frontier.plans) if self.check is None else list(self.check.checks)
-        return [SwitchingView(plan=p, check=c) for p, c in zip(self.frontier.plans, checks, strict=True)]
+        pairs = zip(self.frontier.plans, checks, strict=True)
+        return [SwitchingView(plan=plan, check=check, orders=self.orders) for plan, check in pairs]
 
 
 def views(
@@ -136,10 +137,16 @@ def _branch(view: FrontierView, at: str) -> str:
     return branch_label(element, int(index)) if index else dash
 
 
+def _in_order(part: SwitchingView) -> list[Html]:
+    """List what to operate for a row, and how good the order is."""
+    words = [page.paragraph(introduction(part))] if part.sequence is not None else []
+    return [*words, *steps_and_rest(part)]
+
+
 def _steps(view: FrontierView) -> list[Html]:
     """List what to switch, in order, for each row."""
     return [
-        page.details(f"At most {row.operations} operations: {len(steps)} to do", *steps_and_rest(part))
+        page.details(f"At most {row.operations} operations: {len(steps)} to do", *_in_order(part))
         for row, part in zip(view.rows.itertuples(index=False), view.parts(), strict=True)
         if len(steps := part.plan.switches[part.plan.switches["operated"].astype(bool)])
     ]
@@ -200,7 +207,7 @@ _SECTIONS: Sections = [
     ),
     Recipe(
         "switching", "What to switch",
-        "The operations of each row in an order in which every closing is followed by the opening that ends its loop.",
+        "The operations of each row, each from the present state.",
         (_steps,), "Switching",
     ),
     details(_facts),

@@ -18,6 +18,7 @@ from plotly import graph_objects as go
 from adnflex.errors import InputError
 from adnflex.reporting import page
 from adnflex.reporting.page import Banner, Card, Html, Section
+from adnflex.results.sequence import SwitchingSequence
 
 
 class NothingToDraw(InputError):
@@ -39,6 +40,26 @@ def one_of(known: Mapping[str, Sequence[str]], **chosen: object) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class Orders:
+    """Orders of operations: those that are known, and why others are not.
+
+    Attributes
+    ----------
+    known : tuple of SwitchingSequence
+        Of whatever plans.
+    faults : tuple of str
+        Why there is none of others.
+    """
+
+    known: tuple[SwitchingSequence, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    def of(self, plan: Any) -> SwitchingSequence | None:
+        """Return that of a plan, if it is known."""
+        return next((s for s in self.known if s.is_of(plan.fingerprint, plan.switches)), None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """A result and its check as one report sees them.
@@ -51,11 +72,14 @@ class View:
         What makes its anchors unique in a page of several.
     figures : mapping of str to callable
         The figures of its kind, by name.
+    orders : Orders
+        What is known of the order of operations.
     """
 
     name: str = ""
     suffix: str = ""
     figures: Mapping[str, Callable[[Any], go.Figure]] = field(default_factory=dict)
+    orders: Orders = field(default_factory=lambda: Orders())
     #: Whether rows of its tables have a time, which `when` says.
     timed: ClassVar[bool] = False
 
@@ -73,6 +97,11 @@ class View:
     def fingerprint(self) -> str:
         """Of the net."""
         return str(self.answer.fingerprint)
+
+    @property
+    def sequence(self) -> SwitchingSequence | None:
+        """The order of its operations, where it is known."""
+        return self.orders.of(self.answer)
 
     def notes(self) -> list[str]:
         """Return what the reader has to know."""
@@ -115,6 +144,8 @@ class NetFacts:
         By bus: ``min_vm_pu``, ``max_vm_pu``, as far as the net has them [pu].
     study : mapping
         What the net says about its case, e.g. what is published of it.
+    orders : Orders
+        The orders of operations that were found on it.
     """
 
     topology: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -122,6 +153,7 @@ class NetFacts:
     names: pd.DataFrame = field(default_factory=pd.DataFrame)
     vm_limits: pd.DataFrame = field(default_factory=pd.DataFrame)
     study: Mapping[str, Any] = field(default_factory=dict)
+    orders: Orders = field(default_factory=Orders)
 
 
 V = TypeVar("V", bound=View)

@@ -9,8 +9,10 @@ import pandas as pd
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
+from adnflex.grid.switch_tables import moved
 from adnflex.results.base import Answer, Verdict
 from adnflex.results.status import told_status
+from adnflex.results.work_sheet import work_sheet
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -27,8 +29,9 @@ class SwitchingSequence(Answer):
     steps : pandas.DataFrame
         Index ``step``, from 1. What is done: ``first_period`` (of the topology that it belongs to; 0 where there is
         one), ``action`` (``close`` or ``open``), ``element``, ``index``, ``name``, ``from_bus``, ``to_bus``,
-        ``switches`` (indices, empty where a branch has none), ``by_service`` (whether ``in_service`` is changed),
-        ``station`` (bus), ``station_name``, ``switch_type``, ``breaks_load``, ``remote`` (None: the net does not say),
+        ``from_name``, ``to_name``, ``switches`` (indices, empty where a branch has none), ``switch_name``,
+        ``by_service`` (whether ``in_service`` is changed), ``station`` (bus), ``station_name``, ``switch_type``,
+        ``breaks_load``, ``remote`` (None: the net does not say),
         ``minutes`` [min]. What happens: ``joins_sources``, ``closing_current_a`` [A], ``closing_percent`` (of the
         smaller rating of switch and branch), ``vm_step_pu``, ``vm_step_bus`` (largest change of a voltage). The state
         after: ``loops``, ``dark_buses`` (a list), ``dark_mw`` [MW], ``converged``, ``vm_min_pu``, ``vm_min_bus``,
@@ -68,11 +71,31 @@ class SwitchingSequence(Answer):
         meanwhile = f"{dark:.3f} MW min without supply" if dark else "nobody without supply"
         return {"operations": str(self.operations), "": meanwhile, "order": told_status(self.status)}
 
+    @property
+    def work_sheet(self) -> pd.DataFrame:
+        """One row a step for who switches: station, switch, action, what to check; the same in every form of output.
+
+        Index ``step``: ``from`` (first period, where there are several topologies), ``station``, ``switch``, ``do``,
+        ``branch``, ``between``, ``by``, ``check``, ``afterwards``.
+        """
+        return work_sheet(self.steps)
+
+    def is_of(self, fingerprint: str, switches: pd.DataFrame) -> bool:
+        """Whether it is the order of exactly the operations of a plan: of its net, and of its `switches`."""
+        if fingerprint != self.fingerprint or not len(switches):
+            return False
+        columns = ["first_period", "element", "index"]
+        mine = zip(*(self.steps[c] for c in columns), self.steps["action"] == "close", strict=True)
+        rows = moved(switches)
+        theirs = zip(*(rows[c] for c in columns), rows["closed_after"].astype(bool), strict=True)
+        return sorted(mine) == sorted(theirs)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return every table by its name, the work sheet first."""
+        return {"work_sheet": self.work_sheet, **super().tables()}
+
     def _lines(self) -> list[str]:
-        columns = ["action", "element", "index", "station_name", "closing_current_a", "loops", "dark_mw"]
-        columns += ["vm_min_pu", "loading_percent"]
-        table = self.steps[columns].round({"closing_current_a": 1, "dark_mw": 3, "vm_min_pu": 4, "loading_percent": 1})
-        return [super()._lines()[0], table.to_string()] if len(self.steps) else super()._lines()
+        return [super()._lines()[0], self.work_sheet.to_string()] if len(self.steps) else super()._lines()
 
     @public()
     def apply(self, net: pandapowerNet, step: int) -> pandapowerNet:

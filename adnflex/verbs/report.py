@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,23 @@ import pandas as pd
 
 from adnflex.arguments import public
 from adnflex.arguments.kinds import anything
+from adnflex.errors import Infeasible, InputError
 from adnflex.files import write_text
 from adnflex.grid.layout import drawing_tables
+from adnflex.grid.switch_tables import moved
+from adnflex.problems.clock import Deadline
 from adnflex.reporting.document import document
 from adnflex.reporting.kinds import listed, sorted_by_kind
 from adnflex.reporting.page import render
-from adnflex.reporting.views import NetFacts
+from adnflex.reporting.views import NetFacts, Orders
+from adnflex.results import DispatchPlan, Flexibility, MultiPeriodPlan, Plan, SwitchingSequence
+from adnflex.verbs.switching_sequence import switching_sequence
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
+
+
+_SWITCHING = (Plan, MultiPeriodPlan, DispatchPlan, Flexibility)
 
 
 @public(also={"plan": anything(), "check": anything()})
@@ -29,19 +37,21 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
     Parameters
     ----------
     plan : Plan, MultiPeriodPlan, DispatchPlan, Pareto, Flexibility, Region, RollingRun, Comparison, or several of them
-        What is reported: of a reconfiguration, or an `OperationsFrontier`; of a dispatch, or several dispatch studies
-        that are compared with the first (a `Pareto` is its plans); the flexibility at the point of common coupling,
-        alone or after that of the present topology, with its regions of active and reactive power where there are any;
-        the day of a rolling schedule, policies over common days, or one of each; and any mix of these, of which the
-        reader chooses one at a time.
+        What is reported: of a reconfiguration, or an `OperationsFrontier`; a `SwitchingSequence`; of a dispatch, or
+        several dispatch studies that are compared with the first (a `Pareto` is its plans); the flexibility at the
+        point of common coupling, alone or after that of the present topology, with its regions of active and reactive
+        power where there are any; the day of a rolling schedule, policies over common days, or one of each; and any mix
+        of these, of which the reader chooses one at a time.
     check : Check, MultiPeriodCheck, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, sequence, or None
         Its AC check, or their checks in the same order; of flexibility before and after, the check of the latter
         is enough; a comparison of policies has none. None reports what was not validated, and the first line says so.
     path : str or pathlib.Path
         File to write; an existing one is replaced.
     net : pandapowerNet, optional
-        The net before the plan. Only needed for the maps of a plan that carries no drawing tables, and of a rolling
-        schedule for names and for what is published of its case.
+        The net before the plan. Needed for the order of the operations of a plan that switches, where none of the
+        results is its `SwitchingSequence`: the report then finds it, with the limits of the plan, in at most 60 s. Also
+        for the maps of a plan that carries no drawing tables, and of a rolling schedule for names and for what is
+        published of its case.
 
     Returns
     -------
@@ -63,9 +73,28 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
     'report.html'
     """
     results = [_drawn(result, net) for result in listed(plan)]
-    return write_text(
-        path, render(document(sorted_by_kind(results, check, net_facts(net) if net is not None else NetFacts())))
-    )
+    facts = NetFacts() if net is None else replace(net_facts(net), orders=_orders(results, net))
+    return write_text(path, render(document(sorted_by_kind(results, check, facts))))
+
+
+# Seconds for the orders of all plans of a report.
+_ORDER_SECONDS = 60.0
+
+
+def _orders(results: Sequence[Any], net: pandapowerNet) -> Orders:
+    """Find the order of operations of every plan that switches and has none among the results."""
+    given = Orders(tuple(result for result in results if isinstance(result, SwitchingSequence)))
+    clock = Deadline(_ORDER_SECONDS)
+    found, faults = [], []
+    for result in results:
+        for plan in getattr(result, "plans", (result,)):
+            if not isinstance(plan, _SWITCHING) or moved(plan.switches).empty or given.of(plan) is not None:
+                continue
+            try:
+                found.append(switching_sequence(plan, net, time_limit=max(clock.left, 1e-3)))
+            except (InputError, Infeasible) as error:
+                faults.append(str(error))
+    return Orders(tuple(found), tuple(dict.fromkeys(faults)))
 
 
 def net_facts(net: pandapowerNet) -> NetFacts:

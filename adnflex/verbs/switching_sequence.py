@@ -22,14 +22,14 @@ from adnflex.problems.switching.pairs import in_parts
 from adnflex.problems.switching.sequence import MOST_OPERATIONS, FieldSequence, field_sequence
 from adnflex.problems.switching.subsets import Parallel
 from adnflex.problems.switching.tables import ORDER_COLUMNS, STEP_COLUMNS, order_row, step_rows
-from adnflex.results import DispatchPlan, Flexibility, Plan
+from adnflex.results import DispatchPlan, Flexibility, MultiPeriodPlan, Plan
 from adnflex.results.sequence import SwitchingSequence
 from adnflex.text import title as title_of
 
 
-@public(also={"plan": of_class("Plan", "DispatchPlan", "Flexibility")})
+@public(also={"plan": of_class("Plan", "MultiPeriodPlan", "DispatchPlan", "Flexibility")})
 def switching_sequence(
-    plan: Plan | DispatchPlan | Flexibility,
+    plan: Plan | MultiPeriodPlan | DispatchPlan | Flexibility,
     net: pandapowerNet,
     *,
     vm_limits: tuple[float, float] | None = None,
@@ -50,8 +50,8 @@ def switching_sequence(
 
     Parameters
     ----------
-    plan : Plan, DispatchPlan or Flexibility
-        What switches; a dispatch that switches several times has one order a topology.
+    plan : Plan, MultiPeriodPlan, DispatchPlan or Flexibility
+        What switches; one that switches several times has one order for each change of its topology.
     net : pandapowerNet
         The net that it was made for; it is not changed. Optional columns of ``net.switch``: ``in_ka`` (rated current
         [kA]), ``remote`` (operated from afar), ``minutes`` (how long it takes [min], 1 by default).
@@ -125,7 +125,7 @@ def switching_sequence(
 
 
 def _changes(
-    plan: Plan | DispatchPlan | Flexibility, net: pandapowerNet
+    plan: Plan | MultiPeriodPlan | DispatchPlan | Flexibility, net: pandapowerNet
 ) -> Iterator[tuple[int, pandapowerNet, pandapowerNet]]:
     """Yield the first period of every topology, and the net before and after (with that period's set-points)."""
     switches, setpoints = plan.switches, _setpoints(plan)
@@ -143,12 +143,13 @@ def _changes(
         standing = after
 
 
-def _setpoints(plan: Plan | DispatchPlan | Flexibility) -> pd.DataFrame:
-    """Return what a dispatch writes while it switches, by first period; nothing of other plans."""
-    if not isinstance(plan, DispatchPlan) or not len(plan.switches):
+def _setpoints(plan: Plan | MultiPeriodPlan | DispatchPlan | Flexibility) -> pd.DataFrame:
+    """Return what stands in the net while a plan of periods switches, by first period; nothing of other plans."""
+    if not isinstance(plan, DispatchPlan | MultiPeriodPlan) or not len(plan.switches):
         return pd.DataFrame()
     firsts = sorted(plan.switches["first_period"].astype(int).unique())
-    return plan.of(plan.setpoints, None).loc[firsts].rename_axis("first_period")
+    table = plan.of(plan.setpoints, None) if isinstance(plan, DispatchPlan) else plan.setpoints
+    return table.loc[firsts].rename_axis("first_period")
 
 
 def _require_order(found: FieldSequence) -> None:

@@ -63,7 +63,7 @@ def test_first_screen_tells_the_numbers(case33, tmp_path):
         "at most 0.0081 % from the best possible losses",
         "4 to close, 4 to open",
         "Open as before: line 36.",
-        "so no bus loses supply on the way",
+        "In which order is not known: these are no steps",
     ):
         assert words in reader.text
 
@@ -75,7 +75,7 @@ def test_failure_stands_first_and_nothing_is_certified(failing, tmp_path):
         "FAILED: do not switch this plan",
         "No certificate: it exists only for a plan that passes",
         "Violated limits",
-        "the steps are listed for study, not to be carried out",
+        "it is listed for study, not to be carried out",
         "0.9378 pu",
     ):
         assert words in reader.text

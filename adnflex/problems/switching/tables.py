@@ -11,8 +11,9 @@ from pandapower import pandapowerNet
 from adnflex.problems.switching.sequence import FieldSequence
 
 STEP_COLUMNS = [
-    *("first_period", "action", "element", "index", "name", "from_bus", "to_bus", "switches", "by_service"),
-    *("station", "station_name", "switch_type", "breaks_load", "remote", "minutes"),
+    *("first_period", "action", "element", "index", "name", "from_bus", "to_bus", "from_name", "to_name"),
+    *("switches", "switch_name", "by_service", "station", "station_name"),
+    *("switch_type", "breaks_load", "remote", "minutes"),
     *("joins_sources", "closing_current_a", "closing_percent", "vm_step_pu", "vm_step_bus"),
     *("loops", "dark_buses", "dark_mw", "converged", "vm_min_pu", "vm_min_bus", "vm_max_pu", "vm_max_bus"),
     *("loading_percent", "loading_element", "loading_index", "losses_kw", "margin"),
@@ -62,7 +63,7 @@ def step_rows(net: pandapowerNet, found: FieldSequence, first_period: int) -> li
 def _deed(net: pandapowerNet, found: FieldSequence, j: int) -> dict[str, Any]:
     """Say what a person does, and where."""
     o = found.operations[j]
-    name = net.bus.at[o.station, "name"] if "name" in net.bus.columns else None
+    names = [_name(net, "switch", switch) for switch in o.switches]
     return {
         "action": "close" if o.close else "open",
         "element": o.element,
@@ -70,15 +71,24 @@ def _deed(net: pandapowerNet, found: FieldSequence, j: int) -> dict[str, Any]:
         "name": o.name,
         "from_bus": o.from_bus,
         "to_bus": o.to_bus,
+        "from_name": _name(net, "bus", o.from_bus),
+        "to_name": _name(net, "bus", o.to_bus),
         "switches": list(o.switches),
+        "switch_name": ", ".join(name for name in names if name),
         "by_service": o.by_service,
         "station": o.station,
-        "station_name": f"bus {o.station}" if pd.isna(name) or not str(name) else str(name),
+        "station_name": _name(net, "bus", o.station) or f"bus {o.station}",
         "switch_type": o.kind,
         "breaks_load": o.breaks_load,
         "remote": o.remote,
         "minutes": o.minutes,
     }
+
+
+def _name(net: pandapowerNet, table: str, index: int) -> str:
+    """Name of an element, empty where it has none."""
+    name = net[table].at[index, "name"] if "name" in net[table].columns else None
+    return "" if name is None or pd.isna(name) else str(name)
 
 
 def _event(found: FieldSequence, before: int, after: int, j: int) -> dict[str, Any]:

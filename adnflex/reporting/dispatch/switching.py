@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from adnflex.grid.switch_tables import open_branches
+from adnflex.grid.switch_tables import moved, open_branches
 from adnflex.reporting import page
 from adnflex.reporting.dispatch.view import DispatchView
 from adnflex.reporting.page import Html
-from adnflex.reporting.text import branch_label, cell
+from adnflex.reporting.sequence.steps import operations, order_words
 
 
 def decided(view: DispatchView) -> bool:
@@ -17,31 +15,17 @@ def decided(view: DispatchView) -> bool:
     return columns <= set(view.plan.switches.columns)
 
 
-def _moved(view: DispatchView) -> pd.DataFrame:
-    """Rows of what is done: each block says how it stands against the net; what differs from the block before."""
-    ordered = view.plan.switches.sort_values("first_period", kind="stable")
-    earlier = ordered.groupby(["element", "index"], sort=False)["closed_after"].shift()
-    was = earlier.where(earlier.notna(), ordered["closed_before"]).astype(bool)
-    return ordered[was != ordered["closed_after"].astype(bool)]
-
-
 def introduction(view: DispatchView) -> str:
-    """Say when something is switched."""
-    if _moved(view).empty:
+    """Say when something is switched, and in which order."""
+    if moved(view.plan.switches).empty:
         return "Nothing: the switch states stay as they are in the net."
-    return "Switch states that change at the beginning of a block of hours; all others stay as they are in the net."
+    words = "Switch states that change at the beginning of a block of hours; all others stay as they are in the net."
+    return words if view.sequence is None else f"{words} {order_words(view.sequence)}"
 
 
 def tables(view: DispatchView) -> list[Html]:
     """List what is switched and when, and what is open in every block of hours."""
-    columns = {
-        "from": lambda row: view.clock.begin(row["first_period"]),
-        "do": lambda row: page.action(row["closed_after"]),
-        "branch": lambda row: branch_label(row["element"], row["index"], row["name"]),
-        "in pandapower": lambda row: cell(row.get("how", "")),
-    }
-    rows = [row for _, row in _moved(view).iterrows()]
-    return [*(page.listing(rows, columns) if rows else []), _open(view)]
+    return [*operations(view, view.clock.begin), _open(view)]
 
 
 def _open(view: DispatchView) -> Html:

@@ -10,7 +10,8 @@ from adnflex.reporting.findings import TERMS, details, horizon, limits, violatio
 from adnflex.reporting.flexibility import box, compare, holding, inputs, proof, regions, words
 from adnflex.reporting.flexibility.view import FlexibilityView, is_weighted, limit_groups, views
 from adnflex.reporting.page import Html
-from adnflex.reporting.text import branch_label, cell, dash, fixed, number, share, signed
+from adnflex.reporting.sequence.steps import operations, order_words
+from adnflex.reporting.text import dash, fixed, number, share, signed
 from adnflex.reporting.views import Recipe, ReportKind, Sections
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
@@ -73,21 +74,14 @@ def _decided(view: FlexibilityView) -> bool:
 def _switching_words(view: FlexibilityView) -> str:
     if not view.switched:
         return "No topology with a larger box was found: nothing is switched."
-    return f"{view.flex.operations} operations before the first period; the topology stays until the last one."
+    words = "The topology stays from the first period to the last."
+    return words if view.sequence is None else f"{words} {order_words(view.sequence)}"
 
 
 def _switching(view: FlexibilityView) -> list[Html]:
     """List what is switched, and what is open."""
-    table = view.flex.switches
-    opened = page.paragraph(f"Open: {', '.join(open_branches(table)) or 'none'}.")
-    columns = {
-        "do": lambda row: page.action(row["closed_after"]),
-        "branch": lambda row: branch_label(row["element"], row["index"], row.get("name", "")),
-        "between": lambda row: view.labels.ends(row["from_bus"], row["to_bus"]),
-        "in pandapower": lambda row: cell(row.get("how", "")),
-    }
-    moved = table[table["operated"].astype(bool)].sort_values("closed_after")
-    return [*(page.listing([row for _, row in moved.iterrows()], columns) if len(moved) else []), opened]
+    opened = page.paragraph(f"Open: {', '.join(open_branches(view.flex.switches)) or 'none'}.")
+    return [*operations(view), opened]
 
 
 def _map_title(view: FlexibilityView) -> str:

@@ -9,6 +9,7 @@ from adnflex.reporting.findings import TERMS, checks_bar, details, limits, progr
 from adnflex.reporting.multi_period import figures, words
 from adnflex.reporting.multi_period.view import PeriodsView, views
 from adnflex.reporting.page import Html
+from adnflex.reporting.sequence.steps import operations, order_words
 from adnflex.reporting.text import number
 from adnflex.reporting.views import Recipe, ReportKind, Sections
 from adnflex.results import MultiPeriodCheck, MultiPeriodPlan
@@ -31,6 +32,13 @@ def _topologies(view: PeriodsView) -> list[Html]:
     ]
     heads = ["from", "periods", "operations", "losses", "open branches"]
     return [page.table(heads, rows, ["periods", "operations", "losses"])]
+
+
+def _order(view: PeriodsView) -> list[Html]:
+    """List what is operated at each change of topology, in order."""
+    if view.sequence is None:
+        return operations(view, view.period)
+    return [page.paragraph(order_words(view.sequence)), *operations(view, view.period)]
 
 
 def _maps(view: PeriodsView) -> list[Html]:
@@ -83,7 +91,7 @@ def _looked_at(view: PeriodsView) -> str:
 
 _SECTIONS: Sections = [
     violations(lambda view: ""),
-    Recipe("topologies", "What to switch, and when", _looked_at, (_topologies, _maps), "Topologies"),
+    Recipe("topologies", "What to switch, and when", _looked_at, (_topologies, _order, _maps), "Topologies"),
     Recipe(
         "duration", "Losses over all hours",
         "The losses of every period, the largest first: where the plan's curve lies below the others it saves.",
