@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from adnflex.results import Region as Region
     from adnflex.results import RegionCheck as RegionCheck
     from adnflex.results import ReliabilityIndices as ReliabilityIndices
+    from adnflex.results import Restoration as Restoration
+    from adnflex.results import RestorationCheck as RestorationCheck
     from adnflex.results import RollingCheck as RollingCheck
     from adnflex.results import RollingRun as RollingRun
     from adnflex.results import SequenceCheck as SequenceCheck
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibility as reconfigure_for_flexibility
     from adnflex.verbs.region import pq_region as pq_region
     from adnflex.verbs.report import report as report
+    from adnflex.verbs.restore import restore as restore
     from adnflex.verbs.schedule_rolling import schedule_rolling as schedule_rolling
     from adnflex.verbs.sweep import sweep as sweep
     from adnflex.verbs.switching_sequence import switching_sequence as switching_sequence
@@ -66,7 +69,8 @@ _HOMES = {
     "adnflex.results": (
         "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck FrontierCheck "
         "MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan Region RegionCheck ReliabilityIndices "
-        "RollingCheck RollingRun SequenceCheck Sweep SwitchingSequence compare_plans load"
+        "Restoration RestorationCheck RollingCheck RollingRun SequenceCheck Sweep SwitchingSequence compare_plans "
+        "load"
     ),
     "adnflex.verbs.compare_policies": "compare_policies",
     "adnflex.verbs.dispatch": "dispatch",
@@ -80,6 +84,7 @@ _HOMES = {
     "adnflex.verbs.reconfigure_for_flexibility": "reconfigure_for_flexibility",
     "adnflex.verbs.region": "pq_region",
     "adnflex.verbs.report": "report",
+    "adnflex.verbs.restore": "restore",
     "adnflex.verbs.schedule_rolling": "schedule_rolling",
     "adnflex.verbs.sweep": "sweep",
     "adnflex.verbs.switching_sequence": "switching_sequence",

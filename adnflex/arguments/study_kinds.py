@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -80,6 +81,29 @@ def limits() -> Kind:
         return float(low), float(high)
 
     return Kind("two numbers in pu, e.g. (0.95, 1.05)", read, float, "PU", 2)
+
+
+def elements(says: str) -> Kind:
+    """Return the kind of one element of a net or a list of them, on a command line ``line 12`` or ``line 12,line 13``.
+
+    Examples
+    --------
+    >>> elements("").from_words(["line 12,trafo:0"]), elements("").read(("line", 12))
+    ([('line', 12), ('trafo', 0)], [('line', 12)])
+    """
+    one = pair(says, text(), whole(""))
+
+    def read(value: Any) -> list[tuple[str, int]]:
+        require(isinstance(value, list | tuple) and len(value) > 0)
+        given = [value] if isinstance(value[0], str) else value
+        return [one.read(item) for item in given]
+
+    def parse(word: str) -> list[tuple[str, int]]:
+        parts = [re.split(r"[:\s]+", part.strip()) for part in word.split(",")]
+        require(all(len(part) == 2 for part in parts))
+        return [(table, int(index)) for table, index in parts]
+
+    return Kind(says, read, parse, "TABLE INDEX")
 
 
 def element_limits() -> Kind:

@@ -26,7 +26,7 @@ from adnflex.arguments.kinds import (
     whole,
     word,
 )
-from adnflex.arguments.study_kinds import element, element_limits, limits, windows
+from adnflex.arguments.study_kinds import element, element_limits, elements, limits, windows
 from adnflex.arguments.variants import variants
 
 _CALLABLE = having("a function", "__call__")
@@ -43,6 +43,7 @@ _PLAN = of_class(
     "RollingRun",
     "OperationsFrontier",
     "SwitchingSequence",
+    "Restoration",
 )
 
 # By what they are about, as help shows them.
@@ -55,6 +56,8 @@ GROUPS: dict[str, dict[str, Kind]] = {
         ),
         "switching_cost": number("a cost of 0 or more", 0.0),
         "period_weights": numbers(_PER_PERIOD),
+        "outage": elements("('line', 12) or a list of such pairs"),
+        "generation_returns": truth(),
         "parallel_sources": truth(),
         "max_angle_degree": number("degrees of 0 or more", 0.0),
         "max_vm_difference_pu": number("per unit of 0 or more", 0.0),

@@ -134,6 +134,13 @@ COMMANDS = {
         own=("plan_and_net", "report", "plan", "excel"),
         examples=("switching-sequence plan.json mv_oberrhein --report steps.html --excel steps.xlsx",),
     ),
+    "restore": Command(
+        "find what few operations bring back after an outage, proven in AC",
+        run="adnflex.cli.restoration:run",
+        verbs=("restore",),
+        own=("net", "plan", "excel"),
+        examples=('restore mv_oberrhein --outage "line 12" --excel steps.xlsx',),
+    ),
     "validate": Command(
         "repeat the AC check of a saved plan, or check switch states of your own",
         run="adnflex.cli.solving:check",

@@ -55,6 +55,9 @@ SWITCH_ELEMENTS = {"b": "bus", "l": "line", "t": "trafo", "t3": "trafo3w"}
 # What a cost may be of.
 _COST_ELEMENTS = ("gen", "sgen", "ext_grid", "load", "dcline", "storage")
 
+# Limits for some hours after a fault stand beside those of every day.
+_BUS_LIMITS = maybe("min_vm_pu", "max_vm_pu", "min_vm_pu_emergency", "max_vm_pu_emergency", low=0.0)
+_LOADING_LIMITS = limit("max_loading_percent", "max_loading_percent_emergency")
 _POWER_LIMITS = limit("min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar")
 # How often and how long an element fails; a missing value: what docs/reliability.md says.
 _OUTAGE = maybe("failures_per_year", "repair_hours", "switching_hours", low=0.0)
@@ -63,7 +66,7 @@ _MOVES = (*maybe("max_moves_per_day", low=0.0), *maybe("cost_per_move", low=0.0)
 _INJECTION = (*bus("bus"), *number("p_mw", "q_mvar", "scaling", always=True), *truth("in_service"))
 
 TABLES: tuple[Table, ...] = (
-    Table("bus", (*positive("vn_kv"), *truth("in_service"), *maybe("min_vm_pu", "max_vm_pu", low=0.0))),
+    Table("bus", (*positive("vn_kv"), *truth("in_service"), *_BUS_LIMITS)),
     Table(
         "line",
         (
@@ -76,7 +79,7 @@ TABLES: tuple[Table, ...] = (
             *positive("df"),
             *truth("in_service"),
             *blank("max_i_ka"),
-            *limit("max_loading_percent"),
+            *_LOADING_LIMITS,
             *maybe("failures_per_km_year", "repair_hours", "switching_hours", low=0.0),
         ),
     ),
@@ -91,7 +94,7 @@ TABLES: tuple[Table, ...] = (
             *whole("parallel", low=1.0),
             *positive("df"),
             *truth("in_service"),
-            *limit("max_loading_percent"),
+            *_LOADING_LIMITS,
             *blank("tap_neutral"),
             *maybe("tap_pos", "tap_min", "tap_max", "tap_step_percent", "tap_step_degree", "shift_degree"),
             word("tap_side", ("hv", "lv")),
@@ -118,6 +121,7 @@ TABLES: tuple[Table, ...] = (
         (
             *_INJECTION,
             *number("const_z_p_percent", "const_i_p_percent", "const_z_q_percent", "const_i_q_percent"),
+            *maybe("priority", low=0.0),
             *_POWER_LIMITS,
             *flag("controllable", "keep_energy"),
             *maybe("cost_per_mwh", "transferable_share", "reducible_share", "reduction", "max_reductions"),

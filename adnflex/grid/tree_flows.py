@@ -63,15 +63,17 @@ class TreeFlows:
         self.more = sparse.csr_matrix((more, (rows, columns)), shape=(grid.n, grid.m)) if more.any() else None
         self.open_y = grid.shunts(np.zeros(grid.m, dtype=bool))
 
-    def solve(self, closed: BoolArray) -> GridState:
+    def solve(self, closed: BoolArray, *, partly: bool = False) -> GridState:
         """Return the states; NaN where one is not radial or has no solution.
 
         Parameters
         ----------
         closed : (B, m) array of bool
             States of all branches.
+        partly : bool
+            Whether nodes may be without supply: they draw nothing, and their voltage is 0. Their branches are open.
         """
-        parts = [self._state(closed[at : at + self.width]) for at in range(0, max(len(closed), 1), self.width)]
+        parts = [self._state(closed[at : at + self.width], partly) for at in range(0, max(len(closed), 1), self.width)]
         if len(parts) == 1:
             return parts[0]
         joined = (np.concatenate([getattr(s, name) for s in parts]) for name in ("closed", "v", "p", "q", "l", "loss"))
@@ -82,18 +84,23 @@ class TreeFlows:
         """How many states are solved at a time."""
         return max(_CACHED // self.grid.n, 1)
 
-    def _state(self, closed: BoolArray) -> GridState:
-        g, trees = self.grid, _grown(self, closed)
+    def _state(self, closed: BoolArray, partly: bool) -> GridState:
+        g, trees = self.grid, _grown(self, closed, partly)
+        drawn = (g.p + 1j * g.q)[:, None]
         shunt = np.repeat(self.open_y[:, None], len(closed), axis=1)
         if self.more is not None:
             shunt += self.more @ closed.T.astype(float)
+        if partly:
+            drawn, shunt = drawn * trees.lit, shunt * trees.lit
         with np.errstate(all="ignore"):
-            volt = _iterated(trees, np.conj(g.p + 1j * g.q), shunt)
+            volt = _iterated(trees, np.conj(drawn), shunt)
             volt[:, ~trees.radial] = np.nan
             current = np.zeros((g.m, len(closed)), dtype=complex)
             # sums branch by branch: where nothing is drawn, nothing flows
-            through = np.conj((g.p + 1j * g.q)[:, None] / volt) + shunt / trees.scale**2 * volt
+            through = np.conj(drawn / volt) + shunt / trees.scale**2 * volt
             volt = volt / trees.scale
+            if partly:
+                volt *= trees.lit
             for nodes, above, columns in reversed(trees.levels):
                 current[trees.branch[nodes, columns], columns] = (trees.turn * through)[nodes, columns]
                 np.add.at(through, (above, columns), through[nodes, columns])
@@ -126,6 +133,8 @@ class _Trees:
         Branches to the root.
     radial : (B,) array of bool
         Which states are trees.
+    lit : (n, B) array of bool
+        Which nodes a root reaches.
     """
 
     levels: list[tuple[IntArray, IntArray, IntArray]]
@@ -138,9 +147,10 @@ class _Trees:
     below: IntArray
     depth: IntArray
     radial: BoolArray
+    lit: BoolArray
 
 
-def _grown(flows: TreeFlows, closed: BoolArray) -> _Trees:
+def _grown(flows: TreeFlows, closed: BoolArray, partly: bool) -> _Trees:
     """Walk all states from their roots at once."""
     g, count = flows.grid, len(closed)
     shape = g.n, count
@@ -171,9 +181,16 @@ def _grown(flows: TreeFlows, closed: BoolArray) -> _Trees:
         turn[far, state] = np.where(away, side, -side)
         levels.append((far, above, state))
         nodes, columns = far, state
-    radial = (depth >= 0).all(axis=0) & (np.count_nonzero(closed, axis=1) == g.n - len(g.roots))
+    lit = depth >= 0
+    radial = np.count_nonzero(closed, axis=1) == np.count_nonzero(lit, axis=0) - len(g.roots)
+    if not partly:
+        radial &= lit.all(axis=0)
     place, below = _preorder(g.roots, levels, shape)
-    return _Trees(levels, branch, turn, scale, z, start, place, below, depth, np.asarray(radial))
+    if partly and not lit.all():
+        # what no root reaches is a tree of its own, one node each, behind all others
+        depth[~lit] = 0
+        place[~lit] = (np.cumsum(~lit, axis=0) + np.count_nonzero(lit, axis=0) - 1)[~lit]
+    return _Trees(levels, branch, turn, scale, z, start, place, below, depth, np.asarray(radial), lit)
 
 
 def _preorder(
@@ -208,7 +225,7 @@ class _Columns:
         here = np.arange(n)[:, None]
         self.back = back
         self.z = np.take_along_axis(trees.z[:, live], back, axis=0)
-        self.s = s[back]
+        self.s = np.take_along_axis(s[:, live], back, axis=0) if s.shape[1] > 1 else s[back, 0]
         y = shunt[:, live] / trees.scale[:, live] ** 2
         self.shunt = np.take_along_axis(y, back, axis=0) if y.any() else None
         self.start = np.take_along_axis(trees.start[:, live], back, axis=0)
@@ -232,7 +249,7 @@ class _Columns:
 
 
 def _iterated(trees: _Trees, s: ComplexArray, shunt: ComplexArray) -> ComplexArray:
-    """Voltages referred to the roots, by node and state (n, B); NaN where there is no solution. `s` is ``P - jQ``."""
+    """Voltages referred to the roots (n, B); NaN where there is no solution. `s` is ``P - jQ`` (n, B or 1)."""
     found = np.full(trees.place.shape, np.nan, dtype=complex)
     live = np.flatnonzero(trees.radial)
     if not len(live):

@@ -17,6 +17,7 @@ from adnflex.results.pareto import Pareto
 from adnflex.results.reconfiguration import Check, Plan
 from adnflex.results.region import Region, RegionCheck
 from adnflex.results.reliability import ReliabilityIndices
+from adnflex.results.restoration import Restoration, RestorationCheck
 from adnflex.results.rolling import RollingCheck, RollingRun
 from adnflex.results.sequence import SequenceCheck, SwitchingSequence
 from adnflex.results.status import NOT_PASSED
@@ -42,6 +43,8 @@ __all__ = [
     "Region",
     "RegionCheck",
     "ReliabilityIndices",
+    "Restoration",
+    "RestorationCheck",
     "Result",
     "RollingCheck",
     "RollingRun",

@@ -22,6 +22,8 @@ from adnflex.results import (
     Plan,
     Region,
     RegionCheck,
+    Restoration,
+    RestorationCheck,
     RollingCheck,
     RollingRun,
     SequenceCheck,
@@ -34,6 +36,7 @@ from adnflex.verbs.validate_frontier import validate_frontier
 from adnflex.verbs.validate_periods import validate_periods
 from adnflex.verbs.validate_plan import validate_plan
 from adnflex.verbs.validate_region import validate_region
+from adnflex.verbs.validate_restoration import validate_restoration
 from adnflex.verbs.validate_rolling import validate_rolling
 from adnflex.verbs.validate_sequence import validate_sequence
 
@@ -71,6 +74,8 @@ def validate(
 @overload
 def validate(plan: SwitchingSequence, net: pandapowerNet) -> SequenceCheck: ...
 @overload
+def validate(plan: Restoration, net: pandapowerNet) -> RestorationCheck: ...
+@overload
 def validate(
     plan: Flexibility,
     net: pandapowerNet,
@@ -90,7 +95,8 @@ def validate(
     | Region
     | RollingRun
     | OperationsFrontier
-    | SwitchingSequence,
+    | SwitchingSequence
+    | Restoration,
     net: pandapowerNet,
     executor: Executor | None = None,
     *,
@@ -109,14 +115,15 @@ def validate(
     | RollingCheck
     | FrontierCheck
     | SequenceCheck
+    | RestorationCheck
 ):
     """Push a plan into a copy of the net, run full AC power flow and judge it.
 
     Parameters
     ----------
-    plan : Plan, MultiPeriodPlan, DispatchPlan, Flexibility, Region, RollingRun, OperationsFrontier or SwitchingSequence
+    plan : Plan, MultiPeriodPlan, DispatchPlan, Flexibility, Region, RollingRun and others
         The plan, the box of a flexibility, a P-Q region, the day of a rolling schedule, a frontier of operations,
-        whose rows are run one by one, or a sequence of operations, whose states are.
+        whose rows are run one by one, or a sequence of operations or a restoration, whose states are.
     net : pandapowerNet
         The net that it was made for; it is not changed.
     executor : concurrent.futures.Executor, optional
@@ -141,7 +148,7 @@ def validate(
 
     Returns
     -------
-    Check, MultiPeriodCheck, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, FrontierCheck or SequenceCheck
+    Check, MultiPeriodCheck, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, FrontierCheck and others
         Verdict, certificate, limits, violations, tightness, deviations.
 
     Raises
@@ -165,10 +172,10 @@ def validate(
         raise InputError("bound is for the switch states of one hour; this plan carries what is proven of it already.")
     if isinstance(plan, MultiPeriodPlan):
         return validate_periods(plan, net, executor, engine)
-    if isinstance(plan, SwitchingSequence):
+    if isinstance(plan, SwitchingSequence | Restoration):
         if engine == "power-grid-model":
             raise InputError(f"engine is {engine!r}; states on the way have loops and are run by pandapower alone.")
-        return validate_sequence(plan, net)
+        return validate_sequence(plan, net) if isinstance(plan, SwitchingSequence) else validate_restoration(plan, net)
     if isinstance(plan, Region):
         return validate_region(plan, net, executor, engine)
     if isinstance(plan, Flexibility):

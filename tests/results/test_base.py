@@ -51,6 +51,8 @@ def every():
     found += [run, adnflex.validate(run, case.net)]
     switching = adnflex.switching_sequence(plan, net)
     found += [switching, adnflex.validate(switching, net)]
+    outage = adnflex.restore(net, ("line", 10), vm_limits=(0.85, 1.1), name="<case>")
+    found += [outage, adnflex.validate(outage, net)]
     ring = feeder(tap=False, bank=False)
     situations = {"day": ring, "night": ring}
     periods = adnflex.reconfigure(ring, situations=situations, workers=1)

@@ -1,0 +1,1 @@
+"""What an outage takes away, and what few operations bring back."""

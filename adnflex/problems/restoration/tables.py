@@ -1,0 +1,189 @@
+"""What the results on outages hold: buses, limits, actions, proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adnflex.arrays import BoolArray
+from adnflex.grid.model import Grid
+from adnflex.powerflow.limits import VIOLATION_COLUMNS
+from adnflex.problems.restoration.flows import TOLERANCE, Ceiling, terminal_of
+from adnflex.problems.restoration.outage import Outage
+from adnflex.problems.restoration.search import Candidate
+from adnflex.problems.restoration.study import RestorationStudy, Restored
+
+# Loads [MW] that are none.
+_NOTHING = 1e-9
+
+
+def actions(found: Restored, answer: Candidate | None) -> str:
+    """Say what an answer does: openings, then closings."""
+    if answer is None:
+        return ""
+    words = [f"{'close' if close else 'open'} {d.element} {d.index}" for d, close in found.named(answer)]
+    return ", ".join(words)
+
+
+def bus_table(study: RestorationStudy, found: Restored) -> pd.DataFrame:
+    """Return `Restoration.buses`: one row a bus that the outage makes dark."""
+    dark = np.flatnonzero(found.dark)
+    load, worth = study.load_mw[dark], study.worth[dark]
+    return pd.DataFrame(
+        {
+            "load_mw": load,
+            "priority": np.divide(worth, load, out=np.ones(len(dark)), where=load != 0),
+            "restored": found.back[dark],
+            "why": [_why(study, found, k) for k in dark.tolist()],
+        },
+        index=pd.Index(study.buses[dark], name="bus"),
+    )
+
+
+def _why(study: RestorationStudy, found: Restored, k: int) -> str:
+    """Say why a dark bus stays so."""
+    if found.back[k]:
+        return ""
+    if int(study.buses[k]) in found.outage.buses:
+        return "fault"
+    if not found.reachable[k]:
+        return "no tie"
+    search = found.search
+    return "limits" if search is not None and (search.beyond is not None or search.best is None) else "operations"
+
+
+def broken(study: RestorationStudy, found: Restored, answer: Candidate | None) -> pd.DataFrame:
+    """List the limits that an answer breaks, the worst first; columns as `VIOLATION_COLUMNS`, and ``actions``."""
+    columns = [*VIOLATION_COLUMNS, "actions"]
+    if answer is None or found.grid is None or not np.isfinite(answer.state.excess[0]):
+        return pd.DataFrame(columns=columns)
+    grid, ceiling = found.grid, Ceiling.of(found.grid, study.before)
+    rows = [*_voltages(grid, ceiling, answer), *_loadings(study, grid, ceiling, answer)]
+    rows.sort(key=lambda row: -row[0])
+    words = actions(found, answer) or "no operation"
+    return pd.DataFrame([[*row[1:], words] for row in rows], columns=columns)
+
+
+def _voltages(grid: Grid, ceiling: Ceiling, answer: Candidate) -> list[tuple[Any, ...]]:
+    vm, lit = np.sqrt(answer.state.states.v[0]), answer.state.lit[0]
+    rows: list[tuple[Any, ...]] = []
+    for kind, limit, sign in (("voltage low", ceiling.vm_min, -1.0), ("voltage high", ceiling.vm_max, 1.0)):
+        excess = sign * (vm - limit)
+        for node in np.flatnonzero(lit & (excess > TOLERANCE)).tolist():
+            bus = grid.buses[node][0] if grid.buses[node] else -1
+            values = float(vm[node]), float(limit[node]), float(excess[node])
+            rows.append((float(excess[node]), kind, "bus", bus, *values, "pu"))
+    return rows
+
+
+def _loadings(study: RestorationStudy, grid: Grid, ceiling: Ceiling, answer: Candidate) -> list[tuple[Any, ...]]:
+    loading = answer.state.states.loadings(grid)[0]
+    rows: dict[tuple[str, int], tuple[Any, ...]] = {}
+    for r in np.flatnonzero(loading > ceiling.loading + TOLERANCE).tolist():
+        element, index, _ = terminal_of(grid, r)
+        percent = study.percent(element, index)
+        values = float(loading[r]) * percent, float(ceiling.loading[r]) * percent
+        excess = float(loading[r] - ceiling.loading[r])
+        row = (excess, "loading", element, index, *values, values[0] - values[1], "%")
+        if (element, index) not in rows or rows[element, index][0] < excess:
+            rows[element, index] = row
+    return list(rows.values())
+
+
+def limiting(study: RestorationStudy, found: Restored) -> pd.DataFrame:
+    """Return `Restoration.limiting`: what is broken by the set worth most among those worth more than the best."""
+    search = found.search
+    if search is None:
+        return broken(study, found, None)
+    return broken(study, found, search.beyond if search.best is not None else search.nearest)
+
+
+def extremes(study: RestorationStudy, found: Restored, answer: Candidate | None) -> dict[str, float]:
+    """Lowest and highest voltage [pu], highest loading of what is rated [%] and losses [kW] by the exact kernel."""
+    if answer is None or found.grid is None or not np.isfinite(answer.loss):
+        return dict.fromkeys(("vm_min_pu", "vm_max_pu", "loading_percent", "losses_kw", "margin"), float("nan"))
+    states, lit = answer.state.states, answer.state.lit[0]
+    vm = np.sqrt(states.v[0][lit & np.array([bool(b) for b in found.grid.buses])])
+    loading = states.loadings(found.grid)[0]
+    percent = [study.percent(*terminal_of(found.grid, r)[:2]) for r in range(len(loading))]
+    return {
+        "vm_min_pu": float(vm.min()),
+        "vm_max_pu": float(vm.max()),
+        "loading_percent": float((loading * percent).max()) if len(loading) else float("nan"),
+        "losses_kw": answer.loss * found.grid.base_mva * 1e3,
+        "margin": -float(answer.state.excess[0]),
+    }
+
+
+def by_operations(found: Restored, most: int) -> pd.DataFrame:
+    """Return `Restoration.by_operations`."""
+    search = found.search
+    answers = [None] if search is None else search.by_count
+    rows = []
+    for count in range(most + 1):
+        answer = answers[min(count, len(answers) - 1)]
+        loss = answer.loss * found.grid.base_mva * 1e3 if answer is not None and found.grid is not None else np.nan
+        worth = np.nan if answer is None else answer.worth
+        rows.append((worth, actions(found, answer), loss))
+    index = pd.RangeIndex(most + 1, name="operations")
+    return pd.DataFrame(rows, index, ["restored", "actions", "losses_kw"])
+
+
+def status_of(found: Restored) -> str:
+    """Say how the search ended."""
+    search = found.search
+    if search is None or search.whole:
+        return "optimal"
+    if search.over:
+        return "time_limit"
+    if search.best is None:
+        return "infeasible"
+    return "optimal" if search.complete else "unproven"
+
+
+def proof_of(study: RestorationStudy, found: Restored, most: int) -> str:
+    """Say what was proven, in one sentence."""
+    search = found.search
+    if search is None:
+        return "no source is left, so that nothing can be restored"
+    if not found.dark.any() and search.none.admissible:
+        return "the outage leaves nobody without supply, and breaks no limit"
+    ran = f"{search.flows.count} of {search.listed + 1} sets run in power flow"
+    if search.over:
+        return f"not proven: the time was over ({ran})"
+    if search.best is None:
+        least = broken(study, found, search.nearest)
+        place = "none of them has a power flow solution" if not len(least) else _place(least)
+        return f"no set of at most {most} operations meets every limit, nor does none at all; nearest: {place} ({ran})"
+    if search.whole:
+        if not search.best.operations:
+            return "no number of operations restores more"
+        return "all that any number of operations reaches is restored, and no smaller set does it"
+    return f"no set of at most {search.proven} operations restores more ({ran})"
+
+
+def _place(rows: pd.DataFrame) -> str:
+    row = rows.iloc[0]
+    value = f"{row['value']:.5g} against {row['limit']:.5g} {row['unit']}"
+    return f"{row['kind']} at {row['element']} {row['index']}: {value} after {row['actions']}"
+
+
+def power(study: RestorationStudy, which: BoolArray) -> float:
+    """Gross load of some buses [MW]."""
+    return float(study.load_mw[which].sum())
+
+
+def at_fault(study: RestorationStudy, outage: Outage) -> BoolArray:
+    """Which buses cannot be parted from the fault."""
+    return np.asarray(study.buses.isin(outage.buses))
+
+
+def isolation(outage: Outage, off: Sequence[int]) -> pd.DataFrame:
+    """Return `Restoration.isolation`; `off`: generators that stay off."""
+    rows = [("switch", "closed", s) for s in outage.held]
+    rows += [(table, "in_service", i) for table, i in outage.services]
+    rows += [("bus", "in_service", b) for b in outage.buses] + [("sgen", "in_service", i) for i in off]
+    return pd.DataFrame(rows, columns=["table", "column", "index"])

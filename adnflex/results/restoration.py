@@ -1,0 +1,190 @@
+"""What few operations bring back after an outage, what stays dark and why, and what is proven of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from adnflex.arguments import public
+from adnflex.errors import InputError
+from adnflex.results.base import Answer, Verdict
+from adnflex.results.status import told_status
+
+if TYPE_CHECKING:
+    from pandapower import pandapowerNet
+
+
+@dataclass(frozen=True, repr=False)
+class Restoration(Answer):
+    """The best set of operations after an outage.
+
+    Attributes
+    ----------
+    net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
+        What all answers have (see `adnflex.results.base.Answer`).
+    outage : str
+        What is out, e.g. ``line 12``.
+    status : str
+        ``optimal``: no set of so many operations restores more; ``time_limit``: not all were looked at; ``unproven``:
+        larger sets were not; ``infeasible``: no set, and nothing done neither, meets every limit.
+    proof : str
+        What was proven, in one sentence.
+    dark_mw : float
+        Gross load without supply after the fault is parted by its own switches [MW].
+    fault_mw : float
+        Part of it that no switch parts from the fault: it waits for the repair [MW].
+    unreachable_mw : float
+        Part of it that nothing that may be closed reaches [MW].
+    tripped_mw : float
+        Gross load that protection trips at first [MW].
+    restored_mw : float
+        Part of `dark_mw` that the operations bring back [MW].
+    bound_mw : float
+        No set of at most so many operations restores more [MW], weighted by priority where loads have one.
+    switches : pandas.DataFrame
+        What is operated, as `Plan.switches`: ``element``, ``index``, ``name``, ``from_bus``, ``to_bus``,
+        ``closed_before``, ``closed_after``, ``operated``, ``switches``, ``by_service``.
+    isolation : pandas.DataFrame
+        What parts the fault: ``table``, ``column``, ``index``; all are turned off. Generation that is to stay off too.
+    buses : pandas.DataFrame
+        Buses that the outage makes dark, index ``bus``: ``load_mw`` [MW], ``priority`` (of its loads, weighted),
+        ``restored`` and ``why`` (it stays dark: ``fault``, ``no tie``, ``limits`` or ``operations``; else empty).
+    by_operations : pandas.DataFrame
+        Index ``operations``, from 0: the best of at most so many: ``restored`` [MW, weighted], ``actions``,
+        ``losses_kw`` [kW].
+    limiting : pandas.DataFrame
+        Limits that the set worth most among those worth more breaks: ``kind``, ``element``, ``index``, ``value``,
+        ``limit``, ``excess``, ``unit``; ``actions`` says which set.
+    steps : pandas.DataFrame
+        The operations in their order, each state in AC power flow; as `SwitchingSequence.steps`.
+    state : pandas.DataFrame
+        One row, the state in the end by pandapower: ``vm_min_pu`` to ``loading_index``, ``losses_kw``, ``margin``.
+    listed, flows : int
+        Sets of operations that were listed, and how many of them were run in power flow.
+    """
+
+    outage: str
+    status: str
+    proof: str
+    dark_mw: float
+    fault_mw: float
+    unreachable_mw: float
+    tripped_mw: float
+    restored_mw: float
+    bound_mw: float
+    switches: pd.DataFrame
+    isolation: pd.DataFrame
+    buses: pd.DataFrame
+    by_operations: pd.DataFrame
+    limiting: pd.DataFrame
+    steps: pd.DataFrame
+    state: pd.DataFrame
+    listed: int = 0
+    flows: int = 0
+
+    _form = "adnflex-restoration-1"
+
+    @property
+    def operations(self) -> int:
+        """Number of operations."""
+        return len(self.switches)
+
+    @property
+    def left_mw(self) -> float:
+        """Gross load that stays without supply [MW]."""
+        return self.dark_mw - self.restored_mw
+
+    @property
+    def actions(self) -> str:
+        """The operations in their order, in words."""
+        return actions_of(self.steps) or "nothing to operate"
+
+    @property
+    def headline(self) -> dict[str, str]:
+        """What is out, what comes back, by which operations."""
+        return {
+            "outage of": self.outage,
+            "restored": f"{self.restored_mw:.3f} of {self.dark_mw:.3f} MW",
+            "": self.actions,
+            "status": told_status(self.status),
+        }
+
+    def _lines(self) -> list[str]:
+        lines = [super()._lines()[0], self.proof]
+        if len(self.steps):
+            columns = ["action", "element", "index", "station_name", "closing_current_a", "loops", "dark_mw"]
+            columns += ["vm_min_pu", "vm_max_pu", "loading_percent"]
+            digits = {"closing_current_a": 1, "dark_mw": 3, "vm_min_pu": 4, "vm_max_pu": 4, "loading_percent": 1}
+            lines.append(self.steps[columns].round(digits).to_string())
+        if len(self.limiting):
+            row = self.limiting.iloc[0]
+            place = f"{row['kind']} at {row['element']} {row['index']}: {row['value']:.5g} {row['unit']}"
+            lines.append(f"more is limited by {place}, limit {row['limit']:.5g}, after: {row['actions']}")
+        return lines
+
+    @public()
+    def apply(self, net: pandapowerNet, step: int | None = None) -> pandapowerNet:
+        """Return a copy of `net` with the fault parted and the operations done.
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            The net before the outage; it is not changed.
+        step : int, optional
+            0 (nothing done but the fault parted) to the number of operations, the default.
+
+        Raises
+        ------
+        InputError
+            If the net is another one, or there is no such step.
+        """
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.write import write
+
+        last = self.operations if step is None else step
+        if not 0 <= last <= self.operations:
+            raise InputError(f"step is {step}; give 0 to {self.operations}.")
+        require_same(net, self.fingerprint)
+        off = zip(self.isolation["table"], self.isolation["column"], self.isolation["index"], strict=True)
+        done = self.steps.iloc[:last]
+        table = done.assign(operated=True, closed_after=done["action"] == "close")
+        return write(net, {(str(t), str(c), int(i)): 0.0 for t, c, i in off}, table)
+
+
+def actions_of(steps: pd.DataFrame) -> str:
+    """Say operations in one line: ``close line 93, open line 10``."""
+    rows = zip(steps["action"], steps["element"], steps["index"], strict=True)
+    return ", ".join(f"{action} {element} {index}" for action, element, index in rows)
+
+
+@dataclass(frozen=True, repr=False)
+class RestorationCheck(Verdict):
+    """What full AC power flow says of every state of a restoration.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether every state runs as the restoration says, nobody else is without supply, and the state in the end breaks
+        no limit that was not broken before the outage.
+    verdict : str
+        One sentence for the reader.
+    states : pandas.DataFrame
+        Index ``step``, from 0 (the fault is parted): ``converged``, ``dark_buses``, ``dark_mw``, ``vm_min_pu``,
+        ``vm_max_pu``, ``loading_percent``, ``margin``, ``off_pu`` (largest difference of a voltage extreme to what the
+        restoration says).
+    violations : pandas.DataFrame
+        ``step``, ``kind``, ``element``, ``index``, ``value``, ``limit``, ``excess``, ``unit``, ``before`` (whether it
+        was as bad before the outage).
+    """
+
+    states: pd.DataFrame
+    violations: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    _form = "adnflex-restoration-check-1"
+
+    @property
+    def doubt(self) -> str:
+        """Nothing: there is no best value that a certificate could be of."""
+        return ""

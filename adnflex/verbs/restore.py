@@ -1,0 +1,210 @@
+"""Restore: what few operations bring back after an outage, proven in full AC power flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.arguments import public
+from adnflex.grid import read_grid
+from adnflex.grid.identity import fingerprint
+from adnflex.grid.layout import drawing_tables
+from adnflex.grid.write import write
+from adnflex.knobs import Limits, Switching
+from adnflex.powerflow.limits import limits_of
+from adnflex.problems.clock import Deadline
+from adnflex.problems.reliability.protection import Touching, tripped
+from adnflex.problems.restoration.steps import ordered, step_table, switches_of
+from adnflex.problems.restoration.study import RestorationStudy, Restored
+from adnflex.problems.restoration.tables import (
+    at_fault,
+    bus_table,
+    by_operations,
+    isolation,
+    limiting,
+    power,
+    proof_of,
+    status_of,
+)
+from adnflex.problems.switching.sequence import FieldSequence
+from adnflex.problems.switching.subsets import Parallel
+from adnflex.results.restoration import Restoration
+from adnflex.text import title as title_of
+
+
+@public(reading=read_grid)
+def restore(
+    net: pandapowerNet,
+    outage: tuple[str, int] | Sequence[tuple[str, int]],
+    *,
+    max_operations: int = 3,
+    generation_returns: bool = True,
+    vm_limits: tuple[float, float] | None = None,
+    max_loading_percent: float | None = None,
+    limits: str | Mapping[tuple[str, str], Any] | None = None,
+    switchable_lines: Iterable[int] | str | None = None,
+    switchable_switches: Iterable[int] = (),
+    locked_lines: Iterable[int] = (),
+    parallel_sources: bool = True,
+    max_angle_degree: float = 10.0,
+    max_vm_difference_pu: float = 0.1,
+    time_limit: float = 60.0,
+    name: str | None = None,
+) -> Restoration:
+    """Find what at most so many operations bring back after an outage, and prove that no others bring back more.
+
+    The fault is parted by the switches around it, which are free and held open; what no switch parts from it waits for
+    the repair. Buses that no switch separates are supplied as a whole or not at all. One branch that is opened or
+    closed is one operation. The state in the end is radial, nothing that was supplied loses supply, nothing is fed by
+    an island, and no limit is broken; one that was broken before the outage becomes no worse. Of all sets the one is
+    chosen that restores most gross load (times ``load.priority``), then has the fewest operations, the least losses
+    and the lowest indices. Set-points and taps stay as they are.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net before the outage; it is not changed. Optional columns: ``load.priority`` (1 by default);
+        ``min_vm_pu_emergency``, ``max_vm_pu_emergency`` of buses and ``max_loading_percent_emergency`` of lines and
+        transformers count in place of the limits of every day.
+    outage : tuple of (str, int)
+        What is out: ``("line", 12)``, also of ``trafo``, ``switch`` (between buses: it is open), ``ext_grid``, ``gen``
+        (a source) or ``bus``; or a list of them, out at once.
+    max_operations : int
+        Largest number of operations. Up to 3 every set is decided; of larger ones it is said what is proven.
+    generation_returns : bool
+        Whether generation comes back with the buses that it stands at, at its set-point; else it stays off.
+    vm_limits, max_loading_percent, limits
+        Limits after the outage, in place of those of the net.
+    switchable_lines, switchable_switches, locked_lines
+        What may be operated, see `adnflex.reconfigure`.
+    parallel_sources, max_angle_degree, max_vm_difference_pu
+        When two sources may feed the same part on the way, see `adnflex.switching_sequence`.
+    time_limit : float
+        Seconds after which the best answer so far is taken.
+    name : str, optional
+        Name of the net in results, by default its own.
+
+    Returns
+    -------
+    Restoration
+        Operations in their order, what comes back, what stays dark and why, what limits, and what is proven.
+
+    Raises
+    ------
+    InputError
+        If there is no such element, the net is not radial, or has no power flow as it stands.
+
+    Examples
+    --------
+    >>> import pandapower.networks as pn
+    >>> import adnflex
+    >>> net = pn.case33bw()
+    >>> found = adnflex.restore(net, ("line", 10), vm_limits=(0.85, 1.1))
+    >>> found.actions, round(found.restored_mw, 3), found.status
+    ('close line 34', 0.51, 'optimal')
+    """
+    clock = Deadline(time_limit)
+    options = {"max_operations": max_operations, "generation_returns": generation_returns, "time_limit": time_limit}
+    asked, switching = Limits.gathered(locals()), Switching.gathered(locals())
+    study = RestorationStudy(net, asked, switching, generation_returns=generation_returns)
+    gone = study.outage(elements_of(outage))
+    found = study.restore(gone, max_operations, lambda: clock.spent)
+    chosen = found.chosen
+    off = [] if generation_returns else study.generation(found.dark)
+    standing = gone.isolated(net)
+    standing = write(standing, {("sgen", "in_service", i): 0.0 for i in off})
+    switches = switches_of([] if chosen is None else found.named(chosen))
+    wanted = write(standing, switches=switches)
+    parallel = Parallel(parallel_sources, max_angle_degree, max_vm_difference_pu)
+    # without a source there is nothing to run
+    sequence = None if chosen is None else ordered(standing, wanted, limits_of(study.net, asked), parallel)
+    waiting = at_fault(study, gone) & found.dark
+    topology, coordinates = drawing_tables(net, switches)
+    return Restoration(
+        net_name=title_of(net, name),
+        fingerprint=fingerprint(net),
+        seconds=clock.now,
+        asked_limits=asked,
+        solver="all sets of operations in exact power flow, states by pandapower",
+        topology=topology,
+        coordinates=coordinates,
+        options={**options, **switching.choice, "parallel_sources": parallel_sources},
+        notes=tuple(_notes(study, found)),
+        outage=str(gone),
+        status=status_of(found),
+        proof=proof_of(study, found, max_operations),
+        dark_mw=power(study, found.dark),
+        fault_mw=power(study, waiting),
+        unreachable_mw=power(study, found.dark & ~found.reachable & ~at_fault(study, gone)),
+        tripped_mw=_tripped(study, gone.elements),
+        restored_mw=power(study, found.back),
+        bound_mw=_bound(found),
+        switches=switches,
+        isolation=isolation(gone, off),
+        buses=bus_table(study, found),
+        by_operations=by_operations(found, max_operations),
+        limiting=limiting(study, found),
+        steps=step_table(standing, sequence, study.buses[waiting].tolist(), power(study, waiting)),
+        state=_state(sequence),
+        listed=0 if found.search is None else found.search.listed,
+        flows=0 if found.search is None else found.search.flows.count,
+    )
+
+
+def elements_of(outage: tuple[str, int] | Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """List what is out, one element or several."""
+    given: Any = [outage] if isinstance(outage[0], str) else outage
+    return [(str(table), int(index)) for table, index in given]
+
+
+def _bound(found: Restored) -> float:
+    """Return what no set of so many operations exceeds: the best where proven, else all that can be reached."""
+    search = found.search
+    if search is None:
+        return 0.0
+    if status_of(found) in ("optimal", "infeasible"):
+        return 0.0 if search.best is None else search.best.worth
+    return search.supply.most
+
+
+def _state(sequence: FieldSequence | None) -> pd.DataFrame:
+    """Return `Restoration.state`."""
+    if sequence is None:
+        return pd.DataFrame()
+    last = sequence.sets[-1]
+    measured = sequence.states.together([last])
+    row = measured.extremes().iloc[0].to_dict()
+    row |= {"losses_kw": float(measured.losses_mw.iloc[0]) * 1e3, "margin": sequence.states.margin[last]}
+    return pd.DataFrame([row])
+
+
+def _tripped(study: RestorationStudy, elements: Sequence[tuple[str, int]]) -> float:
+    """Gross load that protection trips at first [MW]."""
+    touching = Touching(study.net)
+    known = [key for key in elements if key in touching.node]
+    lit = np.array([touching.after([key], tripped)[0] for key in known]).reshape(len(known), -1).all(axis=0)
+    return power(study, study.supplied & study.buses.isin(touching.buses[~lit]))
+
+
+def _notes(study: RestorationStudy, found: Restored) -> list[str]:
+    """Say what the reader has to know."""
+    notes = []
+    if not study.supplied.all():
+        count = int((~study.supplied).sum())
+        notes.append(f"{count} buses have no supply before the outage either; they do not count.")
+    if study.before.vm_pu or study.before.loading:
+        count = len(study.before.vm_pu) + len({key[:2] for key in study.before.loading})
+        notes.append(f"{count} limits are broken before the outage already: they are judged by 'no worse than before'.")
+    moving = [f"{t}.controllable" for t in ("sgen", "storage", "load", "dcline") if _controllable(study.net, t)]
+    if moving:
+        notes.append(f"set-points and taps stay as they are, also those that may move ({', '.join(moving)}).")
+    return notes
+
+
+def _controllable(net: pandapowerNet, table: str) -> bool:
+    rows = net.get(table)
+    return rows is not None and "controllable" in rows and bool(rows["controllable"].fillna(False).astype(bool).any())

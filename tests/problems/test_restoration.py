@@ -1,0 +1,141 @@
+"""Outages and what few operations bring back: proven sets, against brute force and known answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandapower as pp
+import pandapower.networks as pn
+import pytest
+
+import adnflex
+from adnflex.errors import AdnflexError, InputError
+from tests.nets import random_net
+from tests.restoration_oracle import Oracle
+
+
+def ring(ties: int = 1, sgen: float = 0.0) -> Any:
+    """Two feeders of three buses from one busbar, joined by open ties at their ends; switches at both ends of lines."""
+    net = pp.create_empty_network(name="ring")
+    buses = pp.create_buses(net, 7, 20.0, name=[f"station {k}" for k in range(7)])
+    pp.create_ext_grid(net, buses[0])
+    for a, b in ((0, 1), (1, 2), (2, 3), (0, 4), (4, 5), (5, 6), *[(3, 6)] * ties):
+        line = pp.create_line_from_parameters(net, buses[a], buses[b], 2.0, 0.3, 0.3, 10.0, 0.2)
+        for bus in (a, b):
+            closed = {a, b} != {3, 6} or bus == 3
+            pp.create_switch(net, buses[bus], line, "l", closed=closed, type="LBS")
+    for bus in buses[1:]:
+        pp.create_load(net, bus, 1.0, 0.2)
+    if sgen:
+        pp.create_sgen(net, buses[3], sgen)
+    net.line["max_loading_percent"] = 100.0
+    net.bus["min_vm_pu"], net.bus["max_vm_pu"] = 0.9, 1.1
+    return net
+
+
+def random_case(seed: int) -> tuple[Any, tuple[float, float], list[tuple[str, int]]] | None:
+    """A random net that is radial, voltage limits that may bind, and what can fail."""
+    rng = np.random.default_rng(seed)
+
+    def flag(share: float = 0.4) -> bool:
+        return bool(rng.random() < share)
+
+    style: Any = ["switches", "switches", "in_service", "mixed"][rng.integers(4)]
+    transformers = flag(0.3)
+    net = random_net(
+        rng,
+        n_bus=(6, 10),
+        n_loops=(1, 4),
+        generation=flag(),
+        two_sources=flag(),
+        parallel_switches=flag(),
+        transformers=transformers,
+        trafo_switches=transformers and style != "in_service" and flag(),
+        charging=flag(),
+        couplers=style != "in_service" and flag(0.3),
+        odd_indices=flag(0.3),
+        switch_style=style,
+        present="radial",
+        limits=["generous", "tight", "tight"][rng.integers(3)],  # type: ignore[arg-type]
+    )
+    net.load["scaling"] = float(rng.choice([1.0, 1.3, 1.8]))
+    limits = [(0.9, 1.1), (0.94, 1.06), (0.955, 1.05), (0.965, 1.04)][rng.integers(4)]
+    keys = [(t, int(i)) for t in ("line", "trafo", "ext_grid") for i in net[t].index[net[t].in_service.astype(bool)]]
+    return net, limits, [keys[k] for k in rng.permutation(len(keys))]
+
+
+def compared(net: Any, limits: tuple[float, float], key: tuple[str, int], most: int) -> str:
+    """What is wrong with a restoration, against brute force; empty where nothing is."""
+    try:
+        found = adnflex.restore(net, key, max_operations=most, vm_limits=limits)
+    except InputError as error:
+        assert "not radial" in str(error)
+        return ""
+    want = Oracle(net, limits).best(*key, most)
+    check = adnflex.validate(found, net)
+    if found.dark_mw != pytest.approx(want.dark_mw, abs=1e-9):
+        return f"dark {found.dark_mw}, not {want.dark_mw}"
+    if want.mw is None or found.status == "infeasible":
+        return "" if want.mw is None and found.status == "infeasible" else f"{found.status}, not {want.mw}"
+    if not check.passed:
+        return check.verdict
+    told, right = (found.restored_mw, found.operations), (want.mw, want.operations)
+    return "" if told == pytest.approx(right, abs=1e-8) else f"{told}, not {right}"
+
+
+@pytest.mark.parametrize("seed", [2, 104, 113])
+def test_no_set_of_operations_restores_more(seed):
+    net, limits, keys = random_case(seed)
+    for key in keys[:2]:
+        assert not compared(net, limits, key, 3), (seed, key)
+
+
+def test_a_feeder_comes_back_by_its_tie():
+    net = ring()
+    found = adnflex.restore(net, ("line", 1))
+    assert (found.actions, found.dark_mw, found.restored_mw, found.status) == ("close line 6", 2.0, 2.0, "optimal")
+    assert found.buses["restored"].all()
+    assert set(found.buses.index) == {2, 3}
+    state = found.apply(net)
+    pp.runpp(state)
+    assert state.res_bus.vm_pu.min() == pytest.approx(float(found.state["vm_min_pu"].iloc[0]))
+    assert not state.switch.closed[[2, 3]].any()
+    assert adnflex.validate(found, net).passed
+
+
+def test_what_no_switch_parts_from_the_fault_waits_for_the_repair():
+    net = ring()
+    # without its switch at bus 2, line 1 takes bus 2 with it
+    net.switch = net.switch.drop(index=3)
+    found = adnflex.restore(net, ("line", 1))
+    assert (found.fault_mw, found.restored_mw, found.dark_mw) == (1.0, 1.0, 2.0)
+    assert found.buses["why"].to_dict() == {2: "fault", 3: ""}
+    assert set(found.steps.loc[1, "dark_buses"]) == {2}
+    assert adnflex.validate(found, net).passed
+
+
+def test_what_cannot_be_told():
+    net = ring()
+    for outage, says in {
+        ("line", 99): "line 99 is not in net.line",
+        ("load", 0): "'load' is no element that can be out",
+        ("switch", 0): "switch 0 stands at line 0; give",
+        ("ext_grid", 4): "ext_grid 4 is not in",
+    }.items():
+        with pytest.raises(InputError, match=says):
+            adnflex.restore(net, outage)
+    with pytest.raises(AdnflexError, match="outage is"):
+        adnflex.restore(net, "line 3")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="2 faults"):
+        adnflex.restore(net, [("line", 99), ("trafo", 3)])
+    net.switch["closed"] = True
+    with pytest.raises(InputError, match="not radial"):
+        adnflex.restore(net, ("line", 0))
+
+
+def test_a_published_style_feeder_without_switches_is_operated_by_service():
+    net = pn.case33bw()
+    found = adnflex.restore(net, ("line", 10), vm_limits=(0.85, 1.1))
+    assert found.by_operations["restored"].round(6).tolist() == [0.0, 0.51, 0.51, 0.51]
+    assert adnflex.validate(found, net).passed
