@@ -1,4 +1,4 @@
-"""Every set of up to some operations after an outage, each run by pandapower: an oracle that imports nothing of adnflex.
+"""Every set of some operations after an outage, each run by pandapower: an oracle that imports nothing of adnflex.
 
 What it shares with the product is the rules alone: what no switch parts from the fault is lost, the switches around it
 are held open; nobody who has supply loses it; the state in the end is radial, fed by sources only, within its limits
@@ -115,7 +115,7 @@ class Oracle:
 
     def best(self, element: str, index: int, most: int) -> Best:
         """Decide all sets of at most so many operations."""
-        net, gone, lost = self.isolated(element, index)
+        net, _, lost = self.isolated(element, index)
         load = _load(self.net)
         lit_before, lit = _supplied(self.net), _supplied(net)
         found = Best(dark_mw=float(load.reindex(sorted(lit_before - lit)).sum()))

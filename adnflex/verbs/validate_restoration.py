@@ -73,7 +73,7 @@ def _state(
     on = net.bus.index[net.bus["in_service"].to_numpy(dtype=bool)]
     gone = [int(b) for b in on if not state.bus.at[b, "in_service"]]
     if not source_rows(state):
-        row = {"step": step, "converged": False, "dark_buses": sorted(map(int, on)), "margin": np.nan}
+        row = {"step": step, "converged": False, "dark_buses": sorted({*map(int, on)} - already), "margin": np.nan}
         values = dict.fromkeys(("vm_min_pu", "vm_max_pu", "loading_percent"), np.nan)
         return {**row, **values}, pd.DataFrame(columns=VIOLATION_COLUMNS)
     dark = sorted({*gone, *unsupplied(state, on)} - already)

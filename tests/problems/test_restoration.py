@@ -70,8 +70,7 @@ def compared(net: Any, limits: tuple[float, float], key: tuple[str, int], most: 
     try:
         found = adnflex.restore(net, key, max_operations=most, vm_limits=limits)
     except InputError as error:
-        assert "not radial" in str(error)
-        return ""
+        return "" if "not radial" in str(error) else str(error)
     want = Oracle(net, limits).best(*key, most)
     check = adnflex.validate(found, net)
     if found.dark_mw != pytest.approx(want.dark_mw, abs=1e-9):
