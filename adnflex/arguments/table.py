@@ -59,6 +59,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "outage": elements("('line', 12) or a list of such pairs"),
         "generation_returns": truth(),
         "parallel_sources": truth(),
+        "short_circuit": truth(),
         "max_angle_degree": number("degrees of 0 or more", 0.0),
         "max_vm_difference_pu": number("per unit of 0 or more", 0.0),
         "direction": word("both", "up", "down", "symmetric", says="one of both, up, down, symmetric"),

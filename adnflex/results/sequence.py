@@ -36,7 +36,9 @@ class SwitchingSequence(Answer):
         smaller rating of switch and branch), ``vm_step_pu``, ``vm_step_bus`` (largest change of a voltage). The state
         after: ``loops``, ``dark_buses`` (a list), ``dark_mw`` [MW], ``converged``, ``vm_min_pu``, ``vm_min_bus``,
         ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_kw`` [kW],
-        ``margin`` (to the nearest limit, of 1 pu or of the rating; negative: broken).
+        ``margin`` (to the nearest limit, of 1 pu or of the rating; negative: broken). Where it was asked for,
+        ``ikss_ka`` (largest initial three-phase short-circuit current [kA]), ``ikss_bus`` and ``ikss_rise_percent``:
+        where that is highest against the larger of the states before and after the whole sequence.
     orders : pandas.DataFrame
         One row a topology (a part of its operations where there are more than 16), index ``first_period``:
         ``operations``, ``states`` (that were run), ``status`` (``optimal``: no order is better; ``unproven``: none of

@@ -11,6 +11,8 @@ COLUMNS = ("station", "switch", "do", "branch", "between", "by", "check", "after
 
 # Changes of a voltage below this are not worth a word [pu].
 _STEP_PU = 0.0005
+# Rises of a short-circuit current below this neither [%].
+_RISE = 0.1
 _ELEMENTS = {"line": "line", "trafo": "transformer", "switch": "coupler"}
 
 
@@ -96,6 +98,9 @@ def _after(step: pd.Series) -> list[str]:
     if math.isfinite(step["loading_percent"]) and step["loading_percent"] >= 0.05:
         element = _ELEMENTS.get(step["loading_element"], step["loading_element"])
         found.append(f"{step['loading_percent']:.1f} % in {element} {step['loading_index']}")
+    rise = step.get("ikss_rise_percent", math.nan)
+    if math.isfinite(rise) and rise >= _RISE:
+        found.append(f"short circuit {step['ikss_ka']:.2f} kA (+{rise:.1f} %) at bus {step['ikss_bus']}")
     if math.isfinite(step["margin"]) and step["margin"] < 0:
         found.append("LIMIT BROKEN")
     return found

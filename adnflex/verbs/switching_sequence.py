@@ -20,6 +20,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.switching.operations import operations_of
 from adnflex.problems.switching.pairs import in_parts
 from adnflex.problems.switching.sequence import MOST_OPERATIONS, FieldSequence, field_sequence
+from adnflex.problems.switching.short_circuit import short_circuits
 from adnflex.problems.switching.subsets import Parallel
 from adnflex.problems.switching.tables import ORDER_COLUMNS, STEP_COLUMNS, order_row, step_rows
 from adnflex.results import DispatchPlan, Flexibility, MultiPeriodPlan, Plan
@@ -38,6 +39,7 @@ def switching_sequence(
     parallel_sources: bool = True,
     max_angle_degree: float = 10.0,
     max_vm_difference_pu: float = 0.1,
+    short_circuit: bool = False,
     time_limit: float = 60.0,
 ) -> SwitchingSequence:
     """Put the operations of a plan into the best order, and run every state on the way in full AC power flow.
@@ -63,6 +65,9 @@ def switching_sequence(
         Largest difference of their angles [degree], phase shifts of transformers included.
     max_vm_difference_pu : float
         Largest difference of their set-points [pu].
+    short_circuit : bool
+        Whether to tell how far short-circuit currents rise on the way (pandapower's ``calc_sc``, three-phase, largest),
+        where the net has the data; a note names what it lacks.
     time_limit : float
         Seconds after which the best order so far is taken.
 
@@ -96,13 +101,18 @@ def switching_sequence(
         raise InputError(faults)
     parallel = Parallel(parallel_sources, max_angle_degree, max_vm_difference_pu)
     steps: list[dict[str, Any]] = []
-    orders = []
+    orders, notes = [], list[str]()
     for first, standing, wanted in _changes(plan, net):
         parts = list(in_parts(standing, operations_of(standing, wanted), MOST_OPERATIONS))
         for before, after in parts:
             found = field_sequence(before, after, limits_of(before, within), parallel, clock)
             _require_order(found)
-            steps += step_rows(before, found, first)
+            rows = step_rows(before, found, first)
+            if short_circuit:
+                currents, reason = short_circuits(found)
+                rows = [{**row, **more} for row, more in zip(rows, currents, strict=True)]
+                notes += [reason] if reason else []
+            steps += rows
             orders.append(order_row(found, first, parted=len(parts) > 1))
     return SwitchingSequence(
         net_name=title_of(net, plan.net_name or None),
@@ -116,10 +126,12 @@ def switching_sequence(
             "parallel_sources": parallel_sources,
             "max_angle_degree": max_angle_degree,
             "max_vm_difference_pu": max_vm_difference_pu,
+            "short_circuit": short_circuit,
             "time_limit": time_limit,
         },
         steps=pd.DataFrame(steps, pd.RangeIndex(1, len(steps) + 1, name="step"), STEP_COLUMNS),
         setpoints=_setpoints(plan),
+        notes=tuple(dict.fromkeys(notes)),
         orders=pd.DataFrame(orders, columns=ORDER_COLUMNS).set_index("first_period"),
     )
 

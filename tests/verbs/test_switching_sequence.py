@@ -10,6 +10,7 @@ import pandapower as pp
 import pandapower.networks as pn
 import pandas as pd
 import pytest
+from pandapower.shortcircuit import calc_sc
 
 import adnflex
 from adnflex.errors import InputError
@@ -223,3 +224,32 @@ def test_what_has_no_order_or_no_such_place_is_refused_by_name(oberrhein):
             sequence.apply(net, step)
     with pytest.raises(InputError, match="step is 11; give 0 to 10"):
         sequence.apply(net, 11)
+
+
+def test_short_circuit_currents_on_the_way_are_those_of_pandapower():
+    net = chain()
+    plan = adnflex.plan_from(net, open_lines=[3], vm_limits=(0.9, 1.1))
+    told = adnflex.switching_sequence(plan, net, short_circuit=True)
+    assert told.steps["ikss_bus"].tolist() == [-1, -1]
+    assert "ext_grid 0: s_sc_max_mva and rx_max; ext_grid 1: s_sc_max_mva and rx_max" in told.notes[0]
+    net.ext_grid["s_sc_max_mva"], net.ext_grid["rx_max"] = [500.0, 300.0], 0.1
+    plan = adnflex.plan_from(net, open_lines=[3], vm_limits=(0.9, 1.1))
+    steps = adnflex.switching_sequence(plan, net, short_circuit=True)
+    assert not steps.notes
+    currents = []
+    for step in range(3):
+        state = steps.apply(net, step)
+        calc_sc(state, case="max")
+        currents.append(state.res_bus_sc["ikss_ka"])
+    # both sources feed a fault while they are joined, from one end only before and after
+    for row, now in zip(steps.steps.itertuples(index=False), currents[1:], strict=True):
+        rise = 100 * (now / np.fmax(currents[0], currents[-1]) - 1)
+        assert row.ikss_bus == rise.idxmax()
+        assert row.ikss_rise_percent == pytest.approx(rise.max(), abs=1e-6)
+        assert row.ikss_ka == pytest.approx(now[rise.idxmax()], rel=1e-9)
+    assert steps.steps["ikss_rise_percent"].iloc[0] > 10
+    assert "short circuit" in steps.work_sheet["afterwards"].iloc[0]
+    pp.create_sgen(net, 2, 0.1, 0.0)
+    net.sgen["current_source"] = True
+    plan = adnflex.plan_from(net, open_lines=[3], vm_limits=(0.9, 1.1))
+    assert "calc_sc: sn_mva needs" in adnflex.switching_sequence(plan, net, short_circuit=True).notes[0]

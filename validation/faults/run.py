@@ -34,6 +34,7 @@ LIMITS = {
     "columns": 3600.0,
     "hull": 14400.0,
     "kernel": 7200.0,
+    "sequences": 7200.0,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -62,6 +62,12 @@ class FieldStates:
         empty = pd.MultiIndex.from_arrays([[], [], []])
         setpoints = pd.DataFrame(index=pd.Index(sets, name="period"), columns=empty, dtype=float)
         return PushBack(net, setpoints, pd.concat(blocks, ignore_index=True))
+
+    def nets(self, sets: Sequence[int]) -> Iterator[pandapowerNet]:
+        """Yield the net as it stands in each set; the same private copy, written anew."""
+        push = self._push(self.net, list(dict.fromkeys(sets)))
+        for done in sets:
+            yield push.at(done)
 
     def current_ka(self, done: int, operation: int) -> float:
         """Return the current through an operated branch in a set in which it is closed [kA]; NaN without a solution."""

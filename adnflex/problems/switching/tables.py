@@ -17,6 +17,7 @@ STEP_COLUMNS = [
     *("joins_sources", "closing_current_a", "closing_percent", "vm_step_pu", "vm_step_bus"),
     *("loops", "dark_buses", "dark_mw", "converged", "vm_min_pu", "vm_min_bus", "vm_max_pu", "vm_max_bus"),
     *("loading_percent", "loading_element", "loading_index", "losses_kw", "margin"),
+    *("ikss_ka", "ikss_bus", "ikss_rise_percent"),
 ]
 ORDER_COLUMNS = [
     *("first_period", "operations", "states", "status", "dark_mw_min", "loops", "closing_percent", "visits"),
