@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from adnflex.problems.rolling import RollingScheduler as RollingScheduler
     from adnflex.results import Check as Check
     from adnflex.results import Comparison as Comparison
+    from adnflex.results import Contingencies as Contingencies
     from adnflex.results import Disaggregation as Disaggregation
     from adnflex.results import DispatchCheck as DispatchCheck
     from adnflex.results import DispatchPlan as DispatchPlan
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from adnflex.results import compare_plans as compare_plans
     from adnflex.results import load as load
     from adnflex.verbs.compare_policies import compare_policies as compare_policies
+    from adnflex.verbs.contingencies import contingencies as contingencies
     from adnflex.verbs.dispatch import dispatch as dispatch
     from adnflex.verbs.flexibility import flexibility as flexibility
     from adnflex.verbs.information import out_of_sample as out_of_sample
@@ -67,12 +69,13 @@ _HOMES = {
     "adnflex.problems.clock": "Progress",
     "adnflex.problems.rolling": "RollingCase RollingScheduler",
     "adnflex.results": (
-        "Check Comparison Disaggregation DispatchCheck DispatchPlan Flexibility FlexibilityCheck FrontierCheck "
-        "MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan Region RegionCheck ReliabilityIndices "
-        "Restoration RestorationCheck RollingCheck RollingRun SequenceCheck Sweep SwitchingSequence compare_plans "
-        "load"
+        "Check Comparison Contingencies Disaggregation DispatchCheck DispatchPlan Flexibility "
+        "FlexibilityCheck FrontierCheck MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan "
+        "Region RegionCheck ReliabilityIndices Restoration RestorationCheck RollingCheck RollingRun "
+        "SequenceCheck Sweep SwitchingSequence compare_plans load"
     ),
     "adnflex.verbs.compare_policies": "compare_policies",
+    "adnflex.verbs.contingencies": "contingencies",
     "adnflex.verbs.dispatch": "dispatch",
     "adnflex.verbs.flexibility": "flexibility",
     "adnflex.verbs.information": "out_of_sample value_of_information",

@@ -29,6 +29,8 @@ from adnflex.arguments.kinds import (
 from adnflex.arguments.study_kinds import element, element_limits, elements, limits, windows
 from adnflex.arguments.variants import variants
 
+# Tables whose elements can be out.
+FAILING = ("line", "trafo", "switch", "ext_grid", "gen", "bus")
 _CALLABLE = having("a function", "__call__")
 _LINES = "line indices, 'all' or None (lines with a switch)"
 _PER_PERIOD = "one number, or one for each period"
@@ -58,6 +60,8 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "period_weights": numbers(_PER_PERIOD),
         "outage": elements("('line', 12) or a list of such pairs"),
         "generation_returns": truth(),
+        "before": of_class("pandapowerNet"),
+        "outages": several("a list of tables such as ['line', 'trafo']", word(*FAILING)),
         "parallel_sources": truth(),
         "short_circuit": truth(),
         "max_angle_degree": number("degrees of 0 or more", 0.0),

@@ -141,6 +141,13 @@ COMMANDS = {
         own=("net", "plan", "excel"),
         examples=('restore mv_oberrhein --outage "line 12" --excel steps.xlsx',),
     ),
+    "contingencies": Command(
+        "find, for every outage, what few operations bring back; present beside planned",
+        run="adnflex.cli.restoration:run_all",
+        verbs=("contingencies",),
+        own=("net", "of_plan", "result", "excel"),
+        examples=("contingencies simbench:1-MV-rural--0-sw --vm-limits 0.9 1.1 --excel outages.xlsx",),
+    ),
     "validate": Command(
         "repeat the AC check of a saved plan, or check switch states of your own",
         run="adnflex.cli.solving:check",

@@ -55,6 +55,11 @@ _OWN: dict[str, tuple[str, dict[str, Any]]] = {
         "--net",
         {"type": Path, "metavar": "FILE.json", "help": "write the net as the plan has it, if its AC check passes"},
     ),
+    "of_plan": (
+        "--plan",
+        {"type": Path, "metavar": "PLAN", "help": "a plan: outages of the net as planned stand beside those of NET"},
+    ),
+    "result": ("--result", {"type": Path, "metavar": "FILE.json", "help": "save the result"}),
     "excel": ("--excel", {"type": Path, "metavar": "FILE.xlsx", "help": "write every table as a sheet of a workbook"}),
     "net_period": ("--net-period", {"metavar": "T", "help": "the period of --net; default: the first of the plan"}),
     "study": ("--study", {"metavar": "NAMES", "help": "studies of net.studies, e.g. 1,2,3"}),

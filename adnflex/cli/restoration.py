@@ -1,4 +1,4 @@
-"""``adnflex restore``: what few operations bring back after an outage."""
+"""``adnflex restore`` and ``adnflex contingencies``: what few operations bring back after an outage, or after each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import adnflex
 from adnflex.cli.exits import EXIT_FAILED, EXIT_OK
 from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
+from adnflex.cli.solving import asked
+from adnflex.cli.terminal import say, tell
 from adnflex.errors import InputError
 from adnflex.sources import open_net
 
@@ -28,3 +30,31 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
         print(found.summary(), check.summary(), sep="\n")
         files.show()
     return files.exit_code(EXIT_OK if check.passed else EXIT_FAILED)
+
+
+def run_all(args: argparse.Namespace, interruption: Interruption) -> int:
+    """Look at every outage, of a plan beside the present; a signal ends it with what is done."""
+    outputs = {"--result": args.result, "--excel": args.excel}
+    require_writable(outputs, {"NET": args.net, "--plan": args.of_plan})
+    net, _ = open_net(args.net)
+    planned, given = net, dict(args.given)
+    if args.of_plan is not None:
+        plan = adnflex.load(args.of_plan)
+        if not isinstance(plan, adnflex.Plan):
+            raise InputError(
+                f"--plan {args.of_plan}: is a {type(plan).__name__}; give a plan of one hour that switches."
+            )
+        planned, given["before"] = plan.apply(net), net
+    with asked(args, None, "") as shown:
+        found = adnflex.contingencies(planned, **given, progress=shown)
+    interruption.finish()
+    files = Outputs()
+    files.write("--result", args.result, found.save)
+    files.write("--excel", args.excel, found.to_excel)
+    if not args.quiet:
+        tell(found.summary())
+        files.show()
+    if found.status == "interrupted":
+        say(f"interrupted; {len(found.outages)} of {found.asked} outages were looked at.")
+        return interruption.code
+    return files.exit_code(EXIT_OK)

@@ -7,6 +7,7 @@ from adnflex.results.base import Result, load
 from adnflex.results.boxes import Box, Disaggregation
 from adnflex.results.common_days import Comparison
 from adnflex.results.comparison import compare_plans
+from adnflex.results.contingencies import Contingencies
 from adnflex.results.dispatch import DispatchPlan
 from adnflex.results.dispatch_check import DispatchCheck
 from adnflex.results.flexibility import Flexibility
@@ -29,6 +30,7 @@ __all__ = [
     "Box",
     "Check",
     "Comparison",
+    "Contingencies",
     "Disaggregation",
     "DispatchCheck",
     "DispatchPlan",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -138,3 +139,44 @@ def test_a_published_style_feeder_without_switches_is_operated_by_service():
     found = adnflex.restore(net, ("line", 10), vm_limits=(0.85, 1.1))
     assert found.by_operations["restored"].round(6).tolist() == [0.0, 0.51, 0.51, 0.51]
     assert adnflex.validate(found, net).passed
+
+
+def test_all_outages_beside_those_before():
+    net = ring(sgen=0.5)
+    plan = adnflex.plan_from(net, open_lines=[1])
+    found = adnflex.contingencies(plan.apply(net), before=net)
+    assert (found.status, len(found.outages), found.asked) == ("complete", 7, 7)
+    rows = found.outages.set_index(["element", "index"])
+    assert rows.loc[("ext_grid", 0), "left_mw"] == pytest.approx(6.0)
+    for key in (("line", 0), ("line", 3), ("line", 6)):
+        one = adnflex.restore(plan.apply(net), key)
+        row = rows.loc[key]
+        assert (one.dark_mw, one.restored_mw, one.status) == (row["dark_mw"], row["restored_mw"], row["status"])
+        assert one.tripped_mw == row["tripped_mw"]
+        assert row["restored"] == one.buses.index[one.buses["restored"]].tolist()
+        assert row["vm_min_pu"] == pytest.approx(float(one.state["vm_min_pu"].iloc[0]), abs=1e-7)
+        assert row["losses_kw"] == pytest.approx(float(one.state["losses_kw"].iloc[0]), abs=1e-5)
+    assert set(found.compared.index) == set(rows.index) - {("line", 6)}
+    assert found.harder == []
+    assert found.indices is not None
+    assert found.indices.saifi > 0
+
+
+def test_outages_in_an_executor_are_those_of_this_process():
+    net = ring()
+    here = adnflex.contingencies(net)
+    with ThreadPoolExecutor(2) as threads:
+        there = adnflex.contingencies(net, executor=threads)
+    assert here.outages.equals(there.outages)
+
+
+def test_an_interrupted_table_has_what_was_done():
+    def stop(row: adnflex.Progress) -> None:
+        if row.done == 3:
+            raise KeyboardInterrupt
+
+    found = adnflex.contingencies(ring(), progress=stop)
+    assert (found.status, len(found.outages), found.asked) == ("interrupted", 3, 7)
+    assert "4 of 7 outages were not looked at." in found.notes
+    late = adnflex.contingencies(ring(), time_limit=1e-9)
+    assert (late.status, len(late.outages)) == ("time_limit", 0)

@@ -53,6 +53,7 @@ def every():
     found += [switching, adnflex.validate(switching, net)]
     outage = adnflex.restore(net, ("line", 10), vm_limits=(0.85, 1.1), name="<case>")
     found += [outage, adnflex.validate(outage, net)]
+    found.append(adnflex.contingencies(net, outages=["trafo", "ext_grid"], max_operations=1, vm_limits=(0.85, 1.1)))
     ring = feeder(tap=False, bank=False)
     situations = {"day": ring, "night": ring}
     periods = adnflex.reconfigure(ring, situations=situations, workers=1)
