@@ -82,6 +82,29 @@ class LinearFlexibility:
         return f"linear model without losses: {size}, {bound} (no bound of AC boxes)"
 
 
+@dataclass(frozen=True)
+class OuterFlexibility:
+    """What no box can exceed that full AC power flow follows, whatever the policy.
+
+    Attributes
+    ----------
+    mwh : float
+        No box makes more useful width (`Flexibility.useful_mwh`) [MWh]; inf where no bound is known.
+    worth : float
+        The same, weighted where there are weights [MWh, or money where weights are prices].
+    kind : str
+        What the bound is, in words, or why there is none.
+    """
+
+    mwh: float
+    worth: float
+    kind: str
+
+
+#: No bound, and no reason yet.
+UNKNOWN_OUTER = OuterFlexibility(math.inf, math.inf, "not computed")
+
+
 @dataclass(frozen=True, repr=False)
 class Disaggregation(Result):
     """A dispatch of every device that follows a trajectory.

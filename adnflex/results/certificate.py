@@ -22,6 +22,22 @@ def relative_gap(value: float, bound: float) -> float:
     return difference / abs(value) if abs(value) > 1e-12 else (0.0 if difference < 1e-12 else math.inf)
 
 
+def room_above(value: float, bound: float) -> float:
+    """``(bound - value) / |value|`` of what is as large as possible; inf where there is no bound.
+
+    Below zero where the bound is disproved by the value (see `reservation`).
+
+    Examples
+    --------
+    >>> room_above(2.0, 2.5), room_above(0.0, 0.0), room_above(1.0, math.inf)
+    (0.25, 0.0, inf)
+    """
+    difference = bound - value
+    if abs(difference) < 1e-12:
+        return 0.0
+    return difference / abs(value) if math.isfinite(difference) and abs(value) > 1e-12 else math.inf
+
+
 def reservation(certificate: float | None, absolute: float | None = None, what: str = "certificate") -> str:
     """Say why a plan that passed its AC check is amber and not green; empty where it is green.
 

@@ -12,18 +12,15 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from adnflex.arguments import public
-from adnflex.errors import InputError
 from adnflex.grid.switch_tables import open_branches, open_lines
 from adnflex.results.base import Answer, chosen_row
-from adnflex.results.boxes import Box, Disaggregation, LinearFlexibility
+from adnflex.results.boxes import Box, Disaggregation, LinearFlexibility, OuterFlexibility
+from adnflex.results.certificate import room_above
+from adnflex.results.dispatch_rule import inside, levels_of, share_of, useful_at, with_constants
 from adnflex.results.status import told_status
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
-
-
-# A trajectory may leave the box by this much, which is rounding [MW].
-_ROUNDING = 1e-7
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,8 +41,9 @@ class Flexibility(Answer):
     box : pandas.DataFrame
         Index: period; ``lower_mw``, ``upper_mw``, ``base_mw`` (import if nothing is asked for) [MW].
     linear : LinearFlexibility
-        Size, bound, gap and status of the linear model, kept together. How far the box is from the largest that AC
-        power flow allows is not known: a larger one may exist.
+        Size, bound, gap and status of the linear model, kept together; no statement about AC.
+    outer : OuterFlexibility
+        What no box in AC can exceed in useful width; `certificate` puts the box beside it.
     status : str
         How the search ended: ``complete``, ``time_limit`` or ``interrupted``.
     separable, foresighted : Box
@@ -94,6 +92,7 @@ class Flexibility(Answer):
     start_hour: float
     box: pd.DataFrame
     linear: LinearFlexibility
+    outer: OuterFlexibility
     status: str
     separable: Box
     foresighted: Box
@@ -112,7 +111,7 @@ class Flexibility(Answer):
     inputs: pd.DataFrame
     positions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    _form = "adnflex-flexibility-2"
+    _form = "adnflex-flexibility-3"
 
     @property
     def headline(self) -> dict[str, str]:
@@ -139,6 +138,45 @@ class Flexibility(Answer):
     def total_mwh(self) -> float:
         """Sum of the widths times the hours [MWh]."""
         return float((self.upper_mw - self.lower_mw).sum() * self.hours_per_period)
+
+    @property
+    def useful_mw(self) -> pd.DataFrame:
+        """What the devices make of the import at both ends [MW]: index period, columns ``lower_mw``, ``upper_mw``.
+
+        Import less what is lost in the network, in converters and in storages. Power that is burnt counts as import and
+        is no use to anybody, so that a box is measured without it.
+        """
+        if self.ac.empty:
+            return pd.DataFrame(math.nan, self.box.index, ["lower_mw", "upper_mw"])
+        ends = {"lower_mw": (0.0, self.setpoints_lower), "upper_mw": (1.0, self.setpoints_upper)}
+        return pd.DataFrame(
+            {
+                name: useful_at(self.ac.xs(share, level="share"), setpoints, self.storages, self.hours_per_period)
+                for name, (share, setpoints) in ends.items()
+            }
+        )
+
+    @property
+    def useful_mwh(self) -> float:
+        """Useful width of the box (see `useful_mw`) [MWh]."""
+        useful = self.useful_mw
+        return float((useful["upper_mw"] - useful["lower_mw"]).sum(skipna=False) * self.hours_per_period)
+
+    @property
+    def outer_mwh(self) -> float:
+        """No box in AC has a larger useful width [MWh]; inf where no bound is known."""
+        return self.outer.mwh
+
+    @property
+    def certificate(self) -> float:
+        """By how much the largest box in AC may be more useful than this one, relative; inf where nothing is known.
+
+        Weighted where there are period weights: that is what was asked for.
+        """
+        useful, given = self.useful_mw, self.options.get("period_weights")
+        weights = np.broadcast_to(np.asarray(1.0 if given is None else given, dtype=float), len(useful))
+        worth = float((weights * (useful["upper_mw"] - useful["lower_mw"])).sum(skipna=False) * self.hours_per_period)
+        return room_above(worth, self.outer.worth)
 
     @property
     def tightening_mwh(self) -> float:
@@ -171,7 +209,7 @@ class Flexibility(Answer):
         InputError
             If it has another length or leaves the box; names the period, the value and the limits.
         """
-        wanted = self._inside(np.asarray(trajectory_mw, dtype=float))
+        wanted = inside(self.box, np.asarray(trajectory_mw, dtype=float))
         shares = np.array([self.shares_of(t, np.array([p]))[0] for t, p in zip(self.box.index, wanted, strict=True)])
         index = self.box.index
         low, high = self.setpoints_lower.to_numpy(), self.setpoints_upper.to_numpy()
@@ -182,7 +220,7 @@ class Flexibility(Answer):
             fingerprint=self.fingerprint,
             trajectory_mw=pd.Series(wanted, index, name="import_mw"),
             share=pd.Series(shares, index, name="share"),
-            setpoints=_with_constants(setpoints, positions),
+            setpoints=with_constants(setpoints, positions),
             energy_mwh=self.stored_energy(setpoints),
             switches=self.switches,
         )
@@ -197,7 +235,7 @@ class Flexibility(Answer):
         imports_mw : (K,) array
             Values.
         """
-        return np.array([_share(self.ac.loc[period, "import_mw"], p) for p in imports_mw.tolist()])
+        return np.array([share_of(self.ac.loc[period, "import_mw"], p) for p in imports_mw.tolist()])
 
     def import_at(self, period: int, shares: np.ndarray) -> np.ndarray:
         """Import (K,) of a period at shares (K,) between both ends [MW]."""
@@ -205,23 +243,6 @@ class Flexibility(Answer):
 
         curve = self.ac.loc[period, "import_mw"]
         return np.asarray(PchipInterpolator(curve.index.to_numpy(dtype=float), curve.to_numpy())(shares))
-
-    def _inside(self, wanted: np.ndarray) -> np.ndarray:
-        if wanted.shape != (len(self.box),):
-            raise InputError(
-                f"trajectory_mw has the shape {wanted.shape}; give one value for each of the {len(self.box)} periods."
-            )
-        low, high = self.lower_mw.to_numpy(), self.upper_mw.to_numpy()
-        bad = np.flatnonzero(~((wanted >= low - _ROUNDING) & (wanted <= high + _ROUNDING)))
-        if len(bad):
-            raise InputError(
-                [
-                    f"period {self.box.index[k]}: {wanted[k]:.6g} MW lies outside the box, {low[k]:.6g} to "
-                    f"{high[k]:.6g} MW; stay inside it, or compute another box (period_weights, required_mw)."
-                    for k in bad.tolist()
-                ]
-            )
-        return np.asarray(np.clip(wanted, low, high))
 
     def stored_energy(self, setpoints: pd.DataFrame) -> pd.DataFrame:
         """Energy of every storage at the end of each period for given set-points [MWh].
@@ -234,7 +255,7 @@ class Flexibility(Answer):
         found = {}
         for row in self.storages.itertuples():
             power = setpoints[("storage", "p_mw", int(row.Index))].to_numpy(dtype=float) * row.scaling
-            found[int(row.Index)] = _levels(power, row, self.hours_per_period)
+            found[int(row.Index)] = levels_of(power, row, self.hours_per_period)
         return pd.DataFrame(found, index=setpoints.index, columns=pd.Index(list(found), name="storage"))
 
     def enlarged(self, share: float) -> Flexibility:
@@ -280,13 +301,23 @@ class Flexibility(Answer):
         require_same(net, self.fingerprint)
         return write(net, switches=self.switches)
 
+    def _proven(self) -> str:
+        """Say how useful the box is, and how much more useful another one can be."""
+        useful = f"useful (less losses) {self.useful_mwh:.4f} MWh"
+        if not math.isfinite(self.certificate):
+            return f"{useful}; a larger box may exist: {self.outer.kind}"
+        return (
+            f"{useful}, no box in AC above {self.outer_mwh:.4f} MWh: certificate {self.certificate:.2%}; as metered, "
+            "with losses, a larger box may exist"
+        )
+
     def _lines(self) -> list[str]:
         low, high = self.lower_mw, self.upper_mw
         lines = [
             f"{self.net_name}: flexibility at {self.pcc} {self.total_mwh:.4f} MWh in {len(self.box)} periods of "
             f"{self.hours_per_period:g} h, {low.min():.3f} to {high.max():.3f} MW, every state run in AC power flow; "
             f"{told_status(self.status)}, {self.seconds:.1f} s",
-            "a larger box may exist: no bound on boxes in AC is known",
+            self._proven(),
             self.linear.summary(),
             f"linear model hour by hour {self.separable.total_mwh:.4f} MWh, with foresight "
             f"{self.foresighted.total_mwh:.4f} MWh; holding in AC costs {self.tightening_mwh:.4f} MWh",
@@ -306,15 +337,6 @@ class Flexibility(Answer):
         return lines
 
 
-def _with_constants(setpoints: pd.DataFrame, values: dict[tuple[str, str, int], float]) -> pd.DataFrame:
-    """Set-points with further ones that are the same in all periods."""
-    if not values:
-        return setpoints
-    columns = pd.MultiIndex.from_tuples(list(values), names=setpoints.columns.names)
-    more = pd.DataFrame([list(values.values())] * len(setpoints), setpoints.index, columns)
-    return pd.concat([setpoints, more], axis=1)
-
-
 def _compared(total_mwh: float, change_percent: float) -> str:
     """Width of a topology beside the present one; NaN where the time was over before its box was computed."""
     return f"{total_mwh:.4f} MWh ({change_percent:+.2f} %)" if math.isfinite(total_mwh) else "not computed"
@@ -322,26 +344,3 @@ def _compared(total_mwh: float, change_percent: float) -> str:
 
 def _named(rows: pd.DataFrame) -> Any:
     return rows.rename(columns={"index": "index_"}).itertuples(index=False)
-
-
-def _share(curve: pd.Series, wanted: float) -> float:
-    """Share between both ends at which the import is `wanted`; the curve rises with the share."""
-    from scipy.interpolate import PchipInterpolator
-    from scipy.optimize import brentq
-
-    shares, imports = curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)
-    if wanted <= imports[0] or imports[-1] - imports[0] < _ROUNDING:
-        return 0.0
-    if wanted >= imports[-1]:
-        return 1.0
-    smooth = PchipInterpolator(shares, imports - wanted)
-    return float(brentq(smooth, 0.0, 1.0, xtol=1e-12))
-
-
-def _levels(power: np.ndarray, row: Any, hours: float) -> np.ndarray:
-    """Energy of one storage after each period, without charging and discharging at once."""
-    level, found = float(row.start_mwh), []
-    for p in power.tolist():
-        level = row.keep * level + (row.charging * p if p > 0 else p / row.discharging) * hours
-        found.append(level)
-    return np.array(found)

@@ -22,6 +22,7 @@ from adnflex.knobs import Horizon, Limits
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.flexibility.linear_boxes import separable_box
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
+from adnflex.problems.flexibility.outer import outer_flexibility
 from adnflex.problems.flexibility.positions import position_table, search_positions
 from adnflex.problems.flexibility.study import FlexibilityStudy, read_flexibility_study
 from adnflex.problems.flexibility.tables import flexibility_tables
@@ -133,7 +134,8 @@ def flexibility(
     options = asked(wishes, tie_break, time_limit, seed, positions=positions)
     if positions == "fixed":
         solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even", rest=True)
-        return flexibility_of(net, study, solved, clock, options, name)
+        outer = outer_flexibility(study, solved.problem.base, clock)
+        return flexibility_of(net, study, solved, clock, options, name, outer=outer)
 
     def value_of(trial: pandapowerNet) -> float:
         if clock.spent:
@@ -150,7 +152,9 @@ def flexibility(
     moved = write(net, written)
     study = read(moved)
     solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even", rest=True)
-    found = flexibility_of(net, study, solved, clock, options, name)
+    outer = outer_flexibility(study, solved.problem.base, clock)
+    outer = replace(outer, kind=f"{outer.kind}; taps and banks as they were chosen")
+    found = flexibility_of(net, study, solved, clock, options, name, outer=outer)
     ends = [_with_columns(table, written) for table in (found.setpoints_lower, found.setpoints_upper)]
     note = f"positions of taps and banks: {looked_at} combinations looked at, one step at a time; no bound over all."
     return replace(

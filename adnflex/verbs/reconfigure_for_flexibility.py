@@ -16,6 +16,8 @@ from adnflex.grid import read_grid
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.dispatch.problem import Topology
+from adnflex.problems.flexibility.outer import outer_flexibility
 from adnflex.problems.flexibility.study import read_flexibility_study
 from adnflex.problems.flexibility.topology import Runs, compared, others_of, run_in_ac, search_topologies
 from adnflex.problems.flexibility.wishes import Wishes
@@ -107,6 +109,8 @@ def reconfigure_for_flexibility(
     grid = study.study.grid
     require_reconfigurable(grid, switching.locked_lines)
     adjacency = Adjacency(grid)
+    topology = Topology((range(study.study.horizon.periods),), budget=max_operations)
+    outer = outer_flexibility(study, study.given_base, clock, topology)
     others = others_of(study, adjacency, compare, clock)
     even = tie_break == "even"
     runs = Runs(study, adjacency, clock, seed, even, len(set(others.values())))
@@ -115,7 +119,7 @@ def reconfigure_for_flexibility(
     boxes = {state: runs.box(state, False) for state in others.values()}
     solved, state = run_in_ac(study, adjacency, found, boxes, max_operations, clock, runs)
     options = asked(wishes, tie_break, time_limit, seed, max_operations=max_operations, gap=gap)
-    best = flexibility_of(net, study, solved, clock, options, name)
+    best = flexibility_of(net, study, solved, clock, options, name, outer=outer)
     beside = {title: (other, solved if other == state else boxes[other]) for title, other in others.items()}
     answer = compared(study, adjacency, best, beside, (state, solved), found, clock)
     missing = [title for title, other in others.items() if other in runs.missing and other != state]

@@ -29,8 +29,11 @@ _SETTLED = 1e-5
 # The model has met AC where both ends differ by less [MW].
 _MET = 1e-5
 
-# Squared voltages and relative currents above their limits by less than this pass [pu, -]: half of what a check allows.
-_VOLTAGE_TOLERANCE, _CURRENT_TOLERANCE = 1e-6, 5e-6
+#: Squared voltages and relative currents beyond their limits by less pass [pu, -]: half of what a check allows.
+VOLTAGE_TOLERANCE, CURRENT_TOLERANCE = 1e-6, 5e-6
+
+#: The import may lie beyond its limits by this much [MW, Mvar].
+IMPORT_TOLERANCE = 1e-6
 
 
 @dataclass
@@ -178,7 +181,18 @@ def _within(problem: BoxProblem, ends: Ends) -> Ends:
 def _holds(problem: BoxProblem, answer: BoxAnswer) -> bool:
     """Whether every state keeps every limit, and the box is as asked for."""
     voltage, loading = answer.sampled.worst
-    return voltage <= _VOLTAGE_TOLERANCE and loading <= _CURRENT_TOLERANCE and _asked(problem, answer)
+    kept = voltage <= VOLTAGE_TOLERANCE and loading <= CURRENT_TOLERANCE and _import_kept(problem, answer)
+    return kept and _asked(problem, answer)
+
+
+def _import_kept(problem: BoxProblem, answer: BoxAnswer) -> bool:
+    """Whether every state imports what may be imported: the linear model knows that without losses only."""
+    return all(
+        bool(np.all((part >= low - IMPORT_TOLERANCE) & (part <= high + IMPORT_TOLERANCE)))
+        for part, (low, high) in zip(
+            (answer.sampled.imports.real, answer.sampled.imports.imag), problem.limits.tolist(), strict=True
+        )
+    )
 
 
 def _size(answer: BoxAnswer) -> float:
@@ -190,7 +204,7 @@ def _shrunk(problem: BoxProblem, network: Network, answer: BoxAnswer, shares: Fl
     x_lower, x_upper = answer.ends.x_lower, answer.ends.x_upper
     if x_lower is None or x_upper is None:
         return None
-    part = shrunk(x_lower, x_upper, answer.sampled, _VOLTAGE_TOLERANCE, _CURRENT_TOLERANCE)
+    part = shrunk(x_lower, x_upper, answer.sampled, VOLTAGE_TOLERANCE, CURRENT_TOLERANCE)
     if part is None:
         return None
     imports = [np.array([problem.imports(t) @ x[t] for t in range(problem.periods)]) for x in part]

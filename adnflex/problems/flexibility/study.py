@@ -13,7 +13,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arrays import BoolArray, ComplexArray, FloatArray
-from adnflex.devices import Offering, Positioned, Reactive, Stores, Supplies
+from adnflex.devices import Device, Offering, Positioned, Reactive, Stores, Supplies
 from adnflex.devices.resource import Accumulator, Resource
 from adnflex.errors import InputError
 from adnflex.formulations.radial import Operating
@@ -43,8 +43,10 @@ class FlexibilityStudy:
         The coupling point and the net behind it.
     study : Study
         Timeline, series, grid, devices.
+    devices : list of Device
+        Devices that take part, as free as they are in a box.
     resources : list of Resource
-        Devices that take part.
+        The same as inequalities.
     wishes : Wishes
         What the caller asks.
     connection : Supplies
@@ -59,6 +61,7 @@ class FlexibilityStudy:
 
     coupling: Coupling
     study: Study
+    devices: list[Device]
     resources: list[Resource]
     wishes: Wishes
     connection: Supplies
@@ -162,11 +165,16 @@ class FlexibilityStudy:
         periods, given = self.study.horizon.periods, self.wishes.period_weights
         return np.ones(periods) if given is None else series_of(given, periods, "period_weights")
 
+    @property
+    def given_base(self) -> FloatArray | None:
+        """The caller's base schedule (T,) [MW]; None where it gives none."""
+        given = self.wishes.base_mw
+        return None if given is None else series_of(given, self.study.horizon.periods, "base_mw")
+
     def base(self, network: Network) -> FloatArray:
         """Import if nothing is asked for, by exact power flow unless the caller gives it [MW]."""
-        periods = self.study.horizon.periods
-        if self.wishes.base_mw is not None:
-            return series_of(self.wishes.base_mw, periods, "base_mw")
+        if self.given_base is not None:
+            return self.given_base
         idle = network.solve(network.withdrawn(self.columns.idle))
         return np.asarray(network.import_mw(idle).real)
 
@@ -227,7 +235,8 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
         If no device can vary its power.
     """
     connection = _connection(study, coupling)
-    resources = [_resource(d, study, wishes) for d in study.devices if isinstance(d, Offering)]
+    devices = [_as_wished(d, wishes) for d in study.devices if isinstance(d, Offering)]
+    resources = [_resource(d, study, wishes) for d in devices]
     if not resources:
         raise InputError(
             "no device can vary its power: set controllable to True on sgens, storages, loads or vehicles (docs: "
@@ -242,7 +251,7 @@ def study_of(study: Study, coupling: Coupling, wishes: Wishes) -> FlexibilityStu
         still[:, r.place.node] += (r.p0 + 1j * r.q0) / study.grid.base_mva
     columns = Columns.of(resources)
     return FlexibilityStudy(
-        coupling, replace(study, points=points), resources, wishes, connection, notes, columns, still
+        coupling, replace(study, points=points), devices, resources, wishes, connection, notes, columns, still
     )
 
 
@@ -254,9 +263,11 @@ def _connection(study: Study, coupling: Coupling) -> Supplies:
     raise InputError(f"pcc: {table} {index} is no source of the net; give one that is in service.")
 
 
+def _as_wished(device: Any, wishes: Wishes) -> Any:
+    return device.reactive_fixed() if not wishes.reactive_power and isinstance(device, Reactive) else device
+
+
 def _resource(device: Any, study: Study, wishes: Wishes) -> Resource:
-    if not wishes.reactive_power and isinstance(device, Reactive):
-        device = device.reactive_fixed()
     resource: Resource = device.resource(study.horizon, wishes.sides)
     if isinstance(device, Stores) and wishes.final_energy != "free":
         end = wishes.final_energy

@@ -15,6 +15,7 @@ from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Device, Positioned, Supplies, Timeline, able
 from adnflex.grid.operating_points import OperatingPoints
 from adnflex.problems.dispatch.charge_modes import Modes
+from adnflex.problems.dispatch.imports import limited
 from adnflex.problems.dispatch.model import Dispatch, build_dispatch
 from adnflex.problems.dispatch.problem import DispatchProblem, Pins
 from adnflex.problems.dispatch.recover import network_cones
@@ -104,9 +105,7 @@ def build_region(
     block = dispatch.model.device[next(i for i, d in enumerate(devices) if d.place == pcc.place)]
     imports = [block.p[0, 0], block.q[0, 0]]
     columns = dispatch.form.columns_of(imports)
-    low, high = dispatch.form.low.copy(), dispatch.form.high.copy()
-    reach = _largest_import(dispatch, pcc.place.node)
-    low[columns], high[columns] = np.maximum(low[columns], -reach), np.minimum(high[columns], reach)
+    low, high = limited(dispatch, columns, pcc.place.node)
     for variable, least, most in zip(imports, low[columns].tolist(), high[columns].tolist(), strict=True):
         variable.setlb(least)
         variable.setub(most)
@@ -114,27 +113,6 @@ def build_region(
     grid = points.grid
     price = np.hypot(grid.r, grid.x)[cones.branch]
     return RegionModel(dispatch, pcc, replace(dispatch.form, low=low, high=high), columns, cones.cone, price)
-
-
-def _largest_import(dispatch: Dispatch, node: int) -> float:
-    """Bound the size of the import at a root by what its branches carry and what is drawn there [pu].
-
-    The solver's bound is proven only where every variable has finite limits.
-    """
-    grid, bounds = dispatch.points.grid, dispatch.bounds
-    at = (grid.f == node) | (grid.t == node)
-    loss = np.hypot(grid.r, grid.x) * bounds.i_max**2
-    shunts = np.hypot(np.abs(grid.y_from) / bounds.ratio_min**2, np.abs(grid.y_to))
-    own = sum(
-        float(np.max(np.abs(np.asarray(part))))
-        for d in dispatch.devices
-        for r in d.reach()
-        if r.node == node
-        for part in r[1:]
-    )
-    drawn = np.abs(dispatch.points.p[0, 0, node]) + np.abs(dispatch.points.q[0, 0, node]) + own / grid.base_mva
-    admittance = np.abs(dispatch.points.y[0, 0, node]) + shunts[at].sum()
-    return float((bounds.s_max + loss)[at].sum() + drawn + admittance * bounds.v_max[node]) * 1.01 + 1e-3
 
 
 def solve_support(model: RegionModel, normal: FloatArray, seconds: float = 60.0) -> Ending:

@@ -35,7 +35,8 @@ _OWN_TERMS = {
 _CHANGED_TERMS = {
     "Bound": "A size that boxes of the linear model (without losses) cannot exceed; boxes in AC can.",
     "Gap": "Distance between the box of the linear model and its bound, in percent of that box.",
-    "Certificate": "How far an answer can be from the best. There is none here: no bound on boxes in AC is computed.",
+    "Certificate": "How much more useful any other box in AC power flow can be, at most, whatever policy follows it.",
+    "Useful width": "Width of the import less what is lost in the network, in converters and in storages.",
 }
 _TERMS = _OWN_TERMS | {
     word: _CHANGED_TERMS.get(word, told)
@@ -113,8 +114,15 @@ def _proof_words(view: FlexibilityView) -> str:
     return (
         f"The box of the linear model is computed with a bound of that model ({linear.bound_kind}), then corrected "
         f"until every state tried holds in AC power flow. The search: {status_words(view.flex.status)}; gap of the "
-        f"linear model {gap}. None of this bounds boxes in AC: a larger one may exist."
+        f"linear model {gap}. None of this bounds boxes in AC; what does is {_outer_words(view)}."
     )
+
+
+def _outer_words(view: FlexibilityView) -> str:
+    outer = view.flex.outer
+    if not math.isfinite(outer.mwh):
+        return f"not known ({outer.kind})"
+    return f"the {outer.kind}: useful width at most {number(outer.mwh, 'MWh', 6)}"
 
 
 def _facts(view: FlexibilityView) -> dict[str, str]:
@@ -128,6 +136,8 @@ def _facts(view: FlexibilityView) -> dict[str, str]:
         "horizon": horizon(view),
         "size of the linear model, its bound": f"{sizes}{weighted}",
         "size after AC tightening": number(flex.total_mwh, "MWh", 6),
+        "useful width, losses taken out": number(flex.useful_mwh, "MWh", 6),
+        "largest useful width in AC": _outer_words(view),
         "what the linear model's bound is": linear.bound_kind or dash,
         "how the linear model ended": f"{linear.status}: {status_words(linear.status)}",
         **seed,

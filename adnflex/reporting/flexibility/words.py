@@ -13,6 +13,7 @@ from adnflex.reporting.page import Banner, Card
 from adnflex.reporting.proof import banner, judge_cards
 from adnflex.reporting.text import dash, fixed, many, measured, number, percent, rounded_up, share, signed
 from adnflex.results.certificate import reservation
+from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.status import status_words
 
@@ -32,8 +33,7 @@ def verdict(view: FlexibilityView) -> Banner:
     # The check's own sentence may tell the numbers already.
     if view.passed and check is not None and str(check.states) not in check.verdict:
         remark = f"{_run_words(check)} {remark}"
-    # no bound on boxes in AC is computed, so nothing says how near the best this one is
-    found = banner(check, headline, "FAILED: do not promise this box", missing, remark, reservation(None))
+    found = banner(check, headline, "FAILED: do not promise this box", missing, remark, reservation(flex.certificate))
     worst = _worst_violation(view)
     return replace(found, sentence=f"Worst: {worst}. {found.sentence}") if worst and found.kind == "fail" else found
 
@@ -79,15 +79,20 @@ def _kw(value: float) -> float:
 
 
 def certificate_words(view: FlexibilityView) -> str:
-    """Say that nothing is known of larger boxes, and what is known of the linear model."""
-    linear = view.flex.linear
-    words = "No certificate: no bound on boxes in AC is computed, so a larger box may exist."
-    if not math.isfinite(linear.bound):
-        return words
+    """Say how much more useful another box in AC can be, or why that is not known."""
+    flex = view.flex
+    if not _certified(flex):
+        disproved = "bound and AC power flow disagree" if math.isfinite(flex.certificate) else flex.outer.kind
+        return f"No certificate: a larger box may exist ({disproved})."
     return (
-        f"{words} The linear model, which has no losses, comes within {_up(linear.gap)} of its own bound "
-        f"({linear.bound_kind}); that says nothing of AC."
+        f"Certificate: useful width {size(flex.useful_mwh)}, import less what is lost in network, converters and "
+        f"storages; in AC no box with these wishes, whatever its policy, can be more useful by more than "
+        f"{_up(flex.certificate)}. As metered, with losses, a larger box may exist: it burns power."
     )
+
+
+def _certified(flex: Flexibility) -> bool:
+    return math.isfinite(flex.certificate) and not reservation(flex.certificate).endswith("disagree")
 
 
 def _up(gap: float) -> str:
@@ -123,8 +128,9 @@ def key_cards(view: FlexibilityView, _first: FlexibilityView | None = None) -> l
         size(rounded_down(flex.total_mwh)),
         f"sum of the widths times the hours, {held}",
     )
-    return [promised, _power(view), *_switching(view), _runs(view), *judge_cards(view.check), _linear(view),
-            _holds(view), *_relieved(view), *_directions(view), _tightening(view), *_extremes(view)]  # fmt: skip
+    return [promised, _power(view), *_switching(view), _runs(view), *judge_cards(view.check), _certificate(view),
+            _linear(view), _holds(view), *_relieved(view), *_directions(view), _tightening(view),
+            *_extremes(view)]  # fmt: skip
 
 
 def _power(view: FlexibilityView) -> Card:
@@ -187,6 +193,15 @@ def _runs(view: FlexibilityView) -> Card:
     value = f"{'passed' if check.passed else 'FAILED'}, {fixed(check.states, 0)} power flows"
     below = f"{fixed(check.trajectories, 0)} random trajectories, {fixed(check.vertices, 0)} vertices; error ≤ "
     return Card("AC check", value, below + number(rounded_up(_kw(check.worst_error_kw)), "kW", 2))
+
+
+def _certificate(view: FlexibilityView) -> Card:
+    """Say how far the box is from the bound of all boxes in AC."""
+    flex = view.flex
+    if not _certified(flex):
+        return Card("Certificate", dash, flex.outer.kind)
+    below = f"useful {size(flex.useful_mwh)} of at most {size(flex.outer_mwh)} in AC, losses taken out"
+    return Card("Certificate", f"≤ {_up(flex.certificate)}", below)
 
 
 def _linear(view: FlexibilityView) -> Card:

@@ -18,7 +18,7 @@ import pandas as pd
 from adnflex.arrays import FloatArray
 from adnflex.grid.drawn_forest import grow
 from adnflex.knobs import Limits
-from adnflex.results.boxes import Box, LinearFlexibility
+from adnflex.results.boxes import Box, LinearFlexibility, OuterFlexibility
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 
@@ -341,6 +341,7 @@ class _Day:
         return Flexibility(
             net_name="two feeders", pcc="ext_grid 0", hours_per_period=self.hours, start_hour=self.start, box=box,
             linear=LinearFlexibility(size, size, bound, (bound - size) / size, kind, "optimal"),
+            outer=OuterFlexibility(1.02 * total, 1.02 * total, "by hand"),
             status="complete", separable=Box("separable", linear, size, bound, "optimal"),
             foresighted=Box("foresighted", linear, 1.001 * size, bound, "optimal", 1),
             binding=self._binding(opened, ends), setpoints_lower=low, setpoints_upper=high, energy=self._energy(),

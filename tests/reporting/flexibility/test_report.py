@@ -16,6 +16,7 @@ from adnflex.reporting.flexibility import KIND
 from adnflex.reporting.flexibility.compare import published_table
 from adnflex.reporting.flexibility.view import views
 from adnflex.reporting.flexibility.words import certificate_words, key_cards, verdict
+from adnflex.results.boxes import OuterFlexibility
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.region import RegionCheck
 
@@ -185,14 +186,17 @@ def test_unknown_numbers_are_dashes(day, region, tmp_path):
     assert "no bound known" in reader.text
 
 
-def test_no_certificate_whatever_the_linear_model_says(day):
+def test_a_certificate_is_that_of_the_outer_bound_whatever_the_linear_model_says(day):
+    _, best, check = day
     for gap in (0.0, 7e-9, 0.03, math.nan):
-        bound = day[1].linear.worth * (1 + gap)
-        study = collected(replace(day[1], linear=replace(day[1].linear, gap=gap, bound=bound)), day[2])
-        words = certificate_words(study).replace("\u202f", " ")
-        assert words.startswith("No certificate: no bound on boxes in AC is computed, so a larger box may exist.")
-        assert ("that says nothing of AC" in words) == math.isfinite(gap)
-        assert verdict(study).kind == "caution"
+        linear = replace(best.linear, gap=gap, bound=best.linear.worth * (1 + gap))
+        for room, kind in ((0.02, "pass"), (0.2, "caution"), (-0.1, "caution"), (math.inf, "caution")):
+            worth = best.useful_mwh * (1 + room)
+            study = collected(replace(best, linear=linear, outer=OuterFlexibility(worth, worth, "by hand")), check)
+            words = certificate_words(study).replace("\u202f", " ")
+            assert words.startswith("Certificate: useful width" if 0 < room < 1 else "No certificate")
+            assert "a larger box may exist" in words
+            assert verdict(study).kind == kind
 
 
 def test_proof_is_told_once(day):

@@ -1,0 +1,153 @@
+r"""What no box in AC can exceed: the useful width of the cone relaxation over all periods.
+
+Useful is what the devices make of the import: import less what is lost in the network, in converters and in storages.
+
+.. math::
+
+    u_t = p_t - \text{loss}_t - \sum_s \left(p_{s,t} - \frac{e_{s,t} - e_{s,t-1}}{\Delta t}\right)
+
+Whatever policy follows a box, it has a dispatch for the trajectory that asks for the upper end in every period, and one
+for that which asks for the lower end.  Both are points of the relaxation (exact branch flow with its cones opened,
+exact device limits, stored energy carried along), so that
+
+.. math::
+
+    \sum_t w_t \Delta t \, (u^{up}_t - u^{lo}_t) \le \max \sum_t w_t \Delta t \, u_t - \min \sum_t w_t \Delta t \, u_t .
+
+Both are bounded by the dual point, checked by `adnflex.solvers.ending`.  What couples the two ends beyond that,
+mixed trajectories for example, is left out: the bound stays valid.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from adnflex.arrays import FloatArray, IntArray
+from adnflex.devices import Device, Stores, Supplies
+from adnflex.devices.storage_period import free_at_end
+from adnflex.problems.clock import Deadline
+from adnflex.problems.dispatch.imports import limited
+from adnflex.problems.dispatch.model import Dispatch, build_dispatch, losses_at
+from adnflex.problems.dispatch.problem import DispatchProblem, Topology
+from adnflex.problems.flexibility.proven_box import CURRENT_TOLERANCE, IMPORT_TOLERANCE, VOLTAGE_TOLERANCE
+from adnflex.problems.flexibility.study import FlexibilityStudy
+from adnflex.results.boxes import UNKNOWN_OUTER, OuterFlexibility
+from adnflex.solvers.clarabel import solve_relaxation
+from adnflex.solvers.conic import ConicForm, compile_model
+
+log = logging.getLogger(__name__)
+
+_FIXED = "cone relaxation of AC power flow over all periods, switch states as they are, any policy"
+_FREE = "cone relaxation of AC power flow over all periods, all switch states at once, any policy"
+
+
+def outer_flexibility(
+    study: FlexibilityStudy, base: FloatArray | None, clock: Deadline, topology: Topology | None = None
+) -> OuterFlexibility:
+    """Bound the useful width of every box that AC power flow can follow.
+
+    Parameters
+    ----------
+    study : FlexibilityStudy
+        What is asked, its grid with the closed branches alone where no topology is given.
+    base : (T,) array or None
+        Base schedule, which is one end of a box that goes up or down only [MW]; None: not known, both ends are free.
+    clock : Deadline
+        Time limit; the bound may take some of the grace after it.
+    topology : Topology, optional
+        What may be switched; by default nothing.
+    """
+    if len(study.study.grid.roots) > 1:
+        return replace(UNKNOWN_OUTER, kind="not computed: what other sources feed in is not bounded")
+    if clock.grace <= 0:
+        return replace(UNKNOWN_OUTER, kind="not computed within the time limit")
+    dispatch = _relaxation(study, topology or Topology())
+    widths = []
+    weights = np.ones(study.study.horizon.periods)
+    for w in [weights, study.weights] if np.any(study.weights != weights) else [weights]:
+        widths.append(_width(study, dispatch, w, base, clock))
+    kind = _FREE if dispatch.topology.spans else _FIXED
+    if not math.isfinite(widths[0]):
+        return replace(UNKNOWN_OUTER, kind="not computed: the conic solver proved no bound within its time")
+    return OuterFlexibility(widths[0], widths[-1], kind)
+
+
+def _relaxation(study: FlexibilityStudy, topology: Topology) -> Dispatch:
+    sources = [d for d in study.study.devices if isinstance(d, Supplies)]
+    devices: Sequence[Device] = [*sources, *(free_at_end(d) if isinstance(d, Stores) else d for d in study.devices)]
+    problem = DispatchProblem(study.study.points, study.study.horizon, devices, topology=topology)
+    return build_dispatch(problem, secants=True)
+
+
+def _width(
+    study: FlexibilityStudy, dispatch: Dispatch, weights: FloatArray, base: FloatArray | None, clock: Deadline
+) -> float:
+    """Bound the weighted useful width [MWh, weighted]; inf where no bound is proven."""
+    dispatch.model.objective.set_value(_useful(study, dispatch, weights))
+    form = compile_model(dispatch.model)
+    imports = dispatch.model.device[0]
+    periods = range(dispatch.horizon.periods)
+    active = form.columns_of([imports.p[0, t] for t in periods])
+    reactive = form.columns_of([imports.q[0, t] for t in periods])
+    low, high = limited(replace(dispatch, form=form), np.concatenate([active, reactive]), study.connection.place.node)
+    form = _as_checked(replace(dispatch, form=replace(form, low=low, high=high)), np.concatenate([active, reactive]))
+    ends = {"lower": form, "upper": replace(form, c=-form.c, c0=-form.c0)}
+    held = {"up": "lower", "down": "upper"}.get(study.wishes.direction)
+    if held is not None and base is not None:
+        ends[held] = _at_base(
+            ends[held], active, base / study.study.grid.base_mva, IMPORT_TOLERANCE / study.study.grid.base_mva
+        )
+    bounds = [solve_relaxation(end, time_limit=clock.grace / 2).bound for end in ends.values()]
+    return -sum(bounds) if all(math.isfinite(b) for b in bounds) else math.inf
+
+
+def _as_checked(dispatch: Dispatch, imports: IntArray) -> ConicForm:
+    """Widen limits by what counts as kept where a box is run in AC, so that no box lies outside by that alone."""
+    form, grid = dispatch.form, dispatch.points.grid
+    low, high = form.low.copy(), form.high.copy()
+    wider = (
+        (dispatch.variable("v", grid.n).ravel(), VOLTAGE_TOLERANCE),
+        (imports, IMPORT_TOLERANCE / grid.base_mva),
+    )
+    for columns, tolerance in wider:
+        free = columns[columns >= 0]
+        free = free[low[free] < high[free]]
+        low[free] -= tolerance
+        high[free] += tolerance
+    currents = dispatch.variable("l", grid.m).ravel()
+    high[currents[currents >= 0]] *= 1 + 2 * CURRENT_TOLERANCE
+    return replace(form, low=low, high=high)
+
+
+def _at_base(form: ConicForm, columns: Any, base: FloatArray, met: float) -> ConicForm:
+    """Hold the import at the base schedule [pu]."""
+    low, high = form.low.copy(), form.high.copy()
+    low[columns], high[columns] = base - met, base + met
+    return replace(form, low=low, high=high)
+
+
+def _useful(study: FlexibilityStudy, dispatch: Dispatch, weights: FloatArray) -> Any:
+    """Return the useful import, weighted, an expression [MWh, weighted]."""
+    horizon, model = dispatch.horizon, dispatch.model
+    worth = weights * horizon.hours * dispatch.frame.base_mva
+    parts = []
+    for t in range(horizon.periods):
+        made = model.device[0].p[0, t] - losses_at(model, dispatch.devices, 0, t)
+        for i, device in enumerate(dispatch.devices):
+            if isinstance(device, Stores):
+                made -= _burnt(model.device[i], device, t, dispatch)
+        parts.append(float(worth[t]) * made)
+    return pyo.quicksum(parts)
+
+
+def _burnt(block: pyo.Block, storage: Any, t: int, dispatch: Dispatch) -> Any:
+    """Power that a storage draws and does not store in a period, an expression [pu]."""
+    before = block.e[0, t - 1] if t else storage.e_start / dispatch.frame.base_mva
+    return block.p[0, t] - (block.e[0, t] - before) / dispatch.horizon.hours
