@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from plotly import graph_objects as go
 
@@ -52,6 +54,7 @@ def test_any_mix_of_results_is_one_report(case33, tmp_path):
     from .flexibility.example import example as boxes
 
     day, (flex, best, check) = example(), boxes()
+    best = replace(best, outer=replace(best.outer, worth=2 * best.outer.worth))
     failing = example(vm_limits=(0.98, 1.02))
     results, checks = [case33[0], day[0], flex, best], [case33[1], day[1], None, check]
     reader, source = opened(adnflex.report(results, checks, tmp_path / "mix.html"))
