@@ -122,6 +122,7 @@ def branch_and_bound(
     report: Callable[[float, float, str], None] = lambda incumbent, bound, event: None,
     stop: Callable[[], bool] = lambda: False,
     beside: Callable[[], bool] | None = None,
+    known: tuple[float, float] = (-math.inf, math.inf),
 ) -> Outcome:
     """Minimise by branch and bound.
 
@@ -143,6 +144,8 @@ def branch_and_bound(
     beside : callable, optional
         A step of something that may improve the incumbent, done while the workers are busy, for a part of the time;
         where this process works alone, once a node.  False ends it.
+    known : (float, float)
+        Bound of the root, and the smallest bound of what was cut off before, inf where nothing was.
 
     Returns
     -------
@@ -177,14 +180,14 @@ def branch_and_bound(
     >>> found.status, found.best
     ('optimal', 2)
     """
-    return _Search(tree, gap, report, stop, workers, beside).run(seconds)
+    return _Search(tree, (gap, *known), report, stop, workers, beside).run(seconds)
 
 
 class _Search:
     def __init__(
         self,
         tree: SearchTree,
-        gap: float,
+        start: tuple[float, float, float],
         report: Callable[[float, float, str], None],
         stop: Callable[[], bool],
         workers: Workers | None,
@@ -194,14 +197,15 @@ class _Search:
         # seconds of what goes on beside
         self.aside = 0.0
         self.workers = Workers(tree.relax) if workers is None else workers
-        self.gap, self.report, self.stop = gap, report, stop
+        # closed_at: smallest bound of the nodes that were cut off
+        self.gap, root, self.closed_at = start
+        self.report, self.stop = report, stop
         self.count = itertools.count(1)
         # bound, tie-break, node
-        self.open: list[tuple[float, int, Any]] = [(-math.inf, 0, tree.root)]
+        self.open: list[tuple[float, int, Any]] = [(root, 0, tree.root)]
         # nodes at the workers, by ticket
         self.running: dict[int, tuple[float, Any]] = {}
         self.nodes = 0
-        self.closed_at = math.inf  # smallest bound of the nodes that were cut off
 
     def bound(self) -> float:
         """Smallest bound of anything that is not settled, or of what was cut off by the gap."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import clarabel
@@ -29,37 +30,73 @@ class Shrunk(NamedTuple):
         The share of every mode at the optimum.
     prices : (k,) array or None
         By how much the bound rises at least where a mode is used whole; inf for excluded ones.
+    dual : (m,) array or None
+        Multipliers of all rows, those of inequalities not negative; 0 for rows without a column that is left.
     """
 
     bound: float
     shares: FloatArray | None
     prices: FloatArray | None
+    dual: FloatArray | None = None
 
 
+@dataclass(frozen=True)
 class ShrinkingConic:
-    """Solves a form with some modes excluded.
+    """Solves a form with some modes excluded; all in units in which columns and rows are of order one.
 
-    Parameters
+    Attributes
     ----------
-    form : ConicForm
-        The problem; integers are relaxed.
     owner : (n,) array of int
         Mode that a column belongs to, -1 where it belongs to none; a column is 0 where its mode is excluded.
     shares : (k,) array of int
         Column of every mode's share, which lies in [0, 1].
-    bounded : (n,) array of bool
-        Columns of which both bounds are rows; of the others only a lower bound of 0 is, unless a cone implies it.
+    unit, low, high : (n,) array
+        Units of the columns, and their bounds in them.
+    cost, scale, c0 : (n,) array, float, float
+        Objective ``scale * cost @ y + c0`` of columns in their units.
+    rows, sides, row_scale : (m, n) sparse matrix, (m,) array, (m,) array
+        Rows ``rows @ y = sides``, then ``rows @ y <= sides``, and what they were multiplied by.
+    equations : int
+        How many are equations.
+    cones : (c, 4) array of int
+        Columns of p, q, l, w in ``p² + q² <= l w``.
+    nonnegative : (k,) array of int
+        The row that keeps a share from falling below 0.
     """
 
-    def __init__(self, form: ConicForm, owner: IntArray, shares: IntArray, bounded: BoolArray) -> None:
-        # rules of the Pyomo model are no arrays and cannot travel
-        self.owner, self.shares = owner, shares
-        self.c0 = form.c0
-        self.unit = unit = column_units(form)
-        self.low, self.high = form.low / unit, form.high / unit
-        cost = form.c * unit
-        self.scale = max(float(np.abs(cost).max(initial=0.0)), 1e-12)
-        self.cost = cost / self.scale
+    owner: IntArray
+    shares: IntArray
+    unit: FloatArray
+    low: FloatArray
+    high: FloatArray
+    cost: FloatArray
+    scale: float
+    c0: float
+    rows: sparse.csc_matrix
+    sides: FloatArray
+    row_scale: FloatArray
+    equations: int
+    cones: IntArray
+    nonnegative: IntArray
+
+    @classmethod
+    def of(cls, form: ConicForm, owner: IntArray, shares: IntArray, bounded: BoolArray) -> ShrinkingConic:
+        """Take the arrays of a form; rules of its Pyomo model are no arrays and could not travel.
+
+        Parameters
+        ----------
+        form : ConicForm
+            The problem; integers are relaxed.
+        owner : (n,) array of int
+            See above.
+        shares : (k,) array of int
+            See above.
+        bounded : (n,) array of bool
+            Columns of which both bounds are rows; of the others only a lower bound of 0 is, unless a cone implies it.
+        """
+        unit = column_units(form)
+        low, high, cost = form.low / unit, form.high / unit, form.c * unit
+        scale = max(float(np.abs(cost).max(initial=0.0)), 1e-12)
         equal = form.row_low == form.row_high
         upper, lower = ~equal & np.isfinite(form.row_high), ~equal & np.isfinite(form.row_low)
         eye = sparse.eye(len(form.c), format="csr")
@@ -71,26 +108,30 @@ class ShrinkingConic:
         # the multiplier of a share's own bound is its price
         bottom[shares] = True
         top = np.isfinite(form.high) & bounded
-        blocks = [a[equal], a[upper], -a[lower], -eye[bottom], eye[top]]
-        sides = [
-            form.row_low[equal],
-            form.row_high[upper],
-            -form.row_low[lower],
-            -self.low[bottom],
-            self.high[top],
-        ]
-        rows = sparse.vstack(blocks, format="csr")
+        rows = sparse.vstack([a[equal], a[upper], -a[lower], -eye[bottom], eye[top]], format="csr")
+        sides = np.concatenate(
+            [form.row_low[equal], form.row_high[upper], -form.row_low[lower], -low[bottom], high[top]]
+        )
         size = np.abs(rows).max(axis=1).toarray().ravel()
-        self.row_scale = 1 / np.where(size > 0, size, 1.0)
-        self.rows = sparse.csc_matrix(sparse.diags(self.row_scale) @ rows)
-        self.sides = np.concatenate(sides) * self.row_scale
-        self.equations = int(equal.sum())
-        self.cones = form.cones
-        # the row that keeps a share from falling below 0
-        first = int(equal.sum() + upper.sum() + lower.sum())
+        row_scale = 1 / np.where(size > 0, size, 1.0)
         place = np.full(len(form.c), -1)
-        place[bottom] = first + np.arange(int(bottom.sum()))
-        self.nonnegative = place[shares]
+        place[bottom] = int(equal.sum() + upper.sum() + lower.sum()) + np.arange(int(bottom.sum()))
+        return cls(
+            owner,
+            shares,
+            unit,
+            low,
+            high,
+            cost / scale,
+            scale,
+            form.c0,
+            sparse.csc_matrix(sparse.diags(row_scale) @ rows),
+            sides * row_scale,
+            row_scale,
+            int(equal.sum()),
+            form.cones,
+            place[shares],
+        )
 
     def solve(self, allowed: BoolArray, seconds: float = 60.0) -> Shrunk:
         """Solve with the allowed modes.
@@ -160,15 +201,23 @@ class ShrinkingConic:
             return Shrunk(-np.inf if answer is None else answer.bound, None, None)
         x = np.zeros(len(self.owner))
         x[columns] = answer.x
-        return Shrunk(answer.bound, x[self.shares], self._prices(heard[-1].dual, allowed, kept))
+        dual = self._dual(heard[-1].dual, kept)
+        return Shrunk(answer.bound, x[self.shares], self._prices(dual, allowed), dual)
 
-    def _prices(self, dual: FloatArray | None, allowed: BoolArray, kept: BoolArray) -> FloatArray | None:
-        """Multipliers of ``share >= 0``, in units of the objective."""
+    def _dual(self, dual: FloatArray | None, kept: BoolArray) -> FloatArray | None:
+        """Multipliers of all rows."""
         if dual is None:
             return None
         found = np.zeros(len(kept))
-        found[kept] = np.maximum(dual[: int(kept.sum())], 0.0)
-        price = found[self.nonnegative] * self.row_scale[self.nonnegative] * self.scale
+        found[kept] = dual[: int(kept.sum())]
+        np.maximum(found[self.equations :], 0.0, out=found[self.equations :])
+        return found
+
+    def _prices(self, dual: FloatArray | None, allowed: BoolArray) -> FloatArray | None:
+        """Multipliers of ``share >= 0``, in units of the objective."""
+        if dual is None:
+            return None
+        price = dual[self.nonnegative] * self.row_scale[self.nonnegative] * self.scale
         return np.where(allowed, price, np.inf)
 
     def _off(self, y: FloatArray, a: sparse.csc_matrix, b: FloatArray, equations: int, cones: int) -> float:

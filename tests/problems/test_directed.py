@@ -94,10 +94,11 @@ def probing_of(seed, goal, grid, problem):
     return probing
 
 
-def searched(probing, problem, good, goal, start, gap):
-    """Best value and bound by a plain best-first search over `Probing`."""
-    grid = problem.grid
-    value, closed, waiting, number = goal.of_flow(grid, good[start]), math.inf, [(-math.inf, 0, probing.root)], 0
+def searched(probing, problem, good, goal, start, gap, known=None):
+    """Best value and bound by a plain best-first search over `Probing`, from the root or from what is known of it."""
+    grid, value = problem.grid, goal.of_flow(problem.grid, good[start])
+    root, below, closed = (probing.root, -math.inf, math.inf) if known is None else known[:3]
+    waiting, number = [(below, 0, root)], 0
     while waiting:
         bound, _, node = heapq.heappop(waiting)
         cutoff = value - gap * abs(value)
@@ -145,7 +146,7 @@ def check_expansion(seed, goal, grid, good, start, problem):
         cutoff = factor * min(goal.of_flow(grid, flow) for flow in good.values())
         grown = probing.expand(probing.root, cutoff)
         for flow in kept:
-            used = [problem.modes.index(m) for m in problem.modes_in(flow)]
+            used = [problem.modes.index(m) for m in problem.modes_in(flow.closed, flow.forest)]
             holding = [c.bound for c in grown.children if c.allowed[used].all()]
             value = goal.of_flow(grid, flow)
             assert min([grown.closed, *holding]) <= value + 1e-7 * (1 + value), (seed, goal, factor)

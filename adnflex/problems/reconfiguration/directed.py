@@ -18,7 +18,7 @@ from adnflex.formulations.voltage_moments import moments_at
 from adnflex.grid.core import Core, Step, contract
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
-from adnflex.grid.topology import must_close
+from adnflex.grid.topology import Forest, must_close
 from adnflex.problems.reconfiguration.objective import Objective, measured
 from adnflex.solvers.cones import Derived
 from adnflex.solvers.conic import ConicForm, compile_model
@@ -119,12 +119,12 @@ class DirectedReconfiguration:
         opened = {self.core.chains[c].branches[i]: model.open_at[c, i] for c, i in model.open_at}
         model.excluded.add(pyo.quicksum(1 - opened[k] for k in state if k in opened) >= 1)
 
-    def modes_in(self, flow: Flow) -> list[Mode]:
-        """Mode of every chain in a radial state."""
+    def modes_in(self, closed: BoolArray, tree: Forest) -> list[Mode]:
+        """Mode of every chain in a radial state, and the tree that it is."""
         found = []
         for c, chain in enumerate(self.core.chains):
-            opened = [i for i, k in enumerate(chain.branches) if not flow.closed[k]]
-            fed_last = flow.forest.branch[chain.nodes[-1]] == chain.branches[-1]
+            opened = [i for i, k in enumerate(chain.branches) if not closed[k]]
+            fed_last = tree.branch[chain.nodes[-1]] == chain.branches[-1]
             found.append(Mode(c, 0, opened[0]) if opened else Mode(c, 1 if fed_last else -1, -1))
         return found
 
@@ -132,7 +132,8 @@ class DirectedReconfiguration:
         """Return the point of the model that an exact power flow is."""
         b, g = self.model, self.grid
         values = pyo.ComponentMap()
-        for mode in self.modes_in(flow):
+        modes = self.modes_in(flow.closed, flow.forest)
+        for mode in modes:
             chain = self.core.chains[mode.chain]
             if mode.kind == 0:
                 self._open_point(values, mode, flow)
@@ -152,7 +153,7 @@ class DirectedReconfiguration:
             values[b.v[j]] = flow.v[j]
         if self.objective.voltage:
             values[b.off] = float(np.abs(flow.v - 1)[measured(g)].sum())
-            for variable, value in moments_at(b, g, self.core, self.planes, self.modes_in(flow), flow):
+            for variable, value in moments_at(b, g, self.core, self.planes, modes, flow):
                 values[variable] = value
         x = np.zeros(len(self.form.c))
         columns = self.form.columns()

@@ -9,11 +9,15 @@ import numpy as np
 
 from adnflex.algorithms.branch_and_bound import Alternative
 from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray
+from adnflex.grid.topology import forest
+from adnflex.knobs import Effort
+from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.few_trees import StateValues
 from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, Probing
 from adnflex.problems.reconfiguration.radial_search import Incumbent, exact_value
+from adnflex.problems.reconfiguration.regional_cuts import Strengthened, strengthen
 
 Open = frozenset[int]
 
@@ -52,11 +56,28 @@ class DirectedSearch:
             [problem.core.chains[m.chain].branches[m.at] if m.kind == 0 else -1 for m in problem.modes], dtype=np.int64
         )
         self.tried: set[Open] = set()
+        # the node where everything is undecided
+        self.root = self.relax.root
 
-    @property
-    def root(self) -> ModeNode:
-        """The node where everything is undecided."""
-        return self.relax.root
+    def strengthen(self, effort: Effort, clock: Deadline) -> Strengthened:
+        """Bound the root, on large grids by what their regions cost."""
+        state, value = self.incumbent()
+        found = strengthen(self.problem, self.relax, (self._modes_of(state), value), effort, clock)
+        self.root = found.root
+        return found
+
+    def _modes_of(self, state: Open | None) -> BoolArray | None:
+        """Modes of a known state."""
+        grid = self.problem.grid
+        closed = np.ones(grid.m, dtype=bool)
+        closed[list(state or ())] = False
+        tree = None if state is None else forest(grid, closed)
+        if tree is None:
+            return None
+        number = {m: i for i, m in enumerate(self.problem.modes)}
+        found = np.zeros(len(number), dtype=bool)
+        found[[number[m] for m in self.problem.modes_in(closed, tree) if m in number]] = True
+        return found
 
     def incumbent(self) -> tuple[Open | None, float]:
         """Return the best topology and its value."""

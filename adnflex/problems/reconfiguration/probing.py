@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,10 +20,9 @@ import numpy as np
 from adnflex.algorithms.branch_and_bound import Relaxed
 from adnflex.algorithms.exactly_one import ExactlyOne
 from adnflex.arrays import BoolArray, FloatArray, IntArray
-from adnflex.formulations.modes import Mode
-from adnflex.grid.core import Core
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.few_trees import FewTrees, StateValues
+from adnflex.problems.reconfiguration.mode_sets import ModeSets
 from adnflex.problems.reconfiguration.splits import Splits
 from adnflex.solvers.shrinking import ShrinkingConic, Shrunk
 
@@ -84,39 +83,38 @@ class Expansion(NamedTuple):
     found: list[Open]
 
 
-class Probing:
+class Expander:
     """Expands nodes.
 
     Parameters
     ----------
-    problem : DirectedReconfiguration
-        The model.
+    conic : ShrinkingConic
+        The relaxation.
+    sets : ModeSets
+        Its modes.
     lift : callable, optional
         Raises a bound to the next value that the objective can have; picklable.
-    values : StateValues, optional
-        What radial states are worth; with it, nodes with few of them are enumerated.
+    few : FewTrees, optional
+        Enumerates nodes in which few radial states are left.
     """
 
     def __init__(
         self,
-        problem: DirectedReconfiguration,
+        conic: ShrinkingConic,
+        sets: ModeSets,
         lift: Callable[[float], float] | None = None,
-        values: StateValues | None = None,
+        few: FewTrees | None = None,
     ) -> None:
-        self.lift = lift
-        self.few = None if values is None else FewTrees(problem, values)
+        self.conic, self.sets, self.lift, self.few = conic, sets, lift, few
         self.until = math.inf
-        self.conic = ShrinkingConic(problem.form, problem.owner, problem.shares, problem.bounded)
-        modes = problem.modes
-        self.count = len(modes)
-        self.splits = Splits(modes, len(problem.core.chains))
+        self.splits = Splits(sets.modes, sets.chains)
         self.chain, self.of_chain = self.splits.chain, self.splits.of_chain
-        self.rules = ExactlyOne([*(s.tolist() for s in self.of_chain), *_feeders(problem.core, modes)], self.count)
+        self.rules = ExactlyOne([*(s.tolist() for s in self.of_chain), *sets.feeding], len(sets.modes))
 
     @property
     def root(self) -> ModeNode:
         """The node where everything is allowed."""
-        return ModeNode(np.ones(self.count, dtype=bool), -math.inf, None, 0)
+        return ModeNode(np.ones(len(self.sets.modes), dtype=bool), -math.inf, None, 0)
 
     def decided(self, allowed: BoolArray) -> bool:
         """Whether every chain has one mode left."""
@@ -132,17 +130,32 @@ class Probing:
         return _Expanding(self, node, cutoff).run()
 
 
-def _feeders(core: Core, modes: list[Mode]) -> Iterator[list[int]]:
-    """Modes that feed each junction."""
-    into: dict[int, list[int]] = {j: [] for j in core.junctions}
-    for i, mode in enumerate(modes):
-        if mode.kind:
-            into[core.chains[mode.chain].nodes[-1 if mode.kind == 1 else 0]].append(i)
-    yield from into.values()
+class Probing(Expander):
+    """Expands nodes of a whole problem.
+
+    Parameters
+    ----------
+    problem : DirectedReconfiguration
+        The model.
+    lift : callable, optional
+        See `Expander`.
+    values : StateValues, optional
+        What radial states are worth; with it, nodes with few of them are enumerated.
+    """
+
+    def __init__(
+        self,
+        problem: DirectedReconfiguration,
+        lift: Callable[[float], float] | None = None,
+        values: StateValues | None = None,
+    ) -> None:
+        conic = ShrinkingConic.of(problem.form, problem.owner, problem.shares, problem.bounded)
+        few = None if values is None else FewTrees(problem, values)
+        super().__init__(conic, ModeSets.of(problem.core, problem.modes), lift, few)
 
 
 class _Expanding:
-    def __init__(self, probing: Probing, node: ModeNode, cutoff: float) -> None:
+    def __init__(self, probing: Expander, node: ModeNode, cutoff: float) -> None:
         self.p, self.node, self.cutoff = probing, node, cutoff
         self.points: list[FloatArray] = []
         self.closed = math.inf

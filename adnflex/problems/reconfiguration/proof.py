@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from adnflex.grid.state import Flow
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
+from adnflex.problems.reconfiguration.directed_search import DirectedSearch
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.problems.reconfiguration.radial_search import Incumbent
@@ -38,6 +40,13 @@ def prove(
 
     `beside` is what goes on meanwhile, see `branch_and_bound`.
     """
+    known, solves, notes = (-math.inf, math.inf), 0, list[str]()
+    if isinstance(tree, DirectedSearch):
+        before = tree.strengthen(effort, clock)
+        known, solves, notes = (before.bound, before.closed), before.solves, before.notes
+        if before.interrupted:
+            best, value = tree.incumbent()
+            return Outcome("interrupted", best, value, min(*known, value), solves), notes
     with worker_pool(tree.relax, effort.executor, effort.workers, _PATIENCE) as crew:
         outcome = branch_and_bound(
             tree,
@@ -46,8 +55,10 @@ def prove(
             workers=crew,
             report=clock.report_bests,
             beside=beside,
+            known=known,
         )
-    return outcome, crew.notes
+    notes += [note for note in crew.notes if note not in notes]
+    return replace(outcome, nodes=outcome.nodes + solves), notes
 
 
 def prove_by_model(
