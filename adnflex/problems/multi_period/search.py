@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -80,6 +80,7 @@ class WindowSearch:
         self.estimate = self.exact if self._same else Evaluator(self.groups.means, self.required)
         grid = self.points.grid
         self.present: Open = frozenset(np.flatnonzero(~grid.closed).tolist())
+        self.peak = self.present
 
     @property
     def _same(self) -> bool:
@@ -276,25 +277,21 @@ class WindowSearch:
             return None
         return next((n for n in range(free.operations + 1) if self.best(n) is not None), None)
 
-    def peak(self) -> Open:
-        """Return the best state found for the point of highest losses with the present states."""
+    def find_peak(self, stop: Callable[[], bool]) -> None:
+        """Search the best state for the point of highest losses with the present states; it is a candidate too."""
         present = self.exact(self.present)
         if present is None or not np.isfinite(present.loss_mw).any():
-            return self.present
+            return
         t = int(np.argmax(np.where(np.isfinite(present.loss_mw), present.loss_mw, -np.inf)))
-        single = self.points[np.array([t])]
+        single = replace(self.points[np.array([t])], weight=np.ones(1), window=np.zeros(1, dtype=np.int64))
         alone = WindowSearch(
-            Points(single.grid, single.p, single.q, single.y, np.ones(1), np.zeros(1, dtype=np.int64)),
-            Groups(single, (np.array([0]),)),
-            self.required,
-            Switching(start="free"),
-            soft=True,
-            stop=self.stop,
+            single, Groups(single, (np.array([0]),)), self.required, Switching(start="free"), soft=True, stop=stop
         )
-        alone.groups = Groups(alone.points, (np.array([0]),))
         alone.explore()
         found = alone.best()
-        return self.present if found is None else found.states[0]
+        if found is not None:
+            self.peak = found.states[0]
+            self.pool[self.peak] = None
 
     def valued(self) -> list[tuple[Open, Evaluation]]:
         """List the radial states that were run at every point, and what came of it."""

@@ -41,7 +41,7 @@ def period_tables(study: PeriodStudy, search: WindowSearch, best: Sequence) -> d
     blocks = _blocks(points, best)
     loss, violation = _of_blocks(search.exact, blocks)
     before, broken_before = _everywhere(search.exact, search.present)
-    at_peak, broken_at_peak = _everywhere(search.exact, search.peak())
+    at_peak, broken_at_peak = _everywhere(search.exact, search.peak)
     lengths = [b.end - b.first for b in blocks]
     periods = pd.DataFrame(
         {
