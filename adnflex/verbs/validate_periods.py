@@ -72,6 +72,7 @@ def validate_periods(
         periods=_periods(plan, measured, violations).assign(judge=judged.judges),
         deviation_mwh=float(np.nanmax(off, initial=0.0)) * plan.hours_per_period,
         notes=(*notes, *judged.notes),
+        **judged.record,
     )
 
 

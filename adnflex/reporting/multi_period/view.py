@@ -56,6 +56,11 @@ class PeriodsView(View):
         """Whether the plan carries the tables that a map needs."""
         return len(self.plan.topology) > 0 and len(self.plan.coordinates) > 0
 
+    def states(self) -> pd.DataFrame:
+        """Whether each branch that may be switched is closed, by branch and first period of a topology."""
+        rows = self.plan.switches[~is_locked(self.plan.switches)]
+        return rows.pivot(index=["element", "index"], columns="first_period", values="closed_after")
+
     def topology(self, first: int) -> pd.DataFrame:
         """Drawing table of the branches with the states from a period on."""
         rows = self.plan.switches[self.plan.switches["first_period"] == first]

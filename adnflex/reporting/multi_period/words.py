@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
+from adnflex.reporting.multi_period.scope import counted
 from adnflex.reporting.multi_period.view import PeriodsView
 from adnflex.reporting.page import Banner, Card
 from adnflex.reporting.proof import Claim, banner, certificate_card, certificate_words
-from adnflex.reporting.text import change, energy, many, number, relative, share
+from adnflex.reporting.text import change, energy, number, relative, share
 from adnflex.results import MultiPeriodPlan
 from adnflex.results.status import status_words
 
@@ -53,7 +54,7 @@ def key_cards(view: PeriodsView, _first: PeriodsView | None = None) -> list[Card
         ),
         Card("Saved", energy(plan.saving_mwh), "against the present switch states"),
         *_worth_cards(plan),
-        Card("Topologies", str(len(plan.topologies)), f"for {many(len(plan.periods), 'period')}"),
+        Card("Topologies", str(len(plan.topologies)), f"for {counted(len(plan.periods))}"),
         Card("Switching operations", str(plan.operations), "over the horizon"),
     ]
     before = int((plan.periods["violation_before"].fillna(math.inf) > 0).sum())
@@ -75,5 +76,5 @@ def subtitle(views: Sequence[PeriodsView]) -> str:
     """Say what was asked for and what is proven of the answer, in one line."""
     plan = views[-1].plan
     gap = f", gap {share(plan.gap)}" if math.isfinite(plan.bound) else ", no bound known"
-    length = f"{many(len(plan.periods), 'period')} of {plan.hours_per_period:g} h"
+    length = f"{counted(len(plan.periods))} of {plan.hours_per_period:g} h"
     return f"{length}; objective: least {minimised(plan)}; {status_words(plan.status)}{gap}"
