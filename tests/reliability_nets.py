@@ -59,9 +59,9 @@ CASES = {
 }
 
 
-def bus_2(case: Case) -> pandapowerNet:
-    """Bus 2 with the equipment of a case."""
-    return _built(BUS_2, BUS_2_LOADS, AT_11_KV, TIES, case, {"line": (0.065, 5.0), "trafo": 0.015})
+def bus_2(case: Case, tie_ka: float = 10.0) -> pandapowerNet:
+    """Bus 2 with the equipment of a case; its ties may be narrow."""
+    return _built(BUS_2, BUS_2_LOADS, AT_11_KV, TIES, case, {"line": (0.065, 5.0), "trafo": 0.015}, tie_ka)
 
 
 def worked(ties: bool = True, tie_ka: float = 10.0) -> pandapowerNet:

@@ -11,6 +11,9 @@ from adnflex.grid.checks import shorten
 from adnflex.grid.model import SwitchableBranch
 from adnflex.knobs import Switching
 
+# Type of a switch that parts a fault by itself and is not operated.
+FUSE = "FUSE"
+
 # What holds switch states, by table and column.
 SWITCH_STATES = (("switch", "closed"), ("line", "in_service"), ("trafo", "in_service"))
 
@@ -79,7 +82,9 @@ def _chosen_lines(
         if not len(net.switch):
             return [int(i) for i in net.line.index], []
         on = net.line["in_service"].to_numpy(dtype=bool)
-        return [int(i) for i in net.line.index[on] if int(i) in line_switches], []
+        fuses = set(net.switch.index[net.switch["type"] == FUSE]) if "type" in net.switch else set()
+        worked = {line for line, switches in line_switches.items() if not fuses.issuperset(switches)}
+        return [int(i) for i in net.line.index[on] if int(i) in worked], []
     if isinstance(choice, str):
         if choice == "all":
             return [int(i) for i in net.line.index], []

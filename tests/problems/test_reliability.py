@@ -35,21 +35,18 @@ def elements(net):
     return [(table, int(i)) for table in ("line", "trafo") for i in net[table].index]
 
 
-def restored(net):
-    """Buses that a tie brings back once the fault is parted, where nothing limits it; by pandapower's own graph."""
-    found = {}
-    touching = Touching(net)
+def waiting(net, ties=True):
+    """Buses that no source reaches while the fault is parted, though every tie that there is may be closed."""
+    able = deepcopy(net)
+    if ties:
+        able.switch["closed"] = True
+    touching = Touching(able)
     lit = touching.after(elements(net), parted)
-    closed = deepcopy(net)
-    closed.switch["closed"] = True
-    through = Touching(closed)
-    for key, before, after in zip(elements(net), lit, through.after(elements(net), parted), strict=True):
-        found[key] = touching.buses[after & ~before].tolist()
-    return found
+    return {key: touching.buses[~row].tolist() for key, row in zip(elements(net), lit, strict=True)}
 
 
-def told(net, with_ties=True):
-    return reliability(net, elements(net), restored(net) if with_ties else {}, {})
+def told(net):
+    return reliability(net, elements(net), waiting(net), {})
 
 
 @cache

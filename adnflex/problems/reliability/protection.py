@@ -17,10 +17,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from adnflex.arrays import BoolArray, IntArray
+from adnflex.grid.switching import FUSE
 from adnflex.powerflow.structure import source_rows
 
 #: Types of switches that part a fault by themselves.
-PROTECTIVE = ("CB", "FUSE")
+PROTECTIVE = ("CB", FUSE)
 _Place = tuple[int, int, bool, bool, tuple[int, ...]]
 _ENDS = {"line": ("from_bus", "to_bus"), "trafo": ("hv_bus", "lv_bus")}
 
@@ -131,7 +132,7 @@ class Touching:
         label = self._labels(self.closed & ~cut)
         inside = label == label[self.node[element]]
         edge = np.flatnonzero(self.closed & cut & (inside[self.a] != inside[self.b]))
-        fuses = set(self.net.switch.index[self.net.switch["type"] == "FUSE"]) if "type" in self.net.switch else set()
+        fuses = set(self.net.switch.index[self.net.switch["type"] == FUSE]) if "type" in self.net.switch else set()
         return [switch for k in edge for switch in self.switches[k] if switch not in fuses]
 
 

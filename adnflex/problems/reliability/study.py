@@ -12,9 +12,10 @@ from pandapower import pandapowerNet
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
 from adnflex.problems.reliability.indices import OutageSet, system_indices
-from adnflex.problems.reliability.protection import Touching, parted, tripped
+from adnflex.problems.reliability.protection import Touching, tripped
 from adnflex.problems.reliability.rates import rates
 from adnflex.results.reliability import ReliabilityIndices
+from adnflex.results.restoration import Restoration
 
 _NAMED = 5
 
@@ -22,7 +23,7 @@ _NAMED = 5
 def reliability(
     net: pandapowerNet,
     elements: Sequence[tuple[str, int]],
-    restored: Mapping[tuple[str, int], Sequence[int]],
+    waiting: Mapping[tuple[str, int], Sequence[int]],
     operated: Mapping[tuple[str, int], Sequence[int]],
 ) -> ReliabilityIndices:
     """Return the indices of a net from its outages and what is restored after each.
@@ -33,8 +34,8 @@ def reliability(
         The net; it is only read.
     elements : sequence of (str, int)
         What fails: ``line``, ``trafo``, ``switch`` (between buses), ``ext_grid`` or ``gen``.
-    restored : mapping of (str, int) to sequence of int
-        Buses to which operations bring supply back before the repair.
+    waiting : mapping of (str, int) to sequence of int
+        Buses that have no supply until the repair, whatever is operated before.
     operated : mapping of (str, int) to sequence of int
         Switches of these operations.
 
@@ -48,9 +49,8 @@ def reliability(
     place = touching.buses.get_indexer(points["bus"])
     before = touching.supplied()[touching.bus]
     tripping = before & ~touching.after(elements, tripped)
-    parting = touching.after(elements, parted)
-    back = np.array([touching.buses.isin(restored.get(key, ())) for key in elements], dtype=bool)
-    waits = before & ~parting & ~back.reshape(parting.shape)
+    waits = np.array([before & touching.buses.isin(waiting.get(key, ())) for key in elements], dtype=bool)
+    waits = waits.reshape(tripping.shape)
     table = rates(net, elements)
     _by_minutes(net, table, {key: [*touching.border(key), *operated.get(key, ())] for key in elements})
     outages = OutageSet(
@@ -61,6 +61,21 @@ def reliability(
         waits=waits[:, place],
     )
     return _result(points, table, outages, [*_notes(net, touching, table), *dark])
+
+
+def of_restorations(net: pandapowerNet, found: Mapping[tuple[str, int], Restoration]) -> ReliabilityIndices:
+    """Return the indices of a net from what is restored after each outage.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net; it is only read.
+    found : mapping of (str, int) to Restoration
+        By what fails.
+    """
+    waiting = {key: r.buses.index[~r.buses["restored"].astype(bool)].tolist() for key, r in found.items()}
+    operated = {key: [int(s) for row in r.steps["switches"] for s in row] for key, r in found.items()}
+    return reliability(net, list(found), waiting, operated)
 
 
 def _load_points(net: pandapowerNet, touching: Touching) -> tuple[pd.DataFrame, list[str]]:
