@@ -19,6 +19,7 @@ from adnflex.grid.layout import drawing_tables
 from adnflex.knobs import Limits, Switching
 from adnflex.powerflow.structure import source_rows
 from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.reliability.protection import Touching
 from adnflex.problems.reliability.study import reliability
 from adnflex.problems.restoration.outage import Key
 from adnflex.problems.restoration.rows import OutageRows, ranked
@@ -51,7 +52,7 @@ def contingencies(
 ) -> Contingencies:
     """Find, for every outage of a net, what few operations bring back; see `adnflex.restore` for the rules.
 
-    Every line, transformer, closed coupler and source that carries anything is out once. Interrupted, or when the time
+    Every line, transformer, closed coupler and source that is live is out once. Interrupted, or when the time
     is over, what was done is the answer.
 
     Parameters
@@ -173,13 +174,12 @@ class _Outages:
 
 
 def _keys(net: pandapowerNet, tables: Sequence[str]) -> list[Key]:
-    """List what can be out and carries anything."""
-    found: list[Key] = []
-    for table in ("line", "trafo"):
-        if table in tables:
-            on = net[table]["in_service"].to_numpy(dtype=bool)
-            shut = net.switch[(net.switch["et"] == table[0]) & ~net.switch["closed"].astype(bool)]
-            found += [(table, int(i)) for i in net[table].index[on] if i not in set(shut["element"])]
+    """List what can be out and is live: also a branch that is open at one end and hangs at the other."""
+    touching = Touching(net)
+    live = touching.supplied()
+    found = [
+        key for key, node in touching.node.items() if key[0] in ("line", "trafo") and key[0] in tables and live[node]
+    ]
     if "switch" in tables:
         mine = (net.switch["et"] == "b") & net.switch["closed"].astype(bool)
         found += [("switch", int(i)) for i in net.switch.index[mine]]
@@ -191,10 +191,10 @@ def _indices(net: pandapowerNet, rows: Sequence[Mapping[str, Any]]) -> tuple[Rel
     if not rows:
         return None, ""
     keys = [(str(row["element"]), int(row["index"])) for row in rows]
-    restored = {key: row["restored"] for key, row in zip(keys, rows, strict=True)}
+    waiting = {key: row["left"] for key, row in zip(keys, rows, strict=True)}
     operated = {key: row["switches"] for key, row in zip(keys, rows, strict=True)}
     try:
-        return reliability(net, keys, restored, operated), ""
+        return reliability(net, keys, waiting, operated), ""
     except InputError as error:
         return None, f"no indices: {error}"
 

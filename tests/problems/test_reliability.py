@@ -13,6 +13,8 @@ import pytest
 
 import adnflex
 from adnflex.errors import InputError
+from adnflex.grid.switching import decisions
+from adnflex.knobs import Switching
 from adnflex.problems.reliability.indices import OutageSet, system_indices
 from adnflex.problems.reliability.protection import Touching, parted, tripped
 from adnflex.problems.reliability.rates import default_rate, rates
@@ -101,6 +103,33 @@ def test_the_feeder_worked_by_hand(ties, hours, system):
     assert found.load_points["hours_per_year"].tolist() == pytest.approx(hours, rel=1e-12)
     assert (found.saifi, found.saidi_hours, found.caidi_hours, found.ens_mwh) == pytest.approx(system, rel=1e-12)
     assert not [note for note in found.notes if "failures" in note or "hours" in note or "customers" in note]
+
+
+def test_the_indices_of_all_outages_with_a_tie_that_is_too_narrow():
+    # worked by hand: a failure of M1 leaves 0.6 MW behind a tie of 0.45 MW: 0.4 MW come back, load point 2 waits
+    found = adnflex.contingencies(worked(tie_ka=0.45 / (3**0.5 * 11))).indices
+    assert found.load_points["hours_per_year"].tolist() == pytest.approx([2.2, 2.0, 2.6, 3.0], rel=1e-12)
+    system = (0.78875, 2.30, 2.30 / 0.78875, 2.36)
+    assert (found.saifi, found.saidi_hours, found.caidi_hours, found.ens_mwh) == pytest.approx(system, rel=1e-12)
+
+
+def test_a_line_that_hangs_open_at_its_end_fails_as_well():
+    net = worked()
+    tie = int(net.line.index[net.line["name"] == "tie"][0])
+    net.switch.loc[net.switch["element"] == tie, "bus"] = int(net.line.at[tie, "to_bus"])
+    net.line.loc[tie, "failures_per_km_year"] = 0.5
+    row = adnflex.contingencies(net).indices.outages.set_index(["element", "index"]).loc[("line", tie)]
+    # it cannot be parted from the end of the feeder: all are interrupted, the load point there waits
+    assert row["customers_interrupted"] == 200
+    assert row["customers_waiting"] == 25
+
+
+def test_fuses_are_no_switches():
+    net = worked()
+    fuse = set(net.switch["element"][net.switch["type"] == "FUSE"])
+    chosen, _ = decisions(net, Switching())
+    assert not fuse & {d.index for d in chosen}
+    assert {d.index for d in decisions(net, Switching(switchable_lines=sorted(fuse)))[0]} == fuse
 
 
 def test_nobody_waits_longer_than_the_repair_takes():

@@ -15,7 +15,6 @@ from adnflex.problems.reliability.indices import OutageSet, system_indices
 from adnflex.problems.reliability.protection import Touching, tripped
 from adnflex.problems.reliability.rates import rates
 from adnflex.results.reliability import ReliabilityIndices
-from adnflex.results.restoration import Restoration
 
 _NAMED = 5
 
@@ -61,21 +60,6 @@ def reliability(
         waits=waits[:, place],
     )
     return _result(points, table, outages, [*_notes(net, touching, table), *dark])
-
-
-def of_restorations(net: pandapowerNet, found: Mapping[tuple[str, int], Restoration]) -> ReliabilityIndices:
-    """Return the indices of a net from what is restored after each outage.
-
-    Parameters
-    ----------
-    net : pandapowerNet
-        The net; it is only read.
-    found : mapping of (str, int) to Restoration
-        By what fails.
-    """
-    waiting = {key: r.buses.index[~r.buses["restored"].astype(bool)].tolist() for key, r in found.items()}
-    operated = {key: [int(s) for row in r.steps["switches"] for s in row] for key, r in found.items()}
-    return reliability(net, list(found), waiting, operated)
 
 
 def _load_points(net: pandapowerNet, touching: Touching) -> tuple[pd.DataFrame, list[str]]:
