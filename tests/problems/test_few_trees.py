@@ -82,8 +82,9 @@ class Blind:
 
     def __init__(self, values, unseen, refutes=False):
         self.values, self.unseen, self.refutes = values, unseen, refutes
+        self.few = values.few
 
-    def __call__(self, opened):
+    def __call__(self, opened, cutoff):
         known = self.values(opened)
         if self.unseen is None:
             return np.full(len(known), np.nan)
@@ -113,7 +114,9 @@ def test_a_state_without_a_power_flow_that_was_found_holds_the_bound_back():
 def test_a_node_with_many_states_without_power_flow_is_split_like_any_other():
     grid = read_grid(pn.case33bw())
     problem = build_directed(grid, Objective(losses=1.0))
-    few = FewTrees(problem, Blind(TreeValues(grid, Objective(losses=1.0)), None), 10**6)
+    values = Blind(TreeValues(grid, Objective(losses=1.0)), None)
+    values.few = 10**6
+    few = FewTrees(problem, values)
     allowed = np.ones(len(problem.modes), dtype=bool)
     for c in range(len(problem.core.chains)):
         opened = [i for i, m in enumerate(problem.modes) if m.chain == c and m.kind == 0]

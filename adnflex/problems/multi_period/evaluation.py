@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adnflex.algorithms.branch_exchange import Move
-from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.grid.flow import RadialFlow
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
@@ -123,42 +123,3 @@ class Evaluator:
             pairs += [(tie, int(loop[k])) for k in allowed]
             changes.append(change[:, allowed])
         return pairs, np.concatenate(changes, axis=1) if changes else np.zeros((len(points), 0))
-
-
-class PointValues:
-    """What topologies are worth at some points, for `adnflex.problems.reconfiguration.few_trees`.
-
-    Parameters
-    ----------
-    points : Points
-        The points.
-    required : (m,) array of bool
-        Branches that stay closed.
-    price : float
-        Of an operation, counted from the present states.
-    most : int, optional
-        Largest number of operations.
-    """
-
-    def __init__(self, points: Points, required: BoolArray, price: float = 0.0, most: int | None = None) -> None:
-        self.evaluator, self.price, self.most = Evaluator(points, required), price, most
-        self.present = frozenset(np.flatnonzero(~points.grid.closed).tolist())
-
-    def __call__(self, opened: IntArray) -> FloatArray:
-        """Return values of topologies (B, j); inf beyond a limit or the budget, NaN where power flow was not solved."""
-        return np.array([self._value(frozenset(row)) for row in opened.tolist()])
-
-    def _value(self, state: Open) -> float:
-        away = len(state ^ self.present)
-        if self.most is not None and away > self.most:
-            return np.inf
-        found = self.evaluator.fresh(state)
-        if found is None or found.violation[np.isfinite(found.violation)].any():
-            return np.inf
-        if not np.isfinite(found.loss_mw).all():
-            return np.nan
-        return float(self.evaluator.points.weight @ found.loss_mw) + self.price * away
-
-    def refuted(self, opened: IntArray, cutoff: float) -> bool:
-        """Whether a topology without power flow at a point is shown to be no better; that is not looked for."""
-        return False

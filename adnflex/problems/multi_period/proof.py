@@ -14,8 +14,8 @@ from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.multi_period.directed import JointDirected
-from adnflex.problems.multi_period.evaluation import PointValues
 from adnflex.problems.multi_period.joint import COPIES, build_chosen_joint
+from adnflex.problems.multi_period.point_values import PointValues
 from adnflex.problems.multi_period.points import Points, grouped
 from adnflex.problems.multi_period.search import WindowSearch
 from adnflex.problems.reconfiguration.directed_search import DirectedSearch
@@ -93,7 +93,7 @@ class OneProof:
             return self._only_one(best), "the only radial state, by exact power flow"
         finder: DirectedSearch | RadialSearch
         if isinstance(problem, JointDirected):
-            values = PointValues(self.points, self.search.required, self.price, self.most)
+            values = PointValues(self.points, self.search.required, self.price, self.most, tree, effort.seed)
             finder, name = DirectedSearch(problem, valued, best, values=values), "directed chain hull"
         else:
             finder, name = RadialSearch(problem, valued, best), "chain hull"

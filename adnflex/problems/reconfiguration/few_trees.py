@@ -13,9 +13,6 @@ from adnflex.problems.reconfiguration.mode_trees import ModeTrees
 
 Open = frozenset[int]
 
-# Radial states that are run rather than relaxed further: all of them take about as long as one or two relaxations.
-_FEW = 400
-
 # States without a power flow that was found, of which a relaxation each has to say what they can be worth.
 _ODD = 4
 
@@ -23,8 +20,14 @@ _ODD = 4
 class StateValues(Protocol):
     """What radial states are worth; picklable."""
 
-    def __call__(self, opened: IntArray) -> FloatArray:
-        """Return values (B,) of states (B, j): inf where a limit is violated, NaN where no power flow was found."""
+    few: int
+    """How many are valued rather than relaxed further: all of them take about as long as some relaxations."""
+
+    def __call__(self, opened: IntArray, cutoff: float) -> FloatArray:
+        """Return values (B,) of states (B, j): inf where a limit is violated, NaN where no power flow was found.
+
+        From the cutoff on, a lower bound of the value is enough.
+        """
 
     def refuted(self, opened: IntArray, cutoff: float) -> bool:
         """Whether a state (j,) without power flow is shown to be no better than a cutoff."""
@@ -57,12 +60,10 @@ class FewTrees:
         The model.
     values : StateValues
         What its states are worth.
-    most : int
-        How many states are few.
     """
 
-    def __init__(self, problem: DirectedReconfiguration, values: StateValues, most: int = _FEW) -> None:
-        self.trees, self.values, self.most = ModeTrees(problem), values, most
+    def __init__(self, problem: DirectedReconfiguration, values: StateValues) -> None:
+        self.trees, self.values, self.most = ModeTrees(problem), values, values.few
 
     def __call__(self, allowed: BoolArray, cutoff: float) -> Enumerated | None:
         """Run the states that some modes leave; None where they are many, or several have no power flow.
@@ -79,7 +80,7 @@ class FewTrees:
             return None
         if not len(states):
             return Enumerated(math.inf, None, [])
-        found = self.values(states)
+        found = self.values(states, cutoff)
         odd = [s for s in states[np.isnan(found)] if not self.values.refuted(s, cutoff)]
         if len(odd) > _ODD:
             return None

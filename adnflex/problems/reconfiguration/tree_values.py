@@ -21,6 +21,10 @@ from adnflex.problems.reconfiguration.objective import Objective
 _ROUNDING, _CLEAR = 1e-6, 4e-6
 
 
+# States that are run rather than relaxed further: all of them take about as long as one or two relaxations.
+_FEW = 400
+
+
 class TreeValues:
     """Values states of a grid; holds arrays only, so that it travels to other processes.
 
@@ -36,15 +40,18 @@ class TreeValues:
 
     def __init__(self, grid: Grid, objective: Objective, max_operations: float = math.inf) -> None:
         self.grid, self.objective, self.max_operations = grid, objective, max_operations
+        self.few = _FEW
         self.flows, self.adjacency = TreeFlows(grid), Adjacency(grid)
 
-    def __call__(self, opened: IntArray) -> FloatArray:
+    def __call__(self, opened: IntArray, cutoff: float = math.inf) -> FloatArray:
         """Return the objective of states; inf beyond a limit or the budget, NaN where no power flow was found.
 
         Parameters
         ----------
         opened : (B, j) array of int
             Open branches of radial states.
+        cutoff : float
+            What costs more is of no interest; all states are valued together all the same.
         """
         return np.concatenate([np.zeros(0), *(values for _, values in self.blocks(opened))])
 
