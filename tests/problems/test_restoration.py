@@ -145,7 +145,7 @@ def test_all_outages_beside_those_before():
     net = ring(sgen=0.5)
     plan = adnflex.plan_from(net, open_lines=[1])
     found = adnflex.contingencies(plan.apply(net), before=net)
-    assert (found.status, len(found.outages), found.asked) == ("complete", 7, 7)
+    assert (found.status, len(found.outages), found.asked) == ("complete", 8, 8)
     rows = found.outages.set_index(["element", "index"])
     assert rows.loc[("ext_grid", 0), "left_mw"] == pytest.approx(6.0)
     for key in (("line", 0), ("line", 3), ("line", 6)):
@@ -156,7 +156,8 @@ def test_all_outages_beside_those_before():
         assert row["restored"] == one.buses.index[one.buses["restored"]].tolist()
         assert row["vm_min_pu"] == pytest.approx(float(one.state["vm_min_pu"].iloc[0]), abs=1e-7)
         assert row["losses_kw"] == pytest.approx(float(one.state["losses_kw"].iloc[0]), abs=1e-5)
-    assert set(found.compared.index) == set(rows.index) - {("line", 6)}
+    # the open line hangs live at one end in either state
+    assert set(found.compared.index) == set(rows.index)
     assert found.harder == []
     assert found.indices is not None
     assert found.indices.saifi > 0
@@ -176,7 +177,7 @@ def test_an_interrupted_table_has_what_was_done():
             raise KeyboardInterrupt
 
     found = adnflex.contingencies(ring(), progress=stop)
-    assert (found.status, len(found.outages), found.asked) == ("interrupted", 3, 7)
-    assert "4 of 7 outages were not looked at." in found.notes
+    assert (found.status, len(found.outages), found.asked) == ("interrupted", 3, 8)
+    assert "5 of 8 outages were not looked at." in found.notes
     late = adnflex.contingencies(ring(), time_limit=1e-9)
     assert (late.status, len(late.outages)) == ("time_limit", 0)
