@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -199,6 +199,9 @@ class Verdict(Result):
     other_judge: str = field(default="", kw_only=True)
     judge_difference: float | None = field(default=None, kw_only=True)
 
+    # What a certificate is the distance from.
+    _best: ClassVar[str] = "the best possible"
+
     @property
     def headline(self) -> dict[str, str]:
         """Verdict, and the certificate where there is one."""
@@ -216,7 +219,7 @@ class Verdict(Result):
     def _lines(self) -> list[str]:
         lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
         if (certificate := getattr(self, "certificate", None)) is not None:
-            lines.append(f"certificate: at most {certificate:.4%} from the best possible")
+            lines.append(f"certificate: at most {certificate:.4%} from {self._best}")
         lines += self._more()
         if doubt := self.doubt:
             lines.append(amber(doubt))

@@ -37,6 +37,8 @@ class FlexibilityCheck(Verdict):
         Index: period; columns ``(trajectory, name)`` with the names ``wanted_mw``, ``import_mw`` of some trajectories.
     example_setpoints : pandas.DataFrame
         Index ``(trajectory, period)``; columns ``(table, column, index)``: the dispatch of these examples.
+    certificate : float or None
+        `Flexibility.certificate`, of the useful width, where the box passed; else None, as where no bound of it is known.
     options, notes, versions
         As in `Flexibility`.
     """
@@ -51,5 +53,7 @@ class FlexibilityCheck(Verdict):
     violations: pd.DataFrame
     examples: pd.DataFrame
     example_setpoints: pd.DataFrame
+    certificate: float | None = None
 
-    _form = "adnflex-flexibility-check-1"
+    _form = "adnflex-flexibility-check-2"
+    _best = "the largest useful width (losses taken out) of all boxes in AC"

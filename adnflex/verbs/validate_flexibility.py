@@ -116,6 +116,7 @@ def validate_flexibility(
         violations=violations,
         examples=examples,
         example_setpoints=setpoints,
+        certificate=flex.certificate if passed and math.isfinite(flex.certificate) else None,
         notes=judged.notes,
     )
 
