@@ -38,7 +38,8 @@ class FlexibilityCheck(Verdict):
     example_setpoints : pandas.DataFrame
         Index ``(trajectory, period)``; columns ``(table, column, index)``: the dispatch of these examples.
     certificate : float or None
-        `Flexibility.certificate`, of the useful width, where the box passed; else None, as where no bound of it is known.
+        `Flexibility.certificate`, of the useful width, where the box passed; None else, or where no bound of it is
+        known.
     options, notes, versions
         As in `Flexibility`.
     """
