@@ -37,6 +37,7 @@ UNSAID = {
     "arrivals": "an object, or net.ev",
     "policies": "--policy takes several names",
     "nets": "places of the command line",
+    ("contingencies", "before"): "NET, where --plan is given",
     ("sweep", "name"): "made of net and variant",
     ("dispatch", "scenarios"): "a ScenarioSet has no file",
     ("pareto", "scenarios"): "a ScenarioSet has no file",

@@ -18,7 +18,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     """Restore, check every state again, show, write."""
     if "outage" not in args.given:
         raise InputError('--outage is missing; give what is out, e.g. --outage "line 12".')
-    require_writable({"--plan": args.plan, "--excel": args.excel}, {"NET": args.net})
+    require_writable({"--plan": args.plan, "--excel": args.excel, "--report": args.report}, {"NET": args.net})
     net, _ = open_net(args.net)
     interruption.started = True
     found = adnflex.restore(net, **args.given)
@@ -26,6 +26,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     files = Outputs()
     files.write("--plan", args.plan, found.save)
     files.write("--excel", args.excel, found.to_excel)
+    files.write("--report", args.report, lambda path: adnflex.report(found, check, path))
     if not args.quiet:
         print(found.summary(), check.summary(), sep="\n")
         files.show()
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
 
 def run_all(args: argparse.Namespace, interruption: Interruption) -> int:
     """Look at every outage, of a plan beside the present; a signal ends it with what is done."""
-    outputs = {"--result": args.result, "--excel": args.excel}
+    outputs = {"--result": args.result, "--excel": args.excel, "--report": args.report}
     require_writable(outputs, {"NET": args.net, "--plan": args.of_plan})
     net, _ = open_net(args.net)
     planned, given = net, dict(args.given)
@@ -51,6 +52,7 @@ def run_all(args: argparse.Namespace, interruption: Interruption) -> int:
     files = Outputs()
     files.write("--result", args.result, found.save)
     files.write("--excel", args.excel, found.to_excel)
+    files.write("--report", args.report, lambda path: adnflex.report(found, None, path))
     if not args.quiet:
         tell(found.summary())
         files.show()

@@ -20,6 +20,7 @@ from adnflex.reporting import (
     sweep,
 )
 from adnflex.reporting.document import Shown
+from adnflex.reporting.outages import every, one
 from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results.pareto import Pareto
 from adnflex.results.sequence import SwitchingSequence
@@ -34,6 +35,8 @@ KINDS: list[ReportKind[Any]] = [
     rolling.KIND,
     sweep.KIND,
     sequence.KIND,
+    one.KIND,
+    every.KIND,
 ]
 
 

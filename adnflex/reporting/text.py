@@ -257,10 +257,10 @@ def many(count: int, word: str) -> str:
 
     Examples
     --------
-    >>> many(1, "period"), many(2, "period")
-    ('1 period', '2 periods')
+    >>> many(1, "period"), many(2, "period"), many(2, "bus")
+    ('1 period', '2 periods', '2 buses')
     """
-    return f"{count} {word}" + ("" if count == 1 else "s")
+    return f"{count} {word}" + ("" if count == 1 else "es" if word.endswith("s") else "s")
 
 
 def cell(value: object) -> str:

@@ -48,6 +48,7 @@ def contingencies(
     time_limit: float = 300.0,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
+    workers: int | None = 1,
     name: str | None = None,
 ) -> Contingencies:
     """Find, for every outage of a net, what few operations bring back; see `adnflex.restore` for the rules.
@@ -73,6 +74,8 @@ def contingencies(
         Told every `Progress`.
     executor : concurrent.futures.Executor, optional
         Looks at outages side by side.
+    workers : int or None
+        Processes that do so without an executor; None: one a core.
     name : str, optional
         Name of the net in results, by default its own.
 
@@ -102,7 +105,7 @@ def contingencies(
         job.study  # noqa: B018
     tables = list(outages)
     keys = [_keys(n, tables) for n in nets]
-    work = _Outages(clock, sum(map(len, keys)), executor)
+    work = _Outages(clock, sum(map(len, keys)), executor, workers)
     found = [work.rows(job, mine) for job, mine in zip(jobs, keys, strict=True)]
     if not found[0] and keys[0] and work.status == "interrupted":
         raise KeyboardInterrupt
@@ -138,8 +141,8 @@ def contingencies(
 class _Outages:
     """Outages on their way: what is done, whatever interrupts it."""
 
-    def __init__(self, clock: Deadline, wanted: int, executor: Executor | None) -> None:
-        self.clock, self.wanted, self.executor = clock, wanted, executor
+    def __init__(self, clock: Deadline, wanted: int, executor: Executor | None, workers: int | None) -> None:
+        self.clock, self.wanted, self.executor, self.workers = clock, wanted, executor, workers
         self.done, self.status = 0, "complete"
         self.notes: list[str] = []
 
@@ -163,11 +166,11 @@ class _Outages:
         return found
 
     def _stream(self, job: OutageRows, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
-        if self.executor is None:
+        if self.executor is None and self.workers == 1:
             yield from job.each(keys, lambda: self.clock.spent)
             return
         tasks = [keys[k : k + _A_TASK] for k in range(0, len(keys), _A_TASK)]
-        with worker_pool(job, self.executor) as crew:
+        with worker_pool(job, self.executor, self.workers) as crew:
             for rows in crew.in_order(tasks, lambda: self.clock.left):
                 yield from rows
             self.notes += crew.notes

@@ -148,7 +148,7 @@ def restore(
         buses=bus_table(study, found),
         by_operations=by_operations(found, max_operations),
         limiting=limiting(study, found),
-        steps=step_table(standing, sequence, study.buses[waiting].tolist(), power(study, waiting)),
+        steps=step_table(standing, sequence, study.load_of, gone.buses),
         state=_state(sequence),
         listed=0 if found.search is None else found.search.listed,
         flows=0 if found.search is None else found.search.flows.count,

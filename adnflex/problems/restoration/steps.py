@@ -6,7 +6,7 @@ parallel), last what energises.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from pandapower import pandapowerNet
@@ -54,12 +54,26 @@ def ordered(net: pandapowerNet, wanted: pandapowerNet, limits: NetLimits, parall
     return found
 
 
-def step_table(net: pandapowerNet, found: FieldSequence | None, fault: Sequence[int], fault_mw: float) -> pd.DataFrame:
-    """Return `Restoration.steps`; buses with the fault, which are out of service, and their load have no supply."""
+def step_table(
+    net: pandapowerNet, found: FieldSequence | None, load_mw: Mapping[int, float], fault: Sequence[int]
+) -> pd.DataFrame:
+    """Return `Restoration.steps`.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net with the fault parted.
+    found : FieldSequence or None
+        The operations; None where there is no source.
+    load_mw : mapping of int to float
+        Gross load of the buses that have supply before the outage [MW]; others do not count as dark.
+    fault : sequence of int
+        Buses with the fault: they are out of service in the net.
+    """
     rows = [] if found is None else step_rows(net, found, 0)
     for row in rows:
-        row["dark_buses"] = sorted({*row["dark_buses"], *fault})
-        row["dark_mw"] += fault_mw
+        row["dark_buses"] = sorted(b for b in {*row["dark_buses"], *fault} if b in load_mw)
+        row["dark_mw"] = float(sum(load_mw[b] for b in row["dark_buses"]))
     return pd.DataFrame(rows, pd.RangeIndex(1, len(rows) + 1, name="step"), STEP_COLUMNS)
 
 

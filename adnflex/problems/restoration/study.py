@@ -146,6 +146,12 @@ class RestorationStudy:
         return found
 
     @cached_property
+    def load_of(self) -> dict[int, float]:
+        """Gross load of every bus with supply before any outage [MW]."""
+        pairs = zip(self.buses[self.supplied], self.load_mw[self.supplied], strict=True)
+        return {int(bus): float(mw) for bus, mw in pairs}
+
+    @cached_property
     def _percent(self) -> dict[Key, float]:
         """Limits of loading [%]."""
         rated = limits_of(self.net, self.limits).loading_percent

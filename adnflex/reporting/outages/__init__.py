@@ -1,0 +1,1 @@
+"""Reports on outages: one and its restoration, and all of a net."""
