@@ -104,6 +104,9 @@ class Supplies(Protocol):
     def purchase(self, p_mw: FloatArray, hours: float) -> FloatArray:
         """Cost of an import (S, T) by scenario [money]."""
 
+    def slope(self, p_mw: FloatArray) -> FloatArray:
+        """Cost of a little more import (S, T) [money/MWh]; NaN where its curve is no straight price."""
+
     def unlimited(self) -> Any:
         """Return the source without limits of its import."""
 

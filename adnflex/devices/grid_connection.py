@@ -119,6 +119,12 @@ class GridConnection(NoDecisions):
         rate = np.where(p_mw > 0, self.price, self.sell_price) if self.two_prices else self.price
         return np.asarray((rate * p_mw).sum(axis=1) * hours) + self.extra.bill(p_mw, hours)
 
+    def slope(self, p_mw: FloatArray) -> FloatArray:
+        """Cost of a little more import (S, T) [money/MWh]; NaN where its curve is no straight price."""
+        if not self.extra.nothing:
+            return np.full(self.price.shape, np.nan)
+        return np.where(p_mw >= 0, self.price, self.sell_price) if self.two_prices else self.price
+
     def schedule(self, block: pyo.Block, frame: Frame) -> Schedule:
         """Return nothing: power flow decides the import."""
         return Schedule(())

@@ -13,7 +13,7 @@ import pytest
 
 import adnflex
 from adnflex.errors import InputError
-from adnflex.problems.dispatch import other_decisions
+from adnflex.problems.dispatch import other_decisions, topologies
 from adnflex.problems.dispatch import recover as recover_dispatch
 from adnflex.problems.dispatch import search as search_dispatch
 from adnflex.solvers.ending import Ending
@@ -114,7 +114,8 @@ def test_a_present_state_that_meets_every_limit_is_an_answer(monkeypatch, window
     net, profiles = quiet_feeder()
     for module in (search_dispatch, other_decisions, recover_dispatch):
         monkeypatch.setattr(module, "solve_model", ENDS[end])
-    monkeypatch.setattr(search_dispatch, "solve_form", ENDS[end])
+    for module in (search_dispatch, topologies):
+        monkeypatch.setattr(module, "solve_form", ENDS[end])
     options = {} if windows else {"windows": None, "switchable_lines": "all"}
     plan = adnflex.dispatch(net, profiles=profiles, hours_per_period=1.0, time_limit=5, **options)
     assert plan.status == {"time is out": "time_limit", "interrupted": "interrupted"}.get(end, "unproven")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.arrays import FloatArray
 from adnflex.formulations import FORMULATIONS
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.charge_modes import Modes, conflicts_at
@@ -83,7 +84,9 @@ class Search:
         else:
             self.clock.report(math.inf, self.bound, f"{self.problem.formulation.name}: {event}")
 
-    def one_way(self, secants: bool = False, built: Dispatch | None = None) -> tuple[Dispatch, Ending]:
+    def one_way(
+        self, secants: bool = False, built: Dispatch | None = None, start: FloatArray | None = None
+    ) -> tuple[Dispatch, Ending]:
         """Solve, and again with the charge modes that the solution shows to be needed, until none is missing.
 
         Every model on the way is a relaxation of the same problem, so the best of their bounds holds. Where the time
@@ -95,12 +98,14 @@ class Search:
             Whether squared currents are bounded from above too.
         built : Dispatch, optional
             The model with the modes known so far, where it is there already.
+        start : (N,) array, optional
+            A point of `built` to begin with.
         """
         last: tuple[Dispatch, Ending] | None = None
         while True:
             dispatch, built = self.build(secants=secants) if built is None else built, None
             exact = self.exact and not secants
-            solved = self._solve(dispatch, exact)
+            solved, start = self._solve(dispatch, exact, start), None
             if exact and solved.x is None and solved.status in ("infeasible", "failed"):
                 # spatial branch and bound was seen to call feasible models infeasible: only the relaxation may say so
                 log.warning("the solver of the exact equations found nothing; the relaxation decides")
@@ -127,13 +132,13 @@ class Search:
         )
         return replace(solved, status="failed", bound=self.bound, words=words)
 
-    def _solve(self, dispatch: Dispatch, exact: bool) -> Ending:
+    def _solve(self, dispatch: Dispatch, exact: bool, start: FloatArray | None = None) -> Ending:
         """Solve the model; where nothing is found for long, start again from positions that never change."""
         form, clock, gap, solver = dispatch.form, self.clock, self.gap, self.solver
         positions = [block.u for block in dispatch.model.device.values() if hasattr(block, "u")]
         if exact or not positions:
-            return solve_form(form, solver, exact=exact, gap=gap, seconds=clock.left, report=self._report)
-        first = solve_form(form, solver, gap=gap, seconds=_PATIENCE * clock.left, report=self._report)
+            return solve_form(form, solver, exact=exact, gap=gap, seconds=clock.left, start=start, report=self._report)
+        first = solve_form(form, solver, gap=gap, seconds=_PATIENCE * clock.left, start=start, report=self._report)
         if first.status != "time_limit" or clock.spent:
             return first
         if first.x is None:

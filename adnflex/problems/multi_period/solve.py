@@ -110,6 +110,12 @@ def solve_periods(
     return _proven(points, search, best, guards, effort, clock)
 
 
+def search_periods(points: Points, switching: Switching, effort: Effort, pause: Deadline) -> Sequence | None:
+    """Return the best topologies that are found in a time, without a proof; those that break limits least, else."""
+    _, best, _ = _searched(points, switching, effort, pause, soft=True)
+    return best
+
+
 def _searched(
     points: Points, switching: Switching, effort: Effort, pause: Deadline, soft: bool
 ) -> tuple[WindowSearch, Sequence | None, IntArray]:
