@@ -64,6 +64,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "outages": several("a list of tables such as ['line', 'trafo']", word(*FAILING)),
         "parallel_sources": truth(),
         "short_circuit": truth(),
+        "reliability": truth(),
         "max_angle_degree": number("degrees of 0 or more", 0.0),
         "max_vm_difference_pu": number("per unit of 0 or more", 0.0),
         "direction": word("both", "up", "down", "symmetric", says="one of both, up, down, symmetric"),

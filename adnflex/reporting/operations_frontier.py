@@ -106,25 +106,32 @@ def gains(view: FrontierView) -> go.Figure:
     return fig
 
 
+# Columns that are there where reliability was asked for.
+_RELIABILITY = {"saifi": "SAIFI [1/a]", "saidi_hours": "SAIDI [h/a]", "ens_mwh": "energy not supplied [MWh/a]"}
+
+
 def _table(view: FrontierView) -> list[Html]:
     """List the rows: what is saved, what is switched, how sure it is."""
     unit = view.frontier.unit
     head = ["operations", f"{view.frontier.objective_name} [{unit}]", "saved", "saved [%]", "gain on the row before",
             "close", "open", "bound", "proof", "lowest voltage", "highest loading"]  # fmt: skip
+    known = [name for name in _RELIABILITY if name in view.frontier.table]
+    head += [_RELIABILITY[name] for name in known]
     rows = []
     for row in view.frontier.table.itertuples(index=False):
         proof = page.badge("proven", "good") if row.proven else page.badge(status_words(row.status), "bad")
         if row.objective != row.objective:
-            rows.append([str(row.operations), *[dash] * 6, dash, status_words(row.status), dash, dash])
+            rows.append([str(row.operations), *[dash] * 6, dash, status_words(row.status), *[dash] * (len(head) - 9)])
             continue
         place = view.labels.of("bus", row.vm_min_bus) if row.vm_min_bus >= 0 else dash
         rows.append(
             [str(row.operations), number(row.objective, "", 6), view.told(row.saved), fixed(row.saved_percent, 2),
              view.told(row.gain), _listed(row.close), _listed(row.open), number(row.bound, "", 6), proof,
              f"{fixed(row.vm_min_pu, 4, 'pu')} at {place}",
-             f"{percent(row.loading_percent)} at {_branch(view, row.loading_at)}"]
+             f"{percent(row.loading_percent)} at {_branch(view, row.loading_at)}",
+             *(number(getattr(row, name), "", 4) for name in known)]
         )  # fmt: skip
-    return [page.table(head, rows, [head[0], *head[1:5], head[7]])]
+    return [page.table(head, rows, [head[0], *head[1:5], head[7], *head[11:]])]
 
 
 def _listed(branches: str) -> str:

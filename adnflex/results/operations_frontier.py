@@ -35,7 +35,9 @@ class OperationsFrontier(Answer):
         ``saved_percent`` against `base`, ``gain`` [`unit`] (against the row before), ``close`` and ``open`` (branches
         with index and name), ``bound`` [`unit`] (no state within the budget is better), ``gap``, ``proven``,
         ``status``, and in AC power flow ``vm_min_pu``, ``vm_min_bus``, ``vm_max_pu``, ``vm_max_bus``,
-        ``loading_percent``, ``loading_at``. What is not known is NaN, -1 or empty.
+        ``loading_percent``, ``loading_at``. Where reliability was asked for ``saifi`` (interruptions a customer and
+        year), ``saidi_hours`` [h], ``ens_mwh`` [MWh a year] and ``left_mw`` (load that all outages together leave
+        without supply until the repair [MW]). What is not known is NaN, -1 or empty.
     plans : tuple of Plan
         The plans of the rows that have one, in their order.
     status : str

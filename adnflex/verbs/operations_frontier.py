@@ -25,6 +25,7 @@ from adnflex.problems.reconfiguration.solve import fewest_operations
 from adnflex.results import OperationsFrontier, Plan
 from adnflex.results.status import NOT_REACHED
 from adnflex.text import title as title_of
+from adnflex.verbs.frontier_reliability import with_reliability
 from adnflex.verbs.plan_of_topology import plan_of
 from adnflex.verbs.reconfigure import infeasible, read_reconfiguration
 
@@ -41,6 +42,7 @@ def operations_frontier(
     switchable_lines: Iterable[int] | str | None = None,
     switchable_switches: Iterable[int] = (),
     locked_lines: Iterable[int] = (),
+    reliability: bool = False,
     gap: float = 1e-4,
     time_limit: float = 300.0,
     solver: str = "auto",
@@ -65,6 +67,10 @@ def operations_frontier(
         As in `adnflex.reconfigure`, without ``switching`` alone: ``losses`` (default), ``voltage`` or weights.
     vm_limits, max_loading_percent, limits, switchable_lines, switchable_switches, locked_lines
         As in `adnflex.reconfigure`.
+    reliability : bool
+        Whether to tell of each row how often and how long customers are without supply (see `adnflex.contingencies`,
+        with lines and transformers out, three operations, the same limits and switches): columns of the table. They
+        are told, not searched for.
     gap : float
         Relative gap between plan and bound at which to stop, of each row.
     time_limit : float
@@ -114,7 +120,7 @@ def operations_frontier(
         budget, answer = next((b, a) for b, a in reversed(answers) if a is not None)
         most = None if wanted is None else budget
         raise infeasible(net, grid, answer, asked, most, fewest_operations(grid, answer, effort, clock, most))
-    kept = ("gap", "time_limit", "solver", "seed")
+    kept = ("reliability", "gap", "time_limit", "solver", "seed")
     options = {"objective": goal.weights, **switching.choice, **{key: arguments[key] for key in kept}}
     titled = title_of(net, name)
     plans = {}
@@ -125,6 +131,10 @@ def operations_frontier(
     first = next(iter(plans.values()))
     scale, unit = (1e3, "kW") if first.unit == "MW" else (1.0, first.unit)
     base, notes = _base(net, grid, goal)
+    table = _table(net, answers, plans, base * scale, scale)
+    if reliability:
+        table, more = with_reliability(net, table, plans, arguments, clock)
+        notes += more
     return OperationsFrontier(
         net_name=titled,
         fingerprint=grid.fingerprint,
@@ -139,7 +149,7 @@ def operations_frontier(
         weights=goal.weights,
         unit=unit,
         base=base * scale,
-        table=_table(net, answers, plans, base * scale, scale),
+        table=table,
         plans=tuple(plans.values()),
         status=found.ended or _unfinished(answers) or "complete",
         whole=found.whole,

@@ -17,6 +17,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration import near_states
 from adnflex.problems.reconfiguration.frontier import Budgets
 from tests.problems.test_reconfiguration import draw_case
+from tests.verbs.test_switching_sequence import chain
 
 
 def cases(seed: int, count: int):
@@ -166,3 +167,15 @@ def test_an_interrupt_keeps_the_rows_so_far():
 def test_what_is_no_frontier_is_refused(asked, words):
     with pytest.raises(InputError, match=words):
         adnflex.operations_frontier(pn.case33bw(), **asked)
+
+
+def test_reliability_stands_beside_the_losses_of_each_row():
+    net = chain()
+    net.load.loc[4, "p_mw"] = 0.1
+    frontier = adnflex.operations_frontier(net, [2], workers=1, vm_limits=(0.9, 1.1), reliability=True)
+    plan, row = frontier.plan(2), frontier.table.iloc[0]
+    alone = adnflex.contingencies(plan.apply(net), outages=["line", "trafo"], vm_limits=(0.9, 1.1))
+    told = (alone.indices.saifi, alone.indices.saidi_hours, alone.indices.ens_mwh, alone.outages["left_mw"].sum())
+    assert (row["saifi"], row["saidi_hours"], row["ens_mwh"], row["left_mw"]) == pytest.approx(told, rel=1e-12)
+    assert row["saifi"] > 0
+    assert any("failures_per_km_year is not given" in note for note in frontier.notes)
