@@ -30,7 +30,7 @@ from adnflex.problems.dispatch.recover import network_cones, recover_dispatch
 from adnflex.problems.dispatch.relaxed import relaxed_state
 from adnflex.problems.dispatch.search import Search
 from adnflex.problems.dispatch.state import DispatchState, evaluate
-from adnflex.problems.dispatch.topologies import TOPOLOGIES, TopologySearch
+from adnflex.problems.dispatch.topologies import TOPOLOGIES, FirstTopologies
 from adnflex.solvers.capability import pick
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
@@ -130,7 +130,7 @@ def solve_dispatch(
         # building took all the time: no search, but what can be said at once
         late = Ending("time_limit", None, math.inf, -math.inf, 0.0, solver)
         return _without_point(search, dispatch, late, best)
-    first = TopologySearch(search, dispatch, goal)
+    first = FirstTopologies(search, dispatch, goal)
     try:
         if not search.problem.formulation.bounds_ac and (beside := search.bound_beside()).status == "infeasible":
             return _without_point(search, dispatch, beside, best)
@@ -140,9 +140,9 @@ def solve_dispatch(
         else:
             known = None if first.solved is None else first.solved.x
             dispatch, solved = search.one_way(built=dispatch, start=known)
-        best = best.or_better(first.state, TOPOLOGIES)
+        best = best.or_better(first.found, TOPOLOGIES)
     except KeyboardInterrupt:
-        best = best.or_better(first.state, TOPOLOGIES)
+        best = best.or_better(first.found, TOPOLOGIES)
         if best.state is None:
             raise
         solved = Ending("interrupted", None, math.inf, search.bound, 0.0, solver)

@@ -36,7 +36,7 @@ TOPOLOGIES = "branch exchange"
 
 
 @dataclass
-class TopologySearch:
+class FirstTopologies:
     """Looks for good topologies, values each by a dispatch, and proves what can be.
 
     Parameters
@@ -93,6 +93,11 @@ class TopologySearch:
         if not points.weight.any():
             return None
         return search_periods(points, self._switching, Effort(), self.search.clock.part(_LOOK))
+
+    @property
+    def found(self) -> DispatchState | None:
+        """The best dispatch that was found here."""
+        return None if self.solved is None else self.state
 
     @property
     def _switching(self) -> Switching:
