@@ -178,4 +178,4 @@ def test_reliability_stands_beside_the_losses_of_each_row():
     told = (alone.indices.saifi, alone.indices.saidi_hours, alone.indices.ens_mwh, alone.outages["left_mw"].sum())
     assert (row["saifi"], row["saidi_hours"], row["ens_mwh"], row["left_mw"]) == pytest.approx(told, rel=1e-12)
     assert row["saifi"] > 0
-    assert any("failures_per_km_year is not given" in note for note in frontier.notes)
+    assert any("5 of net.line say nothing of failures_per_km_year" in note for note in frontier.notes)

@@ -16,6 +16,8 @@ from pandapower import pandapowerNet
 
 # Columns of net.line, net.trafo, net.switch, net.ext_grid and net.gen.
 HOURS = ("repair_hours", "switching_hours")
+#: Tables of what feeds the net from outside.
+SOURCES = ("ext_grid", "gen")
 
 
 class Rate(NamedTuple):

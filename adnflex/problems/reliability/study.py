@@ -13,7 +13,7 @@ from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
 from adnflex.problems.reliability.indices import OutageSet, system_indices
 from adnflex.problems.reliability.protection import Touching, tripped
-from adnflex.problems.reliability.rates import rates
+from adnflex.problems.reliability.rates import SOURCES, rates
 from adnflex.results.reliability import ReliabilityIndices
 
 _NAMED = 5
@@ -104,11 +104,9 @@ def _by_minutes(net: pandapowerNet, table: pd.DataFrame, switches: Mapping[tuple
 
 def _notes(net: pandapowerNet, touching: Touching, table: pd.DataFrame) -> list[str]:
     notes = []
-    assumed = table["assumed"].str.split(", ")
-    for name in dict.fromkeys(n for names in assumed for n in names if n):
-        where = table[[name in names for names in assumed]]
-        kinds = ", ".join(f"{count} of net.{kind}" for kind, count in where["element"].value_counts().items())
-        notes.append(f"{name} is not given for {kinds}: the published values of docs/reliability.md stand there.")
+    for (kind, names), rows in table[table["assumed"] != ""].groupby(["element", "assumed"], sort=False):
+        stand = "a source never fails" if kind in SOURCES else "the published values of docs/reliability.md stand there"
+        notes.append(f"{len(rows)} of net.{kind} say nothing of {names}: {stand}.")
     if "customers" not in net.load:
         notes.append("net.load has no column customers: each load counts as one customer.")
     if "average_mw" not in net.load:

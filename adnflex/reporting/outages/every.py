@@ -17,6 +17,7 @@ from adnflex.reporting.canvas.map import MapFigure
 from adnflex.reporting.findings import TERMS, details
 from adnflex.reporting.labels import Labels
 from adnflex.reporting.outages.one import OUTAGE_TERMS, WAITS
+from adnflex.reporting.outages.reliability import RELIABILITY, RELIABILITY_TERMS, reliability
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.text import branch_label, capital, cell, change, dash, fixed, many, number, percent
 from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
@@ -218,6 +219,7 @@ _SECTIONS: Sections = [
         "the limits restores more.",
         (lambda view: view.drawn("ranking") if len(view.left) else [], _table), "Outages",
     ),
+    RELIABILITY,
     details(lambda view: {"outages": ", ".join(view.answer.options.get("outages", []))}),
 ]  # fmt: skip
 
@@ -229,8 +231,8 @@ KIND: ReportKind[ContingenciesView] = ReportKind(
     subtitle=_subtitle,
     verdict=_verdict,
     cards=_cards,
-    terms={**TERMS, **OUTAGE_TERMS},
+    terms={**TERMS, **OUTAGE_TERMS, **RELIABILITY_TERMS},
     sections=_SECTIONS,
-    figures={"network": network, "ranking": ranking},
+    figures={"network": network, "ranking": ranking, "reliability": reliability},
     several="tables of outages",
 )
