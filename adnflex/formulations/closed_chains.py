@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyomo.environ as pyo
@@ -13,9 +13,13 @@ from adnflex.formulations.ledger import Ledger
 from adnflex.grid.core import Step
 from adnflex.grid.model import Grid
 from adnflex.solvers.cones import mark_relaxed
+from adnflex.solvers.rows import declare_cones
+from adnflex.solvers.sums import IndexedTerms, Linear, RowList
 
 # A chain and the sense in which it feeds.
 Way = tuple[int, int]
+
+_Pair = tuple[Linear, Linear]
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,9 @@ class Passed(NamedTuple):
         Its impedance [pu].
     near_scale, far_scale : float
         What the impedance sees of the squared voltages at both ends.
-    l : expression
+    l : Linear
         Its squared current [pu].
-    left : pair of expressions
+    left : pair of Linear
         Active and reactive power at the far end of the impedance [pu].
     most : float
         Largest power through it [pu].
@@ -61,8 +65,8 @@ class Passed(NamedTuple):
     x: float
     near_scale: float
     far_scale: float
-    l: Any  # noqa: E741 (the symbol of the field)
-    left: tuple[Any, Any]
+    l: Linear  # noqa: E741 (the symbol of the field)
+    left: tuple[Linear, Linear]
     most: float
 
 
@@ -73,7 +77,8 @@ def declare_closed(ledger: Ledger, ways: Sequence[Way]) -> dict[Way, list[Passed
     """
     closed = _Closed(ledger, ways)
     closed.declare()
-    return {way: closed.passed(way) for way in ways}
+    # only deviations of voltages are told by what is passed
+    return {way: closed.passed(way) for way in ways} if ledger.off else {}
 
 
 class _Closed:
@@ -110,31 +115,33 @@ class _Closed:
             bounds=lambda _, c, d, i: (0, self.bounds.v_max[nodes[c, d, i]]),
             doc="squared voltage of a node of a closed chain, 0 where it is not used so [pu]",
         )
-        b.flow = pyo.ConstraintList(doc="branch flow of closed chains")
-        b.current_limit = pyo.ConstraintList(doc="ratings at the ends of branches of closed chains")
+        self.p, self.q, self.l, self.w = (IndexedTerms(v) for v in (b.p, b.q, b.l, b.w))
+        self.feed, self.limits = IndexedTerms(b.feed), RowList()
         for way in self.walks:
             self._chain(way)
+        self.limits.declare(b, "current_limit", doc="ratings at the ends of branches of closed chains")
         self._cones(at)
 
     def _cones(self, at: list[tuple[int, int, int]]) -> None:
         b, couplers = self.b, (self.grid.r == 0) & (self.grid.x == 0)
-        scale = {
-            (c, d, i): self.branches[c, d][i].near_scale for c, d, i in at if not couplers[self.walks[c, d][i].branch]
-        }
-        b.cone = pyo.Constraint(
-            list(scale),
-            rule=lambda _, c, d, i: (
-                b.p[c, d, i] ** 2 + b.q[c, d, i] ** 2 <= scale[c, d, i] * b.l[c, d, i] * b.w[c, d, i]
-            ),
-            doc="the current of a branch carries its power, relaxed",
+        curved = [(c, d, i) for c, d, i in at if not couplers[self.walks[c, d][i].branch]]
+        scale = {(c, d, i): self.branches[c, d][i].near_scale for c, d, i in curved}
+        plain = [key for key in curved if scale[key] == 1.0]
+        sides = [[v[key] for key in plain] for v in (b.p, b.q, b.l, b.w)]
+        declare_cones(b, "cone", sides, plain, doc="the current of a branch carries its power, relaxed")
+        b.scaled_cone = pyo.Constraint(
+            [key for key in curved if scale[key] != 1.0],
+            rule=lambda _, *key: b.p[key] ** 2 + b.q[key] ** 2 <= scale[key] * b.l[key] * b.w[key],
+            doc="the same behind a ratio",
         )
         mark_relaxed(b, b.cone)
+        mark_relaxed(b, b.scaled_cone)
 
     def passed(self, way: Way) -> list[Passed]:
         """Return the branches of a chain with their flows."""
         found = []
         for i, (step, branch) in enumerate(zip(self.walks[way], self.branches[way], strict=True)):
-            p, q, l = (v[(*way, i)] for v in (self.b.p, self.b.q, self.b.l))  # noqa: E741
+            p, q, l = (v[(*way, i)] for v in (self.p, self.q, self.l))  # noqa: E741
             left = p - branch.r * l, q - branch.x * l
             most = self.most[(*way, i)][0]
             found.append(Passed(step, branch.r, branch.x, branch.near_scale, branch.far_scale, l, left, most))
@@ -154,16 +161,16 @@ class _Closed:
         return found
 
     def _chain(self, way: Way) -> None:
-        b, steps, one_way = self.b, self.walks[way], self.one_way[way]
-        share = b.feed[way]
+        add, steps, one_way = self.ledger.rows, self.walks[way], self.one_way[way]
+        share = self.feed[way]
         nodes = _nodes(steps)
-        w = [b.w[(*way, i)] for i in range(len(nodes))]
+        w = [self.w[(*way, i)] for i in range(len(nodes))]
         self._voltages(way, nodes, w, share)
         # a cone without voltage carries nothing, so that the first branch is all that its share has to bound
         most = self.most[(*way, 0)][0]
-        b.flow.add(b.p[(*way, 0)] <= most * share)
+        add.at_most(self.p[(*way, 0)] - most * share)
         if not one_way[0]:
-            b.flow.add(b.p[(*way, 0)] >= -most * share)
+            add.at_least(self.p[(*way, 0)] + most * share)
         first, arriving = self._branch(way, 0, w, share)
         for i in range(1, len(steps)):
             leaving, beyond = self._branch(way, i, w, share)
@@ -171,14 +178,13 @@ class _Closed:
             arriving = beyond
         self._deliver(nodes, first, arriving, one_way, share)
 
-    def _branch(self, way: Way, i: int, w: list[Any], share: Any) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    def _branch(self, way: Way, i: int, w: list[Linear], share: Linear) -> tuple[_Pair, _Pair]:
         """Declare a branch; what it takes from its near node and what it leaves at its far one."""
-        b, branch, step = self.b, self.branches[way][i], self.walks[way][i]
-        p, q, l = (v[(*way, i)] for v in (b.p, b.q, b.l))  # noqa: E741
+        branch, step = self.branches[way][i], self.walks[way][i]
+        p, q, l = (v[(*way, i)] for v in (self.p, self.q, self.l))  # noqa: E741
         near, far, r, x = w[i], w[i + 1], branch.r, branch.x
-        b.flow.add(
-            branch.far_scale * far == branch.near_scale * near - 2 * (r * p + x * q) + (r**2 + x**2) * l,
-        )
+        seen = branch.near_scale * near - 2 * (r * p + x * q) + (r**2 + x**2) * l
+        self.ledger.rows.equal(branch.far_scale * far - seen)
         self.ledger.lost.append(r * l)
         if branch.near_y.real or branch.far_y.real:
             self.ledger.lost.append(branch.near_y.real * near + branch.far_y.real * far)
@@ -190,39 +196,39 @@ class _Closed:
     def _deliver(
         self,
         nodes: list[int],
-        taken: tuple[Any, Any],
-        arriving: tuple[Any, Any],
+        taken: _Pair,
+        arriving: _Pair,
         one_way: tuple[bool, bool],
-        share: Any,
+        share: Linear,
     ) -> None:
         """Book what is taken from the feeding junction and what arrives at the fed one, at least what that draws."""
         ledger, near, far = self.ledger, nodes[0], nodes[-1]
         base = complex(ledger.base[far])
         for which, need in ((0, base.real), (1, base.imag)):
             if one_way[which]:
-                self.b.flow.add(arriving[which] >= need * share)
+                ledger.rows.at_least(arriving[which] - need * share)
         ledger.p_in[far].append(arriving[0])
         ledger.q_in[far].append(arriving[1])
         if near not in ledger.roots:
             ledger.p_in[near].append(-taken[0])
             ledger.q_in[near].append(-taken[1])
 
-    def _voltages(self, way: Way, nodes: list[int], w: list[Any], share: Any) -> None:
+    def _voltages(self, way: Way, nodes: list[int], w: list[Linear], share: Linear) -> None:
         """Bound the copies; those at the ends belong to the voltages of the junctions there."""
-        ledger, add, low, high = self.ledger, self.b.flow.add, self.bounds.v_min, self.bounds.v_max
+        ledger, add, low, high = self.ledger, self.ledger.rows, self.bounds.v_min, self.bounds.v_max
         falling = all(self.bounds.falling[s.branch] for s in self.walks[way])
         for i, (node, copy) in enumerate(zip(nodes, w, strict=True)):
             # a junction is fed once, so that it deviates as what feeds it
             if ledger.off and i > 0 and self.grid.buses[node]:
                 ledger.deviate(copy, share)
             if low[node] == high[node]:
-                add(copy == float(low[node]) * share)
+                add.equal(copy - float(low[node]) * share)
                 continue
             # along a falling chain the first node bounds all from above, the last one from below
             if not falling or i == 0 or high[node] < high[nodes[0]]:
-                add(copy <= float(high[node]) * share)
+                add.at_most(copy - float(high[node]) * share)
             if not falling or i == len(nodes) - 1 or low[node] > low[nodes[-1]]:
-                add(copy >= float(low[node]) * share)
+                add.at_least(copy - float(low[node]) * share)
         ledger.fed.setdefault(nodes[-1], []).append(w[-1])
         chain, sense = way
         first, last = (0, 1) if sense == 1 else (1, 0)
@@ -230,7 +236,9 @@ class _Closed:
             if node not in ledger.roots:
                 ledger.ends.setdefault((chain, end), []).append(copy)
 
-    def _ratings(self, step: Step, branch: _Branch, flow: tuple[Any, Any, Any], w: tuple[Any, Any], share: Any) -> None:
+    def _ratings(
+        self, step: Step, branch: _Branch, flow: tuple[Linear, Linear, Linear], w: _Pair, share: Linear
+    ) -> None:
         """``|s|² l + |y|² v ± 2 (g P - b Q)`` at rated terminals, with flows in from-to direction."""
         g, k = self.grid, step.branch
         p, q, l = flow  # noqa: E741
@@ -248,9 +256,9 @@ class _Closed:
             current = abs(s) ** 2 * l + abs(y) ** 2 * (v_from if here else v_to) + charging
             vm = float(np.sqrt(self.bounds.v_max[g.f[k] if here else g.t[k]])) / (float(g.ratio[k]) if here else 1.0)
             if float(rated.limit[r]) < abs(s) * np.sqrt(self.ledger.planes.l_max[k]) + abs(y) * vm:
-                self.b.current_limit.add(current <= float(rated.limit[r]) ** 2 * share)
+                self.limits.at_most(current - float(rated.limit[r]) ** 2 * share)
 
-    def _inner(self, node: int, arriving: tuple[Any, Any], leaving: tuple[Any, Any], w: Any, share: Any) -> None:
+    def _inner(self, node: int, arriving: _Pair, leaving: _Pair, w: Linear, share: Linear) -> None:
         """Balance a node within a closed chain, its hanging tree from below."""
         ledger = self.ledger
         base, y = complex(ledger.base[node]), complex(self.grid.y[node])
@@ -258,8 +266,8 @@ class _Closed:
         rest_q = arriving[1] - leaving[1] - (base.imag * share - y.imag * w)
         tree = ledger.planes.hanging.get(node)
         if tree is None:
-            self.b.flow.add(rest_p == 0)
-            self.b.flow.add(rest_q == 0)
+            ledger.rows.equal(rest_p)
+            ledger.rows.equal(rest_q)
         else:
             ledger.hang(tree, (rest_p, rest_q), w, share)
 

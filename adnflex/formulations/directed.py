@@ -27,12 +27,13 @@ import pyomo.environ as pyo
 
 from adnflex.formulations.closed_chains import declare_closed
 from adnflex.formulations.directed_planes import Planes
-from adnflex.formulations.ledger import Ledger
+from adnflex.formulations.ledger import Ledger, plane_at
 from adnflex.formulations.modes import Mode
 from adnflex.formulations.open_chains import declare_open
 from adnflex.formulations.voltage_moments import declare_moments
 from adnflex.grid.core import Core
 from adnflex.grid.model import Grid
+from adnflex.solvers.sums import IndexedTerms, Linear, RowList, summed, total
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,13 @@ def declare_flows(block: pyo.Block, ledger: Ledger, modes: Sequence[Mode]) -> No
     opened = [(m.chain, m.at) for m in modes if m.kind == 0]
     closed = declare_closed(ledger, [(m.chain, m.kind) for m in modes if m.kind != 0])
     declare_open(ledger, opened)
-    _join_voltages(ledger)
-    _balance_junctions(ledger)
+    v = IndexedTerms(block.v)
+    _join_voltages(ledger, v)
+    _balance_junctions(ledger, v)
+    ledger.rows.declare(block, "flow", doc="branch flow of closed chains, balances of junctions")
     loose = len(ledger.away)
     _hang_on_roots(ledger)
-    block.loss = pyo.Expression(expr=pyo.quicksum(ledger.lost), doc="losses [pu]")
+    block.loss = pyo.Expression(expr=total(ledger.lost), doc="losses [pu]")
     if ledger.off:
         fixed = ledger.away[loose:]
         _declare_deviation(ledger, declare_moments(ledger, closed, opened) + pyo.quicksum(fixed))
@@ -156,18 +159,18 @@ def declare_modes(b: pyo.Block, planes: Sequence[Planes], core: Core, modes: Seq
         b.impossible = pyo.Constraint(expr=b.never >= 2, doc="a limit that no state meets")
 
 
-def _join_voltages(ledger: Ledger) -> None:
-    b, chains = ledger.block, ledger.core.chains
-    b.same_voltage = pyo.Constraint(
-        list(ledger.ends),
-        rule=lambda _, c, end: pyo.quicksum(ledger.ends[c, end]) == b.v[chains[c].nodes[0 if end == 0 else -1]],
+def _join_voltages(ledger: Ledger, v: IndexedTerms) -> None:
+    chains, same, fed = ledger.core.chains, RowList(), RowList()
+    for (c, end), copies in ledger.ends.items():
+        same.equal(summed(copies) - v[chains[c].nodes[0 if end == 0 else -1]])
+    for j, copies in ledger.fed.items():
+        fed.equal(summed(copies) - v[j])
+    same.declare(
+        ledger.block,
+        "same_voltage",
         doc="the voltage of a junction is that of the way in which each of its chains is used",
     )
-    b.fed_voltage = pyo.Constraint(
-        list(ledger.fed),
-        rule=lambda _, j: pyo.quicksum(ledger.fed[j]) == b.v[j],
-        doc="the voltage of a junction is that of the chain that feeds it",
-    )
+    fed.declare(ledger.block, "fed_voltage", doc="the voltage of a junction is that of the chain that feeds it")
 
 
 def _declare_deviation(ledger: Ledger, sagging: Any) -> None:
@@ -179,18 +182,17 @@ def _declare_deviation(ledger: Ledger, sagging: Any) -> None:
     b.all_off = pyo.Constraint(expr=b.off >= sagging, doc="all together")
 
 
-def _balance_junctions(ledger: Ledger) -> None:
-    b, grid = ledger.block, ledger.grid
+def _balance_junctions(ledger: Ledger, v: IndexedTerms) -> None:
     for j in ledger.core.junctions:
-        y, base = complex(grid.y[j]), complex(ledger.base[j])
-        rest_p = pyo.quicksum(ledger.p_in[j]) - base.real - y.real * b.v[j]
-        rest_q = pyo.quicksum(ledger.q_in[j]) - base.imag + y.imag * b.v[j]
+        y, base = complex(ledger.grid.y[j]), complex(ledger.base[j])
+        rest_p = summed(ledger.p_in[j]) - base.real - y.real * v[j]
+        rest_q = summed(ledger.q_in[j]) - base.imag + y.imag * v[j]
         tree = ledger.planes.hanging.get(j)
         if tree is None:
-            b.flow.add(rest_p == 0)
-            b.flow.add(rest_q == 0)
+            ledger.rows.equal(rest_p)
+            ledger.rows.equal(rest_q)
         else:
-            ledger.hang(tree, (rest_p, rest_q), b.v[j], 1.0)
+            ledger.hang(tree, (rest_p, rest_q), v[j], Linear([], 1.0))
 
 
 def _hang_on_roots(ledger: Ledger) -> None:
@@ -199,7 +201,7 @@ def _hang_on_roots(ledger: Ledger) -> None:
         v = float(ledger.bounds.v_max[j])
         tree = ledger.planes.hanging.get(j)
         if tree is not None:
-            ledger.lost.append(float(tree.loss[0, -1] + tree.loss[1, -1] * v))
+            ledger.lost.append(plane_at(tree.loss, Linear([], 1.0), Linear([], v)))
             if ledger.off:
                 ledger.away.append(float(tree.off[0, -1] + tree.off[1, -1] * v))
         if ledger.off and ledger.grid.buses[j]:

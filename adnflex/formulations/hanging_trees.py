@@ -8,7 +8,6 @@ its near end, a 2 x 2 system a branch.  Linearising again at the state just foun
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +38,30 @@ class Tree(NamedTuple):
     entry: int
 
 
+class Level(NamedTuple):
+    """Copies of branches that are as far from their entries.
+
+    Attributes
+    ----------
+    here : slice
+        Their places.
+    first : bool
+        Whether they hang on the entries.
+    parents, starts : array of int
+        Places of the copies above them, and where in the level those below each of them begin.
+    """
+
+    here: slice
+    first: bool
+    parents: IntArray
+    starts: IntArray
+
+    def to_parents(self, total: np.ndarray, parts: np.ndarray) -> None:
+        """Add values (..., k) of these copies to those of the copies above them; entries get nothing."""
+        if not self.first:
+            total[..., self.parents] += np.add.reduceat(parts, self.starts, axis=-1)
+
+
 class HangingTrees:
     """Many trees side by side, each a copy of its branches.
 
@@ -65,12 +88,12 @@ class HangingTrees:
 
     def __init__(self, grid: Grid, trees: Sequence[Tree]) -> None:
         self.grid, self.count = grid, len(trees)
-        self.tree, self.parent, self.level = _copied(trees)
+        self.tree, self.parent, self.levels, place = _copied(trees)
         steps = [s for t in trees for s in t.steps]
-        k = self.branch = np.array([s.branch for s in steps], dtype=np.int64)
-        away = self.away = np.array([s.away for s in steps], dtype=bool)
+        k = self.branch = np.array([s.branch for s in steps], dtype=np.int64)[place]
+        away = self.away = np.array([s.away for s in steps], dtype=bool)[place]
         self.entries = np.array([t.entry for t in trees], dtype=np.int64)
-        self.far = np.array([s.far for s in steps], dtype=np.int64)
+        self.far = np.array([s.far for s in steps], dtype=np.int64)[place]
         ratio2 = grid.ratio[k] ** 2
         self.r, self.x = grid.r[k], grid.x[k]
         self.z2 = self.r**2 + self.x**2
@@ -83,22 +106,19 @@ class HangingTrees:
         inner = self.parent >= 0
         np.add.at(shunt, self.parent[inner], near_y[inner])
         np.add.at(entry, self.tree[~inner], near_y[~inner])
-        self._open_ends(trees, shunt, entry)
+        self._open_ends(trees, shunt, entry, np.argsort(place))
         self.shunt, self.entry = shunt, entry
         self.y = shunt + grid.y[self.far]
         self.p, self.q = grid.p[self.far], grid.q[self.far]
-        order = np.argsort(self.level, kind="stable")
-        ends = np.concatenate([[0], np.cumsum(np.bincount(self.level))]).tolist() if len(order) else [0]
-        self.levels = [order[a:b] for a, b in pairwise(ends)]
 
-    def _open_ends(self, trees: Sequence[Tree], shunt: np.ndarray, entry: np.ndarray) -> None:
+    def _open_ends(self, trees: Sequence[Tree], shunt: np.ndarray, entry: np.ndarray, number: IntArray) -> None:
         g, first = self.grid, 0
         for t, tree in enumerate(trees):
-            at = {s.far: first + i for i, s in enumerate(tree.steps)}
+            at = {s.far: first + i for i, s in enumerate(tree.steps)} if tree.opened else {}
             for branch, node in tree.opened:
                 y = g.open_from[branch] / g.ratio[branch] ** 2 if g.f[branch] == node else g.open_to[branch]
                 if node in at:
-                    shunt[at[node]] += y
+                    shunt[number[at[node]]] += y
                 else:
                     entry[t] += y
             first += len(tree.steps)
@@ -152,18 +172,18 @@ class HangingTrees:
         self.k11, self.k12, self.k21, self.k22, self.rho, self.sigma = (np.empty(shape) for _ in range(6))
         self.p0, self.p1, self.q0, self.q1 = (np.empty(shape) for _ in range(4))
         for level in reversed(self.levels):
-            self._eliminate(level)
-            inner = level[self.parent[level] >= 0]
-            up, near = self.parent[inner], self.near_scale[inner]
+            at = level.here
+            self._eliminate(at)
+            near = self.near_scale[at]
             for total, share in (
-                (const_p, self.p0[:, inner]),
-                (slope_p, self.p1[:, inner] * near),
-                (const_q, self.q0[:, inner]),
-                (slope_q, self.q1[:, inner] * near),
+                (const_p, self.p0[:, at]),
+                (slope_p, self.p1[:, at] * near),
+                (const_q, self.q0[:, at]),
+                (slope_q, self.q1[:, at] * near),
             ):
-                np.add.at(total.T, up, share.T)
+                level.to_parents(total, share)
 
-    def _eliminate(self, at: IntArray) -> None:
+    def _eliminate(self, at: slice) -> None:
         """Express the flow of some branches by the voltage that they see at their near end, s."""
         const_p, slope_p, const_q, slope_q = (a[:, at] for a in self.node)
         r, x, z2, far = self.r[at], self.x[at], self.z2[at], self.far_scale[at]
@@ -185,9 +205,9 @@ class HangingTrees:
         """P, Q, l, s and far squared voltage of every branch (B, M) of the linear tree for entry voltages (B, T)."""
         shape = self.a.shape
         u, p, q, l, s = (np.empty(shape) for _ in range(5))  # noqa: E741
-        for level in self.levels:
-            up = self.parent[level]
-            above = np.where(up >= 0, u[:, np.maximum(up, 0)], v[:, self.tree[level]])
+        for one in self.levels:
+            level = one.here
+            above = v[:, self.tree[level]] if one.first else u[:, self.parent[level]]
             seen = above * self.near_scale[level]
             s[:, level] = seen
             p[:, level] = self.p0[:, level] + self.p1[:, level] * seen
@@ -198,11 +218,11 @@ class HangingTrees:
         return p, q, l, s, u
 
 
-def _copied(trees: Sequence[Tree]) -> tuple[IntArray, IntArray, IntArray]:
-    """Tree, position of the branch above (-1 at the entry) and depth of every copy of a branch."""
+def _copied(trees: Sequence[Tree]) -> tuple[IntArray, IntArray, list[Level], IntArray]:
+    """Tree and place of the branch above (-1 at the entry) of every copy, the levels, and which copy stands where."""
     owner: list[int] = []
     parent: list[int] = []
-    level: list[int] = []
+    depth: list[int] = []
     first = 0
     for t, tree in enumerate(trees):
         at: dict[int, int] = {}
@@ -211,6 +231,24 @@ def _copied(trees: Sequence[Tree]) -> tuple[IntArray, IntArray, IntArray]:
             at[step.far] = first + i
             owner.append(t)
             parent.append(up)
-            level.append(level[up] + 1 if up >= 0 else 0)
+            depth.append(depth[up] + 1 if up >= 0 else 0)
         first += len(tree.steps)
-    return tuple(np.array(a, dtype=np.int64) for a in (owner, parent, level))  # type: ignore[return-value]
+    return _by_level(*(np.array(a, dtype=np.int64) for a in (owner, parent, depth)))
+
+
+def _by_level(owner: IntArray, parent: IntArray, depth: IntArray) -> tuple[IntArray, IntArray, list[Level], IntArray]:
+    """Put copies level by level, and those below one copy side by side: all is slices and sums of slices."""
+    place, levels, start = np.full(len(owner), -1, dtype=np.int64), list[Level](), 0
+    order: list[IntArray] = []
+    for members in np.split(np.argsort(depth, kind="stable"), np.cumsum(np.bincount(depth))[:-1]) if len(depth) else []:
+        above = place[parent[members]] if levels else np.full(len(members), -1, dtype=np.int64)
+        sorting = np.argsort(above, kind="stable")
+        here, above = members[sorting], above[sorting]
+        place[here] = start + np.arange(len(here))
+        starts = np.flatnonzero(np.diff(above, prepend=-2))
+        levels.append(Level(slice(start, start + len(here)), not levels, above[starts], starts))
+        order.append(here)
+        start += len(here)
+    which = np.concatenate(order) if order else np.zeros(0, dtype=np.int64)
+    above = np.where(parent >= 0, place[parent], -1)[which] if order else which
+    return owner[which], above, levels, which

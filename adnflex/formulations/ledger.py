@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
+from adnflex.arrays import FloatArray
 from adnflex.formulations.directed_planes import Drawn, Planes
 from adnflex.grid.core import Core
 from adnflex.grid.model import Grid
+from adnflex.solvers.sums import Linear, RowList
 
 
 @dataclass
@@ -27,8 +29,12 @@ class Ledger:
         Losses of a known state [pu].
     off : bool
         Whether voltage deviations are asked for.
-    lost, away : list
-        Terms of the losses and of the deviations [pu].
+    rows : RowList
+        Rows of branch flow.
+    lost : list of Linear
+        Terms of the losses [pu].
+    away : list
+        Expressions, terms of the deviations [pu].
     ends : dict of (int, int) to list
         Copies of the voltage at every end (0 or 1) of every chain.
     fed : dict of int to list
@@ -43,12 +49,13 @@ class Ledger:
     planes: Planes
     loss_cap: float
     off: bool
-    lost: list[Any] = field(default_factory=list)
+    rows: RowList = field(default_factory=RowList)
+    lost: list[Linear] = field(default_factory=list)
     away: list[Any] = field(default_factory=list)
-    ends: dict[tuple[int, int], list[Any]] = field(default_factory=dict)
-    fed: dict[int, list[Any]] = field(default_factory=dict)
-    p_in: dict[int, list[Any]] = field(default_factory=dict)
-    q_in: dict[int, list[Any]] = field(default_factory=dict)
+    ends: dict[tuple[int, int], list[Linear]] = field(default_factory=dict)
+    fed: dict[int, list[Linear]] = field(default_factory=dict)
+    p_in: dict[int, list[Linear]] = field(default_factory=dict)
+    q_in: dict[int, list[Linear]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         grid = self.grid
@@ -62,27 +69,31 @@ class Ledger:
         for j in self.core.junctions:
             self.p_in[j], self.q_in[j] = [], []
 
-    def deviate(self, v: Any, share: Any) -> None:
+    def deviate(self, v: Linear, share: Linear) -> None:
         """Count the distance of a squared voltage from 1, in units of its share."""
-        b = self.block
+        b, more = self.block, (v - share).expression()
         if not hasattr(b, "above"):
             b.above = pyo.VarList(bounds=(0, None))
             b.above_rows = pyo.ConstraintList(doc="distance of a voltage from 1")
         size = b.above.add()
         size.setub(max(abs(1 - 0.25), float(np.abs(self.bounds.v_max - 1).max())))
-        b.above_rows.add(size >= v - share)
-        b.above_rows.add(size >= share - v)
+        b.above_rows.add(size >= more)
+        b.above_rows.add(size >= -more)
         self.away.append(size)
 
-    def hang(self, tree: Drawn, rest: tuple[Any, Any], v: Any, share: Any) -> None:
+    def hang(self, tree: Drawn, rest: tuple[Linear, Linear], v: Linear, share: Linear) -> None:
         """Leave for a hanging tree at least what it draws; count its losses and deviations."""
-        add = self.block.flow.add
         rest_p, rest_q = rest
-        add(rest_p >= float(tree.p[0, -1]) * share + float(tree.p[1, -1]) * v)
-        add(rest_q >= float(tree.q[0, -1]) * share + float(tree.q[1, -1]) * v)
+        self.rows.at_least(rest_p - plane_at(tree.p, share, v))
+        self.rows.at_least(rest_q - plane_at(tree.q, share, v))
         # what is drawn beyond the constant power is lost: no draught that costs nothing, which generation would seek
-        self.lost.append(rest_p if tree.plain else float(tree.loss[0, -1]) * share + float(tree.loss[1, -1]) * v)
+        self.lost.append(rest_p if tree.plain else plane_at(tree.loss, share, v))
         if tree.plain and np.isfinite(tree.per_loss):
-            add(rest_q <= tree.per_loss * rest_p)
+            self.rows.at_most(rest_q - tree.per_loss * rest_p)
         if self.off:
-            self.away.append(float(tree.off[0, -1]) * share + float(tree.off[1, -1]) * v)
+            self.away.append(plane_at(tree.off, share, v).expression())
+
+
+def plane_at(planes: FloatArray, share: Linear, v: Linear) -> Linear:
+    """Return the last one of some planes at a squared voltage, times a share."""
+    return float(planes[0, -1]) * share + float(planes[1, -1]) * v

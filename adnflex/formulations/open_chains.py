@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 
-from adnflex.arrays import IntArray
+from adnflex.arrays import FloatArray, IntArray
 from adnflex.formulations.directed_planes import Drawn
 from adnflex.formulations.ledger import Ledger
+from adnflex.solvers.sums import IndexedTerms, Linear, RowList, summed
 
 
 def declare_open(ledger: Ledger, ways: Sequence[tuple[int, int]]) -> None:
@@ -24,14 +24,14 @@ def declare_open(ledger: Ledger, ways: Sequence[tuple[int, int]]) -> None:
 class _Open:
     def __init__(self, ledger: Ledger, ways: Sequence[tuple[int, int]]) -> None:
         self.ledger, self.b, self.grid, self.bounds = ledger, ledger.block, ledger.grid, ledger.bounds
-        self.ways = ways
+        self.ways, self.rows = ways, RowList()
         self.positions: dict[int, list[int]] = {}
         for c, i in ways:
             self.positions.setdefault(c, []).append(i)
 
     def declare(self) -> None:
         b = self.b
-        b.stub = pyo.ConstraintList(doc="what the stubs of open chains draw and lose")
+        self.open_at = IndexedTerms(b.open_at)
         self._copies()
         keys = [(c, end) for c in self.positions for end in (0, 1)]
         b.stub_p = pyo.Var(keys, bounds=lambda _, c, e: self._span(c, e, "p"), doc="beyond constant power [pu]")
@@ -39,8 +39,16 @@ class _Open:
         b.stub_loss = pyo.Var(keys, bounds=lambda _, c, e: self._span(c, e, "loss"), doc="losses [pu]")
         if self.ledger.off:
             b.stub_off = pyo.Var(keys, bounds=lambda _, c, e: self._span(c, e, "off"), doc="deviations [pu]")
+        named = [
+            ("loss", b.stub_loss),
+            ("p", b.stub_p),
+            ("q", b.stub_q),
+            *([("off", b.stub_off)] if self.ledger.off else []),
+        ]
+        self.drawn = {what: IndexedTerms(variable) for what, variable in named}
         for c, end in keys:
             self._stub(c, end)
+        self.rows.declare(b, "stub", doc="what the stubs of open chains draw and lose")
 
     def _node(self, chain: int, end: int) -> int:
         return self.ledger.core.chains[chain].nodes[0 if end == 0 else -1]
@@ -56,53 +64,56 @@ class _Open:
             bounds=lambda _, c, i, end: (0, high[self._node(c, end)]),
             doc="squared voltage at the end of a chain that is open at a branch, else 0 [pu]",
         )
+        self.end_v = IndexedTerms(b.end_v)
         for c, i, end in ends:
-            node, copy, share = self._node(c, end), b.end_v[c, i, end], b.open_at[c, i]
+            node, copy, share = self._node(c, end), self.end_v[c, i, end], self.open_at[c, i]
             # limits within the stub count as limits of the voltage where it hangs
             low, top = (float(v) for v in ledger.planes.stubs[c, end, i].span)
-            b.stub.add(copy <= min(top, float(high[node])) * share)
-            b.stub.add(copy >= max(low, float(self.bounds.v_min[node])) * share)
+            self.rows.at_most(copy - min(top, float(high[node])) * share)
+            self.rows.at_least(copy - max(low, float(self.bounds.v_min[node])) * share)
             ledger.ends.setdefault((c, end), []).append(copy)
 
     # -- one end of a chain --------------------------------------------------------------------------------------
 
     def _stub(self, c: int, end: int) -> None:
-        b, ledger, node = self.b, self.ledger, self._node(c, end)
+        ledger, node = self.ledger, self._node(c, end)
         trees, root = self._trees(c, end), node in ledger.roots
-        shares = [b.open_at[c, i] for i in self.positions[c]]
+        shares = [self.open_at[c, i] for i in self.positions[c]]
         v_root = float(self.bounds.v_max[node])
-        copies = [v_root * s if root else b.end_v[c, i, end] for i, s in zip(self.positions[c], shares, strict=True)]
-        pairs = [(b.stub_loss, "loss")] if root else [(b.stub_loss, "loss"), (b.stub_p, "p"), (b.stub_q, "q")]
-        for variable, what in [*pairs, (b.stub_off, "off")] if ledger.off else pairs:
-            self._supported(variable[c, end], [getattr(t, what) for t in trees], shares, copies)
-        ledger.lost.append(b.stub_loss[c, end])
+        copies = [v_root * s if root else self.end_v[c, i, end] for i, s in zip(self.positions[c], shares, strict=True)]
+        for what in ("loss", *(() if root else ("p", "q")), *(("off",) if ledger.off else ())):
+            self._supported(self.drawn[what][c, end], [getattr(t, what) for t in trees], shares, copies)
+        ledger.lost.append(self.drawn["loss"][c, end])
         if ledger.off:
-            ledger.away.append(b.stub_off[c, end])
+            ledger.away.append(self.b.stub_off[c, end])
         if not root:
             self._draw(c, end, trees, shares)
 
-    def _supported(self, variable: Any, planes: list[Any], shares: list[Any], copies: list[Any]) -> None:
+    def _supported(
+        self, variable: Linear, planes: list[FloatArray], shares: list[Linear], copies: list[Linear]
+    ) -> None:
         """Keep what all positions add up to above every one of their planes."""
         count = planes[0].shape[1]
         rows = {tuple(np.round(np.concatenate([p[:, k] for p in planes]), 14)) for k in range(count)}
         for k in range(count) if len(rows) > 1 else (count - 1,):
-            terms = []
-            for plane, share, copy in zip(planes, shares, copies, strict=True):
-                terms += [float(plane[0, k]) * share, float(plane[1, k]) * copy]
-            self.b.stub.add(variable >= pyo.quicksum(terms))
+            parts = [
+                part
+                for plane, share, copy in zip(planes, shares, copies, strict=True)
+                for part in (float(plane[0, k]) * share, float(plane[1, k]) * copy)
+            ]
+            self.rows.at_least(variable - summed(parts))
 
-    def _draw(self, c: int, end: int, trees: list[Drawn], shares: list[Any]) -> None:
+    def _draw(self, c: int, end: int, trees: list[Drawn], shares: list[Linear]) -> None:
         """Book what the stubs draw from their junction."""
-        b, ledger, node = self.b, self.ledger, self._node(c, end)
+        ledger, node = self.ledger, self._node(c, end)
+        p, q, loss = (self.drawn[what][c, end] for what in ("p", "q", "loss"))
         per_loss = max(t.per_loss for t in trees)
         if all(t.plain for t in trees):
-            b.stub.add(b.stub_p[c, end] == b.stub_loss[c, end])
+            self.rows.equal(p - loss)
             if np.isfinite(per_loss):
-                b.stub.add(b.stub_q[c, end] <= per_loss * b.stub_loss[c, end])
-        need_p = pyo.quicksum(float(t.base.real) * s for t, s in zip(trees, shares, strict=True))
-        need_q = pyo.quicksum(float(t.base.imag) * s for t, s in zip(trees, shares, strict=True))
-        ledger.p_in[node].append(-b.stub_p[c, end] - need_p)
-        ledger.q_in[node].append(-b.stub_q[c, end] - need_q)
+                self.rows.at_most(q - per_loss * loss)
+        ledger.p_in[node].append(-p - summed(float(t.base.real) * s for t, s in zip(trees, shares, strict=True)))
+        ledger.q_in[node].append(-q - summed(float(t.base.imag) * s for t, s in zip(trees, shares, strict=True)))
 
     # -- ranges --------------------------------------------------------------------------------------------------
 

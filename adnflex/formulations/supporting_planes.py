@@ -132,7 +132,8 @@ def _value(t: HangingTrees, weight_l: FloatArray, weight_u: FloatArray) -> tuple
     shape = t.a.shape
     const, slope = np.zeros(shape), np.zeros(shape)
     const_u, per_u = np.zeros(shape), np.broadcast_to(weight_u, shape).copy()
-    for level in reversed(t.levels):
+    for one in reversed(t.levels):
+        level = one.here
         p0, p1, q0, q1 = (a[:, level] for a in (t.p0, t.p1, t.q0, t.q1))
         a, b, c = t.a[:, level], t.b[:, level], t.c[:, level]
         l0, l1 = a * p0 + b * q0, a * p1 + b * q1 - c
@@ -140,10 +141,8 @@ def _value(t: HangingTrees, weight_l: FloatArray, weight_u: FloatArray) -> tuple
         u0, u1 = (-2 * (r * p0 + x * q0) + z2 * l0) / far, (1 - 2 * (r * p1 + x * q1) + z2 * l1) / far
         const[:, level] = weight_l[level] * l0 + const_u[:, level] + per_u[:, level] * u0
         slope[:, level] = weight_l[level] * l1 + per_u[:, level] * u1
-        inner = level[t.parent[level] >= 0]
-        up = t.parent[inner]
-        np.add.at(const_u.T, up, const[:, inner].T)
-        np.add.at(per_u.T, up, (slope[:, inner] * t.near_scale[inner]).T)
+        one.to_parents(const_u, const[:, level])
+        one.to_parents(per_u, slope[:, level] * t.near_scale[level])
     return const, slope, per_u
 
 
@@ -155,10 +154,10 @@ def _multipliers(
     # worth of one more unit drawn at the far node of a branch
     worth_p, worth_q = np.empty(shape), np.empty(shape)
     multipliers, rounding = np.zeros(shape), np.zeros(shape)
-    for level in t.levels:
-        up = t.parent[level]
-        above_p = np.where(up >= 0, worth_p[:, np.maximum(up, 0)], functional.p)
-        above_q = np.where(up >= 0, worth_q[:, np.maximum(up, 0)], functional.q)
+    for one in t.levels:
+        level = one.here
+        above_p = np.array(functional.p) if one.first else worth_p[:, t.parent[level]]
+        above_q = np.array(functional.q) if one.first else worth_q[:, t.parent[level]]
         a, b = t.a[:, level], t.b[:, level]
         k11, k12, k21, k22 = (k[:, level] for k in (t.k11, t.k12, t.k21, t.k22))
         r, x, z2, far = t.r[level], t.x[level], t.z2[level], t.far_scale[level]

@@ -65,20 +65,20 @@ def _carried(trees: HangingTrees, bounds: Bounds, l_max: FloatArray) -> tuple[np
     high = trees.p + shunt[0].max(axis=0) + 1j * (trees.q + shunt[1].max(axis=0))
     current = bounds.node_current[far].copy()
     l_top = np.empty(len(far))
-    for level in reversed(trees.levels):
+    for one in reversed(trees.levels):
+        level = one.here
         l_top[level] = np.minimum(l_max[trees.branch[level]], current[level] ** 2)
         low[level] += 1j * np.minimum(trees.x[level], 0) * l_top[level]
         high[level] += (trees.r[level] + 1j * np.maximum(trees.x[level], 0)) * l_top[level]
-        inner = level[trees.parent[level] >= 0]
         for total in (low, high, current):
-            np.add.at(total, trees.parent[inner], total[inner])
+            one.to_parents(total, total[level])
     return low, high, l_top
 
 
 class _Measure(NamedTuple):
     """Linear functionals of copies of branches: weights of P, Q, l, the voltage seen at the near end, the far one."""
 
-    at: IntArray
+    at: IntArray | slice
     p: FloatArray
     q: FloatArray
     l: FloatArray  # noqa: E741
@@ -121,13 +121,13 @@ def within_limits(
         return found
     swept = _Swept(trees, misses)
     zero, one = np.zeros(len(trees.branch)), np.ones(len(trees.branch))
-    volts = swept.measure(_Measure(np.arange(len(one)), zero, zero, zero, zero, one))
+    volts = swept.measure(_Measure(slice(None), zero, zero, zero, zero, one))
     _at_most(found, trees, volts, np.arange(len(one)), bounds.v_max[trees.far])
     low = _Affine(-volts.constant, -volts.slope, volts.above, volts.below)
     _at_most(found, trees, low, np.arange(len(one)), -bounds.v_min[trees.far])
-    rated, limit = _terminals(trees)
+    rated, at, limit = _terminals(trees)
     if len(limit):
-        _at_most(found, trees, swept.measure(rated), rated.at, limit**2)
+        _at_most(found, trees, swept.measure(rated), at, limit**2)
     return found
 
 
@@ -150,8 +150,8 @@ def _at_most(
     np.maximum.at(low, owner[never], np.inf)
 
 
-def _terminals(trees: HangingTrees) -> tuple[_Measure, FloatArray]:
-    """Squared currents at all rated terminals of all copies, and the limits [pu]."""
+def _terminals(trees: HangingTrees) -> tuple[_Measure, IntArray, FloatArray]:
+    """Squared currents at all rated terminals of all copies, which copies these are, and the limits [pu]."""
     rated = trees.grid.ratings
     order = np.argsort(rated.branch, kind="stable")
     first = np.searchsorted(rated.branch[order], trees.branch)
@@ -167,7 +167,7 @@ def _terminals(trees: HangingTrees) -> tuple[_Measure, FloatArray]:
     through = np.abs(share) ** 2 - np.where(near, 0.0, p * trees.r[at] + q * trees.x[at])
     volts = np.abs(y) ** 2
     seen, far = np.where(near, volts, 0.0), np.where(near, 0.0, volts * trees.far_scale[at])
-    return _Measure(at, p, q, through, seen, far), rated.limit[r]
+    return _Measure(at, p, q, through, seen, far), at, rated.limit[r]
 
 
 class _Swept:
@@ -185,30 +185,26 @@ class _Swept:
         self._down()
 
     def _up(self) -> None:
-        t = self.trees
-        for level in reversed(t.levels):
-            inner = level[t.parent[level] >= 0]
-            if not len(inner):
-                continue
-            one = np.ones(len(inner))
+        for level in reversed(self.trees.levels[1:]):
+            one = np.ones(level.here.stop - level.here.start)
             for k, weights in enumerate(((one, 0 * one), (0 * one, one))):
-                below, above = self._moved(_Measure(inner, *weights, 0 * one, 0 * one, 0 * one), voltage=False)
-                np.add.at(self.drawn[2 * k].T, t.parent[inner], below.T)
-                np.add.at(self.drawn[2 * k + 1].T, t.parent[inner], above.T)
+                below, above = self._moved(_Measure(level.here, *weights, 0 * one, 0 * one, 0 * one), voltage=False)
+                level.to_parents(self.drawn[2 * k], below)
+                level.to_parents(self.drawn[2 * k + 1], above)
 
     def _down(self) -> None:
         t = self.trees
         for level in t.levels:
-            up = t.parent[level]
-            top, inner = level[up < 0], level[up >= 0]
-            self.gain[:, top] = t.near_scale[top]
-            if not len(inner):
+            at = level.here
+            scale = t.near_scale[at]
+            if level.first:
+                self.gain[:, at] = scale
                 continue
-            above, one = t.parent[inner], np.ones(len(inner))
-            far = self.measure(_Measure(above, 0 * one, 0 * one, 0 * one, 0 * one, one))
-            scale = t.near_scale[inner]
-            self.offset[:, inner], self.gain[:, inner] = far.constant * scale, far.slope * scale
-            self.seen[0][:, inner], self.seen[1][:, inner] = far.below * scale, far.above * scale
+            # several hang on the same copy
+            one, spread = np.ones(len(level.parents)), np.searchsorted(level.parents, t.parent[at])
+            far = self.measure(_Measure(level.parents, 0 * one, 0 * one, 0 * one, 0 * one, one))
+            self.offset[:, at], self.gain[:, at] = far.constant[:, spread] * scale, far.slope[:, spread] * scale
+            self.seen[0][:, at], self.seen[1][:, at] = far.below[:, spread] * scale, far.above[:, spread] * scale
 
     def _weights(self, m: _Measure) -> tuple[FloatArray, ...]:
         """Replace the far voltage and the current by P, Q, the voltage seen and the miss."""

@@ -112,7 +112,7 @@ class _Moments:
             for part, z in ((0, one.r), (1, one.x)):
                 self._drop(part, 2 * z / one.far_scale, one, (behind, least), (base[part], drawn[part]), inner, share)
                 weight[part] += max(2 * z / one.far_scale, 0.0) * scale
-            self.terms.append((one.r**2 + one.x**2) / one.far_scale * least * one.l)
+            self.terms.append((one.r**2 + one.x**2) / one.far_scale * least * one.l.expression())
             # a ratio on the way: n (1 - v_far) = n a/b (1 - v_near) + n (1 - a/b) + n drop/b
             turn = one.near_scale / one.far_scale
             if turn != 1:
@@ -138,7 +138,7 @@ class _Moments:
     ) -> None:
         """Count ``z power nodes`` but for the product of what is unknown of both."""
         nodes, least = behind
-        power = one.left[part]
+        power = one.left[part].expression()
         if z == 0:
             return
         if z < 0:

@@ -50,7 +50,7 @@ class Reading:
         # Pyomo's walker asks for the first by the `id` of a variable, and tells `add` what is not in it
         self.var_map: dict[int, Any] = {}
         self.column: dict[int, int] = {}
-        self._first: dict[int, int] = {}
+        self._places: dict[int, IntArray] = {}
         for component in model.component_objects(pyo.Var):
             self._take_variable(component)
         self._walker = LinearRepnVisitor({}, var_recorder=self)
@@ -62,11 +62,20 @@ class Reading:
         self._take_variable(variable.parent_component())
 
     def _take_variable(self, component: Any) -> None:
-        members = list(component.values())
-        self._first[id(component)] = start = len(self.variables)
+        # members of a reference are those of another component
+        members = [v for v in component.values() if id(v) not in self.column]
+        start = len(self.variables)
         self.column.update(zip(map(id, members), range(start, start + len(members)), strict=True))
         self.var_map.update((id(v), v) for v in members if not v.fixed)
         self.variables += members
+
+    def _columns_of(self, component: Any) -> IntArray:
+        """Columns of the members of a variable, in their order."""
+        found = self._places.get(id(component))
+        if found is None:
+            self._take_variable(component)
+            found = self._places[id(component)] = np.array([self.column[id(v)] for v in component.values()], np.int64)
+        return found
 
     def _objective(self, model: pyo.ConcreteModel) -> None:
         found = list(model.component_data_objects(pyo.Objective, active=True))
@@ -95,11 +104,8 @@ class Reading:
         rows, number = component.rows, len(self.rows) + np.cumsum(untouched) - 1
         for e in rows.entries:
             here = untouched[e.row]
-            first = self._first.get(id(e.variable))
-            if first is None:
-                self._take_variable(e.variable)
-                first = self._first[id(e.variable)]
-            self._entries.append((number[e.row[here]], first + e.place[here], e.value[here]))
+            columns = self._columns_of(e.variable)
+            self._entries.append((number[e.row[here]], columns[e.place[here]], e.value[here]))
         self.low.append(rows.low[untouched])
         self.high.append(rows.high[untouched])
         self.rows += component.members(untouched)
