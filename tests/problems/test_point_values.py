@@ -14,6 +14,7 @@ from adnflex.grid.model import Grid
 from adnflex.grid.topology import Adjacency, must_close
 from adnflex.grid.tree_flows import TreeFlows
 from adnflex.problems.multi_period.evaluation import Evaluator
+from adnflex.problems.multi_period.levels import Levels
 from adnflex.problems.multi_period.point_values import PointValues
 from adnflex.problems.multi_period.points import Points
 from tests.nets import random_net
@@ -53,7 +54,7 @@ def test_values_are_those_of_each_and_dropped_ones_are_no_better(seed: int) -> N
         truth.append(np.inf if (found.violation > 0).any() else lost)
     exact = np.array(truth)
     tree = evaluator.tree(frozenset(opened[0].tolist()))
-    values = PointValues(points, required, price, tree=tree)
+    values = PointValues(points, required, price, levels=Levels(points, tree))
     assert values.levels
     assert values(opened, np.inf) == pytest.approx(exact, rel=1e-9)
     if np.isfinite(exact).any():

@@ -16,8 +16,8 @@ from adnflex.problems.multi_period.model import JointReconfiguration, build_join
 from adnflex.problems.multi_period.points import Groups, Points, grouped
 from adnflex.problems.reconfiguration.meshed import meshed_start
 
-# Means of a joint model, each a copy of the network.
-COPIES = 3
+# Means of a joint model, each a copy of the network: as few as do.
+COPIES = (3, 6, 10)
 
 
 def build_chosen_joint(
@@ -53,7 +53,7 @@ def joint_model(points: Points, formulation: str, price: float, most: int | None
     required = must_close(points.grid)
     tree = Evaluator(points, required).tree(meshed_start(points.mean(), required))
     assert tree is not None  # opening loops one by one ends in a tree
-    groups = grouped(points, tree, COPIES)
+    groups = grouped(points, tree, COPIES[0])
     problem = build_chosen_joint(points, groups, tree, price=price, most=most, formulation=formulation)
     if isinstance(problem, JointDirected):
         # a search looks at states itself; whoever solves the model alone needs them to be trees

@@ -11,18 +11,14 @@ import numpy as np
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.tree_multipliers import cones_are_exact
-from adnflex.grid.flow import RadialFlow
 from adnflex.grid.tree_flows import TreeFlows
 from adnflex.grid.trees import Trees
 from adnflex.problems.multi_period.evaluation import Evaluator
-from adnflex.problems.multi_period.points import Groups, Points, grouped
+from adnflex.problems.multi_period.levels import ROUNDING, Levels
+from adnflex.problems.multi_period.points import Points
 from adnflex.problems.reconfiguration.exchange import limit_violations
 
 Open = frozenset[int]
-
-# Means that drop topologies, coarse ones first, where there are more than twice as many points: two leave one in a
-# hundred of those that a search has to look at, and cost less than a tenth of a relaxation each.
-_MEANS = (2, 6, 20)
 
 # Topologies that are valued rather than relaxed further, with means and without.
 _FEW, _FEW_ALONE = 2000, 400
@@ -30,9 +26,6 @@ _FEW, _FEW_ALONE = 2000, 400
 # From so many topologies on, and up to so many points, they are run side by side, one point after the other; fewer
 # topologies are run one after the other, all points side by side.
 _TOGETHER, _POINTS = 6, 60
-
-# Part of a bound by means that rounding may have added.
-_ROUNDING = 1e-8
 
 
 class PointValues:
@@ -48,10 +41,8 @@ class PointValues:
         Of an operation, counted from the present states.
     most : int, optional
         Largest number of operations.
-    tree : RadialFlow, optional
-        A good topology, by whose flows points are grouped; without it all are run.
-    seed : int
-        Of the grouping.
+    levels : Levels, optional
+        Means that tell topologies from good ones; without them all are run at every point.
     """
 
     def __init__(
@@ -60,18 +51,12 @@ class PointValues:
         required: BoolArray,
         price: float = 0.0,
         most: int | None = None,
-        tree: RadialFlow | None = None,
-        seed: int = 0,
+        levels: Levels | None = None,
     ) -> None:
         self.points, self.price, self.most = points, price, np.inf if most is None else most
         self.evaluator, self.flows = Evaluator(points, required), TreeFlows(points.grid)
-        self.levels: list[Groups] = []
-        for count in _MEANS:
-            if tree is not None and len(points) > 2 * count:
-                groups = grouped(points, tree, count, seed)
-                # points of different constant impedances share no mean
-                self.levels += [groups] if len(groups) <= 2 * count else []
-        self.few = _FEW if self.levels else _FEW_ALONE
+        self.levels = levels
+        self.few = _FEW if levels is not None and levels.coarse else _FEW_ALONE
 
     def __call__(self, opened: IntArray, cutoff: float) -> FloatArray:
         """Return values of topologies (B, j); inf beyond a limit or the budget, NaN where power flow was not solved.
@@ -89,7 +74,7 @@ class PointValues:
         away = np.count_nonzero(closed != grid.closed, axis=1)
         found = np.where(away > self.most, np.inf, self.price * away)
         live = np.flatnonzero(found < cutoff)
-        for groups in self.levels:
+        for groups in () if self.levels is None else self.levels.coarse:
             if np.isfinite(cutoff) and len(live) >= _TOGETHER:
                 least = self._least(self.flows.grown(closed[live]), groups.means)
                 found[live] = np.maximum(found[live], least + self.price * away[live])
@@ -97,7 +82,9 @@ class PointValues:
         if len(live) >= _TOGETHER and len(self.points) <= _POINTS:
             exact = self._together(self.flows.grown(closed[live]))
         else:
-            exact = np.array([self._alone(frozenset(row)) for row in opened[live].tolist()])
+            left = (cutoff - self.price * away[live]).tolist()
+            rows = zip(opened[live].tolist(), left, strict=True)
+            exact = np.array([self._alone(frozenset(row), most) for row, most in rows])
         found[live] = exact + self.price * away[live]
         return found
 
@@ -108,7 +95,7 @@ class PointValues:
             at = self.flows.at(trees, means.p[t], means.q[t], means.y[t])
             lost = float(means.weight[t]) * at.loss * self.points.grid.base_mva
             least += np.where(cones_are_exact(at), lost, 0.0)
-        return least * (1 - _ROUNDING)
+        return least * (1 - ROUNDING)
 
     def _together(self, trees: Trees) -> FloatArray:
         """Run topologies at one point after the other; those that break a limit are left out from then on."""
@@ -123,7 +110,12 @@ class PointValues:
             found += np.where(broken, np.inf, lost)
         return found
 
-    def _alone(self, state: Open) -> float:
+    def _alone(self, state: Open, cutoff: float) -> float:
+        """Losses of one topology, or a lower bound of them from the cutoff on."""
+        if self.levels is not None and self.levels.fine and np.isfinite(cutoff):
+            least = self.levels.least(state, cutoff)
+            if least >= cutoff:
+                return least
         found = self.evaluator.fresh(state)
         if found is None or found.violation[np.isfinite(found.violation)].any():
             return np.inf

@@ -104,7 +104,9 @@ class Groups:
         return Groups(means, tuple(members[k] for k in order.tolist()))
 
 
-def grouped(points: Points, tree: RadialFlow, count: int, seed: int = 0, *, alike: bool = True) -> Groups:
+def grouped(
+    points: Points, tree: RadialFlow, count: int, seed: int = 0, *, alike: bool = True, flows: FloatArray | None = None
+) -> Groups:
     """Group the points of every window, so that flows and losses within a group are alike.
 
     Parameters
@@ -121,14 +123,49 @@ def grouped(points: Points, tree: RadialFlow, count: int, seed: int = 0, *, alik
     alike : bool
         Whether the points of a group share their constant-impedance withdrawals, as a bound asks for; an estimate does
         not.
+    flows : (T, axes) array, optional
+        What `weighted_flows` makes of points and tree, where it is known.
     """
     members: list[IntArray] = []
-    flows = _weighted_flows(points, tree) if len(points) > count else np.zeros((len(points), 1))
+    if flows is None:
+        flows = weighted_flows(points, tree) if len(points) > count else np.zeros((len(points), 1))
     shared = not alike or bool((points.y == points.y[0]).all())
     for window in range(points.windows):
         rows = np.flatnonzero(points.window == window)
         members += _groups_of(points, flows, rows, count, seed, shared)
     return Groups(_means(points, members), tuple(members))
+
+
+def split(points: Points, flows: FloatArray, groups: Groups, count: int, seed: int = 0) -> Groups:
+    """Split groups further, those most whose flows differ most, so that there are about so many in all.
+
+    Parameters
+    ----------
+    points : Points
+        The points that the groups are of.
+    flows : (T, axes) array
+        See `weighted_flows`.
+    groups : Groups
+        The groups; every new one is a part of one of them, so that what the means bound can only rise.
+    count : int
+        Number of groups in all.
+    seed : int
+        Of the grouping.
+    """
+    spread = np.array([_spread(flows[rows], points.weight[rows]) for rows in groups.members])
+    total = float(spread.sum())
+    members: list[IntArray] = []
+    for rows, here in zip(groups.members, spread.tolist(), strict=True):
+        parts = 1 if total <= 0 else 1 + round((count - len(groups)) * here / total)
+        labels = weighted_clusters(flows[rows], points.weight[rows], min(parts, len(rows)), seed)
+        members += [rows[labels == k] for k in range(int(labels.max()) + 1)]
+    return Groups(_means(points, members), tuple(members))
+
+
+def _spread(flows: FloatArray, weight: FloatArray) -> float:
+    """Weighted sum of squared distances from the mean."""
+    mean = weight @ flows / max(float(weight.sum()), 1e-12)
+    return float(weight @ ((flows - mean) ** 2).sum(axis=1))
 
 
 def _groups_of(
@@ -152,7 +189,7 @@ def _groups_of(
     return found
 
 
-def _weighted_flows(points: Points, tree: RadialFlow) -> FloatArray:
+def weighted_flows(points: Points, tree: RadialFlow) -> FloatArray:
     """Lossless flows of a topology times the root of the resistance, on their principal axes (T, axes)."""
     root = np.sqrt(np.maximum(tree.z.real, 0.0))
     drawn = points.p + 1j * points.q

@@ -14,9 +14,11 @@ from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.multi_period.directed import JointDirected
+from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.problems.multi_period.joint import COPIES, build_chosen_joint
+from adnflex.problems.multi_period.levels import Levels
 from adnflex.problems.multi_period.point_values import PointValues
-from adnflex.problems.multi_period.points import Points, grouped
+from adnflex.problems.multi_period.points import Groups, Points, grouped, split
 from adnflex.problems.multi_period.search import WindowSearch
 from adnflex.problems.reconfiguration.directed_search import DirectedSearch
 from adnflex.problems.reconfiguration.meshed import nearest_tree
@@ -76,7 +78,8 @@ class OneProof:
         moves = self.search.exact.moves
         valued = ExchangeSearch(self.score, lambda state: moves(state, weight), lambda: clock.spent)
         tree = self.search.good_tree(best.state)
-        groups = grouped(self.points, tree, COPIES, effort.seed).guarded(self.points, self.guards)
+        levels = Levels(self.points, tree, effort.seed)
+        groups = self._groups(levels, best, effort).guarded(self.points, self.guards)
         if len(groups) > _MOST_COPIES:
             told = f"no bound: loads of constant impedance differ between periods, which takes {len(groups)} copies"
             return Outcome("unproven", best.state, best.value, 0.0, 0), told
@@ -93,8 +96,9 @@ class OneProof:
             return self._only_one(best), "the only radial state, by exact power flow"
         finder: DirectedSearch | RadialSearch
         if isinstance(problem, JointDirected):
-            values = PointValues(self.points, self.search.required, self.price, self.most, tree, effort.seed)
-            finder, name = DirectedSearch(problem, valued, best, values=values), "directed chain hull"
+            values = PointValues(self.points, self.search.required, self.price, self.most, levels)
+            guide = self._guide(levels, clock)
+            finder, name = DirectedSearch(problem, valued, best, values=values, guide=guide), "directed chain hull"
         else:
             finder, name = RadialSearch(problem, valued, best), "chain hull"
         # workers have their own steady clocks, but the same day
@@ -102,6 +106,38 @@ class OneProof:
         outcome, _ = prove(finder, clock, effort)
         what = f"joint model of {len(groups)} means ({name})"
         return outcome, f"{what}, conic branch and bound (Clarabel), {outcome.nodes} solves"
+
+    def _groups(self, levels: Levels, best: Incumbent, effort: Effort) -> Groups:
+        """Means of the model: more of them where the fewest leave more than half of the gap asked for to the mean."""
+        groups = grouped(self.points, levels.tree, COPIES[0], effort.seed, flows=levels.flows)
+        if levels.search is None or best.state is None:
+            return groups
+        for count in COPIES[1:]:
+            means = groups.means
+            loss = levels.tree.solve_many(means.p, means.q, means.y).loss
+            least = float(means.weight @ loss) * self.points.grid.base_mva
+            if not best.value - least > effort.gap / 2 * abs(best.value):
+                break
+            groups = split(self.points, levels.flows, groups, count, effort.seed)
+        return groups
+
+    def _guide(self, levels: Levels, clock: Deadline) -> ExchangeSearch | None:
+        """Return a search on means, where there are many points."""
+        groups = levels.search
+        if groups is None:
+            return None
+        means = Evaluator(groups.guarded(self.points, self.guards).means, self.search.required)
+
+        def score(state: Open) -> Score | None:
+            found = means(state)
+            if found is None or not np.isfinite(found.loss_mw).all():
+                return None
+            away = len(state ^ self.search.present)
+            beyond = max(away - self.most, 0) if self.most is not None else 0
+            value = float(means.points.weight @ found.loss_mw) + self.price * away
+            return Score(float(found.violation.sum()) + beyond, value)
+
+        return ExchangeSearch(score, lambda state: means.moves(state, means.points.weight), lambda: clock.spent)
 
     def _only_one(self, best: Incumbent) -> Outcome:
         """Value the only radial state of a grid without loops."""

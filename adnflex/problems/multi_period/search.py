@@ -33,10 +33,15 @@ _MANY_WINDOWS = 60
 
 # States that a sequence may choose from, and different ones that are evaluated at every point.
 _COLUMNS, _EXACT = 400, 60
+# States that break limits in every window, which the means did not show, before the means are mended.
+_FAILED = 4
 # States that are evaluated at every point to say which breaks limits least.
 _LEAST = 5
 # Largest budget of operations that `WindowSearch.by_operations` looks at one by one.
 _OPERATIONS = 20
+
+# Part of what estimates miss that is added to those of other states: the rest lets near ones be valued too.
+_MISSED = 0.9
 
 # A violation outweighs so many times what all is worth, where limits are soft.
 _OUTWEIGHS = 1e4
@@ -170,23 +175,27 @@ class WindowSearch:
         if not states:
             return None
         valued = set(self.exact.seen())
-        known = np.array([self._same or s in valued for s in states])
+        known, estimates = np.array([self._same or s in valued for s in states]), costs.copy()
         for k in np.flatnonzero(known).tolist():
             costs[k] = self.costs(self.exact, states[k])
         changes = distances(self.points.grid.m, states)
         first = np.zeros(len(states), dtype=np.int64)
         if self.switching.start == "present":
             first = from_present(states, self.present)
-        price = self.switching.switching_cost
+        price, failed = self.switching.switching_cost, 0
         while True:
+            if not self._same:
+                # means lose less than what they are of, by about as much with all states
+                costs[~known] = estimates[~known] + _MISSED * _missed(costs[known], estimates[known])
             _, chosen = SwitchingSequences(costs, changes, first, price, most).best()
             fresh = [c for c in dict.fromkeys(chosen) if not known[c]]
             if not chosen:
                 return None
-            if not fresh or (known.sum() >= _EXACT and not self._same) or self.stop():
+            if not fresh or (not self._same and (known.sum() >= _EXACT or failed >= _FAILED)) or self.stop():
                 break
             for c in fresh:
                 costs[c], known[c] = self.costs(self.exact, states[c]), True
+                failed += bool(np.isinf(costs[c]).all())
         if fresh:
             # what was not evaluated at every point is no answer
             costs[~known] = np.inf
@@ -326,3 +335,14 @@ class WindowSearch:
     def _violation(self, state: Open) -> float:
         found = self.estimate(state)
         return np.inf if found is None else float(found.violation.sum())
+
+
+def _missed(costs: FloatArray, estimates: FloatArray) -> FloatArray:
+    """Median of what estimates of valued states miss in every window; 0 where no state has both."""
+    both = np.isfinite(costs) & np.isfinite(estimates)
+    apart = np.where(both, costs, np.nan) - np.where(both, estimates, np.nan)
+    seen = both.any(axis=0)
+    found = np.zeros(costs.shape[1])
+    if seen.any():
+        found[seen] = np.nanmedian(apart[:, seen], axis=0)
+    return found

@@ -21,6 +21,9 @@ from adnflex.problems.reconfiguration.regional_cuts import Strengthened, strengt
 
 Open = frozenset[int]
 
+# Rounded points that are improved by exchanges whatever they are worth.
+_IMPROVED = 4
+
 
 class DirectedSearch:
     """The callables of `branch_and_bound` over modes.
@@ -37,6 +40,8 @@ class DirectedSearch:
         Raises a bound to the next value that the objective can have; picklable.
     values : StateValues, optional
         What radial states are worth; with it, nodes with few of them are enumerated.
+    guide : ExchangeSearch, optional
+        Local search by an estimate, where values are dear: only what it finds better than the incumbent is valued.
     """
 
     def __init__(
@@ -46,7 +51,9 @@ class DirectedSearch:
         incumbent: Incumbent,
         lift: Callable[[float], float] | None = None,
         values: StateValues | None = None,
+        guide: ExchangeSearch | None = None,
     ) -> None:
+        self.guide = guide
         self.problem, self.search, self.best = problem, search, incumbent
         self.relax = Probing(problem, lift, values)
         g = problem.grid
@@ -111,11 +118,21 @@ class DirectedSearch:
             if state in self.tried:
                 continue
             self.tried.add(state)
+            if self.guide is not None:
+                self._guided(self.guide, state)
+                continue
             score = self.search.score(state)
-            if self.best.offer(state, score) or (score is not None and len(self.tried) <= 4):
+            if self.best.offer(state, score) or (score is not None and len(self.tried) <= _IMPROVED):
                 found = branch_exchange(self.search, state)
                 if found is not None:
                     self.best.offer(*found)
+
+    def _guided(self, guide: ExchangeSearch, state: Open) -> None:
+        """Improve a state by the estimate; value what that says is better than the incumbent."""
+        found = branch_exchange(guide, state) if len(self.tried) <= _IMPROVED else (state, guide.score(state))
+        best = None if self.best.state is None else guide.score(self.best.state)
+        if found is not None and found[1] is not None and (best is None or found[1].better(best)):
+            self.best.offer(found[0], self.search.score(found[0]))
 
     def _rounded(self, shares: FloatArray) -> Open:
         """Spanning tree of the branches that are least open."""

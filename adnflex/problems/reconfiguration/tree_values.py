@@ -38,6 +38,9 @@ class TreeValues:
         Largest number of branches whose state changes.
     """
 
+    #: all of them take about as long as one or two relaxations
+    few = 400
+
     def __init__(self, grid: Grid, objective: Objective, max_operations: float = math.inf) -> None:
         self.grid, self.objective, self.max_operations = grid, objective, max_operations
         self.few = _FEW
