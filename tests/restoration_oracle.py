@@ -125,10 +125,13 @@ class Oracle:
         usable = [i for i in self.lines if i not in lost]
         states = []
         blocks = self._blocks(net, usable)
+        ends = {i: (int(net.line.at[i, "from_bus"]), int(net.line.at[i, "to_bus"])) for i in usable}
+        present = {i: self.closed(net, i) for i in usable}
+        root = blocks[int(net.ext_grid.bus[net.ext_grid.in_service.astype(bool)].iloc[0])]
         for count in range(most + 1):
             for chosen in itertools.combinations(usable, count):
-                now = {i: self.closed(net, i) != (i in chosen) for i in usable}
-                supplied = self._forest(net, blocks, now)
+                shut_now = [ends[i] for i in usable if present[i] != (i in chosen)]
+                supplied = self._forest(blocks, shut_now, root)
                 if supplied is None or not lit <= supplied:
                     continue
                 back = float(load.reindex(sorted(supplied & (lit_before - lit))).sum())
@@ -148,9 +151,9 @@ class Oracle:
             if good:
                 found.loss_mw, worth, found.operations, chosen, shut = min(good)
                 found.mw = -worth
-                ends = [set(net.line.loc[i, ["from_bus", "to_bus"]].astype(int)) for i in chosen]
-                found.sheds = any(not s and not e <= lit for s, e in zip(shut, ends, strict=True))
-                found.transfers = any(not s and e <= lit for s, e in zip(shut, ends, strict=True))
+                sides = [set(ends[i]) for i in chosen]
+                found.sheds = any(not s and not e <= lit for s, e in zip(shut, sides, strict=True))
+                found.transfers = any(not s and e <= lit for s, e in zip(shut, sides, strict=True))
                 return found
         return found
 
@@ -176,15 +179,11 @@ class Oracle:
         graph.add_edges_from((roots[0], r) for r in roots[1:])
         return {int(b): k for k, part in enumerate(nx.connected_components(graph)) for b in part}
 
-    def _forest(self, net: pandapowerNet, blocks: dict[int, int], closed: dict[int, bool]) -> set[int] | None:
+    def _forest(self, blocks: dict[int, int], closed: list[tuple[int, int]], root: int) -> set[int] | None:
         """Buses that the sources reach, or None where what they reach has a loop."""
         graph = nx.MultiGraph()
-        graph.add_nodes_from(set(blocks.values()))
-        for i, on in closed.items():
-            a, b = (blocks.get(int(net.line.at[i, end])) for end in ("from_bus", "to_bus"))
-            if on and a is not None and b is not None:
-                graph.add_edge(a, b)
-        root = blocks[int(net.ext_grid.bus[net.ext_grid.in_service.astype(bool)].iloc[0])]
+        graph.add_node(root)
+        graph.add_edges_from((blocks[a], blocks[b]) for a, b in closed if a in blocks and b in blocks)
         part = nx.node_connected_component(graph, root)
         if graph.subgraph(part).number_of_edges() != len(part) - 1:
             return None

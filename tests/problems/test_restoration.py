@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -84,11 +85,47 @@ def compared(net: Any, limits: tuple[float, float], key: tuple[str, int], most: 
     return "" if told == pytest.approx(right, abs=1e-8) else f"{told}, not {right}"
 
 
-@pytest.mark.parametrize("seed", [2, 104, 113])
+@pytest.mark.parametrize("seed", [31, 41, 47, 49])
 def test_no_set_of_operations_restores_more(seed):
+    """Shedding is needed in most of these, and in one a transfer after an outage that makes nobody dark."""
     net, limits, keys = random_case(seed)
-    for key in keys[:2]:
-        assert not compared(net, limits, key, 3), (seed, key)
+    assert not compared(net, limits, keys[0], 3)
+
+
+# SimBench 1-MV-rural--0-sw, nominal, 0.9 to 1.1 pu, 100 %: line: dark, restored [MW], operations, losses [kW].
+RURAL = {
+    0: (2.011, 1.661, "open line 10, close line 93", 120.120126),
+    1: (1.931, 1.581, "open line 10, close line 93", 116.117871),
+    2: (1.851, 1.501, "open line 10, close line 93", 112.505514),
+    9: (0.202, 0.0, "", 220.142862),
+    10: (0.35, 0.35, "close line 97", 198.237309),
+    40: (0.32, 0.32, "close line 93", 207.363858),
+}
+
+
+def test_every_outage_of_a_real_network_is_that_of_an_independent_enumeration():
+    simbench = pytest.importorskip("simbench")
+    net = simbench.get_simbench_net("1-MV-rural--0-sw")
+    limits: Any = {"vm_limits": (0.9, 1.1), "max_loading_percent": 100.0, "outages": ["line", "trafo"]}
+    began = time.process_time()
+    found = adnflex.contingencies(net, **limits)
+    assert time.process_time() - began < 10.0
+    rows = found.outages.set_index(["element", "index"])
+    assert (rows["status"] == "optimal").all()
+    lines = rows.loc["line"]
+    assert int((lines["dark_mw"] > 0).sum()) == 93
+    assert (lines["dark_mw"].sum(), lines["restored_mw"].sum()) == pytest.approx((128.846, 126.764), abs=1e-9)
+    for line, (dark, back, actions, losses) in RURAL.items():
+        row = lines.loc[line]
+        assert (row["dark_mw"], row["restored_mw"], row["losses_kw"]) == pytest.approx((dark, back, losses), abs=1e-5)
+        assert row["actions"] == actions
+    no_tie = lines.index[(lines["unreachable_mw"] > 0) & (lines["restored_mw"] == 0)]
+    assert sorted(no_tie) == [9, 23, 24, 25, 65, 66]
+    for line, tie in ((10, 97), (30, 96), (60, 98)):
+        assert (lines.loc[line, "actions"], lines.loc[line, "left_mw"]) == (f"close line {tie}", pytest.approx(0.0))
+    assert rows.loc[("trafo", 0), "losses_kw"] == pytest.approx(218.197854, abs=1e-5)
+    once = adnflex.contingencies(net, **limits, max_operations=1).outages
+    assert once.loc[once["element"] == "line", "restored_mw"].sum() == pytest.approx(122.021, abs=1e-9)
 
 
 def test_a_feeder_comes_back_by_its_tie():

@@ -35,6 +35,7 @@ LIMITS = {
     "hull": 14400.0,
     "kernel": 7200.0,
     "sequences": 7200.0,
+    "restoration": 7200.0,
 }
 
 

@@ -1,0 +1,111 @@
+"""Outages of random nets and what few operations bring back, against brute force that imports nothing of adnflex."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+
+import adnflex
+from adnflex.errors import AdnflexError
+from tests.nets import random_net
+from tests.restoration_oracle import Oracle
+
+TRIES = 500
+ABOUT = (
+    "Outages of lines, transformers and sources of random nets (blocks without switches, two sources, generation, "
+    "parallel ties, couplers), up to three operations: dark and restored load and the number of operations against all "
+    "sets run by pandapower, and the check of every state. Where an opening is needed, closing what restores most at "
+    "each step is wrong."
+)
+
+
+def campaign(tries: int, seed: int) -> list[dict[str, Any]]:
+    """Compare so many nets, one outage each."""
+    rows: dict[str, list[str]] = {}
+    for k in range(tries):
+        kind, fault = _try(10_000 * seed + k)
+        rows.setdefault(kind, []).append(fault)
+    return [
+        {
+            "kind": kind,
+            "tries": len(found),
+            "failures": sum(bool(fault) for fault in found),
+            "example": next((fault for fault in found if fault), ""),
+        }
+        for kind, found in sorted(rows.items())
+    ]
+
+
+def _try(seed: int) -> tuple[str, str]:
+    """Compare one outage: what kind it is, and what is wrong."""
+    case = next(_cases(seed))
+    net, limits, key, most = case
+    try:
+        oracle = Oracle(net, limits)
+    except AssertionError:
+        return "no power flow as it stands", ""
+    try:
+        found = adnflex.restore(net, key, max_operations=most, vm_limits=limits)
+    except AdnflexError as error:
+        named = any(words in str(error) for words in ("not radial", "max_loading_percent", "vn_kv"))
+        return "refused by name", "" if named else f"seed {seed}: {error}"
+    want = oracle.best(*key, most)
+    check = adnflex.validate(found, net)
+    kind = (
+        "nothing meets the limits" if want.mw is None
+        else "an opening is needed: shedding" if want.sheds
+        else "an opening is needed: transfer" if want.transfers
+        else "nothing comes back" if want.mw < 1e-9
+        else "ties alone"
+    )  # fmt: skip
+    told, right = (found.restored_mw, found.operations), (want.mw, want.operations)
+    wrong = []
+    if abs(found.dark_mw - want.dark_mw) > 1e-9:
+        wrong.append(f"dark {found.dark_mw} MW, not {want.dark_mw}")
+    if (want.mw is None) != (found.status == "infeasible"):
+        wrong.append(f"{found.status}, not {want}")
+    elif want.mw is not None and not np.allclose(told, right, atol=1e-8, rtol=0):
+        wrong.append(f"{told}, not {right}")
+    elif want.mw is not None and not check.passed:
+        wrong.append(check.verdict)
+    return kind, f"seed {seed}, {key}, {most} operations: {'; '.join(wrong)}" if wrong else ""
+
+
+def _cases(seed: int) -> Iterator[tuple[Any, tuple[float, float], tuple[str, int], int]]:
+    """Nets that can be built from a seed on, with limits that may bind, an element that fails, and operations."""
+    rng = np.random.default_rng(seed)
+
+    def flag(share: float = 0.4) -> bool:
+        return bool(rng.random() < share)
+
+    while True:
+        style: Any = ["switches", "switches", "in_service", "mixed"][rng.integers(4)]
+        transformers = flag(0.3)
+        try:
+            net = random_net(
+                rng, n_bus=(7, 12), n_loops=(2, 4), generation=flag(), two_sources=flag(), parallel_switches=flag(),
+                shunts=flag(0.2), transformers=transformers,
+                trafo_switches=transformers and style != "in_service" and flag(), charging=flag(),
+                couplers=style != "in_service" and flag(0.3), storage=flag(0.2), out_of_service=flag(0.2),
+                odd_indices=flag(0.3), switch_style=style, present="radial",
+                limits="tight" if flag(0.6) else "generous",
+            )  # fmt: skip
+        except (RuntimeError, ValueError):
+            continue
+        net.load["scaling"] = float(rng.choice([1.0, 1.3, 1.8]))
+        limits = [(0.9, 1.1), (0.94, 1.06), (0.955, 1.05), (0.965, 1.04)][rng.integers(4)]
+        keys = [("line", int(i)) for i in net.line.index[net.line.in_service.astype(bool)]]
+        if flag(0.15):
+            keys = [(t, int(i)) for t in ("trafo", "ext_grid") for i in net[t].index[net[t].in_service.astype(bool)]]
+        yield net, limits, keys[rng.integers(len(keys))], int(rng.choice([2, 3, 3]))
+
+
+if __name__ == "__main__":
+    for row in campaign(int(sys.argv[1]), int(sys.argv[2])):
+        print(row)
