@@ -390,6 +390,9 @@ def examine_topology(spec: FlexSpec, most: int | None = None) -> str:
     assert close(found.separable.total_mwh, here.worth)
     assert len(opened ^ feeder.open) == found.operations
     assert most is None or found.operations <= most
+    if most is not None and "radial topologies" in found.linear.bound_kind:
+        near = [s for s in feeder.trees() if len(s ^ feeder.open) <= most]
+        assert f"all {len(near):,} radial topologies of at most {most} operations" in found.linear.bound_kind
     return found.linear.bound_kind
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from adnflex.problems.flexibility.bounds import PeriodBounds
 from adnflex.problems.flexibility.least_loss import closed_of, exchanges
 from adnflex.problems.flexibility.linear_boxes import outer_box, separable_box
 from adnflex.problems.flexibility.model import BoxProblem
+from adnflex.problems.reconfiguration.meshed import nearest_tree
+from adnflex.problems.reconfiguration.near_states import states_near
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ _CHUNK = 10
 
 # More trees than this are not listed: a bound takes milliseconds.
 _MOST_TREES = 2e6
+
+# Of those within a budget of operations so many are listed at once.
+_MOST_NEAR = 200_000
 
 
 @dataclass(frozen=True)
@@ -214,12 +219,11 @@ class TopologySearch:
         kind = "no topology offers more than the devices would without a network, in LinDistFlow"
         if self._proven(bound) or self.interrupted or self.best is None or self.bounds is None:
             return bound, kind
-        size, edges = self._merged()
-        count = count_spanning_trees(size, edges)
+        wanted, count, which = self._trees()
         if count > _MOST_TREES:
             return bound, kind
         try:
-            finished = self._enumerate(size, edges, count, workers, executor)
+            finished = self._enumerate(wanted, count, workers, executor)
         except MemoryError:
             self.notes.append("the memory ran out and ended the proof; fewer workers need less: workers=1.")
             self.interrupted, finished = True, None
@@ -227,10 +231,30 @@ class TopologySearch:
             self.interrupted, finished = True, None
         if finished is None:
             return bound, kind
-        kind = f"all {round(count):,} radial topologies, by Lagrangian bounds period by period, in LinDistFlow"
+        kind = f"all {round(count):,} radial topologies{which}, by Lagrangian bounds period by period, in LinDistFlow"
         if self.unsolved:
             kind += f"; {self.unsolved} of them were not solved, and count with the bound known before"
         return min(finished, bound), kind
+
+    def _trees(self) -> tuple[Iterator[Open], float, str]:
+        """Return the radial states that are allowed, how many are listed, and which these are, in words."""
+        if self.max_operations is not None:
+            near = list(islice(self._near(self.max_operations), _MOST_NEAR + 1))
+            if len(near) <= _MOST_NEAR:
+                return iter(near), len(near), f" of at most {self.max_operations} operations"
+        size, edges = self._merged()
+        trees = spanning_trees(size, edges, np.flatnonzero(self.required).tolist())
+        return filter(self._allowed, map(frozenset, trees)), count_spanning_trees(size, edges), ""
+
+    def _near(self, most: int) -> Iterator[Open]:
+        """Yield the radial states of so many operations at most, from the one that is nearest to the present."""
+        state = self.present
+        if self.adjacency.forest(closed_of(self.grid, state)) is None:
+            state = nearest_tree(self.grid, self.required)
+        forest = self.adjacency.forest(closed_of(self.grid, state))
+        assert forest is not None  # the nearest tree is one
+        exchanged = (most + len(state ^ self.present)) // 2
+        return filter(self._allowed, states_near(self.grid, forest, state, self.required, exchanged))
 
     def _merged(self) -> tuple[int, list[tuple[int, int]]]:
         """Return the graph of the branches, all roots being one node: its size and edges."""
@@ -241,8 +265,7 @@ class TopologySearch:
 
     def _enumerate(
         self,
-        size: int,
-        edges: list[tuple[int, int]],
+        wanted: Iterator[Open],
         count: float,
         workers: int | None,
         executor: Executor | None,
@@ -250,9 +273,6 @@ class TopologySearch:
         """Bound tree after tree; what is not refuted is solved. None where time ran out."""
         assert self.best is not None
         assert self.bounds is not None
-        trees = spanning_trees(size, edges, np.flatnonzero(self.required).tolist())
-        allowed = (frozenset(t) for t in trees)
-        wanted = (s for s in allowed if self._allowed(s))
         end = min(self.until, self.clock.seconds)
         # what is below this cannot matter
         cutoff = self.best[1] * (1 + self.gap / 2)
@@ -300,7 +320,7 @@ class TopologySearch:
 
 
 def _chunks(states: Iterator[Open], size: int) -> Iterator[list[Open]]:
-    while chunk := list(itertools.islice(states, size)):
+    while chunk := list(islice(states, size)):
         yield chunk
 
 

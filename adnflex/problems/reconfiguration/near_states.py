@@ -7,7 +7,7 @@ it has without them, shows so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
 
@@ -33,6 +33,28 @@ def loops_beside(grid: Grid, forest: Forest, ties: Open, required: BoolArray) ->
     """By each open branch: the branches on the loop that it would close which may be opened instead."""
     may = grid.switchable & ~required
     return {tie: [k for k in loop_of(grid, forest, tie)[0].tolist() if may[k]] for tie in sorted(ties)}
+
+
+def states_near(grid: Grid, forest: Forest, state: Open, required: BoolArray, most: int) -> Iterator[Open]:
+    """Yield every radial state that is at most so many exchanges from a radial one, each once, the nearest first.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid.
+    forest : Forest
+        That of `state`.
+    state : frozenset of int
+        Its open branches.
+    required : (m,) array of bool
+        Branches that stay closed.
+    most : int
+        Exchanges of one open against one closed branch.
+    """
+    loops = loops_beside(grid, forest, state, required)
+    for count in range(min(most, len(loops)) + 1):
+        for ties, out in exchanges(loops, count):
+            yield (state - set(ties)) | set(out)
 
 
 class NearStates:
@@ -118,13 +140,8 @@ class NearStates:
         """Open branches of every state within so many operations and some beyond, a row each; None where many."""
         forest = self.exchange.adjacency.forest(self.exchange.closed(self.nearest))
         assert forest is not None  # the nearest tree is one
-        loops = loops_beside(self.grid, forest, self.nearest, self.exchange.required)
         left = _FEW // self.grid.n
-        found: list[list[int]] = []
         # a state of so many operations is at most so many exchanges from the nearest one
-        for count in range(min((most + self.least) // 2, len(loops)) + 1):
-            pairs = islice(exchanges(loops, count), left + 1 - len(found))
-            found += [sorted((self.nearest - set(ties)) | set(out)) for ties, out in pairs]
-            if len(found) > left:
-                return None
-        return np.array(found, dtype=np.int64)
+        states = states_near(self.grid, forest, self.nearest, self.exchange.required, (most + self.least) // 2)
+        found = [sorted(state) for state in islice(states, left + 1)]
+        return None if len(found) > left else np.array(found, dtype=np.int64)
