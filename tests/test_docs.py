@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
+import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,16 +31,13 @@ from adnflex.cli.options import parse
 from adnflex.formulations import FORMULATIONS
 from adnflex.reporting.kinds import KINDS
 from adnflex.solvers.capability import SOLVERS
+from docs import notebooks
 from tests.test_cli_dispatch import small_net
 
 ROOT = Path(__file__).parent.parent
 _DOCS = [p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = ["README.md", "CONTRIBUTING.md", *_DOCS]
 SHELL = ("sh", "console", "bash", "shell")
-_BLOCK = re.compile(
-    r"(?:^<!-- snippet(?P<words>(?: setup\n|:\s).*?)-->\n+)?^ {0,3}```(?P<kind>\w+)[^\n]*\n(?P<text>.*?)^ {0,3}```",
-    re.M | re.S,
-)
 
 
 @dataclass
@@ -79,7 +76,7 @@ class Snippet:
 def snippets(page: str) -> list[Snippet]:
     text = (ROOT / page).read_text(encoding="utf-8")
     found = []
-    for match in _BLOCK.finditer(text):
+    for match in notebooks.BLOCK.finditer(text):
         line = text[: match.start("text")].count("\n") + 1
         found.append(Snippet(line, match["kind"], match["text"], match["words"] or ""))
     return [s for s in found if s.kind == "python" or s.kind in SHELL]
@@ -192,3 +189,29 @@ def test_fenced_blocks_are_read_with_their_comments(tmp_path, monkeypatch):
     assert first.said("exit") == "1"
     assert second.setup == "b = 2\n"
     assert run_page is not None
+
+
+# --- notebooks --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", notebooks.pages())
+def test_a_notebook_is_what_its_page_says(page):
+    """The pages run in the tests above, so that the notebooks do: `python docs/notebooks.py` writes them anew."""
+    assert notebooks.notebook_path(page).read_text(encoding="utf-8") == notebooks.notebook(page)
+    assert page in PAGES
+    found = json.loads(notebooks.notebook(page))
+    code = ["".join(cell["source"]) for cell in found["cells"] if cell["cell_type"] == "code"]
+    told = "".join("".join(cell["source"]) for cell in found["cells"] if cell["cell_type"] == "markdown")
+    assert "<!--" not in told
+    mine = [s for s in snippets(page) if s.kind == "python"]
+    assert all(s.text.strip("\n") in code for s in mine)
+    assert [c for c in code if c.startswith("!")] == [
+        "\n".join(f"!{line[2:]}" for line in s.text.splitlines() if line.startswith("$ "))
+        for s in snippets(page)
+        if s.kind == "console"
+    ]
+
+
+def test_no_notebook_is_without_a_page():
+    there = {path.name for path in (ROOT / notebooks.FOLDER).glob("*.ipynb")}
+    assert there == {notebooks.notebook_path(page).name for page in notebooks.pages()}
