@@ -45,13 +45,20 @@ def _row(step: pd.Series) -> tuple[str, ...]:
         str(step["action"]),
         _named(f"{_ELEMENTS.get(step['element'], step['element'])} {step['index']}", step["name"]),
         " – ".join(_named(f"bus {step[end]}", step[name]) for end, name in _ENDS),
-        {None: "", True: "remote", False: "hand"}.get(_told(step["remote"]), ""),
+        _by(step),
         _sentence(_before(step)),
         _sentence(_after(step)),
     )
 
 
 _ENDS = (("from_bus", "from_name"), ("to_bus", "to_name"))
+
+
+def _by(step: pd.Series) -> str:
+    """Say how it is operated, and how long that takes where it is no minute."""
+    remote = _told(step["remote"])
+    how = "" if remote is None else "remote" if remote else "hand"
+    return ", ".join(part for part in (how, f"{step['minutes']:g} min" if step["minutes"] != 1 else "") if part)
 
 
 def _told(value: Any) -> bool | None:
