@@ -59,6 +59,8 @@ class Horizon(Gathered):
         How often each period counts; None: once.
     situations : mapping or None
         Named operating points in place of profiles: nets that differ in powers only.
+    year : bool
+        Whether all rows are wanted, which have to be a whole year.
     """
 
     profiles: Any = None
@@ -68,6 +70,7 @@ class Horizon(Gathered):
     scenarios: Any = None
     period_weights: Any = None
     situations: Any = None
+    year: bool = False
 
     def __post_init__(self) -> None:
         if self.periods is not None:  # it is read more than once

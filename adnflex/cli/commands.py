@@ -48,6 +48,7 @@ COMMANDS = {
             "reconfigure case33bw --report report.html",
             "reconfigure mv_oberrhein --vm-limits 0.95 1.05 --plan plan.json --net new.json",
             "reconfigure simbench:1-MV-urban--0-sw --periods 0:672 --windows day --max-operations 4 --plan week.json",
+            "reconfigure simbench:1-MV-urban--0-sw --year --gap 0.01 --time-limit 600 --report year.html",
         ),
     ),
     "sweep": Command(

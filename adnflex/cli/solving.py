@@ -165,7 +165,8 @@ def known_to(verb: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unit(verb: str, given: Mapping[str, Any], net: pandapowerNet) -> str:
     currency = str(study_facts(net).get("currency", "EUR"))
-    if verb == "reconfigure" and any(given.get(name) is not None for name in ("profiles", "periods", "situations")):
+    many = any(given.get(name) is not None for name in ("profiles", "periods", "situations")) or given.get("year")
+    if verb == "reconfigure" and many:
         return {"cost": currency, "carbon": "kg"}.get(str(given.get("objective")), "MWh")
     if verb in ("reconfigure", "operations_frontier"):
         return parse_objective(given.get("objective", "losses"), given.get("switching_cost", 0.0)).unit

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from pandapower import pandapowerNet
 
@@ -48,6 +48,7 @@ def reconfigure(
     start: str = "present",
     profiles: None = None,
     periods: None = None,
+    year: Literal[False] = False,
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     period_weights: Any = None,
@@ -82,6 +83,7 @@ def reconfigure(
     start: str = "present",
     profiles: Profiles | None = None,
     periods: Iterable[int] | None = None,
+    year: bool = False,
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     period_weights: Any = None,
@@ -116,6 +118,7 @@ def reconfigure(
     start: str = "present",
     profiles: Profiles | None = None,
     periods: Iterable[int] | None = None,
+    year: bool = False,
     hours_per_period: float | None = None,
     start_hour: float | None = None,
     period_weights: Any = None,
@@ -179,6 +182,8 @@ def reconfigure(
         ``net.profiles``.
     periods : iterable of int, optional
         Rows of the profiles; by default all.
+    year : bool
+        Take all rows of the profiles, by default of ``net.profiles``, and make sure that they are a whole year.
     hours_per_period : float, optional
         Length of a period [h]; by default ``net.study`` or the profiles' own step.
     start_hour : float, optional

@@ -17,6 +17,7 @@ from pandapower import pandapowerNet
 import adnflex
 from adnflex.arguments.table import ARGUMENTS
 from adnflex.errors import Infeasible, InputError, TimeExpired
+from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.reporting import figure
 from adnflex.study.axis import TimeAxis
 from adnflex.study.windows import spans_of_windows, window_of_periods
@@ -179,6 +180,41 @@ def test_bad_input_is_refused_by_name(net: pandapowerNet, knobs: dict[str, Any],
     series = {} if knobs == {"windows": 1.0} else {"profiles": hours(net), **KNOBS}
     with pytest.raises(InputError, match=words):
         adnflex.reconfigure(net, **{**series, **knobs})
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_an_interrupt_of_the_search_gives_what_was_found(
+    net: pandapowerNet, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, calls = Evaluator.fresh, iter(range(1, 10**6))
+
+    def interrupted(self: Evaluator, state: frozenset[int]) -> Any:
+        if next(calls) == count:
+            raise KeyboardInterrupt
+        return run(self, state)
+
+    monkeypatch.setattr(Evaluator, "fresh", interrupted)
+    plan = adnflex.reconfigure(net, profiles=hours(net), **KNOBS)
+    assert isinstance(plan, adnflex.MultiPeriodPlan)
+    assert plan.status == "interrupted"
+    assert plan.bound <= plan.objective <= plan.energy_before_mwh + 1e-12
+    assert adnflex.validate(plan, net).passed
+
+
+def test_a_year_is_a_year(net: pandapowerNet) -> None:
+    with pytest.raises(InputError, match=r"2 periods of 1 h, which is 0\.0833333 days"):
+        adnflex.reconfigure(net, profiles=hours(net), year=True, **KNOBS)
+    with pytest.raises(InputError, match="leave periods and situations out"):
+        adnflex.reconfigure(net, profiles=hours(net), periods=[0], year=True, **KNOBS)
+    two = hours(net)
+    days = {key: pd.concat([frame] * 365 * 6, ignore_index=True) for key, frame in two.items()}
+    short, year = (
+        adnflex.reconfigure(net, profiles=p, **{**KNOBS, "hours_per_period": h, **more})
+        for p, h, more in ((two, 4380.0, {}), (days, 2.0, {"year": True}))
+    )
+    assert isinstance(year, adnflex.MultiPeriodPlan)
+    assert year.objective == pytest.approx(short.objective, rel=1e-6)
+    assert year.gap <= 1e-4
 
 
 def test_an_hour_that_nothing_can_meet_is_named(net: pandapowerNet) -> None:

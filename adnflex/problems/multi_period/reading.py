@@ -26,6 +26,9 @@ from adnflex.study.windows import window_of_periods
 # Leap year of quarter-hours.
 _MOST_PERIODS = 35_136
 
+# Days of a year.
+_DAYS = (365, 366)
+
 # Numbers that a period takes: by element of the tables with series, and by node.
 _BY_ELEMENT, _BY_NODE = 4, 9
 # Part of all memory that they may take.
@@ -76,7 +79,7 @@ class PeriodStudy:
 
 def is_many(horizon: Horizon) -> bool:
     """Whether more than the net as it is is asked for."""
-    return any(v is not None for v in (horizon.profiles, horizon.periods, horizon.situations))
+    return any(v is not None for v in (horizon.profiles, horizon.periods, horizon.situations)) or horizon.year
 
 
 def read_periods(
@@ -95,6 +98,8 @@ def read_periods(
     asked = settled(net, asked)
     series = read_series(net, asked.profiles, asked.periods, most=_MOST_PERIODS)
     axis = time_axis(series.periods, series.stamps, asked.hours_per_period, asked.start_hour)
+    if asked.year:
+        _require_year(asked, axis)
     window = window_of_periods(axis, switching.windows)
     weights = _weights(asked.period_weights, len(axis))
     grid = read_grid(net, limits=limits, switching=switching)
@@ -117,6 +122,18 @@ def read_periods(
         )
     points = Points(grid, drawn.p[0], drawn.q[0], drawn.y[0], weight, window)
     return PeriodStudy(grid, axis, points, worth, weights, setpoints, names, (*series.notes, *grid.notes, *told))
+
+
+def _require_year(asked: Horizon, axis: TimeAxis) -> None:
+    """Refuse what is no whole year."""
+    if asked.periods is not None or asked.situations is not None:
+        raise InputError("year: takes all rows of the profiles; leave periods and situations out.")
+    hours = len(axis) * axis.hours
+    if not any(abs(hours - days * 24) < 1e-6 for days in _DAYS):
+        raise InputError(
+            f"year: the profiles have {len(axis):,} periods of {axis.hours:g} h, which is {hours / 24:,.6g} days; a "
+            "year has 365 or 366. Give profiles of a whole year, or leave year out."
+        )
 
 
 def _weights(given: Any, count: int) -> FloatArray:

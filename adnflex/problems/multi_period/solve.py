@@ -98,13 +98,17 @@ def solve_periods(
         Of the proof: ``auto``, ``directed`` or ``distflow``.
     """
     pause = clock.part(_SEARCH_SHARE)
-    search, best, guards = _searched(points, switching, effort, pause, soft)
+    search, best, guards, interrupted = _searched(points, switching, effort, pause, soft)
     search.formulation = formulation
     value = math.inf if best is None else best.objective
     clock.report_bests(value, 0.0, "branch exchange")
     if soft and best is not None and best.violation > 0:
         note = "limits: none keeps them all, so that the least sum of violations came first; there is no bound."
         return SearchedPeriods("unproven", best, None, -math.inf, search, tuple(clock.rows), "branch exchange", (note,))
+    if interrupted:
+        # losses are not below zero
+        least = None if best is not None else search.least_violating()
+        return SearchedPeriods("interrupted", best, least, 0.0, search, tuple(clock.rows), "branch exchange")
     if points.windows > 1:
         return _bounded(search, best, guards, effort, clock)
     return _proven(points, search, best, guards, effort, clock)
@@ -112,31 +116,38 @@ def solve_periods(
 
 def search_periods(points: Points, switching: Switching, effort: Effort, pause: Deadline) -> Sequence | None:
     """Return the best topologies that are found in a time, without a proof; those that break limits least, else."""
-    _, best, _ = _searched(points, switching, effort, pause, soft=True)
+    _, best, _, _ = _searched(points, switching, effort, pause, soft=True)
     return best
 
 
 def _searched(
     points: Points, switching: Switching, effort: Effort, pause: Deadline, soft: bool
-) -> tuple[WindowSearch, Sequence | None, IntArray]:
-    """Search on means until those show every limit; also the points that guard them."""
+) -> tuple[WindowSearch, Sequence | None, IntArray, bool]:
+    """Search on means until those show every limit; also the points that guard them, and whether it was interrupted."""
     required = must_close(points.grid)
     groups = _groups(points, required, effort.seed)
     guards = np.array([], dtype=np.int64)
     search = WindowSearch(points, groups, required, switching, soft, lambda: pause.spent)
     short = pause.part(_PEAK_SHARE)
-    search.find_peak(lambda: short.spent)
     starts = [nearest_tree(points.grid, required)]
     best: Sequence | None = None
-    for _ in range(_GUARD_ROUNDS):
-        search.explore([*starts, *(best.states if best is not None else ())])
-        best = search.best(switching.max_operations)
-        fresh = np.setdiff1d(search.broken(), guards)
-        if soft or not len(fresh) or pause.spent:
-            break
-        guards = np.union1d(guards, fresh)
-        search.guard(groups.guarded(points, guards))
-    return search, best, guards
+    try:
+        search.find_peak(lambda: short.spent)
+        for _ in range(_GUARD_ROUNDS):
+            search.explore([*starts, *(best.states if best is not None else ())])
+            best = search.best(switching.max_operations)
+            fresh = np.setdiff1d(search.broken(), guards)
+            if soft or not len(fresh) or pause.spent:
+                break
+            guards = np.union1d(guards, fresh)
+            search.guard(groups.guarded(points, guards))
+    except KeyboardInterrupt:
+        if not search.valued():
+            raise
+        search.stop = lambda: True
+        search.pool.update({state: None for state, _ in search.valued()})
+        return search, search.best(switching.max_operations), guards, True
+    return search, best, guards, False
 
 
 def _groups(points: Points, required: BoolArray, seed: int) -> Groups:
