@@ -36,6 +36,10 @@ class TreeFlows:
     ----------
     grid : Grid
         The grid.
+    tolerance : float
+        Change of a voltage at which to stop [pu].
+    steps : int
+        Steps after which a state counts as without solution.
 
     Examples
     --------
@@ -48,8 +52,9 @@ class TreeFlows:
     [202.677, 158.391]
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, tolerance: float = _TOLERANCE, steps: int = STEPS) -> None:
         self.grid, self.grown = grid, Walk(grid)
+        self._end = tolerance, steps
         rows, columns = np.concatenate([grid.f, grid.t]), np.tile(np.arange(grid.m), 2)
         more = np.concatenate([(grid.y_from - grid.open_from) / grid.ratio**2, grid.y_to - grid.open_to])
         # what branches add to the shunts of their nodes by being closed; most lines of a feeder add nothing
@@ -102,7 +107,7 @@ class TreeFlows:
         if not trees.lit.all():
             power, shunt = power * trees.lit, shunt * trees.lit
         with np.errstate(all="ignore"):
-            volt = _iterated(trees, np.conj(power), shunt)
+            volt = _iterated(trees, np.conj(power), shunt, *self._end)
             volt[:, ~trees.radial] = np.nan
         return TreesAt(g, trees, power, volt, shunt / trees.scale**2, charging.real / trees.scale**2)
 
@@ -146,6 +151,11 @@ class TreesAt:
             return np.asarray((along + self.charging * squared(self.volt)).sum(axis=0))
 
     @property
+    def vm(self) -> FloatArray:
+        """Voltages by node and state [pu]."""
+        return np.asarray(np.abs(self.volt) / self.trees.scale)
+
+    @property
     def state(self) -> GridState:
         """The states by bus and branch; what has no supply has no voltage."""
         g, trees, through = self.grid, self.trees, self.drawn.copy()
@@ -180,7 +190,7 @@ class _Columns(TreeSums):
         return np.asarray(self.start - self.along(self.z * self.below(current)))
 
 
-def _iterated(trees: Trees, s: ComplexArray, shunt: ComplexArray) -> ComplexArray:
+def _iterated(trees: Trees, s: ComplexArray, shunt: ComplexArray, tolerance: float, steps: int) -> ComplexArray:
     """Voltages referred to the roots (n, B); NaN where there is no solution. `s` is ``P - jQ`` (n, B or 1)."""
     found = np.full(trees.place.shape, np.nan, dtype=complex)
     live = np.flatnonzero(trees.radial)
@@ -189,10 +199,10 @@ def _iterated(trees: Trees, s: ComplexArray, shunt: ComplexArray) -> ComplexArra
     columns = _Columns(trees, s, shunt, live)
     v = columns.start.astype(complex)
     over = np.zeros(len(live), dtype=bool)
-    for _ in range(STEPS):
+    for _ in range(steps):
         new = columns.step(v)
         change = np.abs(new - v).max(axis=0)
-        good = ~over & (change < _TOLERANCE)
+        good = ~over & (change < tolerance)
         bad = ~np.isfinite(change) | ((change > 1e-3) & collapsed(np.abs(new).min(axis=0)))
         found[columns.back[:, good], live[good]] = new[:, good]
         over, v = over | good | bad, new

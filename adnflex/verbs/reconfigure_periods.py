@@ -102,7 +102,7 @@ def _require_known(arguments: Mapping[str, Any]) -> None:
 def _value_of_switching(study: PeriodStudy, answer: SearchedPeriods) -> pd.DataFrame:
     """Tabulate the best plans found with so many operations at most."""
     found, runs = answer.search.by_operations(), answer.runs
-    bounds = [-math.inf if runs is None else min(runs.best(count)[0], s.objective) for count, s in found]
+    bounds = [-math.inf if runs is None else min(runs.least(count), s.objective) for count, s in found]
     return value_of_switching(study, answer.search, found, bounds)
 
 
@@ -110,7 +110,7 @@ def _is_it_worth(answer: SearchedPeriods, unit: str) -> list[str]:
     """Say what changes of the topology can save at most, where several windows are asked for."""
     if answer.runs is None or answer.best is None:
         return []
-    least, _ = answer.runs.best(None)
+    least = answer.runs.least(None)
     whole = answer.search.one_topology()
     if whole is None or not math.isfinite(least):
         return []

@@ -102,6 +102,10 @@ class RunBounds:
                 inner = [least[a, k] + least[k, b] for k in range(a + 1, b)]
                 least[a, b] = max([least[a, b], *inner])
 
+    def least(self, most: int | None) -> float:
+        """Return the bound with at most so many operations."""
+        return self.best(most)[0]
+
     def best(self, most: int | None) -> tuple[float, list[tuple[int, int]]]:
         """Return the bound with at most so many operations, and the cheapest cut into runs."""
         switching, count = self.search.switching, self.windows

@@ -69,6 +69,8 @@ class WindowSearch:
         Of the proof, see `adnflex.problems.multi_period.joint.build_chosen_joint`.
     pool : dict of frozenset of int to None
         Candidates, in the order in which they were seen.
+    favoured : dict of frozenset of int to None
+        Those that a sequence may choose from whatever they cost by themselves.
     """
 
     points: Points
@@ -79,6 +81,7 @@ class WindowSearch:
     stop: Callable[[], bool] = lambda: False
     formulation: str = "auto"
     pool: dict[Open, None] = field(default_factory=dict)
+    favoured: dict[Open, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.exact = Evaluator(self.points, self.required)
@@ -227,12 +230,13 @@ class WindowSearch:
 
     def _columns(self) -> tuple[list[Open], FloatArray]:
         """Candidates that are not dominated, the best of every window first, and their estimated costs."""
-        states = list(self.pool)
+        states = list(self.favoured | self.pool)
         if not states:
             return [], np.zeros((0, self.points.windows))
         costs = np.stack([self.costs(self.estimate, s) for s in states])
         useful = np.asarray(np.isfinite(costs).any(axis=1))
         rank = np.argsort(np.argsort(costs, axis=0, kind="stable"), axis=0, kind="stable").min(axis=1)
+        rank[: len(self.favoured)] = -1
         total = np.where(np.isfinite(costs), costs, 0.0).sum(axis=1)
         order = [k for k in np.lexsort((total, rank)).tolist() if useful[k]][:_COLUMNS]
         return [states[k] for k in order], costs[order]

@@ -11,6 +11,7 @@ from adnflex.arrays import BoolArray, IntArray
 from adnflex.grid.topology import must_close
 from adnflex.knobs import Effort, Switching
 from adnflex.problems.clock import Deadline, Progress
+from adnflex.problems.multi_period.all_sequences import AllSequences
 from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.problems.multi_period.points import Groups, Points, grouped
 from adnflex.problems.multi_period.proof import OneProof
@@ -57,7 +58,7 @@ class SearchedPeriods:
     notes : tuple of str
         What the reader has to know.
     runs : RunBounds or None
-        What is proven of runs of windows, where there are several.
+        What is proven of sequences, where there are several windows.
     """
 
     status: str
@@ -68,7 +69,7 @@ class SearchedPeriods:
     progress: tuple[Progress, ...]
     solver: str
     notes: tuple[str, ...] = ()
-    runs: RunBounds | None = None
+    runs: RunBounds | AllSequences | None = None
 
 
 def solve_periods(
@@ -194,7 +195,10 @@ def _proven(
 def _bounded(
     search: WindowSearch, best: Sequence | None, guards: IntArray, effort: Effort, clock: Deadline
 ) -> SearchedPeriods:
-    """Bound how good topologies by window can be, by proofs for runs of windows with one topology each."""
+    """Bound how good topologies by window can be: over all radial states, or by proofs for runs of windows."""
+    every = AllSequences.of(search, effort, clock)
+    if every is not None:
+        return _of_all(search, best, every, effort, clock)
     bounds = RunBounds(search, guards, effort, clock)
     value = math.inf if best is None else best.objective
     bound = bounds.improved(value, effort.gap)
@@ -212,4 +216,30 @@ def _bounded(
         progress=tuple(clock.rows),
         solver=f"branch exchange and dynamic programming; bound: {bounds.proofs} proofs of runs of windows",
         runs=bounds,
+    )
+
+
+def _of_all(
+    search: WindowSearch, best: Sequence | None, every: AllSequences, effort: Effort, clock: Deadline
+) -> SearchedPeriods:
+    """Find the best sequence of all radial states."""
+    bound, found = every.solved(search.switching.max_operations, clock, effort.gap)
+    if found is not None and (best is None or found.objective < best.objective):
+        best = found
+    every.tell()
+    value = math.inf if best is None else best.objective
+    if best is None:
+        status = "infeasible" if bound == math.inf else "time_limit"
+    else:
+        status = "optimal" if value - bound <= effort.gap * abs(value) else "time_limit"
+    clock.report_bests(value, min(bound, value), status)
+    return SearchedPeriods(
+        status=status,
+        best=best,
+        least_violating=None if best is not None else search.least_violating(),
+        bound=min(bound, value),
+        search=search,
+        progress=tuple(clock.rows),
+        solver=f"dynamic programming over all {len(every.opened):,} radial states",
+        runs=every,
     )
