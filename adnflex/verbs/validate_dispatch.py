@@ -13,6 +13,7 @@ from pandapower import pandapowerNet
 from adnflex.arrays import FloatArray
 from adnflex.devices import MovesVoltages, Supplies
 from adnflex.devices.grid_connection import source_limits
+from adnflex.garbage import without_garbage_search
 from adnflex.grid.identity import require_same
 from adnflex.powerflow.deviations import Pair, deviation_table
 from adnflex.powerflow.judge import judge
@@ -30,6 +31,7 @@ _SOURCE_TOLERANCE = 1e-5
 _FAULTS = ["scenario", "period", *VIOLATION_COLUMNS]
 
 
+@without_garbage_search()
 def validate_dispatch(
     plan: DispatchPlan,
     net: pandapowerNet,

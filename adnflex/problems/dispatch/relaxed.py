@@ -9,6 +9,7 @@ import pyomo.environ as pyo
 
 from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies
+from adnflex.garbage import without_garbage_search
 from adnflex.grid.state import GridState
 from adnflex.grid.topology import Adjacency
 from adnflex.problems.dispatch.model import Dispatch
@@ -24,6 +25,7 @@ def _measured(dispatch: Dispatch, x: FloatArray) -> FloatArray:
     return x
 
 
+@without_garbage_search()
 def relaxed_state(dispatch: Dispatch, state: DispatchState, x: FloatArray) -> DispatchState:
     """Return what the relaxation itself says at a point.
 

@@ -10,6 +10,7 @@ import numpy as np
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.devices import Schedule, Supplies, able
 from adnflex.devices.footprint import Stamped, stamp
+from adnflex.garbage import without_garbage_search
 from adnflex.grid.flow import flows_of
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, GridState
@@ -76,6 +77,7 @@ class DispatchState:
         return max((e.share for e in self.excess), default=0.0)
 
 
+@without_garbage_search()
 def evaluate(dispatch: Dispatch, x: FloatArray) -> DispatchState:
     """Run the decisions of a model's point through exact radial power flow.
 

@@ -11,8 +11,8 @@ from pandapower import pandapowerNet
 
 from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies
-from adnflex.grid import Grid, switch_table
-from adnflex.grid.ratings import Ratings, collect_ratings
+from adnflex.grid import switch_table
+from adnflex.problems.dispatch.network_tables import RatedElements, network_tables
 from adnflex.problems.dispatch.solve import PRESENT, DispatchAnswer
 from adnflex.problems.dispatch.state import DispatchState
 from adnflex.study import Study, following
@@ -50,6 +50,7 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         {"probability": horizon.probabilities}, index=pd.RangeIndex(horizon.scenarios, name="scenario")
     )
     balance = _balance(net, study, state, index)
+    rated = RatedElements.of(net, study.grid)
     return {
         "scenarios": scenarios,
         **_costs(study, state, scenarios.index),
@@ -66,9 +67,10 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         "switches": _switches(study, answer, state),
         "decisions": _decisions(study, state),
         "devices": _devices(study, state),
-        **_network(net, study, answer, state, index),
+        **network_tables(rated, study, state, index),
+        "cone_gap": rated.table(answer.gap_of.reshape(len(index), -1)[:, rated.branch], index),
         "recovery": _recovery(answer, index),
-        **_by_relaxation(net, study, answer, index),
+        **_by_relaxation(net, rated, study, answer, index),
     }
 
 
@@ -77,13 +79,13 @@ _OF_THE_NETWORK = ["grid_mw", "grid_mvar", "losses_mw"]
 
 
 def _by_relaxation(
-    net: pandapowerNet, study: Study, answer: DispatchAnswer, index: pd.Index
+    net: pandapowerNet, rated: RatedElements, study: Study, answer: DispatchAnswer, index: pd.Index
 ) -> dict[str, pd.DataFrame]:
     """Tabulate what the plain relaxation itself says; nothing where it gave no point."""
     state = answer.by_relaxation
     if state is None:
         return {}
-    network = _network(net, study, answer, state, index)
+    network = network_tables(rated, study, state, index)
     return {
         "relaxation_vm_pu": network["vm_pu"],
         "relaxation_loading_percent": network["loading_percent"],
@@ -267,60 +269,6 @@ def _devices(study: Study, state: DispatchState) -> pd.DataFrame:
         )
     columns = ["kind", "table", "index", "name", "bus", "moves", "max_moves", "initial", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _network(
-    net: pandapowerNet, study: Study, answer: DispatchAnswer, state: DispatchState, index: pd.Index
-) -> dict[str, pd.DataFrame]:
-    grid, h = study.grid, study.horizon
-    buses = sorted(grid.node_of)
-    nodes = [grid.node_of[b] for b in buses]
-    v = np.full((h.scenarios * h.periods, grid.n), np.nan)
-    terminals = collect_ratings(grid.branches, rated_only=False)
-    ampacity = _ampacity(net, grid, terminals)
-    loading = np.full((h.scenarios * h.periods, len(ampacity)), np.nan)
-    for row, ((s, t), flow) in enumerate(state.flows.items()):
-        if flow is None:
-            continue
-        v[row] = flow.v
-        now = state.grids[s, t]
-        behind = np.where(terminals.at_from, now.ratio[terminals.branch], 1.0)
-        loading[row] = 100 * flow.currents_at(now, terminals) / behind / ampacity
-    elements = [(m.element, m.index) for b in grid.branches for m in b.members]
-    names = ["element", "index"]
-    where = np.array([k for k, b in enumerate(grid.branches) for _ in b.members])
-    gaps = answer.gap_of.reshape(-1, grid.m)[:, where]
-    # each element has two terminals, one after the other
-    worst = np.fmax(loading[:, ::2], loading[:, 1::2])
-    shown = np.isfinite(worst).any(axis=0) & np.array([element != "switch" for element, _ in elements], dtype=bool)
-    return {
-        "vm_pu": pd.DataFrame(np.sqrt(np.maximum(v[:, nodes], 0)), index=index, columns=pd.Index(buses, name="bus")),
-        "loading_percent": _frame({e: worst[:, k] for k, e in enumerate(elements) if shown[k]}, index, names),
-        "cone_gap": _frame({e: gaps[:, k] for k, e in enumerate(elements)}, index, names),
-    }
-
-
-def _ampacity(net: pandapowerNet, grid: Grid, terminals: Ratings) -> FloatArray:
-    """Tabulate the current of 100 % loading at every terminal, per unit on its own bus; NaN: no rating."""
-    branch, at_from = terminals.branch, terminals.at_from
-    members = [grid.branches[k].members[j] for k, j in zip(branch.tolist(), terminals.member.tolist(), strict=True)]
-    element, index = np.array([m.element for m in members]), np.array([m.index for m in members], dtype=np.int64)
-    ka = np.full(len(members), np.nan)
-    for table, size in (("line", "max_i_ka"), ("trafo", "sn_mva")):
-        here = np.flatnonzero(element == table)
-        if not len(here):
-            continue
-        rows = net[table].loc[index[here]]
-        derating = rows["df"].to_numpy(dtype=float) if "df" in rows.columns else 1.0
-        most = rows[size].to_numpy(dtype=float) * derating * rows["parallel"].to_numpy(dtype=float)
-        if table == "trafo":
-            flipped = np.array([grid.branches[k].flipped for k in branch[here]], dtype=bool)
-            kv = np.where(at_from[here] != flipped, rows["vn_hv_kv"], rows["vn_lv_kv"]).astype(float)
-            most = most / math.sqrt(3) / kv
-        ka[here] = most
-    base_ka = grid.base_mva / math.sqrt(3) / grid.base_kv[np.where(at_from, grid.f[branch], grid.t[branch])]
-    # pandapower's 99999 kA stands for "not known"
-    return np.where(np.isfinite(ka) & (ka < 9e4), ka / base_ka, np.nan)
 
 
 def _recovery(answer: DispatchAnswer, index: pd.Index) -> pd.DataFrame:

@@ -1,0 +1,104 @@
+"""Voltages and loadings of a dispatch as tables: elements with their ratings, read once for several states."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pandapower import pandapowerNet
+
+from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.grid import Grid
+from adnflex.grid.ratings import Ratings, collect_ratings
+from adnflex.problems.dispatch.state import DispatchState
+from adnflex.study import Study
+
+
+@dataclass(frozen=True)
+class RatedElements:
+    """Elements of the branches, two terminals each, and what they carry.
+
+    Attributes
+    ----------
+    terminals : Ratings
+        All terminals, also those without a rating.
+    ampacity : (2 e,) array
+        Current of 100 % loading at each, per unit.
+    elements : list of (str, int)
+        The elements.
+    branch : (e,) array of int
+        Their branches.
+    """
+
+    terminals: Ratings
+    ampacity: FloatArray
+    elements: list[tuple[str, int]]
+    branch: IntArray
+
+    @classmethod
+    def of(cls, net: pandapowerNet, grid: Grid) -> RatedElements:
+        """Read those of a grid."""
+        terminals = collect_ratings(grid.branches, rated_only=False)
+        elements = [(m.element, m.index) for b in grid.branches for m in b.members]
+        branch = np.repeat(np.arange(grid.m), [len(b.members) for b in grid.branches])
+        return cls(terminals, _ampacity(net, grid, terminals), elements, branch)
+
+    def table(self, values: FloatArray, index: pd.Index, shown: BoolArray | None = None) -> pd.DataFrame:
+        """Tabulate values of elements (rows, e), of all or some."""
+        chosen = np.arange(len(self.elements)) if shown is None else np.flatnonzero(shown)
+        names = ["element", "index"]
+        some = [self.elements[k] for k in chosen.tolist()]
+        columns = (
+            pd.MultiIndex.from_tuples(some, names=names) if some else pd.MultiIndex.from_arrays([[], []], names=names)
+        )
+        return pd.DataFrame(values[:, chosen], index, columns)
+
+
+def network_tables(
+    rated: RatedElements, study: Study, state: DispatchState, index: pd.Index
+) -> dict[str, pd.DataFrame]:
+    """Tabulate voltages and loadings of a state."""
+    grid, terminals = study.grid, rated.terminals
+    buses = sorted(grid.node_of)
+    nodes = [grid.node_of[b] for b in buses]
+    v = np.full((len(index), grid.n), np.nan)
+    loading = np.full((len(index), len(rated.ampacity)), np.nan)
+    for row, ((s, t), flow) in enumerate(state.flows.items()):
+        if flow is None:
+            continue
+        v[row] = flow.v
+        now = state.grids[s, t]
+        behind = np.where(terminals.at_from, now.ratio[terminals.branch], 1.0)
+        loading[row] = 100 * flow.currents_at(now, terminals) / behind / rated.ampacity
+    # each element has two terminals, one after the other
+    worst = np.fmax(loading[:, ::2], loading[:, 1::2])
+    shown = np.isfinite(worst).any(axis=0) & np.array([e != "switch" for e, _ in rated.elements], dtype=bool)
+    return {
+        "vm_pu": pd.DataFrame(np.sqrt(np.maximum(v[:, nodes], 0)), index=index, columns=pd.Index(buses, name="bus")),
+        "loading_percent": rated.table(worst, index, shown),
+    }
+
+
+def _ampacity(net: pandapowerNet, grid: Grid, terminals: Ratings) -> FloatArray:
+    """Tabulate the current of 100 % loading at every terminal, per unit on its own bus; NaN: no rating."""
+    branch, at_from = terminals.branch, terminals.at_from
+    members = [grid.branches[k].members[j] for k, j in zip(branch.tolist(), terminals.member.tolist(), strict=True)]
+    element, index = np.array([m.element for m in members]), np.array([m.index for m in members], dtype=np.int64)
+    ka = np.full(len(members), np.nan)
+    for table, size in (("line", "max_i_ka"), ("trafo", "sn_mva")):
+        here = np.flatnonzero(element == table)
+        if not len(here):
+            continue
+        rows = net[table].loc[index[here]]
+        derating = rows["df"].to_numpy(dtype=float) if "df" in rows.columns else 1.0
+        most = rows[size].to_numpy(dtype=float) * derating * rows["parallel"].to_numpy(dtype=float)
+        if table == "trafo":
+            flipped = np.array([grid.branches[k].flipped for k in branch[here]], dtype=bool)
+            kv = np.where(at_from[here] != flipped, rows["vn_hv_kv"], rows["vn_lv_kv"]).astype(float)
+            most = most / math.sqrt(3) / kv
+        ka[here] = most
+    base_ka = grid.base_mva / math.sqrt(3) / grid.base_kv[np.where(at_from, grid.f[branch], grid.t[branch])]
+    # pandapower's 99999 kA stands for "not known"
+    return np.where(np.isfinite(ka) & (ka < 9e4), ka / base_ka, np.nan)
