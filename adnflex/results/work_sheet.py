@@ -38,9 +38,9 @@ def work_sheet(steps: pd.DataFrame) -> pd.DataFrame:
 
 def _row(step: pd.Series) -> tuple[str, ...]:
     number = ", ".join(str(int(s)) for s in step["switches"])
-    switch = f"switch {number}" if number else "none: in_service" if step["by_service"] else "none"
+    switch = f"switch {number}" if number else "no switch: in_service" if step["by_service"] else "no switch"
     return (
-        str(step["station_name"]),
+        _station(int(step["station"]), str(step["station_name"])),
         _named(switch, step["switch_name"]) + (f" {step['switch_type']}" if step["switch_type"] else ""),
         str(step["action"]),
         _named(f"{_ELEMENTS.get(step['element'], step['element'])} {step['index']}", step["name"]),
@@ -65,8 +65,14 @@ def _told(value: Any) -> bool | None:
     return None if value is None or pd.isna(value) else bool(value)
 
 
+def _station(bus: int, name: str) -> str:
+    """Name a station; a number alone would not say of what."""
+    return _named(f"bus {bus}", name) if name.isdigit() else name
+
+
 def _named(what: str, name: object) -> str:
-    return f"{what} “{name}”" if isinstance(name, str) and name and name.casefold() != what else what
+    known = isinstance(name, str) and name and name.casefold() != what and not what.endswith(f" {name}")
+    return f"{what} “{name}”" if known else what
 
 
 def _sentence(parts: list[str]) -> str:

@@ -7,11 +7,13 @@ from copy import deepcopy
 from dataclasses import replace
 
 import openpyxl
+import pandapower as pp
 import pandapower.networks as pn
 import pandas as pd
 import pytest
 
 import adnflex
+from adnflex.cli import main
 from adnflex.reporting.views import Orders
 from tests.verbs.test_switching_sequence import chain
 
@@ -154,3 +156,17 @@ def test_each_topology_of_a_plan_of_periods_has_its_order(tmp_path):
     reader, _ = opened(adnflex.report(plan, None, tmp_path / "r.html", net))
     assert in_order(reader.text, steps.work_sheet)
     assert "morning" in reader.text
+
+
+def test_the_command_line_writes_work_sheet_report_and_workbook(tmp_path, capsys):
+    net = chain()
+    pp.to_json(net, str(tmp_path / "net.json"))
+    adnflex.plan_from(net, open_lines=[3], vm_limits=(0.9, 1.1)).save(tmp_path / "plan.json")
+    words = ["switching-sequence", "plan.json", "net.json", "--report", "r.html", "--excel", "s.xlsx"]
+    files = [str(tmp_path / word) if "." in word else word for word in words]
+    assert main([*files, "--no-parallel-sources"]) == 0
+    told = capsys.readouterr().out
+    assert "WITHOUT SUPPLY" in told
+    reader, _ = opened(tmp_path / "r.html")
+    assert "Step 1 leaves buses without supply until a later step" in reader.text
+    assert "work_sheet" in openpyxl.load_workbook(tmp_path / "s.xlsx").sheetnames

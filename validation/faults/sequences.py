@@ -12,6 +12,7 @@ import pandapower as pp
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 import adnflex
+from tests.brute_force import RUNPP
 from tests.verbs.test_switching_sequence import compared, two_states
 
 TRIES = 200
@@ -43,7 +44,7 @@ def _steps(seed: int) -> int:
     sequence = adnflex.switching_sequence(plan, net)
     for step, row in sequence.steps.iterrows():
         state = sequence.apply(net, step)
-        pp.runpp(state, voltage_depend_loads=True, tolerance_mva=1e-10)
+        pp.runpp(state, **RUNPP)
         assert abs(row["vm_min_pu"] - state.res_bus.vm_pu.min()) < _PU, f"step {step}: lowest voltage"
         assert abs(row["vm_max_pu"] - state.res_bus.vm_pu.max()) < _PU, f"step {step}: highest voltage"
         losses = 1e3 * float(state.res_line.pl_mw.sum() + state.res_trafo.pl_mw.sum())
