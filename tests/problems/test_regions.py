@@ -80,5 +80,6 @@ def check_strengthened(seed, goal, grid, good, start, problem, gap=1e-4):
 def test_the_search_holds_with_cuts_of_regions(monkeypatch):
     monkeypatch.setattr(regional_cuts, "_MODES", 0)
     monkeypatch.setattr(regional_cuts, "_SIZES", (1, 2, 3))
+    monkeypatch.setattr(regional_cuts, "_WIDE", 0.0)
     monkeypatch.setattr(regional_cuts, "_WORTH", 0.0)
     assert sum(check_strengthened(*case) for case in searchable(3, 4000)) > 2

@@ -21,8 +21,9 @@ from adnflex.solvers.shrinking import Shrunk
 # Junctions of a region, round by round.
 _SIZES = (4, 8, 12)
 
-# Modes that are left at the root from which on regions are looked at: with fewer the tree is as fast alone.
-_MODES = 150
+# Choices that are left at the root, and part of the objective that is not proven yet, from which on regions are looked
+# at: with less the tree is faster alone (118 buses, 160 choices, 3.3 %: 2.7 CPU s against 9).
+_MODES, _WIDE = 300, 0.01
 
 # Part of the time that is left which they may take, and part of the gap that a round has to close for another one.
 _SHARE, _WORTH = 0.3, 0.1
@@ -131,8 +132,9 @@ class _CutRounds:
                 break
 
     def _worth_it(self) -> bool:
-        many = int(self.allowed.sum()) - len(self.probing.of_chain) >= _MODES
-        return many and self.bound < self.cutoff and math.isfinite(self.cutoff) and time.time() < self.until
+        choices = int(self.allowed.sum()) - len(self.probing.of_chain)
+        wide = math.isfinite(self.cutoff) and self.cutoff - self.bound >= _WIDE * abs(self.value)
+        return choices >= _MODES and wide and time.time() < self.until
 
     def _relaxed(self) -> Shrunk | None:
         """Solve the relaxation and exclude the modes that cost too much; None where nothing more is to be had."""

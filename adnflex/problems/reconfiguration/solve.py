@@ -41,8 +41,8 @@ Open = frozenset[int]
 # Part of the time limit that local search may take before the proof begins.
 _SEARCH_SHARE = 0.25
 
-# Seconds that building a model takes, by branch: 10 to 20 s for 10,000 of them.
-_BUILDING = 1.5e-3
+# Seconds that building a model takes, by branch: 5 to 10 s for 10,000 of them.
+_BUILDING = 1e-3
 
 # Share of a value, and value, that rounding may come to.
 _ROUNDING = 1e-9
