@@ -22,6 +22,7 @@ from adnflex.reporting import (
 from adnflex.reporting.document import Shown
 from adnflex.reporting.outages import every, one
 from adnflex.reporting.views import NetFacts, ReportKind
+from adnflex.results.contingencies import Contingencies
 from adnflex.results.pareto import Pareto
 from adnflex.results.sequence import SwitchingSequence
 
@@ -75,13 +76,15 @@ def sorted_by_kind(results: Sequence[Any], checks: Any, facts: NetFacts) -> list
     given = _paired(results, checks)
     mine = tuple(result for result in results if isinstance(result, SwitchingSequence))
     orders = replace(facts.orders, known=(*mine, *facts.orders.known))
+    outages = tuple(result for result in results if isinstance(result, Contingencies))
     found = []
     for kind in KINDS:
         which = [k for k, result in enumerate(results) if isinstance(result, kind.results)]
         if which:
             own = [given[k] for k in which] if given is not None else _of_kind(kind, checks)
             views = kind.views([results[k] for k in which], own, facts)
-            found.append(Shown(kind, [replace(view, figures=kind.figures, orders=orders) for view in views]))
+            known = {"figures": kind.figures, "orders": orders, "outages": outages}
+            found.append(Shown(kind, [replace(view, **known) for view in views]))
     return found
 
 

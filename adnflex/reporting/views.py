@@ -18,6 +18,7 @@ from plotly import graph_objects as go
 from adnflex.errors import InputError
 from adnflex.reporting import page
 from adnflex.reporting.page import Banner, Card, Html, Section
+from adnflex.results.contingencies import Contingencies
 from adnflex.results.sequence import SwitchingSequence
 
 
@@ -74,12 +75,15 @@ class View:
         The figures of its kind, by name.
     orders : Orders
         What is known of the order of operations.
+    outages : tuple of Contingencies
+        Of whatever nets, among the results.
     """
 
     name: str = ""
     suffix: str = ""
     figures: Mapping[str, Callable[[Any], go.Figure]] = field(default_factory=dict)
     orders: Orders = field(default_factory=lambda: Orders())
+    outages: tuple[Contingencies, ...] = ()
     #: Whether rows of its tables have a time, which `when` says.
     timed: ClassVar[bool] = False
 

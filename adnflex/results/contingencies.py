@@ -33,6 +33,8 @@ class Contingencies(Answer):
         (lists of buses), ``switches`` (that are operated); ``listed``, ``flows``.
     before : pandas.DataFrame
         The same of the net before; empty where there is none.
+    before_fingerprint : str
+        Fingerprint of the net before; empty where there is none.
     asked : int
         How many outages were asked for.
     status : str
@@ -43,6 +45,7 @@ class Contingencies(Answer):
 
     outages: pd.DataFrame
     before: pd.DataFrame = field(default_factory=pd.DataFrame)
+    before_fingerprint: str = ""
     asked: int = 0
     status: str = "complete"
     indices: ReliabilityIndices | None = None

@@ -131,6 +131,7 @@ def contingencies(
         notes=(*notes, *work.notes),
         outages=ranked(found[0]),
         before=ranked(found[1]) if before is not None else pd.DataFrame(),
+        before_fingerprint="" if before is None else fingerprint(before),
         asked=len(keys[0]),
         status=work.status,
         indices=indices[0][0],
@@ -181,7 +182,9 @@ def _keys(net: pandapowerNet, tables: Sequence[str]) -> list[Key]:
     touching = Touching(net)
     live = touching.supplied()
     found = [
-        key for key, node in touching.node.items() if key[0] in ("line", "trafo") and key[0] in tables and live[node]
+        key
+        for key, node in touching.node.items()
+        if key[0] in ("line", "trafo", "bus") and key[0] in tables and live[node]
     ]
     if "switch" in tables:
         mine = (net.switch["et"] == "b") & net.switch["closed"].astype(bool)
@@ -191,6 +194,8 @@ def _keys(net: pandapowerNet, tables: Sequence[str]) -> list[Key]:
 
 def _indices(net: pandapowerNet, rows: Sequence[Mapping[str, Any]]) -> tuple[ReliabilityIndices | None, str]:
     """Return the indices of what was looked at; none, and why, where there are none."""
+    # nobody says how often a bus fails
+    rows = [row for row in rows if row["element"] != "bus"]
     if not rows:
         return None, ""
     keys = [(str(row["element"]), int(row["index"])) for row in rows]

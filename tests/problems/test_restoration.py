@@ -13,6 +13,7 @@ import pytest
 
 import adnflex
 from adnflex.errors import AdnflexError, InputError
+from adnflex.results.contingencies import told_comparison
 from tests.nets import random_net
 from tests.restoration_oracle import Oracle
 
@@ -218,3 +219,102 @@ def test_an_interrupted_table_has_what_was_done():
     assert "5 of 8 outages were not looked at." in found.notes
     late = adnflex.contingencies(ring(), time_limit=1e-9)
     assert (late.status, len(late.outages)) == ("time_limit", 0)
+
+
+def test_limits_that_nothing_meets_are_named():
+    net = ring()
+    found = adnflex.restore(net, ("line", 1), vm_limits=(0.9999, 1.0001))
+    # the feeder as it stands breaks them already, and its own values count
+    assert found.status == "optimal"
+    assert found.notes[0].startswith("6 limits are broken before the outage already")
+    assert found.limiting.iloc[0][["kind", "actions"]].tolist() == ["voltage low", "close line 6"]
+    assert found.buses["why"].tolist() == ["limits", "limits"]
+
+
+def without_support() -> Any:
+    """A ring whose first feeder loses with bus 3 the generation that carries it: line 0 is too full then."""
+    net = ring(sgen=3.0)
+    net.line.loc[0, "max_i_ka"] = 0.045
+    return net
+
+
+def test_what_nothing_helps_is_infeasible_and_the_nearest_is_named():
+    found = adnflex.restore(without_support(), ("bus", 3))
+    assert (found.status, found.operations, found.restored_mw) == ("infeasible", 0, 0.0)
+    assert "nearest: loading at line 0" in found.proof
+    assert found.limiting.iloc[0][["kind", "element", "index"]].tolist() == ["loading", "line", 0]
+    row = adnflex.contingencies(without_support(), outages=["bus"]).outages.set_index("index").loc[3]
+    assert (row["status"], row["left_mw"]) == ("infeasible", 1.0)
+    assert "loading at line 0" in row["limited_by"]
+
+
+def test_a_transfer_helps_where_an_outage_breaks_a_limit_and_nobody_can_be_restored():
+    net = without_support()
+    tie = pp.create_line_from_parameters(net, 2, 6, 2.0, 0.3, 0.3, 10.0, 0.2, max_loading_percent=100.0)
+    for bus in (2, 6):
+        pp.create_switch(net, bus, tie, "l", closed=False)
+    found = adnflex.restore(net, ("bus", 3))
+    assert (found.status, found.restored_mw) == ("optimal", 0.0)
+    assert found.actions == f"close line {tie}, open line 1"
+    assert found.steps["loops"].tolist() == [1, 0]
+    assert adnflex.validate(found, net).passed
+    apart = adnflex.restore(net, ("bus", 3), parallel_sources=False)
+    assert apart.actions == found.actions  # both feeders have one source
+
+
+def test_more_operations_than_are_decided_are_not_called_proven():
+    net = ring(ties=1)
+    whole = adnflex.restore(net, ("line", 1), max_operations=5)
+    assert (whole.status, whole.operations) == ("optimal", 1)
+    part = adnflex.restore(net, ("line", 0), max_operations=5, vm_limits=(0.9995, 1.1))
+    assert part.status == "unproven"
+    assert part.bound_mw >= part.restored_mw
+    assert "at most 3 operations" in part.proof
+
+
+def test_priorities_decide_who_comes_back():
+    net = ring()
+    net.line.loc[6, "max_i_ka"] = 0.045
+    plain = adnflex.restore(net, ("line", 0))
+    assert plain.buses.index[plain.buses["restored"]].tolist() == [3]
+    assert plain.bound_mw == 1.0
+    net.load["priority"] = [5.0, 1.0, 2.0, 1.0, 1.0, 1.0]
+    weighted = adnflex.restore(net, ("line", 0))
+    assert (weighted.restored_mw, weighted.bound_mw) == (1.0, 2.0)
+    assert weighted.buses["priority"].tolist() == [5.0, 1.0, 2.0]
+    net.load.loc[2, "priority"] = -1.0
+    with pytest.raises(InputError, match="priority"):
+        adnflex.restore(net, ("line", 0))
+
+
+def test_generation_that_stays_off():
+    net = ring(sgen=0.8)
+    found = adnflex.restore(net, ("line", 0), generation_returns=False)
+    assert not found.apply(net).sgen.in_service.any()
+    assert found.restored_mw == 3.0
+    assert adnflex.validate(found, net).passed
+    with_it = adnflex.restore(net, ("line", 0))
+    assert float(with_it.state["losses_kw"].iloc[0]) < float(found.state["losses_kw"].iloc[0])
+
+
+def test_emergency_limits_count_after_an_outage():
+    net = ring()
+    net.line["max_loading_percent"] = 35.0
+    tight = adnflex.restore(net, ("line", 0))
+    net.line["max_loading_percent_emergency"] = 120.0
+    wide = adnflex.restore(net, ("line", 0))
+    assert tight.restored_mw < wide.restored_mw == 3.0
+    assert wide.limiting.empty
+    assert tight.limiting["kind"].iloc[0] == "loading"
+    assert adnflex.validate(wide, net).passed
+
+
+def test_a_plan_says_what_it_makes_of_the_outages(tmp_path):
+    net = ring()
+    net.line.loc[6, "max_i_ka"] = 0.045
+    plan = adnflex.plan_from(net, open_lines=[5])
+    every = adnflex.contingencies(plan.apply(net), before=net)
+    path = adnflex.report([plan, every], [adnflex.validate(plan, net), None], tmp_path / "a.html")
+    text = path.read_text()
+    assert "What an outage then means" in text
+    assert told_comparison(every)[1:20] in text

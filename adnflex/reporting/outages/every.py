@@ -18,6 +18,7 @@ from adnflex.reporting.findings import TERMS, details
 from adnflex.reporting.labels import Labels
 from adnflex.reporting.outages.one import OUTAGE_TERMS, WAITS
 from adnflex.reporting.outages.reliability import RELIABILITY, RELIABILITY_TERMS, reliability
+from adnflex.reporting.outages.tables import compared
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.text import branch_label, capital, cell, change, dash, fixed, many, number, percent
 from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
@@ -180,17 +181,7 @@ def _span(low: float, high: float) -> str:
 
 
 def _compared(view: ContingenciesView) -> list[Html]:
-    """List the outages that a plan makes harder or easier."""
-    table = view.answer.compared
-    rows = table[table["harder"] | table["easier"]].sort_values("more_mw", ascending=False)
-    told = [
-        [view.labels.of(element, index), fixed(r["left_mw_before"], 3, "MW"), fixed(r["left_mw"], 3, "MW"),
-         page.badge("harder", "bad") if r["harder"] else page.badge("easier", "good"),
-         cell(r["actions_before"] or "nothing"), cell(r["actions"] or "nothing")]
-        for (element, index), r in rows.iterrows()
-    ]  # fmt: skip
-    head = ["outage", "stays dark, before", "planned", "", "restored before by", "planned by"]
-    return [page.table(head, told, head[1:3])] if told else [page.paragraph("No outage is harder or easier.")]
+    return compared(view, view.answer)
 
 
 def _title(shown: Sequence[ContingenciesView]) -> str:

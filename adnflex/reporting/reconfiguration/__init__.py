@@ -16,6 +16,7 @@ from adnflex.reporting.findings import (
     progress,
     violations,
 )
+from adnflex.reporting.outages.section import RESTORABILITY
 from adnflex.reporting.page import Html
 from adnflex.reporting.reconfiguration import actions, figures, profile, words
 from adnflex.reporting.reconfiguration.view import SwitchingView, views
@@ -147,6 +148,7 @@ _SECTIONS: Sections = [
         "of that, every number is compared with AC power flow.",
         (_exactness_words, _when(lambda v: len(v.relaxation), "tightness"), deviation_table), "Exactness",
     ),
+    RESTORABILITY,
     progress("plan", lambda view: "Where they meet, the plan is proven the best."),
     details(_facts),
 ]  # fmt: skip
