@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import clarabel
@@ -132,6 +132,12 @@ class ShrinkingConic:
             form.cones,
             place[shares],
         )
+
+    def towards(self, c: FloatArray) -> ShrinkingConic:
+        """Return the same with another objective, in the units of the form's variables."""
+        cost = c * self.unit
+        scale = max(float(np.abs(cost).max(initial=0.0)), 1e-12)
+        return replace(self, cost=cost / scale, scale=scale, c0=0.0)
 
     def solve(self, allowed: BoolArray, seconds: float = 60.0) -> Shrunk:
         """Solve with the allowed modes.

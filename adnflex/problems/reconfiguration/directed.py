@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 import pyomo.environ as pyo
@@ -240,6 +241,14 @@ def _into(grid: Grid, flow: Flow, step: Step) -> tuple[float, float]:
 def _lost(grid: Grid, flow: Flow, k: int) -> float:
     at_from = grid.y_from[k].real / grid.ratio[k] ** 2 * flow.v[grid.f[k]]
     return float(grid.r[k] * flow.l[k] + at_from + grid.y_to[k].real * flow.v[grid.t[k]])
+
+
+class Known(TypedDict):
+    """What a model is told of states that are known; see `build_directed`."""
+
+    operations: tuple[int, int | None]
+    near: FloatArray | None
+    cap: float
 
 
 def build_directed(

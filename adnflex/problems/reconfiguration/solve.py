@@ -22,10 +22,11 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.answer import SearchedTopology, relaxed_or_none, solver_name
 from adnflex.problems.reconfiguration.approximate import solve_approximately
 from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
-from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
+from adnflex.problems.reconfiguration.directed import DirectedReconfiguration, Known, build_directed
 from adnflex.problems.reconfiguration.directed_search import DirectedSearch
 from adnflex.problems.reconfiguration.exchange import ExchangeProblem
 from adnflex.problems.reconfiguration.few_operations import OperationCount, operation_count, try_few_operations
+from adnflex.problems.reconfiguration.highest_voltages import limit_voltages
 from adnflex.problems.reconfiguration.local_search import LocalSearch
 from adnflex.problems.reconfiguration.model import Reconfiguration
 from adnflex.problems.reconfiguration.near_states import NearStates
@@ -154,21 +155,36 @@ class _Task:
             self.notes += notes
 
     def _build(self) -> None:
-        flow = self.exchange.flow(self.best.state) if self.best.state is not None else None
-        # a state that is worth as much as the incumbent but for rounding is not cut off
-        cap = self.best.value * (1 + _ROUNDING) + _ROUNDING if flow is not None else math.inf
-        most = None if math.isinf(self.exchange.max_operations) else int(self.exchange.max_operations)
         self.problem, why = build_chosen(
-            self.grid,
-            self.objective,
-            self.formulation,
-            operations=(self.count.least, most),
-            near=None if flow is None else flow.v,
-            cap=cap,
-            whole=self.name != "clarabel",
+            self.grid, self.objective, self.formulation, whole=self.name != "clarabel", **self._known()
         )
         if why:
             self.notes.append(why)
+
+    def _known(self) -> Known:
+        """Gather what the model is told of states that are known."""
+        flow = self.exchange.flow(self.best.state) if self.best.state is not None else None
+        most = None if math.isinf(self.exchange.max_operations) else int(self.exchange.max_operations)
+        near = None if flow is None else flow.v
+        return {"operations": (self.count.least, most), "near": near, "cap": self._cap}
+
+    @property
+    def _cap(self) -> float:
+        """Value of the incumbent; a state that is worth as much but for rounding is not cut off."""
+        return self.best.value * (1 + _ROUNDING) + _ROUNDING
+
+    def _limited(self, problem: DirectedReconfiguration) -> DirectedReconfiguration:
+        """Limit the voltages of junctions; bounds on the way are told and kept."""
+        known = self._known()
+
+        def tell(bound: float) -> None:
+            self.floor = max(self.floor, min(bound, self.best.value))
+            self.clock.report_bests(self.best.value, self.floor, "highest voltages")
+
+        def build(grid: Grid) -> DirectedReconfiguration:
+            return build_directed(grid, self.objective, **known)
+
+        return limit_voltages(problem, build, known["cap"], self.effort, self.clock, tell)
 
     def _prove(self, problem: Reconfiguration | DirectedReconfiguration) -> tuple[Outcome, list[str]]:
         lift = partial(self.count.lift, self.objective)
@@ -177,6 +193,7 @@ class _Task:
             return prove_by_model(problem, self.exchange, self.search, self.best, self.clock, gap, self.name, lift), []
         tree: DirectedSearch | RadialSearch
         if isinstance(problem, DirectedReconfiguration):
+            problem = self.problem = self._limited(problem)
             values = TreeValues(self.grid, self.objective, self.exchange.max_operations)
             tree = DirectedSearch(problem, self.search, self.best, lift, values)
         else:
