@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandapower.networks as pn
 
+import adnflex
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration import regional_cuts
@@ -83,3 +85,13 @@ def test_the_search_holds_with_cuts_of_regions(monkeypatch):
     monkeypatch.setattr(regional_cuts, "_WIDE", 0.0)
     monkeypatch.setattr(regional_cuts, "_WORTH", 0.0)
     assert sum(check_strengthened(*case) for case in searchable(3, 4000)) > 2
+
+
+def test_an_interrupt_at_the_root_keeps_its_bound():
+    def stop(now):
+        if now.event == "relaxation":
+            raise KeyboardInterrupt
+
+    plan = adnflex.reconfigure(pn.case33bw(), workers=1, progress=stop)
+    assert plan.status == "interrupted"
+    assert 0.9 * plan.objective < plan.bound < plan.objective
