@@ -76,6 +76,11 @@ class Horizon(Gathered):
         if self.periods is not None:  # it is read more than once
             object.__setattr__(self, "periods", tuple(self.periods))
 
+    @property
+    def many(self) -> bool:
+        """Whether more than the net as it is is asked for."""
+        return any(v is not None for v in (self.profiles, self.periods, self.situations)) or self.year
+
 
 # Table, column, element (None: all of them), value.
 Row = tuple[str, str, int | None, float]

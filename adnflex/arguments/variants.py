@@ -70,6 +70,9 @@ def _joined(parts: tuple[Any, ...]) -> dict[Any, Any]:
 def _said(name: str, text: str, kinds: Mapping[str, Kind]) -> Any:
     """Read the word of an argument."""
     kind = kinds.get(name)
+    if kind is not None and kind.words == 0:
+        require(text in ("true", "false"))
+        return text == "true"
     if kind is None or not kind.sayable or kind.words is not None:
         raise WrongValueError(f"in Python what {name} shall be; one word cannot say it")
     return kind.from_words([text])

@@ -122,9 +122,10 @@ def _odd(view: SweepView) -> list[Html]:
     """List the cells that have no plan, or whose plan failed, with the reason."""
     table = view.sweep.table[view.sweep.table["note"] != ""]
     rows = [
-        [str(r.net), cell(r.variant), r.status.replace("_", " "), str(r.note)] for r in table.itertuples(index=False)
+        [f"{r.net}{r.variant and ', '}{r.variant}: {r.status.replace('_', ' ')}", str(r.note)]
+        for r in table.itertuples(index=False)
     ]
-    return [page.table(["net", "variant", "status", "why"], rows)] if rows else []
+    return [page.table(["cell", "why"], rows)] if rows else []
 
 
 def verdict(view: SweepView) -> Banner:

@@ -92,8 +92,7 @@ def _energies(net: pandapowerNet, horizon: Horizon) -> dict[str, FloatArray]:
     """Energy of every load and generator over the horizon, as often as each period counts [MWh a unit of time]."""
     if horizon.situations is not None:
         raise InputError("share: is of the energy over periods; with situations scale their nets.")
-    several = horizon.profiles is not None or horizon.periods is not None
-    series = read_series(net, horizon.profiles, horizon.periods, most=_MOST_PERIODS) if several else None
+    series = read_series(net, horizon.profiles, horizon.periods, most=_MOST_PERIODS) if horizon.many else None
     weights = np.ones(1 if series is None else len(series))
     if horizon.period_weights is not None and np.size(horizon.period_weights) == len(
         weights

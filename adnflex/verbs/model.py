@@ -24,7 +24,7 @@ from adnflex.problems.flexibility.switching import declare_switched_box
 from adnflex.problems.flexibility.whole import declare_box, declare_worst_vertex
 from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.problems.multi_period.joint import joint_model
-from adnflex.problems.multi_period.reading import is_many, read_periods
+from adnflex.problems.multi_period.reading import read_periods
 from adnflex.problems.multi_period.worth import LossPrices
 from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
@@ -48,7 +48,7 @@ from adnflex.verbs.schedule_rolling import schedule_rolling
 
 def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     switching = Switching.gathered(knobs)
-    if is_many(horizon := Horizon.gathered(knobs)):
+    if (horizon := Horizon.gathered(knobs)).many:
         if knobs["windows"] is not None:
             raise InputError("windows: the model has one topology for all periods; leave windows out.")
         points = read_periods(net, horizon, Limits.gathered(knobs), switching, LossPrices.gathered(knobs)).points

@@ -18,7 +18,6 @@ from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.reasons import unit_suspects
-from adnflex.problems.multi_period.reading import is_many
 from adnflex.problems.reconfiguration.answer import SearchedTopology
 from adnflex.problems.reconfiguration.describe import budget_sentence, require_reconfigurable, violation_sentence
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
@@ -250,7 +249,7 @@ def reconfigure(
     """
     arguments = dict(locals())
     effort, clock = Effort.gathered(arguments), Deadline(time_limit, progress)
-    if is_many(Horizon.gathered(arguments)):
+    if Horizon.gathered(arguments).many:
         return reconfigure_periods(net, arguments, clock)
     _require_one(arguments)
     asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)

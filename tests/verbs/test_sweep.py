@@ -301,11 +301,11 @@ def test_profiles_of_the_net_belong_to_what_a_cell_depends_on(tmp_path):
 
 def test_words_of_the_command_line():
     kind = ARGUMENTS["variants"]
-    words = ["today", "share.sgen.PV=0.3", "2035: scale.load=1.2,max_operations=4,limits=soft"]
+    words = ["today", "share.sgen.PV=0.3", "2035: scale.load=1.2,max_operations=4,limits=soft,year=true"]
     assert kind.from_words(words) == {
         "today": {},
         "share.sgen.PV=0.3": {"share": {"sgen.PV": 0.3}},
-        "2035": {"scale": {"load": 1.2}, "max_operations": 4, "limits": "soft"},
+        "2035": {"scale": {"load": 1.2}, "max_operations": 4, "limits": "soft", "year": True},
     }
     for wrong in (["a:gap=1", "a:gap=2"], ["a:vm_limits=0.9"], ["a:scale.load=x"], ["a:scale.bus=1"]):
         with pytest.raises(ValueError, match=r"another name|one word cannot|could not convert|numbers by table"):
@@ -336,3 +336,12 @@ def test_the_command_writes_table_report_and_workbook(tmp_path, monkeypatch, cap
     assert main(["report", "s.json", "--report", "t.html", "--quiet"]) == EXIT_OK
     assert main([*words[:6], "no:scale.sgen.X=1", "--quiet"]) == EXIT_FAILED
     assert main(["sweep", "b.json", "--quiet"]) == EXIT_INPUT
+
+
+def test_a_share_of_a_year_is_one_of_all_its_periods():
+    net = ring()
+    net["profiles"] = {"load": pd.DataFrame({"a_pload": [0.5, 1.5], "a_qload": [1.0, 1.0]})}
+    net.load["profile"] = "a"
+    other = varied(net, {"share": {"sgen": 0.3}}, Horizon(year=True))
+    given = (other.sgen["p_mw"] * other.sgen["scaling"]).sum()
+    assert 2 * given == pytest.approx(0.3 * 2.0 * net.load["p_mw"].sum())

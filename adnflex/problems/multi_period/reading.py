@@ -77,11 +77,6 @@ class PeriodStudy:
         return np.asarray(self.period_weights * self.axis.hours)
 
 
-def is_many(horizon: Horizon) -> bool:
-    """Whether more than the net as it is is asked for."""
-    return any(v is not None for v in (horizon.profiles, horizon.periods, horizon.situations)) or horizon.year
-
-
 def read_periods(
     net: pandapowerNet, asked: Horizon, limits: Limits, switching: Switching, prices: LossPrices | None = None
 ) -> PeriodStudy:

@@ -22,7 +22,6 @@ Open = frozenset[int]
 
 # Exchanges that are evaluated before one is taken.
 _BATCH = 20
-
 # Restarts from the best topology of the whole horizon.
 _RESTARTS = 20
 
@@ -301,8 +300,7 @@ class WindowSearch:
             single, Groups(single, (np.array([0]),)), self.required, Switching(start="free"), soft=True, stop=stop
         )
         alone.explore()
-        found = alone.best()
-        if found is not None:
+        if (found := alone.best()) is not None:
             self.peak = found.states[0]
             self.pool[self.peak] = None
 
