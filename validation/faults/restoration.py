@@ -53,7 +53,7 @@ def _try(seed: int) -> tuple[str, str]:
     try:
         found = adnflex.restore(net, key, max_operations=most, vm_limits=limits)
     except AdnflexError as error:
-        named = any(words in str(error) for words in ("not radial", "max_loading_percent", "vn_kv"))
+        named = any(words in str(error) for words in ("not radial", "max_loading_percent", "cannot be supplied"))
         return "refused by name", "" if named else f"seed {seed}: {error}"
     want = oracle.best(*key, most)
     check = adnflex.validate(found, net)
