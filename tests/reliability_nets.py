@@ -7,7 +7,9 @@ relsad on GitHub). The source gives no impedances: those here are made up, and s
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 
 import pandapower as pp
 from pandapower.auxiliary import pandapowerNet
@@ -61,7 +63,19 @@ CASES = {
 
 def bus_2(case: Case, tie_ka: float = 10.0) -> pandapowerNet:
     """Bus 2 with the equipment of a case; its ties may be narrow."""
-    return _built(BUS_2, BUS_2_LOADS, AT_11_KV, TIES, case, {"line": (0.065, 5.0), "trafo": 0.015}, tie_ka)
+    net = deepcopy(_bus_2())
+    lost = [kind for kind, there in (("FUSE", case.fuses), ("DS", case.disconnects), ("LBS", case.ties)) if not there]
+    net.switch = net.switch[~net.switch["type"].isin(lost)]
+    net.line.loc[net.line["name"] == "tie", "max_i_ka"] = tie_ka
+    if not case.ties:
+        net.line = net.line[net.line["name"] != "tie"]
+    net.trafo["repair_hours"] = case.transformer_h
+    return net
+
+
+@cache
+def _bus_2() -> pandapowerNet:
+    return _built(BUS_2, BUS_2_LOADS, AT_11_KV, TIES, Case(), {"line": (0.065, 5.0), "trafo": 0.015})
 
 
 def worked(ties: bool = True, tie_ka: float = 10.0) -> pandapowerNet:

@@ -118,7 +118,11 @@ def test_a_line_that_hangs_open_at_its_end_fails_as_well():
     tie = int(net.line.index[net.line["name"] == "tie"][0])
     net.switch.loc[net.switch["element"] == tie, "bus"] = int(net.line.at[tie, "to_bus"])
     net.line.loc[tie, "failures_per_km_year"] = 0.5
-    row = adnflex.contingencies(net).indices.outages.set_index(["element", "index"]).loc[("line", tie)]
+    row = (
+        adnflex.contingencies(net, outages=["line"], max_operations=1)
+        .indices.outages.set_index(["element", "index"])
+        .loc[("line", tie)]
+    )
     # it cannot be parted from the end of the feeder: all are interrupted, the load point there waits
     assert row["customers_interrupted"] == 200
     assert row["customers_waiting"] == 25
@@ -234,7 +238,7 @@ def walked(net, line, stops):
     return lines, buses
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_what_is_tripped_and_what_is_parted_on_random_nets(seed):
     rng = np.random.default_rng(seed)
     net = pp.create_empty_network()
