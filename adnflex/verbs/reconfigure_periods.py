@@ -14,6 +14,7 @@ from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.grid.layout import drawing_tables
 from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.problems.clock import Deadline, progress_table
+from adnflex.problems.multi_period.all_sequences import AllSequences, least_violations
 from adnflex.problems.multi_period.reading import PeriodStudy, read_periods
 from adnflex.problems.multi_period.solve import SearchedPeriods, solve_periods
 from adnflex.problems.multi_period.tables import period_tables, value_of_switching
@@ -22,6 +23,9 @@ from adnflex.results import MultiPeriodPlan
 from adnflex.results.certificate import relative_gap
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
+
+# Seconds for which the smallest budget that works is looked for.
+_SECONDS = 20.0
 
 # The same as the word, as weights.
 _LOSSES = {"losses": 1.0}
@@ -124,36 +128,54 @@ def _is_it_worth(answer: SearchedPeriods, unit: str) -> list[str]:
     ]
 
 
+def _budget_words(answer: SearchedPeriods, switching: Switching) -> str | None:
+    """Say that a budget is too small, and which is not; None where no budget is known that is enough."""
+    search, clock = answer.search, Deadline(_SECONDS)
+    every = answer.runs if isinstance(answer.runs, AllSequences) else None
+    if every is None:
+        every = AllSequences.of(search, Effort(workers=1), clock)
+    need = None if every is None else every.fewest(clock)
+    if need is not None:
+        told = f"the smallest number that does is {need} (proven)"
+    elif (need := search.fewest_operations()) is not None:
+        told = f"the smallest number found that does is {need}"
+    if need is None:
+        return None
+    words = "proven" if answer.status == "infeasible" else "not proven"
+    return (
+        f"no switch states that keep every limit in every period have at most {switching.max_operations} operations "
+        f"({words}); {told}"
+    )
+
+
 def _not_found(study: PeriodStudy, answer: SearchedPeriods, switching: Switching) -> Infeasible | TimeExpired:
     """Say what is proven where there is no answer, and in which periods what was seen breaks limits."""
     proven = answer.status == "infeasible"
     words = "proven" if proven else "not proven"
     names = study.names or tuple(f"period {t}" for t in study.axis.rows)
-    least = answer.search.least_by_point()
-    if not proven and not answer.search.valued():
-        return TimeExpired("the time was over before any switch states were run in every period; give more time_limit.")
+    least, looked_at = answer.search.least_by_point(), "of those that were seen none does"
+    every = least_violations(study.points, answer.search.required)
+    if every is not None:
+        least, looked_at = every[0], f"of all {every[1]:,} radial states none does"
     hard = np.flatnonzero(least > 0)
+    if not proven and not answer.search.valued() and (every is None or not len(hard)):
+        return TimeExpired("the time was over before any switch states were run in every period; give more time_limit.")
     if len(hard):
         worst = int(hard[np.argmax(least[hard])])
         beyond = "power flow has no solution"
         if np.isfinite(least[worst]):
             beyond = f"limits are exceeded by {least[worst]:.4g} in all (pu, and share of the rating)"
+        elif proven:
+            words = "by exact power flow"
         return Infeasible(
-            f"no radial switch states keep every limit in every period ({words}); of those that were seen none does in "
+            f"no radial switch states keep every limit in every period ({words}); {looked_at} in "
             f"{len(hard)} of {len(least)} periods, worst in {names[worst]}, where {beyond}; relax limits there, leave "
             "these periods out, or give limits='soft'.",
             None,
             proven,
         )
-    if switching.max_operations is not None:
-        need = answer.search.fewest_operations()
-        told = f"; the smallest number found that does is {need}" if need is not None else ""
-        return Infeasible(
-            f"no switch states that keep every limit in every period have at most {switching.max_operations} "
-            f"operations ({words}){told}; give a larger max_operations, or start='free'.",
-            None,
-            proven,
-        )
+    if switching.max_operations is not None and (told := _budget_words(answer, switching)) is not None:
+        return Infeasible(f"{told}; give a larger max_operations, or start='free'.", None, proven)
     state = answer.least_violating
     found = None if state is None else answer.search.exact(state)
     where = ""

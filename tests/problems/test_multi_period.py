@@ -156,18 +156,25 @@ KINDS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("seed", range(len(KINDS)))
 def test_small_nets_agree_with_enumeration(seed: int) -> None:
-    rng = np.random.default_rng(500 + seed)
-    net = random_net(rng, n_bus=(4, 7), n_loops=(1, 2), present="radial", **KINDS[seed])
-    count = int(rng.integers(3, 5))
+    compared(500 + seed, KINDS[seed], one=True, sequence=True)
+
+
+def compared(seed: int, kind: dict[str, Any], *, one: bool, sequence: bool, hours: tuple[int, int] = (3, 5)) -> None:
+    """Compare one topology, and a sequence with a price or a budget, with all states and all sequences."""
+    rng = np.random.default_rng(seed)
+    net = random_net(rng, n_bus=(4, 7), n_loops=(1, 2), present="radial", **kind)
+    count = int(rng.integers(*hours))
     profiles, weights = random_hours(net, rng, count), rng.integers(1, 5, count).astype(float)
     losses, opened, away = enumerated(net, profiles, count)
     weighted = losses * weights
     asked = {"profiles": profiles, "hours_per_period": 1.0, "period_weights": weights, "workers": 1, "gap": 1e-6}
     truth = float(weighted.sum(axis=1).min())
-    agree(net, truth, asked)
-    price = 0.01 * truth if np.isfinite(truth) else 0.0
-    sequence = cheapest(weighted, opened, away, price, 4)
-    agree(net, sequence, {**asked, "windows": 1.0, "switching_cost": price, "max_operations": 4})
+    if one:
+        agree(net, truth, asked)
+    if sequence:
+        price = 0.01 * truth if np.isfinite(truth) else 0.0
+        known = cheapest(weighted, opened, away, price, 4)
+        agree(net, known, {**asked, "windows": 1.0, "switching_cost": price, "max_operations": 4})
 
 
 def agree(net: pandapowerNet, truth: float, asked: dict[str, Any]) -> None:

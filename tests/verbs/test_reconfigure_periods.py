@@ -218,7 +218,9 @@ def test_a_year_is_a_year(net: pandapowerNet) -> None:
 
 
 def test_an_hour_that_nothing_can_meet_is_named(net: pandapowerNet) -> None:
-    words = r"keep every limit in every period \((not )?proven\).* of 2 periods, worst in"
+    words = (
+        r"keep every limit in every period \((not )?proven\); of all 4 radial states none does in 2 of 2 periods, worst"
+    )
     with pytest.raises(Infeasible, match=words):
         adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), **KNOBS)
     soft = adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), limits="soft", **KNOBS)
@@ -232,6 +234,31 @@ def test_an_hour_that_nothing_can_meet_is_named(net: pandapowerNet) -> None:
         assert len(both.infeasible_periods) == (0 if "EN" in words else len(soft.infeasible_periods))
     with pytest.raises(InputError, match="'soft' is for reconfigure over many periods"):
         adnflex.reconfigure(net, limits="soft")
+
+
+def test_the_smallest_budget_that_works_is_named(net: pandapowerNet) -> None:
+    heavy = {("load", "p_mw"): pd.DataFrame([[10.0, 3.0, 0.1]] * 2, columns=net.load.index)}
+    for windows in (None, 1.0):
+        with pytest.raises(Infeasible, match=r"at most 0 operations \(proven\); the smallest number that does is 2"):
+            adnflex.reconfigure(net, profiles=heavy, windows=windows, max_operations=0, **KNOBS)
+        found = adnflex.reconfigure(net, profiles=heavy, windows=windows, max_operations=2, **KNOBS)
+        assert isinstance(found, adnflex.MultiPeriodPlan)
+        assert found.operations == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: {("load", "p_mw"): p.where(p != 0.1)}, "load 2: p_mw is not a number in period 0"),
+        (lambda p: {("load", "p_mw"): p.set_index(pd.Index([0, 2]))}, "rows are numbered 0 and then 2"),
+        (lambda p: {("load", "p_mw"): p, ("load", "q_mvar"): p.set_index(pd.Index([5, 6]))}, "number their rows alike"),
+        (lambda p: {("load", "p_mw"): p, ("load", "q_mvar"): p.iloc[:1]}, "different lengths"),
+        (lambda p: {("load", "p_mw"): p.assign(**{"99": 1.0})}, "columns 99 are no index of net.load"),
+    ],
+)
+def test_series_that_do_not_fit_are_refused_by_name(net: pandapowerNet, change: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        adnflex.reconfigure(net, profiles=change(hours(net)["load", "p_mw"]), **KNOBS)
 
 
 def test_memory_is_told_before_it_is_used(net: pandapowerNet) -> None:

@@ -36,6 +36,7 @@ LIMITS = {
     "kernel": 7200.0,
     "sequences": 7200.0,
     "restoration": 7200.0,
+    "many_hours": 7200.0,
 }
 
 

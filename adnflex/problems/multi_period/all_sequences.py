@@ -37,6 +37,9 @@ Open = frozenset[int]
 # States that are listed, states times windows that are valued, and numbers that a backtracking keeps.
 _STATES, _VALUES, _KEPT = 100_000, 4_000_000, 40_000_000
 
+# States times points that are looked at to say how far limits are from what can be.
+_LOOKED_AT = 50_000
+
 # Numbers of operations that are bounded one by one.
 _TOLD = 20
 
@@ -174,17 +177,36 @@ class AllSequences:
 
     def fewest(self, clock: Deadline) -> int | None:
         """Return the least number of operations that keeps every limit; None where there is none, or no time."""
-        most = 2
-        while self._layers(most) == most and not clock.spent:
-            bound, best = self.solved(most, clock, math.inf)
-            if best is not None:
-                # a budget of one less was shown to be too small, or this is the smallest even or odd one
-                lower = most - 1 if most > 0 else most
-                return lower if self.solved(lower, clock, math.inf)[1] is not None else most
-            if bound < math.inf:
-                return None
-            most += 2
+        if self.solved(None, clock, math.inf)[1] is None:
+            return None
+        most = 0
+        while (most + 1) * self.costs.size <= _KEPT and not clock.spent:
+            if self.solved(most, clock, math.inf)[1] is not None:
+                return most
+            most += 1
         return None
+
+
+def least_violations(points: Points, required: BoolArray) -> tuple[FloatArray, int] | None:
+    """Least sum of violations of all radial states at every point (T,), and how many these are.
+
+    None where they are many; inf where no state has a power flow.
+    """
+    opened = all_states(points.grid, required, _LOOKED_AT // len(points))
+    if opened is None or not len(opened):
+        return None
+    closed = np.ones((len(opened), points.grid.m), dtype=bool)
+    np.put_along_axis(closed, opened, False, axis=1)
+    flows = TreeFlows(points.grid)
+    least = np.full(len(points), np.inf)
+    for at in range(0, len(opened), flows.width):
+        trees = flows.grown(closed[at : at + flows.width])
+        for t in range(len(points)):
+            state = flows.at(trees, points.p[t], points.q[t], points.y[t]).state
+            with np.errstate(invalid="ignore"):
+                found = limit_violations(points.grid, state)
+            least[t] = min(least[t], np.where(np.isfinite(state.loss), found, np.inf).min())
+    return least, len(opened)
 
 
 class _Costs:

@@ -69,7 +69,7 @@ class WindowSearch:
     pool : dict of frozenset of int to None
         Candidates, in the order in which they were seen.
     favoured : dict of frozenset of int to None
-        Those that a sequence may choose from whatever they cost by themselves.
+        Those that come first, whatever they cost by themselves.
     """
 
     points: Points
@@ -284,10 +284,8 @@ class WindowSearch:
 
     def fewest_operations(self) -> int | None:
         """Return the least number of operations with which a sequence was found that keeps every limit."""
-        free = self.best()
-        if free is None:
-            return None
-        return next((n for n in range(free.operations + 1) if self.best(n) is not None), None)
+        most = -1 if (free := self.best()) is None else free.operations
+        return next((n for n in range(most + 1) if self.best(n) is not None), None)
 
     def find_peak(self, stop: Callable[[], bool]) -> None:
         """Search the best state for the point of highest losses with the present states; it is a candidate too."""
