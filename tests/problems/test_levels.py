@@ -10,10 +10,13 @@ from adnflex.formulations.exactness import cone_is_exact, losses_are_least
 from adnflex.grid import read_grid
 from adnflex.grid.flow import RadialFlow
 from adnflex.grid.topology import Adjacency, must_close
+from adnflex.problems.multi_period.directed import build_joint_directed
 from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.problems.multi_period.levels import Levels
 from adnflex.problems.multi_period.point_values import PointValues
 from adnflex.problems.multi_period.points import Points, grouped, split, weighted_flows
+from adnflex.problems.reconfiguration.mode_trees import ModeTrees
+from adnflex.problems.reconfiguration.probing import Probing
 from tests.nets import random_net
 
 HOURS = 404
@@ -109,3 +112,29 @@ def test_losses_that_are_said_to_be_least_are_so(seed: int) -> None:
                 assert cone_is_exact(here, flow)
                 told += 1
     assert told
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_joint_model_bounds_every_topology_by_planes_of_parts(seed: int) -> None:
+    """With all modes decided its bound is below the exact value at all points, and above that of planes at means."""
+    points = wild_points(np.random.default_rng(300 + seed))
+    exact = Evaluator(points, must_close(points.grid))
+    states = states_of(points)[:12]
+    values = {}
+    for state in states:
+        found = exact(state)
+        assert found is not None
+        if np.isfinite(found.loss_mw).all() and not found.violation.any():
+            values[state] = float(points.weight @ found.loss_mw)
+    if not values:
+        return
+    tree = exact.tree(min(values, key=values.__getitem__))
+    assert tree is not None
+    problem = build_joint_directed(points, grouped(points, tree, 3), tree)
+    probing, trees = Probing(problem), ModeTrees(problem)
+    assert probing.conic.solve(probing.root.allowed).bound <= min(values.values()) * (1 + 1e-6)
+    for state, value in values.items():
+        allowed = probing.rules.follow(trees.modes_of(probing.root.allowed, np.array(sorted(state))))
+        assert allowed is not None
+        bound = probing.conic.solve(allowed).bound
+        assert 0 < bound <= value * (1 + 1e-6)

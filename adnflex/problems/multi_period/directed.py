@@ -14,11 +14,15 @@ from adnflex.formulations.modes import modes_of, openable
 from adnflex.grid.core import contract
 from adnflex.grid.flow import RadialFlow
 from adnflex.grid.topology import must_close
+from adnflex.problems.multi_period.mean_planes import mean_planes
 from adnflex.problems.multi_period.model import bounds_of_means
-from adnflex.problems.multi_period.points import Groups, Points
+from adnflex.problems.multi_period.points import Groups, Points, weighted_flows
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.objective import Objective
 from adnflex.solvers.conic import compile_model
+
+# Points of a group beyond which its trees have planes of parts of it.
+_MANY = 16
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,27 @@ def build_joint_directed(
     free, core = np.flatnonzero(~must_close(grid)), contract(grid)
     means, weights = groups.means, groups.means.weight * grid.base_mva
     near = tree.solve_many(means.p, means.q, means.y).v
-    planes, caps = [], []
+    planes, caps, may_open = [], [], openable(core, free.tolist())
+    many = max(len(rows) for rows in groups.members) > _MANY
+    flows = weighted_flows(points, tree) if many else np.zeros((len(points), 0))
     for k, rows in enumerate(groups.members):
         mean, good = means.at(k), near[k] if np.isfinite(near[k]).all() else None
         # nothing in the objective is negative, so that the losses of a point are at most what the whole costs
         caps.append(cap / weights[k] if weights[k] > 0 else np.inf)
         spread = bounds_of_means(mean, points, rows)
-        planes.append(find_planes(mean, spread, core, openable(core, free.tolist()), caps[k], good))
+        known = find_planes(mean, spread, core, may_open, caps[k], good)
+        if weights[k] > 0 and len(rows) > _MANY:
+            known = mean_planes(
+                known,
+                points,
+                rows,
+                core=core,
+                openable=may_open,
+                tree=tree,
+                flows=flows,
+                cap=cap / grid.base_mva,
+            )
+        planes.append(known)
     # what one point rules out is ruled out for all
     able = [sorted(set.intersection(*(set(p.able[c]) for p in planes))) for c in range(len(core.chains))]
     modes = modes_of(grid, planes[0].bounds, core, able)
