@@ -15,7 +15,7 @@ from adnflex.grid.flow import RadialFlow
 from adnflex.knobs import Switching
 from adnflex.problems.multi_period.evaluation import Evaluation, Evaluator
 from adnflex.problems.multi_period.points import Groups, Points
-from adnflex.problems.multi_period.sequence import Sequence, distances, from_present, windows_of
+from adnflex.problems.multi_period.sequence import Sequence, distances, from_present, missed, windows_of
 from adnflex.problems.reconfiguration.meshed import meshed_start
 
 Open = frozenset[int]
@@ -188,7 +188,7 @@ class WindowSearch:
         while True:
             if not self._same:
                 # means lose less than what they are of, by about as much with all states
-                costs[~known] = estimates[~known] + _MISSED * _missed(costs[known], estimates[known])
+                costs[~known] = estimates[~known] + _MISSED * missed(costs[known], estimates[known])
             _, chosen = SwitchingSequences(costs, changes, first, price, most).best()
             fresh = [c for c in dict.fromkeys(chosen) if not known[c]]
             if not chosen:
@@ -335,14 +335,3 @@ class WindowSearch:
     def _violation(self, state: Open) -> float:
         found = self.estimate(state)
         return np.inf if found is None else float(found.violation.sum())
-
-
-def _missed(costs: FloatArray, estimates: FloatArray) -> FloatArray:
-    """Median of what estimates of valued states miss in every window; 0 where no state has both."""
-    both = np.isfinite(costs) & np.isfinite(estimates)
-    apart = np.where(both, costs, np.nan) - np.where(both, estimates, np.nan)
-    seen = both.any(axis=0)
-    found = np.zeros(costs.shape[1])
-    if seen.any():
-        found[seen] = np.nanmedian(apart[:, seen], axis=0)
-    return found

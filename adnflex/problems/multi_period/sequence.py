@@ -52,3 +52,14 @@ def distances(m: int, states: list[Open]) -> IntArray:
 def from_present(states: list[Open], present: Open) -> IntArray:
     """Count the branches in which states differ from the present one."""
     return np.array([len(state ^ present) for state in states], dtype=np.int64)
+
+
+def missed(costs: FloatArray, estimates: FloatArray) -> FloatArray:
+    """Median of what estimates of valued states miss in every window; 0 where no state has both."""
+    both = np.isfinite(costs) & np.isfinite(estimates)
+    apart = np.where(both, costs, np.nan) - np.where(both, estimates, np.nan)
+    seen = both.any(axis=0)
+    found = np.zeros(costs.shape[1])
+    if seen.any():
+        found[seen] = np.nanmedian(apart[:, seen], axis=0)
+    return found
