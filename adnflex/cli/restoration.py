@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
 def run_all(args: argparse.Namespace, interruption: Interruption) -> int:
     """Look at every outage, of a plan beside the present; a signal ends it with what is done."""
     outputs = {"--result": args.result, "--excel": args.excel, "--report": args.report}
-    require_writable(outputs, {"NET": args.net, "--plan": args.of_plan})
+    require_writable(outputs, {"NET": args.net, **({} if args.of_plan is None else {"--plan": args.of_plan})})
     net, _ = open_net(args.net)
     planned, given = net, dict(args.given)
     if args.of_plan is not None:

@@ -12,6 +12,7 @@ import pandapower.networks as pn
 import pytest
 
 import adnflex
+from adnflex.cli.program import main
 from adnflex.errors import AdnflexError, InputError
 from adnflex.results.contingencies import told_comparison
 from tests.nets import random_net
@@ -318,3 +319,16 @@ def test_a_plan_says_what_it_makes_of_the_outages(tmp_path):
     text = path.read_text()
     assert "What an outage then means" in text
     assert told_comparison(every)[1:20] in text
+
+
+def test_the_command_line_compares_a_plan_with_the_present(tmp_path, capsys):
+    net = ring()
+    pp.to_json(net, str(tmp_path / "net.json"))
+    adnflex.plan_from(net, open_lines=[5]).save(tmp_path / "plan.json")
+    words = ["contingencies", str(tmp_path / "net.json"), "--max-operations", "1"]
+    assert main([*words, "--result", str(tmp_path / "a.json")]) == 0
+    assert len(adnflex.load(tmp_path / "a.json").before) == 0
+    assert main([*words, "--plan", str(tmp_path / "plan.json")]) == 0
+    assert "this plan makes" in capsys.readouterr().out
+    assert main(["restore", str(tmp_path / "net.json"), "--outage", "line 1", "--quiet"]) == 0
+    assert main(["restore", str(tmp_path / "net.json"), "--outage", "line 99"]) == 2
