@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from adnflex.grid.blocks import Blocks, blocks
 from adnflex.grid.model import Grid
 
@@ -64,6 +64,8 @@ class Bounds:
         Whether the branch lies on a closed path of the whole graph (the others are bridges).
     node_current : (n,) array
         Largest current that the node itself can draw.
+    withdrawn : (2, n) complex array
+        Least and most that the node draws at constant power.
     groups : Blocks
         The blocks of the grid.
     """
@@ -79,6 +81,7 @@ class Bounds:
     direction: IntArray
     in_loop: BoolArray
     node_current: FloatArray
+    withdrawn: ComplexArray
     groups: Blocks
 
 
@@ -144,6 +147,7 @@ def compute_bounds(grid: Grid, ranges: Ranges | None = None) -> Bounds:
         direction,
         in_loop,
         spread * node_current,
+        vary.p + 1j * vary.q,
         groups,
     )
 

@@ -61,8 +61,10 @@ def _carried(trees: HangingTrees, bounds: Bounds, l_max: FloatArray) -> tuple[np
     far = trees.far
     v_low, v_high = bounds.v_min[far], bounds.v_max[far]
     shunt = [np.stack([y * v_low, y * v_high]) for y in (trees.y.real, -trees.y.imag)]
-    low = trees.p + shunt[0].min(axis=0) + 1j * (trees.q + shunt[1].min(axis=0))
-    high = trees.p + shunt[0].max(axis=0) + 1j * (trees.q + shunt[1].max(axis=0))
+    # of the mean of operating points every one counts: its square is not that of the mean
+    least, most = bounds.withdrawn[:, far]
+    low = least + shunt[0].min(axis=0) + 1j * shunt[1].min(axis=0)
+    high = most + shunt[0].max(axis=0) + 1j * shunt[1].max(axis=0)
     current = bounds.node_current[far].copy()
     l_top = np.empty(len(far))
     for one in reversed(trees.levels):

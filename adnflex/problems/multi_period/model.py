@@ -143,4 +143,5 @@ def bounds_of_means(grid: Grid, points: Points, rows: IntArray) -> Bounds:
         i_max=spread.i_max,
         s_max=spread.i_max * np.sqrt(v_max[grid.f]) / spread.ratio_min,
         node_current=spread.node_current,
+        withdrawn=spread.withdrawn,
     )
