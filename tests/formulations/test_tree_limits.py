@@ -90,3 +90,54 @@ def test_planes_that_count_what_tangents_miss_are_bounds_of_either_sign(seed):
                 value = sign * truth(grid, state, tree)[which]
                 found = plane.constant[:, 0] + plane.slope[:, 0] * v
                 assert (found <= value + 1e-8 * (1 + abs(value))).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_mean_of_states_within_the_limits_is_not_outside_however_they_differ(seed):
+    """The mean of squared currents is more than the square of the mean: generation by day, load by night."""
+    rng = np.random.default_rng(seed)
+    grid = random_grid(random_spec(rng), rng)
+    if seed % 2:
+        grid = with_negative_reactances(grid, rng)
+    closed = next(iter(states(grid)), None)
+    if closed is None:
+        pytest.skip("no radial state")
+    root, factors = int(grid.roots[0]), rng.uniform(-3, 3, (3, grid.n))
+    grid = grid.replace(ratings=dataclasses.replace(grid.ratings, limit=np.full_like(grid.ratings.limit, np.inf)))
+    points = [grid.replace(p=grid.p * f, q=grid.q * f) for f in factors]
+    flows = [flow_at(point, closed, root, 1.0) for point in points]
+    if any(f is None for f in flows):
+        pytest.skip("no power flow")
+    tree = hanging_from(grid, flows[0], root)
+    # limits that the three states just meet
+    room = 1e-9
+    v = np.stack([f.v for f in flows])
+    tight = {"v_min": v.min(axis=0) * (1 - room), "v_max": v.max(axis=0) * (1 + room)}
+    p, q = (np.stack([getattr(g, name) for g in points]) for name in ("p", "q"))
+    mean = alone(grid.replace(p=p.mean(axis=0), q=q.mean(axis=0), **tight), tree)
+    ranges = ranges_of(mean)
+    root_v = np.stack([mean.root_v, mean.root_v])
+    root_v[:, root] = VOLTAGES[0], VOLTAGES[-1]
+    spread = [np.stack([a.min(axis=0), a.max(axis=0)]) for a in (p, q)]
+    bounds = compute_bounds(mean, dataclasses.replace(ranges, p=spread[0], q=spread[1], root_v=root_v))
+    trees = HangingTrees(mean, [tree])
+    trees.touch(np.array([[0.9], [1.0], [1.1]]))
+    misses = largest_misses(trees, bounds, bounds.i_max**2)
+    low, high = within_limits(trees, bounds, misses, (np.full(1, VOLTAGES[0]), np.full(1, VOLTAGES[-1])))
+    assert low[0] <= 1.0 <= high[0]
+    # the plane of what squared currents add, of either sign, is a bound of the mean
+    for which, functional in enumerate(cases(mean)):
+        for sign in (1.0, -1.0):
+            if functional.shunt and sign < 0:
+                continue
+            turned = dataclasses.replace(
+                functional,
+                p=sign * functional.p,
+                q=sign * functional.q,
+                voltage=None if functional.voltage is None else sign * functional.voltage,
+            )
+            plane = supporting_plane(trees, turned, misses)
+            assert plane.proven.all()
+            value = sign * float(np.mean([truth(g, f, tree)[which] for g, f in zip(points, flows, strict=True)]))
+            found = plane.constant[:, 0] + plane.slope[:, 0]
+            assert (found <= value + 1e-8 * (1 + abs(value))).all()
