@@ -65,6 +65,7 @@ RIGHT = {
     ("policies", "list of text"),
     ("arrivals", "table"),
     ("reactive", "nothing"),
+    ("windows", "nothing"),
     ("levels", "nothing"),
     ("days", "negative"),
 }

@@ -51,7 +51,7 @@ class Linear:
     >>> m.x = pyo.Var("ab")
     >>> x = IndexedTerms(m.x)
     >>> print((2 * x["a"] - x["b"] + 3).expression())
-    2*x[a] - x[b] + 3
+    3.0 + 2.0*x[a] - x[b]
     """
 
     __slots__ = ("constant", "terms")
@@ -122,7 +122,7 @@ class RowList:
     >>> x, rows = IndexedTerms(m.x), RowList()
     >>> rows.equal(x["a"] + x["b"], 1.0)
     >>> rows.at_most(2 * x["a"] - x["b"], 0.0)
-    >>> rows.declare(m, "rows", doc="an example")
+    >>> _ = rows.declare(m, "rows", doc="an example")
     >>> print(m.rows[0].expr, "and", m.rows[1].expr)
     x[a] + x[b]  ==  1.0 and 2.0*x[a] - x[b]  <=  0.0
     """

@@ -44,7 +44,7 @@ def varied(net: pandapowerNet, changes: Mapping[str, Any], horizon: Horizon) -> 
     >>> other = varied(net, {"scale": {"load": 1.2}, "share": {"sgen.PV": 0.3}}, Horizon())
     >>> sun = other.sgen[other.sgen.type == "PV"]
     >>> share = (sun.p_mw * sun.scaling).sum() / (other.load.p_mw * other.load.scaling).sum()
-    >>> float(net.load.scaling[0]), float(other.load.scaling[0]), round(share, 6)
+    >>> float(net.load.scaling[0]), float(other.load.scaling[0]), round(float(share), 6)
     (1.0, 1.2, 0.3)
     """
     other = copy.copy(net)

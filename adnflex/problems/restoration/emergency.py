@@ -25,10 +25,10 @@ def emergency(net: pandapowerNet) -> pandapowerNet:
     Examples
     --------
     >>> import pandapower.networks as pn
-    >>> net = pn.mv_oberrhein()
-    >>> net.line["max_loading_percent_emergency"] = 120.0
-    >>> float(emergency(net).line["max_loading_percent"].min()), float(net.line["max_loading_percent"].max())
-    (120.0, 60.0)
+    >>> net = pn.case33bw()
+    >>> net.bus["min_vm_pu_emergency"] = 0.85
+    >>> float(emergency(net).bus["min_vm_pu"].min()), float(net.bus["min_vm_pu"].min())
+    (0.85, 0.9)
     """
     view = copy.copy(net)
     for table, column in LIMIT_NAMES:
