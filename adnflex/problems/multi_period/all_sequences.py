@@ -266,12 +266,20 @@ class _Costs:
     def _broken(self, at: TreesAt) -> BoolArray:
         """Whether states break a limit, clearly; one that was not solved is not said to."""
         with np.errstate(invalid="ignore"):
-            if len(self.points.grid.ratings.limit):
+            if self._may_overload(at):
                 total = limit_violations(self.points.grid, at.state)
             else:
                 vm = at.vm
                 total = (np.maximum(self.low - vm, 0) + np.maximum(vm - self.high, 0)).sum(axis=0)
             return np.asarray(total > _CLEAR)
+
+    def _may_overload(self, at: TreesAt) -> bool:
+        """Whether all that nodes draw together, which no branch exceeds, is more than the smallest rating."""
+        limits = self.points.grid.ratings.limit
+        if not len(limits):
+            return False
+        drawn = np.nansum(np.abs(at.power / at.volt) + np.abs(at.shunt * at.volt), axis=0)
+        return bool(drawn.max() * np.abs(at.trees.turn).max() >= limits.min())
 
     def _lossless(self, at: TreesAt, p: FloatArray, q: FloatArray, y: ComplexArray) -> FloatArray:
         """Losses of flows without losses, which bound them where power only flows down and voltages only fall."""
