@@ -81,7 +81,7 @@ def sorted_by_kind(results: Sequence[Any], checks: Any, facts: NetFacts) -> list
     for kind in KINDS:
         which = [k for k, result in enumerate(results) if isinstance(result, kind.results)]
         if which:
-            own = [given[k] for k in which] if given is not None else _of_kind(kind, checks)
+            own = [given[k] for k in which] if given is not None else _of_kind(kind, checks, len(which))
             views = kind.views([results[k] for k in which], own, facts)
             known = {"figures": kind.figures, "orders": orders, "outages": outages}
             found.append(Shown(kind, [replace(view, **known) for view in views]))
@@ -98,6 +98,10 @@ def _paired(results: Sequence[Any], checks: Any) -> list[Any] | None:
     for check in known:
         if check is not None and not isinstance(check, _classes("checks")):
             findings.append(f"check: is a {type(check).__name__}; give {_named('checks')} of the plan, or None.")
+    here = tuple(c for kind in KINDS if any(isinstance(each, kind.results) for each in results) for c in kind.checks)
+    for check in known:
+        if not findings and check is not None and not isinstance(check, here):
+            findings.append(f"check: is a {type(check).__name__}, but no result is what it checks; give that too.")
     if findings:
         raise InputError(list(dict.fromkeys(findings)))
     if checks is None:
@@ -109,9 +113,9 @@ def _paired(results: Sequence[Any], checks: Any) -> list[Any] | None:
     return known if fits else None
 
 
-def _of_kind(kind: ReportKind[Any], checks: Any) -> list[Any]:
-    only = len(KINDS) == 1
-    return [check for check in listed(checks) if isinstance(check, kind.checks) or (only and check is None)]
+def _of_kind(kind: ReportKind[Any], checks: Any, results: int) -> list[Any]:
+    """Return the checks of a kind; where there is none of it, its results were not validated."""
+    return [check for check in listed(checks) if isinstance(check, kind.checks)] or [None] * results
 
 
 def _classes(which: str) -> tuple[type, ...]:

@@ -34,7 +34,8 @@ class SwitchingSequence(Answer):
         ``breaks_load``, ``remote`` (None: the net does not say),
         ``minutes`` [min]. What happens: ``joins_sources``, ``closing_current_a`` [A], ``closing_percent`` (of the
         smaller rating of switch and branch), ``vm_step_pu``, ``vm_step_bus`` (largest change of a voltage). The state
-        after: ``loops``, ``dark_buses`` (a list), ``dark_mw`` [MW], ``converged``, ``vm_min_pu``, ``vm_min_bus``,
+        after: ``loops`` (beside those that stand throughout, as parallel transformers), ``dark_buses`` (a list),
+        ``dark_mw`` [MW], ``converged``, ``vm_min_pu``, ``vm_min_bus``,
         ``vm_max_pu``, ``vm_max_bus``, ``loading_percent``, ``loading_element``, ``loading_index``, ``losses_kw`` [kW],
         ``margin`` (to the nearest limit, of 1 pu or of the rating; negative: broken). Where it was asked for,
         ``ikss_ka`` (largest initial three-phase short-circuit current [kA]), ``ikss_bus`` and ``ikss_rise_percent``:

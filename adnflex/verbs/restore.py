@@ -186,7 +186,10 @@ def _tripped(study: RestorationStudy, elements: Sequence[tuple[str, int]]) -> fl
     """Gross load that protection trips at first [MW]."""
     touching = Touching(study.net)
     known = [key for key in elements if key in touching.node]
-    lit = np.array([touching.after([key], tripped)[0] for key in known]).reshape(len(known), -1).all(axis=0)
+    # what is out of service already trips nothing
+    lit = np.ones(len(touching.buses), dtype=bool)
+    for key in known:
+        lit &= touching.after([key], tripped)[0]
     return power(study, study.supplied & study.buses.isin(touching.buses[~lit]))
 
 

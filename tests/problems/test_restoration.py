@@ -332,3 +332,39 @@ def test_the_command_line_compares_a_plan_with_the_present(tmp_path, capsys):
     assert "this plan makes" in capsys.readouterr().out
     assert main(["restore", str(tmp_path / "net.json"), "--outage", "line 1", "--quiet"]) == 0
     assert main(["restore", str(tmp_path / "net.json"), "--outage", "line 99"]) == 2
+
+
+def test_whatever_stands_in_the_net_may_be_out_whether_in_service_or_not():
+    net = ring(ties=2)
+    net.bus.loc[6, "in_service"] = False  # and the lines to it lead nowhere
+    net.line.loc[7, "in_service"] = False
+    for key in [*(("line", int(i)) for i in net.line.index), *(("bus", int(i)) for i in net.bus.index)]:
+        one = adnflex.restore(net, [key, ("line", 7)], max_operations=1)
+        assert one.tripped_mw >= one.dark_mw - 1e-9, key
+        assert adnflex.validate(one, net).passed, key
+    assert adnflex.restore(net, ("line", 7)).tripped_mw == 0
+
+
+def test_a_report_takes_the_check_of_any_one_of_its_results(tmp_path):
+    net = ring(ties=1)
+    plan = adnflex.plan_from(net, open_lines=[2])
+    steps, one = adnflex.switching_sequence(plan, net), adnflex.restore(net, ("line", 0))
+    every = adnflex.contingencies(net, outages=("line",))
+    results = [plan, steps, one, every]
+    for result in (plan, steps, one):
+        check = adnflex.validate(result, net)
+        assert adnflex.report(results, check, tmp_path / "all.html").exists()
+        others = [other for other in results if other is not result]
+        with pytest.raises(InputError, match="no result is what it checks"):
+            adnflex.report(others, check, tmp_path / "others.html")
+
+
+def test_parallel_transformers_are_no_loop_that_switching_made():
+    net = ring()
+    high = pp.create_bus(net, 110.0, min_vm_pu=0.9, max_vm_pu=1.1)
+    net.ext_grid["bus"] = high
+    for _ in range(2):
+        pp.create_transformer(net, high, 0, "25 MVA 110/20 kV", max_loading_percent=100.0)
+    steps = adnflex.switching_sequence(adnflex.plan_from(net, open_lines=[2]), net)
+    assert steps.steps["loops"].tolist() == [1, 0]
+    assert adnflex.restore(net, ("line", 0)).steps["loops"].tolist() == [0]

@@ -53,7 +53,7 @@ class Subsets:
     dark_mw : (2^k,) array
         Load without supply [MW].
     loops : (2^k,) array of int
-        Closed paths, those through two sources included.
+        Closed paths, those through two sources included, beside those that are closed throughout (parallel lines).
     barred : (2^k, k) array of bool
         Whether an operation, done from a set, would join sources that may not be in parallel.
     joins : (2^k, k) array of bool
@@ -112,7 +112,7 @@ def subsets_of(net: pandapowerNet, operations: Sequence[Operation], parallel: Pa
     joins, barred = joins[done], barred[done]
     supplied = labels.part[done] == 0
     dark = np.where(supplied, 0.0, core.load_mw[None, :]).sum(axis=1)
-    return Subsets(dark, loops[done] + core.loops, barred, joins, core.buses, supplied)
+    return Subsets(dark, loops[done], barred, joins, core.buses, supplied)
 
 
 class _Core:
@@ -128,9 +128,7 @@ class _Core:
         parts.sort(key=lambda part: (not any(bus in roots for bus in part), part))
         self.buses = tuple(tuple(part) for part in parts)
         place = {bus: k for k, part in enumerate(parts) for bus in part}
-        self.loops = graph.number_of_edges() - graph.number_of_nodes() + len(parts)
         self.sources = [sorted(b for b in part if b in roots) for part in parts]
-        self.loops += sum(max(len(s) - 1, 0) for s in self.sources)
         self.load_mw = _load_mw(opened, place, len(parts))
         shift = _shifts(opened, graph, parts, self.sources)
         self.roots = roots
