@@ -111,6 +111,11 @@ class View:
         """Return what the reader has to know."""
         return [*self.answer.notes, *(self.known_check.notes if self.known_check is not None else ())]
 
+    @property
+    def proven(self) -> str:
+        """What the status says of this result, where the words for all results do not fit."""
+        return ""
+
     def when(self, _row: Any) -> str:
         """Say when, of a row of a table."""
         return ""

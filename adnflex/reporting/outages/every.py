@@ -58,7 +58,8 @@ def views(
     """One view a result."""
     if any(check is not None for check in checks):
         raise InputError("check: outages have none of their own; validate the restoration of one.")
-    return [ContingenciesView(name=f"outages {k}", result=found) for k, found in enumerate(results, start=1)]
+    names = [f"outages {k}" for k in range(1, len(results) + 1)] if len(results) > 1 else ["outages"]
+    return [ContingenciesView(name=name, result=found) for name, found in zip(names, results, strict=True)]
 
 
 def network(view: ContingenciesView) -> go.Figure:

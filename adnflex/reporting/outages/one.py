@@ -50,6 +50,11 @@ class RestorationView(View):
         """The restoration."""
         return self.result
 
+    @property
+    def proven(self) -> str:
+        """What the status says of it."""
+        return self.answer.proof
+
     @cached_property
     def labels(self) -> Labels:
         """Names of buses and branches."""

@@ -31,6 +31,11 @@ class SequenceView(View):
         """The sequence itself."""
         return self.result
 
+    @property
+    def proven(self) -> str:
+        """What the status says of it, beside the words for all results."""
+        return "no order of these operations is better" if self.answer.status == "optimal" else ""
+
     @cached_property
     def labels(self) -> Labels:
         """Names of buses and branches."""
