@@ -34,6 +34,7 @@ UNSAID = {
     "progress": "the progress line",
     "executor": "an object; --workers says how many processes",
     "renewables": "an object",
+    "situations": "nets; rows of --profiles do as well",
     "arrivals": "an object, or net.ev",
     "policies": "--policy takes several names",
     "nets": "places of the command line",
@@ -121,6 +122,21 @@ def test_numbers_of_periods_are_arrays():
     given = parse("flexibility", ["x", "--required-mw", "0,0.1", "0.2"]).given
     down, up = given["required_mw"]
     assert (list(down), up) == ([0.0, 0.1], 0.2)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if COMMANDS[c].verbs])
+def test_every_option_takes_a_word_or_refuses_it_by_name(command):
+    said: dict[str, int] = {}
+    for name, knob in knobs_of_command(COMMANDS[command]).items():
+        assert knob.kind is not None
+        if knob.kind.words != 0:
+            said[f"--{name.replace('_', '-')}"] = knob.kind.words if isinstance(knob.kind.words, int) else 1
+    for word in ("?", "a=b"):
+        with pytest.raises(InputError) as error:
+            parse(command, ["x", *(w for option, count in said.items() for w in (option, *[word] * count))])
+        named = {finding.split(":")[0] for finding in map(str, error.value.findings)}
+        assert named <= set(said)
+        assert named
 
 
 def test_all_wrong_words_are_said_at_once():

@@ -155,7 +155,7 @@ def mapping(says: str, keys: Kind, values: Kind) -> Kind:
         assert values.parse is not None
         return {k.strip(): values.parse(v) for k, _, v in (part.partition("=") for part in parts)}
 
-    return Kind(says, read, parse, f"NAME={values.form}")
+    return Kind(says, read, parse if values.sayable else None, f"NAME={values.form}")
 
 
 def of_class(*names: str) -> Kind:
@@ -179,7 +179,7 @@ def several(says: str, kind: Kind) -> Kind:
         assert kind.parse is not None
         return [kind.parse(part.strip()) for part in word.split(",")]
 
-    return Kind(says, read, parse, f"{kind.form},{kind.form}")
+    return Kind(says, read, parse if kind.sayable else None, f"{kind.form},{kind.form}")
 
 
 def nothing() -> Kind:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
 
-@dataclass(frozen=True, repr=False, kw_only=True)
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class Result(Saved):
     """An answer, or the AC truth about one.
 
@@ -139,7 +139,7 @@ def _parts(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-@dataclass(frozen=True, repr=False, kw_only=True)
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class Answer(Result):
     """What a verb found for a net.
 
@@ -174,7 +174,7 @@ class Answer(Result):
     coordinates: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Verdict(Result):
     """What full AC power flow says of an answer.
 

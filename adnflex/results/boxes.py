@@ -105,7 +105,7 @@ class OuterFlexibility:
 UNKNOWN_OUTER = OuterFlexibility(math.inf, math.inf, "not computed")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Disaggregation(Result):
     """A dispatch of every device that follows a trajectory.
 

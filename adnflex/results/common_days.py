@@ -14,7 +14,7 @@ from adnflex.results.base import Result
 from adnflex.results.rolling import ITEMS
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Comparison(Result):
     """Policies over common days.
 

@@ -15,7 +15,7 @@ from adnflex.results.status import told_status
 _SAME = 1e-6
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Contingencies(Answer):
     """One row an outage, the worst first.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class DispatchPlan(Answer):
     """Set-points of every device in every period, and of every scenario where there are several.
 

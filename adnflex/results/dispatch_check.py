@@ -10,7 +10,7 @@ from adnflex.results.base import Verdict
 from adnflex.results.certificate import reservation
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class DispatchCheck(Verdict):
     """What full AC power flow, period by period, says about a dispatch.
 

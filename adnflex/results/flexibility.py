@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Flexibility(Answer):
     """The box of active power that a network promises at its point of common coupling.
 

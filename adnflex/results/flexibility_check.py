@@ -9,7 +9,7 @@ import pandas as pd
 from adnflex.results.base import Verdict
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class FlexibilityCheck(Verdict):
     """What full AC power flow says about a box.
 

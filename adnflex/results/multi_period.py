@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class MultiPeriodPlan(Answer):
     """Radial switch states for many periods, one set a window, with the bound that says how good they can be.
 
@@ -204,7 +204,7 @@ class MultiPeriodPlan(Answer):
         return lines
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class MultiPeriodCheck(Verdict):
     """What full AC power flow says of a plan for many periods.
 

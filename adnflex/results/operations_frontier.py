@@ -16,7 +16,7 @@ from adnflex.text import cut
 _WIDE = 48
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class OperationsFrontier(Answer):
     """The best that so many switching operations can do, row by row, each with its bound.
 
@@ -98,7 +98,7 @@ class OperationsFrontier(Answer):
         return lines
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class FrontierCheck(Verdict):
     """What full AC power flow says of every row of a frontier.
 

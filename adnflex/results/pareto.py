@@ -10,7 +10,7 @@ from adnflex.results.base import Result
 from adnflex.results.dispatch import DispatchPlan
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Pareto(Result):
     """A sweep of cost against carbon.
 

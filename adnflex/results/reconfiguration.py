@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Plan(Answer):
     """A radial set of switch states, with the bound that says how good it can be.
 
@@ -132,7 +132,7 @@ class Plan(Answer):
         return lines
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Check(Verdict):
     """What full AC power flow says about a plan.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-6
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Region(Answer):
     """Active and reactive power that a network can import, period by period.
 
@@ -187,7 +187,7 @@ def _vertices(rows: pd.DataFrame) -> FloatArray:
     return rows[["p_mw", "q_mvar"]].to_numpy(dtype=float) if len(rows) else np.empty((0, 2))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class RegionCheck(Verdict):
     """What a new run of all points of a region says.
 

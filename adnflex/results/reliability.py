@@ -9,7 +9,7 @@ import pandas as pd
 from adnflex.results.base import Result
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class ReliabilityIndices(Result):
     """How often and how long customers are without supply, as outages, repair and switching have it.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Restoration(Answer):
     """The best set of operations after an outage.
 
@@ -159,7 +159,7 @@ def actions_of(steps: pd.DataFrame) -> str:
     return ", ".join(f"{action} {element} {index}" for action, element, index in rows)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class RestorationCheck(Verdict):
     """What full AC power flow says of every state of a restoration.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ITEMS = ("purchase", "storage", "ev_profit", "ev_subsidy", "solar", "wind")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class RollingRun(Result):
     """A day of a rolling schedule.
 
@@ -179,7 +179,7 @@ class RollingRun(Result):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class RollingCheck(Verdict):
     """The AC truth about a `RollingRun`.
 

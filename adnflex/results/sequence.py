@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pandapower import pandapowerNet
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class SwitchingSequence(Answer):
     """The operations of a plan in their order.
 
@@ -131,7 +131,7 @@ class SwitchingSequence(Answer):
         return write(net, values, table)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class SequenceCheck(Verdict):
     """What full AC power flow says of every state of a sequence.
 

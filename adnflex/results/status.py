@@ -20,7 +20,7 @@ STATUSES = {
     "time_limit": "stopped at the time limit",
     "interrupted": "stopped by the user",
     "infeasible": "nothing meets every limit (proven)",
-    "unproven": "the solver gave up before the gap asked for was proven",
+    "unproven": "ended without a proof of the gap asked for",
     GIVEN: "chosen by somebody else: nothing is proven of how good it is",
     NOT_PASSED: "no answer: these set-points fail their own check",
     NOT_REACHED: "the time was over before it",
@@ -34,7 +34,7 @@ def status_words(status: str) -> str:
     Examples
     --------
     >>> status_words("unproven")
-    'the solver gave up before the gap asked for was proven'
+    'ended without a proof of the gap asked for'
     """
     return STATUSES.get(status, status.replace("_", " "))
 

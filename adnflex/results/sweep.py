@@ -66,7 +66,7 @@ class SweptCell(Saved):
     _kind, _writer = "cell", "adnflex.sweep"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Sweep(Result):
     """Reconfigurations over nets and variants.
 

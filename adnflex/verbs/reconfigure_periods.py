@@ -111,20 +111,21 @@ def _value_of_switching(study: PeriodStudy, answer: SearchedPeriods) -> pd.DataF
 
 
 def _is_it_worth(answer: SearchedPeriods, unit: str) -> list[str]:
-    """Say what changes of the topology can save at most, where several windows are asked for."""
+    """Say what changes of the topology can save at most within the budget, where several windows are asked for."""
     if answer.runs is None or answer.best is None:
         return []
-    least = answer.runs.least(None)
-    whole = answer.search.one_topology()
-    if whole is None or not math.isfinite(least):
+    budget, whole = answer.search.switching.max_operations, answer.search.one_topology()
+    if whole is None or not math.isfinite(answer.bound):
         return []
-    saved, most = whole.objective - answer.best.objective, whole.objective - least
+    saved, most = whole.objective - answer.best.objective, max(whole.objective - answer.bound, 0.0)
     share = 100 * most / whole.losses if whole.losses > 0 else 0.0
+    within = "" if budget is None else f"with at most {budget} operations "
     if len(set(answer.best.states)) == 1:
-        return [f"one topology is enough: changing it saves at most {most:.4g} {unit} ({share:.2g} %), proven."]
+        enough = "one topology is enough" if budget is None else "one topology is the best found"
+        return [f"{within}{enough}: changing it saves at most {most:.4g} {unit} ({share:.2g} %), proven."]
     return [
-        f"changing the topology saves {saved:.4g} {unit} against the best single one found, and no plan saves more "
-        f"than {most:.4g} {unit} ({share:.2g} %) against it, proven."
+        f"{within}changing the topology saves {saved:.4g} {unit} against the best single one found, and no plan saves "
+        f"more than {most:.4g} {unit} ({share:.2g} %) against it, proven."
     ]
 
 

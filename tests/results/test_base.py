@@ -96,6 +96,8 @@ def test_saved_loaded_and_shown_again(every, kind, tmp_path):
     result.save(tmp_path / "a.json")
     back = adnflex.load(tmp_path / "a.json")
     same(result, back, kind)
+    assert result in [back, result]  # tables have no truth value: a result equals itself only
+    assert back != result
     back.save(tmp_path / "b.json")
     assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
     assert repr(back) == repr(result)

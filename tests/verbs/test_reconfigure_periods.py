@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pandapower import pandapowerNet
 import adnflex
 from adnflex.arguments.table import ARGUMENTS
 from adnflex.errors import Infeasible, InputError, TimeExpired
+from adnflex.problems.multi_period.all_sequences import AllSequences
 from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.reporting import figure
 from adnflex.study.axis import TimeAxis
@@ -82,6 +84,20 @@ def test_it_is_saved_loaded_and_reported(net: pandapowerNet, plan: adnflex.Multi
     text = adnflex.report(again, check, tmp_path / "report.html").read_text()
     assert "Value of switching" in text
     assert "Passed" in text
+
+
+@pytest.mark.parametrize("most", [None, 0, 2, 4, 6])
+def test_what_changes_are_worth_is_told_within_the_budget(net: pandapowerNet, most: int | None) -> None:
+    days = {key: pd.concat([table] * 2, ignore_index=True) for key, table in hours(net).items()}
+    knobs = {"profiles": days, "windows": 1.0, "max_operations": most, **KNOBS}
+    found = adnflex.reconfigure(net, **knobs)
+    single = adnflex.reconfigure(net, **{**knobs, "windows": None})
+    words = next(n for n in found.notes if "proven" in n)
+    assert (f"at most {most} operations" in words) == (most is not None)
+    told = re.search(r"than ([\d.e-]+) MWh", words) or re.search(r"saves at most ([\d.e-]+) MWh", words)
+    assert told is not None
+    # no better than the bound allows, against the best topology that the budget allows
+    assert float(told[1]) == pytest.approx(max(single.objective - found.bound, 0.0), rel=2e-3, abs=1e-6)
 
 
 def test_situations_are_periods_with_names(net: pandapowerNet) -> None:
@@ -168,7 +184,7 @@ def test_the_model_of_means_is_whole(net: pandapowerNet) -> None:
         ({"objective": "voltage"}, "'losses' .MWh., 'cost' .money. or 'carbon' .kg. is minimised"),
         ({"objective": "cost"}, "what losses are worth is not known"),
         ({"objective": "carbon", "co2_kg_per_mwh": 0.0}, "it is 0 in every period"),
-        ({"objective": "cost", "loss_cost_per_mwh": [10.0, -5.0]}, "-5 money/MWh in period 1 and below 0 in 1"),
+        ({"objective": "cost", "loss_cost_per_mwh": [10.0, -5.0]}, "in 1 of 2 periods, first in period 1 with -5 "),
         ({"loss_cost_per_mwh": [1.0, 2.0, 3.0]}, "loss_cost_per_mwh: are 3, and there are 2 periods"),
         ({"carbon_price_per_kg": 0.1}, "the emission of losses is not known"),
         ({"formulation": "lindistflow"}, "bounded by"),
@@ -199,6 +215,32 @@ def test_an_interrupt_of_the_search_gives_what_was_found(
     assert plan.status == "interrupted"
     assert plan.bound <= plan.objective <= plan.energy_before_mwh + 1e-12
     assert adnflex.validate(plan, net).passed
+
+
+@pytest.mark.parametrize("knobs", [{}, {"windows": 1.0}, {"windows": 1.0, "runs": True}], ids=str)
+def test_an_interrupt_at_any_report_gives_what_was_found(
+    net: pandapowerNet, knobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    if knobs.get("runs"):
+        monkeypatch.setattr(AllSequences, "of", lambda *_: None)
+    asked = {"profiles": hours(net), "windows": knobs.get("windows"), **KNOBS}
+    adnflex.reconfigure(net, progress=lambda row: told.append(row.event), **asked)
+    assert len(told) > 1
+    # at the last report nothing is left to interrupt
+    for at in range(len(told) - 1):
+        heard: list[str] = []
+
+        def hear(row: Any, at: int = at, heard: list[str] = heard) -> None:
+            heard.append(row.event)
+            if len(heard) == at + 1:
+                raise KeyboardInterrupt
+
+        plan = adnflex.reconfigure(net, progress=hear, **asked)
+        assert isinstance(plan, adnflex.MultiPeriodPlan)
+        assert plan.status == "interrupted"
+        assert 0 <= plan.bound <= plan.objective
+        assert adnflex.validate(plan, net).passed
 
 
 def test_a_year_is_a_year(net: pandapowerNet) -> None:

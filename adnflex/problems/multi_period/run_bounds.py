@@ -50,11 +50,19 @@ class RunBounds:
         self.windows = search.points.windows
         self.proven: dict[tuple[int, int], float] = {}
         self.proofs = 0
+        self.interrupted = False
         # until something is proven, losses are not below zero
         self._least: FloatArray = np.zeros((self.windows + 1, self.windows + 1))
 
     def improved(self, value: float, gap: float) -> float:
-        """Prove runs until the bound is near a value, nothing helps any more or the time is over."""
+        """Prove runs until the bound is near a value, nothing helps any more, the time is over or the user stops it."""
+        try:
+            return self._improved(value, gap)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return self.least(self.search.switching.max_operations)
+
+    def _improved(self, value: float, gap: float) -> float:
         for first in range(self.windows):
             if self.clock.spent:
                 break
@@ -91,6 +99,8 @@ class RunBounds:
         found = math.inf if outcome.status == "infeasible" else max(min(outcome.bound, best.value), 0.0)
         self.proven[first, end] = found
         self._raise(first, end, found)
+        if outcome.status == "interrupted":  # what is proven of this run is kept, no other is begun
+            raise KeyboardInterrupt
 
     def _raise(self, first: int, end: int, found: float) -> None:
         """Take a bound, and what it makes of longer runs."""

@@ -278,9 +278,12 @@ class WindowSearch:
         return found
 
     def one_topology(self) -> Sequence | None:
-        """Return the best single topology that was evaluated at every point."""
-        found = [s for s in self.exact.seen() if np.isfinite(self.costs(self.exact, s)).all()]
-        return min((self.sequence([s] * self.points.windows) for s in found), key=lambda s: s.objective, default=None)
+        """Return the best single topology within the budget that was evaluated at every point."""
+        states = [s for s in self.exact.seen() if np.isfinite(self.costs(self.exact, s)).all()]
+        most = self.switching.max_operations
+        found = (self.sequence([state] * self.points.windows) for state in states)
+        within = (s for s in found if most is None or s.operations <= most)
+        return min(within, key=lambda s: s.objective, default=None)
 
     def fewest_operations(self) -> int | None:
         """Return the least number of operations with which a sequence was found that keeps every limit."""

@@ -101,18 +101,28 @@ def solve_periods(
     pause = clock.part(_SEARCH_SHARE)
     search, best, guards, interrupted = _searched(points, switching, effort, pause, soft)
     search.formulation = formulation
-    value = math.inf if best is None else best.objective
-    clock.report_bests(value, 0.0, "branch exchange")
-    if soft and best is not None and best.violation > 0:
+    if not interrupted:
+        try:
+            return _proven_in_time(search, best, guards, effort, clock)
+        except KeyboardInterrupt:
+            # not while something was proven: that keeps what it has
+            best = search.best(switching.max_operations)
+    least = None if best is not None else search.least_violating()
+    # losses are not below zero
+    return SearchedPeriods("interrupted", best, least, 0.0, search, tuple(clock.rows), "branch exchange")
+
+
+def _proven_in_time(
+    search: WindowSearch, best: Sequence | None, guards: IntArray, effort: Effort, clock: Deadline
+) -> SearchedPeriods:
+    """Prove how good the best can be, where its limits let something be proven."""
+    clock.report_bests(math.inf if best is None else best.objective, 0.0, "branch exchange")
+    if search.soft and best is not None and best.violation > 0:
         note = "limits: none keeps them all, so that the least sum of violations came first; there is no bound."
         return SearchedPeriods("unproven", best, None, -math.inf, search, tuple(clock.rows), "branch exchange", (note,))
-    if interrupted:
-        # losses are not below zero
-        least = None if best is not None else search.least_violating()
-        return SearchedPeriods("interrupted", best, least, 0.0, search, tuple(clock.rows), "branch exchange")
-    if points.windows > 1:
+    if search.points.windows > 1:
         return _bounded(search, best, guards, effort, clock)
-    return _proven(points, search, best, guards, effort, clock)
+    return _proven(search.points, search, best, guards, effort, clock)
 
 
 def search_periods(points: Points, switching: Switching, effort: Effort, pause: Deadline) -> Sequence | None:
@@ -206,6 +216,8 @@ def _bounded(
     status = "optimal" if reached else "time_limit" if clock.spent else "gap" if best is not None else "unproven"
     if best is None and bound == math.inf:
         status = "infeasible"
+    elif bounds.interrupted:
+        status = "interrupted"
     clock.report_bests(value, bound, status)
     return SearchedPeriods(
         status=status,

@@ -114,7 +114,8 @@ def read_worth(net: pandapowerNet, asked: LossPrices, values: _Values, count: in
         price = (0.0 if price is None else price) + charge * carbon
     elif charge and asked.carbon_price_per_kg:
         faults.append("carbon_price_per_kg: the emission of losses is not known; give co2_kg_per_mwh.")
-    _require(asked.objective, price, carbon, faults)
+    if not faults:  # else what is missing may be what was not understood
+        _require(asked.objective, price, carbon, faults)
     if faults:
         raise InputError(faults)
     return Worth(asked.objective, str(facts["currency"]), price, carbon), notes
@@ -137,8 +138,8 @@ def _require(objective: str, price: FloatArray | None, carbon: FloatArray | None
         if len(below):
             t = int(below[0])
             faults.append(
-                f"objective is {name!r}, and it is {known[t]:g} {unit} in period {t} and below 0 in {len(below)}: to "
-                "waste energy would pay there, which bounds nothing; give 0 there."
+                f"objective is {name!r}, and it is below 0 in {len(below)} of {len(known)} periods, first in period "
+                f"{t} with {known[t]:g} {unit}: to waste energy would pay there, which bounds nothing; give 0 there."
             )
 
 
