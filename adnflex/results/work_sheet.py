@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from adnflex.text import shown
+
 COLUMNS = ("station", "switch", "do", "branch", "between", "by", "check", "afterwards")
 
 # Changes of a voltage below this are not worth a word [pu].
@@ -67,12 +69,12 @@ def _told(value: Any) -> bool | None:
 
 def _station(bus: int, name: str) -> str:
     """Name a station; a number alone would not say of what."""
-    return _named(f"bus {bus}", name) if name.isdigit() else name
+    return _named(f"bus {bus}", name) if name.isdigit() else shown(name)
 
 
 def _named(what: str, name: object) -> str:
     known = isinstance(name, str) and name and name.casefold() != what and not what.endswith(f" {name}")
-    return f"{what} “{name}”" if known else what
+    return f"{what} “{shown(name)}”" if known else what
 
 
 def _sentence(parts: list[str]) -> str:

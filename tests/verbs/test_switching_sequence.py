@@ -193,7 +193,7 @@ def test_a_check_tells_what_is_broken_on_the_way_only():
 
 def test_each_topology_of_a_day_has_its_order_and_set_points():
     net = adnflex.networks.load("ieee33_dispatch")
-    plan = adnflex.dispatch(net, periods=[12, 13], windows=1, gap=0.5, time_limit=60)
+    plan = adnflex.dispatch(net, periods=[12, 13], windows=1, max_operations=6, gap=0.5, time_limit=60)
     sequence = adnflex.switching_sequence(plan, net)
     last = sequence.apply(net, sequence.operations)
     assert (last.line.in_service == plan.apply(net, 13).line.in_service).all()
