@@ -138,9 +138,8 @@ def tables_as_they_were():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with the user's own files that the pages name; reports take the first order of switching they find."""
+    """A folder with the user's own files that the pages name."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("adnflex.verbs.report._ORDER_SECONDS", 0.3)
     net = small_net()
     pp.to_json(net, "feeder.json")
     Path("p.csv").write_text("0\n1.0\n1.2\n", encoding="utf-8")

@@ -209,7 +209,7 @@ def _closed_lines(case: Case, plan: adnflex.Plan) -> int:
     return int(case.net.line.in_service.sum() + (2 * rows.closed_after.astype(int) - 1).sum())
 
 
-@pytest.mark.parametrize("batch", range(8))
+@pytest.mark.parametrize("batch", range(6))
 def test_brute_force_agrees(batch: int) -> None:
     # hundreds more of the kind are a campaign: validation/faults/enumeration.py
     wanted, seen = int(3 * SOAK), 0

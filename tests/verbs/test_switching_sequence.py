@@ -61,7 +61,7 @@ def rows_of(sequence):
     return sequence.steps.rename(columns={"index": "index_"}).itertuples(index=False)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_order_is_better(seed):
     compared(seed, 4)
 
