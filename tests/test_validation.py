@@ -109,10 +109,11 @@ def test_every_page_is_what_its_script_writes_from_the_stored_results(tmp_path):
         assert written == (folder / "README.md").read_text(encoding="utf-8"), folder.name
 
 
-def test_the_page_of_the_judge_is_what_its_script_writes(tmp_path):
+@pytest.mark.parametrize("name", ["validation_speed", "proofs"])
+def test_a_page_beside_the_readme_is_what_its_script_writes(name, tmp_path):
     copy = tmp_path / "validation"
     shutil.copytree(ROOT / "validation", copy)
-    page = copy / "benchmarks" / "validation_speed.md"
+    page = copy / "benchmarks" / f"{name}.md"
     page.unlink()
     command = [sys.executable, str(page.with_suffix(".py")), "--page"]
     subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
