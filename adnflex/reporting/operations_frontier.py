@@ -5,23 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.errors import InputError
 from adnflex.reporting import page, style
 from adnflex.reporting.findings import TERMS, details
-from adnflex.reporting.labels import Labels
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.proof import banner
 from adnflex.reporting.reconfiguration.actions import introduction, steps_and_rest
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, dash, fixed, many, number, percent
-from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
+from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View, paired
 from adnflex.results import FrontierCheck, OperationsFrontier
 from adnflex.results.status import status_words
 
@@ -53,11 +50,6 @@ class FrontierView(View):
         """Write a value of the objective."""
         return number(value, self.frontier.unit.replace("weighted", ""), digits)
 
-    @cached_property
-    def labels(self) -> Labels:
-        """Names of buses and branches."""
-        return Labels(self.frontier.coordinates, self.frontier.topology)
-
     def parts(self) -> list[SwitchingView]:
         """Return the plans of the rows as their own report sees them."""
         checks = [None] * len(self.frontier.plans) if self.check is None else list(self.check.checks)
@@ -69,10 +61,8 @@ def views(
     plans: Sequence[OperationsFrontier], checks: Sequence[FrontierCheck | None], _facts: NetFacts | None = None
 ) -> list[FrontierView]:
     """One view a frontier."""
-    if len(checks) != len(plans):
-        raise InputError(f"checks: there are {len(checks)} for {len(plans)} frontiers; give one for each, or None.")
-    names = [plan.net_name or f"frontier {k}" for k, plan in enumerate(plans, start=1)]
-    return [FrontierView(name=n, frontier=p, check=c) for n, p, c in zip(names, plans, checks, strict=True)]
+    known = enumerate(paired(plans, checks, "frontiers"), start=1)
+    return [FrontierView(name=p.net_name or f"frontier {k}", frontier=p, check=c) for k, (p, c) in known]
 
 
 def gains(view: FrontierView) -> go.Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pandas as pd
@@ -17,6 +18,7 @@ from plotly import graph_objects as go
 
 from adnflex.errors import InputError
 from adnflex.reporting import page
+from adnflex.reporting.labels import Labels
 from adnflex.reporting.page import Banner, Card, Html, Section
 from adnflex.results.contingencies import Contingencies
 from adnflex.results.sequence import SwitchingSequence
@@ -61,6 +63,22 @@ class Orders:
         return next((s for s in self.known if s.is_of(plan.fingerprint, plan.switches)), None)
 
 
+def paired(results: Sequence[Any], checks: Sequence[Any], what: str, some: bool = False) -> list[tuple[Any, Any]]:
+    """Put results beside their checks, as many of both, or where `some` will do beside None.
+
+    Examples
+    --------
+    >>> paired(["a", "b"], ["c"], "plans", some=True)
+    [('a', 'c'), ('b', None)]
+    """
+    if len(checks) > len(results) or not (some or len(checks) == len(results)):
+        one = what.removesuffix("s")
+        raise InputError(
+            f"checks: there are {len(checks)} for {len(results)} {what}; give one for each {one}, or None."
+        )
+    return list(zip(results, [*checks, *[None] * (len(results) - len(checks))], strict=True))
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """A result and its check as one report sees them.
@@ -91,6 +109,11 @@ class View:
     def answer(self) -> Any:
         """The result itself."""
         raise NotImplementedError
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Names of buses and branches."""
+        return Labels(self.answer.coordinates, self.answer.topology)
 
     @property
     def known_check(self) -> Any:
@@ -137,6 +160,16 @@ class View:
         if not found and reason is not None:
             raise reason
         return found
+
+
+class SteppedView(View):
+    """A view of steps, one after the other."""
+
+    timed = True
+
+    def when(self, row: Any) -> str:
+        """Say after which step, of a row of a table."""
+        return f"step {row['step']}" if "step" in row else ""
 
 
 @dataclass(frozen=True)

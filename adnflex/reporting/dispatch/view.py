@@ -9,10 +9,9 @@ from functools import cached_property
 
 import pandas as pd
 
-from adnflex.errors import InputError
 from adnflex.reporting.clock import Clock, clock_of
 from adnflex.reporting.labels import Labels
-from adnflex.reporting.views import NetFacts, View
+from adnflex.reporting.views import NetFacts, View, paired
 from adnflex.results import DispatchCheck, DispatchPlan
 from adnflex.results.status import NO_RECOVERY
 
@@ -198,12 +197,8 @@ def views(
     plans: Sequence[DispatchPlan], checks: Sequence[DispatchCheck | None], _facts: NetFacts | None = None
 ) -> list[DispatchView]:
     """One view a plan; the first of several is what the others are compared with."""
-    if len(checks) != len(plans):
-        raise InputError(f"checks: there are {len(checks)} for {len(plans)} plans; give one for each plan, or None.")
-    return [
-        DispatchView(name=name, plan=plan, check=check)
-        for name, plan, check in zip(_names(plans), plans, checks, strict=True)
-    ]
+    known = zip(_names(plans), paired(plans, checks, "plans"), strict=True)
+    return [DispatchView(name=name, plan=plan, check=check) for name, (plan, check) in known]
 
 
 def _names(plans: Sequence[DispatchPlan]) -> list[str]:

@@ -12,7 +12,6 @@ import pandas as pd
 
 from adnflex.errors import InputError
 from adnflex.reporting.clock import Clock, clock_of
-from adnflex.reporting.labels import Labels
 from adnflex.reporting.text import cell, dash, fixed, number
 from adnflex.reporting.views import NetFacts, View
 from adnflex.results.flexibility import Flexibility
@@ -81,11 +80,6 @@ class FlexibilityView(View):
     def clock(self) -> Clock:
         """Time axis of the box."""
         return box_clock(self.flex)
-
-    @cached_property
-    def labels(self) -> Labels:
-        """Names of buses and branches."""
-        return Labels(self.flex.coordinates, self.flex.topology)
 
     def when(self, row: pd.Series) -> str:
         """Hour of a finding, the whole horizon where it has none; and its trajectory where it names one."""

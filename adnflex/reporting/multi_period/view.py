@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from adnflex.errors import InputError
 from adnflex.grid.switch_tables import is_locked
-from adnflex.reporting.labels import Labels
-from adnflex.reporting.views import NetFacts, View
+from adnflex.reporting.views import NetFacts, View, paired
 from adnflex.results import MultiPeriodCheck, MultiPeriodPlan
 
 
@@ -34,11 +31,6 @@ class PeriodsView(View):
     def answer(self) -> MultiPeriodPlan:
         """The plan."""
         return self.plan
-
-    @cached_property
-    def labels(self) -> Labels:
-        """Names of buses and branches."""
-        return Labels(self.plan.coordinates, self.plan.topology)
 
     def when(self, row: Any) -> str:
         """Say when, of a row of a table."""
@@ -76,7 +68,5 @@ def views(
     plans: Sequence[MultiPeriodPlan], checks: Sequence[MultiPeriodCheck | None], _facts: NetFacts | None = None
 ) -> list[PeriodsView]:
     """One view a plan."""
-    if len(checks) != len(plans):
-        raise InputError(f"checks: there are {len(checks)} for {len(plans)} plans; give one for each plan, or None.")
-    names = [plan.net_name or f"plan {k}" for k, plan in enumerate(plans, start=1)]
-    return [PeriodsView(name=n, plan=p, check=c) for n, p, c in zip(names, plans, checks, strict=True)]
+    known = enumerate(paired(plans, checks, "plans"), start=1)
+    return [PeriodsView(name=p.net_name or f"plan {k}", plan=p, check=c) for k, (p, c) in known]

@@ -15,7 +15,6 @@ from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
 from adnflex.reporting.canvas.map import MapFigure
 from adnflex.reporting.findings import TERMS, details
-from adnflex.reporting.labels import Labels
 from adnflex.reporting.outages.one import OUTAGE_TERMS, WAITS
 from adnflex.reporting.outages.reliability import RELIABILITY, RELIABILITY_TERMS, reliability
 from adnflex.reporting.outages.tables import compared
@@ -39,11 +38,6 @@ class ContingenciesView(View):
     def answer(self) -> Contingencies:
         """The result."""
         return self.result
-
-    @cached_property
-    def labels(self) -> Labels:
-        """Names of buses and branches."""
-        return Labels(self.answer.coordinates, self.answer.topology)
 
     @cached_property
     def left(self) -> pd.DataFrame:

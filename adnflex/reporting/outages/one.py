@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 from plotly import graph_objects as go
 
-from adnflex.errors import InputError
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas.map import MapFigure
 from adnflex.reporting.findings import TERMS, details, violations
-from adnflex.reporting.labels import Labels
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.proof import banner
 from adnflex.reporting.text import capital, cell, dash, fixed, many, number, percent
-from adnflex.reporting.views import NetFacts, Recipe, ReportKind, Sections, View
+from adnflex.reporting.views import NetFacts, Recipe, ReportKind, Sections, SteppedView, paired
 from adnflex.results.restoration import Restoration, RestorationCheck
 from adnflex.results.status import status_words
 from adnflex.results.work_sheet import work_sheet
@@ -38,12 +34,11 @@ RESTORED, WAITS = style.PALETTE[2], style.OVER_LIMIT
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestorationView(View):
+class RestorationView(SteppedView):
     """A restoration and its check."""
 
     result: Restoration
     check: RestorationCheck | None
-    timed = True
 
     @property
     def answer(self) -> Restoration:
@@ -55,26 +50,13 @@ class RestorationView(View):
         """What the status says of it."""
         return self.answer.proof
 
-    @cached_property
-    def labels(self) -> Labels:
-        """Names of buses and branches."""
-        return Labels(self.answer.coordinates, self.answer.topology)
-
-    def when(self, row: Any) -> str:
-        """Say after which step, of a row of a table."""
-        return f"step {row['step']}" if "step" in row else ""
-
 
 def views(
     results: Sequence[Restoration], checks: Sequence[RestorationCheck | None], _facts: NetFacts | None = None
 ) -> list[RestorationView]:
     """One view a restoration; one without a check among others says so."""
-    if len(checks) > len(results):
-        raise InputError(f"checks: there are {len(checks)} for {len(results)} restorations; give one each, or None.")
-    known = [*checks, *[None] * (len(results) - len(checks))]
-    return [
-        RestorationView(name=f"outage of {r.outage}", result=r, check=c) for r, c in zip(results, known, strict=True)
-    ]
+    known = paired(results, checks, "restorations", some=True)
+    return [RestorationView(name=f"outage of {r.outage}", result=r, check=c) for r, c in known]
 
 
 def network(view: RestorationView) -> go.Figure:

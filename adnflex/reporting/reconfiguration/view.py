@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import pandas as pd
 
-from adnflex.errors import InputError
 from adnflex.reporting.findings import has_ratings
-from adnflex.reporting.labels import Labels
-from adnflex.reporting.views import NetFacts, View
+from adnflex.reporting.views import NetFacts, View, paired
 from adnflex.results import Check, Plan
 
 
@@ -37,11 +34,6 @@ class SwitchingView(View):
         """Return the notes of plan and check, and say where there is no map."""
         more = [] if self.has_map else ["The plan carries no map; give report() the net to have one drawn."]
         return [*super().notes(), *more]
-
-    @cached_property
-    def labels(self) -> Labels:
-        """Names of buses and branches."""
-        return Labels(self.plan.coordinates, self.plan.topology)
 
     @property
     def has_map(self) -> bool:
@@ -76,7 +68,5 @@ class SwitchingView(View):
 
 def views(plans: Sequence[Plan], checks: Sequence[Check | None], _facts: NetFacts | None = None) -> list[SwitchingView]:
     """One view a plan."""
-    if len(checks) != len(plans):
-        raise InputError(f"checks: there are {len(checks)} for {len(plans)} plans; give one for each plan, or None.")
-    names = [plan.net_name or f"plan {k}" for k, plan in enumerate(plans, start=1)]
-    return [SwitchingView(name=n, plan=p, check=c) for n, p, c in zip(names, plans, checks, strict=True)]
+    known = enumerate(paired(plans, checks, "plans"), start=1)
+    return [SwitchingView(name=p.net_name or f"plan {k}", plan=p, check=c) for k, (p, c) in known]
