@@ -9,12 +9,10 @@ from typing import Any
 
 from adnflex.reporting.page import Banner, Card, join, strong
 from adnflex.reporting.text import capital, dash, distance, fixed, rounded_up, share
-from adnflex.results.certificate import amber
+from adnflex.results.certificate import amber, disproved
 
 #: Differences of this size are rounding, not findings.
 _EXACT = 1e-9
-#: An answer better than its bound by more than this shows that the bound is not one.
-_DISAGREE = 1e-4
 #: The worst verdict of several counts for all.
 _WORST = ("fail", "open", "caution", "pass")
 
@@ -63,7 +61,7 @@ def certificate_words(check: Any, claim: Claim) -> str:
         if room == dash:
             return "No certificate: the check gives none."
         return f"Certificate: no admissible {claim.rival} is better by more than {room} ({claim.name})."
-    if certificate < -_DISAGREE:
+    if disproved(certificate):
         return (
             f"No certificate: AC power flow finds {share(-certificate)} less {claim.name} than the bound allows, so "
             "the bound does not hold for the true network (see “How exact is the model”)."
@@ -87,7 +85,7 @@ def certificate_card(check: Any, claim: Claim) -> Card:
     room, certificate = claim.room(check), check.certificate
     if certificate is None or not math.isfinite(certificate):
         return Card(label, room, "no bound was proven" if room == dash else "at most")
-    if certificate < -_DISAGREE:
+    if disproved(certificate):
         return Card(label, dash, "bound and AC power flow disagree")
     if certificate <= _EXACT:
         return Card(label, fixed(0, 0, "%"), "proven best, within rounding")

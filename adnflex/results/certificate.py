@@ -38,6 +38,17 @@ def room_above(value: float, bound: float) -> float:
     return difference / abs(value) if math.isfinite(difference) and abs(value) > 1e-12 else math.inf
 
 
+def disproved(certificate: float) -> bool:
+    """Whether an answer is better than its bound by so much that the bound is none.
+
+    Examples
+    --------
+    >>> disproved(-0.01), disproved(-1e-6), disproved(0.3)
+    (True, False, False)
+    """
+    return certificate < -_DISAGREE
+
+
 def reservation(certificate: float | None, absolute: float | None = None, what: str = "certificate") -> str:
     """Say why a plan that passed its AC check is amber and not green; empty where it is green.
 
@@ -64,7 +75,7 @@ def reservation(certificate: float | None, absolute: float | None = None, what: 
         if absolute is not None and abs(absolute) <= _EXACT:
             return ""
         return "there is no certificate: how near it is to the best is not known"
-    if certificate < -_DISAGREE:
+    if disproved(certificate):
         return "there is no certificate: bound and AC power flow disagree"
     if certificate < GREEN_CERTIFICATE:
         return ""

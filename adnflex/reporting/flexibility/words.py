@@ -12,7 +12,7 @@ from adnflex.reporting.flexibility.view import FlexibilityView, limit_groups
 from adnflex.reporting.page import Banner, Card
 from adnflex.reporting.proof import banner, judge_cards
 from adnflex.reporting.text import dash, fixed, many, measured, number, percent, rounded_up, share, signed
-from adnflex.results.certificate import reservation
+from adnflex.results.certificate import disproved, reservation
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.status import status_words
@@ -92,7 +92,7 @@ def certificate_words(view: FlexibilityView) -> str:
 
 
 def _certified(flex: Flexibility) -> bool:
-    return math.isfinite(flex.certificate) and not reservation(flex.certificate).endswith("disagree")
+    return math.isfinite(flex.certificate) and not disproved(flex.certificate)
 
 
 def _up(gap: float) -> str:
