@@ -13,7 +13,6 @@ from adnflex.reporting.page import Banner, Card
 from adnflex.reporting.proof import banner, judge_cards
 from adnflex.reporting.text import dash, fixed, many, measured, number, percent, rounded_up, share, signed
 from adnflex.results.certificate import disproved, reservation
-from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.status import status_words
 
@@ -81,9 +80,8 @@ def _kw(value: float) -> float:
 def certificate_words(view: FlexibilityView) -> str:
     """Say how much more useful another box in AC can be, or why that is not known."""
     flex = view.flex
-    if not _certified(flex):
-        disproved = "bound and AC power flow disagree" if math.isfinite(flex.certificate) else flex.outer.kind
-        return f"No certificate: a larger box may exist ({disproved})."
+    if why := _uncertified(view):
+        return f"No certificate: a larger box may exist ({why})."
     return (
         f"Certificate: useful width {size(flex.useful_mwh)}, import less what is lost in network, converters and "
         f"storages; in AC no box with these wishes, whatever its policy, can be more useful by more than "
@@ -91,8 +89,13 @@ def certificate_words(view: FlexibilityView) -> str:
     )
 
 
-def _certified(flex: Flexibility) -> bool:
-    return math.isfinite(flex.certificate) and not disproved(flex.certificate)
+def _uncertified(view: FlexibilityView) -> str:
+    """Why there is no certificate; empty where there is one."""
+    if not view.passed:
+        return "there is none without a passed check"
+    if not math.isfinite(view.flex.certificate):
+        return view.flex.outer.kind
+    return "bound and AC power flow disagree" if disproved(view.flex.certificate) else ""
 
 
 def _up(gap: float) -> str:
@@ -198,8 +201,8 @@ def _runs(view: FlexibilityView) -> Card:
 def _certificate(view: FlexibilityView) -> Card:
     """Say how far the box is from the bound of all boxes in AC."""
     flex = view.flex
-    if not _certified(flex):
-        return Card("Certificate", dash, flex.outer.kind)
+    if why := _uncertified(view):
+        return Card("Certificate", dash, why)
     below = f"useful {size(flex.useful_mwh)} of at most {size(flex.outer_mwh)} in AC, losses taken out"
     return Card("Certificate", f"≤ {_up(flex.certificate)}", below)
 

@@ -199,6 +199,15 @@ def test_a_certificate_is_that_of_the_outer_bound_whatever_the_linear_model_says
             assert verdict(study).kind == kind
 
 
+def test_no_certificate_without_a_passed_check(day):
+    _, best, check = day
+    assert check.passed
+    for other in (None, replace(check, passed=False)):
+        study = collected(best, other)
+        assert certificate_words(study).startswith("No certificate")
+        assert next(card for card in key_cards(study) if card.label == "Certificate").value == "–"
+
+
 def test_proof_is_told_once(day):
     _, best, check = day
     told = verdict(collected(best, check))
