@@ -107,9 +107,8 @@ def solve_periods(
         except KeyboardInterrupt:
             # not while something was proven: that keeps what it has
             best = search.best(switching.max_operations)
-    least = None if best is not None else search.least_violating()
     # losses are not below zero
-    return SearchedPeriods("interrupted", best, least, 0.0, search, tuple(clock.rows), "branch exchange")
+    return _ended(search, clock, "interrupted", best, 0.0, "branch exchange")
 
 
 def _proven_in_time(
@@ -191,15 +190,21 @@ def _proven(
     found = None if incumbent.state is None else search.sequence([incumbent.state])
     bound = math.inf if outcome.status == "infeasible" else max(outcome.bound, 0.0)
     clock.report_bests(incumbent.value, bound, outcome.status)
-    return SearchedPeriods(
-        status=outcome.status,
-        best=found,
-        least_violating=None if found is not None else search.least_violating(),
-        bound=min(bound, incumbent.value),
-        search=search,
-        progress=tuple(clock.rows),
-        solver=solver,
-    )
+    return _ended(search, clock, outcome.status, found, min(bound, incumbent.value), solver)
+
+
+def _ended(
+    search: WindowSearch,
+    clock: Deadline,
+    status: str,
+    best: Sequence | None,
+    bound: float,
+    solver: str,
+    runs: RunBounds | AllSequences | None = None,
+) -> SearchedPeriods:
+    """Put together what is known in the end; without a plan, what breaks limits least belongs to it."""
+    least = None if best is not None else search.least_violating()
+    return SearchedPeriods(status, best, least, bound, search, tuple(clock.rows), solver, runs=runs)
 
 
 def _bounded(
@@ -219,16 +224,8 @@ def _bounded(
     elif bounds.interrupted:
         status = "interrupted"
     clock.report_bests(value, bound, status)
-    return SearchedPeriods(
-        status=status,
-        best=best,
-        least_violating=None if best is not None else search.least_violating(),
-        bound=min(bound, value),
-        search=search,
-        progress=tuple(clock.rows),
-        solver=f"branch exchange and dynamic programming; bound: {bounds.proofs} proofs of runs of windows",
-        runs=bounds,
-    )
+    solver = f"branch exchange and dynamic programming; bound: {bounds.proofs} proofs of runs of windows"
+    return _ended(search, clock, status, best, min(bound, value), solver, bounds)
 
 
 def _of_all(
@@ -245,13 +242,5 @@ def _of_all(
     else:
         status = "optimal" if value - bound <= effort.gap * abs(value) else "time_limit"
     clock.report_bests(value, min(bound, value), status)
-    return SearchedPeriods(
-        status=status,
-        best=best,
-        least_violating=None if best is not None else search.least_violating(),
-        bound=min(bound, value),
-        search=search,
-        progress=tuple(clock.rows),
-        solver=f"dynamic programming over all {len(every.opened):,} radial states",
-        runs=every,
-    )
+    solver = f"dynamic programming over all {len(every.opened):,} radial states"
+    return _ended(search, clock, status, best, min(bound, value), solver, every)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import networkx as nx
 import numpy as np
 
-from adnflex.algorithms.branch_and_bound import Alternative
 from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.grid.topology import forest
@@ -15,7 +14,7 @@ from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.few_trees import StateValues
-from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, Probing
+from adnflex.problems.reconfiguration.probing import Expansion, ModeNode, ModeTree, Probing
 from adnflex.problems.reconfiguration.radial_search import Incumbent, exact_value
 from adnflex.problems.reconfiguration.regional_cuts import Strengthened, strengthen
 
@@ -25,7 +24,7 @@ Open = frozenset[int]
 _IMPROVED = 4
 
 
-class DirectedSearch:
+class DirectedSearch(ModeTree):
     """The callables of `branch_and_bound` over modes.
 
     Parameters
@@ -43,6 +42,8 @@ class DirectedSearch:
     guide : ExchangeSearch, optional
         Local search by an estimate, where values are dear: only what it finds better than the incumbent is valued.
     """
+
+    relax: Probing
 
     def __init__(
         self,
@@ -89,16 +90,6 @@ class DirectedSearch:
     def incumbent(self) -> tuple[Open | None, float]:
         """Return the best topology and its value."""
         return self.best.state, self.best.value
-
-    def brief(self, node: ModeNode, cutoff: float) -> tuple[ModeNode, float]:
-        """Return what a worker is told."""
-        return node, cutoff
-
-    def split(self, node: ModeNode, point: Expansion | None) -> list[Alternative]:
-        """Children of a node, unless it is a topology."""
-        if point is None or self.relax.decided(node.allowed):
-            return []
-        return [Alternative(0.5, point.children, tuple(c.bound for c in point.children))]
 
     def leaf(self, node: ModeNode) -> float:
         """Exact value of the topology that a decided node is; inf where it is none or violates a limit.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adnflex.algorithms.branch_and_bound import Relaxed
+from adnflex.algorithms.branch_and_bound import Alternative, Relaxed
 from adnflex.algorithms.exactly_one import ExactlyOne
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
@@ -128,6 +128,28 @@ class Expander:
     def expand(self, node: ModeNode, cutoff: float) -> Expansion:
         """Expand a node below a cutoff."""
         return _Expanding(self, node, cutoff).run()
+
+
+class ModeTree:
+    """What every search over modes tells `branch_and_bound` of a node: what is expanded, and the children found.
+
+    Attributes
+    ----------
+    relax : Expander
+        Expands nodes.
+    """
+
+    relax: Expander
+
+    def brief(self, node: ModeNode, cutoff: float) -> tuple[ModeNode, float]:
+        """Return what a worker is told."""
+        return node, cutoff
+
+    def split(self, node: ModeNode, point: Expansion | None) -> list[Alternative]:
+        """Children of a node, unless every chain is decided."""
+        if point is None or self.relax.decided(node.allowed):
+            return []
+        return [Alternative(0.5, point.children, tuple(c.bound for c in point.children))]
 
 
 class Probing(Expander):

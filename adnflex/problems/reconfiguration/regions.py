@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adnflex.algorithms.branch_and_bound import Alternative, branch_and_bound
+from adnflex.algorithms.branch_and_bound import branch_and_bound
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.grid.core import Core
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.problems.reconfiguration.mode_sets import ModeSets
-from adnflex.problems.reconfiguration.probing import Expander, Expansion, ModeNode
+from adnflex.problems.reconfiguration.probing import Expander, Expansion, ModeNode, ModeTree
 from adnflex.solvers.regional import Cut, part_of
 from adnflex.solvers.shrinking import ShrinkingConic
 
@@ -133,7 +133,7 @@ class RegionalBounds:
         return Gained(part.cut(outcome.bound), gain) if gain > 0 and math.isfinite(gain) else None
 
 
-class _RegionTree:
+class _RegionTree(ModeTree):
     """Search over the modes of a region: its leaves are bounds of the relaxation, which is all that a cut can claim."""
 
     def __init__(self, relax: Expander, root: ModeNode, known: float) -> None:
@@ -142,16 +142,6 @@ class _RegionTree:
     def incumbent(self) -> tuple[bool, float]:
         """Return the least bound of a decided node: it takes part in the bound of the region as all others do."""
         return True, self.value
-
-    def brief(self, node: ModeNode, cutoff: float) -> tuple[ModeNode, float]:
-        """Return what is expanded."""
-        return node, cutoff
-
-    def split(self, node: ModeNode, point: Expansion | None) -> list[Alternative]:
-        """Children of a node."""
-        if point is None or self.relax.decided(node.allowed):
-            return []
-        return [Alternative(0.5, point.children, tuple(c.bound for c in point.children))]
 
     def leaf(self, node: ModeNode) -> float:
         """Take a decided node for what its relaxation says."""
