@@ -42,6 +42,20 @@ def hanging(seed):
     return grid, bounds, trees, hanging_from(grid, flow, root), exact | {float(flow.v[root]): flow}
 
 
+def signs(functional):
+    """Both signs, but of losses, which are only asked for from below."""
+    return (1.0,) if functional.shunt else (1.0, -1.0)
+
+
+def plane_of(sign, functional, trees, misses):
+    """The proven plane below a functional, or below its negative."""
+    voltage = None if functional.voltage is None else sign * functional.voltage
+    turned = dataclasses.replace(functional, p=sign * functional.p, q=sign * functional.q, voltage=voltage)
+    plane = supporting_plane(trees, turned, misses)
+    assert plane.proven.all()
+    return plane
+
+
 def alone(grid, tree):
     """The grid with limits in the tree only."""
     inside = np.zeros(grid.n, dtype=bool)
@@ -74,18 +88,8 @@ def test_planes_that_count_what_tangents_miss_are_bounds_of_either_sign(seed):
     limited = alone(grid, tree)
     good = {v: state for v, state in exact.items() if limit_violation(limited, state) == 0}
     for which, functional in enumerate(cases(grid)):
-        for sign in (1.0, -1.0):
-            # losses are only asked for from below
-            if functional.shunt and sign < 0:
-                continue
-            turned = dataclasses.replace(
-                functional,
-                p=sign * functional.p,
-                q=sign * functional.q,
-                voltage=None if functional.voltage is None else sign * functional.voltage,
-            )
-            plane = supporting_plane(trees, turned, misses)
-            assert plane.proven.all()
+        for sign in signs(functional):
+            plane = plane_of(sign, functional, trees, misses)
             for v, state in good.items():
                 value = sign * truth(grid, state, tree)[which]
                 found = plane.constant[:, 0] + plane.slope[:, 0] * v
@@ -127,17 +131,8 @@ def test_the_mean_of_states_within_the_limits_is_not_outside_however_they_differ
     assert low[0] <= 1.0 <= high[0]
     # the plane of what squared currents add, of either sign, is a bound of the mean
     for which, functional in enumerate(cases(mean)):
-        for sign in (1.0, -1.0):
-            if functional.shunt and sign < 0:
-                continue
-            turned = dataclasses.replace(
-                functional,
-                p=sign * functional.p,
-                q=sign * functional.q,
-                voltage=None if functional.voltage is None else sign * functional.voltage,
-            )
-            plane = supporting_plane(trees, turned, misses)
-            assert plane.proven.all()
+        for sign in signs(functional):
+            plane = plane_of(sign, functional, trees, misses)
             value = sign * float(np.mean([truth(g, f, tree)[which] for g, f in zip(points, flows, strict=True)]))
             found = plane.constant[:, 0] + plane.slope[:, 0]
             assert (found <= value + 1e-8 * (1 + abs(value))).all()

@@ -11,6 +11,7 @@ from pandapower import pandapowerNet
 
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
+from adnflex.grid.loads import gross_load
 from adnflex.problems.reliability.indices import OutageSet, system_indices
 from adnflex.problems.reliability.protection import Touching, tripped
 from adnflex.problems.reliability.rates import SOURCES, rates
@@ -64,17 +65,16 @@ def reliability(
 
 def _load_points(net: pandapowerNet, touching: Touching) -> tuple[pd.DataFrame, list[str]]:
     """List the loads in service with supply: bus, name, customers, average power; a note on those without."""
-    load = net.load[net.load["in_service"].to_numpy(dtype=bool)]
+    load = gross_load(net)
     lit = set(touching.buses[touching.supplied()[touching.bus]])
     dark = load.index[~load["bus"].isin(lit)]
     load = load.drop(dark)
-    power = load["p_mw"] * load["scaling"]
     points = pd.DataFrame(
         {
             "bus": load["bus"].astype(int),
             "name": ["" if pd.isna(n) else str(n) for n in load.get("name", pd.Series("", load.index))],
             "customers": _column(load, "customers", pd.Series(1.0, load.index)),
-            "average_mw": _column(load, "average_mw", power),
+            "average_mw": _column(load, "average_mw", load["gross_mw"]),
         }
     ).rename_axis("load")
     if not points["customers"].sum() > 0:

@@ -13,6 +13,7 @@ from pandapower import pandapowerNet
 
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
+from adnflex.grid.loads import gross_load
 from adnflex.grid.model import Grid, SwitchableBranch
 from adnflex.grid.read import read_grid
 from adnflex.grid.remaining import without
@@ -231,8 +232,9 @@ def _closable(left: Switching, net: pandapowerNet) -> list[Key]:
 
 def _loads(net: pandapowerNet, buses: pd.Index) -> tuple[FloatArray, FloatArray]:
     """Gross load of every bus [MW], and the same times ``load.priority`` (1 where it is missing)."""
-    load = net.load[net.load["in_service"].to_numpy(dtype=bool) & net.load["bus"].isin(buses).to_numpy()]
-    power = load["p_mw"].astype(float) * load["scaling"].astype(float)
+    load = gross_load(net)
+    load = load[load["bus"].isin(buses)]
+    power = load["gross_mw"]
     priority = load["priority"].astype(float).fillna(1.0) if "priority" in load else 1.0
     gross, worth = np.zeros(len(buses)), np.zeros(len(buses))
     at = buses.get_indexer(load["bus"])

@@ -16,6 +16,7 @@ import pandapower.topology as top
 from numpy.typing import NDArray
 from pandapower import pandapowerNet
 
+from adnflex.grid.loads import gross_load
 from adnflex.grid.write import write
 from adnflex.powerflow.structure import source_rows
 from adnflex.problems.switching.operations import Operation, switch_table
@@ -196,8 +197,8 @@ def _roots(net: pandapowerNet) -> dict[int, tuple[float, float]]:
 def _load_mw(net: pandapowerNet, place: dict[int, int], count: int) -> FloatArray:
     """Gross load of every part [MW]."""
     found = np.zeros(count)
-    load = net.load[net.load["in_service"].to_numpy(dtype=bool)]
-    for bus, mw in zip(load["bus"], load["p_mw"] * load["scaling"], strict=True):
+    load = gross_load(net)
+    for bus, mw in zip(load["bus"], load["gross_mw"], strict=True):
         if int(bus) in place:
             found[place[int(bus)]] += float(mw)
     return found
