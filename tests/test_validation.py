@@ -109,7 +109,7 @@ def test_every_page_is_what_its_script_writes_from_the_stored_results(tmp_path):
         assert written == (folder / "README.md").read_text(encoding="utf-8"), folder.name
 
 
-@pytest.mark.parametrize("name", ["validation_speed", "proofs"])
+@pytest.mark.parametrize("name", ["validation_speed", "proofs", "growth"])
 def test_a_page_beside_the_readme_is_what_its_script_writes(name, tmp_path):
     copy = tmp_path / "validation"
     shutil.copytree(ROOT / "validation", copy)

@@ -166,9 +166,17 @@ def chosen(parser: argparse.ArgumentParser, arguments: argparse.Namespace, cases
     return [] if arguments.page else arguments.cases or known
 
 
+def beside(script: str | Path) -> tuple[Path, Path]:
+    """Results and page of a study: those of its folder, or of a script beside others those with its name."""
+    path = Path(script)
+    if path.stem == "run":
+        return path.with_name("results.json"), path.with_name("README.md")
+    return path.parent / "results" / f"{path.stem}.json", path.with_suffix(".md")
+
+
 def stored_parts(script: str | Path, parts: Iterable[str]) -> dict[str, Record]:
-    """Parts that are in ``results.json`` beside a script, in the order of its parts."""
-    path = Path(script).with_name("results.json")
+    """Parts that a study has stored, in the order of its parts."""
+    path, _ = beside(script)
     if not path.is_file():
         return {}
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -181,13 +189,14 @@ def run_parts(
     parts: Mapping[str, tuple[Callable[[], Record], float]],
     faults: Callable[[str, Record], Sequence[str]],
     page: Callable[[dict[str, Record]], str],
+    figure: Callable[[dict[str, Record]], str] | None = None,
 ) -> int:
     """Command line of a study in parts: run those asked for, store each at once, write the page.
 
     Parameters
     ----------
     script : str or Path
-        The script, beside which ``results.json`` and ``README.md`` stand.
+        The script, see `beside`.
     doc : str or None
         Its docstring.
     parts : mapping
@@ -196,6 +205,8 @@ def run_parts(
         What of a part does not hold.
     page : callable
         Makes the page of all that is stored.
+    figure : callable, optional
+        Draws it, as SVG beside the page.
 
     Returns
     -------
@@ -207,6 +218,7 @@ def run_parts(
     if arguments.job:
         answer(arguments.answer, parts[json.loads(arguments.job)["part"]][0]())
         return 0
+    results, told = beside(script)
     code = 0
     try:
         for part in chosen(arguments_of, arguments, parts):
@@ -214,13 +226,17 @@ def run_parts(
             record = plain({**fresh(script, {"part": part}, parts[part][1]), "environment": environment()})
             # read again: another run may have stored a part meanwhile
             text = json.dumps({**stored_parts(script, parts), part: record}, indent=1, ensure_ascii=False)
-            Path(script).with_name("results.json").write_text(text + "\n", encoding="utf-8")
+            results.parent.mkdir(exist_ok=True)
+            results.write_text(text + "\n", encoding="utf-8")
             found = faults(part, record)
             code = 1 if found else code
             print(f"{part}: {'; '.join(found) or 'holds'}", flush=True)
     except KeyboardInterrupt:
         code = 130
-    Path(script).with_name("README.md").write_text(page(stored_parts(script, parts)), encoding="utf-8")
+    stored = stored_parts(script, parts)
+    if figure is not None:
+        told.with_suffix(".svg").write_text(figure(stored), encoding="utf-8")
+    told.write_text(page(stored), encoding="utf-8")
     return code
 
 

@@ -12,10 +12,10 @@ Results are stored in ``results/growth.json``; ``growth.md`` and ``growth.svg`` 
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +163,17 @@ def figure(found: dict[str, common.Record]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def faults(name: str, record: common.Record) -> list[str]:
+    """What of a row does not hold."""
+    if "error" in record:
+        return [record["error"]]
+    ratio = record["whole_s"] / record["solver_s"]
+    small = NAMES[name][0] < 1000
+    return (
+        [] if small or ratio <= REQUIRED else [f"the whole call takes {ratio:.1f} times the solver, not {REQUIRED:g}"]
+    )
+
+
 def page(found: dict[str, common.Record]) -> str:
     """Make the page of all that is stored."""
     lines = [
@@ -170,6 +181,8 @@ def page(found: dict[str, common.Record]) -> str:
         "",
         "Whole calls of `adnflex.dispatch` on generated radial nets (`growth.py`), CPU seconds; *solver* is Clarabel's",
         "share. Required: the whole call takes at most three times the solver, from 1,000 buses on.",
+        "",
+        common.verdict({name: f for name, record in found.items() if (f := faults(name, record))}),
         "",
         "![seconds over buses](growth.svg)",
         "",
@@ -195,35 +208,10 @@ def page(found: dict[str, common.Record]) -> str:
         "",
     ]
     lines[-1:] = ["speed were shared and CPU seconds are up to twice those of a quiet machine.", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, common.environment_text(found), ""])
 
 
-def stored() -> dict[str, common.Record]:
-    """Rows that are stored."""
-    path = HERE / "results" / "growth.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def main() -> int:
-    """Run the sizes asked for, store each at once, write the page."""
-    arguments_of = common.parser(__doc__, NAMES, None)
-    arguments = arguments_of.parse_args()
-    if arguments.job:
-        common.answer(arguments.answer, job(**json.loads(arguments.job)))
-        return 0
-    code = 0
-    for name in common.chosen(arguments_of, arguments, NAMES):
-        buses, hours = NAMES[name]
-        record = common.fresh(__file__, {"buses": buses, "hours": hours}, LIMIT)
-        rows = {**stored(), name: common.plain({**record, "environment": common.environment()})}
-        common.save(HERE / "results", "growth", {k: rows[k] for k in NAMES if k in rows})
-        slow = record.get("whole_s", math.inf) > REQUIRED * record.get("solver_s", 0.0)
-        code = 1 if "error" in record or (buses >= 1000 and slow) else code
-        print(name, record, flush=True)
-    (HERE / "growth.svg").write_text(figure(stored()), encoding="utf-8")
-    (HERE / "growth.md").write_text(page(stored()), encoding="utf-8")
-    return code
-
+PARTS = {name: (partial(job, *size), LIMIT) for name, size in NAMES.items()}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(common.run_parts(__file__, __doc__, PARTS, faults, page, figure))

@@ -12,12 +12,12 @@ reached its gap within its seconds and full AC power flow agrees.
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import resource
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import common  # noqa: E402
 
-RESULTS = HERE / "results"
 # Rows that end by their time have so much more for reading and the last tables [s].
 SPARE = 20.0
 
@@ -267,36 +266,7 @@ process.
 """
 
 
-def main() -> int:
-    """Run the rows asked for, store each at once, write page and figure."""
-    arguments_of = common.parser(__doc__, ROWS, None)
-    arguments = arguments_of.parse_args()
-    if arguments.job:
-        common.answer(arguments.answer, job(**json.loads(arguments.job)))
-        return 0
-    code = 0
-    try:
-        for key in common.chosen(arguments_of, arguments, ROWS):
-            record = common.fresh(__file__, {"key": key}, common.outer_limit(ROWS[key].time_limit) + SPARE)
-            record = common.plain({**record, "environment": common.environment()})
-            common.save(RESULTS, "proofs", {**stored(), key: record})
-            found = faults(key, record)
-            code = 1 if found else code
-            print(f"{key}: {'; '.join(found) or 'holds'}; {record.get('cpu_seconds')} CPU s", flush=True)
-    except KeyboardInterrupt:
-        code = 130
-    records = stored()
-    (HERE / "proofs.svg").write_text(figure(records), encoding="utf-8")
-    (HERE / "proofs.md").write_text(page(records), encoding="utf-8")
-    return code
-
-
-def stored() -> dict[str, common.Record]:
-    """Rows that are stored, in the order of the table."""
-    path = RESULTS / "proofs.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {key: found[key] for key in ROWS if key in found}
-
+PARTS = {key: (partial(job, key), common.outer_limit(row.time_limit) + SPARE) for key, row in ROWS.items()}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(common.run_parts(__file__, __doc__, PARTS, faults, page, figure))
