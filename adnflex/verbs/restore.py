@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
@@ -17,7 +16,8 @@ from adnflex.grid.write import write
 from adnflex.knobs import Limits, Switching
 from adnflex.powerflow.limits import limits_of
 from adnflex.problems.clock import Deadline
-from adnflex.problems.reliability.protection import Touching, tripped
+from adnflex.problems.reliability.protection import Touching
+from adnflex.problems.restoration.rows import tripped_at_first
 from adnflex.problems.restoration.steps import ordered, step_table, switches_of
 from adnflex.problems.restoration.study import RestorationStudy, Restored
 from adnflex.problems.restoration.tables import (
@@ -136,11 +136,11 @@ def restore(
         notes=tuple(_notes(study, found)),
         outage=str(gone),
         status=status_of(found),
-        proof=proof_of(study, found, max_operations),
+        proof=proof_of(study, found),
         dark_mw=power(study, found.dark),
         fault_mw=power(study, waiting),
         unreachable_mw=power(study, found.dark & ~found.reachable & ~at_fault(study, gone)),
-        tripped_mw=_tripped(study, gone.elements),
+        tripped_mw=power(study, tripped_at_first(study, Touching(study.net), gone.elements)),
         restored_mw=power(study, found.back),
         bound_mw=_bound(found),
         switches=switches,
@@ -180,17 +180,6 @@ def _state(sequence: FieldSequence | None) -> pd.DataFrame:
     row = measured.extremes().iloc[0].to_dict()
     row |= {"losses_kw": float(measured.losses_mw.iloc[0]) * 1e3, "margin": sequence.states.margin[last]}
     return pd.DataFrame([row])
-
-
-def _tripped(study: RestorationStudy, elements: Sequence[tuple[str, int]]) -> float:
-    """Gross load that protection trips at first [MW]."""
-    touching = Touching(study.net)
-    known = [key for key in elements if key in touching.node]
-    # what is out of service already trips nothing
-    lit = np.ones(len(touching.buses), dtype=bool)
-    for key in known:
-        lit &= touching.after([key], tripped)[0]
-    return power(study, study.supplied & study.buses.isin(touching.buses[~lit]))
 
 
 def _notes(study: RestorationStudy, found: Restored) -> list[str]:

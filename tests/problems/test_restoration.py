@@ -273,6 +273,18 @@ def test_more_operations_than_are_decided_are_not_called_proven():
     assert "at most 3 operations" in part.proof
 
 
+@pytest.mark.parametrize(("most", "status"), [(3, "infeasible"), (5, "unproven")])
+def test_that_nothing_meets_the_limits_is_said_of_the_sets_that_were_decided(most, status):
+    """Generation holds the voltage; without it no three operations do, and of five nobody has looked."""
+    net = pn.case33bw()
+    for bus, p_mw, q_mvar in ((17, 1.6, 0.8), (32, 1.5, 1.2)):
+        pp.create_sgen(net, bus, p_mw, q_mvar)
+    found = adnflex.restore(net, ("line", 16), vm_limits=(0.9847, 1.1), max_operations=most, generation_returns=False)
+    assert found.status == status
+    assert found.proof.startswith("no set of at most 3 operations meets every limit")
+    assert (found.bound_mw > 0) == (most > 3)
+
+
 def test_priorities_decide_who_comes_back():
     net = ring()
     net.line.loc[6, "max_i_ka"] = 0.045

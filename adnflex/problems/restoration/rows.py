@@ -99,13 +99,13 @@ class OutageRows:
             "dark_buses": int(found.dark.sum()),
             "fault_mw": power(study, fault),
             "unreachable_mw": power(study, found.dark & ~found.reachable & ~fault),
-            "tripped_mw": power(study, self.tripped([key])),
+            "tripped_mw": power(study, tripped_at_first(study, self.touching, [key])),
             "restored_mw": back,
             "left_mw": dark - back,
             "operations": 0 if chosen is None else chosen.operations,
             "actions": actions(found, chosen),
             "status": status_of(found),
-            "proof": proof_of(study, found, self.most),
+            "proof": proof_of(study, found),
             **extremes(study, found, chosen),
             "limited_by": limited_by(study, found, dark - back, fault),
             "restored": study.buses[found.back].astype(int).tolist(),
@@ -116,14 +116,14 @@ class OutageRows:
         }
         return values
 
-    def tripped(self, keys: Sequence[Key]) -> BoolArray:
-        """Which buses protection trips at first."""
-        touching, buses = self.touching, self.study.buses
-        known = [key for key in keys if key in touching.node]
-        if not known:
-            return np.zeros(len(buses), dtype=bool)
-        lit = np.all([touching.after([key], tripped)[0] for key in known], axis=0)
-        return np.asarray(self.study.supplied & buses.isin(touching.buses[~lit]))
+
+def tripped_at_first(study: RestorationStudy, touching: Touching, keys: Sequence[Key]) -> BoolArray:
+    """Which buses with supply protection trips at first; what is out of service already trips nothing."""
+    known = [key for key in keys if key in touching.node]
+    if not known:
+        return np.zeros(len(study.buses), dtype=bool)
+    lit = np.all([touching.after([key], tripped)[0] for key in known], axis=0)
+    return np.asarray(study.supplied & study.buses.isin(touching.buses[~lit]))
 
 
 def ranked(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -136,7 +136,8 @@ def ranked(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def limited_by(study: RestorationStudy, found: Restored, left: float, fault: BoolArray) -> str:
     """Say what keeps more from coming back, in words."""
-    if left <= _NOTHING and status_of(found) != "infeasible":
+    kept = found.search is None or found.search.best is not None
+    if left <= _NOTHING and kept:
         return ""
     parts = []
     if (mw := power(study, fault)) > _NOTHING:

@@ -139,12 +139,12 @@ def status_of(found: Restored) -> str:
         return "optimal"
     if search.over:
         return "time_limit"
-    if search.best is None:
-        return "infeasible"
-    return "optimal" if search.complete else "unproven"
+    if not search.complete:
+        return "unproven"
+    return "infeasible" if search.best is None else "optimal"
 
 
-def proof_of(study: RestorationStudy, found: Restored, most: int) -> str:
+def proof_of(study: RestorationStudy, found: Restored) -> str:
     """Say what was proven, in one sentence."""
     search = found.search
     if search is None:
@@ -152,12 +152,13 @@ def proof_of(study: RestorationStudy, found: Restored, most: int) -> str:
     if not found.dark.any() and search.none.admissible:
         return "the outage leaves nobody without supply, and breaks no limit"
     ran = f"{search.flows.count} of {search.listed + 1} sets run in power flow"
-    if search.over:
+    if search.over and not search.whole:
         return f"not proven: the time was over ({ran})"
     if search.best is None:
         least = broken(study, found, search.nearest)
         place = "none of them has a power flow solution" if not len(least) else _place(least)
-        return f"no set of at most {most} operations meets every limit, nor does none at all; nearest: {place} ({ran})"
+        none = f"no set of at most {search.proven} operations meets every limit, nor does none at all"
+        return f"{none}; nearest: {place} ({ran})"
     if search.whole:
         if not search.best.operations:
             return "no number of operations restores more"
