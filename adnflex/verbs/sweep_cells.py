@@ -129,6 +129,7 @@ def _figures(plan: Plan | MultiPeriodPlan, check: Check | MultiPeriodCheck) -> d
         "bound": plan.bound,
         "gap": plan.gap,
         "operations": plan.operations,
+        "unit": plan.unit,
         "note": "" if check.passed else f"AC check failed: {check.verdict}",
     }
     if isinstance(plan, MultiPeriodPlan):
@@ -140,7 +141,6 @@ def _figures(plan: Plan | MultiPeriodPlan, check: Check | MultiPeriodCheck) -> d
             "losses_before": plan.energy_before_mwh,
             "losses_after": check.energy_mwh,
             "losses_unit": "MWh",
-            "unit": "MWh",
             "topologies": len(plan.topologies),
             "violated_before": int((before > 0).sum()),
             "violated_after": int((check.periods["violations"] > 0).sum()),
@@ -152,7 +152,6 @@ def _figures(plan: Plan | MultiPeriodPlan, check: Check | MultiPeriodCheck) -> d
         "losses_before": check.losses_before_mw,
         "losses_after": check.losses_mw,
         "losses_unit": "MW",
-        "unit": plan.unit,
         "topologies": 1,
         "violated_before": int(_breaks_before(check)),
         "violated_after": int(len(check.violations) > 0),

@@ -284,6 +284,17 @@ def test_a_store_of_another_study_or_damaged_is_refused_by_name(tmp_path):
         adnflex.sweep({"a": ring()}, {"x": {}}, store=tmp_path, workers=1, **LIMITS)
 
 
+def test_what_is_minimised_carries_its_own_unit():
+    frame = pd.DataFrame([[0.7, 0.9, 1.1, 1.3], [0.4, 0.5, 0.6, 0.7]], columns=range(4))
+    options = {**LIMITS, "profiles": {("load", "p_mw"): frame}, "hours_per_period": 1.0, "workers": 1}
+    asked = {"energy": {}, "money": {"objective": "cost", "loss_cost_per_mwh": 50.0}}
+    table = adnflex.sweep({"ring": ring()}, asked, **options).table.set_index("variant")
+    energy, money = table.loc["energy"], table.loc["money"]
+    assert (energy["unit"], energy["losses_unit"], money["losses_unit"]) == ("MWh", "MWh", "MWh")
+    assert money["unit"] not in ("MWh", "")
+    assert money["objective"] == pytest.approx(50 * energy["objective"], rel=1e-6)
+
+
 def test_profiles_of_the_net_belong_to_what_a_cell_depends_on(tmp_path):
     from adnflex.verbs.sweep_store import _told
 
