@@ -5,6 +5,7 @@ All roots count as one: a closed path between two roots is a loop like any other
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +15,20 @@ import numpy as np
 from adnflex.arrays import BoolArray, IntArray
 from adnflex.grid.blocks import blocks
 from adnflex.grid.model import Grid
+
+
+def closed_of(grid: Grid, opened: Iterable[int]) -> BoolArray:
+    """States of all branches (m,), from the open ones."""
+    closed = np.ones(grid.m, dtype=bool)
+    closed[list(opened)] = False
+    return closed
+
+
+def closed_of_each(grid: Grid, opened: IntArray) -> BoolArray:
+    """States of all branches (B, m), from the open ones (B, j) of each of B states."""
+    closed = np.ones((len(opened), grid.m), dtype=bool)
+    np.put_along_axis(closed, opened, False, axis=1)
+    return closed
 
 
 @dataclass(frozen=True)

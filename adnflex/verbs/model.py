@@ -13,11 +13,10 @@ from pandapower import pandapowerNet
 from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.grid import read_grid
-from adnflex.grid.topology import must_close
+from adnflex.grid.topology import closed_of, must_close
 from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.problems.dispatch.charge_modes import all_modes
 from adnflex.problems.dispatch.model import build_dispatch
-from adnflex.problems.flexibility.least_loss import closed_of
 from adnflex.problems.flexibility.linear_boxes import outer_box
 from adnflex.problems.flexibility.study import FlexibilityStudy, read_flexibility_study
 from adnflex.problems.flexibility.switching import declare_switched_box

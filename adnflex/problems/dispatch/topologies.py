@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adnflex.arrays import BoolArray, FloatArray
+from adnflex.grid.topology import closed_of
 from adnflex.knobs import Effort, Switching
 from adnflex.problems.dispatch.loss_certificate import Goal
 from adnflex.problems.dispatch.loss_worth import money_factor, points_at, without_losses
 from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.search import Search
 from adnflex.problems.dispatch.state import DispatchState, evaluate
-from adnflex.problems.multi_period.evaluation import closed_of
 from adnflex.problems.multi_period.sequence import Sequence
 from adnflex.problems.multi_period.solve import search_periods, solve_periods
 from adnflex.solvers.ending import Ending

@@ -11,17 +11,10 @@ import numpy as np
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Move, Open, Score, branch_exchange
 from adnflex.arrays import BoolArray
 from adnflex.grid.model import Grid
-from adnflex.grid.topology import Adjacency
+from adnflex.grid.topology import Adjacency, closed_of
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.reconfiguration.exchange import loop_of
-
-
-def closed_of(grid: Grid, state: Open) -> BoolArray:
-    """States of all branches, from the open ones."""
-    closed = np.ones(grid.m, dtype=bool)
-    closed[list(state)] = False
-    return closed
 
 
 def exchanges(grid: Grid, required: BoolArray, adjacency: Adjacency, state: Open) -> Iterator[Move]:

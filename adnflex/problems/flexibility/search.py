@@ -18,10 +18,10 @@ from adnflex.algorithms.workers import worker_pool
 from adnflex.arrays import BoolArray
 from adnflex.errors import SolverError
 from adnflex.grid.model import Grid
-from adnflex.grid.topology import Adjacency
+from adnflex.grid.topology import Adjacency, closed_of
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.bounds import PeriodBounds
-from adnflex.problems.flexibility.least_loss import closed_of, exchanges
+from adnflex.problems.flexibility.least_loss import exchanges
 from adnflex.problems.flexibility.linear_boxes import outer_box, separable_box
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.reconfiguration.meshed import nearest_tree

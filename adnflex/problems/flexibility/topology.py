@@ -15,11 +15,11 @@ from adnflex.arrays import BoolArray
 from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, TimeExpired
 from adnflex.grid import switch_table
 from adnflex.grid.layout import drawing_tables
-from adnflex.grid.topology import Adjacency, must_close
+from adnflex.grid.topology import Adjacency, closed_of, must_close
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import binding_limits
-from adnflex.problems.flexibility.least_loss import closed_of, least_loss_state
+from adnflex.problems.flexibility.least_loss import least_loss_state
 from adnflex.problems.flexibility.linear_boxes import separable_box
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.one_state import StateBox, solve_state

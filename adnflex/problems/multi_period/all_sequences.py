@@ -23,6 +23,7 @@ from adnflex.formulations.modes import openable
 from adnflex.formulations.tree_multipliers import cones_are_exact
 from adnflex.grid.core import contract
 from adnflex.grid.model import Grid
+from adnflex.grid.topology import closed_of_each
 from adnflex.grid.tree_flows import TreeFlows, TreesAt
 from adnflex.grid.trees import Trees, TreeSums
 from adnflex.knobs import Effort
@@ -115,8 +116,7 @@ class AllSequences:
         self.known = np.zeros(len(opened), dtype=bool)
         self._by_operations: list[float] = []
         switching, grid = search.switching, search.points.grid
-        closed = np.ones((len(opened), grid.m), dtype=bool)
-        np.put_along_axis(closed, opened, False, axis=1)
+        closed = closed_of_each(grid, opened)
         free = switching.start == "free"
         first = np.zeros(len(opened), np.int64) if free else np.count_nonzero(closed != grid.closed, axis=1)
         self.sequences = ExchangeSequences(opened, grid.m, first, switching.switching_cost)
@@ -195,8 +195,7 @@ def least_violations(points: Points, required: BoolArray) -> tuple[FloatArray, i
     opened = all_states(points.grid, required, _LOOKED_AT // len(points))
     if opened is None or not len(opened):
         return None
-    closed = np.ones((len(opened), points.grid.m), dtype=bool)
-    np.put_along_axis(closed, opened, False, axis=1)
+    closed = closed_of_each(points.grid, opened)
     flows = TreeFlows(points.grid)
     least = np.full(len(points), np.inf)
     for at in range(0, len(opened), flows.width):
@@ -241,9 +240,7 @@ class _Costs:
 
     def __call__(self, opened: IntArray) -> FloatArray:
         """Return what some states cost at least in every window (W, B)."""
-        closed = np.ones((len(opened), self.points.grid.m), dtype=bool)
-        np.put_along_axis(closed, opened, False, axis=1)
-        trees = self.flows.grown(closed)
+        trees = self.flows.grown(closed_of_each(self.points.grid, opened))
         rows = [np.flatnonzero(self.points.window == w) for w in range(self.points.windows)]
         return np.stack([self._window(trees, part) for part in rows])
 

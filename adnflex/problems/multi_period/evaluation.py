@@ -10,20 +10,12 @@ import numpy as np
 from adnflex.algorithms.branch_exchange import Move
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.grid.flow import RadialFlow
-from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow
-from adnflex.grid.topology import Adjacency
+from adnflex.grid.topology import Adjacency, closed_of
 from adnflex.problems.multi_period.points import Points
 from adnflex.problems.reconfiguration.exchange import limit_violations, loop_of
 
 Open = frozenset[int]
-
-
-def closed_of(grid: Grid, state: Open) -> BoolArray:
-    """States of all branches, from the open ones."""
-    closed = np.ones(grid.m, dtype=bool)
-    closed[list(state)] = False
-    return closed
 
 
 @dataclass(frozen=True)

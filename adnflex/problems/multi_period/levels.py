@@ -13,7 +13,7 @@ import numpy as np
 from adnflex.arrays import FloatArray
 from adnflex.formulations.exactness import losses_are_least
 from adnflex.grid.flow import RadialFlow
-from adnflex.grid.topology import Adjacency
+from adnflex.grid.topology import Adjacency, closed_of
 from adnflex.problems.multi_period.points import Groups, Points, grouped, split, weighted_flows
 
 Open = frozenset[int]
@@ -75,9 +75,7 @@ class Levels:
 
         Limits are not looked at: a state that breaks them may be bounded too.
         """
-        closed = np.ones(self.points.grid.m, dtype=bool)
-        closed[list(state)] = False
-        forest = self._adjacency.forest(closed)
+        forest = self._adjacency.forest(closed_of(self.points.grid, state))
         if forest is None:
             return np.inf
         found, flow = -np.inf, RadialFlow(self.points.grid, forest)

@@ -11,6 +11,7 @@ import numpy as np
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.tree_multipliers import cones_are_exact
+from adnflex.grid.topology import closed_of_each
 from adnflex.grid.tree_flows import TreeFlows
 from adnflex.grid.trees import Trees
 from adnflex.problems.multi_period.evaluation import Evaluator
@@ -69,8 +70,7 @@ class PointValues:
 
     def _block(self, opened: IntArray, cutoff: float) -> FloatArray:
         grid = self.points.grid
-        closed = np.ones((len(opened), grid.m), dtype=bool)
-        np.put_along_axis(closed, opened, False, axis=1)
+        closed = closed_of_each(grid, opened)
         away = np.count_nonzero(closed != grid.closed, axis=1)
         found = np.where(away > self.most, np.inf, self.price * away)
         live = np.flatnonzero(found < cutoff)

@@ -11,7 +11,8 @@ import pandas as pd
 from adnflex.arrays import FloatArray
 from adnflex.grid import Grid, switch_table
 from adnflex.grid.switch_tables import open_branches
-from adnflex.problems.multi_period.evaluation import Evaluator, closed_of
+from adnflex.grid.topology import closed_of
+from adnflex.problems.multi_period.evaluation import Evaluator
 from adnflex.problems.multi_period.points import Points
 from adnflex.problems.multi_period.reading import PeriodStudy
 from adnflex.problems.multi_period.search import WindowSearch

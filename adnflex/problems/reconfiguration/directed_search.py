@@ -9,7 +9,7 @@ import numpy as np
 
 from adnflex.algorithms.branch_exchange import ExchangeSearch, branch_exchange
 from adnflex.arrays import BoolArray, FloatArray
-from adnflex.grid.topology import forest
+from adnflex.grid.topology import closed_of, forest
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
@@ -77,8 +77,7 @@ class DirectedSearch(ModeTree):
     def _modes_of(self, state: Open | None) -> BoolArray | None:
         """Modes of a known state."""
         grid = self.problem.grid
-        closed = np.ones(grid.m, dtype=bool)
-        closed[list(state or ())] = False
+        closed = closed_of(grid, state or ())
         tree = None if state is None else forest(grid, closed)
         if tree is None:
             return None

@@ -12,7 +12,7 @@ from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.grid.flow import flow_of
 from adnflex.grid.model import Grid
 from adnflex.grid.state import Flow, GridState
-from adnflex.grid.topology import Adjacency, Forest
+from adnflex.grid.topology import Adjacency, Forest, closed_of
 from adnflex.problems.reconfiguration.feeder_flow import Feeder, FeederTree
 from adnflex.problems.reconfiguration.feeders import Feeders
 from adnflex.problems.reconfiguration.loops import Loops
@@ -64,9 +64,7 @@ class ExchangeProblem:
 
     def closed(self, state: Open) -> BoolArray:
         """States of all branches, from the open ones."""
-        closed = np.ones(self.grid.m, dtype=bool)
-        closed[list(state)] = False
-        return closed
+        return closed_of(self.grid, state)
 
     def flow(self, state: Open) -> Flow | None:
         """Exact power flow of a state; the last one is kept."""

@@ -22,7 +22,7 @@ from scipy import sparse
 
 from adnflex.arrays import BoolArray, ComplexArray, FloatArray
 from adnflex.grid.model import Grid
-from adnflex.grid.topology import Adjacency, Forest
+from adnflex.grid.topology import Adjacency, Forest, closed_of
 
 Open = frozenset[int]
 
@@ -118,9 +118,7 @@ class _Mesh:
     """
 
     def __init__(self, grid: Grid, ties: Open) -> None:
-        closed = np.ones(grid.m, dtype=bool)
-        closed[list(ties)] = False
-        tree = Adjacency(grid).forest(closed)
+        tree = Adjacency(grid).forest(closed_of(grid, ties))
         assert tree is not None, "a spanning tree of small resistances is a tree"
         self.r = np.maximum(grid.r, 1e-9 + _LEAST * float(np.median(grid.r[grid.r > 0])) if (grid.r > 0).any() else 1.0)
         self.current = _tree_currents(grid, tree)

@@ -21,7 +21,7 @@ from adnflex.algorithms.branch_and_bound import Alternative, Relaxed
 from adnflex.algorithms.branch_exchange import ExchangeSearch, Score, branch_exchange
 from adnflex.arrays import FloatArray, IntArray
 from adnflex.grid.model import Grid
-from adnflex.grid.topology import Chain, forest
+from adnflex.grid.topology import Chain, closed_of, forest
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm
 
@@ -130,9 +130,7 @@ def exact_value(grid: Grid, search: ExchangeSearch, best: Incumbent, state: Open
     best.offer(state, score)
     if score is not None:
         return score.objective if score.violation == 0 else math.inf
-    closed = np.ones(grid.m, dtype=bool)
-    closed[list(state)] = False
-    return math.inf if forest(grid, closed) is None else -math.inf
+    return math.inf if forest(grid, closed_of(grid, state)) is None else -math.inf
 
 
 class RadialSearch:

@@ -12,7 +12,7 @@ from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.formulations.bounds import compute_bounds
 from adnflex.grid.flow import RadialFlow
 from adnflex.grid.model import Grid
-from adnflex.grid.topology import Adjacency
+from adnflex.grid.topology import Adjacency, closed_of, closed_of_each
 from adnflex.grid.tree_flows import TreeFlows
 from adnflex.problems.reconfiguration.exchange import limit_violations
 from adnflex.problems.reconfiguration.objective import Objective
@@ -38,12 +38,10 @@ class TreeValues:
         Largest number of branches whose state changes.
     """
 
-    #: all of them take about as long as one or two relaxations
-    few = 400
+    few = _FEW
 
     def __init__(self, grid: Grid, objective: Objective, max_operations: float = math.inf) -> None:
         self.grid, self.objective, self.max_operations = grid, objective, max_operations
-        self.few = _FEW
         self.flows, self.adjacency = TreeFlows(grid), Adjacency(grid)
 
     def __call__(self, opened: IntArray, cutoff: float = math.inf) -> FloatArray:
@@ -62,13 +60,7 @@ class TreeValues:
         """Value states some at a time: which ones, and what they are worth."""
         width = self.flows.width
         for part in [slice(k, k + width) for k in range(0, len(opened), width)]:
-            yield part, self._values(self.closed(opened[part]))
-
-    def closed(self, opened: IntArray) -> BoolArray:
-        """States of all branches (B, m)."""
-        found = np.ones((len(opened), self.grid.m), dtype=bool)
-        np.put_along_axis(found, opened, False, axis=1)
-        return found
+            yield part, self._values(closed_of_each(self.grid, opened[part]))
 
     def _values(self, closed: BoolArray) -> FloatArray:
         grid = self.grid
@@ -88,7 +80,7 @@ class TreeValues:
         g, goal = self.grid, self.objective
         if not self._falling:
             return False
-        forest = self.adjacency.forest(self.closed(opened[None])[0])
+        forest = self.adjacency.forest(closed_of(g, opened))
         assert forest is not None
         v, flow = RadialFlow(g, forest).lossless(g.p + 1j * g.q)
         if (v < g.v_min - _CLEAR).any():
