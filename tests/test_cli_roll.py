@@ -106,6 +106,24 @@ def test_a_net_of_the_users_own_works_like_the_name(capsys, tmp_path, unchecked)
     assert mine.out.splitlines()[0] == shipped.out.splitlines()[0].replace("rolling33", "mine")
 
 
+def test_the_net_of_an_hour_is_written(capsys, tmp_path, unchecked):
+    new = tmp_path / "evening.json"
+    words = ("roll", "rolling33", "--policy", "pool", "--scenarios", 2, "--net", new, "--net-period")
+    assert run(capsys, *words, 19).code == cli.EXIT_OK
+    day = adnflex.schedule_rolling(adnflex.RollingCase.load("rolling33"), "pool", scenarios=2)
+    expected, there = day.apply(adnflex.networks.load("rolling33"), 19), pp.from_json(str(new))
+    for table in ("sgen", "storage", "load"):
+        for column in ("p_mw", "q_mvar"):
+            assert there[table][column].tolist() == pytest.approx(expected[table][column].tolist())
+    assert there.sgen["q_mvar"].abs().max() > 0.01
+    told = run(capsys, *words, 24)
+    assert told.code == cli.EXIT_INPUT
+    assert "--net-period 24: the day has the hours 0 to 23" in told.err
+    told = run(capsys, "roll", "rolling33", "--net-period", 3)
+    assert told.code == cli.EXIT_INPUT
+    assert "give --net FILE.json too" in told.err
+
+
 def test_without_reactive_power_the_limits_fail(capsys, tmp_path):
     report = tmp_path / "day.html"
     told = run(capsys, "roll", "rolling33", "--policy", "pool", "--reactive", "none", "--report", report)

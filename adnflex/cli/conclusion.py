@@ -109,6 +109,8 @@ def _write_net(args: argparse.Namespace, outcome: Judged, files: Outputs) -> Non
         if isinstance(plan, adnflex.DispatchPlan | adnflex.MultiPeriodPlan):
             first = plan.setpoints.index.get_level_values("period")[0]
             changed = plan.apply(net, int(first) if args.net_period is None else args.net_period)
+        elif isinstance(plan, adnflex.RollingRun):
+            changed = plan.apply(net, args.net_period or 0)
         else:
             changed = plan.switched(net) if isinstance(plan, adnflex.Flexibility) else plan.apply(net)
         save_net(changed, path)

@@ -53,12 +53,13 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     days_file = None
     if args.plan is not None and several:
         days_file = args.plan.with_name(f"{args.plan.stem}-days{args.plan.suffix}")
-    outputs = {"--report": args.report, "--plan": args.plan, "--plan (days)": days_file}
+    outputs = {"--report": args.report, "--plan": args.plan, "--plan (days)": days_file, "--net": args.net_out}
     outputs |= {f"--{name}": given.get(name) for name in ("store", "state")}
     require_writable(outputs, inputs={"NET": args.net})
     net, label = open_net(args.net)
     name = given.pop("name", label.removesuffix(".json"))
     case = adnflex.RollingCase.from_net(net, name=name, **known_to("RollingCase.from_net", given))
+    _require_hour(args, case)
     files = Outputs()
     after: list[tuple[Any, str]] = []
     if several:
@@ -90,6 +91,8 @@ def _require_sense(args: argparse.Namespace, several: bool) -> None:
     given = args.given
     if "reactive" in given and given["reactive"] is None and "scenarios" in given:
         faults.append("--scenarios: means nothing without reactive power; leave out --reactive none.")
+    if args.net_period is not None and args.net_out is None:
+        faults.append("--net-period: says which hour --net writes; give --net FILE.json too.")
     said = {"--store": "store" in given, "--no-reference": args.no_reference, "--workers": "workers" in given}
     if not several:
         faults += [
@@ -99,6 +102,13 @@ def _require_sense(args: argparse.Namespace, several: bool) -> None:
         ]
     if faults:
         raise InputError(faults)
+
+
+def _require_hour(args: argparse.Namespace, case: adnflex.RollingCase) -> None:
+    """Look, before the day is simulated, whether it has the hour of ``--net-period``."""
+    if args.net_period is not None and args.net_period >= case.hours:
+        last = case.hours - 1
+        raise InputError(f"--net-period {args.net_period}: the day has the hours 0 to {last}; give one of them.")
 
 
 def _compared(

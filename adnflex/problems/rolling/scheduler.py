@@ -20,6 +20,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import Day, stream
 from adnflex.problems.rolling.decisions import Decision
+from adnflex.problems.rolling.followed import drawn_by, require_answered, require_followed
 from adnflex.problems.rolling.observations import Observation, arriving_of, energy_of, generation_of, present_of
 from adnflex.problems.rolling.policies import Action, BasePolicy, Policy, State, by_node
 from adnflex.problems.rolling.policy_names import OPTIONS, base_name, policy_of
@@ -27,7 +28,8 @@ from adnflex.problems.rolling.reactive_stage import ActiveDecision, ReactiveStag
 from adnflex.problems.rolling.renewables import known_state
 from adnflex.problems.rolling.saving import read_state, write_state
 from adnflex.problems.rolling.settlement import settle
-from adnflex.problems.rolling.vehicles import Vehicles, can, concatenate, empty, must, split
+from adnflex.problems.rolling.vehicles import can, concatenate, empty, must
+from adnflex.problems.rolling.written import active_values, reactive_values
 
 log = logging.getLogger(__name__)
 
@@ -152,24 +154,27 @@ class RollingScheduler:
         state = State(hour, energy, vehicles, generation @ case.to_nodes, weather, self.clock.left)
         return state, generation, len(arriving), unmet
 
-    def setpoints(self, decision: Decision) -> pd.DataFrame:
-        """Active power to write into the net, consumer sign as in its tables.
+    def setpoints(self, decision: Decision) -> pd.Series:
+        """Everything that an hour's decision writes into the net, in the units of its tables.
 
         Returns
         -------
-        pandas.DataFrame
-            ``table`` (``load``, ``storage``, ``sgen``), ``index``, ``p_mw``.
+        pandas.Series
+            Index ``(table, column, index)``, as a row of `RollingRun.setpoints` has it: active power of loads, storages
+            and sgens [MW], and of a second stage reactive power [Mvar], tap positions, the voltage of a grid connection
+            [pu], steps of banks.
         """
-        fleets = sorted(self.case.fleets)
-        at = np.searchsorted(fleets, decision.vehicles.load)
-        drawn = np.bincount(at, weights=decision.vehicle_mw, minlength=len(fleets))
-        parts = (
-            ("load", fleets, drawn),
-            ("storage", self.case.storages.index.tolist(), decision.storage_mw),
-            ("sgen", self.case.generators.index.tolist(), decision.generation_mw),
-        )
-        rows = [(table, k, float(p)) for table, index, power in parts for k, p in zip(index, power, strict=True)]
-        return pd.DataFrame(rows, columns=["table", "index", "p_mw"])
+        case, reactive = self.case, decision.reactive
+        drawn = dict.fromkeys(sorted(case.fleets), 0.0)
+        for load, power in zip(decision.vehicles.load.tolist(), decision.vehicle_mw.tolist(), strict=True):
+            drawn[load] += power
+        stored = dict(zip(case.storages.index.tolist(), decision.storage_mw.tolist(), strict=True))
+        measured = dict(zip(case.generators.index.tolist(), decision.generation_mw.tolist(), strict=True))
+        values = active_values(case.net, drawn, stored, measured)
+        if reactive is not None:
+            values |= reactive_values(case.found, reactive.q_mvar, reactive.facts)
+        index = pd.MultiIndex.from_tuples(list(values), names=["table", "column", "index"])
+        return pd.Series(list(values.values()), index=index, name="value")
 
     def next_day(self) -> None:
         """Begin the next day with the energy that the storages have; vehicles do not stay overnight."""
@@ -227,10 +232,12 @@ class RollingScheduler:
         case, n, vehicles = self.case, len(self.case.buses), state.vehicles
         low, high = must(vehicles, state.hour), can(vehicles, state.hour)
         must_mw, can_mw = by_node(low, vehicles, n), by_node(high, vehicles, n)
-        drawn = _split(action, vehicles, state.hour, n)
+        drawn = drawn_by(action, vehicles, state.hour, n)
         ev = by_node(drawn, vehicles, n)
         storage = case.storages.clip(state.energy, action.storage, state.hour)
-        self._check(action, vehicles, drawn, low, high, ev, storage)
+        who = f"policy {self.policy.name} at hour {self.hour}"
+        charging, nodes, stores = (drawn, low, high), (action.ev, ev), (action.storage, storage)
+        require_followed(who, case, vehicles, charging, nodes, stores)
         residual = state.generation - ev
         case.storages.taken(residual, storage)
         settled = settle(residual, case.exchange_mw[state.hour])
@@ -253,6 +260,7 @@ class RollingScheduler:
                 self.clock.left,
             )
             reactive = self.reactive(told)
+            require_answered(f"second stage at hour {self.hour}", case, reactive)
         return Decision(
             day=self.day,
             hour=state.hour,
@@ -274,50 +282,6 @@ class RollingScheduler:
             seconds=seconds,
             reactive=reactive,
         )
-
-    def _check(
-        self,
-        action: Action,
-        vehicles: Vehicles,
-        drawn: FloatArray,
-        low: FloatArray,
-        high: FloatArray,
-        ev: FloatArray,
-        storage: FloatArray,
-    ) -> None:
-        """See that a policy's action is one that the devices can follow."""
-        who = f"policy {self.policy.name} at hour {self.hour}"
-        findings = []
-        outside = ~((drawn >= low - 1e-9) & (drawn <= high + 1e-9))
-        for k in np.flatnonzero(outside)[:3]:
-            findings.append(
-                f"{who}: vehicle {vehicles.number[k]} of load {vehicles.load[k]} draws {drawn[k]:g} MW, outside "
-                f"{low[k]:g} and {high[k]:g}; decide within its elastic capacity."
-            )
-        for i in np.flatnonzero(~(np.abs(ev - action.ev) <= 1e-6 * (1e-3 + np.abs(ev)))):
-            findings.append(
-                f"{who}: {action.ev[i]:g} MW at bus {self.case.buses[i]} can be split to {ev[i]:g} MW; decide "
-                "within the elastic capacity of the node."
-            )
-        for k in np.flatnonzero(~(np.abs(storage - action.storage) <= 1e-6 * (1e-3 + np.abs(storage)))):
-            findings.append(
-                f"{who}: storage {self.case.storages.index[k]} cannot run at {action.storage[k]:g} MW, at most at "
-                f"{storage[k]:g}; decide within its power, its energy and what it has to end with."
-            )
-        if findings:
-            raise InputError(findings)
-
-
-def _split(action: Action, vehicles: Vehicles, hour: int, nodes: int) -> FloatArray:
-    """Power of each vehicle (J,) [MW]."""
-    if action.vehicles is not None:
-        return action.vehicles
-    drawn = np.zeros(len(vehicles))
-    for i in range(nodes):
-        mine = np.flatnonzero(vehicles.node == i)
-        if len(mine):
-            drawn[mine] = split(vehicles.take(mine), hour, action.ev[i : i + 1])[0]
-    return drawn
 
 
 def simulate_day(control: RollingScheduler, day: Day, after: Callable[[int], None] = lambda hour: None) -> None:

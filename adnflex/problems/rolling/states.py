@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from adnflex.arrays import FloatArray, IntArray
-from adnflex.devices import Positioned, able
 from adnflex.grid.write import Key
 from adnflex.problems.rolling.hours import Hours, Spread, realised
-from adnflex.problems.rolling.positions import fact_of, step_at
 from adnflex.problems.rolling.read import RollingStudy
+from adnflex.problems.rolling.written import active_values, reactive_values, scaled
 from adnflex.results.rolling import RollingRun
 
 
@@ -33,14 +31,12 @@ class RunStates:
     """
 
     def __init__(self, run: RollingRun, found: RollingStudy, spread: Spread) -> None:
-        self.run, self.net, self.spread = run, found.net, spread
+        self.run, self.found, self.net, self.spread = run, found, found.net, spread
         self.generators = run.generation.columns.tolist()
         self.charging, self.stored = powers(run.ev), powers(run.storage)
         self.fleets, self.storages = self.charging.columns.tolist(), self.stored.columns.tolist()
         self.hours = Hours.of(found)
         self.sites = [k for k in run.reactive.columns if k in found.net.sgen.index]
-        named = {fact_of(d): d for d in able(found.study.devices, Positioned)}
-        self.positions = [(named[str(name)], str(name)) for name in run.reactive_facts.columns if str(name) in named]
 
     def table(self, *, second: bool = True, expected: bool = False) -> pd.DataFrame:
         """Return what is written into the net in every hour, columns ``(table, column, index)``.
@@ -66,22 +62,18 @@ class RunStates:
         factor, came = 1.0 + self.spread.load * xi[0], np.maximum(1.0 + self.spread.generation * zeta[0], 0.0)
         loads = h.load_mva[hour] * (1.0 if expected else factor)
         generation = run.generation.iloc[k].to_numpy(float) * (1.0 if expected else came)
+        charging, stored = (
+            dict(zip(index, row.iloc[k].to_numpy(float), strict=True))
+            for index, row in ((self.fleets, self.charging), (self.storages, self.stored))
+        )
         return {
-            **self._scaled("load", "p_mw", h.load_index, loads.real),
-            **self._scaled("load", "q_mvar", h.load_index, loads.imag),
-            **self._scaled("load", "p_mw", self.fleets, self.charging.iloc[k].to_numpy(float)),
-            **self._scaled("storage", "p_mw", self.storages, self.stored.iloc[k].to_numpy(float)),
-            **self._scaled("sgen", "p_mw", self.generators, generation),
+            **scaled(self.net, "load", "p_mw", zip(h.load_index, loads.real, strict=True)),
+            **scaled(self.net, "load", "q_mvar", zip(h.load_index, loads.imag, strict=True)),
+            **active_values(self.net, charging, stored, dict(zip(self.generators, generation, strict=True))),
         }
 
     def _second(self, k: int) -> dict[Key, float]:
         """Reactive power and positions in row k of the run."""
-        found = self._scaled("sgen", "q_mvar", self.sites, self.run.reactive[self.sites].iloc[k].to_numpy(float))
-        for device, name in self.positions:
-            found |= device.written(step_at(device, float(self.run.reactive_facts[name].iloc[k])))
-        return found
-
-    def _scaled(self, table: str, column: str, index: list[int] | IntArray, power: FloatArray) -> dict[Key, float]:
-        """Values that give a power, behind the scaling of the net's rows."""
-        scaling = self.net[table].loc[list(index), "scaling"].to_numpy(float)
-        return {(table, column, int(i)): float(v) for i, v in zip(index, power / scaling, strict=True)}
+        injected = dict(zip(self.sites, self.run.reactive[self.sites].iloc[k].to_numpy(float), strict=True))
+        facts = {str(name): float(value) for name, value in self.run.reactive_facts.iloc[k].items()}
+        return reactive_values(self.found, injected, facts)

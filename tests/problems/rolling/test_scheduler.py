@@ -7,16 +7,19 @@ import json
 import random
 
 import numpy as np
+import pandapower as pp
 import pandas as pd
 import pytest
 
-from adnflex import schedule_rolling
+from adnflex import schedule_rolling, validate
 from adnflex.errors import InputError, OutputError
+from adnflex.grid.write import write
 from adnflex.problems.rolling import (
     Observation,
     ReactiveAnswer,
     RollingCase,
     RollingScheduler,
+    ScenarioReactive,
     draw_day,
     run_of,
     simulate_day,
@@ -201,9 +204,9 @@ def test_measurements_correct_what_is_believed(small_case, caplog):
     last = control.step(Observation([0.0], left=[(0, 0)]))
     assert last.unmet_mwh == pytest.approx(0.0066)
     assert last.vehicles.number.tolist() == [1]
-    table = control.setpoints(last).set_index(["table", "index"])["p_mw"]
-    assert table["load", 0] == pytest.approx(0.0066)
-    assert table["storage", 0] == pytest.approx(last.storage_mw[0])
+    values = control.setpoints(last)
+    assert values["load", "p_mw", 0] == pytest.approx(0.0066)
+    assert values["storage", "p_mw", 0] == pytest.approx(last.storage_mw[0])
     # the last hour of vehicle 1 brought it half of what it should have
     after = control.step(Observation([0.0], delivered_mwh={(0, 1): 0.0033}))
     assert after.unmet_mwh == pytest.approx(0.0033)
@@ -272,6 +275,54 @@ def test_the_second_stage_is_told_and_kept(small_case, tmp_path):
     path = tmp_path / "run.json"
     run.save(path)
     pd.testing.assert_frame_equal(type(run).load(path).vm_pu, run.vm_pu)
+
+
+@pytest.mark.parametrize(("q", "words"), [({7: 0.1}, "sgen 7 is not in the net"), ({0: np.nan}, "sgen 0 is to give")])
+def test_a_second_stage_that_answers_for_nobody_is_named(small_case, q, words):
+    control = RollingScheduler(small_case, "pool", reactive=lambda decision: ReactiveAnswer(q))
+    with pytest.raises(InputError, match=f"second stage at hour 0: {words}"):
+        control.step(Observation([0.0]))
+    assert control.history == []
+
+
+def all_devices():
+    """A small net with a site, taps and a bank beside vehicles, sun and a storage, all with a scaling of their own."""
+    found = net()
+    found.bus["min_vm_pu"], found.bus["max_vm_pu"] = 0.98, 1.02
+    pp.create_load(found, 2, 0.6, 0.4)
+    pp.create_sgen(found, 2, 0.0, type="svc", min_q_mvar=-0.1, max_q_mvar=0.3, min_p_mw=0.0, controllable=True)
+    found.sgen.loc[0, "controllable"] = False
+    pp.create_shunt(found, 1, q_mvar=-0.1, p_mw=0.0, step=0, max_step=3)
+    pp.create_bus(found, 110.0, min_vm_pu=0.9, max_vm_pu=1.1)
+    pp.create_transformer(found, 3, 0, "25 MVA 110/20 kV")
+    found.trafo["vn_lv_kv"] = 12.66
+    found.ext_grid["bus"] = 3
+    for table in ("trafo", "shunt"):
+        found[table]["controllable"], found[table]["max_moves_per_day"] = True, 20.0
+    found.sgen["scaling"], found.storage["scaling"] = [0.5, 2.0], 0.8
+    found.load.loc[0, "scaling"] = 4.0
+    return found
+
+
+def test_setpoints_are_what_the_checked_day_writes():
+    """In charge and simulated: the same values reach the net, of every table and column, whatever the scaling."""
+    case = RollingCase.from_net(all_devices(), renewables=Steady())
+    stage = ScenarioReactive(scenarios=2)
+    run = schedule_rolling(case, "pool", reactive=stage)
+    control = RollingScheduler(case, "pool", reactive=stage)
+    simulate_day(control, draw_day(case, 1))
+    known = set()
+    for decision in control.history:
+        values = control.setpoints(decision)
+        row = run.setpoints.loc[decision.hour]
+        assert values.to_dict() == pytest.approx(row[values.index].to_dict())
+        rest = row.index.difference(values.index)
+        assert {(table, i) for table, _, i in rest} == {("load", 1)}  # what nobody decides
+        known |= {(table, column) for table, column, _ in values.index}
+        write(case.net, values)
+    powers = {("load", "p_mw"), ("storage", "p_mw"), ("sgen", "p_mw"), ("sgen", "q_mvar")}
+    assert known == {*powers, ("trafo", "tap_pos"), ("shunt", "step")}
+    assert validate(run, case.net).converged
 
 
 def test_real_measurements_without_a_known_state(case):
