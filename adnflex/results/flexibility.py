@@ -70,7 +70,8 @@ class Flexibility(Answer):
         As in `Plan.switches`; empty where the topology was not a decision.
     comparison : pandas.DataFrame
         Index ``topology`` (``present``, ``least losses``, ``flexibility``); ``open`` (text), ``operations``,
-        ``total_mwh`` (run in AC), ``change_percent``, ``linear_mwh``, ``linear_without_q_mwh``,
+        ``total_mwh`` (run in AC), ``useful_mwh`` (less losses; by it the answer is chosen, and weighted where there are
+        period weights), ``change_percent``, ``linear_mwh``, ``linear_without_q_mwh``,
         ``linear_bound_mwh``, ``losses_kw``. Empty where nothing was compared.
     bands : pandas.DataFrame
         Index: period; columns ``(topology, lower_mw)`` and ``(topology, upper_mw)`` of the comparison.

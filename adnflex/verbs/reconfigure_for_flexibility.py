@@ -84,7 +84,7 @@ def reconfigure_for_flexibility(
     time_limit : float
         Time limit, the bound of the linear model included [s].
     search_time : float, optional
-        Time for the local search [s]; by default a fifth of the time limit, 40 s at most.
+        Time for the local search [s]; by default a fifth of the time limit and 2 s, 40 s at most.
     executor : concurrent.futures.Executor, optional
         Bounds all topologies in the linear model; by default processes on this machine.
     workers : int, optional
@@ -110,14 +110,14 @@ def reconfigure_for_flexibility(
     require_reconfigurable(grid, switching.locked_lines)
     adjacency = Adjacency(grid)
     topology = Topology((range(study.study.horizon.periods),), budget=max_operations)
-    outer = outer_flexibility(study, study.given_base, clock, topology)
     others = others_of(study, adjacency, compare, clock)
     even = tie_break == "even"
     runs = Runs(study, adjacency, clock, seed, even, len(set(others.values())))
-    seconds = min(0.2 * time_limit, 40.0) if search_time is None else search_time
+    seconds = min(0.2 * time_limit + 2.0, 0.4 * time_limit, 40.0) if search_time is None else search_time
     found = search_topologies(study, adjacency, others, max_operations, effort, seconds, clock, runs)
     boxes = {state: runs.box(state, False) for state in others.values()}
     solved, state = run_in_ac(study, adjacency, found, boxes, max_operations, clock, runs)
+    outer = outer_flexibility(study, study.given_base, clock, topology)
     options = asked(wishes, tie_break, time_limit, seed, max_operations=max_operations, gap=gap)
     best = flexibility_of(net, study, solved, clock, options, name, outer=outer)
     beside = {title: (other, solved if other == state else boxes[other]) for title, other in others.items()}

@@ -124,3 +124,13 @@ def test_where_no_switch_states_were_looked_at_the_present_ones_are_the_answer(l
     assert flex.status == "time_limit"
     assert flex.operations == 0
     assert adnflex.validate(flex, net).passed
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.5, 3.0])
+def test_any_limit_has_a_box_and_says_what_none_exceeds(limit):
+    net = networks.load("park33_flexibility")
+    flex = adnflex.flexibility(net, periods=[9, 10, 14], time_limit=limit)
+    assert flex.status in ("complete", "time_limit")
+    # at rest the voltages of this case are too high: the box comes out of the grace after the limit
+    assert 0 < flex.useful_mwh <= flex.outer_mwh < 16.0
+    assert adnflex.validate(flex, net, trajectories=3, levels=3).passed

@@ -93,7 +93,8 @@ def test_free_topology_of_the_published_case(park) -> None:
     assert table.loc["paper", "linear_mwh"] == pytest.approx(10.010, rel=1e-3)
     assert table.loc["paper", "linear_without_q_mwh"] == pytest.approx(8.581, rel=1e-3)
     assert table.loc["flexibility", "total_mwh"] == pytest.approx(found.total_mwh)
-    assert found.total_mwh >= table["total_mwh"].max() - 1e-9
+    assert found.useful_mwh == pytest.approx(table.loc["flexibility", "useful_mwh"])
+    assert table["useful_mwh"].max() <= found.useful_mwh + 1e-9 <= found.outer_mwh + 1e-8
     assert (
         found.operations
         == int(table.loc["flexibility", "operations"])

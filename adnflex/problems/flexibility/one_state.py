@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.proven_box import BoxAnswer, prove_states
 from adnflex.problems.flexibility.states import Network
 from adnflex.problems.flexibility.study import FlexibilityStudy
+
+log = logging.getLogger(__name__)
 
 # Shares between both ends at which every period is run in exact power flow.
 _SHARES = np.linspace(0.0, 1.0, 11)
@@ -74,7 +77,7 @@ def solve_state(
     adjacency : Adjacency, optional
         Of the grid.
     rest : bool
-        Whether the box in which nothing moves is an answer where the time was over before another one was found.
+        Whether a box found in the grace after the time limit, or else that in which nothing moves, is an answer.
 
     Raises
     ------
@@ -88,11 +91,40 @@ def solve_state(
     _require_base(study, base)
     problem = study.problem(network)
     try:
+        return _solved(study, network, problem, base, clock, seed, even)
+    except TimeExpired:
+        if rest and (late := _after_time(study, network, problem, base, clock, even)) is not None:
+            return late
+        raise
+
+
+def _after_time(
+    study: FlexibilityStudy, network: Network, problem: BoxProblem, base: FloatArray, clock: Deadline, even: bool
+) -> StateBox | None:
+    """Return the box that the grace after the time limit gives, else that in which nothing moves; None without one."""
+    try:
+        return _solved(study, network, problem, base, Deadline(clock.grace, time_of=clock.time_of), 0, even)
+    except (Infeasible, SolverError) as error:
+        log.info("after the time limit: %s", error)
+    still = at_rest(replace(problem, base=base), network, _SHARES)
+    if still is None:
+        return None
+    return StateBox(network, problem, _no_more_than_rest(still, clock), still)
+
+
+def _solved(
+    study: FlexibilityStudy,
+    network: Network,
+    problem: BoxProblem,
+    base: FloatArray,
+    clock: Deadline,
+    seed: int,
+    even: bool,
+) -> StateBox:
+    """Solve the linear model, and correct it by exact states until they hold."""
+    try:
         boxes = linear_boxes(problem, clock, seed, even)
     except TimeExpired:
-        problem = replace(problem, base=base)
-        if rest and (still := at_rest(problem, network, _SHARES)) is not None:
-            return StateBox(network, problem, _no_more_than_rest(still, clock), still)
         raise TimeExpired(
             f"no box was found within {clock.seconds:g} s; nothing is proven, neither a box nor that there is none. "
             "Give more time_limit."
@@ -102,8 +134,6 @@ def solve_state(
     # from here on the base is that of AC power flow
     problem = replace(problem, base=base)
     answer = prove_states(problem, network, boxes.separable, clock, _SHARES, even)
-    if answer is None and clock.spent and rest:
-        answer = at_rest(problem, network, _SHARES)
     if answer is None and clock.spent:
         raise TimeExpired(
             f"the linear model has a box, but none was run in exact power flow until its states hold within "

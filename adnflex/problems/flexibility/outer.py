@@ -38,6 +38,7 @@ from adnflex.problems.dispatch.model import Dispatch, build_dispatch, losses_at
 from adnflex.problems.dispatch.problem import DispatchProblem, Topology
 from adnflex.problems.flexibility.proven_box import CURRENT_TOLERANCE, IMPORT_TOLERANCE, VOLTAGE_TOLERANCE
 from adnflex.problems.flexibility.study import FlexibilityStudy
+from adnflex.problems.flexibility.useful import without_network
 from adnflex.results.boxes import UNKNOWN_OUTER, OuterFlexibility
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.conic import ConicForm, compile_model
@@ -45,6 +46,7 @@ from adnflex.solvers.conic import ConicForm, compile_model
 log = logging.getLogger(__name__)
 
 _FIXED = "cone relaxation of AC power flow over all periods, switch states as they are, any policy"
+_ALONE = "what the devices could do without a network, any policy"
 _FREE = "cone relaxation of AC power flow over all periods, all switch states at once, any policy"
 
 
@@ -66,16 +68,17 @@ def outer_flexibility(
     """
     if len(study.study.grid.roots) > 1:
         return replace(UNKNOWN_OUTER, kind="not computed: what other sources feed in is not bounded")
-    if clock.grace <= 0:
-        return replace(UNKNOWN_OUTER, kind="not computed within the time limit")
-    dispatch = _relaxation(study, topology or Topology())
-    widths = []
     weights = np.ones(study.study.horizon.periods)
-    for w in [weights, study.weights] if np.any(study.weights != weights) else [weights]:
-        widths.append(_width(study, dispatch, w, base, clock))
-    kind = _FREE if dispatch.topology.spans else _FIXED
-    if not math.isfinite(widths[0]):
-        return replace(UNKNOWN_OUTER, kind="not computed: the conic solver proved no bound within its time")
+    wanted = [weights, study.weights] if np.any(study.weights != weights) else [weights]
+    alone = [without_network(study, w) for w in wanted]
+    widths, kind = alone, _ALONE
+    # over all switch states the relaxation is too large to be begun late
+    if (clock.grace if topology is None else clock.left) > 0:
+        dispatch = _relaxation(study, topology or Topology())
+        found = [_width(study, dispatch, w, base, clock) for w in wanted]
+        widths = [min(pair) for pair in zip(found, alone, strict=True)]
+        if found[0] < alone[0]:
+            kind = _FREE if dispatch.topology.spans else _FIXED
     return OuterFlexibility(widths[0], widths[-1], kind)
 
 

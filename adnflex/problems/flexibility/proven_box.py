@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from adnflex.problems.flexibility.linear_boxes import Ends, separable_box, worth
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.shrunk import shrunk
 from adnflex.problems.flexibility.states import Network, Sampled, sample
+from adnflex.problems.flexibility.useful import useful_width
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,18 @@ class BoxAnswer:
         """Upper end by AC [MW]."""
         return np.asarray(self.sampled.imports[:, -1].real)
 
+    @cached_property
+    def useful(self) -> FloatArray:
+        """Useful width (T,): what is burnt is none [MW]."""
+        if self.ends.x_lower is None or self.ends.x_upper is None:
+            raise ValueError("a box without dispatches makes nothing")
+        return useful_width(self.problem, (self.ends.x_lower, self.ends.x_upper), self.sampled)
+
+    @property
+    def worth(self) -> float:
+        """Useful width, weighted [MWh]."""
+        return float(self.problem.weights @ self.useful * self.problem.hours)
+
 
 def prove_states(
     problem: BoxProblem, network: Network, first: Ends, clock: Deadline, shares: FloatArray, even: bool = False
@@ -114,10 +128,10 @@ def prove_states(
             voltage, loading = answer.sampled.worst
             rounds.append((_size(answer), max(voltage, 0.0), max(loading, 0.0), off))
             answer.holds = _holds(problem, answer)
-            value = worth(problem, answer.lower, answer.upper) if answer.holds else -math.inf
-            clock.report(value if best is None else max(value, _worth_of(problem, best)), math.nan, f"AC round {k + 1}")
-            if answer.holds and (best is None or value > _worth_of(problem, best)):
-                settled = best is not None and value < _worth_of(problem, best) + _SETTLED * abs(value)
+            value = answer.worth if answer.holds else -math.inf
+            clock.report(value if best is None else max(value, best.worth), math.nan, f"AC round {k + 1}")
+            if answer.holds and (best is None or value > best.worth):
+                settled = best is not None and value < best.worth + _SETTLED * abs(value)
                 best = answer
                 if settled:
                     break
@@ -155,7 +169,7 @@ def prove_states(
         best = _shrunk(problem, network, answer, shares)
         if best is not None:
             rounds.append((_size(best), 0.0, 0.0, _difference(best)))
-            clock.report(_worth_of(problem, best), math.nan, "part of the box that holds")
+            clock.report(best.worth, math.nan, "part of the box that holds")
     if best is not None:
         best.rounds = rounds
         best.problem = replace(_corrected(best.problem, best), near=None)
@@ -216,10 +230,6 @@ def _shrunk(problem: BoxProblem, network: Network, answer: BoxAnswer, shares: Fl
     found = _run(problem, network, Ends(lower, upper, worth(problem, lower, upper), *part), shares)
     found.holds = _holds(problem, found)
     return found if found.holds and around_base(problem, found) else None
-
-
-def _worth_of(problem: BoxProblem, answer: BoxAnswer) -> float:
-    return worth(problem, answer.lower, answer.upper)
 
 
 def _run(problem: BoxProblem, network: Network, ends: Ends, shares: FloatArray) -> BoxAnswer:

@@ -154,8 +154,12 @@ class TopologySearch:
 
     def _local(self, starts: Iterable[Open], seconds: float) -> None:
         search = ExchangeSearch(self._evaluate, self._moves, lambda: self.clock.now > seconds)
-        for state in dict.fromkeys(starts):
-            if self._allowed(state) and not search.stop():
+        # every start is looked at before one of them is improved: the best leads, and its prices bound the others
+        allowed = (state for state in dict.fromkeys(starts) if self._allowed(state))
+        known = {state: search.score(state) for state in allowed if not search.stop()}
+        ranked = sorted((score, rank, state) for rank, (state, score) in enumerate(known.items()) if score is not None)
+        for _, _, state in ranked:
+            if not search.stop():
                 branch_exchange(search, state, batch=40)
         if self.best is None:
             return

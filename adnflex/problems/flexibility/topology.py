@@ -177,7 +177,7 @@ def run_in_ac(
     best: tuple[StateBox, Open] | None = None
     for state, box in boxes.items():
         allowed = max_operations is None or len(state ^ present) <= max_operations
-        if box is not None and allowed and not runs.even and (best is None or _size(box) > _size(best[0])):
+        if box is not None and allowed and not runs.even and (best is None or box.answer.worth > best[0].answer.worth):
             best = box, state
     for rank, (state, value) in enumerate(zip(found.states, found.values, strict=True)):
         near = value >= found.values[0] - _CLOSE * abs(found.values[0])
@@ -188,7 +188,7 @@ def run_in_ac(
         solved = runs.box(state, runs.even)
         if solved is None:
             continue
-        if best is None or _size(solved) > _size(best[0]):
+        if best is None or solved.answer.worth > best[0].answer.worth:
             best = solved, state
     if best is None:
         if clock.spent and (late := _present_box(study, adjacency)) is not None:
@@ -230,10 +230,6 @@ def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, run
             f"no box was found in any switch state within {clock.seconds:g} s; nothing is proven. Give more time_limit."
         )
     return failure or SolverError("no switch state that was tried has a box, and none is refuted.")
-
-
-def _size(solved: StateBox) -> float:
-    return float(solved.problem.weights @ (solved.answer.upper - solved.answer.lower))
 
 
 def compared(
@@ -335,6 +331,7 @@ def _row(
         "open": ", ".join(str(grid.branches[k]) for k in sorted(state)) or "none",
         "operations": int(np.sum(closed != grid.closed)),
         "total_mwh": math.nan if box is None else total(box.answer.lower, box.answer.upper),
+        "useful_mwh": math.nan if box is None else float(box.answer.useful.sum() * hours),
         "linear_mwh": math.nan if box is None else total(box.boxes.separable.lower, box.boxes.separable.upper),
         "linear_without_q_mwh": math.nan if still is None else total(still.lower, still.upper),
         "linear_bound_mwh": math.nan if box is None else box.boxes.bound,
