@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adnflex.results import Disaggregation as Disaggregation
     from adnflex.results import DispatchCheck as DispatchCheck
     from adnflex.results import DispatchPlan as DispatchPlan
+    from adnflex.results import DrawnScenarios as DrawnScenarios
     from adnflex.results import Flexibility as Flexibility
     from adnflex.results import FlexibilityCheck as FlexibilityCheck
     from adnflex.results import FrontierCheck as FrontierCheck
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.compare_policies import compare_policies as compare_policies
     from adnflex.verbs.contingencies import contingencies as contingencies
     from adnflex.verbs.dispatch import dispatch as dispatch
+    from adnflex.verbs.draw_scenarios import draw_scenarios as draw_scenarios
     from adnflex.verbs.flexibility import flexibility as flexibility
     from adnflex.verbs.information import out_of_sample as out_of_sample
     from adnflex.verbs.information import value_of_information as value_of_information
@@ -69,7 +71,7 @@ _HOMES = {
     "adnflex.problems.clock": "Progress",
     "adnflex.problems.rolling": "RollingCase RollingScheduler",
     "adnflex.results": (
-        "Check Comparison Contingencies Disaggregation DispatchCheck DispatchPlan Flexibility "
+        "Check Comparison Contingencies Disaggregation DispatchCheck DispatchPlan DrawnScenarios Flexibility "
         "FlexibilityCheck FrontierCheck MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan "
         "Region RegionCheck ReliabilityIndices Restoration RestorationCheck RollingCheck RollingRun "
         "SequenceCheck Sweep SwitchingSequence compare_plans load"
@@ -77,6 +79,7 @@ _HOMES = {
     "adnflex.verbs.compare_policies": "compare_policies",
     "adnflex.verbs.contingencies": "contingencies",
     "adnflex.verbs.dispatch": "dispatch",
+    "adnflex.verbs.draw_scenarios": "draw_scenarios",
     "adnflex.verbs.flexibility": "flexibility",
     "adnflex.verbs.information": "out_of_sample value_of_information",
     "adnflex.verbs.model": "model",

@@ -29,6 +29,7 @@ VERBS = {
     "report": adnflex.report,
     "out_of_sample": adnflex.out_of_sample,
     "value_of_information": adnflex.value_of_information,
+    "draw_scenarios": adnflex.draw_scenarios,
 }
 WRONG: dict[str, object] = {
     "text": "no such thing",
@@ -52,7 +53,7 @@ WRONG: dict[str, object] = {
 RIGHT = {
     *((n, "text") for n in ("name", "currency", "solver", "tariff", "weather", "objective", "policy")),
     *((n, "text") for n in ("state", "store", "path")),
-    *((n, "truth") for n in ("exact", "reactive_power", "bound")),
+    *((n, "truth") for n in ("exact", "reactive_power", "bound", "common_weather")),
     *((n, "empty dict") for n in ("objective", "profiles", "compare")),
     *((n, w) for n in ("period_weights", "base_mw") for w in ("negative", "nan", "infinite", "numbers", "swapped")),
     *((n, w) for n in ("required_mw", "exchange_limit_mw") for w in ("numbers", "swapped")),
@@ -68,6 +69,10 @@ RIGHT = {
     ("windows", "nothing"),
     ("levels", "nothing"),
     ("days", "negative"),
+    *((n, "empty dict") for n in ("sigma_percent", "vehicles")),
+    *(("proportional", word) for word in ("empty list", "list of text")),
+    *((n, "swapped") for n in ("ar", "ma")),
+    ("keep", "nothing"),
 }
 
 

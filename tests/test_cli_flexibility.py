@@ -125,8 +125,8 @@ def test_a_region_is_saved_and_validated(capsys, tmp_path):
 @pytest.mark.slow
 def test_a_sweep_is_compared_point_by_point(capsys, tmp_path):
     plan = tmp_path / "p.json"
-    words = ("--points", 2, "--periods", "17:19", "--plan", plan, "--report", tmp_path / "r.html")
-    told = run(capsys, "pareto", "ieee33_dispatch", *words)
+    words = ("--pareto", 2, "--periods", "17:19", "--plan", plan, "--report", tmp_path / "r.html")
+    told = run(capsys, "dispatch", "ieee33_dispatch", *words)
     assert told.code == cli.EXIT_OK, told.err
     plans = [adnflex.DispatchPlan.load(tmp_path / f"p-{k}.json") for k in (1, 2)]
     assert plans[0].carbon_kg >= plans[1].carbon_kg

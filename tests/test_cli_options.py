@@ -19,8 +19,6 @@ from adnflex.errors import InputError
 
 # Verbs that are no command, and why.
 IN_PYTHON_ONLY = {
-    "out_of_sample": "its scenarios are a ScenarioSet, which has no file",
-    "value_of_information": "its scenarios are a ScenarioSet, which has no file",
     "report": "every command has --report",
     "load": "validate loads PLAN",
     "compare_plans": "report draws several plans side by side",
@@ -40,10 +38,8 @@ UNSAID = {
     "nets": "places of the command line",
     ("contingencies", "before"): "NET, where --plan is given",
     ("sweep", "name"): "made of net and variant",
-    ("dispatch", "scenarios"): "a ScenarioSet has no file",
-    ("pareto", "scenarios"): "a ScenarioSet has no file",
-    ("pareto", "objective"): "set by the sweep itself",
-    ("pareto", "carbon_budget_kg"): "set by the sweep itself",
+    "law": "an object",
+    ("pareto", "points"): "--pareto says how many",
 }
 VERBS = [name for name in adnflex.__all__ if "public" in getattr(getattr(adnflex, name), "__dict__", {})]
 
@@ -106,6 +102,12 @@ WORDS = [
     ("flexibility", "--levels none", {"levels": None}),
     ("reconfigure-for-flexibility", "--compare a=7,8 --compare b=1-3", {"compare": {"a": [7, 8], "b": [1, 2, 3]}}),
     ("sweep", "--variants a b:gap=0.1", {"variants": {"a": {}, "b": {"gap": 0.1}}}),
+    ("dispatch", "--scenarios days.json", {"scenarios": Path("days.json")}),
+    ("roll", "--scenarios 3", {"scenarios": 3}),
+    ("scenarios", "--sigma-percent PV=5,WP=4", {"sigma_percent": {"PV": 5.0, "WP": 4.0}}),
+    ("scenarios", "--sigma-percent 2.5 --keep none", {"sigma_percent": 2.5, "keep": None}),
+    ("scenarios", "--vehicles 32=300 --vehicles 7=20", {"vehicles": {32: 300, 7: 20}}),
+    ("scenarios", "--ar 0.8,0.1 --ma 0.2", {"ar": [0.8, 0.1], "ma": [0.2]}),
     ("roll", "--policy rollout,mpc:5", {"policy": ["rollout", "mpc:5"]}),
     ("roll", "--exchange-limit-mw feeder", {"exchange_limit_mw": "feeder"}),
     ("roll", "--reactive none", {"reactive": None}),

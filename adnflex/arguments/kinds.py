@@ -168,11 +168,20 @@ def of_class(*names: str) -> Kind:
     return Kind(f"a {' or '.join(names)}", read)
 
 
-def several(says: str, kind: Kind) -> Kind:
-    """Return the kind of a list with one or more values of a kind."""
+def element_index() -> Kind:
+    """Return the kind of an index of a table, which a command line says in digits."""
+
+    def read(value: Any) -> int:
+        return _whole_of(int(value) if isinstance(value, str) and value.isdecimal() else value)
+
+    return Kind("an index", read, int, "INDEX")
+
+
+def several(says: str, kind: Kind, *, empty: bool = False) -> Kind:
+    """Return the kind of a list with one or more values of a kind; `empty`: or with none."""
 
     def read(value: Any) -> list[Any]:
-        require(isinstance(value, list | tuple) and len(value) > 0)
+        require(isinstance(value, list | tuple) and (empty or len(value) > 0))
         return [kind.read(v) for v in value]
 
     def parse(word: str) -> list[Any]:

@@ -10,6 +10,7 @@ import pandas as pd
 from adnflex.arguments.kind import Kind
 from adnflex.arguments.kinds import (
     either,
+    element_index,
     having,
     indices,
     instance,
@@ -116,6 +117,24 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "situations": mapping("{name: net}", text(), of_class("pandapowerNet")),
         "step": whole("the number of a step, 0 for before the first", 0),
         "pcc": element("('ext_grid', 0), ('trafo', 0) or ('line', 0)"),
+    },
+    "what may come": {
+        "sigma_percent": either(
+            "percent of 0 or more, or percent by type of generator such as {'PV': 5.0, 'WP': 4.0}",
+            mapping("", text(), number("", 0.0)),
+            number("", 0.0),
+        ),
+        "proportional": several("a list of types of generators such as ['PV']", text(), empty=True),
+        "common_weather": truth(),
+        "ar": several("a list of numbers such as [0.8, 0.15, -0.15]", number("")),
+        "ma": several("a list of numbers such as [0.8, 0.2]", number("")),
+        "vehicles": mapping("{load index: number of vehicles}", element_index(), whole("", 1)),
+        "law": of_class("VehicleLaw"),
+        "fleet": word("mean", "runs"),
+        "runs": whole("1 or more", 1, high=100_000),
+        "count": whole("1 or more", 1, high=10_000),
+        "keep": either("1 or more, or None for all", nothing(), whole("", 1)),
+        "method": word("forward", "backward"),
     },
     "how long and with what": {
         "gap": number("a relative gap of 0 or more, e.g. 1e-4", 0.0),

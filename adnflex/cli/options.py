@@ -40,6 +40,8 @@ _SAID = {
     "days": whole("an integer of at least 1", 1),
     "other_net": text("a file or a name"),
 }
+# The same of what words cannot say.
+_READ = {"scenarios": Kind("a file that adnflex scenarios wrote", lambda path: path, Path, "FILE.json")}
 # Defaults of a command line that are not those of the verbs.
 _DEFAULTS = {"days": 1}
 # Second names of options.
@@ -64,6 +66,27 @@ _OWN: dict[str, tuple[str, dict[str, Any]]] = {
     "net_period": ("--net-period", {"metavar": "T", "help": "the period of --net; default: the first of the plan"}),
     "study": ("--study", {"metavar": "NAMES", "help": "studies of net.studies, e.g. 1,2,3"}),
     "region": ("--region", {"metavar": "A:B", "help": "P-Q regions of these periods, for the report"}),
+    "pareto": (
+        "--pareto",
+        {"metavar": "N", "help": "N plans from the cheapest to the cleanest, each cheapest within its carbon budget"},
+    ),
+    "value_of_information": (
+        "--value-of-information",
+        {
+            "action": "store_true",
+            "help": "with --scenarios: what planning with them, and what knowing the future, is worth; --time-limit "
+            "counts anew",
+        },
+    ),
+    "out_of_sample": (
+        "--out-of-sample",
+        {
+            "type": Path,
+            "metavar": "FILE.json",
+            "help": "keep what the plan decides in every scenario that adnflex scenarios drew into this file (another "
+            "seed), and decide the rest anew; --time-limit counts anew",
+        },
+    ),
     "no_reference": (
         "--no-reference",
         {"action": "store_true", "help": "compare without the base policy and the floor"},
@@ -72,6 +95,7 @@ _OWN: dict[str, tuple[str, dict[str, Any]]] = {
 _OWN_KINDS = {
     "net_period": whole("a period of 0 or more", 0),
     "study": _STUDIES,
+    "pareto": whole("2 or more", 2),
     "region": indices("rows of the profiles such as 0,6-9 or 0:24", empty=False),
 }
 
@@ -82,6 +106,7 @@ def knobs_of_command(command: Command) -> dict[str, Knob]:
     for name in command.verbs:
         for knob in knobs_of(verb_of(name)).values():
             kind = _SAID.get(knob.name, knob.kind)
+            kind = _READ.get(knob.name, kind) if kind is not None and not kind.sayable else kind
             wanted = knob.name not in command.unsaid and knob.name not in found
             if wanted and kind is not None and (kind.sayable or kind.words == 0):
                 found[knob.name] = Knob(knob.name, kind, knob.default, knob.text)
@@ -198,7 +223,7 @@ def parse(name: str, words: Sequence[str]) -> argparse.Namespace:
     if faults:
         raise InputError(faults)
     args.given, args.command = given, name
-    for key in ("report", "plan", "net_out", "net_period", "region"):
+    for key in ("report", "plan", "net_out", "net_period", "region", "pareto", "out_of_sample"):
         if not hasattr(args, key):
             setattr(args, key, None)
     args.study = getattr(args, "study", None) or []

@@ -21,6 +21,7 @@ from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.profiles import read_profiles
 from adnflex.cli.terminal import ProgressLine, say
+from adnflex.cli.uncertainty import Uncertainty, nonsense
 from adnflex.errors import Infeasible, InputError, SolverError
 from adnflex.problems.reconfiguration.objective import parse_objective
 from adnflex.sources import open_net
@@ -48,12 +49,14 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     outputs = {"--report": args.report, **outputs, "--net": args.net_out}
     words = given.pop("profiles", ())
     read = {f"--profiles {'.'.join(key)}": path for key, path in words}
-    require_writable(outputs, {"NET": args.net, "--follow": given.get("follow", ""), **read})
+    files_in = {f"--{name.replace('_', '-')}": path for name, path in _inputs(args).items()}
+    require_writable(outputs, {"NET": args.net, **files_in, **read})
     net, label = open_net(args.net)
     if words:
         given["profiles"] = read_profiles(words)
     if "follow" in given:
         given["follow"] = adnflex.DispatchPlan.load(given["follow"])
+    what = Uncertainty.read(args)
     label = given.pop("name", label)
     nets = _studied(args, net, label)
     _require_period(args, next(iter(nets.values()))[0])
@@ -63,11 +66,18 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
         if interruption.asked:
             break
         for outcome in _answers(args, interruption, Judged(name, chosen), title, several):
+            outcome.plan = what.valued(outcome.plan, chosen, known_to("dispatch", given), interruption)
             _keep(args, outcome, plans[name] if outcome.name == name else _beside(plans[name], outcome.name), files)
             outcomes.append(outcome)
     missing = [name for name in nets if several and name not in {o.name for o in outcomes}]
     before, after = _more(args, interruption, outcomes)
-    return conclude(args, interruption, outcomes, files, before=before, after=after, missing=missing)
+    return conclude(args, interruption, outcomes, files, before=[*what.shown, *before], after=after, missing=missing)
+
+
+def _inputs(args: argparse.Namespace) -> dict[str, Path]:
+    """Files that are read beside net and profiles, by option."""
+    named = {"follow": args.given.get("follow"), "scenarios": args.given.get("scenarios")}
+    return {name: path for name, path in {**named, "out_of_sample": args.out_of_sample}.items() if path is not None}
 
 
 def _require_sense(args: argparse.Namespace) -> None:
@@ -77,6 +87,7 @@ def _require_sense(args: argparse.Namespace) -> None:
         faults.append("--net-period: says which period --net writes; give --net FILE.json too.")
     if args.net_out is not None and args.command == "dispatch" and len(args.study) > 1:
         faults.append("--net: writes one net; give one --study.")
+    faults += nonsense(args)
     if faults:
         raise InputError(faults)
 
@@ -121,11 +132,12 @@ def _answers(
 ) -> Iterator[Judged]:
     """Ask the verb; nothing where the user did not want to wait, several plans where it sweeps."""
     name, net = asked_for.name, asked_for.net
-    verb = args.command.replace("-", "_")
+    verb, given = ("pareto", {**args.given, "points": args.pareto}) if args.pareto else (args.command, args.given)
+    verb = verb.replace("-", "_")
     label = f"study {name} " if several else ""
     try:
-        with asked(args, interruption, _unit(verb, args.given, net), label) as tell:
-            answer = getattr(adnflex, verb)(net, **known_to(verb, args.given), name=title, progress=tell)
+        with asked(args, interruption, _unit(verb, given, net), label) as tell:
+            answer = getattr(adnflex, verb)(net, **known_to(verb, given), name=title, progress=tell)
     except Infeasible as error:
         if not several:
             raise

@@ -16,6 +16,7 @@ from adnflex.reporting import (
     operations_frontier,
     reconfiguration,
     rolling,
+    scenarios,
     sequence,
     sweep,
 )
@@ -23,6 +24,8 @@ from adnflex.reporting.document import Shown
 from adnflex.reporting.outages import every, one
 from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results.contingencies import Contingencies
+from adnflex.results.dispatch import DispatchPlan
+from adnflex.results.drawn_scenarios import DrawnScenarios
 from adnflex.results.pareto import Pareto
 from adnflex.results.sequence import SwitchingSequence
 
@@ -38,6 +41,7 @@ KINDS: list[ReportKind[Any]] = [
     sequence.KIND,
     one.KIND,
     every.KIND,
+    scenarios.KIND,
 ]
 
 
@@ -77,13 +81,16 @@ def sorted_by_kind(results: Sequence[Any], checks: Any, facts: NetFacts) -> list
     mine = tuple(result for result in results if isinstance(result, SwitchingSequence))
     orders = replace(facts.orders, known=(*mine, *facts.orders.known))
     outages = tuple(result for result in results if isinstance(result, Contingencies))
+    days = tuple(result for result in results if isinstance(result, DrawnScenarios))
+    # scenarios that a plan was made for stand in the report of that plan
+    planned = [d for d in days for r in results if isinstance(r, DispatchPlan) and scenarios.scenarios_of([d], r)]
     found = []
     for kind in KINDS:
-        which = [k for k, result in enumerate(results) if isinstance(result, kind.results)]
+        which = [k for k, r in enumerate(results) if isinstance(r, kind.results) and not any(r is d for d in planned)]
         if which:
             own = [given[k] for k in which] if given is not None else _of_kind(kind, checks, len(which))
             views = kind.views([results[k] for k in which], own, facts)
-            known = {"figures": kind.figures, "orders": orders, "outages": outages}
+            known = {"figures": kind.figures, "orders": orders, "outages": outages, "scenario_sets": days}
             found.append(Shown(kind, [replace(view, **known) for view in views]))
     return found
 

@@ -21,6 +21,7 @@ from adnflex.reporting import page
 from adnflex.reporting.labels import Labels
 from adnflex.reporting.page import Banner, Card, Html, Section
 from adnflex.results.contingencies import Contingencies
+from adnflex.results.drawn_scenarios import DrawnScenarios
 from adnflex.results.sequence import SwitchingSequence
 
 
@@ -95,6 +96,8 @@ class View:
         What is known of the order of operations.
     outages : tuple of Contingencies
         Of whatever nets, among the results.
+    scenario_sets : tuple of DrawnScenarios
+        Of whatever nets, among the results.
     """
 
     name: str = ""
@@ -102,6 +105,7 @@ class View:
     figures: Mapping[str, Callable[[Any], go.Figure]] = field(default_factory=dict)
     orders: Orders = field(default_factory=lambda: Orders())
     outages: tuple[Contingencies, ...] = ()
+    scenario_sets: tuple[DrawnScenarios, ...] = ()
     #: Whether rows of its tables have a time, which `when` says.
     timed: ClassVar[bool] = False
 

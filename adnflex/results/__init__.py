@@ -10,6 +10,7 @@ from adnflex.results.comparison import compare_plans
 from adnflex.results.contingencies import Contingencies
 from adnflex.results.dispatch import DispatchPlan
 from adnflex.results.dispatch_check import DispatchCheck
+from adnflex.results.drawn_scenarios import DrawnScenarios
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.multi_period import MultiPeriodCheck, MultiPeriodPlan
@@ -34,6 +35,7 @@ __all__ = [
     "Disaggregation",
     "DispatchCheck",
     "DispatchPlan",
+    "DrawnScenarios",
     "Flexibility",
     "FlexibilityCheck",
     "FrontierCheck",

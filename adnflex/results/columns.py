@@ -76,6 +76,12 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "decision_seconds?": "activef",
     },
     "RollingCheck": {"hours?": "loss_mwf vm_min_puf vm_max_puf", "costs?": "costf recomputedf differencef"},
+    "DrawnScenarios": {
+        "kept": "drawni probabilityf",
+        "nearest": "kepti",
+        "sources?": "name- type- rated_mwf sigma_percentf proportionalb",
+        "vehicles?": "name- vehiclesi mwhf",
+    },
     "Comparison": {"items?": "totalf stored_valuef"},
 }
 # A bound may be beyond the value it bounds by what solvers round.

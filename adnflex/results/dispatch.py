@@ -13,6 +13,7 @@ from adnflex.errors import InputError
 from adnflex.grid.switch_tables import open_branches
 from adnflex.results.base import Answer, applied
 from adnflex.results.status import NO_RECOVERY, told_status
+from adnflex.results.uncertainty import uncertainty_lines
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -121,6 +122,10 @@ class DispatchPlan(Answer):
         Where they were asked for [currency].
     wait_and_see, expected_value_cost : float or None
         The costs that the two are made of [currency].
+    out_of_sample : pandas.DataFrame
+        Where it was asked for, one row a fresh scenario in which the decisions were kept: ``probability``,
+        ``feasible`` (None where neither a dispatch was found nor it is proven that there is none), ``passed`` (AC),
+        ``cost`` (AC) [currency], ``violations``, ``verdict``.
     progress : pandas.DataFrame
         ``seconds``, ``incumbent``, ``bound``, ``event``.
     net_name, fingerprint, asked_limits, solver, seconds, topology, coordinates, options, notes, versions
@@ -158,6 +163,7 @@ class DispatchPlan(Answer):
     wait_and_see: float | None = None
     expected_value_cost: float | None = None
     bound_kind: str = "optimum of distflow"
+    out_of_sample: pd.DataFrame = field(default_factory=pd.DataFrame)
     inputs: pd.DataFrame = field(default_factory=pd.DataFrame)
     decisions: pd.DataFrame = field(default_factory=pd.DataFrame)
     times: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -286,7 +292,7 @@ class DispatchPlan(Answer):
         if not self.tight:
             used = self.recovery["method"].value_counts()
             lines.append("recovered periods: " + ", ".join(f"{n} by {m}" for m, n in used.items() if m != NO_RECOVERY))
-        return lines
+        return [*lines, *uncertainty_lines(self)]
 
     def _loss_lines(self) -> list[str]:
         """Say what is proven of the losses; nothing where no switches are decided."""

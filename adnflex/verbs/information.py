@@ -39,6 +39,7 @@ def value_of_information(
     scenarios: ScenarioSet,
     executor: Executor | None = None,
     *,
+    workers: int = 1,
     time_limit: float = 300.0,
     **options: Any,
 ) -> DispatchPlan:
@@ -58,6 +59,8 @@ def value_of_information(
         Its scenarios.
     executor : concurrent.futures.Executor, optional
         Runs the scenarios side by side.
+    workers : int
+        Number of processes, where there is no executor.
     time_limit : float
         Time limit of all dispatches together [s]; each has an equal part of what is left.
     **options
@@ -79,7 +82,7 @@ def value_of_information(
             "carbon_price_per_kg instead."
         )
     single = partial(_single, net, scenarios, options, time.time() + clock.left)
-    alone = _each(single, scenarios.count, executor, after=2)
+    alone = _each(single, scenarios.count, executor, workers, after=2)
     wait_and_see = float(scenarios.probabilities @ np.array([a.cost for a in alone]))
     expected = _expected_value(net, scenarios, clock, options)
     return replace(
@@ -107,9 +110,11 @@ class _Cost(NamedTuple):
     why: str = ""
 
 
-def _each(job: Callable[[_ScenarioSolve], R], count: int, executor: Executor | None, after: int = 0) -> list[R]:
+def _each(
+    job: Callable[[_ScenarioSolve], R], count: int, executor: Executor | None, workers: int, after: int = 0
+) -> list[R]:
     """Run a job for each scenario, in turns as wide as the executor; `after`: dispatches that follow."""
-    with worker_pool(job, executor, None if executor is not None else 1) as crew:
+    with worker_pool(job, executor, None if executor is not None else workers) as crew:
         wide = max(crew.count, 1)
         return list(crew.in_order(_ScenarioSolve(s, -(-(count - s) // wide) + after) for s in range(count)))
 
@@ -197,9 +202,10 @@ def out_of_sample(
     scenarios: ScenarioSet,
     executor: Executor | None = None,
     *,
+    workers: int = 1,
     time_limit: float = 300.0,
     **options: Any,
-) -> pd.DataFrame:
+) -> DispatchPlan:
     """Keep a plan's first-stage decisions in scenarios that it has not seen, decide the rest anew, check in AC.
 
     Parameters
@@ -212,6 +218,8 @@ def out_of_sample(
         Fresh scenarios.
     executor : concurrent.futures.Executor, optional
         Runs them side by side.
+    workers : int
+        Number of processes, where there is no executor.
     time_limit : float
         Time limit of all scenarios together [s]; each has an equal part of what is left. The rows that were reached by
         then are returned.
@@ -220,16 +228,15 @@ def out_of_sample(
 
     Returns
     -------
-    pandas.DataFrame
-        One row a scenario: ``probability``, ``feasible`` (None where neither a dispatch was found nor it is proven that
-        there is none), ``passed`` (AC), ``cost`` (AC), ``violations``, ``verdict``; a scenario that was not reached in
-        time says so in its verdict.
+    DispatchPlan
+        The same plan with ``out_of_sample``, one row a scenario; one that was not reached in time says so in its
+        verdict.
     """
-    rows = _each(partial(_fresh, plan, net, scenarios, options, time.time() + time_limit), scenarios.count, executor)
+    job = partial(_fresh, plan, net, scenarios, options, time.time() + time_limit)
+    rows = _each(job, scenarios.count, executor, workers)
     frame = pd.DataFrame(rows, index=pd.RangeIndex(scenarios.count, name="scenario"))
-    return frame.assign(probability=scenarios.probabilities)[
-        ["probability", "feasible", "passed", "cost", "violations", "verdict"]
-    ]
+    frame = frame.assign(probability=scenarios.probabilities)
+    return replace(plan, out_of_sample=frame[["probability", "feasible", "passed", "cost", "violations", "verdict"]])
 
 
 # Of a scenario without a dispatch.

@@ -39,6 +39,7 @@ def every():
     dispatch = adnflex.dispatch(day, periods=range(17, 18))
     found += [dispatch, adnflex.validate(dispatch, day)]
     found.append(adnflex.Pareto(pd.DataFrame({"cost": [1.0], "status": ["optimal"]}), (dispatch,)))
+    found.append(adnflex.draw_scenarios(day, count=6, keep=2, runs=2, vehicles={32: 3}, name="<case>"))
     park = adnflex.networks.load("park33_flexibility")
     flex = adnflex.flexibility(park, periods=[10])
     found += [flex, adnflex.validate(flex, park, trajectories=6, levels=3)]

@@ -226,7 +226,7 @@ def test_the_values_of_information_have_their_signs(calm_or_windy):
 
 def test_out_of_sample_keeps_what_was_decided(calm_or_windy):
     net, _, plan = calm_or_windy
-    fresh = adnflex.out_of_sample(plan, net, windy([0.5, 0.9], [0.5, 0.5]), gap=1e-3, periods=HOURS)
+    fresh = adnflex.out_of_sample(plan, net, windy([0.5, 0.9], [0.5, 0.5]), gap=1e-3, periods=HOURS).out_of_sample
     assert fresh["passed"].all()
     again = adnflex.dispatch(net, scenarios=windy([0.5], [1.0]), follow=plan, gap=1e-3, periods=HOURS)
     pd.testing.assert_frame_equal(again.taps, plan.taps)

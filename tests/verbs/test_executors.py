@@ -87,9 +87,9 @@ def test_scenarios(travelling, stochastic):
 def test_scenarios_out_of_sample_in_threads_are_those_of_one_process(stochastic):
     net, profiles, _, plan = stochastic
     fresh = windy([0.2, 0.8, 1.4], 1)
-    here = adnflex.out_of_sample(plan, net, fresh, profiles=profiles, **OPTIONS)
+    here = adnflex.out_of_sample(plan, net, fresh, profiles=profiles, **OPTIONS).out_of_sample
     with ThreadPoolExecutor(3) as executor:
-        there = adnflex.out_of_sample(plan, net, fresh, executor=executor, profiles=profiles, **OPTIONS)
+        there = adnflex.out_of_sample(plan, net, fresh, executor, profiles=profiles, **OPTIONS).out_of_sample
     pd.testing.assert_frame_equal(there, here)
 
 

@@ -142,7 +142,7 @@ def test_the_sum_over_scenarios_holds_the_limit(monkeypatch, net, plans, scenari
 
 
 def test_scenarios_that_were_not_reached_are_rows(net, plans, scenarios):
-    fresh = adnflex.out_of_sample(plans["cost"], net, scenarios, time_limit=1e-9, **EVENING)
+    fresh = adnflex.out_of_sample(plans["cost"], net, scenarios, time_limit=1e-9, **EVENING).out_of_sample
     assert len(fresh) == COUNT
     assert fresh["feasible"].isna().all()
     assert fresh["cost"].isna().all()

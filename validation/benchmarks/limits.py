@@ -97,7 +97,7 @@ def _information(limit: float) -> tuple[str, float, float]:
 
 def _out_of_sample(limit: float) -> tuple[str, float, float]:
     net, scenarios, plan = _stochastic()
-    rows = adnflex.out_of_sample(plan, net, scenarios, periods=range(17, 21), time_limit=limit)
+    rows = adnflex.out_of_sample(plan, net, scenarios, periods=range(17, 21), time_limit=limit).out_of_sample
     return f"{rows['cost'].notna().sum()} of {len(rows)}", float(rows["cost"].mean()), 0.0
 
 

@@ -325,7 +325,7 @@ def stochastic() -> common.Record:
         }
         print(f"  worth: {record['worth']}", flush=True)
         begin = time.monotonic()
-        fresh = adnflex.out_of_sample(plan, net, new, pool, gap=GAP, time_limit=60)
+        fresh = adnflex.out_of_sample(plan, net, new, pool, gap=GAP, time_limit=60).out_of_sample
     # None: neither a dispatch was found in time, nor is it proven that there is none
     feasible = fresh["feasible"].eq(True)
     cost = fresh.loc[feasible, "cost"]

@@ -109,6 +109,14 @@ class DayFigure:
         told = [*self.clock.texts, self.clock.texts[-1]]
         self._add(row, go.Scatter(x=x, y=y, mode="lines", line={**look, "shape": "hv"}, **more), name, told, head, key)
 
+    def threads(self, row: int, courses: Any, name: str, look: dict[str, Any]) -> None:
+        """Draw many courses (one a row) as one series that tells nothing by itself: a cloud."""
+        drawn = [self.clock.stairs(values) for values in courses]
+        x = np.concatenate([np.append(x, np.nan) for x, _ in drawn])
+        y = np.concatenate([np.append(y, np.nan) for _, y in drawn])
+        trace = go.Scatter(x=x, y=y, mode="lines", line={**look, "shape": "hv"}, connectgaps=False, hoverinfo="skip")
+        self._add(row, trace, name, None)
+
     def level(self, row: int, start: float, values: Any, name: str, look: dict[str, Any], **more: Any) -> None:
         """Draw what is held at the end of each period in straight lines, from what there was before."""
         told = ["before the horizon", *(f"after {text}" for text in self.clock.texts)]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from adnflex.reporting import page, recipes
-from adnflex.reporting.dispatch import costs, day, looseness, states, switching, words
+from adnflex.reporting.dispatch import costs, day, looseness, states, switching, uncertainty, words
 from adnflex.reporting.dispatch.view import DispatchView, views
 from adnflex.reporting.findings import TERMS, checks_bar, details, has_ratings, horizon, limits, progress, violations
 from adnflex.reporting.page import Html
@@ -184,6 +184,7 @@ _SECTIONS: Sections = [
         "them, the stronger the more probable.",
         ("fan", costs.scenario_values, costs.scenario_costs),
     ),
+    *uncertainty.SECTIONS,
     Recipe(
         "exactness", "How exact is the model",
         "The optimiser works with a model that may let a branch carry more current than physics asks for (a "
@@ -222,6 +223,7 @@ KIND: ReportKind[DispatchView] = ReportKind(
         "costs": costs.costs,
         "exactness": states.exactness,
         "fan": day.fan,
+        **uncertainty.FIGURES,
         "front": lambda views: costs.front([views] if isinstance(views, DispatchView) else views),
         "gaps": states.gaps,
         "loading": states.loading,

@@ -1,0 +1,37 @@
+"""``adnflex scenarios``: days that may come, drawn and reduced, for a dispatch."""
+
+from __future__ import annotations
+
+import argparse
+
+import adnflex
+from adnflex.cli.exits import EXIT_OK
+from adnflex.cli.files import Outputs, require_writable
+from adnflex.cli.interruption import Interruption
+from adnflex.cli.profiles import read_profiles
+from adnflex.cli.terminal import tell
+from adnflex.sources import open_net
+
+
+def run(args: argparse.Namespace, interruption: Interruption) -> int:
+    """Draw, keep few, write, show."""
+    given = dict(args.given)
+    words = given.pop("profiles", ())
+    read = {f"--profiles {'.'.join(key)}": path for key, path in words}
+    outputs = {"--result": args.result, "--excel": args.excel, "--report": args.report}
+    require_writable(outputs, {"NET": args.net, **read})
+    net, label = open_net(args.net)
+    if words:
+        given["profiles"] = read_profiles(words)
+    for name in args.study:
+        net = adnflex.networks.study(net, name)
+    found = adnflex.draw_scenarios(net, **{"name": label, **given})
+    interruption.finish()
+    files = Outputs()
+    files.write("--result", args.result, found.save)
+    files.write("--excel", args.excel, found.to_excel)
+    files.write("--report", args.report, lambda path: adnflex.report(found, None, path))
+    if not args.quiet:
+        tell(found.summary())
+        files.show()
+    return files.exit_code(EXIT_OK)
