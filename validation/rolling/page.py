@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping
-from typing import Any
 
+import beside
 import common
 import second
-
-Row = Mapping[str, Any]
-
-ITEMS = ("purchase", "ev_profit", "ev_subsidy", "solar", "wind")
+from policies import Row, paired
 
 # Total [CNY a day] and half its 95 % confidence interval (unpaired; None: not known), from an independent
 # implementation of the same model on other random days.
@@ -87,6 +83,8 @@ def faults(part: str, record: common.Record) -> list[str]:
         found += [f"{name} {fault}".strip() for fault in _always(rows)]
     if part in ("flat", "ties"):
         found += _agreement(record["rows"])
+    if part in beside.PARTS:
+        found += beside.faults(part, record)
     if part == "flat":
         default = record["rows"]["pool/match, M = 30 (default)"]
         if default["ms"] > MILLISECONDS:
@@ -123,16 +121,6 @@ def _agreement(rows: Mapping[str, Row]) -> list[str]:
         if abs(row["mean"] - value) > both:
             found.append(f"{label} is {row['mean']:.1f}, the reference {value:.1f}, farther apart than {both:.1f}")
     return found
-
-
-def paired(row: Row, other: Row) -> tuple[float, float, int]:
-    """Mean difference on the same days, half its 95 % confidence interval, and days on which it is not above 0."""
-    off = [a - b for a, b in zip(row["days"], other["days"], strict=True)]
-    n = len(off)
-    from scipy import stats
-
-    half = float(stats.t.ppf(0.975, n - 1)) * statistics.stdev(off) / math.sqrt(n)
-    return statistics.fmean(off), half, sum(x <= 1e-6 for x in off)
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -273,5 +261,6 @@ _SECTIONS = {
     "tariff": _tariff_section,
     "stored": _stored_section,
     "ties": _ties_section,
+    **beside.SECTIONS,
     **second.SECTIONS,
 }

@@ -11,21 +11,18 @@ the page of all that is stored. The exit code is 0 only if every part that ran h
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import beside
 import common
 import page
 import second
+from policies import Rows, measured
 
-SEED = 1
-
-# Label, policy, and its options.
-Rows = dict[str, tuple[str, dict[str, Any]]]
 FLAT: Rows = {
     "floor": ("floor", {}),
     "own": ("own", {}),
@@ -53,31 +50,6 @@ TARIFF: Rows = {
     "pool/match+plans, M = 30": ("rollout:pool/match+plans", {}),
     "pool/match+mpc, M = 30": ("rollout:pool/match+mpc", {}),
 }
-
-
-def measured(rows: Rows, days: int, **options: Any) -> common.Record:
-    """Mean, confidence interval and days of each row, all on the same days."""
-    from adnflex import compare_policies
-    from adnflex.problems.rolling import RollingCase
-
-    case = RollingCase.load("rolling33", **options)
-    found = {}
-    for label, (policy, more) in rows.items():
-        begin = time.monotonic()
-        compared = compare_policies(case, [policy], days=days, seed=SEED, workers=1, **more)
-        table = compared.table.iloc[0].to_dict()
-        items = compared.items
-        found[label] = {
-            **table,
-            "days": compared.days.iloc[:, 0].tolist(),
-            "stored_value": float(items["stored_value"].mean()),
-            "unmet_kwh": float(items["unmet_kwh"].max()),
-            "identity": float((items[list(page.ITEMS)].sum(axis=1) - items["total"]).abs().max()),
-            "slowest_ms": 1e3 * float(items["slowest_seconds"].max()),
-            "seconds": time.monotonic() - begin,
-        }
-        print(f"  {label}: {table['mean']:.1f} ± {table['ci95']:.1f}, {table['ms']:.2f} ms", flush=True)
-    return {"rows": found}
 
 
 def flat() -> common.Record:
@@ -136,6 +108,7 @@ PARTS: dict[str, tuple[Callable[[], common.Record], float]] = {
     "tariff": (tariff, 1800),
     "stored": (stored, 1800),
     "ties": (ties, 1800),
+    **beside.PARTS,
     **second.PARTS,
 }
 

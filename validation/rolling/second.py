@@ -22,12 +22,17 @@ SECONDS = 120.0
 
 def reactive() -> common.Record:
     """Ten days of the default, each hour run as it really comes."""
+    return reactive_days("rolling33", 10)
+
+
+def reactive_days(name: str, count: int) -> common.Record:
+    """Days of the default on a case: before and after the second stage, in AC."""
     from adnflex import schedule_rolling, validate
     from adnflex.problems.rolling import RollingCase
 
-    case = RollingCase.load("rolling33")
+    case = RollingCase.load(name)
     days = []
-    for day in range(10):
+    for day in range(count):
         run = schedule_rolling(case, "rollout", seed=SEED, day=day)
         check = validate(run, case.net)
         h, facts = check.hours, run.reactive_facts
