@@ -78,11 +78,11 @@ class VoltageControl:
 
 def by_adnflex(net: Any) -> tuple[Any, str]:
     """The net with what `adnflex.dispatch` sets, and how that ended."""
-    import adnflex
+    import adnflex.errors
 
     try:
         plan = adnflex.dispatch(net, loss_cost_per_mwh=1.0)
-    except adnflex.Infeasible as error:
+    except adnflex.errors.Infeasible as error:
         return None, "proven infeasible" if "(proven)" in str(error) else "infeasible, not proven"
     return plan.apply(net), plan.status
 
