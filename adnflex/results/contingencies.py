@@ -30,7 +30,7 @@ class Contingencies(Answer):
         ``restored_mw``, ``left_mw`` [all MW]; ``operations``, ``actions``, ``status`` and ``proof`` as in
         `Restoration`; ``vm_min_pu``, ``vm_max_pu``, ``loading_percent`` (of what has a limit), ``losses_kw``,
         ``margin`` in the end; ``limited_by`` (what keeps more from coming back, in words); ``restored`` and ``left``
-        (lists of buses), ``switches`` (that are operated); ``listed``, ``flows``.
+        (lists of buses), ``switches`` (that are operated); ``flows``.
     before : pandas.DataFrame
         The same of the net before; empty where there is none.
     before_fingerprint : str

@@ -27,8 +27,9 @@ class Restoration(Answer):
     outage : str
         What is out, e.g. ``line 12``.
     status : str
-        ``optimal``: no set of so many operations restores more; ``time_limit``: not all were looked at; ``unproven``:
-        larger sets were not; ``infeasible``: no set, and nothing done neither, meets every limit.
+        ``optimal``: no set of so many operations restores more; ``time_limit``: not all were decided, and
+        `bound_mw` says what the others can restore at most; ``infeasible``: no set, and nothing done neither, meets
+        every limit.
     proof : str
         What was proven, in one sentence.
     dark_mw : float
@@ -61,8 +62,9 @@ class Restoration(Answer):
         The operations in their order, each state in AC power flow; as `SwitchingSequence.steps`.
     state : pandas.DataFrame
         One row, the state in the end by pandapower: ``vm_min_pu`` to ``loading_index``, ``losses_kw``, ``margin``.
-    listed, flows : int
-        Sets of operations that were listed, and how many of them were run in power flow.
+    flows : int
+        Sets of operations that were run in power flow; all others that may restore more were ruled out by what they
+        reach.
     """
 
     outage: str
@@ -81,7 +83,6 @@ class Restoration(Answer):
     limiting: pd.DataFrame
     steps: pd.DataFrame
     state: pd.DataFrame
-    listed: int = 0
     flows: int = 0
 
     _form = "adnflex-restoration-1"

@@ -142,7 +142,7 @@ def restore(
         unreachable_mw=power(study, found.dark & ~found.reachable & ~at_fault(study, gone)),
         tripped_mw=power(study, tripped_at_first(study, Touching(study.net), gone.elements)),
         restored_mw=power(study, found.back),
-        bound_mw=_bound(found),
+        bound_mw=0.0 if found.search is None else found.search.bound,
         switches=switches,
         isolation=isolation(gone, off),
         buses=bus_table(study, found),
@@ -150,7 +150,6 @@ def restore(
         limiting=limiting(study, found),
         steps=step_table(standing, sequence, study.load_of, gone.buses),
         state=_state(sequence),
-        listed=0 if found.search is None else found.search.listed,
         flows=0 if found.search is None else found.search.flows.count,
     )
 
@@ -159,16 +158,6 @@ def elements_of(outage: tuple[str, int] | Sequence[tuple[str, int]]) -> list[tup
     """List what is out, one element or several."""
     given: Any = [outage] if isinstance(outage[0], str) else outage
     return [(str(table), int(index)) for table, index in given]
-
-
-def _bound(found: Restored) -> float:
-    """Return what no set of so many operations exceeds: the best where proven, else all that can be reached."""
-    search = found.search
-    if search is None:
-        return 0.0
-    if status_of(found) in ("optimal", "infeasible"):
-        return 0.0 if search.best is None else search.best.worth
-    return search.supply.most
 
 
 def _state(sequence: FieldSequence | None) -> pd.DataFrame:

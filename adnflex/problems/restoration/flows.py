@@ -11,7 +11,7 @@ from adnflex.arrays import BoolArray, FloatArray
 from adnflex.grid.model import Grid
 from adnflex.grid.state import GridState
 from adnflex.grid.tree_flows import TreeFlows
-from adnflex.problems.restoration.sets import Sets
+from adnflex.problems.restoration.sets import OperationSet
 from adnflex.problems.restoration.supply import Supply
 
 # What a voltage [pu] or a loading [of the rating] may be beyond its limit.
@@ -134,18 +134,15 @@ class SetFlows:
         self.flows = TreeFlows(self.grid)
         self.count = 0
 
-    def run(self, sets: Sequence[tuple[Sets | None, int]]) -> Evaluated:
-        """Run some rows of sets; None: no operation at all."""
+    def run(self, sets: Sequence[OperationSet]) -> Evaluated:
+        """Run some sets."""
         g = self.grid
         closed = np.repeat(g.closed[None], len(sets), axis=0)
         lit = np.empty((len(sets), g.n), dtype=bool)
-        for at, (found, row) in enumerate(sets):
-            if found is None:
-                lit[at] = self.supply.lit
-            else:
-                closed[at, list(found.closings)] = True
-                closed[at, found.openings[row]] = False
-                lit[at] = found.lit(row)[self.supply.block]
+        for at, found in enumerate(sets):
+            closed[at, list(found.closings)] = True
+            closed[at, list(found.openings)] = False
+            lit[at] = found.lit[self.supply.block]
         # what has no supply is open
         closed &= lit[:, g.f] & lit[:, g.t]
         self.count += len(sets)

@@ -29,7 +29,7 @@ from adnflex.problems.restoration.tables import (
 COLUMNS = [
     *("element", "index", "name", "dark_mw", "dark_buses", "fault_mw", "unreachable_mw", "tripped_mw", "restored_mw"),
     *("left_mw", "operations", "actions", "status", "proof", "vm_min_pu", "vm_max_pu", "loading_percent", "losses_kw"),
-    *("margin", "limited_by", "restored", "left", "switches", "listed", "flows"),
+    *("margin", "limited_by", "restored", "left", "switches", "flows"),
 ]
 
 # Loads [MW] that are none.
@@ -111,7 +111,6 @@ class OutageRows:
             "restored": study.buses[found.back].astype(int).tolist(),
             "left": study.buses[found.dark & ~found.back].astype(int).tolist(),
             "switches": switches,
-            "listed": 0 if found.search is None else found.search.listed,
             "flows": 0 if found.search is None else found.search.flows.count,
         }
         return values

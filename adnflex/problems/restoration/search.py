@@ -7,14 +7,15 @@ proven: every set that is worth more was run and breaks a limit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
 from adnflex.arrays import BoolArray
 from adnflex.problems.restoration.flows import Evaluated, SetFlows
-from adnflex.problems.restoration.sets import MOST_OPERATIONS, OperationSets, Sets
+from adnflex.problems.restoration.sets import OperationSet, OperationSets, nothing
 from adnflex.problems.restoration.supply import Supply
 
 # Worth that is none, as a share of all that could be supplied.
@@ -84,8 +85,6 @@ class RestorationSearch:
         Of all that are worth more than the best, that of the largest worth that breaks limits least.
     nearest : Candidate
         Of all that were run, the one that breaks limits least.
-    listed : int
-        Sets that were listed.
     over : bool
         Whether the time was over before all were decided.
     proven, asked : int
@@ -99,111 +98,104 @@ class RestorationSearch:
     best: Candidate | None = None
     by_count: list[Candidate | None] = field(default_factory=list)
     beyond: Candidate | None = None
-    listed: int = 0
     over: bool = False
     proven: int = 0
     asked: int = 0
 
     def __post_init__(self) -> None:
-        self.none = self._answer(None, 0, self.flows.run([(None, 0)]), 0)
-        self.nearest = self.none
         self._grain = _NOTHING * max(self.supply.most, 1e-300)
+        empty = nothing(self.supply)
+        self.none = self._answer(empty, self.flows.run([empty]), 0)
+        self.nearest = self.none
         if self.none.admissible:
             self.best = self.none
         self.by_count.append(self.best)
-
-    @property
-    def complete(self) -> bool:
-        """Whether no set of as many operations as were asked for is better."""
-        return not self.over and self.proven >= self.asked
+        self._open = 0.0
 
     @property
     def whole(self) -> bool:
         """Whether the best supplies all that any number of operations could."""
         return self.best is not None and self.best.worth >= self.supply.most - self._grain
 
+    @property
+    def bound(self) -> float:
+        """Worth that no set of as many operations as were asked for exceeds."""
+        best = 0.0 if self.best is None else self.best.worth
+        return max(best, self._open) if self.over else best
+
     def run(self, most: int) -> None:
         """Search all sets of at most so many operations."""
-        sets = OperationSets(self.supply)
         self.asked = most
-        for count in range(1, min(most, MOST_OPERATIONS) + 1):
+        for count in range(1, most + 1):
             if self.whole or self.over:
                 break
-            above = -1.0 if self.best is None else self.best.worth + self._grain
-            found = []
-            for group in sets.of(count, above):
-                found.append(group)
-                if self.stop():
-                    self.over = True
-                    break
-            self.listed += sum(len(group.worth) for group in found)
-            self._decide(found)
+            above = -1 if self.best is None else round(self.best.worth / self._grain)
+            sets = OperationSets(self.supply, count, above, self._grain, self.stop)
+            self._decide(sets)
+            if self.over:
+                # of sets of more operations nothing is known but what they reach
+                later = self.supply.reached(most) if count < most else 0.0
+                self._open = max(sets.top, later)
             self.by_count.append(self.best)
             self.proven = self.proven if self.over else count
 
-    def _decide(self, groups: list[Sets]) -> None:
-        """Run sets from the most valuable down until some of the same worth meet every limit."""
+    def _decide(self, sets: OperationSets) -> None:
+        """Run sets from the most valuable down until all of the same worth as one that meets every limit are run."""
         better: Candidate | None = None
-        for part in self._classes(groups):
-            evaluated = self.flows.run([(groups[g], row) for g, row, _ in part])
-            self._remember(groups, part, evaluated)
+        grains = -1
+        for part in _parts(sets):
+            if better is not None:
+                # of those with as many operations, only the losses of equal worth are open
+                part = [one for one in part if one.grains == grains]
+                if not part:
+                    break
+            evaluated = self.flows.run(part)
+            self._remember(part, evaluated)
             good = np.flatnonzero(evaluated.admissible).tolist()
             if good:
-                # classes may have been run together: only the most valuable counts
-                top = max(part[i][2] for i in good)
-                same = [i for i in good if part[i][2] >= top]
-                better = min((self._answer(groups[part[i][0]], part[i][1], evaluated, i) for i in same), key=_rank)
-                break
+                grains = max(part[i].grains for i in good)
+                found = [self._answer(part[i], evaluated, i) for i in good if part[i].grains == grains]
+                better = min([*found, *([better] if better is not None else [])], key=_rank)
             if self.stop():
                 self.over = True
                 break
+        self.over |= sets.stopped
         if better is not None:
             self.best = better
             if self.beyond is not None and self.beyond.worth <= better.worth + self._grain:
                 self.beyond = None
 
-    def _classes(self, groups: list[Sets]) -> Iterator[list[tuple[int, int, int]]]:
-        """Yield group, row and worth (in grains) of sets, the most valuable first, those of one worth together."""
-        if not groups:
-            return
-        worth = np.concatenate([np.round(g.worth / self._grain).astype(np.int64) for g in groups])
-        group = np.repeat(np.arange(len(groups)), [len(g.worth) for g in groups])
-        row = np.concatenate([np.arange(len(g.worth)) for g in groups])
-        order = np.argsort(-worth, kind="stable")
-        worth, group, row = worth[order], group[order], row[order]
-        at, size = 0, _FIRST
-        while at < len(order):
-            end = min(at + size, len(order))
-            while end < len(order) and worth[end] == worth[end - 1]:
-                end += 1
-            here = slice(at, end)
-            yield list(zip(group[here].tolist(), row[here].tolist(), worth[here].tolist(), strict=True))
-            at, size = end, min(2 * size, _MOST)
-
-    def _remember(self, groups: list[Sets], part: list[tuple[int, int, int]], evaluated: Evaluated) -> None:
+    def _remember(self, part: list[OperationSet], evaluated: Evaluated) -> None:
         """Keep what is nearest to its limits, of all and of the most valuable."""
         i = int(evaluated.excess.argmin())
         if evaluated.excess[i] < self.nearest.state.excess[0]:
-            self.nearest = self._answer(groups[part[i][0]], part[i][1], evaluated, i)
+            self.nearest = self._answer(part[i], evaluated, i)
         broken: BoolArray = ~evaluated.admissible
         if not broken.any():
             return
-        first = max(w for (_, _, w), bad in zip(part, broken, strict=True) if bad)
-        same = [i for i in np.flatnonzero(broken).tolist() if part[i][2] == first]
+        first = max(one.grains for one, bad in zip(part, broken, strict=True) if bad)
+        same = [i for i in np.flatnonzero(broken).tolist() if part[i].grains == first]
         i = min(same, key=lambda k: float(evaluated.excess[k]))
-        mine = self._answer(groups[part[i][0]], part[i][1], evaluated, i)
+        mine = self._answer(part[i], evaluated, i)
         old = self.beyond
         if old is None or (mine.worth, -mine.state.excess[0]) > (old.worth + self._grain, -old.state.excess[0]):
             self.beyond = mine
 
-    def _answer(self, group: Sets | None, row: int, evaluated: Evaluated, i: int) -> Candidate:
+    def _answer(self, one: OperationSet, evaluated: Evaluated, i: int) -> Candidate:
         """Take one set out of many."""
         s = evaluated.states
         state = type(s)(*(getattr(s, name)[i : i + 1] for name in ("closed", "v", "p", "q", "l", "loss")))
-        one = Evaluated(state, evaluated.lit[i : i + 1], evaluated.excess[i : i + 1])
-        if group is None:
-            return Candidate((), (), 0.0, one)
-        return Candidate(group.closings, tuple(sorted(group.openings[row].tolist())), float(group.worth[row]), one)
+        worth = float(self.supply.worth[one.lit & (self.supply.part > 0)].sum())
+        kept = Evaluated(state, evaluated.lit[i : i + 1], evaluated.excess[i : i + 1])
+        return Candidate(one.closings, tuple(sorted(one.openings)), worth, kept)
+
+
+def _parts(sets: Iterable[OperationSet]) -> Iterator[list[OperationSet]]:
+    """Yield sets some at a time, more and more."""
+    left, size = iter(sets), _FIRST
+    while part := list(islice(left, size)):
+        yield part
+        size = min(2 * size, _MOST)
 
 
 def _rank(answer: Candidate) -> tuple[float, tuple[int, ...]]:

@@ -1,216 +1,304 @@
-"""All sets of so many operations that supply more, or that change what is supplied how; none twice.
+r"""Sets of so many operations, the most valuable first, none twice: branch and bound over what is operated.
 
 What is closed and all that hangs by it is a tree (no loop is closed in any answer), so with closings :math:`C` alone,
 what is supplied is a tree with some loops. An answer opens a branch on every loop; whatever else it opens sheds what
 hangs below. No set is listed that another one with fewer operations equals: a closing without supply at one end, or an
-opening below another one, does nothing. What is supplied without any operation stays supplied.
+opening between two dark parts, does nothing. What is supplied without any operation stays supplied.
+
+A node of the search is a group (some closings) or a set that is to shed more. Its bound is what its closings supply
+without the least that its further openings must shed; the node of the largest bound is taken next. So whatever has not
+been listed is worth no more than the largest bound that is left, which is the bound of a search that is stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.problems.restoration.supply import Supply
 
-# Up to so many operations all sets are listed.
-MOST_OPERATIONS = 3
+# Steps of the search between two looks at the clock.
+_OFTEN = 256
+
+
+class OperationSet(NamedTuple):
+    """Some operations and what they supply.
+
+    Attributes
+    ----------
+    closings, openings : tuple of int
+        Branches.
+    grains : int
+        What they supply that is dark otherwise, in grains of the worth.
+    lit : (b,) array of bool
+        Blocks that are supplied.
+    """
+
+    closings: tuple[int, ...]
+    openings: tuple[int, ...]
+    grains: int
+    lit: BoolArray
 
 
 @dataclass(frozen=True)
-class Sets:
-    """Sets of operations with the same closings, s of them.
+class Group:
+    """What is supplied with some closings, as a tree and the loops that it makes with its other branches.
 
     Attributes
     ----------
     closings : tuple of int
         Branches that are closed.
-    openings : (s, o) array of int
-        Branches that are opened.
-    worth : (s,) array
-        What they supply that is dark otherwise.
-    hanging : Hanging
-        What the closings supply.
-    looped : bool
-        Whether an opening takes away a loop that the closings make; else what hangs below it is shed.
+    barred : int
+        The same as bits.
+    lit : (b,) array of bool
+        Blocks that are supplied.
+    around : dict of int to list of (int, int)
+        Branches and the blocks that they lead to, by block.
+    cycles : list of int
+        Branches of independent loops, as bits.
     """
 
     closings: tuple[int, ...]
-    openings: IntArray
-    worth: FloatArray
-    hanging: Hanging
-    looped: bool
-
-    def lit(self, row: int) -> BoolArray:
-        """Blocks that a set supplies."""
-        found = self.hanging.lit.copy()
-        if not self.looped:
-            for branch in self.openings[row].tolist():
-                found[self.hanging.below(branch)] = False
-        return found
+    barred: int
+    lit: BoolArray
+    around: dict[int, list[tuple[int, int]]]
+    cycles: list[int]
 
 
 @dataclass(frozen=True)
-class Hanging:
-    """What some closings supply of the dark, as a tree in preorder; d blocks.
+class Tree:
+    """A tree of a group in preorder, for shedding; d blocks.
 
     Attributes
     ----------
-    lit : (b,) array of bool
-        Blocks that are supplied.
-    order : (d,) array of int
-        Dark blocks, every one directly before what hangs below it.
-    branch : (d,) array of int
-        Branch by which each is supplied.
-    size : (d,) array of int
-        Blocks at and below each.
+    group : Group
+        The group.
+    opened : tuple of int
+        Branches that are opened so that it is a tree.
+    order, branch, size : (d,) array of int
+        Blocks, every one directly before what hangs below it; the branch by which each is supplied (-1: the sources);
+        how many are at and below each.
     worth : (d,) array
-        Worth at and below each.
-    sheds : (d,) array of bool
-        Whether opening its branch leaves every closing with supply.
-    parent, depth : dict of int to int
-        By dark block: the block that supplies it, and how far from a root it is.
+        What is at and below each.
+    sheds : (s,) array of int
+        Places that may be shed: nothing below has supply without any operation, or is reached by a closing.
     """
 
-    lit: BoolArray
+    group: Group
+    opened: tuple[int, ...]
     order: IntArray
     branch: IntArray
     size: IntArray
     worth: FloatArray
-    sheds: BoolArray
-    parent: dict[int, int]
-    depth: dict[int, int]
-
-    def below(self, branch: int) -> IntArray:
-        """Blocks that hang below a branch."""
-        at = int(np.flatnonzero(self.branch == branch)[0])
-        return np.asarray(self.order[at : at + int(self.size[at])])
+    sheds: IntArray
 
 
+class _Shed(NamedTuple):
+    """A tree without what is shed at some places."""
+
+    tree: Tree
+    places: tuple[int, ...]
+    worth: float
+
+
+@dataclass
 class OperationSets:
-    """Lists the sets of operations by their number.
+    """Lists the sets of so many operations.
 
     Parameters
     ----------
     supply : Supply
         The blocks.
+    count : int
+        Operations, 1 or more.
+    above : int
+        Only sets that are worth more grains than this.
+    grain : float
+        Worth that is none.
+    stop : callable
+        Asked whether the time is over.
+
+    Attributes
+    ----------
+    top : float
+        Nothing that has not been listed is worth more.
+    stopped : bool
+        Whether the time was over before all were listed.
     """
 
-    def __init__(self, supply: Supply) -> None:
-        self.supply = supply
-        self._levels: list[dict[tuple[int, ...], frozenset[int]]] = [{(): frozenset([0])}]
+    supply: Supply
+    count: int
+    above: int
+    grain: float
+    stop: Callable[[], bool]
+    top: float = field(init=False)
+    stopped: bool = False
 
-    def of(self, count: int, above: float) -> Iterator[Sets]:
-        """Yield all sets of so many operations that are worth more than something."""
-        for closed in range(1, count + 1):
-            opened = count - closed
-            for closings, parts in self._closings(closed).items():
-                loops = closed - (len(parts) - 1)
-                worth = float(sum(self.supply.of_part[p] for p in parts if p))
-                if loops > opened or worth <= above:
-                    continue
-                found = self._with(closings, opened, loops, worth, above)
-                if found is not None and len(found.worth):
-                    yield found
+    def __post_init__(self) -> None:
+        self.top = self.supply.reached(self.count)
+        self._heap: list[tuple[int, int, _Shed | tuple[int, ...]]] = []
+        self._steps = 0
+        dark = np.sort(self.supply.worth[self.supply.part > 0])
+        # so many openings shed at least so much
+        self._least = [0.0, *np.cumsum(dark).tolist()]
 
-    def _closings(self, count: int) -> dict[tuple[int, ...], frozenset[int]]:
-        """List sets of so many closings, each with supply at one end, and the parts that hang together by them."""
-        while len(self._levels) <= count:
+    def __iter__(self) -> Iterator[OperationSet]:
+        """Yield the sets, the most valuable first."""
+        self._list_groups()
+        while self._heap and not self.stopped:
+            bound, _, node = heapq.heappop(self._heap)
+            self.top = -bound * self.grain
+            yield from self._shedding(node) if isinstance(node, _Shed) else self._of_group(node)
+            self._over()
+        if not self.stopped:
+            self.top = 0.0
+
+    def _over(self) -> bool:
+        """Look at the clock now and then."""
+        self._steps += 1
+        if self._steps % _OFTEN == 0 and self.stop():
+            self.stopped = True
+        return self.stopped
+
+    def _push(self, worth: float, sheds: int, node: _Shed | tuple[int, ...]) -> None:
+        """Put a node where its bound says, if it may have anything of use; so many openings are to shed something."""
+        if sheds >= len(self._least):
+            return
+        if (grains := round((worth - self._least[sheds]) / self.grain)) > self.above:
+            heapq.heappush(self._heap, (-grains, self._steps, node))
+            self._steps += 1
+
+    def _list_groups(self) -> None:
+        """Push all sets of closings, each with supply at one end, that leave enough openings for their loops."""
+        s = self.supply
+        level: dict[tuple[int, ...], frozenset[int]] = {(): frozenset([0])}
+        for closed in range(1, self.count + 1):
             grown: dict[tuple[int, ...], frozenset[int]] = {}
-            for closings, parts in self._levels[-1].items():
-                for k in self.supply.open:
-                    ends = self.supply.ends[k]
-                    if k not in closings and not parts.isdisjoint(ends):
-                        grown[tuple(sorted((*closings, k)))] = parts | set(ends)
-            self._levels.append(grown)
-        return self._levels[count]
+            for closings, parts in level.items():
+                for k in s.open:
+                    if k in closings or parts.isdisjoint(s.ends[k]):
+                        continue
+                    more = parts.union(s.ends[k])
+                    # loops never become fewer by closing more
+                    if closed - (len(more) - 1) <= self.count - closed:
+                        grown[tuple(sorted((*closings, k)))] = more
+                if self._over():
+                    return
+            for closings, parts in grown.items():
+                sheds = self.count - closed - (closed - (len(parts) - 1))
+                self._push(float(sum(s.of_part[p] for p in parts if p)), sheds, closings)
+            level = grown
 
-    def _with(self, closings: tuple[int, ...], opened: int, loops: int, worth: float, above: float) -> Sets | None:
-        """Return the sets with some closings and so many openings."""
-        if loops:
-            # with more openings than loops something supplied would have to be shed, or there is no loop left to open
-            return self._exchanged(closings, worth) if loops == opened == 1 else None
-        hanging = self._hanging(closings)
-        if not opened:
-            return Sets(closings, np.empty((1, 0), dtype=np.int64), np.array([worth]), hanging, False)
-        places = np.flatnonzero(hanging.sheds & (hanging.worth < worth - above))
-        if opened == 1:
-            return Sets(closings, hanging.branch[places, None], worth - hanging.worth[places], hanging, False)
-        first, second = np.triu_indices(len(places), 1)
-        first, second = places[first], places[second]
-        left = worth - hanging.worth[first] - hanging.worth[second]
-        good = (first + hanging.size[first] <= second) & (left > above)
-        pairs = np.column_stack([hanging.branch[first], hanging.branch[second]])[good]
-        return Sets(closings, pairs, left[good], hanging, False)
+    def _of_group(self, closings: tuple[int, ...]) -> Iterator[OperationSet]:
+        """Yield the sets of a group that shed nothing; push the trees that are to shed something."""
+        group = grouped(self.supply, closings)
+        sheds = self.count - len(closings) - len(group.cycles)
+        worth = float(self.supply.worth[group.lit & (self.supply.part > 0)].sum())
+        grains = round(worth / self.grain)
+        for opened in _opened(group.cycles, group.barred):
+            if self._over():
+                return
+            if sheds:
+                tree = hung(self.supply, group, opened)
+                self._push(worth, sheds, _Shed(tree, (), worth))
+            else:
+                yield OperationSet(closings, opened, grains, group.lit)
 
-    def _exchanged(self, closings: tuple[int, ...], worth: float) -> Sets:
-        """Return closings that make one loop with every opening on it."""
-        s = self.supply
-        extra = self._extra(closings)
-        hanging = self._hanging(tuple(k for k in closings if k != extra))
-        parent, branch, depth = s.lit_tree
-        above = {int(b): int(k) for b, k in zip(hanging.order, hanging.branch, strict=True)}
-        a, b = int(s.a[extra]), int(s.b[extra])
-        loop = []
-        while a != b:
-            deep_a, deep_b = hanging.depth.get(a, int(depth[a])), hanging.depth.get(b, int(depth[b]))
-            low = a if deep_a >= deep_b else b
-            loop.append(above[low] if low in above else int(branch[low]))
-            up = hanging.parent[low] if low in above else int(parent[low])
-            a, b = (up, b) if low == a else (a, up)
-        openings = np.array([k for k in loop if k not in closings], dtype=np.int64)[:, None]
-        return Sets(closings, openings, np.full(len(openings), worth), hanging, True)
+    def _shedding(self, node: _Shed) -> Iterator[OperationSet]:
+        """Yield a set that sheds all that it is to shed, or push those that shed one place more."""
+        tree, places, worth = node
+        group = tree.group
+        left = self.count - len(group.closings) - len(tree.opened) - len(places)
+        if left:
+            after = places[-1] + int(tree.size[places[-1]]) if places else 0
+            for place in tree.sheds[tree.sheds >= after].tolist():
+                less = worth - float(tree.worth[place])
+                self._push(less, left - 1, _Shed(tree, (*places, place), less))
+            return
+        lit = group.lit.copy()
+        for place in places:
+            lit[tree.order[place : place + tree.size[place]]] = False
+        ends = self.supply
+        # an opening between two dark parts does nothing
+        if all(lit[ends.a[k]] or lit[ends.b[k]] for k in tree.opened):
+            openings = (*tree.opened, *tree.branch[list(places)].tolist())
+            yield OperationSet(group.closings, openings, round(worth / self.grain), lit)
 
-    def _extra(self, closings: tuple[int, ...]) -> int:
-        """Return a closing that makes a loop with the others."""
-        label: dict[int, int] = {}
 
-        def find(part: int) -> int:
-            while part in label:
-                part = label[part]
-            return part
+def nothing(supply: Supply) -> OperationSet:
+    """Return the set without any operation."""
+    return OperationSet((), (), 0, supply.part == 0)
 
-        for k in closings:
-            a, b = (find(part) for part in self.supply.ends[k])
-            if a == b:
-                return k
-            label[a] = b
-        raise AssertionError("no loop")
 
-    def _hanging(self, closings: tuple[int, ...]) -> Hanging:
-        """Hang what is dark on the closings."""
-        s = self.supply
-        _, _, depth_lit = s.lit_tree
-        lit = s.part == 0
-        more: dict[int, list[tuple[int, int]]] = {}
-        for k in closings:
-            a, b = int(s.a[k]), int(s.b[k])
-            more.setdefault(a, []).append((k, b))
-            more.setdefault(b, []).append((k, a))
-        depth = {block: int(depth_lit[block]) for block in more if lit[block]}
-        stack = [(k, other, block) for block in depth for k, other in more[block] if not lit[other]]
-        order, branch, parent = list[int](), list[int](), dict[int, int]()
-        while stack:
-            k, block, above = stack.pop()
-            order.append(block)
-            branch.append(k)
-            parent[block], depth[block] = above, depth[above] + 1
-            stack += [(e, other, block) for e, other in (*s.around[block], *more.get(block, [])) if e != k]
-        place = {block: i for i, block in enumerate(order)}
-        size, worth = np.ones(len(order), dtype=np.int64), s.worth[order].astype(float)
-        by_closing = np.isin(branch, closings)
-        below = np.zeros(len(order), dtype=np.int64)
-        for i in range(len(order) - 1, -1, -1):
-            up = place.get(parent[order[i]])
-            if up is not None:
-                size[up] += size[i]
-                worth[up] += worth[i]
-                below[up] += below[i] + by_closing[i]
-        lit[order] = True
-        return Hanging(
-            lit, np.array(order, dtype=np.int64), np.array(branch, dtype=np.int64), size, worth,
-            ~by_closing & (below == 0), parent, depth,
-        )  # fmt: skip
+def grouped(supply: Supply, closings: tuple[int, ...]) -> Group:
+    """Find what some closings supply, and the loops of it."""
+    around: dict[int, list[tuple[int, int]]] = {}
+    for k in closings:
+        a, b = int(supply.a[k]), int(supply.b[k])
+        around.setdefault(a, []).append((k, b))
+        around.setdefault(b, []).append((k, a))
+    around = {block: [*supply.around[block], *more] for block, more in around.items()}
+    lit = np.zeros(len(supply.worth), dtype=bool)
+    path, cycles, stack = {0: 0}, dict[int, int](), [0]
+    lit[0] = True
+    while stack:
+        block = stack.pop()
+        here = path[block]
+        for k, other in around.get(block, supply.around[block]):
+            bit = 1 << k
+            if not lit[other]:
+                lit[other], path[other] = True, here | bit
+                stack.append(other)
+            elif not (here | path[other]) & bit:
+                cycles[k] = here ^ path[other] | bit
+    return Group(closings, sum(1 << k for k in closings), lit, around, list(cycles.values()))
+
+
+def _opened(cycles: Sequence[int], barred: int) -> Iterator[tuple[int, ...]]:
+    """Yield the openings that leave a tree, each once: one on every loop, none of what is barred.
+
+    With a branch of one loop open, the other loops that it is on go round by the rest of that loop.
+    """
+    if not cycles:
+        yield ()
+        return
+    pivot = min(cycles, key=lambda cycle: (cycle & ~barred).bit_count())
+    rest = [cycle for cycle in cycles if cycle != pivot]
+    free, passed = pivot & ~barred, 0
+    while free:
+        bit = free & -free
+        free ^= bit
+        turned = [cycle ^ pivot if cycle & bit else cycle for cycle in rest]
+        for more in _opened(turned, barred | passed):
+            yield (bit.bit_length() - 1, *more)
+        passed |= bit
+
+
+def hung(supply: Supply, group: Group, opened: tuple[int, ...]) -> Tree:
+    """Put the blocks of a group in the preorder of the tree that some openings leave."""
+    order, branch, up, place = list[int](), list[int](), list[int](), dict[int, int]()
+    stack = [(-1, 0, -1)]
+    while stack:
+        k, block, above = stack.pop()
+        place[block] = len(order)
+        order.append(block)
+        branch.append(k)
+        up.append(above)
+        here = place[block]
+        stack += [
+            (e, other, here) for e, other in group.around.get(block, supply.around[block]) if e != k and e not in opened
+        ]
+    size, worth = np.ones(len(order), dtype=np.int64), supply.worth[order].astype(float)
+    kept = (supply.part[order] == 0) | np.isin(branch, group.closings)
+    for i in range(len(order) - 1, 0, -1):
+        size[up[i]] += size[i]
+        worth[up[i]] += worth[i]
+        kept[up[i]] |= kept[i]
+    return Tree(
+        group, opened, np.array(order), np.array(branch), size, worth, np.flatnonzero(~kept)
+    )  # fmt: skip

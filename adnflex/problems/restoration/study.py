@@ -26,6 +26,7 @@ from adnflex.problems.restoration.emergency import emergency
 from adnflex.problems.restoration.flows import Before, Ceiling, SetFlows
 from adnflex.problems.restoration.outage import Contacts, Key, Outage
 from adnflex.problems.restoration.search import Candidate, RestorationSearch
+from adnflex.problems.restoration.sets import nothing
 from adnflex.problems.restoration.supply import Supply
 
 
@@ -119,7 +120,7 @@ class RestorationStudy:
 
     def _before(self, supply: Supply) -> Before:
         """Find limits that are broken before any outage."""
-        found = SetFlows(supply, Ceiling.of(self.grid)).run([(None, 0)])
+        found = SetFlows(supply, Ceiling.of(self.grid)).run([nothing(supply)])
         if np.isnan(found.states.loss[0]):
             raise InputError("power flow of the net as it stands has no solution; look at its loads and its units.")
         return Before.of(self.grid, found.states, found.lit)

@@ -85,19 +85,9 @@ class Supply:
         """What supplying all that is dark is worth: no number of operations restores more."""
         return float(self.of_part[1:].sum())
 
-    @cached_property
-    def lit_tree(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Parent block, branch to it and depth of every supplied block; -1 elsewhere and at the roots."""
-        count = len(self.worth)
-        parent, branch, depth = (np.full(count, -1, dtype=np.int64) for _ in range(3))
-        depth[0], stack = 0, [0]
-        while stack:
-            block = stack.pop()
-            for k, other in self.around[block]:
-                if depth[other] < 0:
-                    parent[other], branch[other], depth[other] = block, k, depth[block] + 1
-                    stack.append(other)
-        return parent, branch, depth
+    def reached(self, operations: int) -> float:
+        """Return what so many operations supply at most, by how many dark parts they can reach."""
+        return float(np.sort(self.of_part[1:])[::-1][:operations].sum())
 
 
 def _first(labels: IntArray, member: int) -> IntArray:

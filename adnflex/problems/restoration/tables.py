@@ -139,8 +139,6 @@ def status_of(found: Restored) -> str:
         return "optimal"
     if search.over:
         return "time_limit"
-    if not search.complete:
-        return "unproven"
     return "infeasible" if search.best is None else "optimal"
 
 
@@ -151,9 +149,9 @@ def proof_of(study: RestorationStudy, found: Restored) -> str:
         return "no source is left, so that nothing can be restored"
     if not found.dark.any() and search.none.admissible:
         return "the outage leaves nobody without supply, and breaks no limit"
-    ran = f"{search.flows.count} of {search.listed + 1} sets run in power flow"
+    ran = f"{search.flows.count} sets run in power flow"
     if search.over and not search.whole:
-        return f"not proven: the time was over ({ran})"
+        return f"not proven: the time was over with all sets of at most {search.proven} operations decided ({ran})"
     if search.best is None:
         least = broken(study, found, search.nearest)
         place = "none of them has a power flow solution" if not len(least) else _place(least)

@@ -101,7 +101,7 @@ def _cards(view: RestorationView, _first: RestorationView | None = None) -> list
             dash if state is None else f"{state['vm_min_pu']:.4f} to {state['vm_max_pu']:.4f} pu",
             dash if state is None else f"highest loading {percent(state['loading_percent'])}",
         ),
-        Card("Proof", r.status, f"{r.flows:,} of {r.listed + 1:,} sets run; {_decided(r)}"),
+        Card("Proof", r.status, f"{r.flows:,} sets run; {_decided(r)}"),
     ]
 
 
