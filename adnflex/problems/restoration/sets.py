@@ -71,7 +71,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Tree:
+class HungTree:
     """A tree of a group in preorder, for shedding; d blocks.
 
     Attributes
@@ -101,7 +101,7 @@ class Tree:
 class _Shed(NamedTuple):
     """A tree without what is shed at some places."""
 
-    tree: Tree
+    tree: HungTree
     places: tuple[int, ...]
     worth: float
 
@@ -279,7 +279,7 @@ def _opened(cycles: Sequence[int], barred: int) -> Iterator[tuple[int, ...]]:
         passed |= bit
 
 
-def hung(supply: Supply, group: Group, opened: tuple[int, ...]) -> Tree:
+def hung(supply: Supply, group: Group, opened: tuple[int, ...]) -> HungTree:
     """Put the blocks of a group in the preorder of the tree that some openings leave."""
     order, branch, up, place = list[int](), list[int](), list[int](), dict[int, int]()
     stack = [(-1, 0, -1)]
@@ -299,6 +299,6 @@ def hung(supply: Supply, group: Group, opened: tuple[int, ...]) -> Tree:
         size[up[i]] += size[i]
         worth[up[i]] += worth[i]
         kept[up[i]] |= kept[i]
-    return Tree(
+    return HungTree(
         group, opened, np.array(order), np.array(branch), size, worth, np.flatnonzero(~kept)
     )  # fmt: skip
