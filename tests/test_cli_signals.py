@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -17,6 +15,7 @@ from adnflex.cli.interruption import Interruption
 from adnflex.solvers.linear import minimise_linear
 from adnflex.solvers.stopping import STOPPING
 from adnflex.sources import open_net
+from tests.forked import ended, started
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -138,38 +137,34 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def reports_of(process) -> list[str]:
+    """Lines of a run that tell a bound."""
+    text = process.err.read_text(encoding="utf-8") if process.err.exists() else ""
+    return [line for line in text.splitlines() if "bound" in line]
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at /proc")
 def test_sigterm_as_timeout_sends_it_leaves_the_plan_and_no_process(tmp_path):
     """To the program and once more to its whole group, workers included."""
     plan_file, net_file = tmp_path / "plan.json", tmp_path / "net.json"
     words = "reconfigure lv_schutterwald --vm-limits 0.85 1.1 --switchable-lines all"
     words += " --gap 0 --workers 2 --time-limit 200 --plan"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "adnflex.cli", *words.split(), str(plan_file), "--net", str(net_file)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stderr is not None
-    heard = []
-    for line in process.stderr:
-        heard.append(line)
-        if "bound" in line and "none yet" not in line:
-            break
+    process = started(lambda: cli.main([*words.split(), str(plan_file), "--net", str(net_file)]))
+    until = time.monotonic() + 120.0
+    while time.monotonic() < until and not any("none yet" not in line for line in reports_of(process)):
+        time.sleep(0.05)
     # between two reports workers may come and go: they are asked for until there are some
-    until = time.monotonic() + 60.0
     while not (workers := children_of(process.pid)) and time.monotonic() < until:
         time.sleep(0.02)
     assert workers
     os.kill(process.pid, signal.SIGTERM)
     os.killpg(process.pid, signal.SIGTERM)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == cli.EXIT_OK, err
-    assert "finishing with the best plan so far" in err
-    assert "interrupted; this is the best plan so far, at most" in err
-    assert "Traceback" not in "".join(heard) + err
-    assert "AC check: passed" in out
+    done = ended(process)
+    assert done.returncode == cli.EXIT_OK, done.stderr
+    assert "finishing with the best plan so far" in done.stderr
+    assert "interrupted; this is the best plan so far, at most" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "AC check: passed" in done.stdout
     assert net_file.exists()
     plan = adnflex.Plan.load(plan_file)
     assert plan.status == "interrupted"

@@ -19,6 +19,7 @@ from adnflex.cli import conclusion
 from adnflex.cli.files import Outputs, save_net
 from adnflex.errors import InputError, OutputError
 from adnflex.files import append_line, read_bytes, write_text
+from tests.forked import forked
 
 LIBRARY = Path(adnflex.__file__).parent
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
@@ -297,23 +298,15 @@ def test_a_limit_of_file_sizes_costs_only_what_is_too_large(tmp_path, plan):
     old = {name: tmp_path / name for name in ("plan.json", "report.html")}
     for path in old.values():
         path.write_text("old")
-    plan.save(tmp_path / "known.json")
-    code = f"""
-import resource, sys, adnflex
-from adnflex import cli
-plan = adnflex.Plan.load({str(tmp_path / "known.json")!r})
-adnflex.reconfigure = lambda *_, **__: plan
-resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))
-sys.exit(cli.main(["reconfigure", "case33bw", "--quiet", "--plan", "plan.json", "--report", "report.html"]))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(LIBRARY.parent)},
-    )
+
+    def with_little():
+        import resource
+
+        adnflex.reconfigure = lambda *_, **__: plan
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))
+        return cli.main(["reconfigure", "case33bw", "--quiet", "--plan", "plan.json", "--report", "report.html"])
+
+    done = forked(with_little, tmp_path)
     assert done.returncode == cli.EXIT_INPUT
     assert done.stderr == (
         "adnflex: --report report.html: writing failed (File too large); the file that was there is as it was; "
@@ -341,24 +334,11 @@ def test_memory_that_runs_out_in_a_verb(capsys, monkeypatch, tmp_path, where):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
 def test_a_standard_output_that_is_full(solved, tmp_path, plan):
-    plan.save(tmp_path / "known.json")
-    code = f"""
-import sys, adnflex
-from adnflex import cli
-plan = adnflex.Plan.load({str(tmp_path / "known.json")!r})
-adnflex.reconfigure = lambda *_, **__: plan
-sys.exit(cli.main(["reconfigure", "case33bw", "--plan", "plan.json"]))
-"""
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=tmp_path,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            env={**os.environ, "PYTHONPATH": str(LIBRARY.parent)},
-        )
+    def with_no_room():
+        adnflex.reconfigure = lambda *_, **__: plan
+        return cli.main(["reconfigure", "case33bw", "--plan", "plan.json"])
+
+    done = forked(with_no_room, tmp_path, "/dev/full")
     assert done.returncode == cli.EXIT_INPUT
     assert "the system refused to go on: No space left on device" in done.stderr
     assert adnflex.Plan.load(tmp_path / "plan.json").status == "optimal"

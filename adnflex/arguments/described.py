@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from adnflex.arguments.call import Public, Target
@@ -52,8 +54,8 @@ def knobs_of(verb: Target) -> dict[str, Knob]:
         if isinstance(option, str):
             found.setdefault(option, Knob(option, known.kinds.get(option), None, texts.get("**options", "")))
         else:
-            more = {k: v for k, v in knobs_of(option).items() if inspect.signature(option).parameters[k].kind is _NAMED}
-            found = {**more, **found}
+            named = {n for n, p in inspect.signature(option).parameters.items() if p.kind is _NAMED}
+            found = {**{k: v for k, v in knobs_of(option).items() if k in named}, **found}
     return found
 
 
@@ -76,6 +78,12 @@ def parameter_texts(verb: Target) -> dict[str, str]:
     >>> parameter_texts(flexibility)["periods"]
     'Rows of the profiles; by default all.'
     """
+    return {name: _followed(name, text) for name, text in _own_texts(verb).items()}
+
+
+@cache
+def _own_texts(verb: Target) -> Mapping[str, str]:
+    """Read that section as it stands."""
     doc = inspect.getdoc(verb) or ""
     match = re.search(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", doc, re.S | re.M)
     if match is None:
@@ -84,7 +92,7 @@ def parameter_texts(verb: Target) -> dict[str, str]:
     for head, body in re.findall(r"^(\S(?:(?<=,)\n(?=\S)|[^\n])*)\n((?:(?: [^\n]*)?\n)*)", match[1], re.M):
         text = " ".join(body.split())
         for name in head.partition(" : ")[0].replace("\n", " ").split(","):
-            found[name.strip()] = _followed(name.strip(), text)
+            found[name.strip()] = text
     return found
 
 
@@ -95,6 +103,6 @@ def _followed(name: str, text: str) -> str:
         return text
     import adnflex  # everything public stands above its arguments
 
-    there = parameter_texts(getattr(adnflex, hint[1])).get(name, text)
-    rest = text[hint.end() :]
+    words = _own_texts(getattr(adnflex, hint[1])).get(name)
+    there, rest = text if words is None else _followed(name, words), text[hint.end() :]
     return there if rest in ("", ".") else there.rstrip(".") + rest

@@ -15,7 +15,7 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import InputError, UnsupportedElement
 from adnflex.grid.options import has_dependent_loads, option_faults
-from adnflex.grid.sound import table_faults
+from adnflex.grid.sound import TableFaults
 
 # What runpp knows and no formulation here does: the reason and the way out.
 _REFUSED = {
@@ -77,13 +77,15 @@ def shorten(items: Iterable[Any], most: int = 8) -> str:
     return ", ".join(texts) if rest <= 0 else f"{', '.join(texts[:most])} and {rest} more"
 
 
-def require_sound(net: pandapowerNet, extra: Sequence[str] = (), converters: bool = False) -> None:
+def require_sound(net: pandapowerNet, tables: TableFaults, extra: Sequence[str] = (), converters: bool = False) -> None:
     """Raise once with every fault of the net.
 
     Parameters
     ----------
     net : pandapowerNet
         The caller's net; it is only read.
+    tables : TableFaults
+        What is wrong with its tables.
     extra : sequence of str
         Further findings to report together with these.
     converters : bool
@@ -96,7 +98,6 @@ def require_sound(net: pandapowerNet, extra: Sequence[str] = (), converters: boo
     InputError
         If there is any other fault.
     """
-    tables = table_faults(net)
     if tables.types:
         raise InputError([*tables.types, *tables.values])
     unsupported = [*option_faults(net), *_unsupported(net, converters), *_current_loads(net)]

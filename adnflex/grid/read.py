@@ -12,7 +12,7 @@ from adnflex.errors import InputError, UnsupportedElement
 from adnflex.garbage import without_garbage_search
 from adnflex.grid.branches import branch_rows
 from adnflex.grid.checks import limit_faults, require_sound
-from adnflex.grid.identity import fingerprint
+from adnflex.grid.identity import fingerprint_of_sound
 from adnflex.grid.model import Grid, SwitchableBranch
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
 from adnflex.grid.notes import coupler_faults, dead_notes, zip_notes
@@ -20,7 +20,7 @@ from adnflex.grid.options import power_flow_options
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.private_copy import private_copy
 from adnflex.grid.ratings import collect_ratings
-from adnflex.grid.sound import readable
+from adnflex.grid.sound import checked, table_faults
 from adnflex.grid.switching import decisions, is_ideal_switch, locked_open_lines
 from adnflex.grid.tap_effect import tap_notes
 from adnflex.grid.taps import with_taps
@@ -79,13 +79,16 @@ def read_grid(
     >>> grid.n, grid.m, int(grid.switchable.sum()), int((~grid.closed).sum())
     (33, 37, 37, 5)
     """
-    net = readable(net)
-    identity, found = fingerprint(net), limits.faults(net)
-    if not found:
-        net = limits.on(net)
-        found = limit_faults(net) if need_limits else []
+    net, tables = checked(net)
+    if tables.types:
+        raise InputError([*tables.types, *tables.values])
+    identity, found = fingerprint_of_sound(net), limits.faults(net)
+    if not found and (limited := limits.on(net)) is not net:
+        net, tables = limited, table_faults(limited)
+    if not found and need_limits:
+        found = limit_faults(net)
     chosen, choice_faults = decisions(net, switching)
-    require_sound(net, [*found, *choice_faults], converters)
+    require_sound(net, tables, [*found, *choice_faults], converters)
     study = _closed_copy(net, chosen)
     try:
         mats = matrices(study, power_flow_options(net))

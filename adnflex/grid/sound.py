@@ -178,11 +178,12 @@ def _table(net: pandapowerNet, table: Table, faults: TableFaults) -> tuple[pd.Da
     if lacking := [c for c in table.columns if c.required and c.name not in frame.columns]:
         faults.types.append(_lacking(name, lacking))
     for column in there:
-        values = values_of(frame[column.name], column)
+        given = frame[column.name]
+        values = values_of(given, column)
         if not _fits(frame, table.label, column, values, on, faults):
             continue
         read[column.name] = values
-        better = canonical(frame[column.name], column, values)
+        better = canonical(given, column, values)
         if better is not None:
             changed[column.name] = better
     if not changed and index is frame.index:

@@ -154,7 +154,7 @@ def compare(measured: Measured, limits: NetLimits, base_mva: float = 1.0) -> Com
     blocks = list(_blocks(measured, limits))
     found = [_Extremes(block) for block in blocks]
     worst = [row for one in found if (row := one.worst(labels)) is not None]
-    bad = stacked([one.violated(labels) for one in found], ["row", *names, *VIOLATION_COLUMNS])
+    bad = stacked([one.violated(labels) for one in found if one.broken], ["row", *names, *VIOLATION_COLUMNS])
     if len(bad):
         bad = bad.assign(share=-(bad["excess"] / bad["limit"].abs().clip(lower=1e-9)).astype(float))
         bad = bad.sort_values(["row", "share"], kind="stable").reset_index(drop=True)
@@ -182,10 +182,13 @@ def _blocks(measured: Measured, limits: NetLimits) -> Iterator[_Block]:
             yield _Block("loading", element, loading, most, 1.0, "%", _TOLERANCE["%"])
     for (table, index), limit in limits.sources.iterrows():
         for name, column, unit in (("", "p_mw", "MW"), ("reactive ", "q_mvar", "Mvar")):
-            values = measured.sources[[(table, index, column)]].set_axis([index], axis=1)
-            for side, end, sign in (("low", "min", -1.0), ("high", "max", 1.0)):
-                most = np.array([float(limit[f"{end}_{column}"])])
-                if np.isfinite(most).all():
+            ends = (("low", float(limit[f"min_{column}"]), -1.0), ("high", float(limit[f"max_{column}"]), 1.0))
+            if not np.isfinite([end for _, end, _ in ends]).any():
+                continue
+            values = pd.DataFrame({index: measured.sources[table, index, column]})
+            for side, end, sign in ends:
+                if np.isfinite(end):
+                    most = np.array([end])
                     yield _Block(f"{name}import {side}", table, values, most, sign, unit, limits.source_tolerance)
 
 
@@ -210,6 +213,11 @@ class _Extremes:
     def scaled(self) -> np.ndarray:
         """The same relative to 1 pu or 100 %; imports in MW or Mvar."""
         return self.most / (100.0 if self.block.unit == "%" else 1.0)
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is violated anywhere."""
+        return len(self._violated[0]) > 0
 
     def worst(self, labels: pd.DataFrame) -> tuple[Any, ...] | None:
         """Worst place and state."""

@@ -29,14 +29,17 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from statsmodels.tsa.arima_process import ArmaProcess
 
 from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.scenarios._checks import at_least_one, not_negative
+
+if TYPE_CHECKING:
+    from statsmodels.tsa.arima_process import ArmaProcess
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +150,8 @@ def arma_scenarios(
     findings += _forecast_findings(values, rating, lower, top) + process.faults()
     if findings:
         raise InputError(findings)
+    from statsmodels.tsa.arima_process import ArmaProcess  # a quarter of a second that only a drawing of errors needs
+
     errors = ArmaProcess.from_coeffs(list(process.ar), list(process.ma))
     growth = _growth(errors, process.ar, len(values), sigma_percent)
     if growth and not process.allow_nonstationary:

@@ -12,7 +12,7 @@ from pandapower import pandapowerNet
 from adnflex.grid.ac import run_ac
 from adnflex.grid.switching import is_ideal_switch
 from adnflex.grid.write import PushBack
-from adnflex.powerflow.limits import NetLimits, compare
+from adnflex.powerflow.limits import NetLimits, margins
 from adnflex.powerflow.states import Measured, state_of, tabulated
 from adnflex.problems.switching.operations import Operation, switch_table
 
@@ -51,7 +51,7 @@ class FieldStates:
             found = tabulated(self.net, arrays, pd.Index([done], name="done"))
             self.measured[done] = found
             solved = bool(found.converged.iloc[0])
-            self.margin[done] = float(compare(found, self.limits).margin[0]) if solved else -np.inf
+            self.margin[done] = float(margins(found, self.limits)[0]) if solved else -np.inf
 
     def _push(self, net: pandapowerNet, sets: Sequence[int]) -> PushBack:
         """Return what writes each set into one private copy of a net."""
