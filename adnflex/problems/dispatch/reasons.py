@@ -21,6 +21,8 @@ from adnflex.study import Study
 _TABLES = ("load", "sgen", "storage")
 # From so many times on it is named; from so many on it looks like another unit.
 _TOO_MUCH, _ODD = 2.0, 10.0
+# From so many times all that is asked on, a rating is a placeholder.
+_NO_RATING = 100.0
 _SHOWN = 3
 
 
@@ -119,11 +121,12 @@ def unit_suspects(
     able[grid.roots] = np.inf
     sizes = list(_sizes(net, grid, values or {}))
     found = sorted(_too_large(sizes, able * grid.base_mva), reverse=True)
-    # a branch that could carry everything at once stands in nobody's way, whatever its rating (99999 kA: not known)
+    # a branch that could carry everything at once stands in nobody's way, and a rating far above all of it (99999 kA)
+    # is none, so that nothing can belie it
     asked = sum(size for *_, size in sizes) / grid.base_mva
     branches = [
         (float(rated[k] / passing[k]), _long(grid, k, float(passing[k]), float(rated[k])))
-        for k in np.flatnonzero(np.isfinite(rated) & (rated > _ODD * passing) & (passing < asked)).tolist()
+        for k in np.flatnonzero((rated < _NO_RATING * asked) & (rated > _ODD * passing) & (passing < asked)).tolist()
     ]
     sentences = [sentence for _, sentence in [*sorted(branches, reverse=True), *found]]
     more = len(sentences) - _SHOWN
