@@ -32,7 +32,8 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("roll")
     made = {"report": folder / "rolling.html", "plan": folder / "day.json", "store": folder / "days.jsonl"}
     words = [str(word) for option, path in made.items() for word in (f"--{option}", path)]
-    command = ["roll", "rolling33", *CHEAP, "--days", "2", "--scenarios", "2", "--workers", "1", "--quiet"]
+    command = ["roll", "rolling33", *CHEAP, "--days", "2", "--no-check", "--scenarios", "2"]
+    command += ["--workers", "1", "--quiet"]
     code = main([*command, *words])
     return SimpleNamespace(**made, days=folder / "day-days.json", code=code, command=[*command, *words])
 
@@ -42,7 +43,7 @@ def unchecked(monkeypatch):
     """Every day passes: power flow takes seconds, and these tests are about something else."""
     check = example()[2]
     monkeypatch.setattr(adnflex, "validate", lambda *_: check)
-    return ("--policy", "pool", "--reactive", "none", "--workers", 1)
+    return ("--policy", "pool", "--reactive", "none", "--no-check", "--workers", 1)
 
 
 def test_a_day_is_decided_checked_and_reported(capsys, tmp_path):
@@ -91,7 +92,7 @@ def test_policies_are_compared_in_a_table(capsys, unchecked):
     words = (*unchecked, "--policy", "mpc:mean,pool", "--days", 2, "--no-reference")
     told = run(capsys, "roll", "rolling33", *words, "--weather", "cloudy", "--tariff", "time of use")
     assert told.code == cli.EXIT_OK, told.err
-    rows = [line.split()[0] for line in told.out.splitlines()[-2:]]
+    rows = [line.split()[0] for line in told.out.splitlines()[-3:-1]]
     assert rows == ["mpc:mean", "pool"]
     assert "less pool" in told.out
     assert "4 of 4 days of policies simulated" in told.err

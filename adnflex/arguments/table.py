@@ -171,6 +171,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "sweeps": whole("an integer of at least 1", 1),
         "future": word("sample", "mean"),
         "common": truth(),
+        "check": truth(),
         "state": path(),
         "path": path(),
         "tariff": text("a profile of the price of the sources"),

@@ -94,6 +94,7 @@ def _require_sense(args: argparse.Namespace, several: bool) -> None:
     if args.net_period is not None and args.net_out is None:
         faults.append("--net-period: says which hour --net writes; give --net FILE.json too.")
     said = {"--store": "store" in given, "--no-reference": args.no_reference, "--workers": "workers" in given}
+    said["--check and --no-check"] = "check" in given
     if not several:
         faults += [
             f"{option}: means nothing for a single day of a single policy; give --days of 2 or more."

@@ -32,7 +32,9 @@ class Comparison(Result):
     items : pandas.DataFrame
         Index ``(policy, day)``; the cost items, ``total``, ``stored_value``, ``bought_mwh``, ``spilled_mwh``,
         ``unmet_kwh``, ``seconds`` (mean time of a decision), ``slowest_seconds``, ``unsolved_hours`` (decided by the
-        base policy, because the policy was not solved); every finished day.
+        base policy, because the policy was not solved); every finished day. Of its AC check, NaN where there was none:
+        ``passed`` (1 or 0), ``faults`` and ``violations`` (counts), ``bus_hours`` outside the voltage limits, and
+        without the second stage ``bus_hours_without``, ``vm_min_pu``, ``vm_max_pu``, ``losses_mwh``.
     interrupted : bool
         Whether days are missing because the run was stopped, by the user or by its time limit.
     options, versions, notes
@@ -73,6 +75,30 @@ class Comparison(Result):
                 "bought_mwh": float(mine["bought_mwh"].mean()),
                 "spilled_mwh": float(mine["spilled_mwh"].mean()),
                 "ms": 1e3 * float(mine["seconds"].mean()),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
+
+    @property
+    def checks(self) -> pd.DataFrame:
+        """What AC power flow says of each policy's days; empty where none was checked.
+
+        One row a policy: ``days`` checked, ``passed`` of them, ``bus_hours`` outside the voltage limits (mean of a
+        day), ``bus_hours_without`` the second stage, ``vm_min_pu``, ``vm_max_pu`` (worst), ``losses_mwh`` (mean).
+        """
+        done = self.items[self.items["passed"].notna()] if "passed" in self.items else self.items.iloc[:0]
+        rows = {}
+        for policy in self.days.columns:
+            if policy not in done.index.get_level_values("policy"):
+                continue
+            mine = done.xs(policy, level="policy")
+            rows[policy] = {
+                "days": len(mine),
+                "passed": int(mine["passed"].sum()),
+                "bus_hours": float(mine["bus_hours"].mean()),
+                "bus_hours_without": float(mine["bus_hours_without"].mean()),
+                "vm_min_pu": float(mine["vm_min_pu"].min()),
+                "vm_max_pu": float(mine["vm_max_pu"].max()),
+                "losses_mwh": float(mine["losses_mwh"].mean()),
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
 
@@ -124,6 +150,14 @@ class Comparison(Result):
                 f"{policy:<{width}}  {one['mean']:>9.2f} ± {one['ci95']:>6.2f}  {one['purchase']:>9.2f}  {off:>24}  "
                 f"{one['ms']:>7.2f}"
             )
+        lines += [
+            f"AC power flow, {policy}: {row['passed']:.0f} of {row['days']:.0f} days pass, "
+            f"{row['bus_hours']:.1f} bus-hours a day outside limits, {row['vm_min_pu']:.4f} to "
+            f"{row['vm_max_pu']:.4f} pu"
+            for policy, row in self.checks.iterrows()
+        ]
+        if not len(self.checks):
+            lines.append("AC power flow: no day was checked.")
         lines.extend(f"note: {note}" for note in self.notes)
         return "\n".join(lines)
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
+from adnflex.arguments.kinds import whole
 from adnflex.errors import InputError, TimeExpired
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.rolling.case import RollingCase
@@ -25,15 +26,17 @@ from adnflex.problems.rolling.reactive import reactive_of
 from adnflex.problems.rolling.reactive_stage import ReactiveStage
 from adnflex.problems.rolling.stored_days import PolicyDay, append_day, read_days, study_mark
 from adnflex.results.common_days import Comparison
-from adnflex.results.rolling import ITEMS, RollingRun
+from adnflex.results.rolling import ITEMS, RollingCheck, RollingRun
 from adnflex.verbs.schedule_rolling import schedule_rolling
+from adnflex.verbs.validate_rolling import validate_rolling
 
 log = logging.getLogger(__name__)
 
 _FACTS = ("stored_value", "bought_mwh", "spilled_mwh", "unmet_kwh", "seconds", "slowest_seconds", "unsolved_hours")
+_CHECKED = ("passed", "faults", "violations", "bus_hours", "bus_hours_without", "vm_min_pu", "vm_max_pu", "losses_mwh")
 
 
-@public(options=lambda: OPTIONS)
+@public(options=lambda: OPTIONS, also={"scenarios": whole("an integer of at least 1", 1)})
 def compare_policies(
     case: RollingCase,
     policies: Sequence[str | Policy],
@@ -41,7 +44,9 @@ def compare_policies(
     days: int = 30,
     seed: int = 1,
     simulations: int = 30,
-    reactive: str | ReactiveStage | None = None,
+    check: bool = True,
+    reactive: str | ReactiveStage | None = "auto",
+    scenarios: int = 20,
     executor: Executor | None = None,
     workers: int | None = None,
     store: str | Path | None = None,
@@ -63,8 +68,14 @@ def compare_policies(
         Seed of the days and of the futures.
     simulations : int
         Futures M that a rollout looks at.
-    reactive : {"scenarios", "mean"}, callable or None
-        Second stage, as for `adnflex.schedule_rolling`; costs do not depend on it, so that there is none by default.
+    check : bool
+        Run every hour of every day in AC power flow, as `adnflex.validate` does: what passes, and what does not, stands
+        in `Comparison.items` and `Comparison.checks`. It takes about two seconds a day; costs do not depend on it.
+    reactive : {"auto", "scenarios", "mean"}, callable or None
+        Second stage, as for `adnflex.schedule_rolling`; costs do not depend on it, so that without a check ``auto`` is
+        none.
+    scenarios : int
+        Number of its scenarios.
     executor : concurrent.futures.Executor, optional
         Where the days are simulated; by default processes on this machine.
     workers : int, optional
@@ -92,16 +103,17 @@ def compare_policies(
     Examples
     --------
     >>> case = RollingCase.load("rolling33")
-    >>> comparison = compare_policies(case, ["pool", "floor"], days=3, workers=1)
+    >>> comparison = compare_policies(case, ["pool", "floor"], days=3, check=False, workers=1)
     >>> bool((comparison.days["floor"] <= comparison.days["pool"] + 1e-6).all())
     True
     """
     clock = Deadline(time_limit)
     names = _checked(case, policies, days, simulations, options)
     objects = {p.name: p for p in policies if not isinstance(p, str)}
-    stage = reactive_of(case, reactive)
-    job = partial(_one_day, case, objects, seed, simulations, stage, options, time.time() + clock.left)
-    mark = study_mark(case, seed, simulations, options, stage)
+    stage = reactive_of(case, None if reactive == "auto" and not check else reactive, scenarios)
+    same = {"simulations": simulations, "seed": seed, "reactive": stage, **options}
+    job = partial(_one_day, case, objects, same, check, time.time() + clock.left)
+    mark = study_mark(case, same, check)
     done = read_days(Path(store), mark) if store is not None else {}
     # day by day, so that after an interrupt the days that are there are common ones
     tasks = [PolicyDay(name, day) for day in range(days) for name in names if PolicyDay(name, day) not in done]
@@ -198,10 +210,8 @@ def _run(
 def _one_day(
     case: RollingCase,
     objects: dict[str, Policy],
-    seed: int,
-    simulations: int,
-    reactive: ReactiveStage | None,
-    options: dict[str, Any],
+    same: dict[str, Any],
+    check: bool,
     until: float,
     task: PolicyDay,
 ) -> dict[str, float] | None:
@@ -210,12 +220,29 @@ def _one_day(
     if left <= 0:
         return None
     policy = objects.get(task.policy, task.policy)
-    same: dict[str, Any] = {"simulations": simulations, "seed": seed, "reactive": reactive, **options}
     try:
         run = schedule_rolling(case, policy, day=task.day, time_limit=left, **same)
     except TimeExpired:
         return None
-    return None if run.status == "time_limit" else row_of(run)
+    if run.status == "time_limit":
+        return None
+    return {**row_of(run), **(found_in(validate_rolling(run, case.net)) if check else {})}
+
+
+def found_in(check: RollingCheck) -> dict[str, float]:
+    """Row of `Comparison.items` of the AC check of a run."""
+    h = check.hours
+    values = (
+        float(check.passed),
+        float(len(check.faults)),
+        float(len(check.violations)),
+        float(check.violating_bus_hours),
+        float(check.violating_bus_hours_without),
+        float(h["vm_min_pu"].min()),
+        float(h["vm_max_pu"].max()),
+        float(h["loss_mw"].sum()),
+    )
+    return dict(zip(_CHECKED, values, strict=True))
 
 
 def row_of(run: RollingRun) -> dict[str, float]:
@@ -248,7 +275,7 @@ def _comparison(
         if rows
         else pd.MultiIndex.from_arrays([[], []], names=["policy", "day"])
     )
-    items = pd.DataFrame(list(rows.values()), index=index, columns=[*ITEMS, "total", *_FACTS])
+    items = pd.DataFrame(list(rows.values()), index=index, columns=[*ITEMS, "total", *_FACTS, *_CHECKED])
     cost = (items["total"] - items["stored_value"]).unstack("policy") if rows else pd.DataFrame()
     common = cost.reindex(columns=names).dropna().rename_axis("day")
     common.columns.name = "policy"

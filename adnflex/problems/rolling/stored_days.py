@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from adnflex.errors import InputError
 from adnflex.files import append_line, read_bytes, write_text
 from adnflex.problems.rolling.case import RollingCase
-from adnflex.problems.rolling.reactive_stage import ReactiveStage
 
 
 class PolicyDay(NamedTuple):
@@ -20,11 +20,21 @@ class PolicyDay(NamedTuple):
     day: int
 
 
-def study_mark(
-    case: RollingCase, seed: int, simulations: int, options: dict[str, Any], reactive: ReactiveStage | None
-) -> str:
-    """Digest of what stored days depend on."""
-    facts = [case.fingerprint, seed, simulations, sorted(options.items()), reactive is not None]
+def study_mark(case: RollingCase, same: Mapping[str, Any], check: bool) -> str:
+    """Digest of what stored days depend on.
+
+    Parameters
+    ----------
+    case : RollingCase
+        The case.
+    same : mapping
+        What all days are simulated with: ``simulations``, ``seed``, the stage ``reactive``, options of rollouts.
+    check : bool
+        Whether days are run in AC.
+    """
+    stage: Any = same.get("reactive")
+    told = stage.describe() if hasattr(stage, "describe") else type(stage).__name__
+    facts = [case.fingerprint, sorted((k, v) for k, v in same.items() if k != "reactive"), told, check]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

@@ -67,6 +67,12 @@ _SECTIONS: Sections = [
         "Each dot is a day; the box holds the middle half of them, the line in it is the median.",
         (gains.day_blocks,), "Days", lambda view: len(view.days.days) > 1,
     ),
+    Recipe(
+        "checks", "Every policy in AC power flow",
+        "All hours of all days as they came: load, sun and wind drawn afresh, seen by no stage. A day passes if every "
+        "limit is met in every hour, every set-point keeps its device's limits, and costs follow from the set-points.",
+        (evidence.checked_days,), "", evidence.checked_days,
+    ),
     Recipe("balance", "The day by hour", _day_words, ("balance",), "Dispatch"),
     Recipe(
         "storage", "Storage", "Energy at the end of each hour, dashed red its limits; and power, charging positive.",

@@ -62,6 +62,22 @@ def limits(view: RollingView) -> list[Html]:
     return [bar, findings.limit_table(view, check.limits[~placeholder]), *deviations]
 
 
+def checked_days(view: RollingView) -> list[Html]:
+    """Show what AC power flow says of every policy's days; nothing where none was checked."""
+    if view.comparison is None or view.comparison.checks.empty:
+        return []
+    columns: dict[str, Callable[[pd.Series], str]] = {
+        "policy": lambda row: str(row.name),
+        ">days that pass": lambda row: f"{row['passed']:.0f} of {row['days']:.0f}",
+        ">bus-hours outside limits": lambda row: number(row["bus_hours"], "", 1),
+        ">without stage two": lambda row: number(row["bus_hours_without"], "", 1),
+        ">lowest voltage": lambda row: number(row["vm_min_pu"], "pu", 4),
+        ">highest voltage": lambda row: number(row["vm_max_pu"], "pu", 4),
+        ">losses of a day": lambda row: number(row["losses_mwh"], "MWh", 3),
+    }
+    return page.listing([row for _, row in view.comparison.checks.iterrows()], columns)
+
+
 def details(view: RollingView) -> list[Html]:
     """Everything needed to repeat the run."""
     run, comparison = view.run, view.comparison

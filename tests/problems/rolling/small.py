@@ -46,6 +46,16 @@ def net(hours=6):
     return net
 
 
+def with_site(low=0.9997):
+    """Return `net` with a site at the bus of the vehicles, and a load there that pulls the voltage down."""
+    found = net()
+    found.bus["min_vm_pu"], found.bus["max_vm_pu"] = low, 1.1
+    site = pp.create_sgen(found, 2, 0.0, type="svc", min_p_mw=0.0, min_q_mvar=-0.1, max_q_mvar=0.3, controllable=True)
+    pp.create_load(found, 2, 0.4, 0.3)
+    found.sgen.loc[found.sgen.index != site, "controllable"] = False
+    return found
+
+
 def set_price(net, prices):
     """Write a tariff ``flat`` with a price for each hour."""
     net.ext_grid["price_per_mwh"], net.ext_grid["profile"] = 1.0, "flat"
