@@ -133,8 +133,8 @@ def _budget_words(answer: SearchedPeriods, switching: Switching) -> str | None:
     """Say that a budget is too small, and which is not; None where no budget is known that is enough."""
     search, clock = answer.search, Deadline(_SECONDS)
     every = answer.runs if isinstance(answer.runs, AllSequences) else None
-    if every is None:
-        every = AllSequences.of(search, Effort(workers=1), clock)
+    if every is None or every.budget is not None:
+        every = AllSequences.of(search, Effort(workers=1), clock, whole=True)
     need = None if every is None else every.fewest(clock)
     if need is not None:
         told = f"the smallest number that does is {need} (proven)"

@@ -1,5 +1,8 @@
 r"""The best sequence of topologies of all that there are, where a grid has few enough of them.
 
+Where the present states are the first ones, a sequence of so many operations never is further from them than that: then
+only the radial states within the budget are listed, which are few on large grids too.
+
 What each radial state costs in each window is exact where a window is one point, and else bounded by the window's mean
 (Jensen, where its multipliers prove that its cones are exact).  The cheapest sequence over all states
 (`adnflex.algorithms.exchange_sequences`) is a bound; its states are run at every point, and so on until it holds.
@@ -9,25 +12,21 @@ from __future__ import annotations
 
 import math
 import time
-from itertools import product
 from typing import Self
 
 import numpy as np
 
 from adnflex.algorithms.exchange_sequences import ExchangeSequences
-from adnflex.algorithms.spanning_trees import count_spanning_trees, spanning_trees
 from adnflex.algorithms.workers import worker_pool
 from adnflex.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from adnflex.formulations.bounds import compute_bounds
-from adnflex.formulations.modes import openable
 from adnflex.formulations.tree_multipliers import cones_are_exact
-from adnflex.grid.core import contract
-from adnflex.grid.model import Grid
 from adnflex.grid.topology import closed_of_each
 from adnflex.grid.tree_flows import TreeFlows, TreesAt
 from adnflex.grid.trees import Trees, TreeSums
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
+from adnflex.problems.multi_period.listed_states import all_states, states_within
 from adnflex.problems.multi_period.points import Points
 from adnflex.problems.multi_period.search import WindowSearch
 from adnflex.problems.multi_period.sequence import Sequence
@@ -55,49 +54,6 @@ _ENOUGH, _STEPS, _ROUNDING, _CLEAR = 1e-9, 60, 1e-7, 1e-6
 _PATIENCE = 0.5
 
 
-def all_states(grid: Grid, required: BoolArray, most: int) -> IntArray | None:
-    """Open branches of every radial state (N, j), each row in order; None where they are more than so many.
-
-    Parameters
-    ----------
-    grid : Grid
-        The grid.
-    required : (m,) array of bool
-        Branches that stay closed.
-    most : int
-        How many are listed at most.
-    """
-    core, roots = contract(grid), set(grid.roots.tolist())
-    names = {j: k + 1 for k, j in enumerate(core.junctions)}
-    ends = [tuple(0 if v in roots else names[v] for v in (c.nodes[0], c.nodes[-1])) for c in core.chains]
-    able = openable(core, np.flatnonzero(~required).tolist())
-    edges = [(a, b) for a, b in ends]
-    closed = [c for c, part in enumerate(able) if not part]
-    # a chain left out counts as often as it may be open; one that stays closed joins its ends
-    merged = _merged(len(names) + 1, [edges[c] for c in closed])
-    free = [c for c, part in enumerate(able) if part]
-    reduced = [(merged[edges[c][0]], merged[edges[c][1]]) for c in free]
-    counts = [float(len(able[c])) for c in free]
-    nodes = max(merged, default=0) + 1
-    number = math.exp(sum(math.log(k) for k in counts)) * count_spanning_trees(nodes, reduced, [1 / k for k in counts])
-    if number > most + 0.5:
-        return None
-    found = []
-    for out in spanning_trees(len(names) + 1, edges, closed):
-        found += list(product(*([core.chains[c].branches[i] for i in able[c]] for c in out)))
-    return np.sort(np.array(found, dtype=np.int64).reshape(len(found), -1), axis=1)
-
-
-def _merged(n: int, joined: list[tuple[int, int]]) -> list[int]:
-    """Join nodes by edges, and number what is left."""
-    group = list(range(n))
-    for a, b in joined:
-        old, new = group[a], group[b]
-        group = [new if g == old else g for g in group]
-    names = {g: k for k, g in enumerate(dict.fromkeys(group))}
-    return [names[g] for g in group]
-
-
 class AllSequences:
     """Bounds of sequences over all radial states.
 
@@ -109,10 +65,12 @@ class AllSequences:
         All radial states.
     costs : (W, N) array
         What each costs at least in each window.
+    budget : int, optional
+        Operations that no state listed is further from the present ones; None: all states are listed.
     """
 
-    def __init__(self, search: WindowSearch, opened: IntArray, costs: FloatArray) -> None:
-        self.search, self.opened, self.costs = search, opened, costs
+    def __init__(self, search: WindowSearch, opened: IntArray, costs: FloatArray, budget: int | None = None) -> None:
+        self.search, self.opened, self.costs, self.budget = search, opened, costs, budget
         self.known = np.zeros(len(opened), dtype=bool)
         self._by_operations: list[float] = []
         switching, grid = search.switching, search.points.grid
@@ -122,12 +80,32 @@ class AllSequences:
         self.sequences = ExchangeSequences(opened, grid.m, first, switching.switching_cost)
 
     @classmethod
-    def of(cls, search: WindowSearch, effort: Effort, clock: Deadline) -> Self | None:
-        """Value all states; None where they are too many for the time that is left."""
-        windows = search.points.windows
-        opened = all_states(search.points.grid, search.required, min(_STATES, _VALUES // windows))
+    def of(cls, search: WindowSearch, effort: Effort, clock: Deadline, *, whole: bool = False) -> Self | None:
+        """Value all states that may be in a sequence; None where they are too many for the time that is left.
+
+        Parameters
+        ----------
+        search : WindowSearch
+            What was seen, with price and budget.
+        effort, clock : Effort, Deadline
+            Workers, and the time that is left.
+        whole : bool
+            Whether states beyond the budget are wanted too.
+        """
+        grid, most = search.points.grid, min(_STATES, _VALUES // search.points.windows)
+        opened = all_states(grid, search.required, most)
+        switching, budget = search.switching, None
+        if switching.start == "present" and switching.max_operations is not None and not whole:
+            budget = switching.max_operations
+            opened = states_within(grid, search.required, budget, most, opened)
         costs = None if opened is None or not len(opened) else _Costs(search.points).by_window(opened, effort, clock)
-        return None if opened is None or costs is None else cls(search, opened, costs)
+        return None if opened is None or costs is None else cls(search, opened, costs, budget)
+
+    @property
+    def what(self) -> str:
+        """What the states are, in words."""
+        within = "" if self.budget is None else f" within {self.budget} operations"
+        return f"all {len(self.opened):,} radial states{within}"
 
     def solved(self, most: int | None, clock: Deadline, gap: float) -> tuple[float, Sequence | None]:
         """Return the bound with so many operations, and the best sequence that was run at every point."""
@@ -163,20 +141,29 @@ class AllSequences:
 
     def tell(self) -> None:
         """Bound sequences of few operations too, and give the best of each to the search."""
-        if self._layers(_TOLD) == _TOLD:
-            found = self.sequences.solve_each(self.costs, _TOLD)
+        told = _TOLD if self.budget is None else min(_TOLD, self.budget)
+        if self._layers(told) == told:
+            found = self.sequences.solve_each(self.costs, told)
             for _, path in found:
                 self._run(path)
             self._by_operations = [value for value, _ in found]
 
     def least(self, most: int | None) -> float:
-        """Return the bound with at most so many operations; that of any number where it is not told apart."""
+        """Return the bound with at most so many operations; that of any number where it is not told apart.
+
+        -inf where states are left out that so many operations reach.
+        """
+        if self.budget is not None and (most is None or most > self.budget):
+            return -math.inf
         if most is not None and most < len(self._by_operations):
             return self._by_operations[most]
         return self.sequences.solve(self.costs)[0]
 
     def fewest(self, clock: Deadline) -> int | None:
-        """Return the least number of operations that keeps every limit; None where there is none, or no time."""
+        """Return the least number of operations that keeps every limit; None where there is none, or no time.
+
+        Of all states only: within a budget none may be enough.
+        """
         if self.solved(None, clock, math.inf)[1] is None:
             return None
         most = 0
@@ -219,7 +206,7 @@ class _Costs:
 
     def __init__(self, points: Points) -> None:
         self.points = points
-        self.flows = TreeFlows(points.grid, _ENOUGH, _STEPS)
+        self.flows, self.patient = TreeFlows(points.grid, _ENOUGH, _STEPS), TreeFlows(points.grid)
         limits = points.grid.v_min, points.grid.v_max
         self.low, self.high = (np.sqrt(part)[:, None] for part in limits)
 
@@ -257,8 +244,17 @@ class _Costs:
         if not exact.all():
             lost = np.where(exact, lost, self._lossless(at, p, q, y))
         if len(rows) == 1:
-            return np.where(self._broken(at), np.inf, worth * lost)
+            return np.where(self._broken(at) | self._without(at, p, q, y), np.inf, worth * lost)
         return np.asarray(worth * lost)
+
+    def _without(self, at: TreesAt, p: FloatArray, q: FloatArray, y: ComplexArray) -> BoolArray:
+        """Whether states have no power flow however long it is iterated, as `WindowSearch.costs` has it too."""
+        found = ~np.isfinite(at.loss)
+        odd = np.flatnonzero(found)
+        if len(odd):
+            again = self.patient.at(self.patient.grown(at.trees.closed[odd]), p, q, y)
+            found[odd] = ~np.isfinite(again.loss)
+        return found
 
     def _broken(self, at: TreesAt) -> BoolArray:
         """Whether states break a limit, clearly; one that was not solved is not said to."""

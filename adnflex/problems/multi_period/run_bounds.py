@@ -6,8 +6,9 @@ over all ways to cut is a bound,
 
 .. math:: \min_{0 = b_0 < b_1 < \dots < b_c = W} \sum_i LB(b_{i-1}, b_i) + 2 \, price \, (c - 1) .
 
-What is proven of a run is proven of every longer one too: bounds of its parts add up.  So single windows are proven
-first, then the runs that the best cut uses, as long as one proof there raises the bound.
+Where operations count from the present states, no state of a sequence is further from them than the budget, so that
+only such states are asked for.  What is proven of a run is proven of every longer one too: bounds of its parts add up.
+So single windows are proven first, then the runs that the best cut uses, as long as one proof there raises the bound.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class RunBounds:
         points = type(points)(points.grid, points.p, points.q, points.y, points.weight, np.zeros_like(points.window))
         place = {int(r): k for k, r in enumerate(rows)}
         guards = np.array([place[int(g)] for g in self.guards if int(g) in place], dtype=np.int64)
-        proof = OneProof(points, search, guards, rows=rows)
+        proof = OneProof(points, search, guards, most=self._most, rows=rows)
         best = Incumbent()
         for state in search.pool:
             best.offer(state, proof.score(state))
@@ -102,6 +103,11 @@ class RunBounds:
         if outcome.status == "interrupted":  # what is proven of this run is kept, no other is begun
             raise KeyboardInterrupt
 
+    @property
+    def _most(self) -> int | None:
+        """Operations that no state of a sequence is further from the present ones."""
+        return self.search.switching.max_operations if self.search.switching.start == "present" else None
+
     def _raise(self, first: int, end: int, found: float) -> None:
         """Take a bound, and what it makes of longer runs."""
         least = self._least
@@ -113,7 +119,9 @@ class RunBounds:
                 least[a, b] = max([least[a, b], *inner])
 
     def least(self, most: int | None) -> float:
-        """Return the bound with at most so many operations."""
+        """Return the bound with at most so many operations; -inf where they are more than runs were proven for."""
+        if self._most is not None and (most is None or most > self._most):
+            return -math.inf
         return self.best(most)[0]
 
     def best(self, most: int | None) -> tuple[float, list[tuple[int, int]]]:

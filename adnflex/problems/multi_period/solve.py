@@ -242,5 +242,5 @@ def _of_all(
     else:
         status = "optimal" if value - bound <= effort.gap * abs(value) else "time_limit"
     clock.report_bests(value, min(bound, value), status)
-    solver = f"dynamic programming over all {len(every.opened):,} radial states"
+    solver = f"dynamic programming over {every.what}"
     return _ended(search, clock, status, best, min(bound, value), solver, every)

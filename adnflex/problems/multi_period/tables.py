@@ -24,6 +24,9 @@ Open = frozenset[int]
 # Periods that are told of each kind of limit.
 _NEAREST = 3
 
+# Part of a value that its sum may be off by rounding.
+_ROUNDING = 1e-12
+
 _CRITICAL = ["kind", "element", "index", "value", "limit", "margin", "unit"]
 
 
@@ -87,11 +90,16 @@ def value_of_switching(
     for (_, sequence), bound in zip(found, bounds, strict=True):
         loss, _ = _of_blocks(search.exact, _blocks(study.points, sequence))
         used = float(study.hours @ loss)
-        saved = worth - sequence.objective
-        table.append((sequence.objective, used, energy - used, saved, bound, worth - bound))
+        less = [_less(energy, used), _less(worth, sequence.objective)]
+        table.append((sequence.objective, used, *less, bound, _less(worth, bound)))
     columns = ["objective", "energy_mwh", "saving_mwh", "saving", "bound", "saving_at_most"]
     index = pd.Index([count for count, _ in found], name="operations")
     return pd.DataFrame(table, columns=columns, index=index, dtype=float)
+
+
+def _less(before: float, after: float) -> float:
+    """Return a difference; what rounding leaves of one is none."""
+    return 0.0 if abs(before - after) <= _ROUNDING * abs(before) else before - after
 
 
 def _blocks(points: Points, best: Sequence) -> list[_Stretch]:
