@@ -44,6 +44,31 @@ class WorstVertex:
     bound: float
 
 
+@dataclass(frozen=True)
+class Iteration:
+    """A master problem and its subproblem.
+
+    Attributes
+    ----------
+    vertices : int
+        Vertices of the master problem.
+    bound : float
+        Size of its box.
+    shortage : float
+        What is missing at the worst vertex found.
+    vertex : (T,) array of 0 and 1
+        That vertex.
+    proven : bool
+        Whether no vertex is worse.
+    """
+
+    vertices: int
+    bound: float
+    shortage: float
+    vertex: Vertex
+    proven: bool
+
+
 @dataclass
 class Generated(Generic[BoxT]):
     """What column and constraint generation leaves.
@@ -60,8 +85,8 @@ class Generated(Generic[BoxT]):
         The vertices of the master problem.
     iterations : int
         Number of master problems solved.
-    history : list of (bound, shortage)
-        Of every iteration.
+    history : list of Iteration
+        All of them.
     """
 
     box: BoxT
@@ -69,7 +94,7 @@ class Generated(Generic[BoxT]):
     holds: bool
     vertices: list[Vertex]
     iterations: int
-    history: list[tuple[float, float]] = field(default_factory=list)
+    history: list[Iteration] = field(default_factory=list)
 
 
 def generate(
@@ -111,7 +136,7 @@ def generate(
     (3.0, True, 2)
     """
     vertices = [np.asarray(v, dtype=float) for v in start]
-    history: list[tuple[float, float]] = []
+    history: list[Iteration] = []
     while True:
         box, bound = master(vertices)
         if stop(bound):
@@ -119,7 +144,7 @@ def generate(
         verdict = climb(box)
         if verdict.shortage <= tolerance:
             verdict = prove(box)
-        history.append((bound, verdict.shortage))
+        history.append(Iteration(len(vertices), bound, verdict.shortage, verdict.vertex, verdict.proven))
         known = any(np.array_equal(verdict.vertex, v) for v in vertices)
         if verdict.shortage <= tolerance or known:
             # a vertex of the master problem that misses something is rounding of the solver

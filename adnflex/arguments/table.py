@@ -75,6 +75,8 @@ GROUPS: dict[str, dict[str, Kind]] = {
             "'free', 'initial' or percent of max_e_mwh (0 to 100)", word("free", "initial"), number("", 0.0, 100.0)
         ),
         "tie_break": word("none", "even"),
+        "method": word("auto", "ccg"),
+        "memory": whole("1 to 8 periods", 1, high=8),
         "positions": word("fixed", "search"),
         "reactive_power": truth(),
         "sides": whole("a multiple of 4 from 8 on, e.g. 16 or 64", 8, 4, 1024),

@@ -23,8 +23,9 @@ class Box:
     Attributes
     ----------
     kind : str
-        ``separable`` (every hour mixes two dispatches by its own value, without knowledge of later ones) or
-        ``foresighted`` (the whole trajectory is known before the first hour).
+        ``separable`` (every hour mixes two dispatches by its own value, without knowledge of later ones),
+        ``remembering`` (it knows some values before as well) or ``foresighted`` (the whole trajectory is known before
+        the first hour).
     limits : pandas.DataFrame
         Index: period; ``lower_mw``, ``upper_mw`` [MW], import positive.
     total_mwh : float

@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from adnflex.arguments import public
-from adnflex.grid.switch_tables import open_branches, open_lines
+from adnflex.grid.switch_tables import open_lines
 from adnflex.results.base import Answer, chosen_row
 from adnflex.results.boxes import Box, Disaggregation, LinearFlexibility, OuterFlexibility
 from adnflex.results.certificate import room_above
 from adnflex.results.dispatch_rule import inside, levels_of, share_of, useful_at, with_constants
-from adnflex.results.status import told_status
+from adnflex.results.flexibility_words import lines_of, named
 
 if TYPE_CHECKING:
     from pandapower import pandapowerNet
@@ -46,8 +46,13 @@ class Flexibility(Answer):
         What no box in AC can exceed in useful width; `certificate` puts the box beside it.
     status : str
         How the search ended: ``complete``, ``time_limit`` or ``interrupted``.
-    separable, foresighted : Box
-        Boxes of the linear model before the AC tightening.
+    separable, remembering, foresighted : Box
+        Boxes of the linear model before the AC tightening, of policies that know more and more: a period's value alone;
+        some periods before as well (``memory``); the whole trajectory beforehand.
+    iterations : pandas.DataFrame
+        Rounds of column and constraint generation, index ``iteration``: ``vertices`` of the master problem,
+        ``master_mwh`` (its box), ``shortage_mw`` at the worst ``vertex`` found (a digit a period, 1 the upper end),
+        ``worst`` (whether no vertex is worse). Empty where two linear programs settled it.
     binding : pandas.DataFrame
         Limits that hold the box back: ``period``, ``side`` (``lower`` or ``upper``), ``kind`` (``voltage low``,
         ``voltage high``, ``loading``, ``energy``), ``element``, ``index``, ``value``, ``limit``, ``unit`` and
@@ -96,7 +101,9 @@ class Flexibility(Answer):
     outer: OuterFlexibility
     status: str
     separable: Box
+    remembering: Box
     foresighted: Box
+    iterations: pd.DataFrame
     binding: pd.DataFrame
     setpoints_lower: pd.DataFrame
     setpoints_upper: pd.DataFrame
@@ -215,7 +222,7 @@ class Flexibility(Answer):
         index = self.box.index
         low, high = self.setpoints_lower.to_numpy(), self.setpoints_upper.to_numpy()
         setpoints = pd.DataFrame(low + shares[:, None] * (high - low), index, self.setpoints_lower.columns)
-        positions = {(r.table, r.column, int(r.index_)): float(r.after) for r in _named(self.positions)}
+        positions = {(r.table, r.column, int(r.index_)): float(r.after) for r in named(self.positions)}
         return Disaggregation(
             net_name=self.net_name,
             fingerprint=self.fingerprint,
@@ -302,46 +309,5 @@ class Flexibility(Answer):
         require_same(net, self.fingerprint)
         return write(net, switches=self.switches)
 
-    def _proven(self) -> str:
-        """Say how useful the box is, and how much more useful another one can be."""
-        useful = f"useful (less losses) {self.useful_mwh:.4f} MWh"
-        if not math.isfinite(self.certificate):
-            return f"{useful}; a larger box may exist: {self.outer.kind}"
-        return (
-            f"{useful}, no box in AC above {self.outer_mwh:.4f} MWh: certificate {self.certificate:.2%}; as metered, "
-            "with losses, a larger box may exist"
-        )
-
     def _lines(self) -> list[str]:
-        low, high = self.lower_mw, self.upper_mw
-        lines = [
-            f"{self.net_name}: flexibility at {self.pcc} {self.total_mwh:.4f} MWh in {len(self.box)} periods of "
-            f"{self.hours_per_period:g} h, {low.min():.3f} to {high.max():.3f} MW, every state run in AC power flow; "
-            f"{told_status(self.status)}, {self.seconds:.1f} s",
-            self._proven(),
-            self.linear.summary(),
-            f"linear model hour by hour {self.separable.total_mwh:.4f} MWh, with foresight "
-            f"{self.foresighted.total_mwh:.4f} MWh; holding in AC costs {self.tightening_mwh:.4f} MWh",
-        ]
-        if len(self.switches):
-            opened = ", ".join(open_branches(self.switches)) or "none"
-            lines.append(f"open: {opened} ({self.operations} switching operations)")
-        if len(self.positions):
-            moved = self.positions[self.positions["before"] != self.positions["after"]]
-            words = [f"{r.table} {r.index_} {r.column} {r.after:g}" for r in _named(moved)]
-            lines.append(f"positions: {', '.join(words) or 'as they are'}")
-        if len(self.comparison):
-            lines.extend(
-                f"{row.Index}: {_compared(row.total_mwh, row.change_percent)}, open {row.open}"
-                for row in self.comparison.itertuples()
-            )
-        return lines
-
-
-def _compared(total_mwh: float, change_percent: float) -> str:
-    """Width of a topology beside the present one; NaN where the time was over before its box was computed."""
-    return f"{total_mwh:.4f} MWh ({change_percent:+.2f} %)" if math.isfinite(total_mwh) else "not computed"
-
-
-def _named(rows: pd.DataFrame) -> Any:
-    return rows.rename(columns={"index": "index_"}).itertuples(index=False)
+        return lines_of(self)

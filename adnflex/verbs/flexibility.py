@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
-from adnflex.errors import InputError, SolverError
+from adnflex.errors import SolverError
 from adnflex.grid import read_grid, switch_table
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.write import write
 from adnflex.knobs import Horizon, Limits
 from adnflex.problems.clock import Deadline, Progress
-from adnflex.problems.flexibility.linear_boxes import separable_box
+from adnflex.problems.flexibility.linear_boxes import Manner, separable_box
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.outer import outer_flexibility
 from adnflex.problems.flexibility.positions import position_table, search_positions
@@ -50,7 +50,9 @@ def flexibility(
     base_mw: ArrayLike | None = None,
     reactive_power: bool = True,
     final_energy: str | float = "free",
-    tie_break: str = "none",
+    tie_break: str = "even",
+    method: str = "auto",
+    memory: int = 1,
     sides: int = 16,
     positions: str = "fixed",
     time_limit: float = 300.0,
@@ -85,7 +87,13 @@ def flexibility(
     final_energy : str or float
         Least energy of storages at the end: ``free`` (their lower limit), ``initial``, or percent of ``max_e_mwh``.
     tie_break : str
-        ``none``, or ``even``: of equal boxes of the linear model the one whose narrowest period is widest.
+        ``even``: of equal boxes of the linear model the one whose narrowest period is widest; ``none``: any of them.
+    method : str
+        ``auto``, or ``ccg``: column and constraint generation from one vertex on, also where two linear programs settle
+        the box; its rounds are in ``iterations``.
+    memory : int
+        Periods of the trajectory, this one included, that a policy of the linear model may remember; its box is
+        ``remembering``.
     sides : int
         Sides of the polygons that stand for ratings (16 loses up to 1.9 % of a rating, 64 up to 0.12 %).
     positions : str
@@ -123,17 +131,14 @@ def flexibility(
     """
     arguments = dict(locals())
     clock = Deadline(time_limit, progress)
-    if tie_break not in ("none", "even"):
-        raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
-    if positions not in ("fixed", "search"):
-        raise InputError(f"positions is {positions!r}; give 'fixed' or 'search'.")
     wishes = Wishes.gathered(arguments)
     horizon, within = Horizon.gathered(arguments), Limits.gathered(arguments)
     read = partial(read_flexibility_study, wishes=wishes, horizon=horizon, limits=within)
     study = read(net)
-    options = asked(wishes, tie_break, time_limit, seed, positions=positions)
+    manner = Manner(seed, tie_break == "even", method, memory)
+    options = asked(wishes, tie_break, time_limit, seed, positions=positions, method=method, memory=memory)
     if positions == "fixed":
-        solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even", rest=True)
+        solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
         outer = outer_flexibility(study, solved.problem.base, clock)
         return flexibility_of(net, study, solved, clock, options, name, outer=outer)
 
@@ -151,7 +156,7 @@ def flexibility(
     written, looked_at = search_positions(net, study.study.devices, value_of)
     moved = write(net, written)
     study = read(moved)
-    solved = solve_state(study, study.study.grid.closed, clock, seed, tie_break == "even", rest=True)
+    solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
     outer = outer_flexibility(study, solved.problem.base, clock)
     outer = replace(outer, kind=f"{outer.kind}; taps and banks as they were chosen")
     found = flexibility_of(net, study, solved, clock, options, name, outer=outer)

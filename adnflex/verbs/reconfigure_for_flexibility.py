@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
-from adnflex.errors import InputError
 from adnflex.grid import read_grid
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.problem import Topology
+from adnflex.problems.flexibility.linear_boxes import Manner
 from adnflex.problems.flexibility.outer import outer_flexibility
 from adnflex.problems.flexibility.study import read_flexibility_study
 from adnflex.problems.flexibility.topology import Runs, compared, others_of, run_in_ac, search_topologies
@@ -49,7 +49,7 @@ def reconfigure_for_flexibility(
     base_mw: ArrayLike | None = None,
     reactive_power: bool = True,
     final_energy: str | float = "free",
-    tie_break: str = "none",
+    tie_break: str = "even",
     sides: int = 16,
     compare: Mapping[str, Iterable[int]] | None = None,
     gap: float = 1e-4,
@@ -101,8 +101,6 @@ def reconfigure_for_flexibility(
     """
     arguments = dict(locals())
     clock, effort = Deadline(time_limit, progress), Effort.gathered(arguments)
-    if tie_break not in ("none", "even"):
-        raise InputError(f"tie_break is {tie_break!r}; give 'none' or 'even'.")
     wishes = Wishes.gathered(arguments)
     within, switching = Limits.gathered(arguments), Switching.gathered(arguments)
     study = read_flexibility_study(net, wishes, Horizon.gathered(arguments), within, switching)
@@ -111,11 +109,11 @@ def reconfigure_for_flexibility(
     adjacency = Adjacency(grid)
     topology = Topology((range(study.study.horizon.periods),), budget=max_operations)
     others = others_of(study, adjacency, compare, clock)
-    even = tie_break == "even"
-    runs = Runs(study, adjacency, clock, seed, even, len(set(others.values())))
+    manner = Manner(seed, tie_break == "even")
+    runs = Runs(study, adjacency, clock, manner, len(set(others.values())))
     seconds = min(0.2 * time_limit + 2.0, 0.4 * time_limit, 40.0) if search_time is None else search_time
     found = search_topologies(study, adjacency, others, max_operations, effort, seconds, clock, runs)
-    boxes = {state: runs.box(state, False) for state in others.values()}
+    boxes = {state: runs.box(state) for state in others.values()}
     solved, state = run_in_ac(study, adjacency, found, boxes, max_operations, clock, runs)
     outer = outer_flexibility(study, study.given_base, clock, topology)
     options = asked(wishes, tie_break, time_limit, seed, max_operations=max_operations, gap=gap)

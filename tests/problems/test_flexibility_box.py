@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import os
 from copy import deepcopy
@@ -20,7 +21,7 @@ from hypothesis import HealthCheck, example, given, settings
 import adnflex
 from adnflex.errors import Infeasible
 from adnflex.knobs import Horizon
-from adnflex.problems.flexibility.linear_boxes import separable_box
+from adnflex.problems.flexibility.linear_boxes import remembering_box, separable_box
 from adnflex.problems.flexibility.study import read_flexibility_study, setpoint_table
 from adnflex.problems.flexibility.wishes import Wishes
 from tests.dispatch_nets import require_unchanged
@@ -290,6 +291,50 @@ def test_the_smallest_case_in_which_separate_periods_promise_less() -> None:
     assert flex.linear.gap == pytest.approx(0.25, abs=1e-4)
     # what is promised is the separable one
     assert flex.total_mwh <= 0.1 + 1e-3
+    # a policy that remembers one hour more is the best one here
+    remembering = answered(feeder, memory=2)
+    assert remembering.remembering.total_mwh == pytest.approx(0.125, abs=1e-6)
+    assert "remembering 2 periods 0.1250 MWh" in remembering.summary()
+
+
+@settings(max_examples=max(1, int(6 * SOAK)), deadline=None, suppress_health_check=list(HealthCheck))
+@example(EXAMPLES[0])
+@given(flex_specs())
+def test_policies_that_remember_lie_between(spec: FlexSpec) -> None:
+    """From hour by hour to the best policy without foresight, which the tree of all vertices gives; never beyond."""
+    feeder = spec.feeder()
+    asked = feeder.arguments
+    horizon = Horizon(asked["profiles"], hours_per_period=feeder.hours)
+    study = read_flexibility_study(feeder.net(), Wishes(final_energy=feeder.final), horizon)
+    problem = study.problem(study.network(study.study.grid.closed))
+    apart, causal = largest_box(feeder, "separable"), largest_box(feeder, "causal")
+    boxes = [remembering_box(problem, 60.0, k) for k in range(1, feeder.periods + 1)]
+    if causal is None:
+        assert boxes == [None] * feeder.periods
+        return
+    assert boxes[-1] is not None
+    assert close(boxes[-1].worth, causal.worth)
+    sizes = [0.0 if b is None else b.worth for b in boxes]
+    assert close(sizes[0], 0.0 if apart is None else apart.worth)
+    assert all(a <= b + 1e-6 for a, b in itertools.pairwise(sizes))
+    inner = boxes[-1].lower + 1e-6, boxes[-1].upper - 1e-6
+    if (inner[0] <= inner[1]).all():
+        assert largest_box(feeder, "causal", given=inner) is not None
+
+
+@pytest.mark.parametrize("feeder", [opposite_hours(), FlexSpec(seed=44037, periods=3, sun=False).feeder()])
+def test_generation_of_columns_and_constraints_can_be_seen(feeder: Feeder) -> None:
+    """From one vertex on, the master problem shrinks to the box that two linear programs or more vertices settle."""
+    plain, forced = answered(feeder), answered(feeder, method="ccg")
+    table = forced.iterations
+    assert len(table) == forced.foresighted.iterations >= 2
+    assert table["vertices"].tolist() == list(range(1, len(table) + 1))
+    assert (table["master_mwh"].diff().dropna() <= 1e-7).all()
+    assert table["shortage_mw"].iloc[0] > 1e-6 >= table["shortage_mw"].iloc[-1]
+    assert bool(table["worst"].iloc[-1])
+    assert table["vertex"].str.fullmatch(f"[01]{{{feeder.periods}}}").all()
+    assert forced.foresighted.total_mwh == pytest.approx(plain.foresighted.total_mwh, abs=1e-5)
+    assert forced.linear.bound == pytest.approx(plain.linear.bound, abs=1e-5)
 
 
 def two_histories() -> Feeder:

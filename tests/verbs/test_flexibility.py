@@ -282,7 +282,7 @@ def test_saved_and_loaded_it_is_the_same(feeder, small, tmp_path) -> None:
             assert a.shape == b.shape, item.name
         elif isinstance(a, pd.DataFrame):
             pd.testing.assert_frame_equal(a, b, check_exact=False, obj=item.name, check_column_type=False)
-        elif item.name in ("separable", "foresighted"):
+        elif item.name in ("separable", "remembering", "foresighted"):
             pd.testing.assert_frame_equal(a.limits, b.limits)
             assert (a.total_mwh, a.bound_mwh, a.status, a.kind) == (b.total_mwh, b.bound_mwh, b.status, b.kind)
         elif item.name == "linear":

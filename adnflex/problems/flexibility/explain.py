@@ -52,7 +52,7 @@ def binding_limits(problem: BoxProblem, answer: BoxAnswer, seconds: float) -> li
     """Prices of the limits in the linear model around the states of an answer, the dearest first."""
     ends = [np.zeros(problem.periods), np.ones(problem.periods)]
     try:
-        found = solve_box(problem, ends, seconds, separable=True, effort=False, start=answer.ends.solved)
+        found = solve_box(problem, ends, seconds, memory=1, effort=False, start=answer.ends.solved)
     except SolverError:
         return []
     if found is None:

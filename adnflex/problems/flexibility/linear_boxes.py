@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
 
-from adnflex.algorithms.column_constraint import Generated, generate
+from adnflex.algorithms.column_constraint import Generated, Iteration, generate
 from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.model import BoxProblem
-from adnflex.problems.flexibility.program import build_program
 from adnflex.problems.flexibility.rows import Solved, solve_box
 from adnflex.problems.flexibility.vertices import Follower
-from adnflex.solvers.highs import LinearSolver
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +25,33 @@ _FOLLOWED = 1e-6
 
 # Boxes that differ by less are the same, relative.
 _SAME = 1e-5
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the boxes of the linear model are computed.
+
+    Attributes
+    ----------
+    seed : int
+        Of the search for bad vertices.
+    even : bool
+        Of all largest boxes, the one whose narrowest period is widest.
+    method : str
+        ``auto``: column and constraint generation where two programs do not settle the box; ``ccg``: always, from one
+        vertex.
+    memory : int
+        Periods of the trajectory that a policy remembers, this one included; 1 is the separable box.
+    """
+
+    seed: int = 0
+    even: bool = True
+    method: str = "auto"
+    memory: int = 1
+
+
+#: As a verb computes them if nothing else is asked.
+PLAIN = Manner()
 
 
 @dataclass(frozen=True)
@@ -71,20 +95,23 @@ class LinearBoxes:
         No box is worth more.
     foresighted_bound : float
         The same.
-    iterations : int
-        Master problems of column and constraint generation.
+    iterations : tuple of Iteration
+        Of column and constraint generation.
     settled : bool
         Whether the box with foresight is proven to hold and largest.
     outer : Solved or None
         Answer of the outer program.
+    remembering : Ends or None
+        The box of a policy that remembers some periods; None where that is the separable one.
     """
 
     separable: Ends
     foresighted: Ends
     bound: float
-    iterations: int
+    iterations: tuple[Iteration, ...]
     settled: bool
     outer: Solved | None = None
+    remembering: Ends | None = None
 
 
 def _vertices(problem: BoxProblem) -> list[FloatArray]:
@@ -112,44 +139,40 @@ def separable_box(problem: BoxProblem, seconds: float, even: bool = False, start
     start : Solved, optional
         Answer around other states, to begin with.
     """
-    found = solve_box(problem, _vertices(problem), seconds, separable=True, start=start)
+    found = solve_box(problem, _vertices(problem), seconds, memory=1, start=start, even=even)
     if found is None:
         return None
-    x = _evened(problem, found, seconds) if even else found.x
+    x = found.x
     lay = found.program.layout
     lower, upper = x[lay.lower], x[lay.upper]
     return Ends(lower, upper, worth(problem, lower, upper), lay.dispatch(x, 0), lay.dispatch(x, 1), found)
 
 
-def _evened(problem: BoxProblem, found: Solved, seconds: float) -> FloatArray:
-    """Keep the objective and make the narrowest period as wide as possible."""
-    form, lay, x = build_program(problem, _vertices(problem), separable=True).form, found.program.layout, found.x
-    size = form.a.shape[1]
-    periods = problem.periods
-    here = np.arange(periods)
-    kept = sparse.csr_matrix(np.append(form.c, 0.0)[None])
-    widths = sparse.csr_matrix(
-        (
-            np.concatenate([np.ones(periods), -np.ones(periods), -np.ones(periods)]),
-            (np.tile(here, 3), np.concatenate([lay.upper, lay.lower, np.full(periods, size)])),
-        ),
-        shape=(periods, size + 1),
-    )
-    matrix = sparse.vstack([sparse.hstack([form.a, sparse.csr_matrix((form.a.shape[0], 1))]), kept, widths])
-    value = form.objective(x)
-    even = replace(
-        form,
-        c=np.concatenate([1e-3 * form.c, [-1.0]]),
-        a=sparse.csr_matrix(matrix),
-        row_low=np.concatenate([form.row_low, [-np.inf], np.zeros(periods)]),
-        row_high=np.concatenate([form.row_high, [value + 1e-7 * abs(value)], np.full(periods, np.inf)]),
-        low=np.append(form.low, -np.inf),
-        high=np.append(form.high, np.inf),
-        integer=np.append(form.integer, False),
-    )
-    answer = LinearSolver(even).solve(seconds)
-    # not solved: the largest box stays as it is
-    return x if answer.x is None else answer.x[:size]
+def remembering_box(problem: BoxProblem, seconds: float, memory: int, even: bool = False) -> Ends | None:
+    """Return the largest box of a policy that remembers the last periods of the trajectory; None where there is none.
+
+    A copy is a dispatch for the last ends of a trajectory; between them a dispatch is the mix whose weights are
+    products of the shares.  Then the energy is the mean over independent ends, so that limits along all sequences of
+    ends hold for every trajectory.  With as many periods as the horizon has, no policy without foresight has a larger
+    box.
+
+    Parameters
+    ----------
+    problem, seconds, even
+        As in `separable_box`.
+    memory : int
+        Periods remembered, this one included.
+    """
+    memory = min(memory, problem.periods)
+    if memory == 1:
+        return separable_box(problem, seconds, even)
+    copies = [np.full(problem.periods, float(c & 1)) for c in range(2**memory)]
+    found = solve_box(problem, copies, seconds, memory=memory, even=even)
+    if found is None:
+        return None
+    lay = found.program.layout
+    lower, upper = found.x[lay.lower], found.x[lay.upper]
+    return Ends(lower, upper, worth(problem, lower, upper), solved=found)
 
 
 def outer_box(
@@ -164,8 +187,8 @@ def outer_box(
     return Ends(lower, upper, worth(problem, lower, upper), solved=found)
 
 
-def linear_boxes(problem: BoxProblem, clock: Deadline, seed: int = 0, even: bool = False) -> LinearBoxes | None:
-    """Return both boxes of the linear model with the bound; None where no dispatch holds at all.
+def linear_boxes(problem: BoxProblem, clock: Deadline, manner: Manner = PLAIN) -> LinearBoxes | None:
+    """Return the boxes of the linear model with the bound; None where no dispatch holds at all.
 
     Two linear programs come first; where they meet, the separable box is the largest of all and no subproblem is
     needed.  Where they do not, column and constraint generation settles the box with foresight.
@@ -175,26 +198,46 @@ def linear_boxes(problem: BoxProblem, clock: Deadline, seed: int = 0, even: bool
         outer = outer_box(problem, _vertices(problem), clock.left / 2)
     except SolverError as error:
         log.info("outer box: %s", error)
-        return _without_bound(problem, clock, even)
+        return _without_bound(problem, clock, manner.even)
     if outer is None:
         return None
     clock.report(math.nan, outer.bound, "outer box")
-    inner = separable_box(problem, clock.left, even)
+    inner = separable_box(problem, clock.left, manner.even)
     if inner is None:
         # one dispatch holds at each end, but no mix of both keeps the energy limits
         inner = Ends(outer.lower * math.nan, outer.upper * math.nan, -math.inf)
     clock.report(inner.worth, outer.bound, "separable box")
-    if outer.bound - inner.worth <= _SAME * max(abs(outer.worth), 1e-9):
-        return LinearBoxes(inner, inner, max(outer.bound, inner.worth), 0, True, outer.solved)
+    met = outer.bound - inner.worth <= _SAME * max(abs(outer.worth), 1e-9)
+    if met and manner.method == "auto":
+        return LinearBoxes(inner, inner, max(outer.bound, inner.worth), (), True, outer.solved)
+    return replace(
+        _with_foresight(problem, clock, manner, inner, outer),
+        remembering=None if met else _remembering(problem, clock, manner),
+    )
+
+
+def _remembering(problem: BoxProblem, clock: Deadline, manner: Manner) -> Ends | None:
+    if manner.memory == 1:
+        return None
     try:
-        found = _foresighted(problem, clock, seed, inner.worth)
+        return remembering_box(problem, clock.left, manner.memory, manner.even)
+    except SolverError as error:
+        log.info("box of a policy that remembers: %s", error)
+        return None
+
+
+def _with_foresight(problem: BoxProblem, clock: Deadline, manner: Manner, inner: Ends, outer: Ends) -> LinearBoxes:
+    """Settle the box with foresight vertex by vertex."""
+    try:
+        found = _foresighted(problem, clock, manner, inner.worth)
     except SolverError:
         # out of time in a linear program: what is proven stays proven
-        return LinearBoxes(inner, inner, outer.bound, 0, False, outer.solved)
+        return LinearBoxes(inner, inner, outer.bound, (), False, outer.solved)
     box = found.box
     if not found.holds and inner.worth > -math.inf:
         box = _between(problem, inner, found.box, clock)
-    return LinearBoxes(inner, box, found.bound, found.iterations, found.holds, outer.solved)
+    bound = max(min(found.bound, outer.bound), inner.worth)
+    return LinearBoxes(inner, box, bound, tuple(found.history), found.holds, outer.solved)
 
 
 def _without_bound(problem: BoxProblem, clock: Deadline, even: bool) -> LinearBoxes | None:
@@ -203,12 +246,12 @@ def _without_bound(problem: BoxProblem, clock: Deadline, even: bool) -> LinearBo
     if inner is None:
         # proven of the separable box only, which is smaller than others
         raise SolverError("no box followed hour by hour exists, and whether another one does was not settled.")
-    return LinearBoxes(inner, inner, math.inf, 0, False, None)
+    return LinearBoxes(inner, inner, math.inf, (), False, None)
 
 
-def _foresighted(problem: BoxProblem, clock: Deadline, seed: int, proven: float) -> Generated[Ends]:
+def _foresighted(problem: BoxProblem, clock: Deadline, manner: Manner, proven: float) -> Generated[Ends]:
     follower = Follower(problem)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(manner.seed)
 
     def master(vertices: Sequence[FloatArray]) -> tuple[Ends, float]:
         box = outer_box(problem, vertices, clock.left)
@@ -221,7 +264,7 @@ def _foresighted(problem: BoxProblem, clock: Deadline, seed: int, proven: float)
         master,
         lambda box: follower.climb(box.lower, box.upper, rng, clock),
         lambda box: follower.prove(box.lower, box.upper, clock.left),
-        _vertices(problem),
+        _vertices(problem) if manner.method == "auto" else [(np.arange(problem.periods) % 2).astype(float)],
         _FOLLOWED,
         lambda bound: clock.spent,
     )

@@ -17,7 +17,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.reasons import causes, unit_suspects
 from adnflex.problems.flexibility.at_rest import at_rest
 from adnflex.problems.flexibility.explain import Broken, least_violation, without_wishes
-from adnflex.problems.flexibility.linear_boxes import LinearBoxes, linear_boxes
+from adnflex.problems.flexibility.linear_boxes import PLAIN, LinearBoxes, Manner, linear_boxes
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.proven_box import BoxAnswer, prove_states
 from adnflex.problems.flexibility.states import Network
@@ -55,8 +55,7 @@ def solve_state(
     study: FlexibilityStudy,
     closed: BoolArray,
     clock: Deadline,
-    seed: int = 0,
-    even: bool = False,
+    manner: Manner = PLAIN,
     adjacency: Adjacency | None = None,
     rest: bool = False,
 ) -> StateBox:
@@ -70,10 +69,8 @@ def solve_state(
         The state.
     clock : Deadline
         Time limit and progress.
-    seed : int
-        Of the search for bad vertices.
-    even : bool
-        Whether ties are broken evenly.
+    manner : Manner
+        How the boxes of the linear model are computed.
     adjacency : Adjacency, optional
         Of the grid.
     rest : bool
@@ -91,19 +88,19 @@ def solve_state(
     _require_base(study, base)
     problem = study.problem(network)
     try:
-        return _solved(study, network, problem, base, clock, seed, even)
+        return _solved(study, network, problem, base, clock, manner)
     except TimeExpired:
-        if rest and (late := _after_time(study, network, problem, base, clock, even)) is not None:
+        if rest and (late := _after_time(study, network, problem, base, clock, manner)) is not None:
             return late
         raise
 
 
 def _after_time(
-    study: FlexibilityStudy, network: Network, problem: BoxProblem, base: FloatArray, clock: Deadline, even: bool
+    study: FlexibilityStudy, network: Network, problem: BoxProblem, base: FloatArray, clock: Deadline, manner: Manner
 ) -> StateBox | None:
     """Return the box that the grace after the time limit gives, else that in which nothing moves; None without one."""
     try:
-        return _solved(study, network, problem, base, Deadline(clock.grace, time_of=clock.time_of), 0, even)
+        return _solved(study, network, problem, base, Deadline(clock.grace, time_of=clock.time_of), manner)
     except (Infeasible, SolverError) as error:
         log.info("after the time limit: %s", error)
     still = at_rest(replace(problem, base=base), network, _SHARES)
@@ -118,12 +115,11 @@ def _solved(
     problem: BoxProblem,
     base: FloatArray,
     clock: Deadline,
-    seed: int,
-    even: bool,
+    manner: Manner,
 ) -> StateBox:
     """Solve the linear model, and correct it by exact states until they hold."""
     try:
-        boxes = linear_boxes(problem, clock, seed, even)
+        boxes = linear_boxes(problem, clock, manner)
     except TimeExpired:
         raise TimeExpired(
             f"no box was found within {clock.seconds:g} s; nothing is proven, neither a box nor that there is none. "
@@ -133,7 +129,7 @@ def _solved(
         raise _infeasible(study, problem, network, clock)
     # from here on the base is that of AC power flow
     problem = replace(problem, base=base)
-    answer = prove_states(problem, network, boxes.separable, clock, _SHARES, even)
+    answer = prove_states(problem, network, boxes.separable, clock, _SHARES, manner.even)
     if answer is None and clock.spent:
         raise TimeExpired(
             f"the linear model has a box, but none was run in exact power flow until its states hold within "
@@ -152,7 +148,7 @@ def _solved(
 def _no_more_than_rest(still: BoxAnswer, clock: Deadline) -> LinearBoxes:
     """Boxes of the linear model where the time was over before one was found: only the bound is known, if any is."""
     bound = min((row.bound for row in clock.rows if math.isfinite(row.bound)), default=math.inf)
-    return LinearBoxes(still.ends, still.ends, max(bound, 0.0), 0, False, None)
+    return LinearBoxes(still.ends, still.ends, max(bound, 0.0), (), False, None)
 
 
 def _require_base(study: FlexibilityStudy, base: FloatArray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -76,6 +77,9 @@ class Program:
 
 ENERGY, OTHER = 4, 5
 
+# Worth of a MW of the narrowest period, in MW of all of them: it settles ties, and costs a few millionths of a box.
+_A_TIE = 1e-4
+
 
 class _Rows:
     """Rows of a sparse matrix, collected block by block."""
@@ -118,9 +122,10 @@ class _Rows:
 def build_program(
     problem: BoxProblem,
     copies: Sequence[FloatArray],
-    separable: bool = False,
+    memory: int = 0,
     effort: bool = True,
     rows_of: Callable[[int, int], PeriodRows] | None = None,
+    even: bool = False,
 ) -> Program:
     """Assemble a program.
 
@@ -130,12 +135,15 @@ def build_program(
         The problem.
     copies : sequence of (T,) arrays of 0 and 1
         Vertices of the box that have a copy.
-    separable : bool
-        Energy limits on the worst mix of all copies instead of one after another.
+    memory : int
+        0: every copy is a dispatch of the whole horizon. 1: energy limits on the worst mix of all copies. From 2 on:
+        the copies are those of `windows`, and energy limits hold along every sequence of them.
     effort : bool
         Whether the small prices that avoid idle reactive power are part of the objective (not in a bound).
     rows_of : callable, optional
         Rows of a side and period to be used; by default all.
+    even : bool
+        Whether a wider narrowest period is worth a little: of equal boxes it is the one that is chosen.
     """
     given = problem.rows if rows_of is None else rows_of
     periods, width = problem.periods, len(problem.columns.place)
@@ -154,10 +162,14 @@ def build_program(
             rows.add([(here.a, columns)], low, here.rhs, label, (c * periods + t, here.number))
             _couple(problem, rows, layout, columns, t, side)
     more_low, more_high = _box(problem, rows, layout)
-    level_low, level_high = _levels(problem, rows, layout, separable)
+    level_low, level_high = _levels(problem, rows, layout, memory)
+    if even:
+        level_low, level_high = _narrowest(rows, layout, level_low, level_high)
     cost = np.zeros(2 * periods + len(level_low) + len(copies) * periods * width)
     worth = problem.weights * problem.hours
     cost[layout.lower], cost[layout.upper] = worth, -worth
+    if even:
+        cost[-1] = -_A_TIE * float(worth.max())
     if effort:
         price = problem.columns.effort * problem.hours
         for c in range(len(copies)):
@@ -181,6 +193,18 @@ def build_program(
         [],
     )
     return Program(form, layout, np.vstack(rows.label), np.vstack(rows.key))
+
+
+def _narrowest(rows: _Rows, layout: Layout, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Let the last column, behind those of the levels, be no wider than any period; its bounds follow theirs."""
+    periods = layout.periods
+    last = np.array([int(layout.upper[-1]) + 1 + len(low)])
+    label = np.column_stack([np.full(periods, OTHER), np.zeros((periods, 3), dtype=np.int64)])
+    label[:, 2] = np.arange(periods)
+    one = np.eye(periods)
+    blocks = [(one, layout.upper), (-one, layout.lower), (-np.ones((periods, 1)), last)]
+    rows.add(blocks, np.zeros(periods), np.full(periods, np.inf), label)
+    return np.append(low, 0.0), np.append(high, np.inf)
 
 
 def column_bounds(problem: BoxProblem, copies: Sequence[FloatArray], which: int) -> list[FloatArray]:
@@ -241,21 +265,35 @@ def _reach(problem: BoxProblem) -> tuple[FloatArray, FloatArray]:
     return found[0], found[1]
 
 
-def _levels(problem: BoxProblem, rows: _Rows, layout: Layout, separable: bool) -> tuple[FloatArray, FloatArray]:
+def windows(memory: int) -> list[IntArray]:
+    """Return the copies that precede each copy, where a copy is the last ends of a trajectory, the newest in bit 0.
+
+    Examples
+    --------
+    >>> [before.tolist() for before in windows(2)]
+    [[0, 2], [0, 2], [1, 3], [1, 3]]
+    """
+    return [np.array([(c >> 1) | (bit << (memory - 1)) for bit in (0, 1)]) for c in range(2**memory)]
+
+
+def _levels(problem: BoxProblem, rows: _Rows, layout: Layout, memory: int) -> tuple[FloatArray, FloatArray]:
     """Energy limits: columns of levels, behind those of the box; one level a copy, or one for the worst mix."""
     first = int(layout.upper[-1]) + 1
-    groups = [list(range(layout.copies))] if separable else [[c] for c in range(layout.copies)]
+    groups = [list(range(layout.copies))] if memory == 1 else [[c] for c in range(layout.copies)]
+    before = windows(memory) if memory > 1 else [np.array([c]) for c in range(layout.copies)]
     low: list[FloatArray] = []
     high: list[FloatArray] = []
     offset = 0
     for i, r in enumerate(problem.resources):
         columns = offset + np.arange(len(r.names))
         for level in r.accumulators:
-            for group in groups:
-                _level(problem, rows, layout, group, (i, level, columns), first)
+            here = first + problem.periods * np.arange(len(groups))
+            for k, group in enumerate(groups):
+                earlier = here[before[k]] if memory > 1 else here[[k]]
+                _level(problem, rows, layout, group, (i, level, columns), (int(here[k]), earlier))
                 low.append(np.full(problem.periods, -np.inf))
                 high.append(level.limit)
-                first += problem.periods
+            first += problem.periods * len(groups)
         offset += len(r.names)
     return (np.concatenate(low), np.concatenate(high)) if low else (np.zeros(0), np.zeros(0))
 
@@ -266,20 +304,23 @@ def _level(
     layout: Layout,
     group: list[int],
     what: tuple[int, Accumulator, IntArray],
-    first: int,
+    where: tuple[int, IntArray],
 ) -> None:
-    """``L_t - k L_{t-1} - a x_t >= 0`` for every part and copy of a group (the start moves to the other side)."""
+    """``L_t - k L_{t-1} - a x_t >= 0`` for every part and copy of a group (the start moves to the other side).
+
+    `where` is the first column of the level, and those of the levels that it may follow.
+    """
     resource, level, columns = what
     periods = problem.periods
-    chain = np.eye(periods) - level.keep * np.eye(periods, k=-1)
+    here, times = where[0], np.arange(periods)
     start = np.zeros(periods)
     start[0] = level.keep * level.start
     label = np.column_stack(
         [np.full(periods, ENERGY), np.full(periods, resource), np.arange(periods), np.full(periods, group[0])]
     ).astype(np.int64)
     for c in group:
-        for part in level.parts:
-            blocks = [(chain, first + np.arange(periods))]
+        for part, earlier in itertools.product(level.parts, where[1].tolist()):
+            blocks = [(np.eye(periods), here + times), (-level.keep * np.eye(periods, k=-1), earlier + times)]
             for j in np.flatnonzero(np.any(part != 0, axis=0)):
                 at = np.array([layout.at(c, t) for t in range(periods)]) + columns[j]
                 blocks.append((np.diag(-part[:, j]), at))

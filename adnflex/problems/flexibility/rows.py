@@ -94,9 +94,10 @@ def solve_box(
     problem: BoxProblem,
     copies: Sequence[FloatArray],
     seconds: float,
-    separable: bool = False,
+    memory: int = 0,
     effort: bool = True,
     start: Solved | None = None,
+    even: bool = False,
 ) -> Solved | None:
     """Solve a program of a box; None where it is proven infeasible.
 
@@ -104,7 +105,7 @@ def solve_box(
 
     Parameters
     ----------
-    problem, copies, separable, effort
+    problem, copies, memory, effort, even
         As in `adnflex.problems.flexibility.program.build_program`.
     seconds : float
         Time limit [s].
@@ -123,7 +124,7 @@ def solve_box(
         known = problem.active.setdefault((side, t), set())
         return rows.only((rows.kind == DEVICE) | np.isin(rows.number, list(known)))
 
-    program = build_program(problem, copies, separable, effort, used)
+    program = build_program(problem, copies, memory, effort, used, even)
     solver = LinearSolver(program.form)
     first, end = start is None, time.monotonic() + seconds
     if start is not None:

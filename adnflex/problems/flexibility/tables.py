@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,13 @@ def flexibility_tables(
         "box": box,
         "linear": _linear(problem, boxes, settled),
         "status": "complete" if settled else "time_limit",
-        "separable": _box("separable", boxes.separable, boxes.bound, True, 0, problem, index),
-        "foresighted": _box(
-            "foresighted", boxes.foresighted, boxes.bound, boxes.settled, boxes.iterations, problem, index
+        "separable": _box("separable", boxes.separable, boxes.bound, True, problem, index),
+        "remembering": _box("remembering", boxes.remembering or boxes.separable, boxes.bound, True, problem, index),
+        "foresighted": replace(
+            _box("foresighted", boxes.foresighted, boxes.bound, boxes.settled, problem, index),
+            iterations=len(boxes.iterations),
         ),
+        "iterations": _iterations(boxes),
         "binding": binding_table(study, binding_limits(answer.problem, answer, max(clock.left, _LEAST_SECONDS))),
         "setpoints_lower": setpoints[0],
         "setpoints_upper": setpoints[1],
@@ -120,12 +124,18 @@ def _trimmed(problem: BoxProblem, answer: BoxAnswer) -> tuple[FloatArray, FloatA
     return lower, np.maximum(upper, lower)
 
 
-def _box(
-    kind: str, ends: Ends, bound: float, settled: bool, iterations: int, problem: BoxProblem, index: pd.Index
-) -> Box:
+def _box(kind: str, ends: Ends, bound: float, settled: bool, problem: BoxProblem, index: pd.Index) -> Box:
     limits = pd.DataFrame({"lower_mw": ends.lower, "upper_mw": ends.upper}, index=index)
     total = float((ends.upper - ends.lower).sum() * problem.hours)
-    return Box(kind, limits, total, bound, "optimal" if settled else "time_limit", iterations)
+    return Box(kind, limits, total, bound, "optimal" if settled else "time_limit")
+
+
+def _iterations(boxes: LinearBoxes) -> pd.DataFrame:
+    rows = [
+        (i.vertices, i.bound, i.shortage, "".join(str(int(a)) for a in i.vertex), i.proven) for i in boxes.iterations
+    ]
+    index = pd.RangeIndex(1, len(rows) + 1, name="iteration")
+    return pd.DataFrame(rows, index, ["vertices", "master_mwh", "shortage_mw", "vertex", "worst"])
 
 
 def _setpoints(study: FlexibilityStudy, problem: BoxProblem, x: Any, index: pd.Index) -> pd.DataFrame:

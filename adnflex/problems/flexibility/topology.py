@@ -20,7 +20,7 @@ from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import binding_limits
 from adnflex.problems.flexibility.least_loss import least_loss_state
-from adnflex.problems.flexibility.linear_boxes import separable_box
+from adnflex.problems.flexibility.linear_boxes import Manner, separable_box
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.search import Found, TopologySearch
@@ -114,18 +114,18 @@ class Runs:
 
     Parameters
     ----------
-    study, adjacency, clock, seed, even
-        What is asked, the deadline, seed and ties.
+    study, adjacency, clock, manner
+        What is asked, the deadline, how boxes are computed.
     others : int
         Topologies that are compared.
     """
 
     def __init__(
-        self, study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, seed: int, even: bool, others: int
+        self, study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, manner: Manner, others: int
     ) -> None:
-        self.study, self.adjacency, self.clock, self.seed, self.even = study, adjacency, clock, seed, even
+        self.study, self.adjacency, self.clock, self.manner = study, adjacency, clock, manner
         self.others = others
-        self.known: dict[tuple[Open, bool], StateBox | None] = {}
+        self.known: dict[Open, StateBox | None] = {}
         self.failures: dict[Open, AdnflexError] = {}
         # topologies that were not run, as the time was over or a solver gave up
         self.missing: set[Open] = set()
@@ -133,22 +133,22 @@ class Runs:
     def until(self, state: Open) -> float:
         """Run the best topology first; return when the proof has to end so that the others have their time too."""
         before = self.clock.now
-        self.box(state, self.even)
+        self.box(state)
         one = self.clock.now - before
         reserve = one * (self.others + _CANDIDATES - 1)
         latest = _PROOF_SHARE * self.clock.seconds
         return max(min(latest, self.clock.seconds - reserve), self.clock.now + _PROOF_LEAST * self.clock.left)
 
-    def box(self, state: Open, even: bool) -> StateBox | None:
+    def box(self, state: Open) -> StateBox | None:
         """Return the box of a topology; None where there is none, or it was not found in time."""
-        if (state, even) not in self.known:
-            self.known[state, even] = self._solve(state, even)
-        return self.known[state, even]
+        if state not in self.known:
+            self.known[state] = self._solve(state)
+        return self.known[state]
 
-    def _solve(self, state: Open, even: bool) -> StateBox | None:
+    def _solve(self, state: Open) -> StateBox | None:
         closed = closed_of(self.study.study.grid, state)
         try:
-            return solve_state(self.study, closed, self._clock(), self.seed, even, self.adjacency)
+            return solve_state(self.study, closed, self._clock(), self.manner, self.adjacency)
         except Infeasible as error:
             self.failures[state] = error
         except SolverError as error:
@@ -177,15 +177,15 @@ def run_in_ac(
     best: tuple[StateBox, Open] | None = None
     for state, box in boxes.items():
         allowed = max_operations is None or len(state ^ present) <= max_operations
-        if box is not None and allowed and not runs.even and (best is None or box.answer.worth > best[0].answer.worth):
+        if box is not None and allowed and (best is None or box.answer.worth > best[0].answer.worth):
             best = box, state
     for rank, (state, value) in enumerate(zip(found.states, found.values, strict=True)):
         near = value >= found.values[0] - _CLOSE * abs(found.values[0])
         if best is not None and (rank >= _CANDIDATES or not near):
             break
-        if state in boxes and not runs.even:
+        if state in boxes:
             continue
-        solved = runs.box(state, runs.even)
+        solved = runs.box(state)
         if solved is None:
             continue
         if best is None or solved.answer.worth > best[0].answer.worth:
@@ -220,7 +220,7 @@ def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, run
     state = frozenset(np.flatnonzero(~grid.closed).tolist())
     if adjacency.forest(grid.closed) is None:
         state = meshed_start(grid, must_close(grid))
-    runs.box(state, False)
+    runs.box(state)
     failure = runs.failures.get(state)
     if isinstance(failure, Infeasible):
         text = f"no radial switch state that was tried has a box; in one of them: {failure}"

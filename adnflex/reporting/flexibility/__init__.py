@@ -7,7 +7,7 @@ import math
 from adnflex.grid.switch_tables import open_branches
 from adnflex.reporting import page
 from adnflex.reporting.findings import TERMS, details, horizon, limits, violations
-from adnflex.reporting.flexibility import box, compare, holding, inputs, proof, regions, words
+from adnflex.reporting.flexibility import box, compare, holding, inputs, plane, proof, regions, words
 from adnflex.reporting.flexibility.view import FlexibilityView, is_weighted, limit_groups, views
 from adnflex.reporting.page import Html
 from adnflex.reporting.sequence.steps import operations, order_words
@@ -147,6 +147,11 @@ def _facts(view: FlexibilityView) -> dict[str, str]:
 _SECTIONS: Sections = [
     violations(lambda view: " on trajectories inside the box"),
     Recipe("box", "The box over time", box.box_words, ("box", box.box_table), "The box"),
+    Recipe(
+        "plane", "Both periods against each other",
+        "A point is one import for each of the two periods; every point inside the blue rectangle can be followed.",
+        ("plane", plane.plane_table), "Both periods", plane.of_two,
+    ),
     Recipe("holding", "What holds it back", _holding_words, (_binding, holding.holding_tables)),
     Recipe(
         "relieved", "What no longer holds it back", _relieved_words, ("relieved", holding.relieved_tables),
@@ -212,6 +217,7 @@ KIND: ReportKind[FlexibilityView] = ReportKind(
         "comparison": compare.comparison,
         "following": box.following,
         "network": holding.network,
+        "plane": plane.plane,
         "region": regions.region,
         "region-areas": regions.region_areas,
         "region-grid": regions.region_grid,

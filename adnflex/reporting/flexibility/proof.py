@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 import numpy as np
@@ -17,6 +18,7 @@ from adnflex.reporting.flexibility.words import size
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import dash, fixed, number, percent
 from adnflex.reporting.views import NothingToDraw
+from adnflex.results.boxes import Box
 from adnflex.results.flexibility import Flexibility
 
 #: What the states are coloured by: the words of the choice, column, columns of the place, colours, unit, decimals.
@@ -186,7 +188,23 @@ def tables(view: FlexibilityView) -> list[Html]:
     if not flex.rounds.empty:
         found.append(view.draw("rounds", "Rounds of AC tightening"))
         found.append(page.details("The rounds as numbers", _rounds_table(flex.rounds.astype(float))))
-    return [*found, _boxes(flex)]
+    return [*found, _boxes(flex), *_generated(flex)]
+
+
+def _generated(flex: Flexibility) -> list[Html]:
+    """Tabulate the rounds of column and constraint generation; nothing where two linear programs settled the box."""
+    table = flex.iterations
+    if table.empty:
+        return []
+    columns: dict[str, Callable[[int], str]] = {
+        "round": str,
+        ">vertices": lambda k: str(int(table.at[k, "vertices"])),
+        ">master problem": lambda k: number(table.at[k, "master_mwh"], "", 6),
+        ">missing at the worst vertex": lambda k: number(table.at[k, "shortage_mw"], "MW", 3),
+        "that vertex (1: upper end)": lambda k: str(table.at[k, "vertex"]),
+        "no vertex is worse": lambda k: "shown" if table.at[k, "worst"] else dash,
+    }
+    return [page.heading("Column and constraint generation"), page.listing(list(table.index), columns)[0]]
 
 
 def _rounds_table(rounds: pd.DataFrame) -> Html:
@@ -200,11 +218,18 @@ def _rounds_table(rounds: pd.DataFrame) -> Html:
     return page.table(heads, rows, heads[1:])
 
 
+def _policies(flex: Flexibility) -> list[tuple[str, Box]]:
+    """Boxes of the linear model by what a policy knows."""
+    memory = int(flex.options.get("memory", 1))
+    between = [(f"remembering {memory} periods", flex.remembering)] if memory > 1 else []
+    return [("hour by hour", flex.separable), *between, ("with foresight", flex.foresighted)]
+
+
 def _boxes(flex: Flexibility) -> Html:
     rows = [
         [words, size(box.total_mwh), size(box.bound_mwh), _part(box.bound_mwh - box.total_mwh, box.total_mwh),
          _ENDED.get(box.status, box.status), str(box.iterations) if box.iterations else "two linear programs"]
-        for words, box in (("hour by hour", flex.separable), ("with foresight", flex.foresighted))
+        for words, box in _policies(flex)
     ]  # fmt: skip
     columns = ["linear model", "box", "bound of its kind", "gap", "status", "iterations"]
     return page.table(columns, rows, columns[1:4])

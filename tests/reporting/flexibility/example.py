@@ -343,7 +343,9 @@ class _Day:
             linear=LinearFlexibility(size, size, bound, (bound - size) / size, kind, "optimal"),
             outer=OuterFlexibility(1.02 * total, 1.02 * total, "by hand"),
             status="complete", separable=Box("separable", linear, size, bound, "optimal"),
+            remembering=Box("remembering", linear, size, bound, "optimal"),
             foresighted=Box("foresighted", linear, 1.001 * size, bound, "optimal", 1),
+            iterations=self._iterations(1.001 * size),
             binding=self._binding(opened, ends), setpoints_lower=low, setpoints_upper=high, energy=self._energy(),
             ac=ac, rounds=self._rounds(size, total), progress=self._progress(size, bound, total),
             switches=pd.DataFrame() if opened == _PRESENT else switches.assign(operated=operated, how="in_service"),
@@ -352,6 +354,11 @@ class _Day:
             storages=pd.DataFrame({"start_mwh": {k: 0.5 * c for k, c in self.capacity.items()}, **facts}),
             inputs=self._inputs(), versions={"adnflex": "0.1.0"}, topology=topology, coordinates=self._coordinates(),
         )  # fmt: skip
+
+    def _iterations(self, size: float) -> pd.DataFrame:
+        """One round of column and constraint generation."""
+        row = {"vertices": 2, "master_mwh": size, "shortage_mw": 0.0, "vertex": "01" * (self.count // 2), "worst": True}
+        return pd.DataFrame([row], pd.RangeIndex(1, 2, name="iteration"))
 
     def _inputs(self) -> pd.DataFrame:
         series = {("sgen", "p_mw", k): self.available[:, k] for k in range(2)}
