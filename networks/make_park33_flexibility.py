@@ -92,16 +92,22 @@ def _published() -> dict[str, dict[str, object]]:
         "Small-Micro Park Network Reconfiguration for Enhancing Grid Connection Flexibility, Processes 13(10), 2025, "
         "doi:10.3390/pr13103202, with other curves, places and capacities"
     )
+    chosen = (
+        "The hours 10 and 14, the ratings of 0.7 MVA and the upper voltage limit of 1.03 pu of this case were chosen "
+        "after results were seen, so that the gains come near the published ones; with the hours 11 and 12 the same "
+        "data give +35.4 % (lossless model). Nearness to the published figures proves nothing."
+    )
+    said = {"source": source, "chosen": chosen}
     return {
         "2 periods": {
             "flexibility_change_percent": 28.0,
             "opened_lines": ["L8", "L9", "L28"],
             "closed_lines": ["L34", "L35", "L37"],
             "least_losses_improve": False,
-            "source": source,
+            **said,
         },
-        "24 periods": {"flexibility_change_percent": 16.0, "source": source},
-        "24 periods without q": {"flexibility_change_percent": 7.0, "source": source},
+        "24 periods": {"flexibility_change_percent": 16.0, **said},
+        "24 periods without q": {"flexibility_change_percent": 7.0, **said},
     }
 
 

@@ -316,6 +316,7 @@ def test_park33_flexibility_is_what_its_script_builds(park_net):
 def test_park33_flexibility_published_figures(park_net):
     published = {name: dict(figures) for name, figures in park_net.study["published"].items()}
     assert all("doi:10.3390/pr13103202" in figures.pop("source") for figures in published.values())
+    assert all("after results were seen" in figures.pop("chosen") for figures in published.values())
     assert published == {
         "2 periods": {
             "flexibility_change_percent": 28.0,

@@ -10,7 +10,26 @@ import pytest
 
 from adnflex.grid.identity import _as_csv, _told
 
-WORDS = [None, "", "a", "a,b", 'q"x', "l\nm", "l\rm", " x ", "é", "#", "nan", "None", "'", "a;b", "0", "\t", True, False]
+WORDS = [
+    None,
+    "",
+    "a",
+    "a,b",
+    'q"x',
+    "l\nm",
+    "l\rm",
+    " x ",
+    "é",
+    "#",
+    "nan",
+    "None",
+    "'",
+    "a;b",
+    "0",
+    "\t",
+    True,
+    False,
+]
 
 
 @pytest.mark.parametrize("more", [[], [np.nan], [pd.NA], [1.5], [7]], ids=str)

@@ -23,6 +23,8 @@ _BARS = (
     ("linear_mwh", "linear model, with reactive power", "#56B4E9"),
     ("total_mwh", "run in AC", style.AFTER),
 )
+#: What is no quantity among published figures.
+_SAYS = ("source", "chosen")
 _WORDS = {
     "total_mwh": "promised [MWh]",
     "change_percent": "against the present topology [%]",
@@ -103,7 +105,7 @@ def published_table(view: FlexibilityView) -> list[Html]:
 
     They are a mapping of quantities (of the topology ``flexibility``), or one of topologies or of horizons (e.g. ``24
     periods`` and ``24 periods without q``; other horizons are left out), each with such a mapping; ``source`` says
-    where they stand.
+    where they stand, ``chosen`` how the case was chosen.
     """
     flex = view.flex
     published = flex.options.get("published")
@@ -112,13 +114,15 @@ def published_table(view: FlexibilityView) -> list[Html]:
     nested = {str(k): v for k, v in published.items() if isinstance(v, Mapping) and _concerns(flex, str(k))}
     flat = {str(k): v for k, v in published.items() if not isinstance(v, Mapping)}
     sources = [str(m["source"]) for m in (flat, *nested.values()) if "source" in m]
-    flat.pop("source", None)
+    chosen = [str(m["chosen"]) for m in (flat, *nested.values()) if "chosen" in m]
+    flat = {k: v for k, v in flat.items() if k not in _SAYS}
     rows = [
         (case, _WORDS.get(str(key), str(key)), _ours(flex, case, str(key)), value)
         for case, values in {**({"flexibility": flat} if flat else {}), **nested}.items()
-        for key, value in values.items() if key != "source"
+        for key, value in values.items() if key not in _SAYS
     ]  # fmt: skip
-    return beside_published("case", rows, sources)
+    table = beside_published("case", rows, sources)
+    return [*table, *(page.paragraph(text) for text in dict.fromkeys(chosen))] if table else []
 
 
 def _concerns(flex: Flexibility, case: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from adnflex import report
+from adnflex import networks, report
 from adnflex.errors import InputError
 from adnflex.reporting.flexibility import KIND
 from adnflex.reporting.flexibility.compare import published_table
@@ -321,3 +321,19 @@ def test_base_schedule_outside_the_box_is_told(day):
     card = next(c for c in key_cards(study) if c.label == "More / less import")
     assert "−−" not in card.value + card.below
     assert "lies outside" not in section(KIND, "box", collected(best, day[2])).intro
+
+
+def test_beside_published_figures_stands_how_the_case_was_chosen(day):
+    _, best, check = day
+    text = {}
+    for horizon in ("24 periods", "7 periods"):
+        published = {horizon: {"total_mwh": 1.0, "source": "the paper", "chosen": "after results were seen"}}
+        beside = collected(replace(best, options={"published": published}), check)
+        text[horizon] = re.sub(r"<[^>]+>", " ", "".join(published_table(beside)))
+    assert text["24 periods"].count("after results were seen") == 1
+    assert text["7 periods"] == ""
+
+
+def test_the_case_says_that_nearness_proves_nothing():
+    published = networks.load("park33_flexibility")["study"]["published"]
+    assert all("after results were seen" in case["chosen"] for case in published.values())
