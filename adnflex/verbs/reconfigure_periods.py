@@ -6,15 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.errors import Infeasible, InputError, TimeExpired
+from adnflex.errors import InputError
 from adnflex.grid.layout import drawing_tables
 from adnflex.knobs import Effort, Horizon, Limits, Switching
 from adnflex.problems.clock import Deadline, progress_table
-from adnflex.problems.multi_period.all_sequences import AllSequences, least_violations
 from adnflex.problems.multi_period.reading import PeriodStudy, read_periods
 from adnflex.problems.multi_period.solve import SearchedPeriods, solve_periods
 from adnflex.problems.multi_period.tables import period_tables, value_of_switching
@@ -23,9 +21,7 @@ from adnflex.results import MultiPeriodPlan
 from adnflex.results.certificate import relative_gap
 from adnflex.study.controllers import controller_notes
 from adnflex.text import title as title_of
-
-# Seconds for which the smallest budget that works is looked for.
-_SECONDS = 20.0
+from adnflex.verbs.no_plan import no_plan
 
 # The same as the word, as weights.
 _LOSSES = {"losses": 1.0}
@@ -54,7 +50,7 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
     formulation = str(arguments["formulation"])
     answer = solve_periods(study.points, switching, effort, clock, soft=asked.soft, formulation=formulation)
     if answer.best is None:
-        raise _not_found(study, answer, switching)
+        raise no_plan(net, study, answer, switching, asked)
     tables = period_tables(study, answer.search, answer.best)
     topology, coordinates = drawing_tables(net, tables["switches"].drop_duplicates(["element", "index"]))
     return MultiPeriodPlan(
@@ -119,76 +115,13 @@ def _is_it_worth(answer: SearchedPeriods, unit: str) -> list[str]:
         return []
     saved, most = whole.objective - answer.best.objective, max(whole.objective - answer.bound, 0.0)
     share = 100 * most / whole.losses if whole.losses > 0 else 0.0
+    at_most, proven = f"{most:.4g} {unit} ({share:.3g} %)", answer.bound > 0
     within = "" if budget is None else f"with at most {budget} operations "
     if len(set(answer.best.states)) == 1:
+        if not proven:
+            return [f"{within}one topology is the best found; what changing it may save was not bounded in this time."]
         enough = "one topology is enough" if budget is None else "one topology is the best found"
-        return [f"{within}{enough}: changing it saves at most {most:.4g} {unit} ({share:.2g} %), proven."]
-    return [
-        f"{within}changing the topology saves {saved:.4g} {unit} against the best single one found, and no plan saves "
-        f"more than {most:.4g} {unit} ({share:.2g} %) against it, proven."
-    ]
-
-
-def _budget_words(answer: SearchedPeriods, switching: Switching) -> str | None:
-    """Say that a budget is too small, and which is not; None where no budget is known that is enough."""
-    search, clock = answer.search, Deadline(_SECONDS)
-    every = answer.runs if isinstance(answer.runs, AllSequences) else None
-    if every is None or every.budget is not None:
-        every = AllSequences.of(search, Effort(workers=1), clock, whole=True)
-    need = None if every is None else every.fewest(clock)
-    if need is not None:
-        told = f"the smallest number that does is {need} (proven)"
-    elif (need := search.fewest_operations()) is not None:
-        told = f"the smallest number found that does is {need}"
-    if need is None:
-        return None
-    words = "proven" if answer.status == "infeasible" else "not proven"
-    return (
-        f"no switch states that keep every limit in every period have at most {switching.max_operations} operations "
-        f"({words}); {told}"
-    )
-
-
-def _not_found(study: PeriodStudy, answer: SearchedPeriods, switching: Switching) -> Infeasible | TimeExpired:
-    """Say what is proven where there is no answer, and in which periods what was seen breaks limits."""
-    proven = answer.status == "infeasible"
-    words = "proven" if proven else "not proven"
-    names = study.names or tuple(f"period {t}" for t in study.axis.rows)
-    least, looked_at = answer.search.least_by_point(), "of those that were seen none does"
-    every = least_violations(study.points, answer.search.required)
-    if every is not None:
-        least, looked_at = every[0], f"of all {every[1]:,} radial states none does"
-    hard = np.flatnonzero(least > 0)
-    if not proven and not answer.search.valued() and (every is None or not len(hard)):
-        return TimeExpired("the time was over before any switch states were run in every period; give more time_limit.")
-    if len(hard):
-        worst = int(hard[np.argmax(least[hard])])
-        beyond = "power flow has no solution"
-        if np.isfinite(least[worst]):
-            beyond = f"limits are exceeded by {least[worst]:.4g} in all (pu, and share of the rating)"
-        elif proven:
-            words = "by exact power flow"
-        return Infeasible(
-            f"no radial switch states keep every limit in every period ({words}); {looked_at} in "
-            f"{len(hard)} of {len(least)} periods, worst in {names[worst]}, where {beyond}; relax limits there, leave "
-            "these periods out, or give limits='soft'.",
-            None,
-            proven,
-        )
-    if switching.max_operations is not None and (told := _budget_words(answer, switching)) is not None:
-        return Infeasible(f"{told}; give a larger max_operations, or start='free'.", None, proven)
-    state = answer.least_violating
-    found = None if state is None else answer.search.exact(state)
-    where = ""
-    if found is not None:
-        t = int(np.argmax(found.violation))
-        where = (
-            f"; the least violating one found breaks limits in {int((found.violation > 0).sum())} of {len(least)} "
-            f"periods, worst in {names[t]} by {found.violation[t]:.4g}"
-        )
-    return Infeasible(
-        f"no switch states keep every limit throughout a window ({words}), though each period has some that keep its "
-        f"own{where}; give shorter windows, relax limits, or give limits='soft'.",
-        None,
-        proven,
-    )
+        return [f"{within}{enough}: changing it saves at most {at_most}, proven."]
+    told = f"no plan saves more than {at_most} against it, proven"
+    told = told if proven else "what other plans may save was not bounded in this time"
+    return [f"{within}changing the topology saves {saved:.4g} {unit} against the best single one found, and {told}."]

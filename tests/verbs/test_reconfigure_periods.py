@@ -20,6 +20,7 @@ from adnflex.arguments.table import ARGUMENTS
 from adnflex.errors import Infeasible, InputError, TimeExpired
 from adnflex.problems.multi_period.all_sequences import AllSequences
 from adnflex.problems.multi_period.evaluation import Evaluator
+from adnflex.problems.multi_period.run_bounds import RunBounds
 from adnflex.reporting import figure
 from adnflex.study.axis import TimeAxis
 from adnflex.study.windows import spans_of_windows, window_of_periods
@@ -223,7 +224,7 @@ def test_an_interrupt_at_any_report_gives_what_was_found(
 ) -> None:
     told: list[str] = []
     if knobs.get("runs"):
-        monkeypatch.setattr(AllSequences, "of", lambda *_: None)
+        monkeypatch.setattr(AllSequences, "of", lambda *_, **__: None)
     asked = {"profiles": hours(net), "windows": knobs.get("windows"), **KNOBS}
     adnflex.reconfigure(net, progress=lambda row: told.append(row.event), **asked)
     assert len(told) > 1
@@ -261,10 +262,14 @@ def test_a_year_is_a_year(net: pandapowerNet) -> None:
 
 def test_an_hour_that_nothing_can_meet_is_named(net: pandapowerNet) -> None:
     words = (
-        r"keep every limit in every period \((not )?proven\); of all 4 radial states none does in 2 of 2 periods, worst"
+        r"keep every limit in every period \((not )?proven\); of all 4 radial states none does in 2 of 2 periods, "
+        r"worst in period \d, .*exceeded by [0-9.]+ in all .*, most by .* at bus \d+: 0\.\d+ against 0\.999 pu"
     )
-    with pytest.raises(Infeasible, match=words):
+    with pytest.raises(Infeasible, match=words) as caught:
         adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), **KNOBS)
+    table = caught.value.violations
+    assert isinstance(table, pd.DataFrame)
+    assert (table["excess"] > 0).all()
     soft = adnflex.reconfigure(net, profiles=hours(net), vm_limits=(0.999, 1.001), limits="soft", **KNOBS)
     assert isinstance(soft, adnflex.MultiPeriodPlan)
     assert len(soft.infeasible_periods)
@@ -352,3 +357,17 @@ def test_no_state_that_was_run_is_no_proof_that_there_is_none(net: pandapowerNet
     meshed.switch["closed"] = True
     with pytest.raises(TimeExpired, match="before any switch states were run"):
         adnflex.reconfigure(meshed, profiles=hours(net), time_limit=1e-9, **KNOBS)
+
+
+def test_what_was_not_bounded_is_not_said_to_be(net: pandapowerNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few states of many are run at every point before runs of windows are proven; without a bound nothing is told."""
+    monkeypatch.setattr(AllSequences, "of", lambda *_, **__: None)
+    monkeypatch.setattr(RunBounds, "improved", lambda *_: 0.0)
+    plan = adnflex.reconfigure(net, profiles=hours(net), windows=1.0, **KNOBS)
+    assert isinstance(plan, adnflex.MultiPeriodPlan)
+    said = [note for note in plan.notes if "topolog" in note]
+    assert said
+    assert all("not bounded" in note and "proven" not in note for note in said)
+    assert "bound: 0 proofs of" in plan.solver
+    saved = plan.value_of_switching[["saving", "saving_mwh"]].to_numpy()
+    assert ((saved == 0) | (abs(saved) > 1e-12)).all()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -174,25 +174,42 @@ class AllSequences:
         return None
 
 
-def least_violations(points: Points, required: BoolArray) -> tuple[FloatArray, int] | None:
-    """Least sum of violations of all radial states at every point (T,), and how many these are.
+class LeastViolations(NamedTuple):
+    """Which radial states break limits least.
 
-    None where they are many; inf where no state has a power flow.
+    Attributes
+    ----------
+    sums : (T,) array
+        Least sum of violations at every point; inf where no state has a power flow.
+    states : list of frozenset of int
+        A state that has it, at every point.
+    number : int
+        How many states were looked at: all that there are.
     """
+
+    sums: FloatArray
+    states: list[Open]
+    number: int
+
+
+def least_violations(points: Points, required: BoolArray) -> LeastViolations | None:
+    """Look which of all radial states breaks limits least at every point; None where these are many."""
     opened = all_states(points.grid, required, _LOOKED_AT // len(points))
     if opened is None or not len(opened):
         return None
     closed = closed_of_each(points.grid, opened)
     flows = TreeFlows(points.grid)
-    least = np.full(len(points), np.inf)
+    least, which = np.full(len(points), np.inf), np.zeros(len(points), dtype=np.int64)
     for at in range(0, len(opened), flows.width):
         trees = flows.grown(closed[at : at + flows.width])
         for t in range(len(points)):
             state = flows.at(trees, points.p[t], points.q[t], points.y[t]).state
             with np.errstate(invalid="ignore"):
                 found = limit_violations(points.grid, state)
-            least[t] = min(least[t], np.where(np.isfinite(state.loss), found, np.inf).min())
-    return least, len(opened)
+            found = np.where(np.isfinite(state.loss), found, np.inf)
+            if found.min() < least[t]:
+                least[t], which[t] = found.min(), at + int(found.argmin())
+    return LeastViolations(least, [frozenset(row) for row in opened[which].tolist()], len(opened))
 
 
 class _Costs:

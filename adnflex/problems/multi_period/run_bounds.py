@@ -24,8 +24,13 @@ from adnflex.problems.multi_period.proof import OneProof
 from adnflex.problems.multi_period.search import WindowSearch
 from adnflex.problems.reconfiguration.radial_search import Incumbent
 
+Open = frozenset[int]
+
 # Operations that a change needs at least.
 _OPERATIONS = 2
+
+# Candidates that are run at every point before a run is proven.
+_CANDIDATES = 8
 
 # A run is proven to this part of its value, its gap being only one of the bound's.
 _GAP = 1e-3
@@ -89,7 +94,9 @@ class RunBounds:
         guards = np.array([place[int(g)] for g in self.guards if int(g) in place], dtype=np.int64)
         proof = OneProof(points, search, guards, most=self._most, rows=rows)
         best = Incumbent()
-        for state in search.pool:
+        for state in self._promising(first, end):
+            if self.clock.spent and best.state is not None:
+                break
             best.offer(state, proof.score(state))
         effort = Effort(max(self.effort.gap / 2, _GAP), workers=self.effort.workers, executor=self.effort.executor)
         part = Deadline(self.clock.left, time_of=self.clock.time_of)
@@ -102,6 +109,15 @@ class RunBounds:
         self._raise(first, end, found)
         if outcome.status == "interrupted":  # what is proven of this run is kept, no other is begun
             raise KeyboardInterrupt
+
+    def _promising(self, first: int, end: int) -> list[Open]:
+        """Candidates that look best in a run of windows by their means."""
+        search = self.search
+
+        def worth(state: Open) -> float:
+            return float(search.costs(search.estimate, state)[first:end].sum())
+
+        return sorted(search.pool, key=worth)[:_CANDIDATES]
 
     @property
     def _most(self) -> int | None:

@@ -309,11 +309,6 @@ class WindowSearch:
         """List the radial states that were run at every point, and what came of it."""
         return [(state, found) for state in self.exact.seen() if (found := self.exact(state)) is not None]
 
-    def least_by_point(self) -> FloatArray:
-        """Return the least violation at every point of all states that were evaluated there."""
-        seen = [found.violation for _, found in self.valued()]
-        return np.min(seen, axis=0) if seen else np.full(len(self.points), np.inf)
-
     def good_tree(self, best: Open | None) -> RadialFlow:
         """Return a topology, by default the least violating one."""
         state = best if best is not None else self.least_violating()

@@ -224,7 +224,8 @@ def _bounded(
     elif bounds.interrupted:
         status = "interrupted"
     clock.report_bests(value, bound, status)
-    solver = f"branch exchange and dynamic programming; bound: {bounds.proofs} proofs of runs of windows"
+    proofs = f"{bounds.proofs} proof{'' if bounds.proofs == 1 else 's'} of runs of windows"
+    solver = f"branch exchange and dynamic programming; bound: {proofs}"
     return _ended(search, clock, status, best, min(bound, value), solver, bounds)
 
 
