@@ -106,6 +106,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "open_switches": indices("a list of indices of net.switch"),
         "closed_switches": indices("a list of indices of net.switch"),
         "start": word("present", "free"),
+        "restorable": word("as present"),
         "windows": windows(),
         "max_operations": whole("0 or more, or None for no limit", 0),
     },

@@ -17,12 +17,10 @@ from adnflex.grid import read_grid
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.layout import drawing_tables
 from adnflex.knobs import Limits, Switching
-from adnflex.powerflow.structure import source_rows
 from adnflex.problems.clock import Deadline, Progress
-from adnflex.problems.reliability.protection import Touching
 from adnflex.problems.reliability.study import reliability
 from adnflex.problems.restoration.outage import Key
-from adnflex.problems.restoration.rows import OutageRows, ranked
+from adnflex.problems.restoration.rows import OutageRows, outages_of, ranked
 from adnflex.results.contingencies import Contingencies
 from adnflex.results.reliability import ReliabilityIndices
 from adnflex.text import title as title_of
@@ -37,7 +35,7 @@ def contingencies(
     *,
     before: pandapowerNet | None = None,
     outages: Iterable[str] = ("line", "trafo", "switch", "ext_grid", "gen"),
-    max_operations: int = 3,
+    max_operations: int | None = 3,
     generation_returns: bool = True,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
@@ -105,7 +103,7 @@ def contingencies(
     for job in jobs:  # whatever is wrong is said at once
         job.study  # noqa: B018
     tables = list(outages)
-    keys = [_keys(n, tables) for n in nets]
+    keys = [outages_of(n, tables) for n in nets]
     work = _Outages(clock, sum(map(len, keys)), executor, workers)
     found = [work.rows(job, mine) for job, mine in zip(jobs, keys, strict=True)]
     if not found[0] and keys[0] and work.status == "interrupted":
@@ -176,21 +174,6 @@ class _Outages:
             for rows in crew.in_order(tasks, lambda: self.clock.left):
                 yield from rows
             self.notes += crew.notes
-
-
-def _keys(net: pandapowerNet, tables: Sequence[str]) -> list[Key]:
-    """List what can be out and is live: also a branch that is open at one end and hangs at the other."""
-    touching = Touching(net)
-    live = touching.supplied()
-    found = [
-        key
-        for key, node in touching.node.items()
-        if key[0] in ("line", "trafo", "bus") and key[0] in tables and live[node]
-    ]
-    if "switch" in tables:
-        mine = (net.switch["et"] == "b") & net.switch["closed"].astype(bool)
-        found += [("switch", int(i)) for i in net.switch.index[mine]]
-    return found + [key for key in source_rows(net) if key[0] in tables]
 
 
 def _indices(net: pandapowerNet, rows: Sequence[Mapping[str, Any]]) -> tuple[ReliabilityIndices | None, str]:

@@ -47,6 +47,8 @@ from adnflex.verbs.schedule_rolling import schedule_rolling
 
 def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     switching = Switching.gathered(knobs)
+    if knobs["restorable"] is not None:
+        raise InputError("restorable: what outages leave dark stands in no model; leave it out.")
     if (horizon := Horizon.gathered(knobs)).many:
         if knobs["windows"] is not None:
             raise InputError("windows: the model has one topology for all periods; leave windows out.")

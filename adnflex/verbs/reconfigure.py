@@ -27,6 +27,7 @@ from adnflex.study import Profiles
 from adnflex.text import title as title_of
 from adnflex.verbs.plan_of_topology import plan_of
 from adnflex.verbs.reconfigure_periods import reconfigure_periods
+from adnflex.verbs.reconfigure_restorable import as_restorable
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def reconfigure(
     max_operations: int | None = None,
     switching_cost: float = 0.0,
     start: str = "present",
+    restorable: str | None = None,
     profiles: None = None,
     periods: None = None,
     year: Literal[False] = False,
@@ -80,6 +82,7 @@ def reconfigure(
     max_operations: int | None = None,
     switching_cost: float = 0.0,
     start: str = "present",
+    restorable: str | None = None,
     profiles: Profiles | None = None,
     periods: Iterable[int] | None = None,
     year: bool = False,
@@ -115,6 +118,7 @@ def reconfigure(
     max_operations: int | None = None,
     switching_cost: float = 0.0,
     start: str = "present",
+    restorable: str | None = None,
     profiles: Profiles | None = None,
     periods: Iterable[int] | None = None,
     year: bool = False,
@@ -176,6 +180,10 @@ def reconfigure(
         ``present`` (operations are counted from the present state) or ``free``: the state is left out of count and
         cost, so that `max_operations` and `switching_cost` bind nothing; a note says so. Of
         many periods the first topology is left out, all later changes count.
+    restorable : str, optional
+        ``as present``: no outage of a line, transformer, coupler or source may leave more load dark than in the present
+        state, each after a restoration of up to three operations (see `adnflex.contingencies`). Of one operating point.
+        The bound is that of the problem without this condition, unless all states were tried; a note says so.
     profiles : mapping, optional
         ``{(table, column): DataFrame}`` with absolute values, one row a period; by default, with `periods`,
         ``net.profiles``.
@@ -255,9 +263,13 @@ def reconfigure(
     asked, switching = Limits.gathered(arguments), Switching.gathered(arguments)
     grid, goal = read_reconfiguration(net, objective, asked, switching)
     most = switching.of_one_state.max_operations
-    answer = solve_reconfiguration(grid, goal, effort, clock=clock, formulation=formulation, max_operations=most)
+    # states that the condition rules out have to be replaced in the same time
+    part = clock if restorable is None else clock.part(_SHARE)
+    answer = solve_reconfiguration(grid, goal, effort, clock=part, formulation=formulation, max_operations=most)
     if answer.flow is None:
         raise infeasible(net, grid, answer, asked, most, fewest_operations(grid, answer, effort, clock, most))
+    if restorable is not None:
+        answer = as_restorable(net, grid, goal, answer, effort, clock, asked, switching)
     options = {
         "objective": goal.weights,
         **switching.choice,
@@ -269,8 +281,11 @@ def reconfigure(
     return plan_of(net, grid, goal, answer, asked, options, title_of(net, name), clock.now)
 
 
+# Part of the time that the search without the condition `restorable` may take.
+_SHARE = 0.5
+
 # Arguments that a plan keeps beside the choice of switches.
-_KEPT = ("max_operations", "start", "gap", "time_limit", "solver", "formulation", "seed")
+_KEPT = ("max_operations", "start", "restorable", "gap", "time_limit", "solver", "formulation", "seed")
 
 
 # Arguments that only mean something of many periods.

@@ -88,6 +88,8 @@ def _require_known(arguments: Mapping[str, Any]) -> None:
             f"objective is {arguments['objective']!r}; of many periods 'losses' (MWh), 'cost' (money) or 'carbon' (kg) "
             "is minimised, with switching_cost in that unit: give one of these, or no profiles."
         )
+    if arguments["restorable"] is not None:
+        faults.append("restorable: outages are compared at one operating point; leave it out, or give no profiles.")
     if arguments["formulation"] not in ("auto", "directed", "distflow"):
         faults.append(
             f"formulation is {arguments['formulation']!r}; many periods are valued by exact power flow and bounded by "

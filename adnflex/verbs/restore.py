@@ -41,7 +41,7 @@ def restore(
     net: pandapowerNet,
     outage: tuple[str, int] | Sequence[tuple[str, int]],
     *,
-    max_operations: int = 3,
+    max_operations: int | None = 3,
     generation_returns: bool = True,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
@@ -73,8 +73,8 @@ def restore(
     outage : tuple of (str, int)
         What is out: ``("line", 12)``, also of ``trafo``, ``switch`` (between buses: it is open), ``ext_grid``, ``gen``
         (a source) or ``bus``; or a list of them, out at once.
-    max_operations : int
-        Largest number of operations. Up to 3 every set is decided; of larger ones it is said what is proven.
+    max_operations : int, optional
+        Largest number of operations; None: any. The time that a proof takes grows with it.
     generation_returns : bool
         Whether generation comes back with the buses that it stands at, at its set-point; else it stays off.
     vm_limits, max_loading_percent, limits

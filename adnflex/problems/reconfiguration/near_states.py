@@ -129,6 +129,35 @@ class NearStates:
         done = len(states)
         return Outcome("infeasible" if best.state is None else "optimal", best.state, best.value, best.value, done)
 
+    def ranked(self, cutoff: float, stop: Callable[[], bool]) -> tuple[list[Open], FloatArray, bool] | None:
+        """Return all states that meet every limit and the budget by their values, the least first; None where many.
+
+        Parameters
+        ----------
+        cutoff : float
+            States without power flow that are shown to be worth more than this are none.
+        stop : callable
+            Asked now and then.
+
+        Returns
+        -------
+        (list of frozenset of int, array, bool)
+            Open branches, values, and whether there is certainly no other state that is worth less than the cutoff.
+        """
+        most = self.exchange.max_operations
+        states = self._states(int(most) if np.isfinite(most) else self.most)
+        if states is None or not len(states):
+            return None
+        values = TreeValues(self.grid, self.exchange.objective, most)
+        found = np.full(len(states), np.inf)
+        for part, worth in values.blocks(states):
+            if stop():
+                return None
+            found[part] = worth
+        whole = all(values.refuted(state, cutoff) for state in states[np.isnan(found)])
+        order = [k for k in np.argsort(found, kind="stable").tolist() if found[k] < np.inf]
+        return [frozenset(states[k].tolist()) for k in order], found[order], whole
+
     def _offer(self, states: IntArray, values: FloatArray, best: Incumbent) -> None:
         """Let the best of some states be the incumbent, if it is one."""
         first = int(np.nan_to_num(values, nan=np.inf).argmin())

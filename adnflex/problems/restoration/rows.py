@@ -13,6 +13,7 @@ from pandapower import pandapowerNet
 
 from adnflex.arrays import BoolArray
 from adnflex.knobs import Limits, Switching
+from adnflex.powerflow.structure import source_rows
 from adnflex.problems.reliability.protection import Touching, tripped
 from adnflex.problems.restoration.outage import Key
 from adnflex.problems.restoration.study import RestorationStudy, Restored
@@ -46,8 +47,8 @@ class OutageRows:
         The net.
     limits, switching : Limits, Switching
         See `RestorationStudy`.
-    most : int
-        Largest number of operations.
+    most : int or None
+        Largest number of operations; None: any.
     generation_returns : bool
         See `RestorationStudy`.
     """
@@ -55,7 +56,7 @@ class OutageRows:
     net: pandapowerNet
     limits: Limits
     switching: Switching
-    most: int
+    most: int | None
     generation_returns: bool = True
 
     def __getstate__(self) -> dict[str, Any]:
@@ -114,6 +115,21 @@ class OutageRows:
             "flows": 0 if found.search is None else found.search.flows.count,
         }
         return values
+
+
+def outages_of(net: pandapowerNet, tables: Sequence[str]) -> list[Key]:
+    """List what can be out and is live: also a branch that is open at one end and hangs at the other."""
+    touching = Touching(net)
+    live = touching.supplied()
+    found = [
+        key
+        for key, node in touching.node.items()
+        if key[0] in ("line", "trafo", "bus") and key[0] in tables and live[node]
+    ]
+    if "switch" in tables:
+        mine = (net.switch["et"] == "b") & net.switch["closed"].astype(bool)
+        found += [("switch", int(i)) for i in net.switch.index[mine]]
+    return found + [key for key in source_rows(net) if key[0] in tables]
 
 
 def tripped_at_first(study: RestorationStudy, touching: Touching, keys: Sequence[Key]) -> BoolArray:

@@ -87,8 +87,8 @@ class RestorationSearch:
         Of all that were run, the one that breaks limits least.
     over : bool
         Whether the time was over before all were decided.
-    proven, asked : int
-        So many operations restore no more than the best; so many were asked for.
+    proven : int
+        So many operations restore no more than the best.
     """
 
     supply: Supply
@@ -100,7 +100,6 @@ class RestorationSearch:
     beyond: Candidate | None = None
     over: bool = False
     proven: int = 0
-    asked: int = 0
 
     def __post_init__(self) -> None:
         self._grain = _NOTHING * max(self.supply.most, 1e-300)
@@ -113,6 +112,11 @@ class RestorationSearch:
         self._open = 0.0
 
     @property
+    def most(self) -> int:
+        """No set has more operations."""
+        return int(self.supply.between.sum())
+
+    @property
     def whole(self) -> bool:
         """Whether the best supplies all that any number of operations could."""
         return self.best is not None and self.best.worth >= self.supply.most - self._grain
@@ -123,9 +127,9 @@ class RestorationSearch:
         best = 0.0 if self.best is None else self.best.worth
         return max(best, self._open) if self.over else best
 
-    def run(self, most: int) -> None:
-        """Search all sets of at most so many operations."""
-        self.asked = most
+    def run(self, asked: int | None) -> None:
+        """Search all sets of at most so many operations; None: of any number."""
+        most = self.most if asked is None else min(asked, self.most)
         for count in range(1, most + 1):
             if self.whole or self.over:
                 break

@@ -167,15 +167,15 @@ class RestorationStudy:
         """Return what an outage of one or several elements at once takes away."""
         return self.contacts.outage(elements)
 
-    def restore(self, outage: Outage, most: int, stop: Callable[[], bool]) -> Restored:
+    def restore(self, outage: Outage, most: int | None, stop: Callable[[], bool]) -> Restored:
         """Find the best set of at most so many operations after an outage.
 
         Parameters
         ----------
         outage : Outage
             The outage.
-        most : int
-            Operations.
+        most : int or None
+            Operations; None: any number.
         stop : callable
             Asked whether the time is over.
         """

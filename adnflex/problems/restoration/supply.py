@@ -40,8 +40,10 @@ class Supply:
         Which blocks hang together by what is closed; 0: they are supplied.
     worth : (b,) array
         What supplying a block is worth.
+    between : (m,) array of bool
+        Branches between two blocks that may be switched.
     open : tuple of int
-        Branches that could be closed.
+        Those that could be closed.
     """
 
     def __init__(self, grid: Grid, weight: FloatArray) -> None:
@@ -58,7 +60,7 @@ class Supply:
         self.part = _first(joined(count, self.a[closed], self.b[closed]), 0)
         self._require_radial()
         self.worth = np.bincount(self.block, weight, count)
-        between = grid.switchable & (self.a != self.b)
+        self.between = between = grid.switchable & (self.a != self.b)
         self.open = tuple(np.flatnonzero(between & ~grid.closed).tolist())
         self.of_part = np.bincount(self.part, self.worth)
         self.ends = list(zip(self.part[self.a].tolist(), self.part[self.b].tolist(), strict=True))

@@ -13,7 +13,7 @@ from adnflex.grid.model import Grid
 from adnflex.powerflow.limits import VIOLATION_COLUMNS
 from adnflex.problems.restoration.flows import TOLERANCE, Ceiling, terminal_of
 from adnflex.problems.restoration.outage import Outage
-from adnflex.problems.restoration.search import Candidate
+from adnflex.problems.restoration.search import Candidate, RestorationSearch
 from adnflex.problems.restoration.study import RestorationStudy, Restored
 
 # Loads [MW] that are none.
@@ -118,10 +118,11 @@ def extremes(study: RestorationStudy, found: Restored, answer: Candidate | None)
     }
 
 
-def by_operations(found: Restored, most: int) -> pd.DataFrame:
+def by_operations(found: Restored, asked: int | None) -> pd.DataFrame:
     """Return `Restoration.by_operations`."""
     search = found.search
     answers = [None] if search is None else search.by_count
+    most = len(answers) - 1 if asked is None else asked
     rows = []
     for count in range(most + 1):
         answer = answers[min(count, len(answers) - 1)]
@@ -155,13 +156,18 @@ def proof_of(study: RestorationStudy, found: Restored) -> str:
     if search.best is None:
         least = broken(study, found, search.nearest)
         place = "none of them has a power flow solution" if not len(least) else _place(least)
-        none = f"no set of at most {search.proven} operations meets every limit, nor does none at all"
+        none = f"no set of {_number(search)} operations meets every limit, nor does none at all"
         return f"{none}; nearest: {place} ({ran})"
     if search.whole:
         if not search.best.operations:
             return "no number of operations restores more"
         return "all that any number of operations reaches is restored, and no smaller set does it"
-    return f"no set of at most {search.proven} operations restores more ({ran})"
+    return f"no set of {_number(search)} operations restores more ({ran})"
+
+
+def _number(search: RestorationSearch) -> str:
+    """Say of how many operations all sets are decided."""
+    return "any number of" if search.proven >= search.most else f"at most {search.proven}"
 
 
 def _place(rows: pd.DataFrame) -> str:

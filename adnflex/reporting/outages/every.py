@@ -187,7 +187,8 @@ def _title(shown: Sequence[ContingenciesView]) -> str:
 def _subtitle(shown: Sequence[ContingenciesView]) -> str:
     found = shown[-1].answer
     most = found.options.get("max_operations", "")
-    return f"{many(len(found.outages), 'outage')}, at most {most} operations after each, decided in exact power flow"
+    told = "any number of operations" if most is None else f"at most {many(most, 'operation')}"
+    return f"{many(len(found.outages), 'outage')}, {told} after each, decided in exact power flow"
 
 
 _SECTIONS: Sections = [
