@@ -16,7 +16,8 @@ import pandapower.networks
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
-from adnflex.adapters import DEFAULT_DAY, simbench_day
+from adnflex.adapters import from_cgmes, from_opendss, simbench_day
+from adnflex.adapters.simbench import DEFAULT_DAY
 from adnflex.errors import InputError
 from adnflex.matpower import read_matpower
 from adnflex.net_json import read_net
@@ -45,6 +46,8 @@ def open_net(source: str) -> tuple[pandapowerNet, str]:
     source                                    net
     ========================================= =============================================================
     ``feeder.json``                           a file that ``pandapower.to_json`` wrote
+    ``master.dss``                            an OpenDSS feeder (see `adnflex.adapters.from_opendss`)
+    ``grid.zip``, ``grid.xml``                CGMES files (see `adnflex.adapters.from_cgmes`)
     ``feeder.m``                              a MATPOWER case (see `adnflex.matpower.read_matpower`)
     ``baran_wu_69``                           a network that comes with adnflex (`adnflex.networks.names`)
     ``case33bw``, ``mv_oberrhein`` ...        a function of ``pandapower.networks`` without required arguments
@@ -102,12 +105,12 @@ def net_opener(source: str) -> tuple[Callable[[], pandapowerNet], str]:
     if _function(kind) is not None:
         return _pandapower(kind, rest), source
     path = Path(source)
-    if os.path.isfile(path) or path.suffix in (".json", ".m") or len(path.parts) > 1:
+    if os.path.isfile(path) or path.suffix.lower() in _READERS or len(path.parts) > 1:
         return _file(path), path.name
     known = [*networks.names(), *ALIASES, *pandapower_names()]
     raise InputError(
-        f"no net is named '{source}'{_meant(kind, known)} Give a pandapower .json or MATPOWER .m file, "
-        "simbench:CODE, matpower:CASE, a function of pandapower.networks or one of "
+        f"no net is named '{source}'{_meant(kind, known)} Give a pandapower .json, MATPOWER .m, OpenDSS .dss or "
+        "CGMES .zip file, simbench:CODE, matpower:CASE, a function of pandapower.networks or one of "
         f"{', '.join(networks.names())}."
     )
 
@@ -118,24 +121,33 @@ def _meant(word: str, known: Iterable[str], prefix: str = "") -> str:
     return f"; did you mean {' or '.join(prefix + name for name in close)}?" if close else "."
 
 
+# What reads a file, by its suffix.
+_READERS: dict[str, Callable[[Path], pandapowerNet]] = {
+    ".json": read_net,
+    ".m": read_matpower,
+    ".dss": from_opendss,
+    ".zip": from_cgmes,
+    ".xml": from_cgmes,
+}
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 
 def _file(path: Path) -> Callable[[], pandapowerNet]:
     if not os.path.exists(path):
         raise InputError(f"{path}: there is no such file; check the path.")
-    if path.suffix == ".m":
-        return partial(read_matpower, path)
-    if path.suffix == ".json":
-        return partial(read_net, path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is not None:
+        return partial(reader, path)
     if path.suffix in (".p", ".pkl", ".pickle"):
         raise InputError(
             f"{path}: a pickle can run any program while it is read, and is refused; if you trust it, read it with "
             "pandapower.from_pickle and write it again with pandapower.to_json."
         )
     raise InputError(
-        f"{path}: only pandapower JSON (.json, from pandapower.to_json) and MATPOWER cases (.m) are read; "
-        "give one of these."
+        f"{path}: only pandapower JSON (.json, from pandapower.to_json), MATPOWER cases (.m), OpenDSS feeders (.dss) "
+        "and CGMES (.zip, .xml) are read; give one of these."
     )
 
 

@@ -100,8 +100,8 @@ def test_a_name_comes_before_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(open_net("case33bw")[0].bus) == 33
     assert sentence("./case33bw") == (
-        "case33bw: only pandapower JSON (.json, from pandapower.to_json) and MATPOWER cases (.m) are read; "
-        "give one of these."
+        "case33bw: only pandapower JSON (.json, from pandapower.to_json), MATPOWER cases (.m), OpenDSS feeders (.dss) "
+        "and CGMES (.zip, .xml) are read; give one of these."
     )
 
 
@@ -112,7 +112,7 @@ def test_a_name_comes_before_a_file(tmp_path, monkeypatch):
     ("source", "beginning"),
     [
         ("case33wb", "no net is named 'case33wb'; did you mean case33bw or "),
-        ("baran_wu", "no net is named 'baran_wu'; did you mean baran_wu_69? Give a pandapower .json or "),
+        ("baran_wu", "no net is named 'baran_wu'; did you mean baran_wu_69? Give a pandapower .json, "),
         ("cigre-mv", "no net is named 'cigre-mv'; did you mean cigre_mv or "),
         # No networks, though pandapower.networks has these names; one needs an argument.
         ("create_bus", "no net is named 'create_bus'. Give "),

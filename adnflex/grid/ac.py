@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandapower as pp
 import pandas as pd
 from pandapower import pandapowerNet
 from pandapower.powerflow import LoadflowNotConverged
+from pandapower.pypower.idx_brch import BR_STATUS, F_BUS, SHIFT, T_BUS, TAP
+from pandapower.pypower.idx_bus import BUS_TYPE, REF, VA, VM
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import ComplexArray, FloatArray
 from adnflex.grid.options import PowerFlowOptions, has_dependent_loads, power_flow_options
 
 log = logging.getLogger(__name__)
@@ -47,7 +52,10 @@ def run_ac(net: pandapowerNet, options: PowerFlowOptions | None = None, recycled
     try:
         if recycled and _can_recycle(net, chosen) and _recycled(net):
             return True
-        return any(_solved(net, chosen, *attempt) for attempt in _attempts(net))
+        if any(_solved(net, chosen, tolerance, {"init": start}) for tolerance, start in _attempts(net)):
+            return True
+        start = _unloaded(net)
+        return start is not None and any(_solved(net, chosen, t, start) for t, _ in _attempts(net))
     finally:
         net["user_pf_options"] = {} if carried is None else carried
 
@@ -86,14 +94,15 @@ def _attempts(net: pandapowerNet) -> list[tuple[float, str]]:
     return [(tolerance, start) for start in ("auto", "flat") for tolerance in steps]
 
 
-def _solved(net: pandapowerNet, options: PowerFlowOptions, tolerance: float, start: str) -> bool:
+def _solved(net: pandapowerNet, options: PowerFlowOptions, tolerance: float, start: dict[str, Any]) -> bool:
+    if start.get("init") == "auto":
+        start = {"init": "auto", "init_vm_pu": _start_pu(net)}
     try:
         with np.errstate(divide="ignore", invalid="ignore"):
             pp.runpp(
                 net,
                 algorithm="nr",
-                init=start,
-                init_vm_pu=_start_pu(net) if start == "auto" else None,
+                **start,
                 max_iteration=60,
                 # pandapower compares it per unit of net.sn_mva
                 tolerance_mva=tolerance / max(1.0, float(net.sn_mva)),
@@ -104,9 +113,38 @@ def _solved(net: pandapowerNet, options: PowerFlowOptions, tolerance: float, sta
                 numba=False,
                 **options.arguments,
             )
-    except LoadflowNotConverged:
+    except (LoadflowNotConverged, FloatingPointError):  # pandapower's DC start divides by a reactance of 0
         return False
     return bool(np.isfinite(net.res_bus["vm_pu"]).any())
+
+
+def _unloaded(net: pandapowerNet) -> dict[str, Any] | None:
+    """Return voltages without load as a start, from what the last run made of the net; None if it made nothing.
+
+    Between buses that a transformer of next to no impedance joins (a regulator), Newton's method from equal voltages
+    starts with a power without measure, and does not come back from it.
+    """
+    made, lookups = net.get("_ppc"), net.get("_pd2ppc_lookups")
+    if not made or not lookups or len(net.dcline) or len(net.vsc):
+        return None
+    branch, bus = made["branch"], made["bus"]
+    count = len(bus)
+    start: ComplexArray = np.ones(count, dtype=np.complex128)
+    on = branch[:, BR_STATUS].real > 0
+    ends = branch[on][:, [F_BUS, T_BUS]].real.astype(np.int64)
+    tap = branch[on, TAP].real
+    ratio = np.where(tap == 0, 1.0, tap) * np.exp(1j * np.radians(branch[on, SHIFT].real))
+    graph = csr_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
+    drop = {(f, t): 1 / r for (f, t), r in zip(ends.tolist(), ratio.tolist(), strict=True)}
+    for root in np.flatnonzero(bus[:, BUS_TYPE].real == REF):
+        start[root] = bus[root, VM].real * np.exp(1j * np.radians(bus[root, VA].real))
+        order, before = breadth_first_order(graph, root, directed=False)
+        for node in order[1:].tolist():
+            parent = int(before[node])
+            there = drop[parent, node] if (parent, node) in drop else 1 / drop[node, parent]
+            start[node] = start[parent] * there
+    mine = start[lookups["bus"][net.bus.index.to_numpy()]]
+    return {"init_vm_pu": np.abs(mine), "init_va_degree": np.degrees(np.angle(mine))}
 
 
 def _start_pu(net: pandapowerNet) -> float | None:

@@ -133,3 +133,13 @@ def dead_notes(net: pandapowerNet, supplied: Container[int], locked: Iterable[Sw
         cause = f"locked_lines: buses cannot be supplied unless {way} is closed, which is locked open; leave it out."
         raise InputError([*([cause] if held else []), *faults])
     return [f"bus {shorten(dead)}: not connected to any external grid and empty; left out."]
+
+
+# Entry of a net that an adapter filled with sentences: what the import approximated or left out.
+IMPORT_NOTES = "import_notes"
+
+
+def import_notes(net: pandapowerNet) -> list[str]:
+    """Return what an import said of the net."""
+    told = net.get(IMPORT_NOTES)
+    return [str(line) for line in told] if isinstance(told, list | tuple) else []

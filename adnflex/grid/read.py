@@ -15,7 +15,7 @@ from adnflex.grid.checks import limit_faults, require_sound
 from adnflex.grid.identity import fingerprint_of_sound
 from adnflex.grid.model import Grid, SwitchableBranch
 from adnflex.grid.nodes import bus_groups, has_injection, root_voltages, voltage_limits
-from adnflex.grid.notes import coupler_faults, dead_notes, zip_notes
+from adnflex.grid.notes import coupler_faults, dead_notes, import_notes, zip_notes
 from adnflex.grid.options import power_flow_options
 from adnflex.grid.ppc import Matrices, matrices
 from adnflex.grid.private_copy import private_copy
@@ -101,7 +101,7 @@ def read_grid(
         raise UnsupportedElement(faults)
     volts = voltage_limits(net, mats.node_of, len(mats.p))
     held = [d for d in locked_open_lines(net, chosen) if d.index in switching.locked_lines]
-    notes = [*tap_notes(study), *zip_notes(net, mats, volts), *dead_notes(net, mats.node_of, held)]
+    notes = [*tap_notes(study), *zip_notes(net, mats, volts), *dead_notes(net, mats.node_of, held), *import_notes(net)]
     grid = _assemble(net, mats, chosen, notes, volts, identity)
     tapped = [int(i) for i in tap_trafos]
     return with_taps(net, study, mats, grid, tapped) if tapped else grid
