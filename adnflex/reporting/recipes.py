@@ -16,8 +16,9 @@ from adnflex.grid.drawn_forest import bus_forest, trunk_first
 from adnflex.reporting import style
 from adnflex.reporting.canvas import DayFigure, HeatFigure
 from adnflex.reporting.canvas.day import line, nth
-from adnflex.reporting.canvas.heat import between_limits
+from adnflex.reporting.canvas.heat import Shade, between_limits
 from adnflex.reporting.clock import Clock
+from adnflex.reporting.labels import Labels
 from adnflex.reporting.views import NothingToDraw
 
 #: Power below this is rounding and gives no entry in the key [MW].
@@ -26,6 +27,12 @@ _NOTHING = 1e-6
 _MOST_STORAGES, _MOST_SOURCES = 6, 7
 #: The axis of values that converge shows at least this part of them.
 _LEAST_VIEW = 2e-3
+
+MOST_BRANCHES = 25
+#: Relative gap up to which a cone counts as exact.
+TIGHT = 1e-4
+_GAP_FLOOR = 1e-8
+_GAPS = ["#f4f4f2", "#dde3e8", "#f3b36b", "#d55e00", "#5f0f00"]
 
 
 class Layer(NamedTuple):
@@ -156,6 +163,31 @@ def critical(table: pd.DataFrame, badness: Any) -> FloatArray:
     stacked = values.reshape(count, -1, values.shape[1])
     order = np.nan_to_num(np.asarray(badness(stacked), dtype=float), nan=-math.inf).argmax(axis=0)
     return np.asarray(np.take_along_axis(stacked, order[None], axis=0)[0])
+
+
+def fullest(table: pd.DataFrame) -> pd.Index:
+    """Columns with the highest values, the highest first, at most twenty-five."""
+    highest = table.max(axis=0).astype(float).dropna().sort_values(ascending=False, kind="stable")
+    return highest.index[:MOST_BRANCHES]
+
+
+def cone_gaps(clock: Clock, labels: Labels, table: pd.DataFrame) -> go.Figure:
+    """Cone gap [-] of the loosest branches (rows, columns ``(element, index)`` of the table) in every period."""
+    branches = fullest(table)
+    loose = table[branches].max().to_numpy(dtype=float) > TIGHT
+    branches = branches[loose] if loose.any() else branches
+    told = critical(table[branches], lambda values: values).T
+    bottom = math.log10(_GAP_FLOOR)
+    # All that is exact is pale: colour begins where the gap begins to mean something.
+    start = (math.log10(TIGHT) - bottom) / -bottom
+    stops = [[0.0, _GAPS[0]], *([start + (1 - start) * k / 3, c] for k, c in enumerate(_GAPS[1:]))]
+    ticks = list(range(int(bottom), 1, 2))
+    bar = style.colour_bar("cone gap [–], pale is exact")
+    bar |= {"tickvals": ticks, "ticktext": [f"10<sup>{t}</sup>" if t else "1" for t in ticks]}
+    shade = np.log10(np.clip(told, _GAP_FLOOR, 1.0))
+    heat = HeatFigure(clock, [labels.of(*b) for b in branches], [f"{e} {i}" for e, i in branches])
+    heat.cells(told, Shade(shade, (bottom, 0.0), stops, np.zeros(shade.shape, dtype=bool), bar), "cone gap {:.1e}")
+    return heat.done()
 
 
 def solver_progress(plan: Any, title: str, unit: str, scale: float = 1.0) -> go.Figure:

@@ -59,6 +59,9 @@ class RollingRun(Result):
         By hour; columns: buses; voltages of the second stage [pu]; empty without one.
     reactive_facts : pandas.DataFrame
         By hour; what else the second stage says.
+    cone_gap : pandas.DataFrame
+        By hour; columns ``(element, index)``; relative slack of each branch's cone in the second stage, the largest of
+        its scenarios. Where it is not nearly zero, exact power flow decided (``recovered`` of `reactive_facts`).
     decision_seconds : pandas.DataFrame
         By hour; ``active`` and ``reactive`` [s].
     generation : pandas.DataFrame
@@ -94,6 +97,7 @@ class RollingRun(Result):
     vm_pu: pd.DataFrame
     reactive_facts: pd.DataFrame
     decision_seconds: pd.DataFrame
+    cone_gap: pd.DataFrame = field(default_factory=pd.DataFrame)
     generation: pd.DataFrame = field(default_factory=pd.DataFrame)
     inputs: dict[str, Any] = field(default_factory=dict)
     setpoints: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -68,7 +68,18 @@ def _days(s: Stored) -> Any:
 def _broken(s: Stored, count: int) -> float:
     """Share of fresh scenarios at 19 h in which a limit is broken by the set-points of so many scenarios."""
     tests = s["rolling"]["out_of_sample"]["tests"]
-    return statistics.fmean(r["share"] for r in tests if r["scenarios"] == count and r["hour"] == 19)
+    return statistics.fmean(
+        r["share"] for r in tests if (r["scenarios"], r.get("drawn"), r["hour"]) == (count, None, 19)
+    )
+
+
+def _reduced(s: Stored) -> tuple[float, float]:
+    """Share of fresh scenarios with a broken limit at 19 h, by five scenarios kept of 500 and by five drawn."""
+    tests = [r for r in s["rolling"]["out_of_sample"]["tests"] if r["hour"] == 19 and r["scenarios"] == 5]
+    kept, drawn = ([r["share"] for r in tests if r.get("drawn") == n] for n in (500, None))
+    if not kept:
+        raise KeyError("no scenarios were reduced")
+    return statistics.fmean(kept), statistics.fmean(drawn)
 
 
 def _within(row: Any, published: float) -> bool:
@@ -149,7 +160,8 @@ METHOD_ROWS = [
         lambda s: f"invents {max(d['invented_kw'] for d in s['rolling']['reactive']['days']):.2g} kW at most, "
         f"voltages within {max(d['model_error_pu'] for d in s['rolling']['reactive']['days']):.1g} pu of exact ones",
         lambda s: max(d["invented_kw"] for d in s["rolling"]["reactive"]["days"]) < 0.05, "cones are not tight"),
-    Row("scenario reduction (reference 30 of the paper)", "cited", WORTH, text("antithetic draws, not reduced"), None,
+    Row("scenario reduction (reference 30 of the paper)", "cited", WORTH,
+        lambda s: "limits broken at 19 h in {:.0%} by 5 kept of 500, {:.0%} by 5 drawn".format(*_reduced(s)), None,
         "whether scenarios are reduced, and how many there are, is not printed"),
     Row("the five items add up to the total", "in every row", FLAT,
         lambda s: f"within {max(r['identity'] for r in s['rolling']['flat']['rows'].values()):.1g} CNY",

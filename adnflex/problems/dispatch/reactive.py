@@ -4,14 +4,14 @@ With scenarios :math:`s`, branch flow as in `adnflex.formulations.distflow`, sit
 
 .. math::
 
-    \min\; \frac1S \sum_{s,h} \Bigl[ w_l \sum_k r_k l_{skh} + \sum_b \varphi_b(v_{sbh}) + w_l^+ \sum_k o_{skh} \Bigr]
+    \min\; \sum_{s,h} \pi_s \Bigl[ w_l \sum_k r_k l_{skh} + \sum_b \varphi_b(v_{sbh}) + w_l^+ \sum_k o_{skh} \Bigr]
     + w_m \sum_{i,h} |q_{ih} - q_{i,h-1}|, \qquad
     \varphi_b(v) = w_d |v - 1| + w_v \max\{0,\; \underline v - v,\; v - \overline v\}
 
-subject to the balances, the voltage law and the cone in every scenario. :math:`q_i` is the same in all scenarios of the
-first hour, which is the one that is carried out, and free in each scenario later. The voltage limits are soft, because
-at peak load they can be out of reach; :math:`\varphi` is one variable above its four affine pieces. Ratings are soft
-in the same way, ``l <= i² (1 + o)``.
+with probabilities :math:`\pi_s` of the scenarios, subject to the balances, the voltage law and the cone in every
+scenario. :math:`q_i` is the same in all scenarios of the first hour, which is the one that is carried out, and free in
+each scenario later. The voltage limits are soft, because at peak load they can be out of reach; :math:`\varphi` is one
+variable above its four affine pieces. Ratings are soft in the same way, ``l <= i² (1 + o)``.
 
 References
 ----------
@@ -57,6 +57,8 @@ class ReactiveSolution:
         Mean loss of the model in the first hour [MW].
     gap : float
         Largest ``(l v - P² - Q²) / max(l v, 1e-4)``.
+    gaps : (m,) array
+        The same by branch, the largest of its scenarios in the first hour.
     invented_kw : float
         Largest loss of a scenario and hour that is due to cones that are not tight [kW].
     residual : float
@@ -68,6 +70,7 @@ class ReactiveSolution:
     objective: float
     loss_mw: float
     gap: float
+    gaps: FloatArray
     invented_kw: float
     residual: float
 
@@ -207,21 +210,24 @@ class ReactiveProblem:
         k = self.form.cones
         squares = x[k[:, 0]] ** 2 + x[k[:, 1]] ** 2
         product = x[k[:, 2]] * x[k[:, 3]]
-        gap = float(((product - squares) / np.maximum(product, 1e-4)).max(initial=0.0))
+        of_cones = np.maximum((product - squares) / np.maximum(product, 1e-4), 0.0)
         too_much = np.maximum(x[k[:, 2]] - squares / np.maximum(x[k[:, 3]], 1e-6), 0.0)
         current = np.zeros(len(x))
         current[k[:, 2]] = too_much
+        slack = np.zeros(len(x))
+        slack[k[:, 2]] = of_cones
         invented = (np.where(columns["l"] >= 0, current[columns["l"]], 0.0) @ grid.r).max(initial=0.0)
         rows = self.form.a @ x
         off = np.maximum(row_low - rows, rows - row_high).max(initial=0.0)
         cone = ((squares - product) / (1.0 + product)).max(initial=0.0)
-        loss = (value["l"][:, 0] @ grid.r).mean()
+        loss = self.frame.horizon.probabilities @ (value["l"][:, 0] @ grid.r)
         return ReactiveSolution(
             q_mvar=x[self._q] * grid.base_mva,
             v=v,
             objective=float(self.form.objective(x)),
             loss_mw=float(loss) * grid.base_mva,
-            gap=gap,
+            gap=float(of_cones.max(initial=0.0)),
+            gaps=np.where(columns["l"] >= 0, slack[columns["l"]], 0.0)[:, 0].max(axis=0),
             invented_kw=1e3 * grid.base_mva * float(invented),
             residual=float(max(off, cone)),
         )
@@ -237,6 +243,7 @@ def build_reactive(
     periods: int = 1,
     weights: Weights | None = None,
     devices: Sequence[Device] = (),
+    probabilities: FloatArray | None = None,
 ) -> ReactiveProblem:
     """Declare the programme.
 
@@ -254,6 +261,8 @@ def build_reactive(
         Of the objective.
     devices : sequence of Device
         Tap changers and banks of steps, decided for all scenarios together; the price of their moves counts as it is.
+    probabilities : (S,) array, optional
+        Of the scenarios; by default all the same.
 
     Examples
     --------
@@ -269,7 +278,8 @@ def build_reactive(
     ([1.0], 145.9, True)
     """
     weights = Weights() if weights is None else weights
-    horizon = Timeline(periods, 1.0, 0.0, np.full(scenarios, 1.0 / scenarios))
+    share = np.full(scenarios, 1.0 / scenarios) if probabilities is None else probabilities
+    horizon = Timeline(periods, 1.0, 0.0, share)
     soft = unrated(grid)
     extra = list(devices)
     bounds = compute_bounds(soft, ranges_of(soft, sites, p, q, extra))
@@ -288,12 +298,12 @@ def build_reactive(
     # the withdrawals are right-hand sides, exchanged before every solve
     for s, h in horizon.points:
         FORMULATIONS["distflow"].declare(model.at[s, h], soft, bounds, (), at[s, h])
-        cost.append(declare_cost(model.at[s, h], grid, bounds, weights) / scenarios)
+        cost.append(float(share[s]) * declare_cost(model.at[s, h], grid, bounds, weights))
     cost += [
-        part / scenarios
+        float(p) * part
         for i, device in enumerate(extra)
         for parts in device.costs(model.device[i], frame).values()
-        for part in parts
+        for p, part in zip(share, parts, strict=True)
     ]
     model.objective = pyo.Objective(expr=pyo.quicksum(cost))
     return ReactiveProblem(model, compile_model(model), soft, sites, weights, extra, frame)

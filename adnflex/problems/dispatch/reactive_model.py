@@ -122,7 +122,9 @@ def declare_sites(model: pyo.ConcreteModel, sites: Sites, frame: Frame, weights:
         model.moves.add(change <= model.move_later[s, t, i])
         model.moves.add(-change <= model.move_later[s, t, i])
     each = weights.move * base
-    return [each * model.move[i] for i in count] + [each / h.scenarios * x for x in model.move_later.values()]
+    likely = h.probabilities
+    later_moves = [each * float(likely[s]) * x for (s, _, _), x in model.move_later.items()]
+    return [each * model.move[i] for i in count] + later_moves
 
 
 def declare_cost(block: pyo.Block, grid: Grid, bounds: Bounds, weights: Weights) -> Any:

@@ -34,6 +34,9 @@ class ScenarioReactive:
     ----------
     scenarios : int
         Number of scenarios; 1: only the expected hour.
+    drawn : int, optional
+        Number of scenarios that are drawn, of which so many are kept by fast forward selection, with the probabilities
+        of those that they stand for (`adnflex.scenarios.reduce_scenarios`). By default as many are drawn as are kept.
     load_sd, generation_sd : float, optional
         Standard deviations, relative to what is expected; by default those in ``net.study["reactive"]``, else 0.05
         and 0.1.
@@ -62,6 +65,7 @@ class ScenarioReactive:
     """
 
     scenarios: int = 20
+    drawn: int | None = None
     load_sd: float | None = None
     generation_sd: float | None = None
     loss_weight_per_mw: float | None = None
@@ -78,6 +82,10 @@ class ScenarioReactive:
         findings = []
         if isinstance(self.scenarios, bool) or not isinstance(self.scenarios, int | np.integer) or self.scenarios < 1:
             findings.append(f"scenarios is {self.scenarios!r}; give an integer of at least 1.")
+        most = self.scenarios if not findings else 1
+        whole = isinstance(self.drawn, int | np.integer) and not isinstance(self.drawn, bool)
+        if self.drawn is not None and not (whole and self.drawn >= most):
+            findings.append(f"drawn is {self.drawn!r}; give an integer of at least scenarios, or None.")
         if isinstance(self.horizon, bool) or not isinstance(self.horizon, int | np.integer) or self.horizon < 1:
             findings.append(f"horizon is {self.horizon!r}; give an integer of at least 1.")
         for name in ("load_sd", "generation_sd", "position_weight", "seconds", *WEIGHTS):
@@ -93,7 +101,7 @@ class ScenarioReactive:
 
     def describe(self) -> dict[str, Any]:
         """Return what the answers depend on, as numbers and text."""
-        names = ("scenarios", "load_sd", "generation_sd", *WEIGHTS, "position_weight", "horizon", "seed")
+        names = ("scenarios", "drawn", "load_sd", "generation_sd", *WEIGHTS, "position_weight", "horizon", "seed")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def prepare(self, case: RollingCase) -> ReactiveSetting:
@@ -140,6 +148,7 @@ class ScenarioReactive:
             vm_pu=dict(sorted(at_bus.items())),
             seconds=time.perf_counter() - begin,
             facts={**facts, "expected_loss_mw": float(expected.loss[0]) * hours.grid.base_mva, **positions},
+            gaps={} if solved is None else ready.gaps_of(solved),
         )
 
     def _ahead(

@@ -16,6 +16,7 @@ from adnflex.problems.dispatch.reactive_model import Sites, Weights, deviation
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic, require_limits, sites_of
 from adnflex.problems.rolling.positions import Positions
+from adnflex.scenarios import reduce_scenarios
 from adnflex.solvers.local import search_locally
 from adnflex.study import study_facts
 
@@ -53,6 +54,7 @@ class ReactiveSetting:
         require_limits(case.found)
         self.hours = Hours.of(case.found)
         grid = self.hours.grid
+        self._generators = case.generators
         self.sites: Sites = sites_of(case.found)
         if not len(self.sites):
             raise InputError(
@@ -61,7 +63,7 @@ class ReactiveSetting:
             )
         rng = np.random.default_rng(stage.seed)
         shape = (len(self.hours.load_index), len(case.generators.index))
-        self.draws = antithetic(int(stage.scenarios), *shape, rng)
+        self.draws, self.probabilities = self._scenarios(stage, shape, rng)
         power = np.maximum(case.storages.charge, case.storages.discharge)
         self.reach = self.hours.reach(case.generators.rated_mw, power, self.spread)
         self.positions = Positions.of(case.found)
@@ -71,12 +73,27 @@ class ReactiveSetting:
         place = {int(k): j for j, k in enumerate(case.generators.index)}
         self._generator = [place.get(int(k), -1) for k in self.sites.index]
 
+    def _scenarios(
+        self, stage: ScenarioReactive, shape: tuple[int, int], rng: np.random.Generator
+    ) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
+        """Draw scenarios, and keep those that stand for all where more are drawn than are wanted."""
+        keep = int(stage.scenarios)
+        drawn = antithetic(keep if stage.drawn is None else int(stage.drawn), *shape, rng)
+        if len(drawn[0]) == keep:
+            return drawn, np.full(keep, 1.0 / keep)
+        # what a draw moves, in MVA, so that a large load counts for more than a small one
+        load = self.spread.load * np.abs(self.hours.load_mva).mean(axis=0)
+        sizes = np.concatenate([load, self.spread.generation * self._generators.rated_mw])
+        reduced = reduce_scenarios(np.hstack(drawn), keep=keep, scale=sizes)
+        return (drawn[0][reduced.kept], drawn[1][reduced.kept]), reduced.probabilities
+
     def problem_of(
         self, p: FloatArray, q: FloatArray, before: Mapping[str, float] | None, weight: float
     ) -> ReactiveProblem:
         """Programme for withdrawals (S, H, n): built once for each number of hours, or anew where positions begin."""
         scenarios, periods, _ = p.shape
         options: dict[str, Any] = {"scenarios": scenarios, "periods": periods, "weights": self.weights}
+        options["probabilities"] = self.probabilities
         if len(self.positions):
             sizes = [(part.min(axis=(0, 1)), part.max(axis=(0, 1))) for part in (p, q)]
             devices = self.positions.now(before, weight)
@@ -93,6 +110,11 @@ class ReactiveSetting:
         room = np.array([i.room(np.array([p]))[0] for i, p in zip(self._inverters, active, strict=True)])
         return np.maximum(self.sites.low, -room), np.minimum(self.sites.high, room)
 
+    def gaps_of(self, solved: ReactiveSolution) -> dict[str, float]:
+        """Cone gap by element; of several in parallel each has that of their branch."""
+        branches = zip(self.hours.grid.branches, solved.gaps.tolist(), strict=True)
+        return {f"{m.element} {m.index}": gap for branch, gap in branches for m in branch.members}
+
     def with_sites(self, q: FloatArray, injected: FloatArray) -> FloatArray:
         """Withdrawals (S, n) with the sites' injections (k,) [pu]."""
         at_node = np.bincount(self.sites.node, weights=injected, minlength=q.shape[1])
@@ -103,9 +125,11 @@ class ReactiveSetting:
     ) -> tuple[float, float, FloatArray]:
         """Objective, mean loss [MW] and voltages of injections in all scenarios, by exact power flow."""
         states = flows.solve_many(p, self.with_sites(q, injected))
-        mean = float(np.mean(states.loss)) * flows.grid.base_mva
+        mean = float(self.probabilities @ states.loss) * flows.grid.base_mva
         moved = 0.0 if before is None else float(np.abs(injected - before).sum())
-        value = self.weights.loss * mean + float(deviation(states.v, self.hours.grid, self.weights).mean())
+        value = self.weights.loss * mean + float(
+            self.probabilities @ deviation(states.v, self.hours.grid, self.weights)
+        )
         return (value + self.weights.move * moved) if np.isfinite(value) else np.inf, mean, np.sqrt(states.v)
 
     def judged(

@@ -69,12 +69,15 @@ class ReactiveAnswer:
         Time it took [s].
     facts : dict of str to float
         Anything else that is a number: loss, gap ...
+    gaps : dict of str to float
+        Cone gap of each branch, ``"line 3"``, largest of the scenarios; empty where no cone was solved.
     """
 
     q_mvar: Mapping[int, float] = field(default_factory=dict)
     vm_pu: Mapping[int, float] = field(default_factory=dict)
     seconds: float = 0.0
     facts: Mapping[str, float] = field(default_factory=dict)
+    gaps: Mapping[str, float] = field(default_factory=dict)
 
 
 class ReactiveStage(Protocol):

@@ -186,4 +186,14 @@ def _second_stage(history: Sequence[Decision], hours: pd.Index) -> dict[str, pd.
         "reactive": frame("q_mvar", "sgen"),
         "vm_pu": frame("vm_pu", "bus"),
         "reactive_facts": frame("facts", "fact"),
+        "cone_gap": _by_branch(frame("gaps", "branch")),
     }
+
+
+def _by_branch(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with columns such as ``line 3`` with the columns ``(element, index)``."""
+    words = [str(name).rpartition(" ") for name in table.columns]
+    columns = [(element, int(index)) for element, _, index in words]
+    names = ["element", "index"]
+    empty = pd.MultiIndex.from_arrays([[], []], names=names)
+    return table.set_axis(pd.MultiIndex.from_tuples(columns, names=names) if columns else empty, axis=1)

@@ -56,7 +56,7 @@ def _voltage_words(view: DispatchView) -> str:
 
 
 def _loading_words(view: DispatchView) -> str:
-    count, most = len(view.loading_percent.columns), states.MOST_BRANCHES
+    count, most = len(view.loading_percent.columns), recipes.MOST_BRANCHES
     which = f"the {most} fullest of {count} branches" if count > most else f"all {count} branches"
     return f"Loading of {which}, the fullest on top; an overload is dark, with a white cross."
 

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from adnflex.reporting import page
-from adnflex.reporting.dispatch.states import TIGHT
 from adnflex.reporting.dispatch.view import DispatchView, worst_recovery
 from adnflex.reporting.findings import deviation_table
 from adnflex.reporting.page import Html
+from adnflex.reporting.recipes import TIGHT
 from adnflex.reporting.text import dash, energy, fixed, number
 from adnflex.results.status import NO_RECOVERY
 

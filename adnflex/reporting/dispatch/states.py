@@ -10,18 +10,15 @@ from plotly import graph_objects as go
 
 from adnflex.reporting import recipes, style
 from adnflex.reporting.canvas import DayFigure, HeatFigure
-from adnflex.reporting.canvas.heat import Shade, against_limit
+from adnflex.reporting.canvas.heat import against_limit
 from adnflex.reporting.canvas.map import MapFigure
 from adnflex.reporting.dispatch.view import DispatchView, worst_recovery
 from adnflex.reporting.findings import has_ratings
-from adnflex.reporting.recipes import critical
+from adnflex.reporting.recipes import TIGHT, critical
 from adnflex.reporting.views import NothingToDraw
 from adnflex.results.status import NO_RECOVERY
 
-MOST_BRANCHES = 25
-#: Relative gap up to which a period counts as exact in `DispatchPlan.recovery`.
-TIGHT = 1e-4
-_FLOOR, _GAP_FLOOR = 1e-10, 1e-8
+_FLOOR = 1e-10
 #: The axis of invented loss shows at least a watt [kW].
 _WATT = 1e-3
 _SIGNS = {
@@ -29,7 +26,6 @@ _SIGNS = {
     "LinDistFlow cap": ("diamond", "#CC79A7"), "sequential": ("triangle-up", "#D55E00"), "exact": ("star", "#009E73"),
     "exact power flow": ("cross", "#56B4E9"),
 }  # fmt: skip
-_GAPS = ["#f4f4f2", "#dde3e8", "#f3b36b", "#d55e00", "#5f0f00"]
 
 
 def voltage(view: DispatchView) -> go.Figure:
@@ -51,7 +47,7 @@ def loading(view: DispatchView) -> go.Figure:
     table = view.loading_percent
     if not has_ratings(table):
         raise NothingToDraw("plan: there are no loadings to draw; the net has no ratings, or placeholders.")
-    branches = _fullest(table)
+    branches = recipes.fullest(table)
     limit = np.full(len(branches), 100.0)
     if view.check is not None:
         known = view.check.loading_limit_percent.reindex(branches).to_numpy(dtype=float)
@@ -60,12 +56,6 @@ def loading(view: DispatchView) -> go.Figure:
     heat = HeatFigure(view.clock, [view.labels.of(*b) for b in branches], [f"{e} {i}" for e, i in branches])
     heat.cells(values, against_limit(values, limit), "{:.1f} %", "over its limit")
     return heat.done()
-
-
-def _fullest(table: pd.DataFrame) -> pd.MultiIndex:
-    """Columns with the highest values, the highest first, at most twenty-five."""
-    highest = table.max(axis=0).astype(float).dropna().sort_values(ascending=False, kind="stable")
-    return highest.index[:MOST_BRANCHES]
 
 
 def worst_period(view: DispatchView) -> tuple[int, int, float]:
@@ -147,18 +137,4 @@ def gaps(view: DispatchView) -> go.Figure:
     table = view.plan.cone_gap
     if table.empty or not table.notna().to_numpy().any():
         raise NothingToDraw("plan: cone_gap is empty, so there is nothing to draw; solve the dispatch again.")
-    branches = _fullest(table)
-    loose = table[branches].max().to_numpy(dtype=float) > TIGHT
-    branches = branches[loose] if loose.any() else branches
-    told = critical(table[branches], lambda values: values).T
-    bottom = math.log10(_GAP_FLOOR)
-    # All that is exact is pale: colour begins where the gap begins to mean something.
-    start = (math.log10(TIGHT) - bottom) / -bottom
-    stops = [[0.0, _GAPS[0]], *([start + (1 - start) * k / 3, c] for k, c in enumerate(_GAPS[1:]))]
-    ticks = list(range(int(bottom), 1, 2))
-    bar = style.colour_bar("cone gap [–], pale is exact")
-    bar |= {"tickvals": ticks, "ticktext": [f"10<sup>{t}</sup>" if t else "1" for t in ticks]}
-    shade = np.log10(np.clip(told, _GAP_FLOOR, 1.0))
-    heat = HeatFigure(view.clock, [view.labels.of(*b) for b in branches], [f"{e} {i}" for e, i in branches])
-    heat.cells(told, Shade(shade, (bottom, 0.0), stops, np.zeros(shade.shape, dtype=bool), bar), "cone gap {:.1e}")
-    return heat.done()
+    return recipes.cone_gaps(view.clock, view.labels, table)

@@ -117,6 +117,7 @@ KIND: ReportKind[RollingView] = ReportKind(
         "days": gains.days,
         "difference": gains.difference,
         "exchange": day.exchange,
+        "gaps": voltages.gaps,
         "policy-costs": costs.policy_costs,
         "reactive": day.reactive,
         "storage": day.storage,

@@ -87,7 +87,19 @@ def voltage_blocks(view: RollingView) -> list[Html]:
         before = view.draw("voltage-without", "Without stage two")
         blocks.append(page.side_by_side(before, view.draw(*after)) if view.second else before)
         blocks.append(_stage_table(view.check, view.second))
-    return [*blocks, view.draw("reactive", "Reactive power of stage two")] if view.second else blocks
+    if view.second:
+        blocks.append(view.draw("reactive", "Reactive power of stage two"))
+    if view.day.cone_gap.size:
+        blocks.append(view.draw("gaps", "How far the cones of stage two are from exact"))
+    return blocks
+
+
+def gaps(view: RollingView) -> go.Figure:
+    """Cone gap [-] of the loosest branches (rows) in every hour (columns), the largest of stage two's scenarios."""
+    table = view.day.cone_gap
+    if not table.size:
+        raise NothingToDraw("run: cone_gap is empty, so there is nothing to draw; give it a second stage.")
+    return recipes.cone_gaps(view.clock, view.labels, table.reindex(view.day.actions.index))
 
 
 def _stage_table(check: RollingCheck, second: bool) -> Html:

@@ -12,9 +12,10 @@ import pytest
 
 from adnflex import compare_policies, networks, schedule_rolling, validate
 from adnflex.errors import InputError
-from adnflex.problems.rolling import RollingCase, ScenarioReactive
+from adnflex.problems.rolling import RollingCase, RollingScheduler, ScenarioReactive, draw_day
 from adnflex.problems.rolling.hours import Hours, Spread, antithetic
 from adnflex.problems.rolling.reactive import reactive_of
+from adnflex.problems.rolling.scheduler import observation_of
 from adnflex.solvers.injection import injected
 from tests.problems.rolling.small import Steady, net, with_site
 
@@ -108,6 +109,9 @@ def test_where_cones_are_not_tight_power_flow_decides():
     facts = run.reactive_facts
     hours = facts.index[facts["recovered"] == 1]
     assert len(hours) > 0
+    assert run.cone_gap.max(axis=1).to_numpy() == pytest.approx(facts["gap"].to_numpy())
+    assert set(run.cone_gap.columns) == {("line", i) for i in found.line.index[found.line["in_service"]]}
+    assert run.cone_gap.loc[hours].max(axis=1).min() > 1e-3
     assert (facts.loc[hours, "invented_kw"] > 0.05).all()
     # the relaxation is a bound that the truth cannot beat
     assert (facts["objective"] >= facts["model_objective"] - 1e-5).all()
@@ -120,6 +124,25 @@ def test_where_cones_are_not_tight_power_flow_decides():
     )
     relaxed, _, _ = ready.exact(ready.flows, p, q, solved.q_mvar, None)
     assert facts.at[hour, "objective"] <= relaxed + 1e-9
+
+
+@pytest.mark.parametrize("options", [{}, {"move_weight_per_mvar": 0.05, "horizon": 2}])
+def test_few_scenarios_stand_for_many(options):
+    """What is minimised and what exact power flow makes of it weigh the scenarios alike."""
+    case = RollingCase.load("rolling33")
+    stage = ScenarioReactive(scenarios=3, drawn=40, **options)
+    ready = stage.prepare(case)
+    assert ready.probabilities.sum() == pytest.approx(1.0)
+    assert ready.probabilities.max() > 1.5 * ready.probabilities.min()
+    assert ready.draws[0].shape[0] == 3
+    control = RollingScheduler(case, "pool", reactive=stage)
+    for hour in range(2):
+        facts = control.step(observation_of(draw_day(case, 1), hour)).reactive.facts
+    if not options:
+        assert facts["objective"] == pytest.approx(facts["model_objective"], rel=1e-5)
+    assert facts["recovered"] == 0
+    with pytest.raises(InputError, match="drawn is 2; give an integer of at least scenarios"):
+        ScenarioReactive(scenarios=3, drawn=2)
 
 
 def test_moves_that_cost_are_fewer_and_looking_ahead_helps():

@@ -55,7 +55,7 @@ def test_report_is_complete_and_self_contained(whole):
         "Terms",
     ]
     assert all(words in reader.text for words in headings)
-    assert len(reader.data) == 14
+    assert len(reader.data) == 15
     assert 3e6 < len(source) < 7e6
 
 
