@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import dask
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
@@ -13,7 +16,10 @@ from tests.verbs.test_sweep import LIMITS, TWO, ring, unchanged
 
 @pytest.fixture(scope="module")
 def client():
+    # workers are forks where there are any: fresh ones import everything for some seconds each
+    method = "fork" if hasattr(os, "fork") else "spawn"
     with (
+        dask.config.set({"distributed.worker.multiprocessing-method": method}),
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
