@@ -6,6 +6,7 @@ A copy takes some milliseconds. `tests/test_kept_nets.py` holds copies and origi
 from __future__ import annotations
 
 import functools
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -68,3 +69,9 @@ KEPT = (
 )
 for _function in KEPT:
     keep_everywhere(_function)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported and collected by now out of the search for garbage: six percent of the time of a run."""
+    gc.collect()
+    gc.freeze()

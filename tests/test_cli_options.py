@@ -154,17 +154,38 @@ def test_words_that_are_no_command_line(words, capsys):
 
 
 HEAVY = ("pandapower", "pyomo", "numpy", "pandas", "scipy", "plotly", "networkx")
+# What only some calls need, on top of what pandapower and Pyomo import: reports, weather, clusters, judges, files.
+RARE = (
+    "plotly.graph_objs", "plotly.express", "statsmodels", "dask", "distributed", "simbench", "power_grid_model",
+    "matplotlib", "jinja2", "pyscipopt", "adnflex.reporting", "adnflex.cli", "adnflex.adapters", "adnflex.matpower",
+)  # fmt: skip
+
+
+def imported_by(code: str, modules: tuple[str, ...]) -> list[str]:
+    """Which modules are there in a fresh process that has run some lines; what else they write is none of it."""
+    last = f"import sys; print([m for m in {modules} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{last}"], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    *before, found = done.stdout.splitlines()
+    assert "help" in code or "version" in code or not before
+    return list(ast.literal_eval(found))
 
 
 @pytest.mark.parametrize("word", ["--help", "--version"])
 def test_help_and_version_import_nothing_heavy(word):
     """The time that they take is that of these imports."""
-    code = (
-        f"import sys; from adnflex.cli import main; assert main([{word!r}]) == {EXIT_OK}; "
-        f"print([m for m in {HEAVY} if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert imported_by(f"from adnflex.cli import main; assert main([{word!r}]) == {EXIT_OK}", HEAVY) == []
+
+
+def test_the_package_itself_imports_nothing_heavy_and_says_nothing():
+    assert imported_by("import adnflex; dir(adnflex)", HEAVY) == []
+
+
+def test_a_verb_imports_what_pandapower_and_pyomo_do_and_no_more():
+    """Modules that come along with them are theirs."""
+    verbs = "adnflex.reconfigure, adnflex.dispatch, adnflex.flexibility, adnflex.validate"
+    before = imported_by("import pandapower, pandapower.networks, pyomo.environ", RARE)
+    assert imported_by(f"import adnflex; {verbs}", RARE) == before
 
 
 # --- what the package itself names ------------------------------------------------------------------------
