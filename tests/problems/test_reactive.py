@@ -45,7 +45,9 @@ def scenarios(grid, count=3, sd=0.2, seed=0):
 
 
 def built(grid, where, count=3, **options):
-    return build_reactive(grid, where, scenarios=count, p=(0 * grid.p, grid.p), q=(0 * grid.q, grid.q), **options)
+    return build_reactive(
+        grid, where, probabilities=np.full(count, 1 / count), p=(0 * grid.p, grid.p), q=(0 * grid.q, grid.q), **options
+    )
 
 
 def exact(grid, where, weights, p, q, injected, flows=None):
@@ -145,7 +147,12 @@ def test_steps_of_a_bank(grid):
     bank = CapacitorBank(place, np.arange(4.0), 0.0, -0.25, False, 1.5**2, 0, MoveRules(np.nan, 0.0), 0.0)
     p, q = scenarios(grid, count=2, sd=0.1)
     problem = build_reactive(
-        grid, where, scenarios=2, p=(0.5 * grid.p, 1.5 * grid.p), q=(0.5 * grid.q, 1.5 * grid.q), devices=[bank]
+        grid,
+        where,
+        probabilities=np.full(2, 0.5),
+        p=(0.5 * grid.p, 1.5 * grid.p),
+        q=(0.5 * grid.q, 1.5 * grid.q),
+        devices=[bank],
     )
     answer = problem.solve(p, q, where.low, where.high)
     values = []

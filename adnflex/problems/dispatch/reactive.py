@@ -237,13 +237,12 @@ def build_reactive(
     grid: Grid,
     sites: Sites,
     *,
-    scenarios: int,
+    probabilities: FloatArray,
     p: tuple[FloatArray, FloatArray],
     q: tuple[FloatArray, FloatArray],
     periods: int = 1,
     weights: Weights | None = None,
     devices: Sequence[Device] = (),
-    probabilities: FloatArray | None = None,
 ) -> ReactiveProblem:
     """Declare the programme.
 
@@ -253,16 +252,16 @@ def build_reactive(
         A radial grid of closed branches.
     sites : Sites
         Where reactive power is decided.
-    scenarios, periods : int
-        Numbers S of scenarios and H of hours.
+    probabilities : (S,) array
+        Of the scenarios.
+    periods : int
+        Number H of hours.
     p, q : (array, array) of (n,)
         Lowest and highest withdrawal of every node without the sites, which say how large flows can be [pu].
     weights : Weights, optional
         Of the objective.
     devices : sequence of Device
         Tap changers and banks of steps, decided for all scenarios together; the price of their moves counts as it is.
-    probabilities : (S,) array, optional
-        Of the scenarios; by default all the same.
 
     Examples
     --------
@@ -272,19 +271,18 @@ def build_reactive(
     >>> grid = read_grid(pn.case33bw(), switching=Switching(switchable_lines=()))
     >>> sites = Sites(np.array([0]), np.array([29]), np.array([-0.2]), np.array([1.0]))
     >>> reach = (grid.p, grid.p), (grid.q, grid.q)
-    >>> problem = build_reactive(grid, sites, scenarios=1, p=reach[0], q=reach[1])
+    >>> problem = build_reactive(grid, sites, probabilities=np.ones(1), p=reach[0], q=reach[1])
     >>> answer = problem.solve(grid.p[None, None], grid.q[None, None], sites.low, sites.high)
     >>> answer.q_mvar.round(2).tolist(), round(1e3 * answer.loss_mw, 1), answer.gap < 1e-3
     ([1.0], 145.9, True)
     """
     weights = Weights() if weights is None else weights
-    share = np.full(scenarios, 1.0 / scenarios) if probabilities is None else probabilities
-    horizon = Timeline(periods, 1.0, 0.0, share)
+    horizon = Timeline(periods, 1.0, 0.0, probabilities)
     soft = unrated(grid)
     extra = list(devices)
     bounds = compute_bounds(soft, ranges_of(soft, sites, p, q, extra))
     model = pyo.ConcreteModel()
-    model.at = pyo.Block(range(scenarios), range(periods))
+    model.at = pyo.Block(range(horizon.scenarios), range(periods))
     for s, h in horizon.points:
         declare_voltages(model.at[s, h], soft, bounds)
     at = {point: Attachments() for point in horizon.points}
@@ -298,12 +296,12 @@ def build_reactive(
     # the withdrawals are right-hand sides, exchanged before every solve
     for s, h in horizon.points:
         FORMULATIONS["distflow"].declare(model.at[s, h], soft, bounds, (), at[s, h])
-        cost.append(float(share[s]) * declare_cost(model.at[s, h], grid, bounds, weights))
+        cost.append(float(probabilities[s]) * declare_cost(model.at[s, h], grid, bounds, weights))
     cost += [
         float(p) * part
         for i, device in enumerate(extra)
         for parts in device.costs(model.device[i], frame).values()
-        for p, part in zip(share, parts, strict=True)
+        for p, part in zip(probabilities, parts, strict=True)
     ]
     model.objective = pyo.Objective(expr=pyo.quicksum(cost))
     return ReactiveProblem(model, compile_model(model), soft, sites, weights, extra, frame)

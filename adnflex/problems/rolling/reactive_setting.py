@@ -91,9 +91,8 @@ class ReactiveSetting:
         self, p: FloatArray, q: FloatArray, before: Mapping[str, float] | None, weight: float
     ) -> ReactiveProblem:
         """Programme for withdrawals (S, H, n): built once for each number of hours, or anew where positions begin."""
-        scenarios, periods, _ = p.shape
-        options: dict[str, Any] = {"scenarios": scenarios, "periods": periods, "weights": self.weights}
-        options["probabilities"] = self.probabilities
+        periods = p.shape[1]
+        options: dict[str, Any] = {"probabilities": self.probabilities, "periods": periods, "weights": self.weights}
         if len(self.positions):
             sizes = [(part.min(axis=(0, 1)), part.max(axis=(0, 1))) for part in (p, q)]
             devices = self.positions.now(before, weight)
