@@ -232,9 +232,10 @@ class _Closed:
         ledger.fed.setdefault(nodes[-1], []).append(w[-1])
         chain, sense = way
         first, last = (0, 1) if sense == 1 else (1, 0)
-        for end, copy, node in ((first, w[0], nodes[0]), (last, w[-1], nodes[-1])):
+        for end, copy, node, other in ((first, w[0], nodes[0], nodes[-1]), (last, w[-1], nodes[-1], nodes[0])):
             if node not in ledger.roots:
                 ledger.ends.setdefault((chain, end), []).append(copy)
+                ledger.joined.setdefault((node, other), []).append((chain, copy, share))
 
     def _ratings(
         self, step: Step, branch: _Branch, flow: tuple[Linear, Linear, Linear], w: _Pair, share: Linear

@@ -103,6 +103,7 @@ def declare_flows(block: pyo.Block, ledger: Ledger, modes: Sequence[Mode]) -> No
     declare_open(ledger, opened)
     v = IndexedTerms(block.v)
     _join_voltages(ledger, v)
+    _join_pairs(ledger, v)
     _balance_junctions(ledger, v)
     ledger.rows.declare(block, "flow", doc="branch flow of closed chains, balances of junctions")
     loose = len(ledger.away)
@@ -171,6 +172,18 @@ def _join_voltages(ledger: Ledger, v: IndexedTerms) -> None:
         doc="the voltage of a junction is that of the way in which each of its chains is used",
     )
     fed.declare(ledger.block, "fed_voltage", doc="the voltage of a junction is that of the chain that feeds it")
+
+
+def _join_pairs(ledger: Ledger, v: IndexedTerms) -> None:
+    """At most one of the chains between two junctions is closed: the voltages in these cases are parts of one whole."""
+    rows, bounds = RowList(), ledger.bounds
+    for (j, _), cases in ledger.joined.items():
+        # of a single chain its open cases say so
+        if len({chain for chain, _, _ in cases}) > 1:
+            rest, others = v[j] - summed([w for _, w, _ in cases]), 1 - summed([share for *_, share in cases])
+            rows.at_most(rest - float(bounds.v_max[j]) * others)
+            rows.at_least(rest - float(bounds.v_min[j]) * others)
+    rows.declare(ledger.block, "joined_once", doc="of all chains between two junctions at most one is closed")
 
 
 def _declare_deviation(ledger: Ledger, sagging: Any) -> None:

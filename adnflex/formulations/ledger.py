@@ -39,6 +39,9 @@ class Ledger:
         Copies of the voltage at every end (0 or 1) of every chain.
     fed : dict of int to list
         Copies of the voltage of every junction in the chains that can feed it.
+    joined : dict of (int, int) to list
+        Copies of the voltage of a junction in the closed chains between it and another node, with the chain and the
+        share.
     p_in, q_in : dict of int to list
         Terms of the power into every junction [pu].
     """
@@ -54,6 +57,7 @@ class Ledger:
     away: list[Any] = field(default_factory=list)
     ends: dict[tuple[int, int], list[Linear]] = field(default_factory=dict)
     fed: dict[int, list[Linear]] = field(default_factory=dict)
+    joined: dict[tuple[int, int], list[tuple[int, Linear, Linear]]] = field(default_factory=dict)
     p_in: dict[int, list[Linear]] = field(default_factory=dict)
     q_in: dict[int, list[Linear]] = field(default_factory=dict)
 

@@ -32,12 +32,15 @@ class Shrunk(NamedTuple):
         By how much the bound rises at least where a mode is used whole; inf for excluded ones.
     dual : (m,) array or None
         Multipliers of all rows, those of inequalities not negative; 0 for rows without a column that is left.
+    point : (n,) array or None
+        The optimum, in the units of the form's variables.
     """
 
     bound: float
     shares: FloatArray | None
     prices: FloatArray | None
     dual: FloatArray | None = None
+    point: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,7 @@ class ShrinkingConic:
         x = np.zeros(len(self.owner))
         x[columns] = answer.x
         dual = self._dual(heard[-1].dual, kept)
-        return Shrunk(answer.bound, x[self.shares], self._prices(dual, allowed), dual)
+        return Shrunk(answer.bound, x[self.shares], self._prices(dual, allowed), dual, x)
 
     def _dual(self, dual: FloatArray | None, kept: BoolArray) -> FloatArray | None:
         """Multipliers of all rows."""

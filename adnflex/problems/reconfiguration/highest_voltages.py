@@ -23,7 +23,7 @@ import numpy as np
 from scipy import sparse
 
 from adnflex.algorithms.workers import worker_pool
-from adnflex.arrays import BoolArray
+from adnflex.arrays import BoolArray, IntArray
 from adnflex.grid.model import Grid
 from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
@@ -38,6 +38,10 @@ _SHARE = 0.2
 
 # What rounding may take from a squared voltage [pu].
 _CLEAR = 1e-8
+
+# Junctions are asked that the relaxation raises above the roots by so much, in units of the mode's share [pu]: less
+# saves about as small a part of the losses of one chain.
+_RAISED = 1e-4
 
 
 class _Junction(NamedTuple):
@@ -71,14 +75,19 @@ class HighestVoltage:
         )
         self.cutoff, self.until = cutoff, math.inf
         self.column = form.columns_of(problem.model.v[j] for j in problem.core.junctions)
+        self.top, self.copies = float(np.nanmax(problem.grid.root_v)), _copies(problem)
         self.conic = ShrinkingConic.of(capped, problem.owner, problem.shares, problem.bounded)
 
-    def root(self) -> tuple[float, BoolArray]:
-        """Bound of the relaxation, and the modes that can be better than the cutoff."""
-        answer = self.conic.solve(np.ones(len(self.conic.shares), dtype=bool), self._left)
-        if answer.prices is None or not math.isfinite(answer.bound):
-            return answer.bound, np.ones(len(self.conic.shares), dtype=bool)
-        return answer.bound, answer.bound + answer.prices < self.cutoff
+    def root(self) -> tuple[float, BoolArray, list[int]]:
+        """Bound of the relaxation, the modes that can be better than the cutoff, and the junctions that it raises."""
+        everything = np.ones(len(self.conic.shares), dtype=bool)
+        answer = self.conic.solve(everything, self._left)
+        if answer.prices is None or answer.point is None or not math.isfinite(answer.bound):
+            return answer.bound, everything, []
+        junction, column, mode = self.copies
+        above = answer.point[column] - self.top * answer.point[self.conic.shares[mode]]
+        raised = np.unique(junction[above > _RAISED]).tolist()
+        return answer.bound, answer.bound + answer.prices < self.cutoff, raised
 
     @property
     def _left(self) -> float:
@@ -119,17 +128,19 @@ def limit_voltages(
         highest = HighestVoltage(problem, cutoff)
         highest.until = time.time() + clock.left
         begin = time.monotonic()
-        bound, allowed = highest.root()
+        bound, allowed, raised = highest.root()
         lasts = time.monotonic() - begin
         tell(bound)
-        tasks = [_Junction(k, allowed) for k in range(len(highest.column))]
+        if not raised:
+            break
+        tasks = [_Junction(k, allowed) for k in raised]
         with worker_pool(highest, effort.executor, effort.workers) as crew:
             gone = cutoff - bound < effort.gap * abs(cutoff)
             slow = math.isfinite(before) and bound - before < _WORTH * (cutoff - before)
             late = lasts * len(tasks) / crew.count > _SHARE * clock.left
             if gone or slow or late or not math.isfinite(bound):
                 break
-            found = list(crew.in_order(tasks, lambda: clock.left))
+            found = dict(zip(raised, crew.in_order(tasks, lambda: clock.left), strict=False))
         problem, before = build(_below(problem, found)), bound
     return problem
 
@@ -140,10 +151,26 @@ def _can_rise(problem: DirectedReconfiguration) -> bool:
     return bool((problem.planes.bounds.v_max[junctions] > top * (1 + 1e-6)).any())
 
 
-def _below(problem: DirectedReconfiguration, found: list[float]) -> Grid:
-    """Limit the voltages of junctions by what was found, in their order; the last ones may be missing."""
+def _copies(problem: DirectedReconfiguration) -> tuple[IntArray, IntArray, IntArray]:
+    """Find the copies of the voltages of junctions: the junction by its place, the column, the mode."""
+    b, number, columns = problem.model, {j: k for k, j in enumerate(problem.core.junctions)}, problem.form.columns()
+    found = []
+    for i, mode in enumerate(problem.modes):
+        chain = problem.core.chains[mode.chain]
+        for end, node in ((0, chain.nodes[0]), (1, chain.nodes[-1])):
+            if node in number:
+                passed = len(chain.branches) if (end == 1) == (mode.kind == 1) else 0
+                copy = b.w[mode.chain, mode.kind, passed] if mode.kind else b.end_v[mode.chain, mode.at, end]
+                found.append((number[node], columns[id(copy)], i))
+    junction, column, mode_of = np.array(found, dtype=np.int64).reshape(-1, 3).T
+    return junction, column, mode_of
+
+
+def _below(problem: DirectedReconfiguration, found: dict[int, float]) -> Grid:
+    """Limit the voltages of junctions, given by their places, by what was found."""
     high = problem.grid.v_max.copy()
-    for j, top in zip(problem.core.junctions, found, strict=False):
+    for k, top in found.items():
+        j = problem.core.junctions[k]
         if math.isfinite(top):
             high[j] = min(problem.planes.bounds.v_max[j], top + _CLEAR)
     return problem.grid.replace(v_max=high)
