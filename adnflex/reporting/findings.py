@@ -12,10 +12,9 @@ from adnflex.reporting import page
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import cell, dash, fixed, many, measured, number
 from adnflex.reporting.views import Recipe
+from adnflex.results.scope import PLACEHOLDER_LOADING
 from adnflex.results.status import status_words
 
-#: Ratings that give loadings below this everywhere are placeholders [%]: converted cases often carry 99999 A.
-PLACEHOLDER_LOADING = 2.0
 _FIRST, _MOST = 12, 200
 #: What the models are that are compared with AC power flow.
 MODEL_WORDS = (
@@ -132,7 +131,8 @@ def horizon(view: Any) -> str:
 def limit_table(view: Any, limits: pd.DataFrame) -> Html:
     """Every kind of limit with its worst place and margin.
 
-    The check decides what is violated, as it forgives rounding errors; where there is no margin nothing is said.
+    Ratings that are placeholders get no numbers. The check decides what is violated, as it forgives rounding errors;
+    where there is no margin nothing is said.
     """
     violations = view.check.violations
     columns = ["kind", "element"] if "element" in violations else ["kind"]
@@ -140,6 +140,10 @@ def limit_table(view: Any, limits: pd.DataFrame) -> Html:
     rows = []
     for _, row in limits.iterrows():
         violated = tuple(row[c] for c in columns) in known
+        if row["kind"] == "loading" and row["value"] < PLACEHOLDER_LOADING:  # a rating of nothing is met by nothing
+            empty = [dash] * (len(_when(view)) + 3)
+            rows.append(["loading", dash, "ratings are placeholders", *empty, fixed(row["checked"], 0)])
+            continue
         met = page.badge("violated", "bad") if violated else page.badge("met", "good")
         rows.append(
             [str(row["kind"]), met if row["margin"] == row["margin"] else dash, *_place(view, row),

@@ -44,6 +44,8 @@ class Banner:
         What else belongs to it, e.g. the certificate.
     lines : tuple of str
         Of several results, what is to be said of each.
+    scope : str
+        What was looked at, and what was not.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class Banner:
     sentence: str
     remark: str = ""
     lines: tuple[str, ...] = ()
+    scope: str = ""
 
 
 @dataclass(frozen=True)

@@ -124,10 +124,10 @@ def banner(check: Any, passed: str, failed: str, missing: str, remark: str, doub
         return Banner("open", "Not validated", missing, remark)
     sentence = capital(check.verdict).rstrip(".") + "."
     if not check.passed:
-        return Banner("fail", failed, sentence, remark)
+        return Banner("fail", failed, sentence, remark, scope=check.scope)
     if doubt := check.doubt if doubt is None else doubt:
-        return Banner("caution", passed, f"{sentence} {amber(doubt)}", remark)
-    return Banner("pass", passed, sentence, remark)
+        return Banner("caution", passed, f"{sentence} {amber(doubt)}", remark, scope=check.scope)
+    return Banner("pass", passed, sentence, remark, scope=check.scope)
 
 
 def together(names: Sequence[str], verdicts: Sequence[Banner], what: str) -> Banner:
@@ -146,7 +146,7 @@ def together(names: Sequence[str], verdicts: Sequence[Banner], what: str) -> Ban
     passed = f"Passed: all {len(names)} {what}"
     headline = {"fail": f"FAILED: {whose}", "open": f"Not validated: {whose}"}.get(worst, passed)
     lines = (
-        join(strong(name), *(f" {words}" for words in (f"{v.headline}.", v.sentence, v.remark) if words))
+        join(strong(name), *(f" {words}" for words in (f"{v.headline}.", v.sentence, v.remark, v.scope) if words))
         for name, v in zip(names, verdicts, strict=True)
     )
     return Banner(worst, headline, "", lines=tuple(lines))

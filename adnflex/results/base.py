@@ -216,8 +216,13 @@ class Verdict(Result):
             return ""
         return reservation(getattr(self, "certificate", None), getattr(self, "certificate_absolute", None))
 
+    @property
+    def scope(self) -> str:
+        """What was looked at and what not, in a sentence or two; empty where a check says it otherwise."""
+        return ""
+
     def _lines(self) -> list[str]:
-        lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}"]
+        lines = [f"AC check: {'passed' if self.passed else 'FAILED'}: {self.verdict}", *filter(None, [self.scope])]
         if (certificate := getattr(self, "certificate", None)) is not None:
             lines.append(f"certificate: at most {certificate:.4%} from {self._best}")
         lines += self._more()

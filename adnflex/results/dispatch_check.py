@@ -8,6 +8,7 @@ import pandas as pd
 
 from adnflex.results.base import Verdict
 from adnflex.results.certificate import reservation
+from adnflex.results.scope import highest, looked_at
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -70,6 +71,12 @@ class DispatchCheck(Verdict):
     certificate_losses: float | None = None
 
     _form = "adnflex-dispatch-check-1"
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: every period, its limits, and how far goes what has none."""
+        points = f"{len(self.periods)} operating point{'' if len(self.periods) == 1 else 's'}"
+        return looked_at(points, self.limits, highest(self.loading_percent), self.loading_limit_percent)
 
     @property
     def doubt(self) -> str:

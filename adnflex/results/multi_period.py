@@ -10,6 +10,7 @@ import pandas as pd
 
 from adnflex.arguments import public
 from adnflex.results.base import Answer, Verdict, applied
+from adnflex.results.scope import looked_at
 from adnflex.results.status import told_status
 
 if TYPE_CHECKING:
@@ -238,5 +239,10 @@ class MultiPeriodCheck(Verdict):
     limits: pd.DataFrame
     periods: pd.DataFrame
     deviation_mwh: float
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: every period, and the kinds of limits."""
+        return looked_at(f"{len(self.periods)} operating points", self.limits, pd.Series(), pd.Series())
 
     _form = "adnflex-multi-period-check-1"

@@ -11,6 +11,7 @@ import pandas as pd
 from adnflex.arguments import public
 from adnflex.grid.switch_tables import open_branches, open_lines
 from adnflex.results.base import Answer, Verdict
+from adnflex.results.scope import looked_at
 from adnflex.results.status import told_status
 
 if TYPE_CHECKING:
@@ -186,5 +187,13 @@ class Check(Verdict):
     deviations: pd.DataFrame
     buses: pd.DataFrame
     branches: pd.DataFrame
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: one operating point, its limits, and how far goes what has none."""
+        columns = ["element", "index", "loading_percent", "loading_limit_percent"]
+        table = self.branches.reindex(columns=columns).set_index(columns[:2])
+        loading, allowed = table["loading_percent"], table["loading_limit_percent"]
+        return looked_at("one operating point, that of the net's tables", self.limits, loading, allowed)
 
     _form = "adnflex-check-1"

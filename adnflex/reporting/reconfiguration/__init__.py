@@ -7,7 +7,6 @@ from collections.abc import Callable
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas.map import COLOURS, STATES
 from adnflex.reporting.findings import (
-    PLACEHOLDER_LOADING,
     TERMS,
     checks_bar,
     details,
@@ -23,6 +22,7 @@ from adnflex.reporting.reconfiguration.view import SwitchingView, views
 from adnflex.reporting.text import dash, number, percent, power
 from adnflex.reporting.views import Recipe, ReportKind, Sections
 from adnflex.results import Check, Plan
+from adnflex.results.scope import PLACEHOLDER_LOADING
 
 __all__ = ["KIND"]
 

@@ -55,11 +55,8 @@ def limits(view: RollingView) -> list[Html]:
          f"{len(check.faults)} set-points are wrong"),
         (not _off(check.costs), "costs follow from the set-points", "costs are off"),
     )  # fmt: skip
-    # ratings that are placeholders are limits of nothing
-    loading = check.limits["kind"] == "loading"
-    placeholder = loading & (check.limits["value"].astype(float) < findings.PLACEHOLDER_LOADING)
     deviations = findings.deviation_table(view, "Stage two against AC power flow, in the expected hour")
-    return [bar, findings.limit_table(view, check.limits[~placeholder]), *deviations]
+    return [bar, findings.limit_table(view, check.limits), *deviations]
 
 
 def checked_days(view: RollingView) -> list[Html]:

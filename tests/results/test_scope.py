@@ -1,0 +1,58 @@
+"""A verdict says what was looked at: points, limits that exist, how far goes what has none, what never is."""
+
+from __future__ import annotations
+
+import pandapower.networks as pn
+import pytest
+
+import adnflex
+from adnflex.results.scope import NEVER
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """One net: no limit of loading, a limit for lines alone, for all, and ratings that are placeholders."""
+    found = {}
+    for name in ("none", "lines", "all", "placeholders"):
+        net = pn.create_cigre_network_mv()
+        net.line["max_loading_percent"] = 120.0 if name in ("lines", "all") else float("nan")
+        net.trafo["max_loading_percent"] = 120.0 if name == "all" else float("nan")
+        if name == "placeholders":
+            net.line["max_i_ka"], net.trafo["sn_mva"] = 99999.0, 1e6
+            net.trafo["vk_percent"] *= 1e6 / 25
+            net.trafo["vkr_percent"] *= 1e6 / 25
+        plan = adnflex.plan_from(net, limits={("bus", "min_vm_pu"): 0.8, ("bus", "max_vm_pu"): 1.2})
+        found[name] = (adnflex.validate(plan, net), plan, net)
+    return found
+
+
+def test_what_has_no_limit_is_named_with_its_loading(judged):
+    check = judged["none"][0]
+    worst = check.branches.loc[check.branches["loading_percent"].idxmax()]
+    assert f"No loading limit is set: {worst['element']} {worst['index']} reaches".replace("trafo", "transformer") in check.scope
+    assert "loading at" not in check.scope
+
+
+def test_some_limits_are_no_limit_for_the_rest(judged):
+    check = judged["lines"][0]
+    free = check.branches[check.branches["loading_limit_percent"].isna()]
+    assert f"{len(free)} branches have no loading limit: transformer" in check.scope
+    assert "loading at" in check.scope
+
+
+def test_where_all_have_a_limit_nothing_is_said_of_none(judged):
+    assert "no loading limit" not in judged["all"][0].scope.lower()
+
+
+def test_placeholders_are_called_so_and_make_no_percentages(judged):
+    check = judged["placeholders"][0]
+    assert "placeholders" in check.scope
+    assert "0.0 %" not in check.scope
+
+
+def test_every_verdict_says_what_it_never_looks_at_in_text_and_report(judged, tmp_path):
+    assert all(NEVER in check.scope and check.scope in check.summary() for check, _, _ in judged.values())
+    check, plan, net = judged["placeholders"]
+    path = tmp_path / "report.html"
+    adnflex.report(plan, check, str(path), net)
+    assert "Not looked at: short circuit and protection." in path.read_text()
