@@ -16,7 +16,7 @@ NEVER = "short circuit and protection"
 
 
 def looked_at(points: str, limits: pd.DataFrame, loadings: pd.Series, allowed: pd.Series) -> str:
-    """Say at which operating points which limits were looked at, and how far goes what has no limit.
+    r"""Say at which operating points which limits were looked at, and how far goes what has no limit.
 
     Parameters
     ----------
@@ -32,11 +32,14 @@ def looked_at(points: str, limits: pd.DataFrame, loadings: pd.Series, allowed: p
     >>> limits = pd.DataFrame({"kind": ["voltage low", "voltage high"], "checked": [14, 14]})
     >>> places = pd.MultiIndex.from_tuples([("line", 3), ("trafo", 142)], names=["element", "index"])
     >>> none = pd.Series(math.nan, index=places)
-    >>> print(looked_at("one operating point", limits, pd.Series([20.0, 94.5], index=places), none))
-    Looked at: one operating point; limits of voltage at 14 places. No loading limit is set: transformer 142 reaches 94.5 %. \
-Not looked at: short circuit and protection.
+    >>> told = looked_at("one operating point", limits, pd.Series([20.0, 94.5], index=places), none)
+    >>> print(told.replace(". ", ".\n"))
+    Looked at: one operating point; limits of voltage at 14 places.
+    No loading limit is set: transformer 142 reaches 94.5 %.
+    Not looked at: short circuit and protection.
     """
-    kinds = {kind: int(count) for kind, count in zip(limits["kind"], limits["checked"], strict=True)}
+    known = limits.reindex(columns=["kind", "checked"])
+    kinds = {str(kind): int(count) for kind, count in zip(known["kind"], known["checked"], strict=True)}
     voltage = max(kinds.get("voltage low", 0), kinds.get("voltage high", 0))
     told = [f"voltage at {voltage} places"] if voltage else []
     told += [f"{kind} at {count} places" for kind, count in kinds.items() if not kind.startswith("voltage") and count]

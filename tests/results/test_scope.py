@@ -29,7 +29,8 @@ def judged():
 def test_what_has_no_limit_is_named_with_its_loading(judged):
     check = judged["none"][0]
     worst = check.branches.loc[check.branches["loading_percent"].idxmax()]
-    assert f"No loading limit is set: {worst['element']} {worst['index']} reaches".replace("trafo", "transformer") in check.scope
+    what = "transformer" if worst["element"] == "trafo" else "line"
+    assert f"No loading limit is set: {what} {worst['index']} reaches" in check.scope
     assert "loading at" not in check.scope
 
 
