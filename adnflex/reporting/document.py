@@ -34,7 +34,7 @@ def document(shown: Sequence[Shown]) -> Page:
     """
     single = sum(len(part.views) for part in shown) == 1
     placed = [part if single else _placed(part, shown) for part in shown]
-    main = placed[-1]
+    main = placed[0]
     sections = [section for part in placed for section in _sections(part)]
     top = [block for part in placed for block in _top(part)]
     if not single and len(placed) > 1:
@@ -50,6 +50,8 @@ def document(shown: Sequence[Shown]) -> Page:
         sections=[*sections, Section("terms", "Terms", "", [page.terms(terms)])],
         footer=made_by(main.views[-1].answer.versions, main.views[-1].fingerprint),
         variants=[] if single else [view.name for part in placed for view in part.views],
+        # what was planned is shown first, of several that are compared the last
+        opens=len(main.views),
     )
 
 

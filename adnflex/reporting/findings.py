@@ -10,7 +10,7 @@ import pandas as pd
 
 from adnflex.reporting import page
 from adnflex.reporting.page import Html
-from adnflex.reporting.text import cell, dash, fixed, many, measured, number
+from adnflex.reporting.text import cell, dash, fixed, many, measured, number, percent
 from adnflex.reporting.views import Recipe
 from adnflex.results.scope import PLACEHOLDER_LOADING
 from adnflex.results.status import status_words
@@ -23,12 +23,17 @@ MODEL_WORDS = (
     "another way, and the bound stays that of the relaxation."
 )
 #: Technical terms of every report; a report of another kind of result may add its own.
-TERMS = {
+#: Words of reports that prove nothing by a relaxation.
+NETWORK_TERMS = {
     "AC power flow": "The full physical calculation of voltages and currents, without any simplification.",
     "Radial": "Every bus is fed over exactly one path; there is no closed loop.",
     "Tie": "A line that is normally open and can take over supply from another feeder.",
     "pu (per unit)": "Voltage divided by the nominal voltage: 0.95 pu is 5 % below nominal.",
     "Loading": "Current of a line or transformer in percent of its rated current.",
+    "Fingerprint": "A short code of all electrical data of the net; it changes when the net changes.",
+}
+TERMS = {
+    **NETWORK_TERMS,
     "Bound": "A value that no admissible plan can go below; proven by the solver, not estimated.",
     "Gap": "Distance between the best plan found and the bound, in percent of the plan.",
     "Certificate": "Distance between the plan as it truly runs (AC) and the bound: no plan saves more.",
@@ -36,7 +41,6 @@ TERMS = {
     "afterwards it is checked whether the answer makes use of that.",
     "Cone gap": "How much more current the model puts in a branch than its power flow needs: 0 is exact.",
     "Invented loss": "Loss that the model books for current that would not flow in reality.",
-    "Fingerprint": "A short code of all electrical data of the net; it changes when the net changes.",
 }
 
 
@@ -50,6 +54,17 @@ def has_ratings(*loadings: pd.DataFrame | pd.Series) -> bool:
     """
     found = [float(np.nanmax(table.to_numpy(dtype=float), initial=0.0)) for table in loadings]
     return max(found, default=0.0) >= PLACEHOLDER_LOADING
+
+
+def loading(value: float, *loadings: pd.DataFrame | pd.Series) -> str:
+    """Tell a loading [%]; a dash where the loadings of the same net show that it has no ratings.
+
+    Examples
+    --------
+    >>> loading(0.4, pd.Series([0.4, 63.0])), loading(0.0, pd.Series([0.0, 0.1]))
+    ('0.4\u2009%', '–')
+    """
+    return percent(value) if has_ratings(*loadings) else dash
 
 
 def checks_bar(*findings: tuple[bool, str, str]) -> Html:

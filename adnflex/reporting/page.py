@@ -78,7 +78,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report; the menu lets the reader choose which of its `variants` is shown, at first the last."""
+    """A whole report; the menu lets the reader choose which of its `variants` is shown, at first the one at `opens`."""
 
     title: str
     subtitle: str
@@ -87,6 +87,7 @@ class Page:
     sections: Sequence[Section]
     footer: str = ""
     variants: Sequence[str] = ()
+    opens: int = 1
 
 
 # Blocks -------------------------------------------------------------------------------------------------------

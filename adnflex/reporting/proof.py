@@ -144,7 +144,11 @@ def together(names: Sequence[str], verdicts: Sequence[Banner], what: str) -> Ban
     worst = min((v.kind for v in verdicts), key=_WORST.index)
     whose = ", ".join(name for name, v in zip(names, verdicts, strict=True) if v.kind == worst)
     passed = f"Passed: all {len(names)} {what}"
-    headline = {"fail": f"FAILED: {whose}", "open": f"Not validated: {whose}"}.get(worst, passed)
+    good = ", ".join(name for name, v in zip(names, verdicts, strict=True) if v.kind == "pass")
+    headline = {
+        "fail": f"FAILED: {whose}",
+        "open": f"Passed: {good}. Not validated: {whose}" if good else f"Not validated: {whose}",
+    }.get(worst, passed)
     lines = (
         join(strong(name), *(f" {words}" for words in (f"{v.headline}.", v.sentence, v.remark, v.scope) if words))
         for name, v in zip(names, verdicts, strict=True)

@@ -129,4 +129,5 @@ def _verdict(found: Restoration, states: pd.DataFrame, last: pd.DataFrame, fault
         )
     left = found.dark_mw - found.restored_mw
     rest = f", {left:.3f} MW wait for the repair" if left > _SAME_MW else ""
-    return f"{len(states)} states by pandapower, {found.restored_mw:.3f} MW restored{rest}, no limit broken in the end"
+    run = f"{len(states)} {'state' if len(states) == 1 else 'states'} by pandapower"
+    return f"{run}, {found.restored_mw:.3f} MW restored{rest}, no limit broken in the end"

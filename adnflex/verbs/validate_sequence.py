@@ -97,4 +97,4 @@ def _verdict(sequence: SwitchingSequence, states: pd.DataFrame, violations: pd.D
         "everything supplied throughout" if not dark else f"up to {dark} buses without supply meanwhile, as it says"
     )
     rest = f"; {len(violations)} limits broken before or after as well" if len(violations) else ", every limit met"
-    return f"{len(states)} states by pandapower, {supply}{rest}"
+    return f"{len(states)} {'state' if len(states) == 1 else 'states'} by pandapower, {supply}{rest}"

@@ -377,6 +377,9 @@ def test_a_report_takes_the_check_of_any_one_of_its_results(tmp_path):
         page = adnflex.report(results, check, tmp_path / "all.html").read_text(encoding="utf-8")
         # of four kinds, only the plan's word is of a gap: plan_from has none
         assert "the gap asked for is reached" not in page
+        # the plan is what the reader sees first, and what was checked is not told as if nothing were
+        assert 'data-opens="v1"' in page
+        assert "Not validated" in page.split("Passed: ")[1]
         others = [other for other in results if other is not result]
         with pytest.raises(InputError, match="no result is what it checks"):
             adnflex.report(others, check, tmp_path / "others.html")

@@ -90,7 +90,7 @@
   choices.forEach(function (button) {
     button.addEventListener("click", function () { show(button.dataset.show); });
   });
-  if (choices.length) { show(choices[choices.length - 1].dataset.show); } else { drawShown(); }
+  if (choices.length) { show(choices[0].parentNode.dataset.opens); } else { drawShown(); }
 
   // Paper is narrower than the screen.
   window.addEventListener("beforeprint", function () {

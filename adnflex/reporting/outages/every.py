@@ -14,12 +14,12 @@ from adnflex.errors import InputError
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
 from adnflex.reporting.canvas.map import MapFigure
-from adnflex.reporting.findings import TERMS, details
+from adnflex.reporting.findings import NETWORK_TERMS, details, loading
 from adnflex.reporting.outages.one import OUTAGE_TERMS, WAITS
 from adnflex.reporting.outages.reliability import RELIABILITY, RELIABILITY_TERMS, reliability
 from adnflex.reporting.outages.tables import compared
 from adnflex.reporting.page import Banner, Card, Html
-from adnflex.reporting.text import branch_label, capital, cell, change, dash, fixed, many, number, percent
+from adnflex.reporting.text import branch_label, capital, cell, change, dash, fixed, many, number
 from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
 from adnflex.results.contingencies import Contingencies, told_comparison
 from adnflex.results.status import status_words
@@ -164,7 +164,7 @@ def _table(view: ContingenciesView) -> list[Html]:
     told = [
         [branch_label(r["element"], r["index"], r["name"]), fixed(r["dark_mw"], 3), fixed(r["restored_mw"], 3),
          fixed(r["left_mw"], 3), cell(r["actions"] or "nothing"), _span(r["vm_min_pu"], r["vm_max_pu"]),
-         percent(r["loading_percent"]), cell(r["limited_by"]), str(r["status"])]
+         loading(r["loading_percent"], table["loading_percent"]), cell(r["limited_by"]), str(r["status"])]
         for _, r in rows.iterrows()
     ]  # fmt: skip
     words = f"{many(rest, 'outage')} more {'leaves' if rest == 1 else 'leave'} nobody without supply." if rest else ""
@@ -218,7 +218,7 @@ KIND: ReportKind[ContingenciesView] = ReportKind(
     subtitle=_subtitle,
     verdict=_verdict,
     cards=_cards,
-    terms={**TERMS, **OUTAGE_TERMS, **RELIABILITY_TERMS},
+    terms={**NETWORK_TERMS, **OUTAGE_TERMS, **RELIABILITY_TERMS},
     sections=_SECTIONS,
     figures={"network": network, "ranking": ranking, "reliability": reliability},
     several="tables of outages",

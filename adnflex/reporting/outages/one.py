@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas.map import MapFigure
-from adnflex.reporting.findings import TERMS, details, violations
+from adnflex.reporting.findings import NETWORK_TERMS, details, loading, violations
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.proof import banner
-from adnflex.reporting.text import capital, cell, dash, fixed, many, number, percent
+from adnflex.reporting.text import capital, cell, dash, fixed, many, number
 from adnflex.reporting.views import NetFacts, Recipe, ReportKind, Sections, SteppedView, paired
 from adnflex.results.restoration import Restoration, RestorationCheck
 from adnflex.results.status import status_words
@@ -29,6 +30,10 @@ OUTAGE_TERMS = {
     "Outage": "An element is out of use; the switches around it are opened and stay so until it is repaired.",
     "Dark": "Without supply once the fault is parted by its own switches, before anything else is switched.",
     "Restored": "Supplied again before the repair, by switching alone.",
+    "Waits for the repair": "Dark, and no operation that is allowed brings it back.",
+    "Tripped at first": "What protection takes out of supply until the fault is parted: mostly more than what is dark.",
+    "Operation": "One branch that is closed or opened. Parting the fault is none.",
+    "Transfer": "A load is handed from one feeder to another so that the first can take over something else.",
 }
 RESTORED, WAITS = style.PALETTE[2], style.OVER_LIMIT
 
@@ -90,6 +95,7 @@ def _cards(view: RestorationView, _first: RestorationView | None = None) -> list
     """Return the key figures: dark, restored, left, operations, voltages, proof."""
     r = view.answer
     state = r.state.iloc[0] if len(r.state) else None
+    top = float("nan") if state is None else float(state["loading_percent"])
     told = [f"{fixed(r.fault_mw, 3, 'MW')} with the fault"] if r.fault_mw > 0 else []
     return [
         Card("Dark after the fault is parted", fixed(r.dark_mw, 3, "MW"), many(len(r.buses), "bus")),
@@ -99,7 +105,7 @@ def _cards(view: RestorationView, _first: RestorationView | None = None) -> list
         Card(
             "Voltages in the end",
             dash if state is None else f"{state['vm_min_pu']:.4f} to {state['vm_max_pu']:.4f} pu",
-            dash if state is None else f"highest loading {percent(state['loading_percent'])}",
+            dash if state is None else f"highest loading {loading(top, pd.Series([top]))}",
         ),
         Card("Proof", r.status, f"{r.flows:,} sets run; {_decided(r)}"),
     ]
@@ -205,7 +211,7 @@ KIND: ReportKind[RestorationView] = ReportKind(
     subtitle=_subtitle,
     verdict=_verdict,
     cards=_cards,
-    terms={**TERMS, **OUTAGE_TERMS},
+    terms={**NETWORK_TERMS, **OUTAGE_TERMS},
     sections=_SECTIONS,
     figures={"network": network},
     several="restorations",

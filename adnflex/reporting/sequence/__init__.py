@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adnflex.reporting import page
-from adnflex.reporting.findings import TERMS, details, violations
+from adnflex.reporting.findings import NETWORK_TERMS, details, loading, violations
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.proof import banner
 from adnflex.reporting.sequence import figures, steps
 from adnflex.reporting.sequence.view import SequenceView, views
-from adnflex.reporting.text import dash, many, number, percent
+from adnflex.reporting.text import dash, many, number
 from adnflex.reporting.views import Recipe, ReportKind, Sections
 from adnflex.results.sequence import SequenceCheck, SwitchingSequence
 from adnflex.results.status import status_words
@@ -48,11 +48,17 @@ def _cards(view: SequenceView, _first: SequenceView | None = None) -> list[Card]
         Card(
             "Largest closing current",
             number(current, "A", 4) if at is not None else dash,
-            dash if at is None else f"{percent(at['closing_percent'])} of its rating, {at['element']} {at['index']}",
+            dash if at is None else f"{_share(sequence, at['closing_percent'])}{at['element']} {at['index']}",
         ),
         Card("Order", *_order_of(sequence)),
         Card("Search time", number(sequence.seconds, "s", 3), many(int(orders["states"].sum()), "AC power flow")),
     ]
+
+
+def _share(sequence: SwitchingSequence, closing_percent: float) -> str:
+    """Say how full the switch or line is that a current closes on; nothing where the net has no ratings."""
+    told = loading(closing_percent, sequence.steps["loading_percent"])
+    return "" if told == dash else f"{told} of its rating, "
 
 
 def _order_of(sequence: SwitchingSequence) -> tuple[str, str]:
@@ -124,7 +130,7 @@ KIND: ReportKind[SequenceView] = ReportKind(
     subtitle=_subtitle,
     verdict=_verdict,
     cards=_cards,
-    terms={**TERMS, **_TERMS},
+    terms={**NETWORK_TERMS, **_TERMS},
     sections=_SECTIONS,
     figures={"states": figures.states},
     several="sequences",

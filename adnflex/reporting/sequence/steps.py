@@ -9,8 +9,9 @@ import pandas as pd
 
 from adnflex.grid.switch_tables import moved
 from adnflex.reporting import page
+from adnflex.reporting.findings import loading
 from adnflex.reporting.page import Html
-from adnflex.reporting.text import branch_label, many, number, percent
+from adnflex.reporting.text import branch_label, many, number
 from adnflex.reporting.views import View
 from adnflex.results.sequence import SwitchingSequence
 
@@ -120,7 +121,7 @@ def facts(sequence: SwitchingSequence) -> list[list[str]]:
             str(row["status"]),
             number(row["dark_mw_min"], "MW min"),
             str(row["loops"]),
-            percent(row["closing_percent"]),
+            loading(row["closing_percent"], sequence.steps["loading_percent"]),
             str(row["visits"]),
             str(row["states"]),
         ]
