@@ -10,6 +10,7 @@ from adnflex.scenarios.electric_vehicles import FleetSample, VehicleLaw, sample_
 from adnflex.scenarios.parking import FleetLaw, FleetLaws
 from adnflex.scenarios.reduction import Method, Reduction, reduce_scenarios
 from adnflex.scenarios.scenario_set import ScenarioSet
+from adnflex.scenarios.travelling import TravellingFleet
 from adnflex.scenarios.weather import Forecast, LatentWeather, sun_shape
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Method",
     "Reduction",
     "ScenarioSet",
+    "TravellingFleet",
     "VehicleLaw",
     "WrappedNormal",
     "arma_scenarios",

@@ -22,6 +22,7 @@ WORTH = page(ROLLING, "what-scenarios-are-worth", "rolling")
 TIME = page(ROLLING, "time-of-both-stages", "rolling")
 SYSTEM = page("", "systems-as-read", "systems")
 AGAIN = page("", HERE[1:], "again")
+MOBILITY = page(ROLLING, "vehicles-from-node-to-node-20-days", "rolling")
 THEORY = "[theory](../../docs/theory/rolling.md)"
 MANY, ONE, FRESH = "own/match, M = 30", "own/match, M = 1", "own/match, M = 1, no common numbers"
 METHOD = "the paper's, M = 30"
@@ -129,8 +130,11 @@ SYSTEM_ROWS = [
         "number and place are not printed"),
     Row("laws of arrival and of weather", "not printed", THEORY, text("Poisson and normal; AR(1)"), None,
         "not printed"),
-    Row("mobility of vehicles between nodes", "random and nonlinear", THEORY,
-        text("arrivals of each node by themselves"), None, "how vehicles move between the nodes is not printed"),
+    Row("mobility of vehicles between nodes", "random and nonlinear", MOBILITY,
+        lambda s: "{:.0f} stays a day, {:.1f} CNY".format(
+            s["rolling"]["mobility"]["cases"]["from node to node"]["stays"],
+            s["rolling"]["mobility"]["cases"]["from node to node"]["rows"][METHOD]["mean"]),
+        None, "how vehicles move between the nodes is not printed; ours is a Markov chain over the nodes"),
 ]  # fmt: skip
 
 METHOD_ROWS = [

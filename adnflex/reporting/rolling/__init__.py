@@ -71,7 +71,7 @@ _SECTIONS: Sections = [
         "checks", "Every policy in AC power flow",
         "All hours of all days as they came: load, sun and wind drawn afresh, seen by no stage. A day passes if every "
         "limit is met in every hour, every set-point keeps its device's limits, and costs follow from the set-points.",
-        (evidence.checked_days,), "", evidence.checked_days,
+        (evidence.checked_days,), "In AC", evidence.checked_days,
     ),
     Recipe("balance", "The day by hour", _day_words, ("balance",), "Dispatch"),
     Recipe(

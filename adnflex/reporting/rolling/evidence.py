@@ -9,7 +9,7 @@ import pandas as pd
 from adnflex.reporting import findings, page
 from adnflex.reporting.page import Html
 from adnflex.reporting.rolling.view import ITEM_WORDS, RollingView, cents
-from adnflex.reporting.text import dash, number
+from adnflex.reporting.text import dash, fixed, number
 from adnflex.results.policies import full_name
 
 #: Costs that differ by less are the same [currency].
@@ -66,11 +66,11 @@ def checked_days(view: RollingView) -> list[Html]:
     columns: dict[str, Callable[[pd.Series], str]] = {
         "policy": lambda row: str(row.name),
         ">days that pass": lambda row: f"{row['passed']:.0f} of {row['days']:.0f}",
-        ">bus-hours outside limits": lambda row: number(row["bus_hours"], "", 1),
-        ">without stage two": lambda row: number(row["bus_hours_without"], "", 1),
-        ">lowest voltage": lambda row: number(row["vm_min_pu"], "pu", 4),
-        ">highest voltage": lambda row: number(row["vm_max_pu"], "pu", 4),
-        ">losses of a day": lambda row: number(row["losses_mwh"], "MWh", 3),
+        ">bus-hours outside limits": lambda row: fixed(row["bus_hours"], 1),
+        ">without stage two": lambda row: fixed(row["bus_hours_without"], 1),
+        ">lowest voltage": lambda row: fixed(row["vm_min_pu"], 4, "pu"),
+        ">highest voltage": lambda row: fixed(row["vm_max_pu"], 4, "pu"),
+        ">losses of a day": lambda row: fixed(row["losses_mwh"], 2, "MWh"),
     }
     return page.listing([row for _, row in view.comparison.checks.iterrows()], columns)
 

@@ -49,8 +49,22 @@ def _stage_words(view: RollingView, run: RollingRun, check: RollingCheck) -> str
             f"{fixed(low_before, 3)} to {fixed(low, 3, 'pu')}."
         )
     if view.comparison is not None:
-        words.append(f"The AC check is of day {run.day}; the other days are simulations of active power.")
+        words.append(_days_words(view))
     return " ".join(words)
+
+
+def _days_words(view: RollingView) -> str:
+    """Say of which days the verdict is, and what is known of the others."""
+    assert view.run is not None
+    assert view.comparison is not None
+    checks, policy = view.comparison.checks, view.policy
+    if policy not in checks.index:
+        return f"The AC check is of day {view.run.day}; the other days are simulations of active power."
+    row = checks.loc[policy]
+    return (
+        f"This is of day {view.run.day}; of the {row['days']:.0f} days of {policy} that are compared "
+        f"{row['passed']:.0f} pass their AC check, with {fixed(row['bus_hours'], 1)} bus-hours outside limits a day."
+    )
 
 
 def _gain_words(view: RollingView) -> str:
