@@ -172,3 +172,20 @@ def test_a_solver_that_is_unknown_is_said_however_little_time_there_is(verb, net
     priced.ext_grid["price_per_mwh"] = 1.0
     with pytest.raises(SolverUnavailable, match="'nonesuch' is unknown"):
         VERBS[verb](priced, solver="nonesuch", time_limit=1e-6)
+
+
+def test_a_name_means_one_thing():
+    """A keyword of the same name in two groups would be read as the later one says, in every verb."""
+    from adnflex.arguments.table import GROUPS
+
+    names = [name for group in GROUPS.values() for name in group]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_methods_of_two_verbs_are_told_apart():
+    net = adnflex.networks.load("park33_flexibility")
+    assert adnflex.flexibility(net, periods=[10], method="auto").total_mwh > 0
+    with pytest.raises(InputError, match="method is 'forward'; give 'auto' or 'ccg'"):
+        adnflex.flexibility(net, method="forward")
+    with pytest.raises(InputError, match="method is 'ccg'; give 'forward' or 'backward'"):
+        adnflex.draw_scenarios(net, method="ccg")

@@ -137,7 +137,6 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "runs": whole("1 or more", 1, high=100_000),
         "count": whole("1 or more", 1, high=10_000),
         "keep": either("1 or more, or None for all", nothing(), whole("", 1)),
-        "method": word("forward", "backward"),
     },
     "how long and with what": {
         "gap": number("a relative gap of 0 or more, e.g. 1e-4", 0.0),

@@ -10,6 +10,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
+from adnflex.arguments.kinds import word
 from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.grid import read_grid
@@ -28,7 +29,7 @@ _GENERATORS, _VEHICLES = 0, 1
 _NOTHING = 1e-9
 
 
-@public(reading=read_grid)
+@public(reading=read_grid, also={"method": word("forward", "backward")})
 def draw_scenarios(
     net: pandapowerNet,
     *,
