@@ -22,8 +22,9 @@ from adnflex.solvers.shrinking import Shrunk
 _SIZES = (4, 8, 12)
 
 # Choices that are left at the root, and part of the objective that is not proven yet, from which on regions are looked
-# at: with less the tree is faster alone (118 buses, 160 choices, 3.3 %: 2.7 CPU s against 9).
-_MODES, _WIDE = 300, 0.01
+# at: with less the tree is faster alone (118 buses, 160 choices, 3.3 %: 2.7 CPU s against 9). Chosen by that network
+# and by one of 533 buses at two loads.
+_MODES, _WIDE = 300, 0.003
 
 # Part of the time that is left which they may take, and part of the gap that a round has to close for another one.
 _SHARE, _WORTH = 0.3, 0.1
