@@ -65,6 +65,8 @@ CNY_PER_MWH = CNY_PER_MVARH = 100.0
 # The stressed studies: more load, little wind, and three times as many vehicles at once from 18 to 21 h.
 STRESS_LOAD_FACTOR, STRESS_WIND_FACTOR = 1.5, 0.25
 STRESS_VEHICLE_FACTOR, STRESS_VEHICLE_HOURS = 3.0, (19, 20, 21)
+# Two variants of study 3 in which the devices work: moves and reactive power for nothing; stressed, with more load.
+HEAVY_LOAD_FACTOR = 2.3
 
 
 def values(table: str) -> list[float]:
@@ -316,6 +318,13 @@ def _studies(net: pandapowerNet) -> pd.DataFrame:
                 write(study, "load", "scaling", vehicles, 1.0)
                 write(study, "load", "profile", vehicles, "ev_peak")
                 write(study, "sgen", "scaling", wind, STRESS_WIND_FACTOR)
+    everything = [row[1:] for row in rows if row[0] == "3"]
+    rows.extend(("3-free", *row) for row in everything)
+    write("3-free", "ext_grid", "cost_per_move", net.ext_grid.index, 0.0)
+    write("3-free", "sgen", "cost_per_mvarh", svcs, 0.0)
+    write("3-free", "shunt", "cost_per_mvarh", net.shunt.index, 0.0)
+    rows.extend(("3-heavy", *row[1:]) for row in list(rows) if row[0] == "3-stressed")
+    write("3-heavy", "load", "scaling", net.load.index.difference(vehicles), HEAVY_LOAD_FACTOR)
     frame = pd.DataFrame(rows, columns=["study", "table", "column", "index", "value"])
     frame["value"] = frame["value"].astype(object)
     return frame

@@ -255,6 +255,12 @@ def test_ieee33_dispatch_studies(dispatch_net):
         assert state(f"1{suffix}") == (off + [False] * 3, off, [False] * 2, *load)
         assert state(f"2{suffix}") == (on + [False] * 3, off, [False] * 2, *load)
         assert state(f"3{suffix}") == (on + [True] * 3, on, [True] * 2, *load)
+    assert state("3-free") == state("3")
+    free = networks.study(dispatch_net, "3-free")
+    assert free.ext_grid.cost_per_move.tolist() == [0.0]
+    assert free.shunt.cost_per_mvarh.tolist() == [0.0, 0.0]
+    assert free.sgen.cost_per_mvarh.tolist() == [0.0] * 7
+    assert state("3-heavy") == (on + [True] * 3, on, [True] * 2, [2.3], *stressed[1:])
     third = networks.study(dispatch_net, "3")
     assert third.study.pop("name") == "3"
     assert third.study == dispatch_net.study
@@ -463,7 +469,7 @@ def test_study_that_is_not_there(net_with_studies, dispatch_net):
     with pytest.raises(InputError) as caught:
         networks.study(dispatch_net, "3-stress")
     assert str(caught.value).startswith("net.studies has no study '3-stress'. Did you mean 3-stressed or ")
-    assert str(caught.value).endswith("The studies are: 1, 2, 3, 1-stressed, 2-stressed, 3-stressed.")
+    assert str(caught.value).endswith("The studies are: 1, 2, 3, 1-stressed, 2-stressed, 3-stressed, 3-free, 3-heavy.")
     with pytest.raises(InputError, match=r"^this net has no studies; net\.studies has to be a DataFrame with "):
         networks.study(pn.case33bw(), "1")
     net = net_with_studies()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adnflex.reporting.dispatch.costs import spread_percent
+from adnflex.reporting.dispatch.readings import currents, voltage_spread
 from adnflex.reporting.dispatch.view import DispatchView, views
 from adnflex.reporting.published import of_study
 from adnflex.results.status import NO_RECOVERY
@@ -55,7 +55,12 @@ def comparison_table(outcomes: Sequence[Judged]) -> str:
         lambda s: _change(s.plan.carbon_kg, first.plan.carbon_kg, s is first),
     )
     add("imported [MWh]", "imported_mwh", lambda s: f"{s.mwh('imported'):.2f}")
-    add("peak-valley voltage", "voltage_spread_percent", lambda s: f"{spread_percent(s):.2f} %")
+    add("losses [MWh]", "losses_mwh", lambda s: f"{s.mwh('losses'):.3f}")
+    add("peak-valley voltage", "voltage_spread_percent", lambda s: f"{voltage_spread(s).whole:.2f} %")
+    add("  of a period (mean)", "", lambda s: f"{voltage_spread(s).period:.2f} ({voltage_spread(s).period_mean:.2f}) %")
+    add("  of a bus (mean)", "", lambda s: f"{voltage_spread(s).bus:.2f} ({voltage_spread(s).bus_mean:.2f}) %")
+    add("largest current [A]", "", lambda s: f"{currents(s).largest:.1f}")
+    add("mean current [A]", "", lambda s: f"{currents(s).mean:.2f}")
     add("certificate", "", _certificate)
     add("recovered periods", "", lambda s: str(int((s.plan.recovery["method"] != NO_RECOVERY).sum())))
     add("seconds", "", lambda s: f"{s.plan.seconds:.1f}")

@@ -221,4 +221,10 @@ def read_capacitor_banks(inputs: Inputs, v_max: FloatArray) -> list[CapacitorBan
                 inputs.number(place, row, "cost_per_mvarh", 0.0, 0),
             )
         )
+    if odd := [bank.place.index for bank in found if bank.constant_q]:
+        inputs.notes.append(
+            f"shunt {', '.join(map(str, odd))}: constant_q, the same reactive power at any voltage, is what no shunt "
+            "of pandapower does: in a net with the plan a static generator stands in for it, and its own step only "
+            "tells the position."
+        )
     return found

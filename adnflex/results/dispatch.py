@@ -72,6 +72,8 @@ class DispatchPlan(Answer):
         Index ``period``; columns ``(table, index)``, table ``trafo`` or ``ext_grid``: tap positions.
     capacitor_steps : pandas.DataFrame
         Index ``period``; columns: shunt indices; steps in service.
+    bank_mvar : pandas.DataFrame
+        By period; columns: shunt indices; reactive power that switched banks feed in [Mvar].
     storage : pandas.DataFrame
         By period; columns ``(quantity, index)`` with ``charge_mw``, ``discharge_mw``, ``q_mvar`` (drawn is positive),
         ``e_mwh`` (at the end of the period).
@@ -98,6 +100,11 @@ class DispatchPlan(Answer):
         By period; columns: pandapower buses; the model's voltages [pu].
     loading_percent : pandas.DataFrame
         By period; columns ``(element, index)``; the model's loading of lines and transformers [%].
+    i_ka : pandas.DataFrame
+        By period; columns ``(element, index)``; the model's current of lines (at the end where it is larger) and
+        transformers (on their upper side), as pandapower has it [kA].
+    load_mw, load_mvar : pandas.DataFrame
+        By period; columns: pandapower buses with loads; what they draw there, vehicles included [MW, Mvar].
     cone_gap : pandas.DataFrame
         By period; columns ``(element, index)``; relative slack of the cone in the plain relaxation.
     recovery : pandas.DataFrame
@@ -171,6 +178,10 @@ class DispatchPlan(Answer):
     relaxation_vm_pu: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_loading_percent: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_balance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    i_ka: pd.DataFrame = field(default_factory=pd.DataFrame)
+    load_mw: pd.DataFrame = field(default_factory=pd.DataFrame)
+    load_mvar: pd.DataFrame = field(default_factory=pd.DataFrame)
+    bank_mvar: pd.DataFrame = field(default_factory=pd.DataFrame)
     loss_gap: float | None = None
     loss_bound_mwh: float | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -43,6 +43,8 @@ class DispatchCheck(Verdict):
         place), ``value``, ``limit``, ``margin`` (negative: violated), ``unit``.
     vm_pu, loading_percent : pandas.DataFrame
         AC voltages [pu] and loadings [%], as the plan's tables of these names.
+    i_ka : pandas.DataFrame
+        AC currents, as `DispatchPlan.i_ka` [kA].
     loading_limit_percent : pandas.Series
         Index ``(element, index)``; NaN: none.
     vm_min_pu, vm_max_pu : pandas.Series
@@ -69,6 +71,7 @@ class DispatchCheck(Verdict):
     vm_max_pu: pd.Series
     deviations: pd.DataFrame
     certificate_losses: float | None = None
+    i_ka: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = "adnflex-dispatch-check-1"
 

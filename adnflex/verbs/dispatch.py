@@ -261,6 +261,11 @@ def _notes(answer: DispatchAnswer) -> list[str]:
             f"the cone relaxation invents {invented:.4g} kW of loss in all; the set-points come from another way "
             f"({answer.method}), the bound stays that of the relaxation."
         )
+    if answer.spared_moves:
+        notes.append(
+            f"{answer.spared_moves} moves of taps and steps of the first plan found are left out: without them the "
+            "plan is within the gap too, so they decided nothing. Those that are left are not proven to be the fewest."
+        )
     return notes
 
 

@@ -83,7 +83,9 @@ def validate_dispatch(
     minimised = objective if plan.options.get("objective", "cost") == "cost" else carbon + 1e-6 * objective
     absolute, relative, notes = certificate_of(minimised, plan.bound, _unit(plan), 1e-5) if passed else (None, None, ())
     periods = _periods(plan, measured, violations).assign(judge=judged.judges)
-    vm, loading = (_as_plan(plan, table) for table in (measured.vm_pu, measured.loading_percent))
+    vm, loading, current = (
+        _as_plan(plan, table) for table in (measured.vm_pu, measured.loading_percent, measured.i_ka)
+    )
     return DispatchCheck(
         passed=passed,
         **judged.record,
@@ -97,6 +99,7 @@ def validate_dispatch(
         limits=found.limits,
         vm_pu=vm,
         loading_percent=loading,
+        i_ka=current,
         loading_limit_percent=limits.loading_percent,
         vm_min_pu=limits.voltage["vm_min_pu"],
         vm_max_pu=limits.voltage["vm_max_pu"],

@@ -107,6 +107,9 @@ def facts(plan: Any, check: Any) -> common.Record:
         "spread": float(vm.max() - vm.min()),
         "spread_bus": float((vm.max(axis=0) - vm.min(axis=0)).max()),
         "spread_mean": float(vm.mean(axis=1).max() - vm.mean(axis=1).min()),
+        "spread_period": [float(x) for x in _largest_and_mean(vm.max(axis=1) - vm.min(axis=1))],
+        "spread_of_bus": [float(x) for x in _largest_and_mean(vm.max(axis=0) - vm.min(axis=0))],
+        "current_a": [float(1e3 * x) for x in _largest_and_mean(_carrying(check.i_ka))],
         "vm": [float(vm.min()), float(vm.max())],
         "periods": len(check.periods),
         "recovered": {str(k): int(n) for k, n in plan.recovery["method"].value_counts().items() if k != "none needed"},
@@ -124,6 +127,16 @@ def facts(plan: Any, check: Any) -> common.Record:
         "seconds": plan.seconds,
         "solver": plan.solver,
     }
+
+
+def _largest_and_mean(values: Any) -> tuple[float, float]:
+    return values.max(), values.mean()
+
+
+def _carrying(current: Any) -> Any:
+    """Currents of the branches that carry any [kA]."""
+    values = current.to_numpy(dtype=float)
+    return values[:, (values > 0).any(axis=0)]
 
 
 def _first_bound(plan: Any) -> float:
@@ -206,6 +219,13 @@ def stressed() -> common.Record:
         for table, column, value in changes:
             net[table][column] = value
         rows[f"3 x2.3, {name}"] = _with_svc(net)
+    return {"rows": rows}
+
+
+def devices() -> common.Record:
+    """Study 3 and two variants in which tap changer, banks and compensators work, beside the studies without them."""
+    warm()
+    rows = {name: _with_svc(_case(name)) for name in ("1", "2", "3", "3-free", "3-heavy")}
     return {"rows": rows}
 
 
@@ -478,6 +498,7 @@ def pareto() -> common.Record:
 # Each with the seconds after which it is stopped from outside.
 PARTS: dict[str, tuple[Callable[[], common.Record], float]] = {
     "case": (case, 600),
+    "devices": (devices, 900),
     "stressed": (stressed, 600),
     "speed": (speed, 900),
     "stochastic": (stochastic, 3600),

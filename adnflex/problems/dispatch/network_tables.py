@@ -26,6 +26,10 @@ class RatedElements:
         All terminals, also those without a rating.
     ampacity : (2 e,) array
         Current of 100 % loading at each, per unit.
+    base_ka : (2 e,) array
+        Current of 1 pu at each [kA].
+    told : (2 e,) array of bool
+        Whether the current there is one that pandapower tells: both of a line, the upper side of a transformer.
     elements : list of (str, int)
         The elements.
     branch : (e,) array of int
@@ -34,6 +38,8 @@ class RatedElements:
 
     terminals: Ratings
     ampacity: FloatArray
+    base_ka: FloatArray
+    told: BoolArray
     elements: list[tuple[str, int]]
     branch: IntArray
 
@@ -43,7 +49,8 @@ class RatedElements:
         terminals = collect_ratings(grid.branches, rated_only=False)
         elements = [(m.element, m.index) for b in grid.branches for m in b.members]
         branch = np.repeat(np.arange(grid.m), [len(b.members) for b in grid.branches])
-        return cls(terminals, _ampacity(net, grid, terminals), elements, branch)
+        base = grid.base_mva / math.sqrt(3) / grid.base_kv[_buses(grid, terminals)]
+        return cls(terminals, _ampacity(net, grid, terminals, base), base, _told(grid, terminals), elements, branch)
 
     def table(self, values: FloatArray, index: pd.Index, shown: BoolArray | None = None) -> pd.DataFrame:
         """Tabulate values of elements (rows, e), of all or some."""
@@ -59,29 +66,73 @@ class RatedElements:
 def network_tables(
     rated: RatedElements, study: Study, state: DispatchState, index: pd.Index
 ) -> dict[str, pd.DataFrame]:
-    """Tabulate voltages and loadings of a state."""
+    """Tabulate voltages, loadings and currents of a state."""
     grid, terminals = study.grid, rated.terminals
     buses = sorted(grid.node_of)
     nodes = [grid.node_of[b] for b in buses]
     v = np.full((len(index), grid.n), np.nan)
-    loading = np.full((len(index), len(rated.ampacity)), np.nan)
+    current = np.full((len(index), len(rated.ampacity)), np.nan)
     for row, ((s, t), flow) in enumerate(state.flows.items()):
         if flow is None:
             continue
         v[row] = flow.v
         now = state.grids[s, t]
         behind = np.where(terminals.at_from, now.ratio[terminals.branch], 1.0)
-        loading[row] = 100 * flow.currents_at(now, terminals) / behind / rated.ampacity
+        current[row] = flow.currents_at(now, terminals) / behind
     # each element has two terminals, one after the other
-    worst = np.fmax(loading[:, ::2], loading[:, 1::2])
-    shown = np.isfinite(worst).any(axis=0) & np.array([e != "switch" for e, _ in rated.elements], dtype=bool)
+    worst = _larger(100 * current / rated.ampacity)
+    carries = np.array([e != "switch" for e, _ in rated.elements], dtype=bool)
+    shown = np.isfinite(worst).any(axis=0) & carries
     return {
         "vm_pu": pd.DataFrame(np.sqrt(np.maximum(v[:, nodes], 0)), index=index, columns=pd.Index(buses, name="bus")),
         "loading_percent": rated.table(worst, index, shown),
+        "i_ka": rated.table(_larger(np.where(rated.told, current * rated.base_ka, np.nan)), index, carries),
     }
 
 
-def _ampacity(net: pandapowerNet, grid: Grid, terminals: Ratings) -> FloatArray:
+def load_tables(net: pandapowerNet, setpoints: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tabulate what loads draw at each bus, at nominal voltage, as `DispatchPlan.load_mw` and `load_mvar`.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    setpoints : pandas.DataFrame
+        What is written into it, columns ``(table, column, index)``.
+    """
+    rows = net.load[net.load["in_service"].astype(bool)]
+    found = {}
+    for name, column in (("load_mw", "p_mw"), ("load_mvar", "q_mvar")):
+        values: dict[int, FloatArray] = {}
+        for i, row in rows.iterrows():
+            key = ("load", column, int(i))
+            drawn = setpoints[key].to_numpy(dtype=float) if key in setpoints.columns else float(row[column])
+            values.setdefault(int(row["bus"]), np.zeros(len(setpoints)))
+            values[int(row["bus"])] = values[int(row["bus"])] + float(row["scaling"]) * drawn
+        table = pd.DataFrame(values, index=setpoints.index)
+        found[name] = table.sort_index(axis=1).rename_axis(columns="bus")
+    return found
+
+
+def _larger(values: FloatArray) -> FloatArray:
+    """Larger one of the two terminals of each element."""
+    return np.asarray(np.fmax(values[:, ::2], values[:, 1::2]))
+
+
+def _buses(grid: Grid, terminals: Ratings) -> IntArray:
+    """Node of each terminal."""
+    return np.asarray(np.where(terminals.at_from, grid.f[terminals.branch], grid.t[terminals.branch]))
+
+
+def _told(grid: Grid, terminals: Ratings) -> BoolArray:
+    """Whether pandapower's ``i_ka`` is of a terminal."""
+    flipped = np.array([grid.branches[k].flipped for k in terminals.branch], dtype=bool)
+    members = zip(terminals.branch.tolist(), terminals.member.tolist(), strict=True)
+    trafo = np.array([grid.branches[k].members[j].element == "trafo" for k, j in members], dtype=bool)
+    return np.asarray(~trafo | (terminals.at_from != flipped))
+
+
+def _ampacity(net: pandapowerNet, grid: Grid, terminals: Ratings, base_ka: FloatArray) -> FloatArray:
     """Tabulate the current of 100 % loading at every terminal, per unit on its own bus; NaN: no rating."""
     branch, at_from = terminals.branch, terminals.at_from
     members = [grid.branches[k].members[j] for k, j in zip(branch.tolist(), terminals.member.tolist(), strict=True)]
@@ -99,6 +150,5 @@ def _ampacity(net: pandapowerNet, grid: Grid, terminals: Ratings) -> FloatArray:
             kv = np.where(at_from[here] != flipped, rows["vn_hv_kv"], rows["vn_lv_kv"]).astype(float)
             most = most / math.sqrt(3) / kv
         ka[here] = most
-    base_ka = grid.base_mva / math.sqrt(3) / grid.base_kv[np.where(at_from, grid.f[branch], grid.t[branch])]
     # pandapower's 99999 kA stands for "not known"
     return np.where(np.isfinite(ka) & (ka < 9e4), ka / base_ka, np.nan)

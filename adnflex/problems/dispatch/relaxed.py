@@ -58,3 +58,18 @@ def relaxed_state(dispatch: Dispatch, state: DispatchState, x: FloatArray) -> Di
     ]
     p_mw, q_mvar = (np.stack([pair[k] for pair in imports], axis=2) for k in range(2))
     return replace(state, flows=flows, grid_mw=p_mw, grid_mvar=q_mvar)
+
+
+def looseness(dispatch: Dispatch, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return cone gaps and invented loss at a point; NaN where currents act on nothing and can invent nothing.
+
+    Parameters
+    ----------
+    dispatch : Dispatch
+        The model.
+    x : (N,) array
+        The point.
+    """
+    gaps, invented = network_cones(dispatch).gaps(dispatch, x)
+    known = dispatch.formulation.bounds_ac
+    return (gaps, invented) if known else (np.full_like(gaps, np.nan), np.full_like(invented, np.nan))

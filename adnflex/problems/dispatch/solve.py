@@ -20,14 +20,15 @@ from adnflex.errors import SolverError
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.dispatch.charge_modes import first_modes
 from adnflex.problems.dispatch.explain import least_violation
+from adnflex.problems.dispatch.fewer_moves import within_gap
 from adnflex.problems.dispatch.limits import LimitViolation
 from adnflex.problems.dispatch.loss_certificate import Goal, Losses, least_losses_mwh, loss_value
 from adnflex.problems.dispatch.model import Dispatch
 from adnflex.problems.dispatch.other_decisions import next_best
 from adnflex.problems.dispatch.present import present_point
 from adnflex.problems.dispatch.problem import DispatchProblem
-from adnflex.problems.dispatch.recover import network_cones, recover_dispatch
-from adnflex.problems.dispatch.relaxed import relaxed_state
+from adnflex.problems.dispatch.recover import recover_dispatch
+from adnflex.problems.dispatch.relaxed import looseness, relaxed_state
 from adnflex.problems.dispatch.search import Search
 from adnflex.problems.dispatch.state import DispatchState, evaluate
 from adnflex.problems.dispatch.topologies import TOPOLOGIES, FirstTopologies
@@ -74,6 +75,8 @@ class DispatchAnswer:
         How incumbent and bound went.
     solver : str
         What did it.
+    spared_moves : int
+        Moves of the first plan found that the gap made meaningless.
     """
 
     status: str
@@ -89,6 +92,7 @@ class DispatchAnswer:
     solver: str
     by_relaxation: DispatchState | None = None
     losses: Losses | None = None
+    spared_moves: int = 0
 
 
 def solve_dispatch(
@@ -123,7 +127,7 @@ def solve_dispatch(
     dispatch = search.build()
     present = evaluate(dispatch, present_point(dispatch))
     search.gap = goal.relative(dispatch, present)
-    best = _Best(present, PRESENT) if present.feasible else _Best(None, "")
+    best = _Best(None, "").or_better(present, PRESENT)
     if best.state is not None:
         clock.report(best.value, -math.inf, PRESENT)
     if clock.spent:
@@ -151,7 +155,7 @@ def solve_dispatch(
     return _from_point(search, dispatch, solved, best, goal)
 
 
-# What a plan may be where a solver ended so.
+# Status of a plan where a solver ended so.
 _STATUS = {"time_limit": "time_limit", "interrupted": "interrupted", "optimal": "optimal"}
 
 
@@ -265,10 +269,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
     dispatch, solved, state = _closer(search, dispatch, solved, goal)
     assert solved.x is not None
     clock, first = search.clock, dispatch
-    gaps, invented = network_cones(dispatch).gaps(dispatch, solved.x)
-    if not search.problem.formulation.bounds_ac:
-        # its currents act on nothing: there is nothing that a cone could invent
-        gaps, invented = np.full_like(gaps, np.nan), np.full_like(invented, np.nan)
+    gaps, invented = looseness(dispatch, solved.x)
     by_relaxation = relaxed_state(dispatch, state, solved.x)
     best = best.or_better(state, "")
     status, relaxed = _STATUS.get(solved.status, "unproven"), solved.x
@@ -276,7 +277,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
     def enough(state: DispatchState | None) -> bool:
         return state is not None and state.objective <= search.bound + goal.room(first, state)
 
-    refuted = False
+    refuted, spared = False, 0
     try:
         if not enough(best.state) and (status != "interrupted" or best.state is None):
             clock.report(best.value, search.bound, "recovery")
@@ -291,13 +292,14 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
             if found.answer is None and best.state is None and search.problem.formulation.bounds_ac:
                 found = next_best(search, dispatch, relaxed, enough)
             best = best.or_better(found.answer, found.method)
+        few, spared = within_gap(search, (dispatch, first), best.state, goal)
+        best = best._replace(state=few)
     except KeyboardInterrupt:
         if best.state is None:
             raise
         status = "interrupted"
     if status in ("optimal", "unproven"):
-        proven = "gap" if math.isfinite(search.bound) else "unproven"
-        status = "optimal" if enough(best.state) else proven
+        status = "optimal" if enough(best.state) else "gap" if math.isfinite(search.bound) else "unproven"
     bound = search.bound
     if bound <= best.value + _SAME * abs(best.value):
         bound = min(bound, best.value)  # rounding, and a lower bound is one still
@@ -318,6 +320,7 @@ def _from_point(search: Search, dispatch: Dispatch, solved: Ending, best: _Best,
         solved.solver,
         by_relaxation,
         _losses(search, first, best.state),
+        spared,
     )
 
 

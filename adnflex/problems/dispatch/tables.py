@@ -12,7 +12,7 @@ from pandapower import pandapowerNet
 from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies
 from adnflex.grid import switch_table
-from adnflex.problems.dispatch.network_tables import RatedElements, network_tables
+from adnflex.problems.dispatch.network_tables import RatedElements, load_tables, network_tables
 from adnflex.problems.dispatch.solve import PRESENT, DispatchAnswer
 from adnflex.problems.dispatch.state import DispatchState
 from adnflex.study import Study, following
@@ -50,6 +50,7 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         {"probability": horizon.probabilities}, index=pd.RangeIndex(horizon.scenarios, name="scenario")
     )
     balance = _balance(net, study, state, index)
+    setpoints = _setpoints(net, study, state, index)
     rated = RatedElements.of(net, study.grid)
     return {
         "scenarios": scenarios,
@@ -57,7 +58,9 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         "balance": balance,
         "energy": _energy(study, balance),
         "carbon_kg": float(horizon.probabilities @ state.carbon_kg),
-        "setpoints": _setpoints(net, study, state, index),
+        "setpoints": setpoints,
+        **load_tables(net, setpoints),
+        "bank_mvar": _bank_mvar(study, state, index),
         "taps": _daily(study, state, "taps"),
         "capacitor_steps": _daily(study, state, "capacitor_steps").droplevel(0, axis=1),
         "storage": _merged(state, "storage", index),
@@ -72,6 +75,20 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         "recovery": _recovery(answer, index),
         **_by_relaxation(net, rated, study, answer, index),
     }
+
+
+def _bank_mvar(study: Study, state: DispatchState, index: pd.Index) -> pd.DataFrame:
+    """Tabulate what each switched bank feeds in, at the voltages of exact power flow [Mvar]."""
+    shape = (study.horizon.scenarios, study.horizon.periods)
+    found: dict[int, FloatArray] = {}
+    for device, schedule in zip(study.devices, state.schedules, strict=True):
+        if device.place.table != "shunt":
+            continue
+        (drawn,) = schedule.withdrawals
+        v2 = np.array([np.nan if flow is None else flow.v[drawn.node] for flow in state.flows.values()])
+        shunt = _flat(np.asarray(drawn.shunt_mva).imag, shape)
+        found[device.place.index] = -(_flat(drawn.q_mvar, shape) + np.where(shunt == 0, 0.0, shunt * v2))
+    return pd.DataFrame(found, index=index).rename_axis(columns="index")
 
 
 # What power flow decides, of the columns of a balance.

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
+from plotly import graph_objects as go
 
 from adnflex.reporting import page, recipes
-from adnflex.reporting.dispatch import costs, day, looseness, states, switching, uncertainty, words
+from adnflex.reporting.dispatch import costs, day, looseness, power, readings, states, switching, uncertainty, words
 from adnflex.reporting.dispatch.view import DispatchView, views
 from adnflex.reporting.findings import TERMS, checks_bar, details, has_ratings, horizon, limits, progress, violations
 from adnflex.reporting.page import Html
@@ -128,6 +129,24 @@ def _comparison(views: Sequence[DispatchView]) -> Html:
     return page.figure(day.comparison(views), f"comparison-figure{views[0].suffix}")
 
 
+def _reactive_words(view: DispatchView) -> str:
+    """Say what the figure shows, and that nothing else moves where it is the import alone."""
+    idle = (
+        " No device that was dispatched moves any reactive power." if len(day.reactive_table(view).columns) < 2 else ""
+    )
+    return (
+        "What comes from the grid, and what generators, reactive sources, capacitor banks, storages and soft open "
+        f"points feed in; drawing is negative.{idle}{view.averaged}"
+    )
+
+
+def _of_studies(draw: Callable[[Sequence[DispatchView]], go.Figure], name: str) -> Callable[..., Html]:
+    """Make a block of a figure of all studies."""
+    return lambda views: page.figure(draw(views), f"studies-{name}-figure{views[0].suffix}")
+
+
+_CURRENT_OF = {True: ", by AC power flow", False: ", by the model, not validated"}
+
 _SECTIONS: Sections = [
     violations(_violated),
     Recipe("switching", "What to switch", switching.introduction, (switching.tables,), "Switching", switching.decided),
@@ -142,6 +161,17 @@ _SECTIONS: Sections = [
         "What each study costs and emits; orange strokes are proven: nothing within the limits of that study costs "
         "less.",
         (_front,), "Cost and carbon", _several, of_all=True,
+    ),
+    Recipe(
+        "voltages", "Voltages of the studies",
+        "Between which voltages each bus moves over the day, and how far the buses are apart in each period. Which of "
+        "these a published “peak-valley difference” is of is often not said; the table of costs has every reading.",
+        (_of_studies(power.bus_voltages, "buses"), _of_studies(power.study_voltages, "spread")), "Voltages", _several,
+        of_all=True,
+    ),
+    Recipe(
+        "study-currents", "Currents of the studies", readings.currents_words,
+        (_of_studies(power.study_currents, "currents"),), "Currents", _several, of_all=True,
     ),
     Recipe(
         "balance", "Dispatch by hour",
@@ -163,7 +193,7 @@ _SECTIONS: Sections = [
     ),
     Recipe(
         "reactive", "Reactive power",
-        _averaged("What generators, reactive sources, storages and soft open points feed in; drawing is negative."),
+        _reactive_words,
         ("reactive",), "Reactive",
     ),
     Recipe(
@@ -178,6 +208,18 @@ _SECTIONS: Sections = [
     ),
     Recipe("voltage", "Voltage by bus and hour", _voltage_words, ("voltage",), "Voltage"),
     Recipe("loading", "Loading of lines and transformers", _loading_words, ("loading",), "Loading"),
+    Recipe(
+        "currents", "Currents of lines and transformers",
+        lambda view: f"Current of every branch that carries any{_CURRENT_OF[view.check is not None]}; of a line at the "
+        "end where it is larger, of a transformer on its upper side.",
+        ("currents",), "Branch currents",
+    ),
+    Recipe(
+        "loads", "Load by bus and hour",
+        _averaged("What loads, vehicles included, draw at each bus at nominal voltage, along the feeders: active power "
+                  "first, then reactive power."),
+        ("loads", "reactive_loads"), "Loads",
+    ),
     Recipe(
         "scenarios", "Scenarios",
         lambda view: f"{len(view.plan.scenarios)} scenarios share taps, steps, slots and modes; each line is one of "
@@ -220,6 +262,7 @@ KIND: ReportKind[DispatchView] = ReportKind(
         "balance": day.balance,
         "capacitors": day.capacitors,
         "converters": day.converters,
+        "currents": power.branch_currents,
         "costs": costs.costs,
         "exactness": states.exactness,
         "fan": day.fan,
@@ -227,6 +270,8 @@ KIND: ReportKind[DispatchView] = ReportKind(
         "front": lambda views: costs.front([views] if isinstance(views, DispatchView) else views),
         "gaps": states.gaps,
         "loading": states.loading,
+        "loads": power.loads,
+        "reactive_loads": power.reactive_loads,
         "network": states.network,
         "progress": lambda view: recipes.solver_progress(
             view.plan, "emission" if view.least_carbon else "cost", view.unit

@@ -12,6 +12,7 @@ from plotly import graph_objects as go
 
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas import BarFigure
+from adnflex.reporting.dispatch.readings import READINGS, spread_rows, voltage_spread
 from adnflex.reporting.dispatch.view import DispatchView
 from adnflex.reporting.page import Html
 from adnflex.reporting.published import beside_published, of_study
@@ -32,7 +33,6 @@ _WORDS = {
     "curtailed_mwh": "curtailed [MWh]", "losses_mwh": "losses [MWh]",
     "cost_change_percent": "cost against the first study [%]",
     "carbon_change_percent": "carbon against the first study [%]",
-    "voltage_spread_percent": "highest minus lowest voltage [% of nominal]",
 }  # fmt: skip
 
 
@@ -184,19 +184,13 @@ def _comparison_tables(views: Sequence[DispatchView]) -> list[Html]:
         ["carbon against the first",
          *(relative(v.plan.carbon_kg, first.plan.carbon_kg) if v is not first else dash for v in views)],
         *([what, *(energy(v.mwh(what)) for v in views)] for what in ("imported", "exported", "losses", "curtailed")),
-        ["highest minus lowest voltage", *(fixed(spread_percent(v), 2, "%") for v in views)],
+        *spread_rows(views),
         ["AC check", *(_passed(v) for v in views)],
         ["certificate", *(distance(v.certificate, "≤") if math.isfinite(v.certificate) else dash for v in views)],
         ["gap of the model", *(share(max(v.plan.gap, 0.0)) for v in views)],
         ["solver time", *(number(v.plan.seconds, "s", 3) for v in views)],
     ]  # fmt: skip
     return [page.table(["cost", *names], rows, names, total=True), page.table(["", *names], facts, names)]
-
-
-def spread_percent(view: DispatchView) -> float:
-    """Highest minus lowest voltage of any bus, period and scenario [% of nominal]."""
-    values = view.vm_pu.to_numpy(dtype=float)
-    return float(100 * (np.nanmax(values) - np.nanmin(values))) if np.isfinite(values).any() else math.nan
 
 
 def _passed(view: DispatchView) -> Html:
@@ -243,15 +237,24 @@ def _published_table(views: Sequence[DispatchView]) -> list[Html]:
     """Show our figures beside published ones, where a plan carries some."""
     told = [(v, of_study(v.plan.options, str(v.plan.options.get("study", "")), v.name)) for v in views]
     rows = [
-        (view.name, _WORDS.get(str(key), str(key)), _ours(view, views[0], str(key)), value)
+        (view.name, words, ours, value)
         for view, figures in told for key, value in figures.items() if key != "source"
+        for words, ours in _read(view, views[0], str(key))
     ]  # fmt: skip
     return beside_published("study", rows, [str(figures["source"]) for _, figures in told if "source" in figures])
 
 
+def _read(view: DispatchView, first: DispatchView, key: str) -> list[tuple[str, float]]:
+    """Our values of a published quantity, in every way that it can be read."""
+    if key != "voltage_spread_percent":
+        return [(_WORDS.get(key, key), _ours(view, first, key))]
+    spread = voltage_spread(view)
+    return [(f"peak-valley voltage {words} [%]", float(getattr(spread, name))) for name, words in READINGS.items()]
+
+
 def _ours(view: DispatchView, first: DispatchView, key: str) -> float:
     """Our value of a published quantity; NaN where we have none of that name."""
-    values = {"cost": view.cost, "carbon_kg": view.plan.carbon_kg, "voltage_spread_percent": spread_percent(view)}
+    values = {"cost": view.cost, "carbon_kg": view.plan.carbon_kg}
     if key.endswith("_change_percent"):
         cost = key.startswith("cost")
         ours, theirs = (view.cost, first.cost) if cost else (view.plan.carbon_kg, first.plan.carbon_kg)

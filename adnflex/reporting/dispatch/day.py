@@ -133,9 +133,10 @@ def _head(label: str, values: pd.Series, facts: pd.Series) -> str:
 
 
 def reactive_table(view: DispatchView) -> pd.DataFrame:
-    """Reactive power that each device feeds in, a soft open point at each end, by period [Mvar]; idle ones left out."""
+    """Tabulate what the grid, each busy device and each end of a soft open point feed in by period [Mvar]."""
     plan = view.plan
-    found: dict[str, pd.Series] = {}
+    banks = view.expected(plan.bank_mvar)
+    found: dict[str, pd.Series] = {view.labels.of("shunt", i): banks[i] for i in banks.columns}
     # A storage counts what it draws.
     for table, rows, sign in (("sgen", plan.generation, 1.0), ("storage", plan.storage, -1.0)):
         power = sign * quantity(view.expected(rows), "q_mvar")
@@ -143,7 +144,8 @@ def reactive_table(view: DispatchView) -> pd.DataFrame:
     for end in ("from", "to"):
         power = -quantity(view.expected(plan.converters), f"q_{end}_mvar")
         found |= {f"{view.labels.of('dcline', i)}, {end} end": power[i] for i in power.columns}
-    return pd.DataFrame({k: v for k, v in found.items() if v.abs().max() > _IDLE}, index=plan.periods)
+    busy = {k: v for k, v in found.items() if v.abs().max() > _IDLE}
+    return pd.DataFrame({"import": view.expected(plan.balance)["grid_mvar"], **busy}, index=plan.periods)
 
 
 def reactive(view: DispatchView) -> go.Figure:

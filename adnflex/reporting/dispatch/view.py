@@ -131,6 +131,11 @@ class DispatchView(View):
         """Loadings by AC power flow where there is a check [%]."""
         return self.plan.loading_percent if self.check is None else self.check.loading_percent
 
+    @property
+    def i_ka(self) -> pd.DataFrame:
+        """Currents by AC power flow where there is a check [kA]."""
+        return self.plan.i_ka if self.check is None else self.check.i_ka
+
     def vm_limits(self, buses: pd.Index) -> tuple[pd.Series, pd.Series]:
         """Lowest and highest voltage allowed at each bus [pu]; NaN where no limit is known."""
         if self.check is not None:

@@ -21,7 +21,9 @@ from adnflex.reporting.dispatch.states import worst_period
 from adnflex.reporting.dispatch.view import views, worst_recovery
 from adnflex.reporting.recipes import bus_order
 
-FIGURES = sorted(set(KIND.figures) - {"fan", "front"})
+# What needs the scenarios or fresh ones beside the plan.
+WITH_SCENARIOS = {"reduction", "probabilities", "fleets", "fresh"}
+FIGURES = sorted(set(KIND.figures) - {"fan", "front"} - WITH_SCENARIOS)
 
 
 def named(fig: go.Figure, name: str):

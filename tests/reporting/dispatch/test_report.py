@@ -13,6 +13,7 @@ import pytest
 from adnflex import report
 from adnflex.errors import InputError
 from adnflex.reporting import figure
+from adnflex.reporting.dispatch.readings import READINGS
 from adnflex.reporting.dispatch.view import views
 from adnflex.reporting.dispatch.words import verdict
 from adnflex.results import DispatchPlan, Pareto
@@ -56,7 +57,7 @@ def test_report_is_complete_and_self_contained(day, tmp_path):
     places = [reader.text.rindex(words) if words == "Terms" else reader.text.index(words) for words in headings[2:]]
     assert all(words in reader.text for words in headings)
     figures = [i for i in reader.ids if f"{i}-data" in reader.ids]
-    assert len(figures) == len(reader.data) == 14
+    assert len(figures) == len(reader.data) == 17
     assert len(places) == 16
     assert 3e6 < len(source) < 7e6
 
@@ -158,10 +159,15 @@ def test_sections_without_content_are_left_out(day, tmp_path):
         coordinates=none,
         devices=plan.devices.iloc[:0],
         loading_percent=none,
+        i_ka=none,
+        load_mw=none,
+        load_mvar=none,
+        converters=none,
+        bank_mvar=none,
     )
-    check = replace(check, loading_percent=none, deviations=check.deviations.iloc[:0])
+    check = replace(check, loading_percent=none, i_ka=none, deviations=check.deviations.iloc[:0])
     reader, _ = read(bare, check, tmp_path)
-    gone = {"positions", "storage", "vehicles", "reactive", "loading", "exactness", "progress", "network"}
+    gone = {"positions", "storage", "vehicles", "loading", "currents", "loads", "exactness", "progress", "network"}
     assert gone.isdisjoint(reader.ids)
     assert {"costs", "balance", "voltage", "limits", "details", "terms"} <= set(reader.ids)
 
@@ -318,7 +324,8 @@ def test_published_figures_stand_beside_ours(three, tmp_path, by_study):
     text = read(plans, checks, tmp_path)[0].text
     change = 100 * (checks[2].objective / checks[0].objective - 1)
     assert f"study 3 cost against the first study [%] −{-change:.2f} −47.90" in text
-    assert re.search(r"study 3 highest minus lowest voltage \[% of nominal\] \d\.\d+ 1\.790", text)
+    for reading in READINGS.values():
+        assert re.search(rf"study 3 peak-valley voltage {reading} \[%\] \d\.\d+ 1\.790", text), reading
     assert "study 3 tap_moves – 5" in text
     assert "Published: table 7." in text
 
