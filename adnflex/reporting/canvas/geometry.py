@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import FloatArray, IntArray
 
 Singles = npt.NDArray[np.float32]
 #: x and y of the points of one branch.
@@ -110,3 +110,11 @@ def joined(lines: list[Line]) -> tuple[Singles, Singles]:
     x = [c for line in lines for c in (*line[0], math.nan)]
     y = [c for line in lines for c in (*line[1], math.nan)]
     return single(x), single(y)
+
+
+def binned(values: FloatArray, limits: tuple[float, float], count: int) -> IntArray:
+    """Return the number of the colour of each value; -1 where there is no value."""
+    low, high = limits
+    part = np.nan_to_num((values - low) / max(high - low, 1e-12))
+    bins = np.clip(np.floor(part * count), 0, count - 1)
+    return np.where(np.isnan(values), -1, bins).astype(np.int64)

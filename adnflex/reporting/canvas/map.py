@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects as go
 
-from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.reporting import style
-from adnflex.reporting.canvas.geometry import joined, middles, polylines, single
+from adnflex.reporting.canvas.geometry import binned, joined, middles, polylines, single
 from adnflex.reporting.canvas.hover import branch_texts, bus_texts, drawn_branches, drawn_buses, span
+from adnflex.reporting.canvas.label_places import label_places
 from adnflex.reporting.views import NothingToDraw
 
 _BINS = 12
+#: Width of a panel on a usual screen [px].
+_PANEL = 560
 #: With more operations than this their labels would cover the map.
 _MOST_LABELS = 24
 #: Up to this many buses each shows its index.
@@ -156,11 +159,18 @@ class MapFigure:
             fig.update_yaxes(scaleanchor="x", scaleratio=1)
 
     def _height(self) -> int:
-        """Trees get room for each row, maps a fixed height [px]."""
+        """Trees get room for each row, maps the height that fills their width [px]."""
         if not self.is_tree:
-            return 520
+            wide, high = (float(self.buses[letter].max() - self.buses[letter].min()) for letter in "xy")
+            return int(min(700, max(320, 80 + _PANEL * high / max(wide, 1e-9))))
         rows = float(self.buses["y"].max() - self.buses["y"].min()) + 1
         return int(min(900, max(320, 100 + (60 if rows <= 8 else 42) * rows)))
+
+    def _pixels(self) -> FloatArray:
+        """Pixels that a unit of x and of y takes in a panel of usual width."""
+        spans = [max(float(self.buses[letter].max() - self.buses[letter].min()), 1e-9) for letter in "xy"]
+        each = np.array([_PANEL / spans[0], (self._height() - 80) / spans[1]])
+        return each if self.is_tree else np.full(2, each.min())
 
     def _scaled(self, small: float, medium: float, large: float) -> float:
         """Size of a sign [px]: smaller in larger nets."""
@@ -180,7 +190,7 @@ class MapFigure:
         values = self._branch_voltage() if mode == "voltage" else self.loading
         width = self._scaled(3, 3, 2)
         traces = [self._trace(self.closed & np.isnan(values), color=style.MUTED, width=1.5)]
-        bins = _bin(values, limits)
+        bins = binned(values, limits, _BINS)
         for k, tint in enumerate(style.binned(scale, _BINS)):
             rows = self.closed & (bins == k)
             if rows.any():
@@ -254,13 +264,16 @@ class MapFigure:
         after = self.state == "after"
         closes = self._signs(self.closes, "diamond", style.CLOSED_BY_PLAN, "closed by the plan", not after)
         opens = self._signs(self.opens, "square", style.OPENED_BY_PLAN, "opened by the plan", after)
-        for trace, rows in ((closes, self.closes), (opens, self.opens)):
-            if rows.sum() <= _MOST_LABELS:
-                which = self.branches.loc[rows, ["element", "index"]].itertuples(index=False)
+        signs = np.vstack([self.middle[self.closes], self.middle[self.opens]]) * self._pixels()
+        keys = [f"{e} {i}" for e, i in zip(self.branches["element"], self.branches["index"], strict=True)]
+        texts = [keys[k] for rows in (self.closes, self.opens) for k in np.flatnonzero(rows)]
+        if len(texts) <= _MOST_LABELS:
+            places, first = label_places(signs, texts), int(self.closes.sum())
+            for trace, part in ((closes, slice(first)), (opens, slice(first, None))):
                 trace.update(
                     mode="markers+text",
-                    text=[f"<b>{element} {index}</b>" for element, index in which],
-                    textposition="bottom center",
+                    text=[f"<b>{text}</b>" for text in texts[part]],
+                    textposition=places[part],
                     textfont={"size": 11, "color": trace.marker.line.color, "shadow": style.WHITE_EDGE},
                 )
         return [closes, opens]
@@ -335,11 +348,3 @@ def _menu(fig: go.Figure, colour: str) -> dict[str, Any]:
         "y": 1.0,
         "yanchor": "bottom",
     }
-
-
-def _bin(values: FloatArray, limits: tuple[float, float]) -> IntArray:
-    """Return the number of the colour of each value; -1 where there is no value."""
-    low, high = limits
-    part = np.nan_to_num((values - low) / max(high - low, 1e-12))
-    bins = np.clip(np.floor(part * _BINS), 0, _BINS - 1)
-    return np.where(np.isnan(values), -1, bins).astype(np.int64)
