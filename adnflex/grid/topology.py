@@ -79,10 +79,14 @@ class Adjacency:
     def __init__(self, grid: Grid) -> None:
         self.roots = [int(r) for r in grid.roots]
         self.n = grid.n
-        self.at: list[list[tuple[int, int, bool]]] = [[] for _ in range(grid.n)]
-        for k, (f, t) in enumerate(zip(grid.f.tolist(), grid.t.tolist(), strict=True)):
-            self.at[f].append((k, t, True))
-            self.at[t].append((k, f, False))
+        # both ends of a branch beside each other, so that the neighbours of a node stand in the order of branches
+        ends = np.stack([grid.f, grid.t], axis=1)
+        order = np.argsort(ends.ravel(), kind="stable")
+        other = ends[:, ::-1].ravel()[order]
+        lists = zip((order // 2).tolist(), other.tolist(), (order % 2 == 0).tolist(), strict=True)
+        neighbours: list[tuple[int, int, bool]] = list(lists)
+        first = np.concatenate([[0], np.cumsum(np.bincount(ends.ravel(), minlength=grid.n))]).tolist()
+        self.at = [neighbours[a:b] for a, b in pairwise(first)]
 
     def forest(self, closed: BoolArray) -> Forest | None:
         """Return the forest of the closed branches, or None where they are no spanning forest."""

@@ -91,6 +91,7 @@ def off_series(study: Study, net: pandapowerNet, setpoints: pd.DataFrame, word: 
     """
     given = setpoints.to_numpy(dtype=float)
     place_of = {key: k for k, key in enumerate(setpoints.columns)}
+    controlled = study.controlled
     for (table, column), wanted in study.values.items():
         if table == "ext_grid":
             continue
@@ -99,7 +100,7 @@ def off_series(study: Study, net: pandapowerNet, setpoints: pd.DataFrame, word: 
         there = np.broadcast_to(own, wanted.shape).copy()
         at = np.array([place_of.get((table, column, i), -1) for i in elements], dtype=np.int64)
         there[:, :, at >= 0] = given[:, at[at >= 0]].reshape(*wanted.shape[:2], int((at >= 0).sum()))
-        free = np.array([(table, i) in study.controlled for i in elements], dtype=bool)
+        free = np.array([(table, i) in controlled for i in elements], dtype=bool)
         bound = net[table]["in_service"].to_numpy(dtype=bool) & ~free
         unit = "MW" if column == "p_mw" else "Mvar"
         for s, t, place in np.argwhere((np.abs(there - wanted) > 1e-9) & bound).tolist():

@@ -13,6 +13,7 @@ from adnflex.arrays import FloatArray
 from adnflex.devices import Device, Inputs, Timeline, controlled_trafos, read_devices
 from adnflex.devices.cost_tables import left_over_costs, read_cost_tables
 from adnflex.errors import InputError, NotRadial
+from adnflex.garbage import without_garbage_search
 from adnflex.grid import Grid, read_grid
 from adnflex.grid.operating_points import OperatingPoints, operating_points
 from adnflex.grid.switch_tables import decided
@@ -93,6 +94,7 @@ class OwnReading:
 _NOTHING = OwnReading()
 
 
+@without_garbage_search()
 def read_study(
     net: pandapowerNet,
     asked: Horizon = _ALL,
