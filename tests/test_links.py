@@ -34,9 +34,9 @@ def broken(page: str, root: Path = ROOT) -> list[str]:
             continue
         name, _, anchor = link.partition("#")
         target = (path.parent / name) if name else path
-        if not target.exists():
-            lost.append(link)
-        elif anchor and target.suffix == ".md" and anchor not in anchors(target.read_text(encoding="utf-8")):
+        if not target.exists() or (
+            anchor and target.suffix == ".md" and anchor not in anchors(target.read_text(encoding="utf-8"))
+        ):
             lost.append(link)
     return lost
 

@@ -95,6 +95,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
     "limits": {
         "vm_limits": limits(),
         "max_loading_percent": number("percent above 0", 0.0, above=True),
+        "emergency_factor": number("a factor above 0, such as 1.2", 0.0, above=True),
         "limits": element_limits(),
     },
     "what may be switched": {

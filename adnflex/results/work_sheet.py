@@ -9,6 +9,9 @@ import pandas as pd
 
 from adnflex.text import shown
 
+# What is filled in by hand below a sheet.
+SIGNED = "Switched by: ____________________   Date, time: ____________________   Checked by: ____________________"
+
 COLUMNS = ("station", "switch", "do", "branch", "between", "by", "check", "afterwards")
 
 # Changes of a voltage below this are not worth a word [pu].

@@ -37,6 +37,7 @@ def contingencies(
     outages: Iterable[str] = ("line", "trafo", "switch", "ext_grid", "gen"),
     max_operations: int | None = 3,
     generation_returns: bool = True,
+    emergency_factor: float = 1.0,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
     limits: str | Mapping[tuple[str, str], Any] | None = None,
@@ -62,7 +63,7 @@ def contingencies(
         The same net in another switch state, to compare with: what a plan makes harder to restore.
     outages : iterable of str
         Tables whose elements are out.
-    max_operations, generation_returns, vm_limits, max_loading_percent, limits
+    max_operations, generation_returns, emergency_factor, vm_limits, max_loading_percent, limits
         See `adnflex.restore`.
     switchable_lines, switchable_switches, locked_lines
         What may be operated, see `adnflex.reconfigure`.
@@ -99,7 +100,7 @@ def contingencies(
     clock = Deadline(time_limit, progress)
     asked, switching = Limits.gathered(locals()), Switching.gathered(locals())
     nets = [net] if before is None else [net, before]
-    jobs = [OutageRows(n, asked, switching, max_operations, generation_returns) for n in nets]
+    jobs = [OutageRows(n, asked, switching, max_operations, generation_returns, emergency_factor) for n in nets]
     for job in jobs:  # whatever is wrong is said at once
         job.study  # noqa: B018
     tables = list(outages)
@@ -125,6 +126,7 @@ def contingencies(
             "outages": tables,
             "max_operations": max_operations,
             "generation_returns": generation_returns,
+            "emergency_factor": emergency_factor,
             **switching.choice,
         },
         notes=(*notes, *work.notes),

@@ -43,6 +43,7 @@ def restore(
     *,
     max_operations: int | None = 3,
     generation_returns: bool = True,
+    emergency_factor: float = 1.0,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
     limits: str | Mapping[tuple[str, str], Any] | None = None,
@@ -77,6 +78,9 @@ def restore(
         Largest number of operations; None: any. The time that a proof takes grows with it.
     generation_returns : bool
         Whether generation comes back with the buses that it stands at, at its set-point; else it stays off.
+    emergency_factor : float
+        What the loading limits of the net are multiplied by after an outage, where it has none for emergencies; those
+        that are given here stay as they are.
     vm_limits, max_loading_percent, limits
         Limits after the outage, in place of those of the net.
     switchable_lines, switchable_switches, locked_lines
@@ -108,9 +112,15 @@ def restore(
     ('close line 34', 0.51, 'optimal')
     """
     clock = Deadline(time_limit)
-    options = {"max_operations": max_operations, "generation_returns": generation_returns, "time_limit": time_limit}
+    options = {
+        "max_operations": max_operations,
+        "generation_returns": generation_returns,
+        "emergency_factor": emergency_factor,
+        "time_limit": time_limit,
+    }
     asked, switching = Limits.gathered(locals()), Switching.gathered(locals())
-    study = RestorationStudy(net, asked, switching, generation_returns=generation_returns)
+    more: Any = {"generation_returns": generation_returns, "factor": emergency_factor}
+    study = RestorationStudy(net, asked, switching, **more)
     gone = study.outage(elements_of(outage))
     found = study.restore(gone, max_operations, lambda: clock.spent)
     chosen = found.chosen

@@ -37,7 +37,7 @@ def validate_restoration(found: Restoration, net: pandapowerNet) -> RestorationC
         If the net is another one.
     """
     require_same(net, found.fingerprint)
-    limits = limits_of(emergency(net), found.asked_limits)
+    limits = limits_of(emergency(net, float(found.options.get("emergency_factor", 1.0))), found.asked_limits)
     before = measure(net, one_state())
     worst = {(v[0], v[1], v[2]): float(v[5]) for v in compare(before, limits).violations[VIOLATION_COLUMNS].to_numpy()}
     already = set(before.dark.iloc[0])

@@ -329,6 +329,14 @@ def test_emergency_limits_count_after_an_outage():
     assert wide.limiting.empty
     assert tight.limiting["kind"].iloc[0] == "loading"
     assert adnflex.validate(wide, net).passed
+    # a factor counts where there is no limit for emergencies
+    assert adnflex.restore(net, ("line", 0), emergency_factor=0.1).restored_mw == 3.0
+    net.line["max_loading_percent_emergency"] = float("nan")
+    wide = adnflex.restore(net, ("line", 0), emergency_factor=4.0)
+    assert wide.restored_mw == 3.0
+    assert adnflex.validate(wide, net).passed
+    every = adnflex.contingencies(net, outages=["line"], emergency_factor=4.0).outages.set_index("index")
+    assert every.loc[0, "restored_mw"] == 3.0
 
 
 def test_a_plan_says_what_it_makes_of_the_outages(tmp_path):

@@ -11,7 +11,7 @@ from adnflex.knobs import LIMIT_NAMES
 SUFFIX = "_emergency"
 
 
-def emergency(net: pandapowerNet) -> pandapowerNet:
+def emergency(net: pandapowerNet, factor: float = 1.0) -> pandapowerNet:
     """Return a view of a net with its emergency limits, where it has any, in place of those of every day.
 
     The columns are those of every day with ``_emergency`` behind, e.g. ``line.max_loading_percent_emergency``; where a
@@ -21,6 +21,8 @@ def emergency(net: pandapowerNet) -> pandapowerNet:
     ----------
     net : pandapowerNet
         The net; it is not changed.
+    factor : float
+        What the loading limits of every day are multiplied by where the net has none for emergencies.
 
     Examples
     --------
@@ -29,11 +31,17 @@ def emergency(net: pandapowerNet) -> pandapowerNet:
     >>> net.bus["min_vm_pu_emergency"] = 0.85
     >>> float(emergency(net).bus["min_vm_pu"].min()), float(net.bus["min_vm_pu"].min())
     (0.85, 0.9)
+    >>> net.line["max_loading_percent"] = 80.0
+    >>> float(emergency(net, 1.25).line["max_loading_percent"].min())
+    100.0
     """
     view = copy.copy(net)
     for table, column in LIMIT_NAMES:
-        rows = net[table]
-        if f"{column}{SUFFIX}" in rows.columns:
-            usual = rows[column].astype(float) if column in rows.columns else float("nan")
-            view[table] = view[table].assign(**{column: rows[f"{column}{SUFFIX}"].astype(float).fillna(usual)})
+        rows, own = net[table], f"{column}{SUFFIX}"
+        scale = factor if column == "max_loading_percent" else 1.0
+        if own not in rows.columns and (scale == 1.0 or column not in rows.columns):
+            continue
+        usual = rows[column].astype(float) * scale if column in rows.columns else float("nan")
+        limit = rows[own].astype(float).fillna(usual) if own in rows.columns else usual
+        view[table] = view[table].assign(**{column: limit})
     return view

@@ -49,7 +49,7 @@ class OutageRows:
         See `RestorationStudy`.
     most : int or None
         Largest number of operations; None: any.
-    generation_returns : bool
+    generation_returns, factor : bool, float
         See `RestorationStudy`.
     """
 
@@ -58,6 +58,7 @@ class OutageRows:
     switching: Switching
     most: int | None
     generation_returns: bool = True
+    factor: float = 1.0
 
     def __getstate__(self) -> dict[str, Any]:
         """Give a worker what it needs; what has been read stays here."""
@@ -66,7 +67,8 @@ class OutageRows:
     @cached_property
     def study(self) -> RestorationStudy:
         """The net as arrays."""
-        return RestorationStudy(self.net, self.limits, self.switching, generation_returns=self.generation_returns)
+        more: dict[str, Any] = {"generation_returns": self.generation_returns, "factor": self.factor}
+        return RestorationStudy(self.net, self.limits, self.switching, **more)
 
     @cached_property
     def touching(self) -> Touching:

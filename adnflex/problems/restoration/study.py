@@ -82,6 +82,8 @@ class RestorationStudy:
         What may be switched.
     generation_returns : bool
         Whether generation comes back with the buses that it stands at.
+    factor : float
+        See `emergency`.
 
     Raises
     ------
@@ -99,9 +101,15 @@ class RestorationStudy:
     """
 
     def __init__(
-        self, net: pandapowerNet, limits: Limits, switching: Switching, *, generation_returns: bool = True
+        self,
+        net: pandapowerNet,
+        limits: Limits,
+        switching: Switching,
+        *,
+        generation_returns: bool = True,
+        factor: float = 1.0,
     ) -> None:
-        self.net, self.limits, self.generation_returns = emergency(net), limits, generation_returns
+        self.net, self.limits, self.generation_returns = emergency(net, factor), limits, generation_returns
         self.grid = read_grid(self.net, limits=limits, switching=switching)
         self.chosen = decisions(self.net, switching)[0]
         self.contacts = Contacts(self.net, self.chosen)

@@ -17,7 +17,7 @@ from adnflex.reporting.text import capital, cell, dash, fixed, many, number
 from adnflex.reporting.views import NetFacts, Recipe, ReportKind, Sections, SteppedView, paired
 from adnflex.results.restoration import Restoration, RestorationCheck
 from adnflex.results.status import status_words
-from adnflex.results.work_sheet import work_sheet
+from adnflex.results.work_sheet import SIGNED, work_sheet
 
 #: What is dark, in a few words, by `Restoration.buses`.
 WHY = {
@@ -126,7 +126,7 @@ def _sheet(view: RestorationView) -> list[Html]:
         [str(k), *(page.action(row[c] == "close") if c == "do" else str(row[c]) for c in columns), "☐"]
         for k, row in sheet.iterrows()
     ]
-    return [page.table(["step", *columns, "done"], rows)]
+    return [page.table(["step", *columns, "done"], rows), page.paragraph(SIGNED, "paper")]
 
 
 def _isolation(view: RestorationView) -> list[Html]:

@@ -14,6 +14,7 @@ from adnflex.reporting.text import dash, many, number
 from adnflex.reporting.views import Recipe, ReportKind, Sections
 from adnflex.results.sequence import SequenceCheck, SwitchingSequence
 from adnflex.results.status import status_words
+from adnflex.results.work_sheet import SIGNED
 
 __all__ = ["KIND"]
 
@@ -74,12 +75,11 @@ def _sheet(view: SequenceView) -> list[Html]:
     if view.check is not None and not view.check.passed:
         state = f"FAILED, do not switch: {state}"
     head = f"{sequence.net_name or 'unnamed net'}, net fingerprint {sequence.fingerprint[:12]}. AC check: {state}."
-    signed = "Switched by: ____________________   Date, time: ____________________   Checked by: ____________________"
     return [
         page.paragraph(head, "small"),
         *steps.steps(sequence, paper=True),
         steps.cautions(sequence),
-        page.paragraph(signed, "paper"),
+        page.paragraph(SIGNED, "paper"),
     ]
 
 
