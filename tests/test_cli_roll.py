@@ -108,10 +108,10 @@ def test_a_net_of_the_users_own_works_like_the_name(capsys, tmp_path, unchecked)
 
 
 def test_the_net_of_an_hour_is_written(capsys, tmp_path, unchecked):
-    new = tmp_path / "evening.json"
-    words = ("roll", "rolling33", "--policy", "pool", "--scenarios", 2, "--net", new, "--net-period")
+    new, plan = tmp_path / "evening.json", tmp_path / "day.json"
+    words = ("roll", "rolling33", "--policy", "pool", "--scenarios", 2, "--plan", plan, "--net", new, "--net-period")
     assert run(capsys, *words, 19).code == cli.EXIT_OK
-    day = adnflex.schedule_rolling(adnflex.RollingCase.load("rolling33"), "pool", scenarios=2)
+    day = adnflex.RollingRun.load(plan)
     expected, there = day.apply(adnflex.networks.load("rolling33"), 19), pp.from_json(str(new))
     for table in ("sgen", "storage", "load"):
         for column in ("p_mw", "q_mvar"):

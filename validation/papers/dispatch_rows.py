@@ -261,7 +261,7 @@ RESULT_ROWS = [
 
 FIGURE_ROWS = [
     figure("Fig. 3: the feeder", "dispatch, study 3", ("network",), "a map"),
-    figure("Figs. 4, 5: scenarios of sun and wind", "dispatch, scenarios", ("fan",), "fans, before and after",
+    figure("Figs. 4, 5: scenarios of sun and wind", "dispatch, scenarios", ("reduction", "fan"), "fans, before, after",
            "no such figure in the report"),
     figure("Fig. 6: load, vehicles, sun and wind of the day", "dispatch, study 3", ("balance",), "curves"),
     figure("Fig. 8: voltages", "dispatch, study 3", ("voltage",), "curves by node"),

@@ -265,10 +265,10 @@ def mobility_section(record: common.Record) -> str:
 
 {common.table(head, lines)}
 
-The paper names the mobility of vehicles and prints no law of it. Here 130 of them begin the day at home or at work, drive
-on by a Markov chain over the eight nodes (`adnflex.scenarios.TravellingFleet`), and arrive with what they have used on the
-way; their stays begin and end within hours. All needs are met under every policy. Totals of the two kinds cannot be
-compared, since what they need and pay differs; the order of the policies is the same.
+The paper names the mobility of vehicles and prints no law of it. Here 130 of them begin the day at home or at work,
+drive on by a Markov chain over the eight nodes (`adnflex.scenarios.TravellingFleet`), and arrive with what they used
+on the way; their stays begin and end within hours. All needs are met under every policy. Totals of the two cannot be
+compared, since what they need and pay differs; what can is the order of the policies.
 """
 
 
