@@ -7,7 +7,9 @@ only `Html` passes as it is.
 
 from __future__ import annotations
 
+import gzip
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -265,7 +267,13 @@ def render(page: Page) -> str:
     assets = resources.files("adnflex.reporting") / "assets"
     css, script = (Markup((assets / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     titled = replace(page, title=cut(page.title, _LONGEST_TITLE))
-    return str(_block("document", titled, css, script, Markup(get_plotlyjs())))
+    return str(_block("document", titled, css, script, Markup(_library())))
+
+
+@cache
+def _library() -> str:
+    """Return the library of figures, packed: gzip in base64."""
+    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode("ascii")
 
 
 def _block(macro: str, *arguments: object) -> Html:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-from plotly.offline import get_plotlyjs
+from adnflex.reporting.page import _library
 
-LIBRARY = get_plotlyjs()
+LIBRARY = _library()
 
 
 class Reader(HTMLParser):

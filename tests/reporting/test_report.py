@@ -39,6 +39,7 @@ def test_report_is_complete_and_self_contained(oberrhein, tmp_path):
     assert "link" not in reader.tags
     assert "@import" not in source.split("<script>")[0]
     assert source.count(LIBRARY) == 1
+    assert len(source.encode()) < 2_300_000
     assert len(reader.data) == 7
     assert "loading-figure" in reader.ids
     for data in reader.data:

@@ -48,7 +48,7 @@
     toggle.querySelectorAll("button").forEach(function (other) {
       other.setAttribute("aria-pressed", String(other === button));
     });
-    group(toggle.dataset.group).forEach(function (box) {
+    group(toggle.dataset.group).filter(function (box) { return box.dataset.drawn; }).forEach(function (box) {
       var visible = box.data.map(function (trace) {
         return !(trace.meta && trace.meta.colour) || trace.meta.colour === button.dataset.choice;
       });
@@ -62,11 +62,29 @@
     });
   });
 
+  // The library of figures is kept packed: the file is less than half as large.
+  function unpacked() {
+    if (!window.DecompressionStream) {
+      boxes.forEach(function (box) { box.textContent = "This browser is too old for the figures; all tables are readable."; });
+      return new Promise(function () {});
+    }
+    var packed = document.getElementById("library");
+    var bytes = Uint8Array.from(atob(packed.textContent), function (sign) { return sign.charCodeAt(0); });
+    var plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    packed.textContent = "";
+    return new Response(plain).text().then(function (text) {
+      var library = document.createElement("script");
+      library.textContent = text;
+      document.head.appendChild(library);
+    });
+  }
+  var ready = unpacked();
+
   // Only what is to be seen is drawn, one figure after the other, so that the first screen shows at once.
   function drawShown() {
     boxes.filter(function (box) { return !box.dataset.drawn && !box.closest("[hidden]"); }).reduce(function (before, box) {
       return before.then(function () { return box.dataset.drawn ? null : draw(box); });
-    }, Promise.resolve());
+    }, ready);
   }
 
   function drawn() { return boxes.filter(function (box) { return box.dataset.drawn && !box.closest("[hidden]"); }); }
