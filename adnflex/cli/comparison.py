@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 
 _NOTHING = "-"
+# Further readings of the peak-valley voltage.
+_SPREADS = {
+    "period": "in a period, largest",
+    "period_mean": "in a period, mean",
+    "bus": "of a bus, largest",
+    "bus_mean": "of a bus, mean",
+}
 
 
 def comparison_table(outcomes: Sequence[Judged]) -> str:
@@ -57,8 +64,8 @@ def comparison_table(outcomes: Sequence[Judged]) -> str:
     add("imported [MWh]", "imported_mwh", lambda s: f"{s.mwh('imported'):.2f}")
     add("losses [MWh]", "losses_mwh", lambda s: f"{s.mwh('losses'):.3f}")
     add("peak-valley voltage", "voltage_spread_percent", lambda s: f"{voltage_spread(s).whole:.2f} %")
-    add("  of a period (mean)", "", lambda s: f"{voltage_spread(s).period:.2f} ({voltage_spread(s).period_mean:.2f}) %")
-    add("  of a bus (mean)", "", lambda s: f"{voltage_spread(s).bus:.2f} ({voltage_spread(s).bus_mean:.2f}) %")
+    for name, words in _SPREADS.items():
+        add(f"  {words}", "", partial(_spread, name))
     add("largest current [A]", "", lambda s: f"{currents(s).largest:.1f}")
     add("mean current [A]", "", lambda s: f"{currents(s).mean:.2f}")
     add("certificate", "", _certificate)
@@ -86,6 +93,10 @@ def _verdict(outcome: Judged) -> str:
 
 def _item(item: str, study: DispatchView) -> str:
     return f"{float(study.costs[item]):,.2f}" if item in study.costs.index else _NOTHING
+
+
+def _spread(name: str, study: DispatchView) -> str:
+    return f"{getattr(voltage_spread(study), name):.2f} %"
 
 
 def _change(value: float, reference: float, itself: bool) -> str:
