@@ -263,6 +263,7 @@ FIGURE_ROWS = [
     figure("Fig. 3: the feeder", "dispatch, study 3", ("network",), "a map"),
     figure("Figs. 4, 5: scenarios of sun and wind", "dispatch, scenarios", ("reduction", "fan"), "fans, before, after",
            "no such figure in the report"),
+    figure("Fig. 1: runs of the vehicles with mean and band", "dispatch, scenarios", ("fleets",), "an outline"),
     figure("Fig. 6: load, vehicles, sun and wind of the day", "dispatch, study 3", ("balance",), "curves"),
     figure("Fig. 8: voltages", "dispatch, study 3", ("voltage",), "curves by node"),
     figure("Fig. 9: loading of branches", "dispatch, study 3", ("loading",), "curves by branch",
