@@ -168,6 +168,14 @@ def make(kind: str, seed: int = 0) -> pp.pandapowerNet:
 # --- growing --------------------------------------------------------------------------------------
 
 
+def open_row(name: str) -> pp.pandapowerNet:
+    """Make the net of ``kind:seed``, or open what `adnflex.sources.open_net` knows."""
+    from adnflex.sources import open_net
+
+    kind, colon, seed = name.partition(":")
+    return make(kind, int(seed)) if colon and kind in KINDS else open_net(name)[0]
+
+
 def made(recipe: Recipe, rng: np.random.Generator) -> pp.pandapowerNet:
     """Make a net of a recipe."""
     layout = _placed(recipe, rng)

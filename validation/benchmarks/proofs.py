@@ -84,18 +84,6 @@ ROWS: dict[str, Row] = {
 # --- in the fresh process -------------------------------------------------------------------------
 
 
-def open_row(name: str) -> Any:
-    """The net of a row."""
-    import generated
-
-    from adnflex.sources import open_net
-
-    kind, colon, seed = name.partition(":")
-    if colon and kind in ("substation", "town", "region"):
-        return generated.make(kind, int(seed))
-    return open_net(name)[0]
-
-
 def cpu_seconds() -> float:
     """CPU seconds of this process and of its workers that have ended."""
     return sum(
@@ -105,11 +93,13 @@ def cpu_seconds() -> float:
 
 def job(key: str) -> common.Record:
     """One call."""
+    import generated
+
     import adnflex
     from adnflex import networks
 
     row = ROWS[key]
-    net = open_row(row.net)
+    net = generated.open_row(row.net)
     adnflex.reconfigure(networks.load("baran_wu_69"), gap=0.5, workers=1)
     cpu, wall = cpu_seconds(), time.perf_counter()
     plan = adnflex.reconfigure(net, gap=row.gap, time_limit=row.time_limit, **row.options)
