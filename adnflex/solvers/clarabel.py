@@ -79,6 +79,31 @@ def solve_relaxation(
     return answer
 
 
+def equation_prices(form: ConicForm, time_limit: float = 60.0) -> tuple[Ending, FloatArray | None]:
+    """Minimise without integrality, and price the equations.
+
+    Returns
+    -------
+    Ending, (m,) array or None
+        The answer, and multipliers y of the rows, 0 for those that are no equation: ``min c x + y (A x - b)`` over the
+        other rows, bounds and cones is as large as the optimum, and never larger, whatever y is. None without a point.
+    """
+    unit = column_units(form)
+    a, b, cones = standard_form(form, form.low / unit, form.high / unit, unit)
+    cost = form.c * unit
+    scale = max(float(np.abs(cost).max(initial=0.0)), 1e-12)
+    said = listen(
+        "conic", "Clarabel", partial(_ask, (cost / scale, a, b, cones), True, time_limit, unit, scale, form.c0)
+    )
+    answer = believe(said, "Clarabel", value=form.objective, residual=form.residual)
+    if answer.x is None or said.dual is None:
+        return answer, None
+    equal = form.row_low == form.row_high
+    prices = np.zeros(len(equal))
+    prices[equal] = scale * said.dual[: int(equal.sum())]
+    return answer, prices
+
+
 def least_violating(form: ConicForm, low: FloatArray, high: FloatArray, time_limit: float = 60.0) -> FloatArray | None:
     """Return where an infeasible problem comes nearest to its cones: ``p² + q² <= (l + s) w`` with the least sum of s.
 

@@ -55,6 +55,7 @@ def flexibility(
     memory: int = 1,
     sides: int = 16,
     positions: str = "fixed",
+    gap: float | None = None,
     time_limit: float = 300.0,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
@@ -99,6 +100,9 @@ def flexibility(
     positions : str
         ``fixed``: tap changers and capacitor banks stay as they are; ``search``: those that are ``controllable`` are
         moved step by step, for the whole horizon, while that enlarges the box of the linear model.
+    gap : float, optional
+        The certificate at which the bound in AC is tight enough: it is tightened period by period until then, or while
+        that helps, in half of the time that is left. By default it is that of one relaxation.
     time_limit : float
         Time limit [s]. Where it ends before the model has met AC power flow, the box is the part of the linear model's
         whose states hold, or that in which nothing moves; ``status`` says ``time_limit``.
@@ -136,10 +140,12 @@ def flexibility(
     read = partial(read_flexibility_study, wishes=wishes, horizon=horizon, limits=within)
     study = read(net)
     manner = Manner(seed, tie_break == "even", method, memory)
-    options = asked(wishes, tie_break, time_limit, seed, positions=positions, method=method, memory=memory)
+    options = asked(wishes, tie_break, time_limit, seed, positions=positions, gap=gap, method=method, memory=memory)
     if positions == "fixed":
         solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
-        outer = outer_flexibility(study, solved.problem.base, clock)
+        outer = outer_flexibility(
+            study, solved.problem.base, clock, known=None if gap is None else (solved.answer.worth, gap)
+        )
         return flexibility_of(net, study, solved, clock, options, name, outer=outer)
 
     def value_of(trial: pandapowerNet) -> float:
@@ -157,7 +163,9 @@ def flexibility(
     moved = write(net, written)
     study = read(moved)
     solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
-    outer = outer_flexibility(study, solved.problem.base, clock)
+    outer = outer_flexibility(
+        study, solved.problem.base, clock, known=None if gap is None else (solved.answer.worth, gap)
+    )
     outer = replace(outer, kind=f"{outer.kind}; taps and banks as they were chosen")
     found = flexibility_of(net, study, solved, clock, options, name, outer=outer)
     ends = [_with_columns(table, written) for table in (found.setpoints_lower, found.setpoints_upper)]

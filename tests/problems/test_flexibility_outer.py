@@ -179,6 +179,27 @@ def test_the_study_case_by_hand() -> None:
     assert "any policy" in free.outer.kind
 
 
+def test_no_dispatch_leaves_the_tightened_bound() -> None:
+    feeder = FlexSpec(seed=1, periods=2, bendable=True, tight_voltage=True).feeder()
+    flex = adnflex.flexibility(feeder.net(), **feeder.arguments, gap=0.0, time_limit=6.0)
+    assert flex.useful_mwh <= flex.outer_mwh * (1 + 1e-6) + 1e-9
+    values = sampled(feeder, flex, 80)
+    assert len(values) > 10
+    assert np.ptp(values) <= flex.outer_mwh + 1e-7
+
+
+def test_the_bound_is_tightened_where_the_relaxation_invents_losses() -> None:
+    net = networks.load("park33_flexibility")
+    plain = adnflex.flexibility(net, periods=[12])
+    tight = adnflex.flexibility(net, periods=[12], gap=0.0)
+    assert tight.useful_mwh == pytest.approx(plain.useful_mwh, abs=1e-9)
+    # of what may be missing at most two thirds are left
+    assert tight.useful_mwh * (1 - 1e-9) <= tight.outer_mwh
+    assert tight.certificate < 0.67 * plain.certificate
+    enough = adnflex.flexibility(net, periods=[12], gap=plain.certificate)
+    assert enough.outer_mwh == pytest.approx(plain.outer_mwh, rel=1e-9)
+
+
 def test_several_sources_have_no_bound() -> None:
     import pandapower as pp
 

@@ -38,9 +38,11 @@ from adnflex.problems.dispatch.model import Dispatch, build_dispatch, losses_at
 from adnflex.problems.dispatch.problem import DispatchProblem, Topology
 from adnflex.problems.flexibility.proven_box import CURRENT_TOLERANCE, IMPORT_TOLERANCE, VOLTAGE_TOLERANCE
 from adnflex.problems.flexibility.study import FlexibilityStudy
+from adnflex.problems.flexibility.tightened import tightened
 from adnflex.problems.flexibility.useful import without_network
 from adnflex.results.boxes import UNKNOWN_OUTER, OuterFlexibility
 from adnflex.solvers.clarabel import solve_relaxation
+from adnflex.solvers.cones import Derived
 from adnflex.solvers.conic import ConicForm, compile_model
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,11 @@ _FREE = "cone relaxation of AC power flow over all periods, all switch states at
 
 
 def outer_flexibility(
-    study: FlexibilityStudy, base: FloatArray | None, clock: Deadline, topology: Topology | None = None
+    study: FlexibilityStudy,
+    base: FloatArray | None,
+    clock: Deadline,
+    topology: Topology | None = None,
+    known: tuple[float, float] | None = None,
 ) -> OuterFlexibility:
     """Bound the useful width of every box that AC power flow can follow.
 
@@ -65,6 +71,9 @@ def outer_flexibility(
         Time limit; the bound may take some of the grace after it.
     topology : Topology, optional
         What may be switched; by default nothing.
+    known : (float, float), optional
+        Useful width of a box, weighted [MWh], and the certificate at which nothing more is looked for: the relaxation
+        is tightened for what is more useful, in half of the time that is left at most.
     """
     if len(study.study.grid.roots) > 1:
         return replace(UNKNOWN_OUTER, kind="not computed: what other sources feed in is not bounded")
@@ -75,7 +84,7 @@ def outer_flexibility(
     # over all switch states the relaxation is too large to be begun late
     if (clock.grace if topology is None else clock.left) > 0:
         dispatch = _relaxation(study, topology or Topology())
-        found = [_width(study, dispatch, w, base, clock) for w in wanted]
+        found = [_width(study, dispatch, w, base, clock, known if w is wanted[-1] else None) for w in wanted]
         widths = [min(pair) for pair in zip(found, alone, strict=True)]
         if found[0] < alone[0]:
             kind = _FREE if dispatch.topology.spans else _FIXED
@@ -90,7 +99,12 @@ def _relaxation(study: FlexibilityStudy, topology: Topology) -> Dispatch:
 
 
 def _width(
-    study: FlexibilityStudy, dispatch: Dispatch, weights: FloatArray, base: FloatArray | None, clock: Deadline
+    study: FlexibilityStudy,
+    dispatch: Dispatch,
+    weights: FloatArray,
+    base: FloatArray | None,
+    clock: Deadline,
+    known: tuple[float, float] | None,
 ) -> float:
     """Bound the weighted useful width [MWh, weighted]; inf where no bound is proven."""
     dispatch.model.objective.set_value(_useful(study, dispatch, weights))
@@ -107,8 +121,35 @@ def _width(
         ends[held] = _at_base(
             ends[held], active, base / study.study.grid.base_mva, IMPORT_TOLERANCE / study.study.grid.base_mva
         )
-    bounds = [solve_relaxation(end, time_limit=clock.grace / 2).bound for end in ends.values()]
-    return -sum(bounds) if all(math.isfinite(b) for b in bounds) else math.inf
+    bounds = {side: solve_relaxation(end, time_limit=clock.grace / 2).bound for side, end in ends.items()}
+    width = -sum(bounds.values())
+    if not math.isfinite(width):
+        return math.inf
+    if known is not None and not dispatch.topology.spans:
+        (value, gap), part = known, clock.part(0.5)
+        for side, other in (("lower", "upper"), ("upper", "lower")):
+            if value * (1 + gap) < -sum(bounds.values()) and part.left > 0:
+                # a more useful box has its other end at the bound of that end at most
+                goals = -bounds[other] - value * (1 + gap), -bounds[other] - value
+                period = _periods_of(ends[side])
+                bounds[side] = tightened(ends[side], period, bounds[side], goals, lambda: part.left)
+    return -sum(bounds.values())
+
+
+def _periods_of(form: ConicForm) -> IntArray:
+    """Period of every column of a dispatch; -1 for what all periods share."""
+    return np.array([_period_of(variable) for variable in form.variables], dtype=np.int64)
+
+
+def _period_of(variable: Any) -> int:
+    if isinstance(variable, Derived):
+        return _period_of(variable.variables[0]) if variable.variables else -1
+    block = variable.parent_block()
+    while block is not None:
+        if block.parent_component().local_name == "at":
+            return int(block.index()[1])
+        block = block.parent_block()
+    return int(variable.index()[1])
 
 
 def _as_checked(dispatch: Dispatch, imports: IntArray) -> ConicForm:
