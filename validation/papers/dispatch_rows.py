@@ -266,13 +266,12 @@ FIGURE_ROWS = [
     figure("Fig. 1: runs of the vehicles with mean and band", "dispatch, scenarios", ("fleets",), "an outline"),
     figure("Fig. 6: load, vehicles, sun and wind of the day", "dispatch, study 3", ("balance",), "curves"),
     figure("Fig. 8: voltages", "dispatch, study 3", ("voltage",), "curves by node"),
-    figure("Fig. 9: loading of branches", "dispatch, study 3", ("loading",), "curves by branch",
-           "this feeder has no ratings, and the figure is drawn only where branches have one"),
+    figure("Fig. 9: currents of branches", "dispatch, study 3", ("currents",), "curves by branch"),
     figure("Fig. 10: vehicles, tap changer, storage, banks, compensators", "dispatch, study 3-stressed",
            ("vehicles", "storage", "reactive"), "bars by hour"),
     figure("Table 3: costs of the studies side by side", "dispatch, three studies", ("costs",), "a table"),
-    Row("Fig. 7: load by node and hour", "a surface", CASE, text("in `net.profiles`, not drawn"), False,
-        "no figure of the report shows it"),
+    figure("Fig. 7: load by node and hour, active and reactive", "dispatch, study 3", ("loads", "reactive_loads"),
+           "surfaces"),
     Row("Fig. 11: communication", "an outline", "–", text("–"), None, "outside of what a planning tool does"),
 ]  # fmt: skip
 
