@@ -669,7 +669,8 @@ class _Builder:
         for line in lines:
             net.line.loc[line, "max_loading_percent"] = limit = _pick(rng, 100.0, 80.0)
             units = net.line.at[line, "df"] * net.line.at[line, "parallel"]
-            needed = float(state.res_line.at[line, "i_ka"])
+            # a line without voltage has no current
+            needed = float(np.nan_to_num(state.res_line.at[line, "i_ka"]))
             rating = needed / _uniform(rng, 0.6, 0.95) if _chance(rng, 0.7) else full
             net.line.loc[line, "max_i_ka"] = max(rating, 0.15 * full, needed * 1.05) / units / (limit / 100.0)
         for t in net.trafo.index:
