@@ -111,11 +111,13 @@ def test_every_page_is_what_its_script_writes_from_the_stored_results(tmp_path):
         assert written == (folder / "README.md").read_text(encoding="utf-8"), folder.name
 
 
-@pytest.mark.parametrize("name", ["validation_speed", "proofs", "growth"])
+@pytest.mark.parametrize(
+    "name", ["benchmarks/validation_speed", "benchmarks/proofs", "benchmarks/growth", "many_hours/cluster"]
+)
 def test_a_page_beside_the_readme_is_what_its_script_writes(name, tmp_path):
     copy = tmp_path / "validation"
     shutil.copytree(ROOT / "validation", copy)
-    page = copy / "benchmarks" / f"{name}.md"
+    page = copy / f"{name}.md"
     page.unlink()
     command = [sys.executable, str(page.with_suffix(".py")), "--page"]
     subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
