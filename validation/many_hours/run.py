@@ -169,7 +169,8 @@ def page(records: dict[str, common.Record]) -> str:
         gap=common.gaps_text(years) if years else "–",
         limit=common.limits_text(years) if years else "–",
         day_gap=common.percent(DAY_GAP, 1),
-        day_limit=f"{DAY_LIMIT:.0f}",
+        day_limit=" or ".join(sorted({f"{min(DAY_LIMIT, r['options']['time_limit']):.0f}" for r in days.values()}))
+        or "–",
         pv=common.percent(PV_SHARE, 0),
     )
 
