@@ -153,12 +153,18 @@ class Infeasible(AdnflexError):
         The violated limits of the least violating answer, in the form of `Check.violations`.
     proven : bool
         Whether infeasibility is proven (True) or no answer was found in the time given (False).
+    switches : pandas.DataFrame or None
+        The switch states of the least violating answer, in the form of `Plan.switches`; None: those of the net.
+    net_name : str
+        What its report calls the net; empty: as the net does.
     """
 
-    def __init__(self, message: str, violations: object = None, proven: bool = False) -> None:
+    def __init__(self, message: str, violations: object = None, proven: bool = False, switches: object = None) -> None:
         super().__init__(message)
         self.violations = violations
         self.proven = proven
+        self.switches = switches
+        self.net_name = ""
 
 
 class SolverUnavailable(AdnflexError):

@@ -160,6 +160,20 @@ def test_a_limit_that_nothing_meets_exits_1(capsys, tmp_path):
     assert not plan.exists()
 
 
+def test_a_limit_that_nothing_meets_is_reported(capsys, tmp_path):
+    report, net = tmp_path / "report.html", tmp_path / "net.json"
+    told = run(capsys, *RUN, "--vm-limits", 0.97, 1.05, "--report", report, "--net", net)
+    assert told.code == cli.EXIT_FAILED
+    assert told.out == f"written: {report}\n"
+    assert not net.exists()
+    page = report.read_text(encoding="utf-8")
+    assert "No state meets every limit and condition (proven)" in page
+    assert "voltage low" in page
+    # the map shows the least violating state, not the present one: what it operates is named
+    assert 'id="network-figure"' in page
+    assert "<b>line 34</b>" in page.replace("<\\/", "</")
+
+
 def test_a_failed_check_exits_1_and_writes_no_net(capsys, monkeypatch, files, tmp_path):
     plan = adnflex.Plan.load(files.plan)
     failed = dataclasses.replace(adnflex.validate(plan, pn.case33bw()), passed=False, verdict="1 limit violated")

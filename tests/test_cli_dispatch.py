@@ -364,7 +364,9 @@ def test_an_infeasible_study_does_not_stop_the_others(capsys, compared, net_file
     names = [compared.plan.with_name(f"p-{name}.json") for name in ("plain", "sun")]
     assert lines[-1] == f"written: {names[0]}, {names[1]}, {compared.report}"
     assert not compared.plan.with_name("p-heavy.json").exists()
-    assert "<html" in compared.report.read_text(encoding="utf-8")
+    page = compared.report.read_text(encoding="utf-8")
+    assert "<html" in page
+    assert "FAILED: feeder.json, study heavy" in page
     # a saved study knows which one it is
     again = run(capsys, "validate", names[0], net_file)
     assert again.code == cli.EXIT_OK, again.err
@@ -382,19 +384,25 @@ def test_one_study_is_one_plan(capsys, net_file, tmp_path):
 
 
 def test_an_infeasible_dispatch_exits_1(capsys, net_file, tmp_path):
-    told = run(capsys, "dispatch", net_file, "--study", "heavy", "--plan", tmp_path / "p.json")
+    report = tmp_path / "r.html"
+    told = run(capsys, "dispatch", net_file, "--study", "heavy", "--plan", tmp_path / "p.json", "--report", report)
     assert told.code == cli.EXIT_FAILED
     assert "no set-points meet every limit" in told.err
     assert not (tmp_path / "p.json").exists()
+    page = report.read_text(encoding="utf-8")
+    assert "No state meets every limit and condition (proven)" in page
+    assert "feeder.json, study heavy" in page
+    assert 'id="network-figure"' in page
+    assert "period " in page
 
 
 def test_only_infeasible_studies_print_no_table(capsys, monkeypatch, net_file, tmp_path):
     take_options(monkeypatch)
     told = run(capsys, "dispatch", net_file, "--study", "plain,sun", "--report", tmp_path / "r.html")
     assert told.code == cli.EXIT_FAILED
-    assert told.out == ""
+    assert told.out == f"written: {tmp_path / 'r.html'}\n"
     assert told.err.splitlines() == ["adnflex: study plain: stop here.", "adnflex: study sun: stop here."]
-    assert not (tmp_path / "r.html").exists()
+    assert "FAILED: feeder.json, study plain, feeder.json, study sun" in (tmp_path / "r.html").read_text("utf-8")
 
 
 def test_a_failed_check_of_one_study_exits_1(capsys, monkeypatch, net_file, net, plan):

@@ -17,6 +17,7 @@ from adnflex.cli.exits import EXIT_FAILED, EXIT_OK
 from adnflex.cli.files import Outputs, save_net
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.terminal import say, tell
+from adnflex.errors import Infeasible
 
 
 @dataclass
@@ -31,12 +32,15 @@ class Judged:
         Its net.
     plan, check : Any
         Its plan and the AC check; None where nothing meets every limit.
+    error : Infeasible or None
+        What was said where nothing does.
     """
 
     name: str
     net: pandapowerNet
     plan: Any = None
     check: Any = None
+    error: Infeasible | None = None
 
 
 def say_interrupted(plan: Any, label: str = "") -> None:
@@ -80,16 +84,18 @@ def conclude(
     """
     solved = [o for o in outcomes if o.plan is not None]
     alone = len(outcomes) == 1 and not missing
-    if args.net_out is not None and alone:
+    if args.net_out is not None and alone and solved:
         _write_net(args, solved[0], files)
-    if solved:
-        shown = [*before, *(o.plan for o in solved), *(result for result, _ in after)]
+    nothing = [o.error for o in outcomes if o.error is not None]
+    if solved or nothing:
+        shown = [*before, *(o.plan for o in solved), *(result for result, _ in after), *nothing]
         plans = shown[0] if alone and len(shown) == 1 else shown
-        checks = solved[0].check if alone else [o.check for o in solved]
-        net = solved[0].net
+        checks = solved[0].check if alone and solved else [o.check for o in solved] or None
+        net = outcomes[0].net if nothing else solved[0].net
         files.write("--report", args.report, lambda path: adnflex.report(plans, checks, path, net=net))
-    if solved and not args.quiet:
-        _print(outcomes, after, alone)
+    if not args.quiet:
+        if solved:
+            _print(outcomes, after, alone)
         files.show()
     for o in solved:
         if not o.check.passed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,11 +140,16 @@ def _answers(
         with asked(args, interruption, _unit(verb, given, net), label) as tell:
             answer = getattr(adnflex, verb)(net, **known_to(verb, given), name=title, progress=tell)
     except Infeasible as error:
-        if not several:
-            raise
-        if not interruption.asked or error.proven:
-            say(f"study {name}: {error}")
-            yield asked_for
+        if interruption.asked and not error.proven:
+            if not several:
+                raise
+            return
+        if args.debug:
+            traceback.print_exc()
+        say(f"study {name}: {error}" if several else str(error))
+        error.net_name = title
+        asked_for.error = error
+        yield asked_for
         return
     interruption.finish()
     for k, plan in enumerate(answer.plans if verb == "pareto" else [answer], start=1):

@@ -13,6 +13,7 @@ from adnflex.reporting import (
     dispatch,
     flexibility,
     multi_period,
+    nothing_found,
     operations_frontier,
     reconfiguration,
     rolling,
@@ -21,6 +22,7 @@ from adnflex.reporting import (
     sweep,
 )
 from adnflex.reporting.document import Shown
+from adnflex.reporting.nothing_found import NothingFound
 from adnflex.reporting.outages import every, one
 from adnflex.reporting.views import NetFacts, ReportKind
 from adnflex.results.contingencies import Contingencies
@@ -42,6 +44,7 @@ KINDS: list[ReportKind[Any]] = [
     one.KIND,
     every.KIND,
     scenarios.KIND,
+    nothing_found.KIND,
 ]
 
 
@@ -130,7 +133,8 @@ def _classes(which: str) -> tuple[type, ...]:
 
 
 def _named(which: str) -> str:
-    names = [f"adnflex.{c.__name__}" for c in _classes(which)]
+    # nothing found is the error that said so
+    names = [f"adnflex.{'errors.Infeasible' if c is NothingFound else c.__name__}" for c in _classes(which)]
     return f"an {names[0]}" if len(names) == 1 else f"one of {', '.join(names)}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
@@ -54,18 +56,19 @@ def no_plan(
         return TimeExpired("the time was over before any switch states were run in every period; give more time_limit.")
     if len(hard):
         worst = int(hard[np.argmax(least[hard])])
-        words, beyond, table = "proven" if proven else "not proven", "power flow has no solution", None
+        words, beyond, broken = "proven" if proven else "not proven", "power flow has no solution", _Broken("")
         if np.isfinite(least[worst]):
-            where, table = _where(net, study, limits, states[worst], worst)
-            beyond = f"limits are exceeded by {least[worst]:.4g} in all (pu, and share of the rating){where}"
+            broken = _where(net, study, limits, states[worst], worst)
+            beyond = f"limits are exceeded by {least[worst]:.4g} in all (pu, and share of the rating){broken.words}"
         elif proven:
             words = "by exact power flow"
         return Infeasible(
             f"no radial switch states keep every limit in every period ({words}); {looked_at} none does in "
             f"{len(hard)} of {len(least)} periods, worst in {_named(study, worst)}, where {beyond}; "
             f"relax limits there, leave these periods out, or give limits='soft'.",
-            table,
+            broken.table,
             proven,
+            broken.switches,
         )
     if switching.max_operations is not None and (told := _budget_words(answer, switching)) is not None:
         return Infeasible(f"{told}; give a larger max_operations, or start='free'.", None, proven)
@@ -76,20 +79,21 @@ def _no_window(net: pandapowerNet, study: PeriodStudy, answer: SearchedPeriods, 
     """Say that every period has states that keep its limits, and no window has."""
     state, proven = answer.least_violating, answer.status == "infeasible"
     found = None if state is None else answer.search.exact(state)
-    place, table = "", None
+    place, broken = "", _Broken("")
     if state is not None and found is not None:
         t = int(np.argmax(found.violation))
-        where, table = _where(net, study, limits, state, t)
+        broken = _where(net, study, limits, state, t)
         place = (
             f"; the least violating one found breaks limits in {int((found.violation > 0).sum())} of "
-            f"{len(found.violation)} periods, worst in {_named(study, t)} by {found.violation[t]:.4g}{where}"
+            f"{len(found.violation)} periods, worst in {_named(study, t)} by {found.violation[t]:.4g}{broken.words}"
         )
     words = "proven" if proven else "not proven"
     return Infeasible(
         f"no switch states keep every limit throughout a window ({words}), though each period has some that keep its "
         f"own{place}; give shorter windows, relax limits, or give limits='soft'.",
-        table,
+        broken.table,
         proven,
+        broken.switches,
     )
 
 
@@ -110,17 +114,24 @@ def _named(study: PeriodStudy, t: int) -> str:
     return study.names[t] if study.names else f"period {study.axis.rows[t]}"
 
 
-def _where(
-    net: pandapowerNet, study: PeriodStudy, limits: Limits, state: Open, t: int
-) -> tuple[str, pd.DataFrame | None]:
+@dataclass(frozen=True)
+class _Broken:
+    """What a state breaks in a period: in words, as a table, and its switch states."""
+
+    words: str
+    table: pd.DataFrame | None = None
+    switches: pd.DataFrame | None = None
+
+
+def _where(net: pandapowerNet, study: PeriodStudy, limits: Limits, state: Open, t: int) -> _Broken:
     """Say at which element a limit breaks most in a period with some states; all of them as a table, by power flow."""
     switches = switch_table(study.grid, closed_of(study.grid, state).tolist())
     found = measure(net, study.setpoints.iloc[[t]], switches)
     if not found.converged.all():
-        return "", None
+        return _Broken("", None, switches)
     table = compare(found, limits_of(net, limits)).violations
     if table.empty:
-        return "", None
+        return _Broken("", None, switches)
     v = table.iloc[0]
     said = f"{v['kind']} at {v['element']} {v['index']}: {v['value']:.5g} against {v['limit']:.5g} {v['unit']}"
-    return f", most by {said}", table
+    return _Broken(f", most by {said}", table, switches)

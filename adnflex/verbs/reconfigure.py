@@ -337,13 +337,13 @@ def infeasible(
             None,
             False,
         )
-    closed = answer.least_violating.closed
-    least = measure(net, one_state(), switch_table(grid, closed.tolist()))
+    switches = switch_table(grid, answer.least_violating.closed.tolist())
+    least = measure(net, one_state(), switches)
     table = compare(least, limits_of(net, limits)).violations if least.converged.all() else None
     proven = answer.status == "infeasible"
     if most is not None and (budget := budget_sentence(grid, most, proven, fewest)):
-        return Infeasible(budget, table, proven)
+        return Infeasible(budget, table, proven, switches)
     sentence = violation_sentence(table, proven)
     if most is not None and (fewest is None or fewest.status != "infeasible"):
         sentence = f"{sentence.rstrip('.')}; with max_operations={most}."
-    return Infeasible(sentence, table, proven)
+    return Infeasible(sentence, table, proven, switches)

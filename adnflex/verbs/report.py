@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -18,9 +19,11 @@ from adnflex.grid.switch_tables import moved
 from adnflex.problems.clock import Deadline
 from adnflex.reporting.document import document
 from adnflex.reporting.kinds import listed, sorted_by_kind
+from adnflex.reporting.nothing_found import NothingFound
 from adnflex.reporting.page import render
 from adnflex.reporting.views import NetFacts, Orders
 from adnflex.results import DispatchPlan, Flexibility, MultiPeriodPlan, Plan, SwitchingSequence
+from adnflex.text import title
 from adnflex.verbs.switching_sequence import switching_sequence
 
 if TYPE_CHECKING:
@@ -41,7 +44,8 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
         several dispatch studies that are compared with the first (a `Pareto` is its plans); the flexibility at the
         point of common coupling, alone or after that of the present topology, with its regions of active and reactive
         power where there are any; the day of a rolling schedule, policies over common days, or one of each; and any mix
-        of these, of which the reader chooses one at a time.
+        of these, of which the reader chooses one at a time. An `adnflex.errors.Infeasible` is reported too: whether it
+        is proven, which limits are in the way and where, and with `net` the map of the least violating state.
     check : Check, MultiPeriodCheck, DispatchCheck, FlexibilityCheck, RegionCheck, RollingCheck, sequence, or None
         Its AC check, or their checks in the same order; of flexibility before and after, the check of the latter
         is enough; a comparison of policies has none. None reports what was not validated, and the first line says so.
@@ -117,7 +121,13 @@ def net_facts(net: pandapowerNet) -> NetFacts:
 
 
 def _drawn(result: Any, net: pandapowerNet | None) -> Any:
-    """Give a result without a map one of the net."""
+    """Give a result without a map one of the net; an error becomes what a report shows of it."""
+    if isinstance(result, Infeasible):
+        if net is None:
+            return NothingFound(result)
+        named = copy.copy(result)
+        named.net_name = result.net_name or title(net, None)
+        return NothingFound(named, *drawing_tables(net, cast("pd.DataFrame | None", result.switches)))
     if net is None or not hasattr(result, "topology") or len(result.topology):
         return result
     switches = getattr(result, "switches", None)  # a region is of the net as it stands
