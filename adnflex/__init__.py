@@ -115,5 +115,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List what there is, imported or not."""
-    return sorted({*globals(), *__all__})
+    """List the public names, imported or not, and none that stand here for other reasons."""
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})

@@ -74,6 +74,10 @@ class Result(Saved):
         words = ", ".join(f"{name} {value}" if name else value for name, value in self.headline.items())
         return f"<{type(self).__name__}{f' of {self.title}' if self.title else ''}{f': {words}' if words else ''}>"
 
+    def __dir__(self) -> list[str]:
+        """List the public names, as completion shows them."""
+        return [name for name in super().__dir__() if name.startswith("__") or not name.startswith("_")]
+
     def _repr_html_(self) -> str:
         """Return the headline and the shapes of all tables, for a notebook."""
         rows = [(name or "result", value) for name, value in self.headline.items()]

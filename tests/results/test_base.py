@@ -67,6 +67,17 @@ def every():
     return {type(r).__name__: r for r in found}
 
 
+def test_completion_shows_public_names_only(every):
+    for found in (adnflex, *every.values()):
+        shown = {name for name in dir(found) if not name.startswith("__")}
+        assert not {name for name in shown if name.startswith("_")}
+        # nothing public is hidden
+        fields = {f.name for f in dataclasses.fields(found)} if isinstance(found, Result) else set(adnflex.__all__)
+        assert {name for name in fields if not name.startswith("_")} <= shown
+    assert {"save", "load", "summary", "to_excel"} <= set(dir(every["Plan"]))
+    assert {name for name in dir(adnflex) if not name.startswith("__")} == set(adnflex.__all__)
+
+
 def test_every_kind_is_tried(every):
     assert set(every) == {kind.__name__ for kind in KINDS}
 
