@@ -32,6 +32,7 @@ UNSAID = {
     "progress": "the progress line",
     "executor": "an object; --workers says how many processes",
     "renewables": "an object",
+    "change": "a function",
     "situations": "nets; rows of --profiles do as well",
     "arrivals": "an object, or net.ev",
     "policies": "--policy takes several names",

@@ -86,6 +86,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "carbon_price_per_kg": number("a number of 0 or more", 0.0),
         "carbon_budget_kg": number("kilograms, or None for no budget"),
         "follow": of_class("DispatchPlan"),
+        "change": having("a function of the Pyomo model", "__call__"),
         "exact": truth(),
         "bound": truth(),
         "points": whole("2 or more", 2),

@@ -125,6 +125,8 @@ class DispatchPlan(Answer):
     loss_bound_mwh : float or None
         Where switches are decided: no set-points and switch states within the limits lose less, whatever they cost
         (expected, by the continuous relaxation with the losses as its objective) [MWh].
+    own_objective, own_bound : float or None
+        Of a model that its caller changed (``change=``): its objective in exact power flow, and the proven lower bound.
     value_of_stochastic_solution, value_of_perfect_information : float or None
         Where they were asked for [currency].
     wait_and_see, expected_value_cost : float or None
@@ -184,6 +186,8 @@ class DispatchPlan(Answer):
     bank_mvar: pd.DataFrame = field(default_factory=pd.DataFrame)
     loss_gap: float | None = None
     loss_bound_mwh: float | None = None
+    own_objective: float | None = None
+    own_bound: float | None = None
 
     _form = "adnflex-dispatch-1"
     _rows: ClassVar[dict[str, tuple[str, ...]]] = {

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
+import pyomo.environ as pyo
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
@@ -19,6 +20,7 @@ from adnflex.grid import read_grid
 from adnflex.grid.layout import drawing_tables
 from adnflex.powerflow.judge import auditing_seconds
 from adnflex.problems.clock import Deadline, Progress, progress_table
+from adnflex.problems.dispatch.changed import solve_changed
 from adnflex.problems.dispatch.loss_certificate import Goal
 from adnflex.problems.dispatch.prices import price_notes
 from adnflex.problems.dispatch.reasons import causes, violation_row
@@ -64,6 +66,7 @@ def dispatch(
     start: str = "present",
     windows: str | float | Iterable[int] | Iterable[Iterable[int]] | None = "fixed",
     follow: DispatchPlan | None = None,
+    change: Callable[[pyo.ConcreteModel], object] | None = None,
     exact: bool = False,
     formulation: str = "distflow",
     gap: float = 1e-3,
@@ -115,6 +118,10 @@ def dispatch(
     follow : DispatchPlan, optional
         A plan whose taps, steps, blocks, reductions, charge modes and switch states are kept; everything else is
         decided anew (new forecast, other scenarios).
+    change : callable, optional
+        Changes the Pyomo model before it is solved: an objective of your own, more variables and constraints (linear,
+        or cones); see the page "The models as Pyomo models". The plan has `own_objective` (in AC) and `own_bound`; its
+        `objective` is what it costs, of which nothing is proven then. No present state stands in where none is found.
     exact : bool
         Solve the exact branch flow equations by spatial branch and bound (small models) instead of the relaxation.
     formulation : str
@@ -167,7 +174,10 @@ def dispatch(
     study, facts = task.study, task.facts
     with clock.keeping(_seconds_of_the_check(net, study, clock)):
         goal = Goal(gap, gap_in == "losses")
-        answer = solve_dispatch(task.problem, goal=goal, clock=clock, solver=solver, exact=exact)
+        if change is None:
+            answer, own = solve_dispatch(task.problem, goal=goal, clock=clock, solver=solver, exact=exact), None
+        else:
+            answer, own = solve_changed(task.problem, change, gap, clock, solver)
     if answer.state is None or not answer.state.feasible:
         raise _not_found(net, study, answer, clock)
     kept = ("objective", "windows", "switching_cost", "max_operations", "start", "exact", "formulation", "gap")
@@ -179,7 +189,10 @@ def dispatch(
     known = study_facts(net)
     options |= {to: known[key] for key, to in (("name", "study"), ("published", "published")) if key in known}
     title = title_of(net, name)
-    return _judged(_plan(net, study, answer, facts, options, title, clock), net, study, clock)
+    plan = _plan(net, study, answer, facts, options, title, clock)
+    if own is not None:
+        plan = replace(plan, own_objective=own.value, own_bound=own.bound, notes=(*plan.notes, own.words))
+    return _judged(plan, net, study, clock)
 
 
 def _seconds_of_the_check(net: pandapowerNet, study: Study, clock: Deadline) -> float:

@@ -61,6 +61,10 @@ def read_task(net: pandapowerNet, knobs: Mapping[str, Any]) -> Task:
         raise InputError(
             f"exact means the equations that the cones of 'distflow' relax; formulation={name!r} has none."
         )
+    if knobs["exact"] and knobs["change"] is not None:
+        raise InputError(
+            "exact and change: the exact equations are solved of the model as it is; leave one of them out."
+        )
     if switching.fixed and switching != Switching(windows="fixed"):
         raise InputError(
             "max_operations, switching_cost, start, switchable and locked elements mean nothing while windows is "

@@ -76,6 +76,8 @@ def value_of_information(
     clock = Deadline(time_limit)
     if len(plan.scenarios) != scenarios.count:
         raise InputError(f"scenarios: are {scenarios.count}, the plan has {len(plan.scenarios)}; give the same set.")
+    if options.get("change") is not None:
+        raise InputError("change: the values are differences of cost, of which a changed model proves nothing.")
     if options.get("carbon_budget_kg") is not None:
         raise InputError(
             "carbon_budget_kg bounds the expected emission, which a single scenario knows nothing of; value it by "

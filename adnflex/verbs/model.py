@@ -68,6 +68,8 @@ def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel
     # the verb adds charge modes as its solutions show them to be needed; here none may be missing
     modes = all_modes(study.horizon, study.devices)
     built = build_dispatch(task.problem, modes).model
+    if knobs["change"] is not None:
+        knobs["change"](built)
     if knobs["exact"]:
         make_equations(built)
     return built

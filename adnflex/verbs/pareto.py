@@ -65,6 +65,8 @@ def pareto(net: pandapowerNet, points: int = 6, *, time_limit: float = 300.0, **
         raise InputError(f"points is {points}; give 2 or more.")
     if own := {"objective", "carbon_budget_kg"} & set(options):
         raise InputError(f"pareto sets {', '.join(sorted(own))} itself; leave it out.")
+    if options.get("change") is not None:
+        raise InputError("change: a front is one of cost and emissions; leave it out, and call dispatch with budgets.")
     clock = Deadline(time_limit)
     cheapest = dispatch(net, time_limit=clock.share(points + 1), **options)
     cleanest = _cleanest(net, points, clock, options)
