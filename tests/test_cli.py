@@ -174,6 +174,14 @@ def test_a_limit_that_nothing_meets_is_reported(capsys, tmp_path):
     assert "<b>line 34</b>" in page.replace("<\\/", "</")
 
 
+def test_nothing_is_reported_without_a_net_and_a_table(tmp_path):
+    page = adnflex.report(Infeasible("none was found."), None, tmp_path / "r.html").read_text("utf-8")
+    assert "(not proven)" in page
+    assert "no table of broken limits" in page
+    assert "There is no map" in page
+    assert 'id="network-figure"' not in page
+
+
 def test_a_failed_check_exits_1_and_writes_no_net(capsys, monkeypatch, files, tmp_path):
     plan = adnflex.Plan.load(files.plan)
     failed = dataclasses.replace(adnflex.validate(plan, pn.case33bw()), passed=False, verdict="1 limit violated")

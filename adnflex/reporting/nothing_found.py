@@ -14,7 +14,7 @@ from adnflex.reporting import page, style
 from adnflex.reporting.canvas.map import MapFigure
 from adnflex.reporting.findings import NETWORK_TERMS, violation_tables
 from adnflex.reporting.page import Banner, Card, Html
-from adnflex.reporting.text import capital, dash, many, measured
+from adnflex.reporting.text import capital, many, measured
 from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
 from adnflex.results.versions import known_versions
 
@@ -74,7 +74,7 @@ class NothingView(View):
         """Say what the report does not have."""
         told = []
         if self.found.violations.empty:
-            told.append("No state with a power flow is known that could be shown, so no limit is named.")
+            told.append("No state came out of this run that could be shown, so there is no table of broken limits.")
         if not len(self.found.topology):
             told.append("There is no map; give report() the net to have one drawn.")
         return told
@@ -132,7 +132,7 @@ def _verdict(view: NothingView) -> Banner:
     error = view.found.error
     headline = "No state meets every limit and condition (proven)"
     if not error.proven:
-        headline = "No state was found that meets every limit and condition (not proven that there is none)"
+        headline = "No state was found that meets every limit and condition (not proven)"
     return Banner("fail", headline, capital(str(error)), "There is no plan: nothing was switched or set.")
 
 
@@ -141,7 +141,7 @@ def _cards(view: NothingView, _first: NothingView | None = None) -> list[Card]:
     table = view.found.violations
     proof = Card("Proof", _proof(view), "that nothing meets every limit")
     if table.empty:
-        return [Card("Least violation", dash, "none is known"), proof]
+        return [proof]
     worst = table.iloc[0]
     value, limit, excess = measured(str(worst["unit"]), worst["value"], worst["limit"], worst["excess"])
     where = view.labels.of(worst["element"], worst["index"]) + (f", {view.when(worst)}" if view.timed else "")
