@@ -110,7 +110,7 @@ def study(net: pandapowerNet, name: str) -> pandapowerNet:
     --------
     >>> net = load("ieee33_dispatch")
     >>> net.studies.study.unique().tolist()
-    ['1', '2', '3', '1-stressed', '2-stressed', '3-stressed']
+    ['1', '2', '3', '1-stressed', '2-stressed', '3-stressed', '3-free', '3-heavy']
     >>> without_devices = study(net, "1")
     >>> int(net.sgen.in_service.sum()), int(without_devices.sgen.in_service.sum())
     (7, 0)

@@ -95,7 +95,7 @@ def _published() -> dict[str, dict[str, object]]:
     chosen = (
         "The hours 10 and 14, the ratings of 0.7 MVA and the upper voltage limit of 1.03 pu of this case were chosen "
         "after results were seen, so that the gains come near the published ones; with the hours 11 and 12 the same "
-        "data give +35.4 % (lossless model). Nearness to the published figures proves nothing."
+        "data give +35.4 % (lossless model). Nearness to the published figures is no evidence."
     )
     said = {"source": source, "chosen": chosen}
     return {

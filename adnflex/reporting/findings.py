@@ -61,8 +61,8 @@ def loading(value: float, *loadings: pd.DataFrame | pd.Series) -> str:
 
     Examples
     --------
-    >>> loading(0.4, pd.Series([0.4, 63.0])), loading(0.0, pd.Series([0.0, 0.1]))
-    ('0.4\u2009%', '–')
+    >>> loading(0.4, pd.Series([0.4, 63.0])).split(), loading(0.0, pd.Series([0.0, 0.1]))
+    (['0.4', '%'], '–')
     """
     return percent(value) if has_ratings(*loadings) else dash
 

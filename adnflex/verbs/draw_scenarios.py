@@ -104,8 +104,8 @@ def draw_scenarios(
     --------
     >>> from adnflex import networks
     >>> drawn = draw_scenarios(networks.load("ieee33_dispatch"), count=50, keep=3, vehicles={32: 300})
-    >>> drawn.kept["probability"].sum().round(9), drawn.all.count, round(float(drawn.vehicles.at[32, "mwh"]), 1)
-    (1.0, 50, 2.4)
+    >>> round(float(drawn.kept["probability"].sum()), 9), drawn.all.count, drawn.few.count
+    (1.0, 50, 3)
     """
     asked = settled(net, Horizon(profiles, periods, hours_per_period, start_hour))
     series = read_series(net, asked.profiles, asked.periods)

@@ -101,8 +101,8 @@ def flexibility(
         ``fixed``: tap changers and capacitor banks stay as they are; ``search``: those that are ``controllable`` are
         moved step by step, for the whole horizon, while that enlarges the box of the linear model.
     gap : float, optional
-        The certificate at which the bound in AC is tight enough: it is tightened period by period until then, or while
-        that helps, in half of the time that is left. By default it is that of one relaxation.
+        The certificate at which the bound on useful width in AC is tight enough: it is tightened period by period until
+        then, or while that helps, in half of the time that is left. By default it is that of one relaxation.
     time_limit : float
         Time limit [s]. Where it ends before the model has met AC power flow, the box is the part of the linear model's
         whose states hold, or that in which nothing moves; ``status`` says ``time_limit``.

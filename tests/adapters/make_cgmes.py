@@ -8,13 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import pypowsybl
 
 LINES = ["L12", "L23", "L34", "L41"]
 HIGH, RING = "V110", ["V20"] * 4
 
 
 def main() -> None:
+    import pypowsybl
+
     net = pypowsybl.network.create_empty("feeder")
     net.create_substations(id="S", country="DE")
     net.create_voltage_levels(

@@ -52,7 +52,7 @@ def test_it_finds_what_all_vertices_give(seed: int) -> None:
     assert max(missing(found.box, v) for v in VERTICES) <= 1e-6
     assert found.iterations == len(found.history)
     # the bound never rises, and no vertex is added twice
-    bounds = [b for b, _ in found.history]
+    bounds = [step.bound for step in found.history]
     assert all(a >= b - 1e-9 for a, b in itertools.pairwise(bounds))
     assert len({tuple(v) for v in found.vertices}) == len(found.vertices)
 

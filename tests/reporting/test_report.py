@@ -51,7 +51,7 @@ def test_report_is_complete_and_self_contained(oberrhein, tmp_path):
         "Passed: this plan may be switched",
     ):
         assert words in reader.text
-    assert 3e6 < len(source) < 6e6
+    assert 1e6 < len(source) < 3e6
 
 
 def test_first_screen_tells_the_numbers(case33, tmp_path):

@@ -56,7 +56,7 @@ def test_report_is_complete_and_self_contained(whole):
     ]
     assert all(words in reader.text for words in headings)
     assert len(reader.data) == 15
-    assert 3e6 < len(source) < 7e6
+    assert 1e6 < len(source) < 3e6
 
 
 def test_first_screen_tells_the_numbers(whole, run, comparison, check):
