@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import islice, product
+from itertools import product
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from adnflex.grid.core import contract
 from adnflex.grid.model import Grid
 from adnflex.grid.topology import Adjacency, closed_of, closed_of_each
 from adnflex.problems.reconfiguration.meshed import nearest_tree
-from adnflex.problems.reconfiguration.near_states import states_near
+from adnflex.problems.reconfiguration.near_states import list_near
 
 
 def all_states(grid: Grid, required: BoolArray, most: int) -> IntArray | None:
@@ -75,19 +75,14 @@ def states_within(
         All radial states, where they are known.
     """
     if every is None:
-        present = frozenset(np.flatnonzero(~grid.closed).tolist())
         adjacency = Adjacency(grid)
-        forest, start = adjacency.forest(grid.closed), present
+        forest, start = adjacency.forest(grid.closed), frozenset(np.flatnonzero(~grid.closed).tolist())
         if forest is None:
             start = nearest_tree(grid, required)
             forest = adjacency.forest(closed_of(grid, start))
         assert forest is not None  # the nearest tree is one
-        # a state of so many operations is at most so many exchanges from the nearest one
-        apart = (budget + len(start ^ present)) // 2
-        states = states_near(grid, forest, start, required, apart)
-        found = [sorted(state) for state in islice(states, most + 1)]
-        if len(found) > most:
+        every = list_near(grid, forest, start, required, budget, most)
+        if every is None:
             return None
-        every = np.array(found, dtype=np.int64).reshape(len(found), -1)
     away = np.count_nonzero(closed_of_each(grid, every) != grid.closed, axis=1)
     return np.asarray(every[away <= budget])

@@ -57,6 +57,31 @@ def states_near(grid: Grid, forest: Forest, state: Open, required: BoolArray, mo
             yield (state - set(ties)) | set(out)
 
 
+def list_near(
+    grid: Grid, forest: Forest, nearest: Open, required: BoolArray, budget: int, most: int
+) -> IntArray | None:
+    """Open branches (N, j) of every state within so many operations and some beyond; None where they are many.
+
+    Parameters
+    ----------
+    grid, required
+        As in `states_near`.
+    forest : Forest
+        That of `nearest`.
+    nearest : frozenset of int
+        Open branches of a radial state as near to the present ones as any.
+    budget : int
+        Operations from the present states.
+    most : int
+        How many are listed at most.
+    """
+    present = frozenset(np.flatnonzero(~grid.closed).tolist())
+    # a state of so many operations is at most so many exchanges from the nearest one
+    states = states_near(grid, forest, nearest, required, (budget + len(nearest ^ present)) // 2)
+    found = [sorted(state) for state in islice(states, most + 1)]
+    return None if len(found) > most else np.array(found, dtype=np.int64).reshape(len(found), -1)
+
+
 class NearStates:
     """The radial states of a grid by their number of operations.
 
@@ -169,8 +194,4 @@ class NearStates:
         """Open branches of every state within so many operations and some beyond, a row each; None where many."""
         forest = self.exchange.adjacency.forest(self.exchange.closed(self.nearest))
         assert forest is not None  # the nearest tree is one
-        left = _FEW // self.grid.n
-        # a state of so many operations is at most so many exchanges from the nearest one
-        states = states_near(self.grid, forest, self.nearest, self.exchange.required, (most + self.least) // 2)
-        found = [sorted(state) for state in islice(states, left + 1)]
-        return None if len(found) > left else np.array(found, dtype=np.int64)
+        return list_near(self.grid, forest, self.nearest, self.exchange.required, most, _FEW // self.grid.n)
