@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from adnflex.cli.exits import EXIT_FAULT, EXIT_INPUT, EXIT_MEMORY, EXIT_OK, MEMO
 from adnflex.cli.terminal import say, tell
 from adnflex.errors import AdnflexError, InputError
 from adnflex.files import require_place, write_text
+from adnflex.results.base import Result
 
 
 def require_writable(outputs: Mapping[str, Path | None], inputs: Mapping[str, str | Path]) -> None:
@@ -56,6 +58,12 @@ class Outputs:
     def __init__(self) -> None:
         self.written: list[Path] = []
         self.code = EXIT_OK
+
+    def write_result(self, args: argparse.Namespace, found: Result, report: Callable[[Path], object]) -> None:
+        """Write ``--result``, ``--excel`` and ``--report`` of a command whose answer needs no check of its own."""
+        self.write("--result", args.result, found.save)
+        self.write("--excel", args.excel, found.to_excel)
+        self.write("--report", args.report, report)
 
     def write(self, option: str, path: Path | None, writer: Callable[[Path], object]) -> None:
         """Write a file; what goes wrong is said at once, and kept for the exit code.

@@ -50,9 +50,7 @@ def run_all(args: argparse.Namespace, interruption: Interruption) -> int:
         found = adnflex.contingencies(planned, **given, progress=shown)
     interruption.finish()
     files = Outputs()
-    files.write("--result", args.result, found.save)
-    files.write("--excel", args.excel, found.to_excel)
-    files.write("--report", args.report, lambda path: adnflex.report(found, None, path))
+    files.write_result(args, found, lambda path: adnflex.report(found, None, path))
     if not args.quiet:
         tell(found.summary())
         files.show()

@@ -167,19 +167,18 @@ def remembering_box(problem: BoxProblem, seconds: float, memory: int, even: bool
     if memory == 1:
         return separable_box(problem, seconds, even)
     copies = [np.full(problem.periods, float(c & 1)) for c in range(2**memory)]
-    found = solve_box(problem, copies, seconds, memory=memory, even=even)
-    if found is None:
-        return None
-    lay = found.program.layout
-    lower, upper = found.x[lay.lower], found.x[lay.upper]
-    return Ends(lower, upper, worth(problem, lower, upper), solved=found)
+    return _ends(problem, solve_box(problem, copies, seconds, memory=memory, even=even))
 
 
 def outer_box(
     problem: BoxProblem, vertices: Sequence[FloatArray], seconds: float, start: Solved | None = None
 ) -> Ends | None:
     """Return the largest box that holds at some vertices: a bound from above; None where there is none."""
-    found = solve_box(problem, vertices, seconds, effort=False, start=start)
+    return _ends(problem, solve_box(problem, vertices, seconds, effort=False, start=start))
+
+
+def _ends(problem: BoxProblem, found: Solved | None) -> Ends | None:
+    """Read the ends of the box that a program found."""
     if found is None:
         return None
     lay = found.program.layout
