@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from adnflex import adapters as adapters
     from adnflex import errors as errors
     from adnflex import networks as networks
     from adnflex import scenarios as scenarios
@@ -66,7 +67,7 @@ __version__ = "0.1.0"
 
 # Where each public name stands, for what runs; the lines above say the same to type checkers (a test compares them).
 _HOMES = {
-    "adnflex": "errors networks scenarios",
+    "adnflex": "adapters errors networks scenarios",
     "adnflex.problems": "rolling",
     "adnflex.problems.clock": "Progress",
     "adnflex.problems.rolling": "RollingCase RollingScheduler",
