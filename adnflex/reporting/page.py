@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +20,8 @@ from typing import Any, TypeVar
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly import graph_objects as go
-from plotly.offline import get_plotlyjs
 
+from adnflex.reporting.spoken import spoken
 from adnflex.text import cut, tamed
 
 T = TypeVar("T")
@@ -30,6 +31,8 @@ Html = Markup
 
 # Longer titles push the verdict from the screen.
 _LONGEST_TITLE = 160
+# Figures of more data than this are packed: maps of large nets become a tenth.
+_MOST_PLAIN = 20_000
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ def table(
     Examples
     --------
     >>> str(table(["a"], [["<1>"]]))
-    '<div class="scroll"><table><thead><tr><th scope="col">a</th></tr></thead><tbody><tr><td>&lt;1&gt;</td></tr></tbody></table></div>'
+    '<div class="scroll"><table class="short"><caption></caption><thead><tr><th scope="col">a</th></tr></thead><tbody><tr><td>&lt;1&gt;</td></tr></tbody></table></div>'
     """  # noqa: E501
     return _block("table", columns, list(rows), numeric, total)
 
@@ -218,7 +221,7 @@ def figure(fig: go.Figure, anchor: str, title: str = "", group: str = "") -> Htm
     anchor : str
         Identifier, unique in the page.
     title : str
-        Heading above it.
+        What is drawn, by default what its section is called.
     group : str
         Figures of one group zoom together and obey the group's `toggle`.
     """
@@ -227,7 +230,11 @@ def figure(fig: go.Figure, anchor: str, title: str = "", group: str = "") -> Htm
     content = _tamed(json.loads(fig.to_json(engine="json")))
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     data = data.replace("</", "<\\/").replace("<!", "\\u003c!")
-    return _block("figure", anchor, title, group, int(fig.layout.height or 400), Markup(data))
+    packed = len(data) > _MOST_PLAIN
+    if packed:
+        data = b64encode(gzip.compress(data.encode(), mtime=0)).decode("ascii")
+    told = spoken(fig, title or "Figure")
+    return _block("figure", anchor, title, told, group, int(fig.layout.height or 400), Markup(data), packed)
 
 
 def side_by_side(*blocks: Html) -> Html:
@@ -266,14 +273,41 @@ def render(page: Page) -> str:
     """
     assets = resources.files("adnflex.reporting") / "assets"
     css, script = (Markup((assets / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
-    titled = replace(page, title=cut(page.title, _LONGEST_TITLE))
+    counts = dict.fromkeys(("Table", "Figure"), 0)
+    top = [_captioned("Key figures", page.top, counts)]
+    sections = [replace(s, blocks=[_captioned(s.title, s.blocks, counts)]) for s in page.sections]
+    titled = replace(page, title=cut(page.title, _LONGEST_TITLE), top=top, sections=sections)
     return str(_block("document", titled, css, script, Markup(_library())))
+
+
+_HEADS = re.compile(
+    r"<h3>(?P<heading>.*?)</h3>|<summary>(?P<summary>.*?)</summary>"
+    r"|<caption>(?P<table>)</caption>|<figcaption>(?P<figure>.*?)</figcaption>"
+)
+
+
+def _captioned(title: str, blocks: Iterable[Html], counts: dict[str, int]) -> Html:
+    """Give tables and figures a number through the page, and the words above them or those of the section."""
+    above = escape(title)
+
+    def told(match: re.Match[str]) -> str:
+        nonlocal above
+        kind = match.lastgroup or ""
+        if kind in ("heading", "summary"):
+            above = Markup(re.sub("<[^>]*>", "", match[kind]))
+            return match[0]
+        word, tag = ("Table", "caption") if kind == "table" else ("Figure", "figcaption")
+        counts[word] += 1
+        return f"<{tag}>{word} {counts[word]}. {match[kind] or above}</{tag}>"
+
+    return Markup(_HEADS.sub(told, join(*blocks)))
 
 
 @cache
 def _library() -> str:
-    """Return the library of figures, packed: gzip in base64."""
-    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode("ascii")
+    """Return the part of plotly.js that draws on x and y, packed: gzip in base64."""
+    packed = resources.files("adnflex.reporting") / "assets" / "plotly-cartesian.min.js.gz"
+    return b64encode(packed.read_bytes()).decode("ascii")
 
 
 def _block(macro: str, *arguments: object) -> Html:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -40,6 +42,8 @@ class Reader(HTMLParser):
             self.words.append(data)
         elif self.kind == "application/json":
             self.data.append(data)
+        elif self.kind == "application/gzip;base64" and data:
+            self.data.append(gzip.decompress(b64decode(data)).decode())
 
     @property
     def text(self) -> str:
@@ -50,7 +54,7 @@ def opened(path: Path) -> tuple[Reader, str]:
     """A written report, taken apart, and its source."""
     source = path.read_text(encoding="utf-8")
     reader = Reader()
-    # The library of five megabytes says nothing about the report.
+    # The library of figures says nothing about the report.
     reader.feed(source.replace(LIBRARY, ""))
     return reader, source
 

@@ -1,6 +1,7 @@
 (function () {
   "use strict";
   var narrow = window.matchMedia("(max-width: 640px)").matches;
+  var dark = window.matchMedia("(prefers-color-scheme: dark)");
   var boxes = Array.prototype.slice.call(document.querySelectorAll(".figure"));
 
   function group(name) {
@@ -14,17 +15,72 @@
     var fixed = (layout.margin || {});
     layout.margin = { l: Math.min(fixed.l === undefined ? 44 : fixed.l, 44), r: 8, t: fixed.t, b: fixed.b };
     layout.font = { size: 12 };
+    // a map keeps its proportions: what is less wide is less high
+    if (layout.yaxis && layout.yaxis.scaleanchor) { layout.height = Math.min(layout.height, 430); }
     return layout;
   }
 
-  function draw(box) {
-    var spec = JSON.parse(document.getElementById(box.id + "-data").textContent);
+  // Figures are made for white paper. On dark ground greys turn round and colours become lighter, in their order.
+  var brush = document.createElement("canvas").getContext("2d");
+  function turned(colour) {
+    brush.fillStyle = "#010203";
+    brush.fillStyle = colour;
+    var told = brush.fillStyle;
+    if (told === "#010203" && colour !== told) { return colour; }
+    var parts = told[0] === "#" ? [1, 3, 5].map(function (at) { return parseInt(told.substr(at, 2), 16); })
+      : told.match(/[\d.]+/g).map(Number);
+    var alpha = parts.length > 3 ? parts[3] : 1;
+    var high = Math.max(parts[0], parts[1], parts[2]) / 255, low = Math.min(parts[0], parts[1], parts[2]) / 255;
+    var light = (high + low) / 2, spread = high - low;
+    var full = spread ? spread / (1 - Math.abs(2 * light - 1)) : 0, hue = 0;
+    if (spread) {
+      var r = parts[0] / 255, g = parts[1] / 255, b = parts[2] / 255;
+      hue = 60 * (high === r ? ((g - b) / spread + 6) % 6 : high === g ? (b - r) / spread + 2 : (r - g) / spread + 4);
+    }
+    if (light > 0.98) { return alpha === 1 ? "#1d2228" : "rgba(29, 34, 40, " + alpha + ")"; }
+    light = full < 0.3 ? 0.95 - 0.83 * light : 0.5 + 0.4 * light;
+    return "hsla(" + Math.round(hue) + ", " + Math.round(Math.min(full, 0.75) * 100) + "%, " + Math.round(light * 100) + "%, " + alpha + ")";
+  }
+
+  function recoloured(value, key) {
+    if (typeof value === "string") {
+      if (/shadow/.test(key)) { return value.replace(/white/g, "#1d2228"); }
+      return /colou?r/.test(key) ? turned(value) : value;
+    }
+    if (Array.isArray(value)) { return value.map(function (part) { return recoloured(part, key); }); }
+    if (value && typeof value === "object") {
+      Object.keys(value).forEach(function (name) { value[name] = recoloured(value[name], name); });
+    }
+    return value;
+  }
+
+  // A drawing is always made anew from its data: for the screen, light or dark, or for paper.
+  function paint(box, paper) {
+    var spec = JSON.parse(box.spec);
+    if (dark.matches && !paper) { recoloured(spec, ""); }
+    var layout = fit(spec.layout);
+    if (paper) {
+      // two maps on a page
+      var map = layout.meta && layout.meta.state;
+      Object.assign(layout, { width: 680, autosize: false, height: map ? Math.min(layout.height, 430) : layout.height });
+    }
+    box.style.height = layout.height ? layout.height + "px" : box.style.height;
     var config = {
       responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover",
       modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]]
     };
+    var pressed = box.dataset.group && document.querySelector(
+      '.toggle[data-group="' + box.dataset.group + '"] button[aria-pressed="true"]');
+    if (pressed) { spec.data.forEach(function (trace) { trace.visible = isShown(trace, pressed.dataset.choice); }); }
+    return Plotly.react(box, spec.data, layout, config);
+  }
+
+  function draw(box) {
     box.dataset.drawn = "yes";
-    return Plotly.newPlot(box, spec.data, fit(spec.layout), config).then(function () {
+    return text(box.id + "-data").then(function (spec) {
+      box.spec = spec;
+      return paint(box, false);
+    }).then(function () {
       box.on("plotly_relayout", function (change) { follow(box, change); });
     });
   }
@@ -40,18 +96,18 @@
     if (!Object.keys(view).length) { return; }
     following = true;
     Promise.all(group(box.dataset.group).map(function (other) {
-      return other === box ? null : Plotly.relayout(other, Object.assign({}, view));
+      return other === box || !other.spec ? null : Plotly.relayout(other, Object.assign({}, view));
     })).then(function () { following = false; }, function () { following = false; });
   }
+
+  function isShown(trace, choice) { return !(trace.meta && trace.meta.colour) || trace.meta.colour === choice; }
 
   function choose(toggle, button) {
     toggle.querySelectorAll("button").forEach(function (other) {
       other.setAttribute("aria-pressed", String(other === button));
     });
-    group(toggle.dataset.group).filter(function (box) { return box.dataset.drawn; }).forEach(function (box) {
-      var visible = box.data.map(function (trace) {
-        return !(trace.meta && trace.meta.colour) || trace.meta.colour === button.dataset.choice;
-      });
+    group(toggle.dataset.group).filter(function (box) { return box.spec; }).forEach(function (box) {
+      var visible = box.data.map(function (trace) { return isShown(trace, button.dataset.choice); });
       Plotly.restyle(box, { visible: visible });
     });
   }
@@ -62,32 +118,36 @@
     });
   });
 
-  // The library of figures is kept packed: the file is less than half as large.
-  function unpacked() {
+  // The library of figures is kept packed: the file is a third as large.
+  function library() {
     if (!window.DecompressionStream) {
       boxes.forEach(function (box) { box.textContent = "This browser is too old for the figures; all tables are readable."; });
       return new Promise(function () {});
     }
-    var packed = document.getElementById("library");
-    var bytes = Uint8Array.from(atob(packed.textContent), function (sign) { return sign.charCodeAt(0); });
-    var plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    packed.textContent = "";
-    return new Response(plain).text().then(function (text) {
-      var library = document.createElement("script");
-      library.textContent = text;
-      document.head.appendChild(library);
+    return text("library").then(function (source) {
+      var script = document.createElement("script");
+      script.textContent = source;
+      document.head.appendChild(script);
     });
   }
-  var ready = unpacked();
+
+  // What stands in an element, unpacked if it is packed.
+  function text(id) {
+    var element = document.getElementById(id);
+    if (element.type.indexOf("gzip") < 0) { return Promise.resolve(element.textContent); }
+    var bytes = Uint8Array.from(atob(element.textContent), function (sign) { return sign.charCodeAt(0); });
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  }
+  var ready = library();
 
   // Only what is to be seen is drawn, one figure after the other, so that the first screen shows at once.
   function drawShown() {
     boxes.filter(function (box) { return !box.dataset.drawn && !box.closest("[hidden]"); }).reduce(function (before, box) {
       return before.then(function () { return box.dataset.drawn ? null : draw(box); });
-    }, ready);
+    }, ready).then(function () { document.documentElement.dataset.figures = "drawn"; });
   }
 
-  function drawn() { return boxes.filter(function (box) { return box.dataset.drawn && !box.closest("[hidden]"); }); }
+  function drawn() { return boxes.filter(function (box) { return box.spec && !box.closest("[hidden]"); }); }
 
   // One variant at a time; a section that has nothing for it goes, and its word in the menu as well.
   function show(name) {
@@ -110,11 +170,17 @@
   });
   if (choices.length) { show(choices[0].parentNode.dataset.opens); } else { drawShown(); }
 
-  // Paper is narrower than the screen.
+  dark.addEventListener("change", function () { boxes.forEach(function (box) { if (box.spec) { paint(box, false); } }); });
+
+  // Paper is narrower than the screen and white, and nobody clicks on it.
+  var folded = [];
   window.addEventListener("beforeprint", function () {
-    drawn().forEach(function (box) { Plotly.relayout(box, { width: 680, autosize: false }); });
+    folded = Array.prototype.slice.call(document.querySelectorAll("details:not([open])"));
+    folded.forEach(function (part) { part.open = true; });
+    drawn().forEach(function (box) { paint(box, true); });
   });
   window.addEventListener("afterprint", function () {
-    drawn().forEach(function (box) { Plotly.relayout(box, { width: null, autosize: true }); });
+    folded.forEach(function (part) { part.open = false; });
+    drawn().forEach(function (box) { paint(box, false); });
   });
 })();
