@@ -9,6 +9,7 @@ from adnflex.devices.base import BrokenLimit, Device, Frame, Offering, Place, Sc
 from adnflex.devices.capabilities import (
     ByInverter,
     Lossy,
+    MovesTogether,
     MovesVoltages,
     Positioned,
     Reactive,
@@ -25,6 +26,7 @@ from adnflex.devices.generation import Generation, read_generation
 from adnflex.devices.grid_connection import GridConnection, read_grid_connections
 from adnflex.devices.inputs import Inputs
 from adnflex.devices.soft_open_point import SoftOpenPoint, read_soft_open_points
+from adnflex.devices.source_voltage import SourceVoltage, read_source_voltages
 from adnflex.devices.storage import Storage, read_storage
 from adnflex.devices.tap_changer import TapChanger, controlled_trafos, read_tap_changers
 from adnflex.devices.timeline import Timeline
@@ -44,6 +46,7 @@ __all__ = [
     "GridConnection",
     "Inputs",
     "Lossy",
+    "MovesTogether",
     "MovesVoltages",
     "Offering",
     "Place",
@@ -51,6 +54,7 @@ __all__ = [
     "Reactive",
     "Schedule",
     "SoftOpenPoint",
+    "SourceVoltage",
     "Storage",
     "Stores",
     "Supplies",
@@ -69,6 +73,7 @@ Reader = Callable[[Inputs, Grid, FloatArray], Sequence[Device]]
 #: The kinds of devices, in the order of their tables in a plan; a new one is one more line.
 READERS: dict[str, Reader] = {
     "grid connections": lambda inputs, grid, v_max: read_grid_connections(inputs),
+    "source voltages": lambda inputs, grid, v_max: read_source_voltages(inputs, grid),
     "tap changers": lambda inputs, grid, v_max: read_tap_changers(inputs, grid),
     "capacitor banks": lambda inputs, grid, v_max: read_capacitor_banks(inputs, v_max),
     "generation": lambda inputs, grid, v_max: read_generation(inputs),

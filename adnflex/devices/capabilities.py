@@ -39,14 +39,21 @@ class Lossy(Protocol):
 
 @runtime_checkable
 class MovesVoltages(Protocol):
-    """Sets ratios of branches or voltages of roots by tap positions (E, K) of elements that move together."""
+    """Sets ratios of branches or voltages of roots."""
+
+    place: Place
+
+    def voltages(self) -> tuple[dict[int, tuple[float, float]], dict[int, tuple[float, float]]]:
+        """Range of the ratios of branches, and of the squared voltages of roots [pu]."""
+
+
+@runtime_checkable
+class MovesTogether(Protocol):
+    """Moves tap positions (E, K) of elements together."""
 
     place: Place
     elements: tuple[int, ...]
     positions: FloatArray
-
-    def voltages(self) -> tuple[dict[int, tuple[float, float]], dict[int, tuple[float, float]]]:
-        """Range of the ratios of branches, and of the squared voltages of roots [pu]."""
 
 
 @runtime_checkable

@@ -41,6 +41,8 @@ class Inputs:
         Row of the time index of every period; empty: counted from 0.
     prices : bool
         Whether prices count; a box or a region has none.
+    source_voltages : bool
+        Whether the voltage of a source may be a decision.
     curves : dict of (table, index) to TableCost
         What pandapower's cost tables say.
     priced : set of (table, index)
@@ -57,6 +59,7 @@ class Inputs:
     faults: list[str] = field(default_factory=list)
     rows: tuple[int, ...] = ()
     prices: bool = True
+    source_voltages: bool = True
     curves: dict[tuple[str, int], TableCost] = field(default_factory=dict)
     priced: set[tuple[str, int]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyomo.environ as pyo
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
@@ -247,18 +248,20 @@ def _of_trafos(inputs: Inputs, grid: Grid) -> list[TapChanger]:
     return found
 
 
+_COLUMNS = ("tap_pos", "tap_min", "tap_max", "tap_neutral", "tap_step_percent")
+
+
+def has_positions(row: pd.Series) -> bool:
+    """Whether the voltage of an external grid has tap positions: any of their columns is filled in."""
+    return any(not np.isnan(float(row.get(column, np.nan))) for column in _COLUMNS)
+
+
 def _of_connections(inputs: Inputs, grid: Grid) -> list[TapChanger]:
     found: list[TapChanger] = []
-    columns = ("tap_pos", "tap_min", "tap_max", "tap_neutral", "tap_step_percent")
-    known = set(columns) <= set(inputs.net.ext_grid.columns)
     for place, row in inputs.controllable("ext_grid", "tap changer"):
-        if not known or all(np.isnan(float(row[c])) for c in columns):
-            inputs.notes.append(
-                f"{place}: is controllable without tap_pos, tap_min, tap_max, tap_neutral and tap_step_percent, so its "
-                f"voltage stays at vm_pu {float(row['vm_pu']):g} (pandapower's runopp would choose it)."
-            )
+        if not has_positions(row):
             continue
-        pos, low, high, neutral, step = (inputs.number(place, row, c) for c in columns)
+        pos, low, high, neutral, step = (inputs.number(place, row, c) for c in _COLUMNS)
         positions = np.arange(round(low), round(high) + 1, dtype=float)
         vm = 1 + (positions - neutral) * step / 100
         if not (low <= pos <= high) or pos != round(pos):

@@ -70,6 +70,9 @@ class DispatchPlan(Answer):
         wanted, prices), in the net's own units before `scaling`.
     taps : pandas.DataFrame
         Index ``period``; columns ``(table, index)``, table ``trafo`` or ``ext_grid``: tap positions.
+    source_vm_pu : pandas.DataFrame
+        By period; columns ``(table, index)``, table ``ext_grid`` or ``gen``: voltages of sources where they are chosen
+        [pu].
     capacitor_steps : pandas.DataFrame
         Index ``period``; columns: shunt indices; steps in service.
     bank_mvar : pandas.DataFrame
@@ -93,9 +96,10 @@ class DispatchPlan(Answer):
         ``q_to_mvar`` (drawn at both ends, as in ``res_dcline``) and ``loss_mw``, which counts as a loss of the network.
     devices : pandas.DataFrame
         One row a device that was dispatched: ``kind`` (``tap changer``, ``capacitor bank``, ``storage``, ``electric
-        vehicles``, ``vehicles``, ``generation``, ``reactive source``, ``flexible load``, ``soft open point``),
+        vehicles``, ``vehicles``, ``generation``, ``reactive source``, ``flexible load``, ``soft open point``, ``source
+        voltage``),
         ``table``, ``index``, ``name``, ``bus``, and for those that move ``moves``, ``max_moves`` (a day; NaN: none),
-        ``initial``, ``low``, ``high`` (positions, steps; of a storage MWh).
+        ``initial``, ``low``, ``high`` (positions, steps; of a storage MWh, of a source pu).
     vm_pu : pandas.DataFrame
         By period; columns: pandapower buses; the model's voltages [pu].
     loading_percent : pandas.DataFrame
@@ -184,6 +188,7 @@ class DispatchPlan(Answer):
     load_mw: pd.DataFrame = field(default_factory=pd.DataFrame)
     load_mvar: pd.DataFrame = field(default_factory=pd.DataFrame)
     bank_mvar: pd.DataFrame = field(default_factory=pd.DataFrame)
+    source_vm_pu: pd.DataFrame = field(default_factory=pd.DataFrame)
     loss_gap: float | None = None
     loss_bound_mwh: float | None = None
     own_objective: float | None = None

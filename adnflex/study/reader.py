@@ -82,12 +82,15 @@ class OwnReading:
         Number of periods that a net without profiles stands for.
     need_limits : bool
         Whether voltage limits have to be there; else they may be missing, and bound no bank.
+    source_voltages : bool
+        Whether the voltage of a source can be a decision; never without prices.
     more : callable
         Reads beside the devices what only this verb knows; what it finds wrong is raised with the rest.
     """
 
     still: int = 1
     need_limits: bool = True
+    source_voltages: bool = True
     more: Callable[[Inputs, list[Device]], None] = lambda inputs, devices: None
 
 
@@ -118,6 +121,7 @@ def read_study(
     values, probabilities = _scenario_values(net, series, asked.scenarios)
     horizon = Timeline(len(axis), axis.hours, axis.clock[0], probabilities, axis.clock)
     inputs = device_inputs(net, horizon, values, axis.rows, prices)
+    inputs.source_voltages = prices and own.source_voltages
     grid = read_grid(
         net,
         limits=limits,

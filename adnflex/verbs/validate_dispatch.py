@@ -11,7 +11,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arrays import FloatArray
-from adnflex.devices import MovesVoltages, Supplies
+from adnflex.devices import MovesTogether, Supplies
 from adnflex.devices.grid_connection import source_limits
 from adnflex.garbage import without_garbage_search
 from adnflex.grid.identity import require_same
@@ -138,13 +138,13 @@ def _faults(plan: DispatchPlan, net: pandapowerNet, study: Study, written: Writt
     off = [*audited(study.devices, written, study.horizon), *off_series(study, net, plan.setpoints, "profile")]
     rows: list[Row] = [(s, plan.periods[t], *row) for s, t, row in off]
     for device in study.devices:
-        if isinstance(device, MovesVoltages):
+        if isinstance(device, MovesTogether):
             rows += _apart(plan, device)
     budget = too_many(_operations(plan), plan.options.get("max_operations"), "operations")
     return [*rows, *((0, plan.periods[-1], *row) for row in budget)]
 
 
-def _apart(plan: DispatchPlan, device: MovesVoltages) -> list[Row]:
+def _apart(plan: DispatchPlan, device: MovesTogether) -> list[Row]:
     """List transformers in parallel that do not move together."""
     rows: list[Row] = []
     steps = device.positions - device.positions[0]

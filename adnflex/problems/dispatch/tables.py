@@ -62,6 +62,7 @@ def plan_tables(net: pandapowerNet, study: Study, answer: DispatchAnswer, state:
         **load_tables(net, setpoints),
         "bank_mvar": _bank_mvar(study, state, index),
         "taps": _daily(study, state, "taps"),
+        "source_vm_pu": _merged(state, "source_vm_pu", index).rename_axis(columns=["table", "index"]),
         "capacitor_steps": _daily(study, state, "capacitor_steps").droplevel(0, axis=1),
         "storage": _merged(state, "storage", index),
         "ev": _merged(state, "ev", index),

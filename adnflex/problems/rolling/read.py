@@ -152,7 +152,7 @@ def read_rolling(
             view,
             Horizon(periods=range(hours), hours_per_period=1.0),
             converters=False,
-            own=OwnReading(hours, False, more),
+            own=OwnReading(hours, False, False, more),
         )
     except InputError as error:
         if prices or not faults:

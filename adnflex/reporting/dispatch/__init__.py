@@ -186,6 +186,12 @@ _SECTIONS: Sections = [
         (lambda view: view.drawn("taps", "capacitors"),), "Taps, steps",
     ),
     Recipe(
+        "sources", "Voltages of sources",
+        _averaged("What each source is told to hold, where that is a decision; dashed are its limits, the open dot is "
+                  "the voltage before the horizon."),
+        ("sources",),
+    ),
+    Recipe(
         "converters", "Soft open points",
         _averaged("What soft open points draw at their first bus and give at their second; the other way round where "
                   "it is negative. Their losses count as losses of the network."),
@@ -277,6 +283,7 @@ KIND: ReportKind[DispatchView] = ReportKind(
             view.plan, "emission" if view.least_carbon else "cost", view.unit
         ),
         "reactive": day.reactive,
+        "sources": day.sources,
         "storage": day.storage,
         "taps": day.taps,
         "vehicles": day.vehicles,

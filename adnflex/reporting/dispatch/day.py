@@ -129,6 +129,24 @@ def _head(label: str, values: pd.Series, facts: pd.Series) -> str:
     return f"{label}: {fixed(moves, 0)}{allowed}"
 
 
+def sources(view: DispatchView) -> go.Figure:
+    """Voltage that each source is told to hold by period, with its limits, where it is a decision [pu]."""
+    table = view.expected(view.plan.source_vm_pu)
+    if not len(table.columns):
+        raise NothingToDraw("plan: source_vm_pu is empty, so there is nothing to draw; no source's voltage is chosen.")
+    shown = list(table.columns)[:_MOST_DEVICES]
+    heads = [view.labels.of(*key) for key in shown]
+    panels = [("held [pu]", "pu")] * len(shown)
+    day = DayFigure(view.clock, panels, 70 + 150 * len(shown), heads=heads, showlegend=False)
+    for row, key in enumerate(shown):
+        facts = _facts(view, *key)
+        for limit in (facts["low"], facts["high"]):
+            day.limits(row, [limit], "limit")
+        day.stairs(row, table[key].astype(float), "", line(style.AFTER))
+        day.start(row, facts["initial"], "before the horizon", style.AFTER)
+    return day.done(air=0.012)
+
+
 # Reactive power and storage -----------------------------------------------------------------------------------
 
 

@@ -320,6 +320,7 @@ class _Day:
         rows = [
             ("tap changer", "trafo", 0, "T1", 1, _moves(self.tap), 6.0, 1.0, -4.0, 4.0),
             ("capacitor bank", "shunt", 0, "bank", at["shunt"], _moves(self.steps), 4.0, 1.0, 0.0, 3.0),
+            ("source voltage", "ext_grid", 0, "Grid", 0, math.nan, math.nan, 1.0, 0.95, 1.05),
             ("storage", "storage", 0, "battery", at["storage"], math.nan, math.nan, *self._reach),
             ("electric vehicles", "load", 99, "car park", at["ev"], math.nan, math.nan, math.nan, math.nan, math.nan),
             ("generation", "sgen", 0, "solar park", at["sun"], math.nan, math.nan, math.nan, math.nan, math.nan),
@@ -413,6 +414,7 @@ class _Day:
                     ("loss_mw", 0): 0.002 * self.load,
                 }
             ),
+            source_vm_pu=self._table({("ext_grid", 0): 1.02 - 0.001 * self.load}),
             inputs=pd.DataFrame(),
             switches=pd.DataFrame(),
             devices=devices,

@@ -62,6 +62,7 @@ def test_no_figure_needs_a_check(name, fan):
         ("taps", "taps"),
         ("storage", "storage"),
         ("converters", "converters"),
+        ("sources", "source_vm_pu"),
         ("vehicles", "ev"),
         ("exactness", "recovery"),
         ("gaps", "cone_gap"),
