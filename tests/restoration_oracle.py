@@ -27,7 +27,10 @@ _EPS = 1e-6
 
 @dataclass
 class Best:
-    """The best of at most so many operations; `mw` is None where nothing meets every limit."""
+    """The best of at most so many operations; `mw` is None where nothing meets every limit.
+
+    `alone_mw` is what closings alone restore at most, None where they were not asked for.
+    """
 
     dark_mw: float
     mw: float | None = None
@@ -35,7 +38,7 @@ class Best:
     loss_mw: float = np.nan
     sheds: bool = False
     transfers: bool = False
-    ran: int = 0
+    alone_mw: float | None = None
 
 
 @dataclass
@@ -113,8 +116,8 @@ class Oracle:
         net.switch.loc[at_to[0] if len(at_to) else mine.index[0], "closed"] = False
         return False
 
-    def best(self, element: str, index: int, most: int) -> Best:
-        """Decide all sets of at most so many operations."""
+    def best(self, element: str, index: int, most: int, alone: bool = False) -> Best:
+        """Decide all sets of at most so many operations; `alone`: also what closings alone restore."""
         net, _, lost = self.isolated(element, index)
         load = _load(self.net)
         lit_before, lit = _supplied(self.net), _supplied(net)
@@ -138,24 +141,27 @@ class Oracle:
                 states.append((-round(back, 9), count, chosen))
         states.sort()
         for _, group in itertools.groupby(states, key=lambda s: s[:2]):
-            good = []
-            for worth, count, chosen in group:
-                state = deepcopy(net)
-                shut = [self.operate(state, i) for i in chosen]
-                found.ran += 1
-                seen = _run(state)
-                if seen is not None and self._within(state, *seen):
-                    good.append(
-                        (float(state.res_line.pl_mw.sum() + state.res_trafo.pl_mw.sum()), worth, count, chosen, shut)
-                    )
+            good = [(loss, *one) for one in group if (loss := self._loss(net, one[2])) is not None]
             if good:
-                found.loss_mw, worth, found.operations, chosen, shut = min(good)
+                found.loss_mw, worth, found.operations, chosen = min(good)
                 found.mw = -worth
-                sides = [set(ends[i]) for i in chosen]
-                found.sheds = any(not s and not e <= lit for s, e in zip(shut, sides, strict=True))
-                found.transfers = any(not s and e <= lit for s, e in zip(shut, sides, strict=True))
-                return found
+                opened = [set(ends[i]) for i in chosen if present[i]]
+                found.sheds, found.transfers = any(not s <= lit for s in opened), any(s <= lit for s in opened)
+                break
+        if alone and found.mw is not None and (found.sheds or found.transfers):
+            ties = [one for one in states if not any(present[i] for i in one[2])]
+            found.alone_mw = next((-one[0] for one in ties if self._loss(net, one[2]) is not None), -1.0)
         return found
+
+    def _loss(self, net: pandapowerNet, chosen: tuple[int, ...]) -> float | None:
+        """Losses with some lines operated, or None where a limit is broken; the net stays as it is."""
+        before = net.line.in_service.copy(), net.switch.closed.copy()
+        for i in chosen:
+            self.operate(net, i)
+        seen = _run(net)
+        good = seen is not None and self._within(net, *seen)
+        net.line["in_service"], net.switch["closed"] = before
+        return float(net.res_line.pl_mw.sum() + net.res_trafo.pl_mw.sum()) if good else None
 
     def _within(self, net: pandapowerNet, vm: pd.Series, loading: dict[tuple[str, int], float]) -> bool:
         low, high = self.vm_limits

@@ -96,7 +96,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
     "limits": {
         "vm_limits": limits(),
         "max_loading_percent": number("percent above 0", 0.0, above=True),
-        "emergency_factor": number("a factor above 0, such as 1.2", 0.0, above=True),
+        "emergency_factor": number("a factor of 1 or more; tighter limits are those of max_loading_percent", 1.0),
         "limits": element_limits(),
     },
     "what may be switched": {

@@ -216,6 +216,38 @@ def test_loads_without_supply_or_customers():
         reliability(net, [("line", 0)], {}, {})
 
 
+@pytest.mark.parametrize("kind", ["CB", "LBS"])
+def test_a_coupler_fails_the_same_way_from_either_of_its_buses(kind):
+    net = pp.create_empty_network()
+    pp.create_buses(net, 6, 20.0)
+    pp.create_ext_grid(net, 0)
+    # a breaker before each half of a busbar (1 and 2, coupled), a feeder on either, all behind breakers
+    for a, b in ((0, 1), (1, 3), (2, 4), (0, 5)):
+        line = pp.create_line_from_parameters(net, a, b, 1.0, 0.1, 0.1, 0.0, 1.0)
+        pp.create_switch(net, a, line, "l", type="CB")
+    coupler = pp.create_switch(net, 1, 2, "b", type=kind)
+    for bus in range(1, 6):
+        pp.create_load(net, bus, 1.0)
+    turned = deepcopy(net)
+    turned.switch.loc[coupler, ["bus", "element"]] = [2, 1]
+    for one in (net, turned):
+        touching = Touching(one)
+        # what trips are the breakers around it; what stays parted is what hangs behind it
+        assert touching.buses[~touching.after([("switch", coupler)], tripped)[0]].tolist() == [1, 2, 3, 4]
+        assert touching.buses[~touching.after([("switch", coupler)], parted)[0]].tolist() == [2, 4]
+        assert set(touching.border(("switch", coupler))) == {coupler}
+        # a fault behind a breaker that couples trips that breaker alone
+        far = touching.buses[~touching.after([("line", 2)], tripped)[0]].tolist()
+        assert far == [4]
+        other = touching.buses[~touching.after([("bus", 2)], tripped)[0]].tolist()
+        assert other == ([2, 4] if kind == "CB" else [1, 2, 3, 4])
+    turned.switch.loc[coupler, "closed"] = False
+    assert (
+        Touching(turned).after([("switch", coupler)], tripped)[0].tolist()
+        == Touching(turned).supplied()[Touching(turned).bus].tolist()
+    )
+
+
 def walked(net, line, stops):
     """Buses that a fault of a line reaches, walking until switches that stop it; an oracle without arrays."""
     at = {(int(r.element), int(r.bus)): r for r in net.switch[net.switch["et"] == "l"].itertuples()}

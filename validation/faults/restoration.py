@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
+from pandapower.topology import unsupplied_buses
 
 import adnflex
 from adnflex.errors import AdnflexError
@@ -25,8 +28,8 @@ ABOUT = (
     "Outages of lines, transformers and sources of random nets (blocks without switches, two sources, generation, "
     "parallel ties, couplers), up to three operations: dark and restored load and the number of operations against all "
     "sets run by pandapower, and the check of every state. Then three feeders with four ties and tight ratings, up to "
-    "three and up to five operations, until the oracle's answer has opened something in a hundred of them (a fifth of "
-    "the random nets): no closing alone does as well there, so closing what restores most at each step is wrong."
+    "three and up to five operations, until closing ties alone, in any order, restores less than the oracle in a fifth "
+    "as many of them."
 )
 
 
@@ -36,11 +39,11 @@ def campaign(tries: int, seed: int) -> list[dict[str, Any]]:
     for k in range(tries):
         kind, fault = _try(next(_cases(10_000 * seed + k)), f"seed {10_000 * seed + k}")
         rows.setdefault(kind, []).append(fault)
-    opened, k = 0, 0
-    while opened < tries // 5 and k < 2 * tries:
+    needed, k = 0, 0
+    while needed < tries // 5 and k < 2 * tries:
         kind, fault = _try(_tight(10_000 * seed + k), f"feeders {10_000 * seed + k}")
         rows.setdefault(f"feeders: {kind}", []).append(fault)
-        opened, k = opened + kind.startswith("an opening"), k + 1
+        needed, k = needed + kind.startswith("closing alone"), k + 1
     return [
         {
             "kind": kind,
@@ -70,12 +73,12 @@ def _try(case: Case, name: str) -> tuple[str, str]:
     except AdnflexError as error:
         named = any(words in str(error) for words in ("not radial", "max_loading_percent", "cannot be supplied"))
         return "refused by name", "" if named else f"{name}: {error}"
-    want = oracle.best(*key, most)
+    want = oracle.best(*key, most, alone=True)
     check = adnflex.validate(found, net)
     kind = (
         "nothing meets the limits" if want.mw is None
-        else "an opening is needed: shedding" if want.sheds
-        else "an opening is needed: transfer" if want.transfers
+        else "closing alone restores less" if want.alone_mw is not None and want.alone_mw < want.mw - 1e-6
+        else "an opening saves operations or losses" if want.sheds or want.transfers
         else "nothing comes back" if want.mw < 1e-9
         else "ties alone"
     )  # fmt: skip
@@ -113,12 +116,23 @@ def _cases(seed: int) -> Iterator[Case]:
             )  # fmt: skip
         except (RuntimeError, ValueError):
             continue
-        net.load["scaling"] = float(rng.choice([1.0, 1.3, 1.8]))
+        net.load["scaling"] = float(rng.choice([0.6, 1.0, 1.4]))
         limits = [(0.9, 1.1), (0.94, 1.06), (0.955, 1.05), (0.965, 1.04)][rng.integers(4)]
         keys = [("line", int(i)) for i in net.line.index[net.line.in_service.astype(bool)]]
         if flag(0.15):
             keys = [(t, int(i)) for t in ("trafo", "ext_grid") for i in net[t].index[net[t].in_service.astype(bool)]]
-        yield net, limits, keys[rng.integers(len(keys))], int(rng.choice([2, 3, 3]))
+        order = [keys[k] for k in rng.permutation(len(keys))]
+        yield net, limits, next(filter(partial(_helps, net), order), order[0]), int(rng.choice([2, 3, 3]))
+
+
+def _helps(net: Any, key: tuple[str, int]) -> bool:
+    """Whether an outage makes buses dark that closing everything would supply."""
+    without = deepcopy(net)
+    without[key[0]].loc[key[1], "in_service"] = False
+    dark = unsupplied_buses(without)
+    without.switch["closed"] = True
+    without.line.loc[without.line.index != key[1] if key[0] == "line" else slice(None), "in_service"] = True
+    return bool(dark - unsupplied_buses(without) - unsupplied_buses(net))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 import adnflex
 from tests.brute_force import RUNPP
-from tests.verbs.test_switching_sequence import compared, two_states
+from tests.verbs.test_switching_sequence import require_best, two_states
 
 TRIES = 200
 ABOUT = (
@@ -27,20 +27,34 @@ _PU, _SHARE = 1e-8, 1e-6
 
 
 def campaign(tries: int, seed: int) -> list[dict[str, Any]]:
-    """Compare so many grids, with each kind of check."""
-    kinds: list[tuple[str, Callable[[int], int]]] = [
-        ("no order is better (operations of a grid, up to four pairs)", lambda k: compared(k, MOST)),
-        ("every step is what runpp says", _steps),
+    """Compare so many grids; without another radial state within so many operations there is nothing to compare."""
+    kinds = ("no order is better (operations of a grid, up to four pairs)", "every step is what runpp says")
+    wrong: dict[str, list[str]] = {kind: [] for kind in kinds}
+    count, at = 0, 100_000 * seed
+    while count < tries and at < 100_000 * seed + 20 * tries:
+        if (found := two_states(at, MOST)) is not None:
+            count += 1
+            for kind, check in zip(kinds, (require_best, _require_steps), strict=True):
+                wrong[kind] += _faults(check, found, at)
+        at += 1
+    return [
+        {"kind": kind, "tries": count, "failures": len(faults), "example": faults[0][:200] if faults else ""}
+        for kind, faults in wrong.items()
     ]
-    return [_tried(kind, check, tries, 100_000 * seed) for kind, check in kinds]
 
 
-def _steps(seed: int) -> int:
-    """Compare every state; return the number of operations."""
-    found = two_states(seed, MOST)
-    if found is None:
-        return 0
-    net, plan = found
+def _faults(check: Callable[[Any, Any], Any], found: tuple[Any, Any], seed: int) -> list[str]:
+    """Say what is wrong with a plan of a net."""
+    try:
+        check(*found)
+    except Exception as error:
+        told = str(error).splitlines()[0] if str(error) else ""
+        return [f"{type(error).__name__}: {told} (seed {seed})"]
+    return []
+
+
+def _require_steps(net: Any, plan: Any) -> None:
+    """Compare every state on the way."""
     sequence = adnflex.switching_sequence(plan, net)
     for step, row in sequence.steps.iterrows():
         state = sequence.apply(net, step)
@@ -52,18 +66,3 @@ def _steps(seed: int) -> int:
         if row["action"] == "close":
             current = 1e3 * state.res_line.i_ka[row["index"]]
             assert abs(row["closing_current_a"] - current) <= _SHARE * max(current, 1.0), f"step {step}: current"
-    return len(sequence.steps)
-
-
-def _tried(kind: str, check: Callable[[int], int], tries: int, first: int) -> dict[str, Any]:
-    count, seed, wrong = 0, first, []
-    while count < tries and seed < first + 20 * tries:
-        try:
-            # without another radial state within so many operations there is nothing to compare
-            count += check(seed) > 0
-        except Exception as error:
-            count += 1
-            told = str(error).splitlines()[0] if str(error) else ""
-            wrong.append(f"{type(error).__name__}: {told} (seed {seed})")
-        seed += 1
-    return {"kind": kind, "tries": count, "failures": len(wrong), "example": wrong[0][:200] if wrong else ""}

@@ -74,15 +74,15 @@ class Touching:
         return found
 
     def _couplers(self) -> list[_Place]:
-        """Couplers, as nodes of their own on the side of their first bus."""
+        """Couplers, as nodes of their own between their buses."""
         found: list[_Place] = []
         for switch, row in self.net.switch[self.net.switch["et"] == "b"].iterrows():
             ends = [self.node.get(("bus", int(row[end]))) for end in ("bus", "element")]
             if ends[0] is None or ends[1] is None:
                 continue
             own = self.node["switch", int(switch)] = len(self.node)
-            found.append((ends[0], own, True, False, ()))
-            found.append((own, ends[1], bool(row["closed"]), row.get("type") in PROTECTIVE, (int(switch),)))
+            here = bool(row["closed"]), row.get("type") in PROTECTIVE, (int(switch),)
+            found += [(end, own, *here) for end in ends if end is not None]
         return found
 
     def _sources(self) -> list[_Place]:
@@ -123,8 +123,16 @@ class Touching:
     def after(self, elements: Iterable[tuple[str, int]], cut: Callable[[Touching], BoolArray]) -> BoolArray:
         """Whether each bus (columns) has supply when an element (rows) takes all that cannot be parted from it."""
         label = self._labels(self.closed & ~cut(self))
-        rows = [self.supplied(np.flatnonzero(label == label[self.node[key]]))[self.bus] for key in elements]
+        failed = ([self.node[key], *(self._beside(key) if cut is tripped else [])] for key in elements)
+        rows = [self.supplied(np.flatnonzero(np.isin(label, label[nodes])))[self.bus] for nodes in failed]
         return np.array(rows, dtype=bool).reshape(-1, len(self.bus))
+
+    def _beside(self, key: tuple[str, int]) -> list[int]:
+        """List both sides of a closed coupler: a breaker that fails trips nothing, the next ones around it do."""
+        if key[0] != "switch":
+            return []
+        mine = self.closed & (self.b == self.node[key])
+        return [int(node) for node in self.a[mine]]
 
     def border(self, element: tuple[str, int]) -> list[int]:
         """List the switches, closed now and no fuses, that part an element and all that cannot be parted from it."""

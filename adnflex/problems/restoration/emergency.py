@@ -22,7 +22,7 @@ def emergency(net: pandapowerNet, factor: float = 1.0) -> pandapowerNet:
     net : pandapowerNet
         The net; it is not changed.
     factor : float
-        What the loading limits of every day are multiplied by where the net has none for emergencies.
+        What the loading limits of every day are multiplied by where the net has none for emergencies; 1 or more.
 
     Examples
     --------
