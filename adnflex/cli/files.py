@@ -10,8 +10,9 @@ from pandapower import pandapowerNet
 
 from adnflex.cli.exits import EXIT_FAULT, EXIT_INPUT, EXIT_MEMORY, EXIT_OK, MEMORY, exit_code
 from adnflex.cli.terminal import say, tell
-from adnflex.errors import AdnflexError, InputError
+from adnflex.errors import AdnflexError, InputError, OutputError
 from adnflex.files import require_place, write_text
+from adnflex.reporting.paper import browser, is_paper
 from adnflex.results.base import Result
 
 
@@ -40,6 +41,11 @@ def require_writable(outputs: Mapping[str, Path | None], inputs: Mapping[str, st
             faults.append(f"{option} {path}: this is the file of {other}; give another one.")
         elif (why := require_place(path)) is not None:
             faults.append(f"{option} {path}: {why}.")
+        elif option == "--report" and is_paper(path):
+            try:
+                browser()
+            except OutputError as error:
+                faults.append(f"{option} {path}: {str(error).removeprefix('path ')}")
     if faults:
         raise InputError(faults)
 

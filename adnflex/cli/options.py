@@ -48,7 +48,10 @@ _DEFAULTS = {"days": 1}
 _SHORT = {"open_lines": "--open"}
 # Options of the command line alone: destination, name, and what `argparse` is told.
 _OWN: dict[str, tuple[str, dict[str, Any]]] = {
-    "report": ("--report", {"type": Path, "metavar": "FILE.html", "help": "write the report, one HTML file"}),
+    "report": (
+        "--report",
+        {"type": Path, "metavar": "FILE.html", "help": "write the report, one HTML file; FILE.pdf is printed on A4"},
+    ),
     "plan": (
         "--plan",
         {"type": Path, "metavar": "FILE.json", "help": "save the plan, to validate it; of several FILE-NAME.json"},

@@ -13,7 +13,7 @@ import pandas as pd
 from adnflex.arguments import public
 from adnflex.arguments.kinds import anything
 from adnflex.errors import Infeasible, InputError
-from adnflex.files import write_text
+from adnflex.files import write_bytes, write_text
 from adnflex.grid.layout import drawing_tables
 from adnflex.grid.switch_tables import moved
 from adnflex.problems.clock import Deadline
@@ -21,6 +21,7 @@ from adnflex.reporting.document import document
 from adnflex.reporting.kinds import listed, sorted_by_kind
 from adnflex.reporting.nothing_found import NothingFound
 from adnflex.reporting.page import render
+from adnflex.reporting.paper import browser, is_paper, pdf
 from adnflex.reporting.views import NetFacts, Orders
 from adnflex.results import DispatchPlan, Flexibility, MultiPeriodPlan, Plan, SwitchingSequence
 from adnflex.text import title
@@ -35,7 +36,7 @@ _SWITCHING = (Plan, MultiPeriodPlan, DispatchPlan, Flexibility)
 
 @public(also={"plan": anything(), "check": anything()})
 def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = None) -> Path:
-    """Write the report of results as one HTML file that opens anywhere, without a network connection.
+    """Write the report of results as one file that opens anywhere, without a network connection: HTML or PDF.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
         Its AC check, or their checks in the same order; of flexibility before and after, the check of the latter
         is enough; a comparison of policies has none. None reports what was not validated, and the first line says so.
     path : str or pathlib.Path
-        File to write; an existing one is replaced.
+        File to write; an existing one is replaced. A name that ends in ``.pdf`` is printed on A4 by Chromium, Chrome or
+        Edge, whichever is installed; every other one is HTML.
     net : pandapowerNet, optional
         The net before the plan. Needed for the order of the operations of a plan that switches, where none of the
         results is its `SwitchingSequence`: the report then finds it, with the limits of the plan, in at most 60 s. Also
@@ -65,7 +67,7 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
     Raises
     ------
     InputError
-        If `plan` or `check` is something else, or the file cannot be written.
+        If `plan` or `check` is something else, the file cannot be written, or it is a PDF and no browser prints it.
 
     Examples
     --------
@@ -76,9 +78,12 @@ def report(plan: Any, check: Any, path: str | Path, net: pandapowerNet | None = 
     ...     report(plan, None, f"{folder}/report.html").name
     'report.html'
     """
+    if is_paper(path):
+        browser()  # said before the order of operations is searched for
     results = [_drawn(result, net) for result in listed(plan)]
     facts = NetFacts() if net is None else replace(net_facts(net), orders=_orders(results, net))
-    return write_text(path, render(document(sorted_by_kind(results, check, facts))))
+    page = render(document(sorted_by_kind(results, check, facts)))
+    return write_bytes(path, pdf(page)) if is_paper(path) else write_text(path, page)
 
 
 # Seconds for the orders of all plans of a report.

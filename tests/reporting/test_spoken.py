@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from importlib import resources
+from itertools import pairwise
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_landmarks_language_and_order_of_headings(read):
     assert reader.addresses[0] == "#content"
     levels = [int(tag[1]) for tag in reader.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b - a <= 1 for a, b in pairwise(levels))
     assert reader.tags.count("section") == len(re.findall(r'<section id="(\S+)" aria-labelledby="\1-title">', source))
 
 
