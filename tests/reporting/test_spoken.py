@@ -46,7 +46,7 @@ def test_landmarks_language_and_order_of_headings(read):
     levels = [int(tag[1]) for tag in reader.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert all(b - a <= 1 for a, b in pairwise(levels))
-    assert reader.tags.count("section") == len(re.findall(r'<section id="(\S+)" aria-labelledby="\1-title">', source))
+    assert reader.tags.count("section") == len(re.findall(r'<section id="(\S+)" aria-labelledby="title-\1">', source))
 
 
 def test_the_library_draws_every_kind_of_trace(read):
