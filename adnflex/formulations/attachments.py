@@ -20,6 +20,8 @@ class Attachments:
         Squared voltage behind the ratio of a branch whose ratio is a decision.
     squared_ratio : dict of int to expression
         Its squared ratio.
+    supplied : dict of int to variable
+        1 where a node has supply, binary; its ``v`` is 0 where it has none. Nodes without one always have supply.
 
     Examples
     --------
@@ -35,6 +37,7 @@ class Attachments:
     supply_q: dict[int, Any] = field(default_factory=dict)
     behind: dict[int, Any] = field(default_factory=dict)
     squared_ratio: dict[int, Any] = field(default_factory=dict)
+    supplied: dict[int, Any] = field(default_factory=dict)
 
     def withdraw(self, node: int, p: Any, q: Any) -> None:
         """Add a withdrawal at a node."""

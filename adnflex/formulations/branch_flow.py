@@ -67,7 +67,7 @@ def declare_branch_flow(
     declare_variables(b, "q", -s_max, s_max, doc="reactive power into a branch at its from end [pu]")
     most = np.where(ideal, 0.0, bounds.i_max**2)
     declare_variables(b, "l", np.zeros(grid.m), most, doc="squared series current of a branch [pu]")
-    _declare_switched_voltages(b, states, grid, bounds, free)
+    _declare_switched_voltages(b, states, grid, bounds, free, more)
     _declare_behind_ratios(b, grid, bounds, is_free, more)
     ends = BranchEnds(b, grid)
     drop = Rows(np.zeros(grid.m), np.zeros(grid.m))
@@ -91,9 +91,9 @@ def declare_branch_flow(
 
 
 def _declare_switched_voltages(
-    b: pyo.Block, states: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int]
+    b: pyo.Block, states: pyo.Block, grid: Grid, bounds: Bounds, free: Sequence[int], more: Attachments
 ) -> None:
-    """``w = z v`` at both ends of every free branch, exactly, by its McCormick rows."""
+    """``w = z v`` at both ends of every free branch, exactly, by its McCormick rows; without supply ``v`` is 0."""
     tau2 = grid.ratio**2
     b.w_f = pyo.Var(
         list(free),
@@ -112,8 +112,9 @@ def _declare_switched_voltages(
                 continue
             b.mccormick.add(w <= high * z)
             b.mccormick.add(w >= low * z)
-            b.mccormick.add(v - w <= high * (1 - z))
-            b.mccormick.add(v - w >= low * (1 - z))
+            lit = more.supplied.get(node, 1)
+            b.mccormick.add(v - w <= high * (lit - z))
+            b.mccormick.add(v - w >= low * (lit - z))
 
 
 def _declare_state_bounds(b: pyo.Block, states: pyo.Block, free: Sequence[int], bounds: Bounds) -> None:

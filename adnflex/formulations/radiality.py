@@ -18,7 +18,7 @@ Power Systems 27(1), 2012, doi:10.1109/TPWRS.2011.2161349 (why generation needs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyomo.environ as pyo
@@ -34,6 +34,7 @@ def declare_radiality(
     direction: IntArray,
     chains: Sequence[Sequence[int]] = (),
     connection: bool = True,
+    supplied: Mapping[int, Any] | None = None,
 ) -> None:
     """Declare the states ``z`` of the free branches and keep them a spanning forest.
 
@@ -53,7 +54,11 @@ def declare_radiality(
         Sets of free branches of which at most one may be open.
     connection : bool
         Declare the fictitious flow; superfluous where every node withdraws active power and nothing feeds in.
+    supplied : mapping of int to variable, optional
+        1 where a node has supply, binary; the others hang nowhere, and their branches count as open. Nodes without one
+        always have supply.
     """
+    lit = dict(supplied or {})
     b, f, t, m, n = block, grid.f, grid.t, grid.m, grid.n
     is_free, is_root = set(free), {int(r) for r in grid.roots}
     useless = [k for k in free if int(f[k]) in is_root and int(t[k]) in is_root]
@@ -62,9 +67,9 @@ def declare_radiality(
         b.z[k].setub(0)
     undecided = [k for k in range(m) if direction[k] == 0 and k not in set(useless)]
     b.feeds_to = pyo.Var(undecided, bounds=(0, 1), doc="1 where a branch feeds its to node")
-    state = [b.z[k] if k in is_free else 1.0 for k in range(m)]
+    state = [b.z[k] if k in is_free else lit.get(int(f[k]), 1.0) for k in range(m)]
     b.feeds_at_most = pyo.Constraint(
-        [k for k in undecided if k in is_free],
+        [k for k in undecided if not isinstance(state[k], float)],
         rule=lambda _, k: b.feeds_to[k] <= state[k],
         doc="an open branch feeds nothing",
     )
@@ -80,20 +85,20 @@ def declare_radiality(
         into[f[k]].append((k, False))
     b.parent = pyo.Constraint(
         [j for j in range(n) if j not in is_root],
-        rule=lambda _, j: _one_parent([forward[k] if fwd else backward[k] for k, fwd in into[j]]),
+        rule=lambda _, j: _one_parent([forward[k] if fwd else backward[k] for k, fwd in into[j]], lit.get(j, 1.0)),
         doc="one branch feeds a node",
     )
     b.chain = pyo.Constraint(range(len(chains)), rule=lambda _, c: sum(b.z[k] for k in chains[c]) >= len(chains[c]) - 1)
     if connection:
-        _declare_connection(b, m, n, into, is_root, direction)
+        _declare_connection(b, m, n, into, is_root, direction, lit)
 
 
-def _one_parent(feeds: list[Any]) -> Any:
-    """One of the branches at a node feeds it; nothing to decide where that is known."""
+def _one_parent(feeds: list[Any], lit: Any) -> Any:
+    """One of the branches at a node with supply feeds it; nothing to decide where that is known."""
     variable = [e for e in feeds if not isinstance(e, float)]
-    if not variable:
+    if not variable or (len(variable) == 1 and variable[0] is lit):
         return pyo.Constraint.Skip
-    return sum(variable) == 1.0 - sum(e for e in feeds if isinstance(e, float))
+    return sum(variable) == lit - sum(e for e in feeds if isinstance(e, float))
 
 
 def _declare_connection(
@@ -103,6 +108,7 @@ def _declare_connection(
     into: list[list[tuple[int, bool]]],
     is_root: set[int],
     direction: IntArray,
+    lit: Mapping[int, Any],
 ) -> None:
     # in units of all nodes together, so that the flow is of order one
     demand = 1.0 / (n - len(is_root))
@@ -115,5 +121,5 @@ def _declare_connection(
     b.phi_lower = pyo.Constraint([k for k in range(m) if direction[k] <= 0], rule=lambda _, k: b.phi[k] >= -b.beta_t[k])
     b.phi_balance = pyo.Constraint(
         [j for j in range(n) if j not in is_root],
-        rule=lambda _, j: sum(b.phi[k] if fwd else -b.phi[k] for k, fwd in into[j]) == demand,
+        rule=lambda _, j: sum(b.phi[k] if fwd else -b.phi[k] for k, fwd in into[j]) == demand * lit.get(j, 1.0),
     )

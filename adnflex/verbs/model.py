@@ -12,6 +12,7 @@ from pandapower import pandapowerNet
 
 from adnflex.arguments import public
 from adnflex.errors import InputError
+from adnflex.formulations import formulation_named
 from adnflex.grid import read_grid
 from adnflex.grid.topology import closed_of, must_close
 from adnflex.knobs import Horizon, Limits, Switching
@@ -30,6 +31,9 @@ from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.meshed import meshed_start
 from adnflex.problems.region.model import build_region
 from adnflex.problems.region.reading import read_region
+from adnflex.problems.restoration.flows import Ceiling
+from adnflex.problems.restoration.model import build_restoration
+from adnflex.problems.restoration.study import RestorationStudy
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.days import draw_day, stream
 from adnflex.problems.rolling.mpc import Mpc
@@ -42,6 +46,7 @@ from adnflex.verbs.flexibility import flexibility
 from adnflex.verbs.reconfigure import read_reconfiguration, reconfigure
 from adnflex.verbs.reconfigure_for_flexibility import reconfigure_for_flexibility
 from adnflex.verbs.region import pq_region
+from adnflex.verbs.restore import elements_of, restore
 from adnflex.verbs.schedule_rolling import schedule_rolling
 
 
@@ -131,6 +136,23 @@ def _region(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     return found
 
 
+def _restoration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
+    if knobs["outage"] is inspect.Parameter.empty:
+        raise InputError("outage is missing; give what is out, e.g. outage=('line', 12).")
+    chosen = formulation_named(knobs["formulation"], ())
+    given: Any = {"generation_returns": knobs["generation_returns"], "factor": knobs["emergency_factor"]}
+    study = RestorationStudy(net, Limits.gathered(knobs), Switching.gathered(knobs), **given)
+    outage = study.outage(elements_of(knobs["outage"]))
+    supply = study.supply(outage)
+    if supply is None:
+        raise InputError(f"outage of {outage}: no source is left, so there is no network to model.")
+    ceiling = Ceiling.of(supply.grid, study.before)
+    found = build_restoration(supply, ceiling, chosen, knobs["max_operations"])
+    if knobs["exact"]:
+        make_equations(found)
+    return found
+
+
 def _rolling(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel:
     case = knobs["case"] if isinstance(knobs["case"], RollingCase) else RollingCase.from_net(net)
     control = RollingScheduler(case, knobs["policy"], seed=knobs["seed"], day=knobs["day"])
@@ -152,6 +174,7 @@ _MODELS: dict[str, tuple[Callable[..., Any], Callable[..., pyo.ConcreteModel], d
     "flexibility": (flexibility, _flexibility, {"program": "box"}),
     "reconfigure_for_flexibility": (reconfigure_for_flexibility, _reconfigure_for_flexibility, {"program": "box"}),
     "pq_region": (pq_region, _region, {"normal": (1.0, 0.0), "exact": False}),
+    "restore": (restore, _restoration, {"formulation": "distflow", "exact": False}),
     "schedule_rolling": (schedule_rolling, _rolling, {"policy": "mpc:mean", "hour": 0, "case": None}),
 }
 
@@ -182,20 +205,21 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     net : pandapowerNet
         The net; it is only read.
     verb : str
-        ``reconfigure``, ``dispatch``, ``flexibility``, ``reconfigure_for_flexibility``, ``pq_region`` or
-        ``schedule_rolling``.
+        ``reconfigure``, ``dispatch``, ``flexibility``, ``reconfigure_for_flexibility``, ``pq_region``, ``restore``
+        or ``schedule_rolling``.
     formulation : str, optional
         Of the branch flow, as in `adnflex.dispatch`; by default that of the verb. Boxes are ``lindistflow``, a region
         is ``distflow``, and ``schedule_rolling`` has no network.
     **knobs
         The arguments of the verb. Those that steer its search (``gap``, ``time_limit``, ``workers`` ...) change nothing
         in a model. ``reconfigure`` with ``profiles``, ``periods`` or ``situations`` has one topology for means of
-        groups of periods, which bounds what it loses in all of them. With ``exact=True`` the cones of a dispatch or a
-        region are equations. ``flexibility`` has several linear programs, ``program=``: ``box`` (default; the box that
+        groups of periods, which bounds what it loses in all of them. With ``exact=True`` the cones of a dispatch, a region
+        or a restoration are equations. ``flexibility`` has several linear programs, ``program=``: ``box`` (default; the box that
         can be followed hour by hour), ``bound`` (the master problem: no box is larger) or ``vertex`` (the subproblem:
         what is hardest to follow in the box of ``bound``). ``reconfigure_for_flexibility`` has the first two, its
         switch states are binary. ``pq_region`` has a model for each direction of its half-planes, ``normal=(p, q)``, in
-        one period; discrete positions are binary.
+        one period; discrete positions are binary. ``restore`` has the blocks that have supply again and what is
+        operated as binaries; its objective is the first aim alone, what comes back.
         ``schedule_rolling`` has a model an hour where its policy is ``mpc:mean`` (here the default) or
         ``mpc:<scenarios>``: ``hour=`` says which one, the hours before are decided by the policy. ``case=`` takes a
         `adnflex.RollingCase` of the net that was read with arguments of its own.
@@ -203,8 +227,8 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
     Returns
     -------
     pyomo ConcreteModel
-        The model; its objective is that of the verb (MW of losses, money, MWh of the box or MVA of the half-plane with
-        a minus).
+        The model; its objective is that of the verb (MW of losses, money; MWh of the box, MVA of the half-plane or MW
+        that come back with a minus).
 
     Raises
     ------

@@ -248,6 +248,7 @@ EVERY = {
     "flexibility": (lambda: networks.load("park33_flexibility"), {"periods": [10]}),
     "reconfigure_for_flexibility": (lambda: networks.load("park33_flexibility"), FEW),
     "pq_region": (feeder, {}),
+    "restore": (pn.case33bw, {"outage": ("line", 6)}),
     "schedule_rolling": (lambda: networks.load("rolling33"), {"hour": 22}),
 }
 

@@ -94,6 +94,17 @@ def _region() -> dict[str, Any]:
     return {"verb": float(plane["reached_mva"]), "unit": "MVA", **found}
 
 
+def _restoration() -> dict[str, Any]:
+    import pandapower.networks as pn
+
+    import adnflex
+
+    net, knobs = pn.case33bw(), {"outage": ("line", 3), "vm_limits": (0.93, 1.1)}
+    found = by_scip(adnflex.model(net, "restore", exact=True, **knobs))
+    found["scip"] = -found["scip"]
+    return {"verb": adnflex.restore(net, **knobs).restored_mw, "unit": "MW", **found}
+
+
 def _rolling() -> dict[str, Any]:
     import adnflex
     from adnflex.problems.rolling.days import draw_day
@@ -121,6 +132,7 @@ STUDIES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "flexibility_bound": ("the same: the master problem", lambda: _flexibility("bound")),
     "reconfigure_for_flexibility": ("park33_flexibility, 2 periods, all lines switchable: the bound", _switched),
     "pq_region": ("CIGRE MV with 9 inverters: the exact equations, largest import", _region),
+    "restore": ("case33bw, line 3 out, 0.93 to 1.1 pu, three operations: the exact equations", _restoration),
     "schedule_rolling": ("rolling33, hour 0, 20 scenarios", _rolling),
 }
 

@@ -187,20 +187,29 @@ class RestorationStudy:
         stop : callable
             Asked whether the time is over.
         """
-        grid = self._grid(outage)
-        if grid is None:
+        supply = self.supply(outage)
+        if supply is None:
             nothing = np.zeros(len(self.buses), dtype=bool)
             return Restored(outage, None, None, self.supplied, nothing, nothing)
-        supply = Supply(grid, self._weight(grid))
+        grid = supply.grid
         dark = self.supplied & ~self._of_nodes(grid, supply.lit)
-        if not self.generation_returns and self.generation(dark):
-            grid = self._read(outage, self.generators_off(outage.isolated(self.net), dark))
-            supply = Supply(grid, self._weight(grid))
         search = RestorationSearch(supply, SetFlows(supply, Ceiling.of(grid, self.before)), stop)
         search.run(most)
         lit = (search.best or search.none).state.lit[0]
         back = dark & self._of_nodes(grid, lit)
         return Restored(outage, grid, search, dark, back, self._of_nodes(grid, np.ones(grid.n, dtype=bool)))
+
+    def supply(self, outage: Outage) -> Supply | None:
+        """Return the blocks of the grid without the fault; None where no source is left."""
+        grid = self._grid(outage)
+        if grid is None:
+            return None
+        supply = Supply(grid, self._weight(grid))
+        dark = self.supplied & ~self._of_nodes(grid, supply.lit)
+        if not self.generation_returns and self.generation(dark):
+            grid = self._read(outage, self.generators_off(outage.isolated(self.net), dark))
+            supply = Supply(grid, self._weight(grid))
+        return supply
 
     def _grid(self, outage: Outage) -> Grid | None:
         """Return the grid without the fault; None where no source is left."""
