@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandapower as pp
@@ -96,6 +97,19 @@ def test_policies_are_compared_in_a_table(capsys, unchecked):
     assert rows == ["mpc:mean", "pool"]
     assert "less pool" in told.out
     assert "4 of 4 days of policies simulated" in told.err
+
+
+@pytest.mark.parametrize(("bad", "code"), [(("own", 1), cli.EXIT_FAILED), (None, cli.EXIT_OK)])
+def test_any_day_of_any_policy_that_fails_is_told_by_name(capsys, monkeypatch, unchecked, bad, code):
+    check = example()[2]
+    monkeypatch.setattr(
+        "adnflex.verbs.compare_policies.validate_rolling",
+        lambda day, net: replace(check, passed=(day.policy, day.day) != bad),
+    )
+    told = run(capsys, "roll", "rolling33", *unchecked[2:4], "--policy", "pool,own", "--days", 2, "--workers", 1)
+    assert told.code == code, told.err
+    assert ("AC check failed: 1 of 2 days of policy own." in told.err) == (bad is not None)
+    assert "days of policy pool" not in told.err
 
 
 def test_a_net_of_the_users_own_works_like_the_name(capsys, tmp_path, unchecked):

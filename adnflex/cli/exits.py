@@ -30,7 +30,7 @@ MEMORY = (
 EXIT_CODES = """\
 exit codes:
   0    the plan passed its AC check (also a plan that a signal or the time limit cut short)
-  1    nothing meets every limit, or the AC check failed (of several studies: of any)
+  1    nothing meets every limit, or the AC check failed (of several studies or days: of any)
   2    the input is wrong: net, profiles, plan or option; or an output could not be written (the others were)
   3    no installed solver fits, or the solver gave no answer that can be proven
   4    a fault of adnflex itself; please report it

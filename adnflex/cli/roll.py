@@ -12,6 +12,7 @@ import pandas as pd
 
 import adnflex
 from adnflex.cli.conclusion import Judged, conclude
+from adnflex.cli.exits import EXIT_FAILED
 from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
 from adnflex.cli.solving import asked, known_to
@@ -82,7 +83,20 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     interruption.finish()
     files.write("--plan", args.plan, day.save)
     outcome = Judged("", case.net, day, adnflex.validate(day, case.net))
-    return conclude(args, interruption, [outcome], files, after=after)
+    code = conclude(args, interruption, [outcome], files, after=after)
+    failed = [sentence for result, _ in after for sentence in _failed(result)]
+    for sentence in failed:
+        say(sentence)
+    return EXIT_FAILED if failed else code
+
+
+def _failed(comparison: adnflex.Comparison) -> list[str]:
+    """Say which policies have days that AC power flow does not pass."""
+    return [
+        f"AC check failed: {row['days'] - row['passed']:.0f} of {row['days']:.0f} days of policy {policy}."
+        for policy, row in comparison.checks.iterrows()
+        if row["passed"] < row["days"]
+    ]
 
 
 def _require_sense(args: argparse.Namespace, several: bool) -> None:
