@@ -64,6 +64,8 @@ class Plan(Answer):
         exact branch flow equations where the two differ. Empty where it gave no point.
     relaxation_losses_mw : float or None
         Losses of the relaxation [MW].
+    own_objective, own_bound : float or None
+        Of a model that its caller changed (``change=``): its objective in exact power flow, and the proven lower bound.
     """
 
     objective_name: str
@@ -83,6 +85,8 @@ class Plan(Answer):
     relaxation_buses: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_branches: pd.DataFrame = field(default_factory=pd.DataFrame)
     relaxation_losses_mw: float | None = None
+    own_objective: float | None = None
+    own_bound: float | None = None
 
     _form = "adnflex-plan-1"
 

@@ -188,10 +188,10 @@ def dispatch(
     }
     known = study_facts(net)
     options |= {to: known[key] for key, to in (("name", "study"), ("published", "published")) if key in known}
-    title = title_of(net, name)
-    plan = _plan(net, study, answer, facts, options, title, clock)
+    plan = _plan(net, study, answer, facts, options, title_of(net, name), clock)
     if own is not None:
-        plan = replace(plan, own_objective=own.value, own_bound=own.bound, notes=(*plan.notes, own.words))
+        notes = (*plan.notes, own.words("set-points", "cost"))
+        plan = replace(plan, own_objective=own.value, own_bound=own.bound, notes=notes)
     return _judged(plan, net, study, clock)
 
 

@@ -26,6 +26,8 @@ from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.problems.multi_period.joint import joint_model
 from adnflex.problems.multi_period.reading import read_periods
 from adnflex.problems.multi_period.worth import LossPrices
+from adnflex.problems.own_model import apply_change
+from adnflex.problems.reconfiguration.changed import changed_model
 from adnflex.problems.reconfiguration.choice import build_chosen, require_formulation
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.meshed import meshed_start
@@ -55,6 +57,8 @@ def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.Concre
     if knobs["restorable"] is not None:
         raise InputError("restorable: what outages leave dark stands in no model; leave it out.")
     if (horizon := Horizon.gathered(knobs)).many:
+        if knobs["change"] is not None:
+            raise InputError("change: is for one operating point; change the model of many periods as it comes.")
         if knobs["windows"] is not None:
             raise InputError("windows: the model has one topology for all periods; leave windows out.")
         points = read_periods(net, horizon, Limits.gathered(knobs), switching, LossPrices.gathered(knobs)).points
@@ -64,6 +68,8 @@ def _reconfiguration(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.Concre
     grid, goal = read_reconfiguration(net, knobs["objective"], Limits.gathered(knobs), switching)
     require_formulation(knobs["formulation"])
     most = switching.of_one_state.max_operations
+    if knobs["change"] is not None:
+        return changed_model(grid, goal, knobs["change"], knobs["formulation"], most)[0].model
     return build_chosen(grid, goal, knobs["formulation"], operations=(0, most), whole=True)[0].model
 
 
@@ -74,7 +80,7 @@ def _dispatch(net: pandapowerNet, knobs: Mapping[str, Any]) -> pyo.ConcreteModel
     modes = all_modes(study.horizon, study.devices)
     built = build_dispatch(task.problem, modes).model
     if knobs["change"] is not None:
-        knobs["change"](built)
+        apply_change(built, knobs["change"])
     if knobs["exact"]:
         make_equations(built)
     return built

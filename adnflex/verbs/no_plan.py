@@ -1,4 +1,4 @@
-"""Why there is no plan for many periods: which one nothing can meet, where and by how much, or which budget works."""
+"""Why there is no plan: limits that nothing can meet, in which period, where and by how much, or which budget works."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from pandapower import pandapowerNet
 
 from adnflex.arrays import FloatArray
 from adnflex.errors import Infeasible, TimeExpired
-from adnflex.grid import switch_table
+from adnflex.grid import Grid, switch_table
 from adnflex.grid.topology import closed_of
+from adnflex.grid.write import one_state
 from adnflex.knobs import Effort, Limits, Switching
 from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline
+from adnflex.problems.dispatch.reasons import unit_suspects
 from adnflex.problems.multi_period.all_sequences import AllSequences, least_violations
 from adnflex.problems.multi_period.reading import PeriodStudy
 from adnflex.problems.multi_period.solve import SearchedPeriods
+from adnflex.problems.reconfiguration.answer import SearchedTopology
+from adnflex.problems.reconfiguration.describe import budget_sentence, violation_sentence
 
 Open = frozenset[int]
 
@@ -135,3 +139,36 @@ def _where(net: pandapowerNet, study: PeriodStudy, limits: Limits, state: Open, 
     v = table.iloc[0]
     said = f"{v['kind']} at {v['element']} {v['index']}: {v['value']:.5g} against {v['limit']:.5g} {v['unit']}"
     return _Broken(f", most by {said}", table, switches)
+
+
+def infeasible(
+    net: pandapowerNet,
+    grid: Grid,
+    answer: SearchedTopology,
+    limits: Limits,
+    most: int | None,
+    fewest: SearchedTopology | None = None,
+) -> Infeasible:
+    """Say which limits the least violating topology breaks, measured in AC on the pushed-back net.
+
+    `fewest` is the answer to how few operations are enough, where a budget is what cannot be met.
+    """
+    if answer.least_violating is None:
+        p, q = grid.p.sum() * grid.base_mva, grid.q.sum() * grid.base_mva
+        return Infeasible(
+            f"no radial switch state that was tried has a power flow solution: the loads, {p:.4g} MW and {q:.4g} Mvar "
+            f"in all, may be more than the lines can carry; "
+            f"{'; '.join(unit_suspects(net, grid)) or 'check units and scaling'}.",
+            None,
+            False,
+        )
+    switches = switch_table(grid, answer.least_violating.closed.tolist())
+    least = measure(net, one_state(), switches)
+    table = compare(least, limits_of(net, limits)).violations if least.converged.all() else None
+    proven = answer.status == "infeasible"
+    if most is not None and (budget := budget_sentence(grid, most, proven, fewest)):
+        return Infeasible(budget, table, proven, switches)
+    sentence = violation_sentence(table, proven)
+    if most is not None and (fewest is None or fewest.status != "infeasible"):
+        sentence = f"{sentence.rstrip('.')}; with max_operations={most}."
+    return Infeasible(sentence, table, proven, switches)

@@ -26,8 +26,9 @@ from adnflex.results import OperationsFrontier, Plan
 from adnflex.results.status import NOT_REACHED
 from adnflex.text import title as title_of
 from adnflex.verbs.frontier_reliability import with_reliability
+from adnflex.verbs.no_plan import infeasible
 from adnflex.verbs.plan_of_topology import plan_of
-from adnflex.verbs.reconfigure import infeasible, read_reconfiguration
+from adnflex.verbs.reconfigure import read_reconfiguration
 
 
 @public(reading=read_grid)

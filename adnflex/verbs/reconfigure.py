@@ -8,23 +8,22 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, Literal, overload
 
+import pyomo.environ as pyo
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
-from adnflex.errors import Infeasible, InputError
-from adnflex.grid import Grid, read_grid, switch_table
-from adnflex.grid.write import one_state
+from adnflex.errors import InputError
+from adnflex.grid import Grid, read_grid
 from adnflex.knobs import Effort, Horizon, Limits, Switching
-from adnflex.powerflow import compare, limits_of, measure
 from adnflex.problems.clock import Deadline, Progress
-from adnflex.problems.dispatch.reasons import unit_suspects
-from adnflex.problems.reconfiguration.answer import SearchedTopology
-from adnflex.problems.reconfiguration.describe import budget_sentence, require_reconfigurable, violation_sentence
+from adnflex.problems.reconfiguration.changed import solve_changed_reconfiguration
+from adnflex.problems.reconfiguration.describe import require_reconfigurable
 from adnflex.problems.reconfiguration.objective import Objective, parse_objective
 from adnflex.problems.reconfiguration.solve import fewest_operations, solve_reconfiguration
 from adnflex.results import MultiPeriodPlan, Plan
 from adnflex.study import Profiles
 from adnflex.text import title as title_of
+from adnflex.verbs.no_plan import infeasible
 from adnflex.verbs.plan_of_topology import plan_of
 from adnflex.verbs.reconfigure_periods import reconfigure_periods
 from adnflex.verbs.reconfigure_restorable import as_restorable
@@ -47,6 +46,7 @@ def reconfigure(
     switching_cost: float = 0.0,
     start: str = "present",
     restorable: str | None = None,
+    change: Callable[[pyo.ConcreteModel], object] | None = None,
     profiles: None = None,
     periods: None = None,
     year: Literal[False] = False,
@@ -83,6 +83,7 @@ def reconfigure(
     switching_cost: float = 0.0,
     start: str = "present",
     restorable: str | None = None,
+    change: Callable[[pyo.ConcreteModel], object] | None = None,
     profiles: Profiles | None = None,
     periods: Iterable[int] | None = None,
     year: bool = False,
@@ -119,6 +120,7 @@ def reconfigure(
     switching_cost: float = 0.0,
     start: str = "present",
     restorable: str | None = None,
+    change: Callable[[pyo.ConcreteModel], object] | None = None,
     profiles: Profiles | None = None,
     periods: Iterable[int] | None = None,
     year: bool = False,
@@ -184,6 +186,11 @@ def reconfigure(
         ``as present``: no outage of a line, transformer, coupler or source may leave more load dark than in the present
         state, each after a restoration of up to three operations (see `adnflex.contingencies`). Of one operating point.
         The bound is that of the problem without this condition, unless all states were tried; a note says so.
+    change : callable, optional
+        Changes the Pyomo model of one operating point before it is solved: an objective of your own, more variables and
+        constraints (linear, or cones); see the page "The models as Pyomo models". Topologies are then compared by that
+        objective in exact power flow. The plan has `own_objective` and `own_bound`; of its `objective` nothing is
+        proven. ``auto`` is the formulation ``distflow`` here, and solved by HiGHS.
     profiles : mapping, optional
         ``{(table, column): DataFrame}`` with absolute values, one row a period; by default, with `periods`,
         ``net.profiles``.
@@ -257,6 +264,7 @@ def reconfigure(
     """
     arguments = dict(locals())
     effort, clock = Effort.gathered(arguments), Deadline(time_limit, progress)
+    _require_changeable(arguments)
     if Horizon.gathered(arguments).many:
         return reconfigure_periods(net, arguments, clock)
     _require_one(arguments)
@@ -265,7 +273,13 @@ def reconfigure(
     most = switching.of_one_state.max_operations
     # states that the condition rules out have to be replaced in the same time
     part = clock if restorable is None else clock.part(_SHARE)
-    answer = solve_reconfiguration(grid, goal, effort, clock=part, formulation=formulation, max_operations=most)
+    own = None
+    if change is not None:
+        answer, own = solve_changed_reconfiguration(
+            grid, goal, change, effort, clock, formulation=formulation, max_operations=most
+        )
+    else:
+        answer = solve_reconfiguration(grid, goal, effort, clock=part, formulation=formulation, max_operations=most)
     if answer.flow is None:
         raise infeasible(net, grid, answer, asked, most, fewest_operations(grid, answer, effort, clock, most))
     if restorable is not None:
@@ -278,7 +292,10 @@ def reconfigure(
     if start == "free" and (max_operations is not None or switching_cost):
         note = "start='free': the state counts no operation, so max_operations and switching_cost bind nothing."
         answer = replace(answer, notes=(note, *answer.notes))
-    return plan_of(net, grid, goal, answer, asked, options, title_of(net, name), clock.now)
+    if own is not None:
+        answer = replace(answer, notes=(*answer.notes, own.words("switch states", "plan's own objective")))
+    plan = plan_of(net, grid, goal, answer, asked, options, title_of(net, name), clock.now)
+    return plan if own is None else replace(plan, own_objective=own.value, own_bound=own.bound)
 
 
 # Part of the time that the search without the condition `restorable` may take.
@@ -304,6 +321,21 @@ def _require_one(arguments: Mapping[str, Any]) -> None:
         )
 
 
+def _require_changeable(arguments: Mapping[str, Any]) -> None:
+    """Refuse what knows the model as it is only."""
+    if arguments["change"] is None:
+        return
+    findings = []
+    if Horizon.gathered(arguments).many:
+        findings.append(
+            "change: is for one operating point; for many periods give it to adnflex.dispatch, with windows."
+        )
+    if arguments["restorable"] is not None:
+        findings.append("change and restorable: states that outages rule out stand in no model; leave one of them out.")
+    if findings:
+        raise InputError(findings)
+
+
 def read_reconfiguration(
     net: pandapowerNet, objective: str | Mapping[str, float], limits: Limits, switching: Switching
 ) -> tuple[Grid, Objective]:
@@ -314,36 +346,3 @@ def read_reconfiguration(
     grid = read_grid(net, limits=limits, switching=switching)
     require_reconfigurable(grid, switching.locked_lines)
     return grid, goal
-
-
-def infeasible(
-    net: pandapowerNet,
-    grid: Grid,
-    answer: SearchedTopology,
-    limits: Limits,
-    most: int | None,
-    fewest: SearchedTopology | None = None,
-) -> Infeasible:
-    """Say which limits the least violating topology breaks, measured in AC on the pushed-back net.
-
-    `fewest` is the answer to how few operations are enough, where a budget is what cannot be met.
-    """
-    if answer.least_violating is None:
-        p, q = grid.p.sum() * grid.base_mva, grid.q.sum() * grid.base_mva
-        return Infeasible(
-            f"no radial switch state that was tried has a power flow solution: the loads, {p:.4g} MW and {q:.4g} Mvar "
-            f"in all, may be more than the lines can carry; "
-            f"{'; '.join(unit_suspects(net, grid)) or 'check units and scaling'}.",
-            None,
-            False,
-        )
-    switches = switch_table(grid, answer.least_violating.closed.tolist())
-    least = measure(net, one_state(), switches)
-    table = compare(least, limits_of(net, limits)).violations if least.converged.all() else None
-    proven = answer.status == "infeasible"
-    if most is not None and (budget := budget_sentence(grid, most, proven, fewest)):
-        return Infeasible(budget, table, proven, switches)
-    sentence = violation_sentence(table, proven)
-    if most is not None and (fewest is None or fewest.status != "infeasible"):
-        sentence = f"{sentence.rstrip('.')}; with max_operations={most}."
-    return Infeasible(sentence, table, proven, switches)

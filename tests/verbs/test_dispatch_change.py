@@ -100,10 +100,11 @@ def squared(model):
 @pytest.mark.parametrize(
     ("change", "more", "error", "words"),
     [
-        (impossible, {}, Infeasible, r"has no point \(proven\)"),
+        (impossible, {}, Infeasible, r"has no point that holds in power flow \(proven\)"),
         (upwards, {}, InputError, "maximised"),
         (twice, {}, InputError, "2 active objectives"),
         (squared, {}, SolverError, "not linear"),
+        (lambda model: 1 / 0, {}, InputError, "change: raised ZeroDivisionError: .*try it on adnflex.model"),
         (impossible, {"exact": True}, InputError, "exact and change"),
         (3, {}, InputError, "change"),
     ],
