@@ -196,18 +196,26 @@ def _ends(topology: pd.DataFrame, buses: pd.Index) -> tuple[IntArray, IntArray]:
 def _map(net: pandapowerNet, buses: pd.Index) -> tuple[FloatArray, Any]:
     """Coordinates as the net gives them, NaN where it gives none."""
     values = net.bus["geo"] if "geo" in net.bus else pd.Series(index=net.bus.index, dtype=object)
-    xy = np.array([_point(geo) for geo in values.reindex(buses)], dtype=float).reshape(len(buses), 2)
+    xy = np.array(_points(values.reindex(buses).tolist()), dtype=float).reshape(len(buses), 2)
     return xy, np.where(np.isnan(xy[:, 0]), "interpolated", "geo").astype(object)
 
 
-def _point(geo: object) -> tuple[float, float]:
-    """Read one GeoJSON point; (NaN, NaN) where there is none."""
-    if not isinstance(geo, str):
-        return math.nan, math.nan
+def _points(geo: list[object]) -> list[tuple[float, float]]:
+    """Read GeoJSON points, all at once where each text is one."""
     try:
-        x, y = json.loads(geo)["coordinates"][:2]
+        together = json.loads(f"[{','.join(geo)}]")  # type: ignore[arg-type]
+        read = together if len(together) == len(geo) else geo
+    except (ValueError, TypeError):
+        read = geo
+    return [_point(text) for text in read]
+
+
+def _point(geo: object) -> tuple[float, float]:
+    """Read one GeoJSON point, a text or what it says; (NaN, NaN) where there is none."""
+    try:
+        x, y = (json.loads(geo) if isinstance(geo, str) else geo)["coordinates"][:2]  # type: ignore[index]
         point = float(x), float(y)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, IndexError):
         return math.nan, math.nan
     return point if all(math.isfinite(c) for c in point) else (math.nan, math.nan)
 
@@ -261,7 +269,7 @@ def _kilometres(xy: FloatArray, topology: pd.DataFrame, buses: pd.Index) -> Floa
 
 def _apart(xy: FloatArray, group: IntArray, topology: pd.DataFrame, buses: pd.Index) -> FloatArray:
     """Fused buses stand in one place; others that share a place are set on a small ring round it."""
-    first = np.array([np.flatnonzero(group == g)[0] for g in range(group.max() + 1)]) if len(group) else group
+    first = np.unique(group, return_index=True)[1]
     places = xy[first]
     a, b = _ends(topology, buses)
     distance = np.hypot(*(xy[a] - xy[b]).T)

@@ -42,6 +42,10 @@ def private_copy(net: pandapowerNet) -> pandapowerNet:
                 light[name] = None
             elif name.startswith("res_") and len(value):
                 light[name] = value.iloc[:0]
+            elif not len(value):
+                # nothing stands in it that could be written: new rows and columns are the copy's own
+                shared[name] = value.copy(deep=False)
+                light[name] = None
     new = copy.deepcopy(light)
     new.update(shared)
     return new

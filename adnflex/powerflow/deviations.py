@@ -42,7 +42,9 @@ def deviation_table(pairs: Iterable[Pair], times: tuple[str, ...]) -> pd.DataFra
     for model, quantity, unit, real, said in pairs:
         if isinstance(said, pd.DataFrame) and said.empty:
             continue
-        off, depth = (real - said).abs(), real.index.nlevels
+        # what only one of them has is not compared
+        same = said.reindex(columns=real.columns) if isinstance(real, pd.DataFrame) else said
+        off, depth = (real - same).abs(), real.index.nlevels
         values = off.to_numpy(dtype=float, na_value=np.nan).reshape(len(off), -1)
         if np.isnan(values).all():
             continue

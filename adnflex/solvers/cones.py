@@ -37,6 +37,8 @@ class Derived:
     """
 
     fixed = False
+    # what stands in these slots of a variable
+    _fixed, _domain = False, None
 
     def __init__(self, variables: list[Any], coefficients: list[float], constant: float) -> None:
         self.variables, self.coefficients, self.constant = variables, coefficients, constant

@@ -12,6 +12,7 @@ from scipy import sparse
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.garbage import without_garbage_search
 from adnflex.solvers.cones import Derived
+from adnflex.solvers.members import bounds_of, integer_of, set_values
 from adnflex.solvers.reading import Reading
 
 
@@ -67,19 +68,24 @@ class ConicForm:
     def put(self, x: FloatArray, variable: Any, values: FloatArray) -> None:
         """Write values into the columns of an indexed variable; members that are no column are left out."""
         columns = self.columns()
-        for k in variable:
-            column = columns.get(id(variable[k]))
+        for index, member in variable.items():
+            column = columns.get(id(member))
             if column is not None:
-                x[column] = values[k]
+                x[column] = values[index]
 
     def get(self, x: FloatArray, variable: Any, size: int) -> FloatArray:
         """Read an indexed variable into an array by its index; 0 for members that are no column."""
-        columns, values = self.columns(), np.zeros(size)
-        for k in variable:
-            column = columns.get(id(variable[k]))
-            if column is not None:
-                values[k] = x[column]
+        values = np.zeros(size)
+        index, column = self.places_of(variable)
+        values[index] = x[column]
         return values
+
+    def places_of(self, variable: Any) -> tuple[IntArray, IntArray]:
+        """Return indices, whole numbers, and columns of the members of a variable that are columns."""
+        columns, members = self.columns(), list(variable.values())
+        found = np.fromiter((columns.get(id(v), -1) for v in members), dtype=np.int64, count=len(members))
+        there = found >= 0
+        return np.array(list(variable.keys()), dtype=np.int64)[there], found[there]
 
     def columns(self) -> dict[int, int]:
         """Column of every variable, by its `id`."""
@@ -95,8 +101,7 @@ class ConicForm:
 
     def load(self, x: FloatArray) -> None:
         """Write a point into the Pyomo variables."""
-        for variable, value in zip(self.variables, x.tolist(), strict=True):
-            variable.set_value(value, skip_validation=True)
+        set_values(self.variables, x)
 
     def residual(self, x: FloatArray, with_cones: bool = True) -> float:
         """Largest violation of any row, bound or cone, relative to ``1 + |limit|``; cones to ``1 + l w``."""
@@ -188,7 +193,7 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
     (array([1.]), 1.0, array([ True]))
     """
     reading = Reading(model)
-    cones = reading.take_cones(reading.cones())
+    cones = reading.cones()
     a, row_low, row_high = reading.matrix()
     variables, c = reading.variables, reading.cost()
     links, sides = _links(variables, reading.column)
@@ -197,7 +202,7 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
     used[cones] = True
     column = np.cumsum(used) - 1
     variables = [v for v, there in zip(variables, used.tolist(), strict=True) if there]
-    low, high = _limits(variables)
+    low, high = bounds_of(variables)
     return ConicForm(
         c=c[used],
         c0=reading.c0,
@@ -207,23 +212,12 @@ def compile_model(model: pyo.ConcreteModel) -> ConicForm:
         low=low,
         high=high,
         # one that has a single value left is nothing to decide
-        integer=np.array([not v.is_continuous() for v in variables], dtype=bool) & (low < high),
+        integer=integer_of(variables) & (low < high),
         cones=column[cones],
         variables=variables,
         rows=reading.rows + [None] * len(sides),
         model=model,
     )
-
-
-def _limits(variables: list[Any]) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest values of variables; those of fixed ones are their value."""
-    pairs = [v.bounds if v.__class__ is not Derived else (v.lb, v.ub) for v in variables]
-    low, high = np.array(pairs, dtype=float).reshape(-1, 2).T
-    low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
-    for k, v in enumerate(variables):
-        if v.fixed:
-            low[k] = high[k] = float(v.value)
-    return low, high
 
 
 def _links(variables: list[Any], columns: dict[int, int]) -> tuple[sparse.csr_matrix, FloatArray]:

@@ -14,6 +14,7 @@ from scipy import sparse
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.errors import SolverError
 from adnflex.solvers.cones import Derived, ReadCone, above_zero, cone_at_a_glance, cone_in_full
+from adnflex.solvers.members import bounds_of, fixed_of
 from adnflex.solvers.rows import ConeConstraint, RowConstraint
 
 # What a model may be made of; a set, a parameter or an expression says nothing by itself.
@@ -64,17 +65,21 @@ class Reading:
     def _take_variable(self, component: Any) -> None:
         # members of a reference are those of another component
         members = [v for v in component.values() if id(v) not in self.column]
-        start = len(self.variables)
-        self.column.update(zip(map(id, members), range(start, start + len(members)), strict=True))
-        self.var_map.update((id(v), v) for v in members if not v.fixed)
+        names, start = list(map(id, members)), len(self.variables)
+        self.column.update(zip(names, range(start, start + len(members)), strict=True))
+        self.var_map.update(zip(names, members, strict=True))
+        for k in np.flatnonzero(fixed_of(members)).tolist():
+            del self.var_map[names[k]]
         self.variables += members
 
     def _columns_of(self, component: Any) -> IntArray:
         """Columns of the members of a variable, in their order."""
         found = self._places.get(id(component))
         if found is None:
-            self._take_variable(component)
-            found = self._places[id(component)] = np.array([self.column[id(v)] for v in component.values()], np.int64)
+            names = list(map(id, component.values()))
+            if not all(map(self.column.__contains__, names)):
+                self._take_variable(component)
+            found = self._places[id(component)] = np.array([self.column[name] for name in names], np.int64)
         return found
 
     def _objective(self, model: pyo.ConcreteModel) -> None:
@@ -111,8 +116,12 @@ class Reading:
         self.rows += component.members(untouched)
 
     def _take_cones(self, component: ConeConstraint, untouched: BoolArray) -> None:
-        written = zip(untouched.tolist(), component.names, *component.sides, strict=True)
-        self._cones += [above_zero(ReadCone(*sides), component, name) for whole, name, *sides in written if whole]
+        kept = np.flatnonzero(untouched).tolist()
+        sides = [[side[k] for k in kept] for side in component.sides]
+        for factor in sides[2:]:
+            for at in np.flatnonzero(bounds_of(factor)[0] < 0).tolist():
+                above_zero(ReadCone(*(side[at] for side in sides)), component, component.names[kept[at]])
+        self._cones += [ReadCone(*cone) for cone in zip(*sides, strict=True)]
 
     def _take_each(self, members: Any) -> None:
         """Read constraints that are expressions."""
@@ -154,7 +163,7 @@ class Reading:
         row, column, value = (np.concatenate(part) for part in zip(*self._entries, strict=True))
         a = sparse.csr_matrix((value, (row, column)), shape=(len(self.rows), len(self.variables)))
         low, high = np.concatenate(self.low), np.concatenate(self.high)
-        fixed = np.array([v.fixed for v in self.variables], dtype=bool)
+        fixed = fixed_of(self.variables)
         if fixed.any():
             values = np.array([v.value if v.fixed else 0.0 for v in self.variables], dtype=float)
             known = a @ values
@@ -169,31 +178,36 @@ class Reading:
         c[list(self._cost)] = list(self._cost.values())
         return c
 
-    def cones(self) -> list[ReadCone]:
-        """Cones, each with columns of its own on its left side: the unit of such a column follows from its cone."""
-        taken = {id(v) for cone in self._cones for v in cone[2:]}
-        free: list[ReadCone] = []
-        for p, q, l, w in self._cones:  # noqa: E741
-            own = [Derived([v], [1.0], 0.0) if id(v) in taken and _moves(v) else v for v in (p, q)]
-            taken.update((id(p), id(q)))
-            free.append(ReadCone(own[0], own[1], l, w))
-        return free
-
-    def take_cones(self, cones: list[ReadCone]) -> IntArray:
-        """Give everything that cones need a column; return theirs (k, 4)."""
+    def cones(self) -> IntArray:
+        """Columns (k, 4) of cones, on each left side its own: the unit of such a column follows from its cone."""
         columns = self.column
-        inside = list(chain.from_iterable(cones))
+        inside = list(chain.from_iterable(self._cones))
         for v in inside:
             if id(v) not in columns:
-                for x in v.variables if isinstance(v, Derived) else ():
-                    if id(x) not in columns:
-                        self.add(x)
-                if id(v) not in columns and not isinstance(v, Derived):
-                    self.add(v)
-                    continue
-                columns[id(v)] = len(self.variables)
-                self.variables.append(v)
-        return np.array([columns[id(v)] for v in inside], dtype=np.int64).reshape(-1, 4)
+                self._take_of_cone(v)
+        found = np.fromiter((columns[id(v)] for v in inside), dtype=np.int64, count=len(inside)).reshape(-1, 4)
+        left, others = found[:, :2].ravel(), np.zeros(len(self.variables), dtype=bool)
+        others[found[:, 2:]] = True
+        again = np.ones(len(left), dtype=bool)
+        again[np.unique(left, return_index=True)[1]] = False
+        for k in np.flatnonzero(again | others[left]).tolist():
+            v = self.variables[left[k]]
+            if _moves(v):
+                left[k] = len(self.variables)
+                self._take_of_cone(Derived([v], [1.0], 0.0))
+        found[:, :2] = left.reshape(-1, 2)
+        return found
+
+    def _take_of_cone(self, v: Any) -> None:
+        """Give something that stands in a cone a column."""
+        if not isinstance(v, Derived):
+            self.add(v)
+            return
+        for x in v.variables:
+            if id(x) not in self.column:
+                self._take_of_cone(x)
+        self.column[id(v)] = len(self.variables)
+        self.variables.append(v)
 
 
 def _moves(v: Any) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from pyomo.core.base.constraint import ConstraintData, IndexedConstraint
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
+from adnflex.solvers.members import limit
 
 
 class Entries(NamedTuple):
@@ -188,7 +189,9 @@ def _by_row(rows: Rows) -> _ByRow:
     which = np.concatenate([np.full(len(e.row), i) for i, e in enumerate(rows.entries)])
     row, place, value = (np.concatenate([e[k] for e in rows.entries]) for k in (1, 2, 3))
     order = np.argsort(row, kind="stable")
-    members = [list(e.variable.values()) for e in rows.entries]
+    found = {id(e.variable): e.variable for e in rows.entries}
+    listed = {name: list(variable.values()) for name, variable in found.items()}
+    members = [listed[id(e.variable)] for e in rows.entries]
     return _ByRow(row[order], which[order], place[order], value[order], members)
 
 
@@ -283,11 +286,5 @@ def declare_variables(block: Any, name: str, low: ArrayLike, high: ArrayLike, do
     lows, highs = (np.asarray(a, dtype=float) for a in (low, high))
     made = pyo.Var(range(len(lows)), doc=doc)
     block.add_component(name, made)
-    bounds = zip(made.values(), _or_none(lows), _or_none(highs), strict=True)
-    for member, least, most in bounds:
-        member.lower, member.upper = least, most
+    limit(list(made.values()), lows, highs)
     return made
-
-
-def _or_none(limits: FloatArray) -> list[float | None]:
-    return [None if infinite else x for x, infinite in zip(limits.tolist(), np.isinf(limits).tolist(), strict=True)]

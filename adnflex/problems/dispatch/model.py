@@ -103,10 +103,9 @@ class Dispatch:
         """Columns (S, T, size) of an indexed variable of every point; -1 for members that are no column."""
         h = self.horizon
         columns = np.full((h.scenarios, h.periods, size), -1, dtype=np.int64)
-        known = self.form.columns()
         for s, t in h.points:
-            for k, var in getattr(self.model.at[s, t], name).items():
-                columns[s, t, k] = known.get(id(var), -1)
+            index, column = self.form.places_of(getattr(self.model.at[s, t], name))
+            columns[s, t, index] = column
         return columns
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
+from scipy import sparse
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
 from adnflex.grid import Grid
@@ -101,16 +102,18 @@ def load_tables(net: pandapowerNet, setpoints: pd.DataFrame) -> dict[str, pd.Dat
         What is written into it, columns ``(table, column, index)``.
     """
     rows = net.load[net.load["in_service"].astype(bool)]
+    buses, at = np.unique(rows["bus"].to_numpy(dtype=np.int64), return_inverse=True)
+    where = sparse.csr_matrix((rows["scaling"].to_numpy(dtype=float), (np.arange(len(rows)), at)))
     found = {}
     for name, column in (("load_mw", "p_mw"), ("load_mvar", "q_mvar")):
-        values: dict[int, FloatArray] = {}
-        for i, row in rows.iterrows():
-            key = ("load", column, int(i))
-            drawn = setpoints[key].to_numpy(dtype=float) if key in setpoints.columns else float(row[column])
-            values.setdefault(int(row["bus"]), np.zeros(len(setpoints)))
-            values[int(row["bus"])] = values[int(row["bus"])] + float(row["scaling"]) * drawn
-        table = pd.DataFrame(values, index=setpoints.index)
-        found[name] = table.sort_index(axis=1).rename_axis(columns="bus")
+        drawn = np.tile(rows[column].to_numpy(dtype=float), (len(setpoints), 1))
+        written = {i: k for k, (table, of, i) in enumerate(setpoints.columns) if (table, of) == ("load", column)}
+        here = [(k, written[i]) for k, i in enumerate(rows.index) if i in written]
+        if here:
+            row, of_setpoint = np.array(here).T
+            drawn[:, row] = setpoints.to_numpy(dtype=float)[:, of_setpoint]
+        values = drawn @ where if len(rows) else np.zeros((len(setpoints), 0))
+        found[name] = pd.DataFrame(values, setpoints.index, pd.Index(buses, name="bus"))
     return found
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from pyomo.core.expr.numeric_expr import LinearExpression
 
 from adnflex.arrays import FloatArray
 from adnflex.devices import Supplies
@@ -50,7 +52,7 @@ def relaxed_state(dispatch: Dispatch, state: DispatchState, x: FloatArray) -> Di
         v = np.where(np.isnan(now.root_v), form.get(x, at.v, grid.n), now.root_v)
         p, q, l = (form.get(x, part, grid.m) for part in (at.p, at.q, at.l))  # noqa: E741
         radial = adjacency.forest(closed) is not None
-        flows[s, t] = GridState(closed, v, p, q, l, float(pyo.value(at.loss))) if radial else None
+        flows[s, t] = GridState(closed, v, p, q, l, _lost(at.loss)) if radial else None
     imports = [
         device.imported(model.device[i], dispatch.frame)
         for i, device in enumerate(dispatch.devices)
@@ -58,6 +60,14 @@ def relaxed_state(dispatch: Dispatch, state: DispatchState, x: FloatArray) -> Di
     ]
     p_mw, q_mvar = (np.stack([pair[k] for pair in imports], axis=2) for k in range(2))
     return replace(state, flows=flows, grid_mw=p_mw, grid_mvar=q_mvar)
+
+
+def _lost(loss: Any) -> float:
+    """Value of the losses at the point that the model holds."""
+    lost = loss.expr
+    if lost.__class__ is not LinearExpression:
+        return float(pyo.value(lost))
+    return float(lost.constant + np.dot(lost.linear_coefs, [v.value for v in lost.linear_vars]))
 
 
 def looseness(dispatch: Dispatch, x: FloatArray) -> tuple[FloatArray, FloatArray]:
