@@ -30,7 +30,7 @@ from adnflex.arrays import FloatArray, IntArray
 from adnflex.problems.rolling.case import RollingCase
 from adnflex.problems.rolling.settlement import bought
 from adnflex.problems.rolling.storages import split_among
-from adnflex.problems.rolling.vehicles import Vehicles, can
+from adnflex.problems.rolling.vehicles import Vehicles, can, must
 
 # Lowest and highest power of the storages (k, B), charge positive [MW].
 Powers = tuple[FloatArray, FloatArray]
@@ -65,6 +65,16 @@ class State:
     generation: FloatArray
     weather: Any
     seconds: float = math.inf
+
+    @property
+    def must_mw(self) -> FloatArray:
+        """What the vehicles of each node must draw in the hour, so that all needs can still be met (n,) [MW]."""
+        return by_node(must(self.vehicles, self.hour), self.vehicles, len(self.generation))
+
+    @property
+    def can_mw(self) -> FloatArray:
+        """What the vehicles of each node may draw in the hour (n,) [MW]."""
+        return by_node(can(self.vehicles, self.hour), self.vehicles, len(self.generation))
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +243,7 @@ class BasePolicy:
     def decide(self, state: State, rng: np.random.Generator) -> Action:
         """Charge all vehicles as soon as possible, then the rule for the storages."""
         case = self.case
-        ev = by_node(can(state.vehicles, state.hour), state.vehicles, len(case.buses))
+        ev = state.can_mw
         residual = (state.generation - ev)[:, None]
         limit = case.exchange_mw[state.hour][:, None]
         powers = case.storages.powers(state.energy[:, None], state.hour)
