@@ -115,6 +115,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
     "when and where": {
         "profiles": instance("{(table, column): DataFrame}", Mapping),
         "periods": indices("rows of the profiles, each once and in order, such as range(24)", empty=False),
+        "period": either("a row of the profiles, or the name of a situation", whole("a row", 0), text()),
         "year": truth(),
         "hours_per_period": number("hours above 0", 0.0, above=True),
         "start_hour": number("a clock hour of 0 or more", 0.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import math
@@ -37,6 +38,17 @@ def _word(text: str) -> Word:
 
 # The files are read after the output paths were tried.
 PROFILES = Kind("files such as load.p_mw=day.csv", list, _word, "TABLE.COLUMN=FILE", "+")
+
+
+def profile_files(args: argparse.Namespace) -> dict[str, Path]:
+    """Name the files of ``--profiles``, none of which may be written to."""
+    return {f"--profiles {'.'.join(key)}": path for key, path in args.given.get("profiles", ())}
+
+
+def read_given_profiles(args: argparse.Namespace) -> None:
+    """Put what the files of ``--profiles`` hold in place of their names."""
+    if words := args.given.pop("profiles", ()):
+        args.given["profiles"] = read_profiles(words)
 
 
 def read_profiles(words: Sequence[Word]) -> Profiles | None:

@@ -8,6 +8,7 @@ import adnflex
 from adnflex.cli.exits import EXIT_FAILED, EXIT_OK
 from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
+from adnflex.cli.profiles import profile_files, read_given_profiles
 from adnflex.cli.solving import asked
 from adnflex.cli.terminal import say, tell
 from adnflex.errors import InputError
@@ -18,8 +19,10 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     """Restore, check every state again, show, write."""
     if "outage" not in args.given:
         raise InputError('--outage is missing; give what is out, e.g. --outage "line 12".')
-    require_writable({"--plan": args.plan, "--excel": args.excel, "--report": args.report}, {"NET": args.net})
+    read = profile_files(args)
+    require_writable({"--plan": args.plan, "--excel": args.excel, "--report": args.report}, {"NET": args.net, **read})
     net, _ = open_net(args.net)
+    read_given_profiles(args)
     interruption.started = True
     found = adnflex.restore(net, **args.given)
     check = adnflex.validate(found, net)
@@ -36,16 +39,21 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
 def run_all(args: argparse.Namespace, interruption: Interruption) -> int:
     """Look at every outage, of a plan beside the present; a signal ends it with what is done."""
     outputs = {"--result": args.result, "--excel": args.excel, "--report": args.report}
-    require_writable(outputs, {"NET": args.net, **({} if args.of_plan is None else {"--plan": args.of_plan})})
+    read = {**profile_files(args), **({} if args.of_plan is None else {"--plan": args.of_plan})}
+    require_writable(outputs, {"NET": args.net, **read})
     net, _ = open_net(args.net)
+    read_given_profiles(args)
     planned, given = net, dict(args.given)
     if args.of_plan is not None:
         plan = adnflex.load(args.of_plan)
-        if not isinstance(plan, adnflex.Plan):
+        if isinstance(plan, adnflex.MultiPeriodPlan | adnflex.DispatchPlan):
+            given |= {"plan": plan, "before": net}
+        elif isinstance(plan, adnflex.Plan):
+            planned, given["before"] = plan.apply(net), net
+        else:
             raise InputError(
-                f"--plan {args.of_plan}: is a {type(plan).__name__}; give a plan of one hour that switches."
+                f"--plan {args.of_plan}: is a {type(plan).__name__}; give what reconfigure or dispatch wrote."
             )
-        planned, given["before"] = plan.apply(net), net
     with asked(args, None, "") as shown:
         found = adnflex.contingencies(planned, **given, progress=shown)
     interruption.finish()

@@ -8,24 +8,20 @@ import adnflex
 from adnflex.cli.exits import EXIT_OK
 from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
-from adnflex.cli.profiles import read_profiles
+from adnflex.cli.profiles import profile_files, read_given_profiles
 from adnflex.cli.terminal import tell
 from adnflex.sources import open_net
 
 
 def run(args: argparse.Namespace, interruption: Interruption) -> int:
     """Draw, keep few, write, show."""
-    given = dict(args.given)
-    words = given.pop("profiles", ())
-    read = {f"--profiles {'.'.join(key)}": path for key, path in words}
     outputs = {"--result": args.result, "--excel": args.excel, "--report": args.report}
-    require_writable(outputs, {"NET": args.net, **read})
+    require_writable(outputs, {"NET": args.net, **profile_files(args)})
     net, label = open_net(args.net)
-    if words:
-        given["profiles"] = read_profiles(words)
+    read_given_profiles(args)
     for name in args.study:
         net = adnflex.networks.study(net, name)
-    found = adnflex.draw_scenarios(net, **{"name": label, **given})
+    found = adnflex.draw_scenarios(net, **{"name": label, **args.given})
     interruption.finish()
     files = Outputs()
     files.write_result(args, found, lambda path: adnflex.report(found, None, path))

@@ -20,7 +20,7 @@ from adnflex.cli.commands import verb_of
 from adnflex.cli.conclusion import Judged, conclude, say_interrupted
 from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
-from adnflex.cli.profiles import read_profiles
+from adnflex.cli.profiles import profile_files, read_given_profiles
 from adnflex.cli.terminal import ProgressLine, say
 from adnflex.cli.uncertainty import Uncertainty, nonsense
 from adnflex.errors import Infeasible, InputError, SolverError
@@ -48,13 +48,11 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     given, several = args.given, len(plans) > 1
     outputs = {f"--plan (study {name})" if several else "--plan": path for name, path in plans.items()}
     outputs = {"--report": args.report, **outputs, "--net": args.net_out}
-    words = given.pop("profiles", ())
-    read = {f"--profiles {'.'.join(key)}": path for key, path in words}
+    read = profile_files(args)
     files_in = {f"--{name.replace('_', '-')}": path for name, path in _inputs(args).items()}
     require_writable(outputs, {"NET": args.net, **files_in, **read})
     net, label = open_net(args.net)
-    if words:
-        given["profiles"] = read_profiles(words)
+    read_given_profiles(args)
     if "follow" in given:
         given["follow"] = adnflex.DispatchPlan.load(given["follow"])
     what = Uncertainty.read(args)

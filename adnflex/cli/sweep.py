@@ -8,7 +8,7 @@ import adnflex
 from adnflex.cli.exits import EXIT_FAILED, EXIT_OK
 from adnflex.cli.files import Outputs, require_writable
 from adnflex.cli.interruption import Interruption
-from adnflex.cli.profiles import read_profiles
+from adnflex.cli.profiles import profile_files, read_given_profiles
 from adnflex.cli.solving import asked
 from adnflex.cli.terminal import say, tell
 
@@ -16,13 +16,10 @@ from adnflex.cli.terminal import say, tell
 def run(args: argparse.Namespace, interruption: Interruption) -> int:
     """Run the cells that are missing, write, show; a signal ends it with what is done."""
     given = args.given
-    words = given.pop("profiles", ())
     inputs = {f"NET {k}": net for k, net in enumerate(args.nets, start=1)}
-    read = {f"--profiles {'.'.join(key)}": path for key, path in words}
     outputs = {"--report": args.report, "--plan": args.plan, "--excel": args.excel}
-    require_writable(outputs, {**inputs, **read})
-    if words:
-        given["profiles"] = read_profiles(words)
+    require_writable(outputs, {**inputs, **profile_files(args)})
+    read_given_profiles(args)
     with asked(args, None, "") as shown:
         found = adnflex.sweep(args.nets, **given, progress=shown)
     interruption.finish()

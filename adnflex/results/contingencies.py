@@ -30,7 +30,8 @@ class Contingencies(Answer):
         ``restored_mw``, ``left_mw`` [all MW]; ``operations``, ``actions``, ``status`` and ``proof`` as in
         `Restoration`; ``vm_min_pu``, ``vm_max_pu``, ``loading_percent`` (of what has a limit), ``losses_kw``,
         ``margin`` in the end; ``limited_by`` (what keeps more from coming back, in words); ``restored`` and ``left``
-        (lists of buses), ``switches`` (that are operated); ``flows``.
+        (lists of buses), ``switches`` (that are operated); ``flows``. Of several periods the row is that of the one in
+        which an outage leaves most dark: ``period``.
     before : pandas.DataFrame
         The same of the net before; empty where there is none.
     before_fingerprint : str
@@ -41,6 +42,9 @@ class Contingencies(Answer):
         ``complete``, ``time_limit`` or ``interrupted``: whether all were looked at.
     indices, indices_before : ReliabilityIndices or None
         How often and how long customers are without supply; None where no load has a customer.
+    by_period : pandas.DataFrame
+        Where there are several periods, index ``period``: ``outages``, ``dark_mw``, ``restored_mw``, ``left_mw`` (sums)
+        [MW], ``worst`` (the outage that leaves most dark) and ``worst_left_mw``; else empty.
     """
 
     outages: pd.DataFrame
@@ -50,6 +54,7 @@ class Contingencies(Answer):
     status: str = "complete"
     indices: ReliabilityIndices | None = None
     indices_before: ReliabilityIndices | None = None
+    by_period: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = "adnflex-contingencies-1"
 
@@ -94,12 +99,17 @@ class Contingencies(Answer):
             "restored": f"{table['restored_mw'].sum():.3f} of {table['dark_mw'].sum():.3f} MW",
             "not all back": f"{int((table['left_mw'] > _SAME).sum())} outages",
         }
+        if len(self.by_period):
+            worst = self.by_period["left_mw"].idxmax()
+            told = f"{worst} ({self.by_period.at[worst, 'left_mw']:.3f} MW stay dark after all outages)"
+            found |= {"periods": str(len(self.by_period)), "worst period": told}
         if len(self.before):
             found["harder than before"] = f"{len(self.harder)} outages"
         return {**found, "status": told_status(self.status)}
 
     def _lines(self) -> list[str]:
         columns = ["element", "index", "dark_mw", "restored_mw", "left_mw", "actions", "limited_by"]
+        columns += ["period"] if "period" in self.outages else []
         worst = self.outages[self.outages["left_mw"] > _SAME][columns].head(20).round(3)
         lines = [super()._lines()[0]]
         if len(worst):

@@ -65,6 +65,9 @@ class Restoration(Answer):
     flows : int
         Sets of operations that were run in power flow; all others that may restore more were ruled out by what they
         reach.
+    setpoints : pandas.DataFrame
+        What differs from the net in the period of the outage, one row, index ``period``, columns ``(table, column,
+        index)``; empty where the net stands as it is.
     """
 
     outage: str
@@ -84,6 +87,7 @@ class Restoration(Answer):
     steps: pd.DataFrame
     state: pd.DataFrame
     flows: int = 0
+    setpoints: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = "adnflex-restoration-1"
 
@@ -106,7 +110,7 @@ class Restoration(Answer):
     def headline(self) -> dict[str, str]:
         """What is out, what comes back, by which operations."""
         return {
-            "outage of": self.outage,
+            "outage of": self.outage + (f" in period {self.setpoints.index[0]}" if len(self.setpoints) else ""),
             "restored": f"{self.restored_mw:.3f} of {self.dark_mw:.3f} MW",
             "": self.actions,
             "status": told_status(self.status),
@@ -151,7 +155,34 @@ class Restoration(Answer):
         off = zip(self.isolation["table"], self.isolation["column"], self.isolation["index"], strict=True)
         done = self.steps.iloc[:last]
         table = done.assign(operated=True, closed_after=done["action"] == "close")
-        return write(net, {(str(t), str(c), int(i)): 0.0 for t, c, i in off}, table)
+        return write(net, {**self._drawn, **{(str(t), str(c), int(i)): 0.0 for t, c, i in off}}, table)
+
+    @public()
+    def before(self, net: pandapowerNet) -> pandapowerNet:
+        """Return a copy of `net` as it stands before the outage, in the period of the outage.
+
+        Parameters
+        ----------
+        net : pandapowerNet
+            The net; it is not changed.
+
+        Raises
+        ------
+        InputError
+            If the net is another one.
+        """
+        from adnflex.grid.identity import require_same
+        from adnflex.grid.write import write
+
+        require_same(net, self.fingerprint)
+        return write(net, self._drawn)
+
+    @property
+    def _drawn(self) -> dict[tuple[str, str, int], float]:
+        """What differs from the net in the period of the outage."""
+        if not len(self.setpoints):
+            return {}
+        return {(str(t), str(c), int(i)): float(value) for (t, c, i), value in self.setpoints.iloc[0].items()}
 
 
 def actions_of(steps: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 from adnflex.study.axis import TimeAxis, time_axis
 from adnflex.study.facts import settings, settled, study_facts
-from adnflex.study.following import following, input_table
+from adnflex.study.following import following, input_table, setpoints_of
 from adnflex.study.reader import (
     OwnReading,
     Study,
@@ -28,6 +28,7 @@ __all__ = [
     "read_again",
     "read_series",
     "read_study",
+    "setpoints_of",
     "settings",
     "settled",
     "study_facts",

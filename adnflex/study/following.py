@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -94,3 +94,31 @@ def input_table(net: pandapowerNet, study: Study, index: pd.Index, prices: bool 
         values.append(part.values[:, :, chosen].reshape(len(index), int(chosen.sum())))
     columns = pd.MultiIndex.from_tuples(keys, names=["table", "column", "index"])
     return pd.DataFrame(np.hstack(values) if values else None, index=index, columns=columns)
+
+
+def setpoints_of(net: pandapowerNet, values: Values, rows: Sequence[int]) -> pd.DataFrame:
+    """Return what differs from the net by period, of one scenario.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        The net.
+    values : mapping
+        ``{(table, column): (1, T, E) array}``.
+    rows : sequence of int
+        The T periods.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``period``, columns ``(table, column, index)``.
+    """
+    found = {key: part[0] for key, part in following(net, values, ()).items()}
+    table = pd.DataFrame(dict(enumerate(found.values())), index=pd.Index(rows, name="period"))
+    names = ["table", "column", "index"]
+    table.columns = (
+        pd.MultiIndex.from_tuples(list(found), names=names)
+        if found
+        else pd.MultiIndex.from_arrays([[]] * 3, names=names)
+    )
+    return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,14 @@ from adnflex.grid.layout import drawing_tables
 from adnflex.knobs import Limits, Switching
 from adnflex.problems.clock import Deadline, Progress
 from adnflex.problems.reliability.study import reliability
+from adnflex.problems.restoration.hours import nets_in_periods
 from adnflex.problems.restoration.outage import Key
-from adnflex.problems.restoration.rows import OutageRows, outages_of, ranked
+from adnflex.problems.restoration.rows import OutageRows, by_period, outages_of, ranked, worst_of
 from adnflex.results.contingencies import Contingencies
+from adnflex.results.dispatch import DispatchPlan
+from adnflex.results.multi_period import MultiPeriodPlan
 from adnflex.results.reliability import ReliabilityIndices
+from adnflex.study import Profiles
 from adnflex.text import title as title_of
 
 # Outages of a task of an executor, which reads the net anew.
@@ -34,6 +38,9 @@ def contingencies(
     net: pandapowerNet,
     *,
     before: pandapowerNet | None = None,
+    plan: MultiPeriodPlan | DispatchPlan | None = None,
+    profiles: Profiles | None = None,
+    periods: Iterable[int] | None = None,
     outages: Iterable[str] = ("line", "trafo", "switch", "ext_grid", "gen"),
     max_operations: int | None = 3,
     generation_returns: bool = True,
@@ -61,6 +68,11 @@ def contingencies(
         The net; it is not changed. Of a plan: ``plan.apply(net)``.
     before : pandapowerNet, optional
         The same net in another switch state, to compare with: what a plan makes harder to restore.
+    plan : MultiPeriodPlan or DispatchPlan, optional
+        A plan of many periods of the net: each of `periods` as it has it; `before` then stands in the same periods.
+    profiles, periods
+        Periods in each of which every outage is looked at, rows of the profiles, by default all; each outage is told in
+        the period in which it leaves most dark. Without them the net stands as it is.
     outages : iterable of str
         Tables whose elements are out.
     max_operations, generation_returns, emergency_factor, vm_limits, max_loading_percent, limits
@@ -99,19 +111,21 @@ def contingencies(
     """
     clock = Deadline(time_limit, progress)
     asked, switching = Limits.gathered(locals()), Switching.gathered(locals())
-    nets = [net] if before is None else [net, before]
-    jobs = [OutageRows(n, asked, switching, max_operations, generation_returns, emergency_factor) for n in nets]
-    for job in jobs:  # whatever is wrong is said at once
-        job.study  # noqa: B018
     tables = list(outages)
-    keys = [outages_of(n, tables) for n in nets]
-    work = _Outages(clock, sum(map(len, keys)), executor, workers)
-    found = [work.rows(job, mine) for job, mine in zip(jobs, keys, strict=True)]
-    if not found[0] and keys[0] and work.status == "interrupted":
+    standing = nets_in_periods(net, before, plan, profiles, periods)
+    knobs: Any = (asked, switching, max_operations, generation_returns, emergency_factor)
+    work = _Outages(clock, executor, workers)
+    sides = [[_Hour(period, OutageRows(n, *knobs), outages_of(n, tables)) for period, n in side] for side in standing]
+    every = [work.side(hours) for hours in sides]
+    if not every[0] and sides[0] and work.status == "interrupted":
         raise KeyboardInterrupt
+    found = [worst_of(rows) for rows in every]
     topology, coordinates = drawing_tables(net)
-    indices = [_indices(n, rows) for n, rows in zip(nets, found, strict=True)]
+    indices = [_indices(side[0][1], rows) for side, rows in zip(standing, found, strict=True)]
     notes = [note for _, note in indices[:1] if note]
+    many = standing[0][0][0] is not None
+    if many and indices[0][0] is not None:
+        notes.append("indices: every outage counts in the period in which it leaves most dark.")
     if before is not None:
         notes += _same_net(net, before)
     return Contingencies(
@@ -133,38 +147,59 @@ def contingencies(
         outages=ranked(found[0]),
         before=ranked(found[1]) if before is not None else pd.DataFrame(),
         before_fingerprint="" if before is None else fingerprint(before),
-        asked=len(keys[0]),
+        asked=len({key for hour in sides[0] for key in hour.keys}),
         status=work.status,
         indices=indices[0][0],
         indices_before=indices[1][0] if before is not None else None,
+        by_period=by_period(every[0]) if many else pd.DataFrame(),
     )
+
+
+class _Hour(NamedTuple):
+    """One period (None: the net as it stands), what makes its rows, and what is out."""
+
+    period: int | None
+    job: OutageRows
+    keys: list[Key]
 
 
 class _Outages:
     """Outages on their way: what is done, whatever interrupts it."""
 
-    def __init__(self, clock: Deadline, wanted: int, executor: Executor | None, workers: int | None) -> None:
-        self.clock, self.wanted, self.executor, self.workers = clock, wanted, executor, workers
-        self.done, self.status = 0, "complete"
+    def __init__(self, clock: Deadline, executor: Executor | None, workers: int | None) -> None:
+        self.clock, self.executor, self.workers = clock, executor, workers
+        self.done, self.wanted, self.status = 0, 0, "complete"
         self.notes: list[str] = []
 
-    def rows(self, job: OutageRows, keys: Sequence[Key]) -> list[dict[str, Any]]:
-        """Return the rows of outages, as far as time and user let them be made."""
+    def side(self, hours: Sequence[_Hour]) -> list[dict[str, Any]]:
+        """Return the rows of the outages in some periods, as far as time and user let them be made."""
+        for hour in hours:  # whatever is wrong is said at once
+            hour.job.study  # noqa: B018
+        wanted, found = sum(len(hour.keys) for hour in hours), list[dict[str, Any]]()
+        self.wanted += wanted
+        for hour in hours:
+            found += self._rows(hour)
+        if len(found) < wanted:
+            self.notes.append(f"{wanted - len(found)} of {wanted} outages were not looked at.")
+        return found
+
+    def _rows(self, hour: _Hour) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         if self.status != "complete":
             return found
+        at = {} if hour.period is None else {"period": hour.period}
+        words = "" if hour.period is None else f" in period {hour.period}"
         try:
-            for row in self._stream(job, keys):
-                found.append(row)
+            for row in self._stream(hour.job, hour.keys):
+                found.append({**row, **at})
                 self.done += 1
-                event = f"outage of {row['element']} {row['index']}, {self.done} of {self.wanted}"
+                event = f"outage of {row['element']} {row['index']}{words}, {self.done} of {self.wanted}"
                 if self.clock.tell is not None:
                     self.clock.tell(Progress(self.clock.now, np.nan, np.nan, event, self.done, self.wanted))
         except KeyboardInterrupt:
             self.status = "interrupted"
-        if len(found) < len(keys):
-            self.status = "time_limit" if self.status == "complete" else self.status
-            self.notes.append(f"{len(keys) - len(found)} of {len(keys)} outages were not looked at.")
+        if len(found) < len(hour.keys) and self.status == "complete":
+            self.status = "time_limit"
         return found
 
     def _stream(self, job: OutageRows, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:

@@ -222,11 +222,10 @@ def model(net: pandapowerNet, verb: str, formulation: str | None = None, **knobs
         groups of periods, which bounds what it loses in all of them. With ``exact=True`` the cones of a dispatch, a
         region or a restoration are equations. ``flexibility`` has several linear programs, ``program=``: ``box``
         (default; the box that can be followed hour by hour), ``bound`` (the master problem: no box is larger) or
-        ``vertex`` (the subproblem: what is hardest to follow in the box of ``bound``).
-        ``reconfigure_for_flexibility`` has the first two, its
-        switch states are binary. ``pq_region`` has a model for each direction of its half-planes, ``normal=(p, q)``, in
-        one period; discrete positions are binary. ``restore`` has the blocks that have supply again and what is
-        operated as binaries; its objective is the first aim alone, what comes back.
+        ``vertex`` (the subproblem: what is hardest to follow in the box of ``bound``). ``reconfigure_for_flexibility``
+        has the first two, its switch states are binary. ``pq_region`` has a model for each direction of its
+        half-planes, ``normal=(p, q)``, in one period; discrete positions are binary. ``restore`` has the blocks that
+        have supply again and what is operated as binaries; its objective is the first aim alone, what comes back.
         ``schedule_rolling`` has a model an hour where its policy is ``mpc:mean`` (here the default) or
         ``mpc:<scenarios>``: ``hour=`` says which one, the hours before are decided by the policy. ``case=`` takes a
         `adnflex.RollingCase` of the net that was read with arguments of its own.

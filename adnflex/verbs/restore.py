@@ -9,6 +9,7 @@ import pandas as pd
 from pandapower import pandapowerNet
 
 from adnflex.arguments import public
+from adnflex.errors import InputError
 from adnflex.grid import read_grid
 from adnflex.grid.identity import fingerprint
 from adnflex.grid.layout import drawing_tables
@@ -17,6 +18,7 @@ from adnflex.knobs import Limits, Switching
 from adnflex.powerflow.limits import limits_of
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reliability.protection import Touching
+from adnflex.problems.restoration.hours import setpoints_in
 from adnflex.problems.restoration.rows import tripped_at_first
 from adnflex.problems.restoration.steps import ordered, step_table, switches_of
 from adnflex.problems.restoration.study import RestorationStudy, Restored
@@ -33,6 +35,7 @@ from adnflex.problems.restoration.tables import (
 from adnflex.problems.switching.sequence import FieldSequence
 from adnflex.problems.switching.subsets import Parallel
 from adnflex.results.restoration import Restoration
+from adnflex.study import Profiles
 from adnflex.text import title as title_of
 
 
@@ -41,6 +44,8 @@ def restore(
     net: pandapowerNet,
     outage: tuple[str, int] | Sequence[tuple[str, int]],
     *,
+    profiles: Profiles | None = None,
+    period: int | None = None,
     max_operations: int | None = 3,
     generation_returns: bool = True,
     emergency_factor: float = 1.0,
@@ -74,6 +79,9 @@ def restore(
     outage : tuple of (str, int)
         What is out: ``("line", 12)``, also of ``trafo``, ``switch`` (between buses: it is open), ``ext_grid``, ``gen``
         (a source) or ``bus``; or a list of them, out at once.
+    profiles, period
+        The period of the outage, a row of `profiles` or of those that the net holds; without, the net stands as it is.
+        In a plan of many periods: ``restore(plan.apply(net, period), ...)``.
     max_operations : int, optional
         Largest number of operations; None: any. The time that a proof takes grows with it.
     generation_returns : bool
@@ -112,6 +120,8 @@ def restore(
     ('close line 34', 0.51, 'optimal')
     """
     clock = Deadline(time_limit)
+    setpoints = _in_period(net, profiles, period)
+    given, net = net, write(net, setpoints.iloc[0]) if len(setpoints) else net
     options = {
         "max_operations": max_operations,
         "generation_returns": generation_returns,
@@ -135,8 +145,8 @@ def restore(
     waiting = at_fault(study, gone) & found.dark
     topology, coordinates = drawing_tables(net, switches)
     return Restoration(
-        net_name=title_of(net, name),
-        fingerprint=fingerprint(net),
+        net_name=title_of(given, name),
+        fingerprint=fingerprint(given),
         seconds=clock.now,
         asked_limits=asked,
         solver="all sets of operations in exact power flow, states by pandapower",
@@ -161,7 +171,15 @@ def restore(
         steps=step_table(standing, sequence, study.load_of, gone.buses),
         state=_state(sequence),
         flows=0 if found.search is None else found.search.flows.count,
+        setpoints=setpoints,
     )
+
+
+def _in_period(net: pandapowerNet, profiles: Profiles | None, period: int | None) -> pd.DataFrame:
+    """Return what differs from the net in the period that is asked for."""
+    if profiles is not None and period is None:
+        raise InputError("period is missing: profiles have many; give the row in which the outage is, e.g. period=18.")
+    return setpoints_in(net, profiles, None if period is None else [period])
 
 
 def elements_of(outage: tuple[str, int] | Sequence[tuple[str, int]]) -> list[tuple[str, int]]:

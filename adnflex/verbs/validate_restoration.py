@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.grid.identity import require_same
 from adnflex.grid.write import one_state
 from adnflex.powerflow.limits import VIOLATION_COLUMNS, NetLimits, compare, limits_of, stacked
 from adnflex.powerflow.states import measure
@@ -36,9 +35,9 @@ def validate_restoration(found: Restoration, net: pandapowerNet) -> RestorationC
     InputError
         If the net is another one.
     """
-    require_same(net, found.fingerprint)
-    limits = limits_of(emergency(net, float(found.options.get("emergency_factor", 1.0))), found.asked_limits)
-    before = measure(net, one_state())
+    standing = found.before(net)
+    limits = limits_of(emergency(standing, float(found.options.get("emergency_factor", 1.0))), found.asked_limits)
+    before = measure(standing, one_state())
     worst = {(v[0], v[1], v[2]): float(v[5]) for v in compare(before, limits).violations[VIOLATION_COLUMNS].to_numpy()}
     already = set(before.dark.iloc[0])
     rows, broken, faults = [], [], []
@@ -53,7 +52,7 @@ def validate_restoration(found: Restoration, net: pandapowerNet) -> RestorationC
     allowed = np.array([worst.get(place, -np.inf) for place in places], dtype=float)
     slack = _NO_WORSE * np.maximum(violations["limit"].to_numpy(dtype=float), 1.0)
     violations["before"] = violations["excess"].to_numpy(dtype=float) <= allowed + slack
-    faults += _figures(found, net, rows)
+    faults += _figures(found, standing, rows)
     last = violations[(violations["step"] == found.operations) & ~violations["before"]]
     return RestorationCheck(
         passed=not faults and not len(last),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandapower as pp
 import pandapower.networks as pn
+import pandas as pd
 import pytest
 
 import adnflex
@@ -370,6 +371,15 @@ def test_the_command_line_compares_a_plan_with_the_present(tmp_path, capsys):
     assert "this plan makes" in capsys.readouterr().out
     assert main(["restore", str(tmp_path / "net.json"), "--outage", "line 1", "--quiet"]) == 0
     assert main(["restore", str(tmp_path / "net.json"), "--outage", "line 99"]) == 2
+    profiles = in_three_hours(net)
+    profiles["load", "p_mw"].to_csv(tmp_path / "load.csv", index=False)
+    of = ["--profiles", f"load.p_mw={tmp_path / 'load.csv'}"]
+    assert main(["restore", str(tmp_path / "net.json"), "--outage", "line 1", *of, "--period", "2"]) == 0
+    assert "line 1 in period 2" in capsys.readouterr().out
+    plan = adnflex.reconfigure(net, profiles=profiles, periods=[0, 1], hours_per_period=1, workers=1)
+    plan.save(tmp_path / "many.json")
+    assert main([*words, "--plan", str(tmp_path / "many.json"), "--periods", "1"]) == 0
+    assert "this plan makes" in capsys.readouterr().out
 
 
 def test_whatever_stands_in_the_net_may_be_out_whether_in_service_or_not():
@@ -411,3 +421,73 @@ def test_parallel_transformers_are_no_loop_that_switching_made():
     steps = adnflex.switching_sequence(adnflex.plan_from(net, open_lines=[2]), net)
     assert steps.steps["loops"].tolist() == [1, 0]
     assert adnflex.restore(net, ("line", 0)).steps["loops"].tolist() == [0]
+
+
+def in_three_hours(net: Any) -> Any:
+    """Half, all and three times the load."""
+    return {("load", "p_mw"): pd.DataFrame(np.outer([0.5, 1.0, 3.0], net.load["p_mw"]), columns=net.load.index)}
+
+
+def test_an_outage_in_a_period_is_that_of_the_net_as_it_stands_there(tmp_path):
+    net = ring()
+    profiles = in_three_hours(net)
+    for period, back in ((0, 1.5), (1, 3.0), (2, 0.0)):
+        found = adnflex.restore(net, ("line", 0), profiles=profiles, period=period)
+        there = deepcopy(net)
+        there.load["p_mw"] = profiles["load", "p_mw"].loc[period]
+        alone = adnflex.restore(there, ("line", 0))
+        assert (found.restored_mw, found.actions) == (alone.restored_mw, alone.actions) == (back, found.actions)
+        assert adnflex.validate(found, net).passed
+        assert found.apply(net).load["p_mw"].equals(found.before(net).load["p_mw"])
+    assert found.headline["outage of"] == "line 0 in period 2"
+    found.save(tmp_path / "found.json")
+    assert adnflex.validate(adnflex.load(tmp_path / "found.json"), net).passed
+    with pytest.raises(InputError, match="period is missing"):
+        adnflex.restore(net, ("line", 0), profiles=profiles)
+    with pytest.raises(InputError, match="periods 7 are outside"):
+        adnflex.restore(net, ("line", 0), profiles=profiles, period=7)
+
+
+def test_outages_in_several_periods_name_the_worst_one(tmp_path):
+    net = ring()
+    profiles = in_three_hours(net)
+    found = adnflex.contingencies(net, profiles=profiles, periods=[1, 2], outages=["line"])
+    each = [adnflex.contingencies(found_net, outages=["line"]) for found_net in hours_of(net, profiles, (1, 2))]
+    left = pd.concat([one.outages.set_index("index")["left_mw"] for one in each], axis=1)
+    rows = found.outages.set_index("index")
+    assert rows["left_mw"].sort_index().tolist() == left.max(axis=1).sort_index().tolist()
+    assert (rows["period"][left.max(axis=1) > 1e-6] == 2).all()
+    assert found.by_period["left_mw"].tolist() == pytest.approx([one.outages["left_mw"].sum() for one in each])
+    assert found.by_period.loc[2, "worst"] == "line 0"
+    assert found.headline["worst period"].startswith("2 (")
+    found.to_excel(tmp_path / "outages.xlsx")
+    page = adnflex.report(found, None, tmp_path / "outages.html").read_text()
+    assert "Worst period" in page
+
+
+def hours_of(net: Any, profiles: Any, periods: Any) -> list[Any]:
+    """The net in some periods."""
+    found = [deepcopy(net) for _ in periods]
+    for one, period in zip(found, periods, strict=True):
+        one.load["p_mw"] = profiles["load", "p_mw"].loc[period]
+    return found
+
+
+def test_a_plan_of_many_periods_beside_the_present_state():
+    net = ring()
+    plan = adnflex.reconfigure(net, profiles=in_three_hours(net), periods=[0, 1], hours_per_period=1, workers=1)
+    found = adnflex.contingencies(net, plan=plan, before=net, periods=[1], outages=["line"])
+    planned = adnflex.contingencies(plan.apply(net, 1), before=plan_free(net, plan), outages=["line"])
+    assert found.outages["left_mw"].tolist() == planned.outages["left_mw"].tolist()
+    assert found.compared["more_mw"].tolist() == planned.compared["more_mw"].tolist()
+    with pytest.raises(InputError, match="periods 2 are not in the plan"):
+        adnflex.contingencies(net, plan=plan, periods=[2])
+    with pytest.raises(InputError, match="the plan has its own"):
+        adnflex.contingencies(net, plan=plan, profiles=in_three_hours(net))
+
+
+def plan_free(net: Any, plan: Any) -> Any:
+    """The net with the powers of period 1 of a plan, as it is switched now."""
+    one = deepcopy(net)
+    one.load["p_mw"] = plan.apply(net, 1).load["p_mw"]
+    return one

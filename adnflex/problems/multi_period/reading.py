@@ -20,7 +20,7 @@ from adnflex.knobs import Horizon, Limits, Switching
 from adnflex.problems.multi_period.points import Points
 from adnflex.problems.multi_period.worth import LossPrices, Worth, read_worth
 from adnflex.problems.reconfiguration.describe import require_reconfigurable
-from adnflex.study import COLUMNS, Profiles, TimeAxis, following, read_series, settled, time_axis
+from adnflex.study import COLUMNS, Profiles, TimeAxis, read_series, setpoints_of, settled, time_axis
 from adnflex.study.windows import window_of_periods
 
 # Leap year of quarter-hours.
@@ -101,14 +101,7 @@ def read_periods(
     require_reconfigurable(grid)
     values = {key: array[None] for key, array in series.values.items()}
     drawn = operating_points(net, grid, values, ())
-    index = pd.Index(axis.rows, name="period")
-    columns = {key: part[0] for key, part in following(net, values, ()).items()}
-    setpoints = pd.DataFrame(dict(enumerate(columns.values())), index=index)
-    setpoints.columns = (
-        pd.MultiIndex.from_tuples(list(columns), names=["table", "column", "index"])
-        if columns
-        else (pd.MultiIndex.from_arrays([[]] * 3, names=["table", "column", "index"]))
-    )
+    setpoints = setpoints_of(net, values, axis.rows)
     worth, told = read_worth(net, prices or LossPrices(), series.values, len(axis))
     weight = weights * axis.hours * worth.of_objective
     if not weight.any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -145,10 +145,35 @@ def tripped_at_first(study: RestorationStudy, touching: Touching, keys: Sequence
 
 def ranked(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Return rows as a table, what leaves most dark first."""
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *(["period"] if rows and "period" in rows[0] else [])])
     keys = ["left_mw", "dark_mw"]
     worst = table[keys].astype(float).round(9).sort_values(keys, ascending=False, kind="stable")
     return table.loc[worst.index].reset_index(drop=True)
+
+
+def worst_of(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep of each outage the row of the period in which it leaves most dark, then makes most dark, then the first."""
+    found: dict[Key, dict[str, Any]] = {}
+    for row in rows:
+        key = str(row["element"]), int(row["index"])
+        if key not in found or _darkness(row) > _darkness(found[key]):
+            found[key] = row
+    return list(found.values())
+
+
+def _darkness(row: Mapping[str, Any]) -> tuple[float, float]:
+    return round(float(row["left_mw"]), 9), round(float(row["dark_mw"]), 9)
+
+
+def by_period(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return `Contingencies.by_period`."""
+    found = []
+    for period, mine in pd.DataFrame(rows).groupby("period", sort=True):
+        worst = mine.loc[mine["left_mw"].idxmax()]
+        sums = {name: float(mine[name].sum()) for name in ("dark_mw", "restored_mw", "left_mw")}
+        named = {"worst": f"{worst['element']} {worst['index']}", "worst_left_mw": float(worst["left_mw"])}
+        found.append({"period": period, "outages": len(mine), **sums, **named})
+    return pd.DataFrame(found).set_index("period") if found else pd.DataFrame()
 
 
 def limited_by(study: RestorationStudy, found: Restored, left: float, fault: BoolArray) -> str:

@@ -142,6 +142,10 @@ def _cards(view: ContingenciesView, _first: ContingenciesView | None = None) -> 
             f"of {fixed(_sum(view, 'dark_mw'), 3, 'MW')} that were dark",
         ),
     ]
+    if len(found.by_period):
+        worst = found.by_period.loc[found.by_period["left_mw"].idxmax()]
+        alone = f"{worst['worst']} alone leaves {fixed(float(worst['worst_left_mw']), 3, 'MW')}"
+        cards.append(Card("Worst period", f"{worst.name} of {len(found.by_period)}", alone))
     if len(old):
         cards.append(Card("Harder than before", str(len(found.harder)), "outages after which more stays dark"))
     for name, column, unit in (("SAIFI", "saifi", ""), ("SAIDI", "saidi_hours", "h"), ("ENS", "ens_mwh", "MWh a year")):
@@ -161,14 +165,18 @@ def _table(view: ContingenciesView) -> list[Html]:
     table = view.answer.outages
     rows = table[(table["dark_mw"] > _NOTHING) | (table["status"] != "optimal")]
     rest = len(table) - len(rows)
+    head, many_periods = list(_HEAD), "period" in table
+    if many_periods:
+        head[1:1] = ["worst in period"]
     told = [
-        [branch_label(r["element"], r["index"], r["name"]), fixed(r["dark_mw"], 3), fixed(r["restored_mw"], 3),
-         fixed(r["left_mw"], 3), cell(r["actions"] or "nothing"), _span(r["vm_min_pu"], r["vm_max_pu"]),
+        [branch_label(r["element"], r["index"], r["name"]), *([str(r["period"])] if many_periods else []),
+         fixed(r["dark_mw"], 3), fixed(r["restored_mw"], 3), fixed(r["left_mw"], 3),
+         cell(r["actions"] or "nothing"), _span(r["vm_min_pu"], r["vm_max_pu"]),
          loading(r["loading_percent"], table["loading_percent"]), cell(r["limited_by"]), str(r["status"])]
         for _, r in rows.iterrows()
     ]  # fmt: skip
     words = f"{many(rest, 'outage')} more {'leaves' if rest == 1 else 'leave'} nobody without supply." if rest else ""
-    return [page.table(_HEAD, told, [*_HEAD[1:4], _HEAD[6]]), *([page.paragraph(words)] if words else [])]
+    return [page.table(head, told, [*_HEAD[1:4], _HEAD[6]]), *([page.paragraph(words)] if words else [])]
 
 
 def _span(low: float, high: float) -> str:
