@@ -179,6 +179,7 @@ _HEAD = [
     "solve s",
     "recovery s",
     "s in all",
+    "of it CPU s",
     "AC s",
 ]
 
@@ -193,7 +194,7 @@ def _results(rows: Mapping[str, Row], unit: str, digits: int = 1) -> str:
 def _result(name: str, row: Row, digits: int) -> list[str]:
     if "infeasible" in row:
         proof = "infeasible, proven" if row["proven"] else "nothing found"
-        return [name, proof, *["–"] * 7, common.seconds(row["seconds"]), "–"]
+        return [name, proof, *["–"] * 7, common.seconds(row["seconds"]), "–", "–"]
     parts = row.get("parts", {})
     return [
         name,
@@ -204,6 +205,7 @@ def _result(name: str, row: Row, digits: int) -> list[str]:
         common.percent(common.number(row["certificate"]), 4),
         *(common.seconds(parts.get(key)) for key in ("build", "solve", "recovery")),
         common.seconds(row["seconds"]),
+        common.seconds(parts.get("cpu")),
         common.seconds(parts.get("ac")),
     ]
 
@@ -329,6 +331,7 @@ def _devices_text(record: common.Record) -> str:
             ["study", "moves: tap; banks", "tap position by hour", "steps by hour", "SVC, Mvar (hours in use)"], acts
         ),
         claim=_claim(rows),
+        left_out=" ".join(f"Study {name}: {note}" for name, row in rows.items() for note in row.get("left_out", [])),
     )
 
 
@@ -678,8 +681,9 @@ Written by `run.py` beside this page; do not edit it.
 *cost (AC)* is what full AC power flow of every period makes of the plan, pushed back into the net; *bound* is proven
 by relaxation: no plan costs less. *gap* is (model − bound) / model, *certificate* the same
 with the AC cost. Searches were to stop at a gap of 0.1 %. *build*, *solve*, *recovery* are parts of *s in all*, which
-counts from the call to the plan, with reading the net; *AC s* is the check. The first dispatch of a process, which
-compiles code, is not counted; Python and imports are not either.
+counts from the call to the plan, with reading the net; *CPU s* is what the processor spent on that, whatever else ran;
+*AC s* is the check. The first dispatch of a process, which compiles code, is not counted; Python and imports are not
+either.
 
 {sections}
 ## When and on what
@@ -758,6 +762,8 @@ the losses that it saves. Where it costs nothing (*3-free*) the losses fall.
 What the devices do:
 
 {acts}
+
+{left_out}
 """
 
 STRESSED = """

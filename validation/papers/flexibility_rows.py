@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rows import FLEXIBILITY, HERE, Row, Stored, drawn, figure, near, page, plain, text
+from rows import AGAIN, FLEXIBILITY, SYSTEM, Row, Stored, drawn, figure, near, page, plain, same, text
 
 GIVEN = page(FLEXIBILITY, "given-topologies", "flexibility")
 BEST = page(FLEXIBILITY, "the-best-topology", "flexibility")
@@ -12,8 +12,6 @@ BESIDE = page(FLEXIBILITY, "beside-the-paper", "flexibility")
 FOLLOWED = page(FLEXIBILITY, "trajectories-and-vertices", "flexibility")
 KNOWN = page(FLEXIBILITY, "what-knowing-the-future-is-worth", "flexibility")
 REGION = page(FLEXIBILITY, "the-pq-region-of-cigre-mv", "flexibility")
-SYSTEM = page("", "systems-as-read", "systems")
-AGAIN = page("", HERE[1:], "again")
 TWO, DAY, WITHOUT = "2 periods", "24 periods", "24 periods, without q"
 CHOSEN = (
     "hours, ratings and the upper voltage limit of our case were chosen after seeing results, so that nearness proves "
@@ -23,18 +21,6 @@ CHOSEN = (
 
 def _park(s: Stored) -> Any:
     return s["papers"]["systems"]["flexibility"]
-
-
-def _same(item: str, published: str, key: str, value: Any, because: str = "") -> Row:
-    def ours(s: Stored) -> str:
-        found = _park(s)[key]
-        return plain(*found) if isinstance(found, list) else plain(found)
-
-    def holds(s: Stored) -> bool:
-        found = _park(s)[key]
-        return bool(found == value)
-
-    return Row(item, published, SYSTEM, ours, holds, because)
 
 
 def _gain(s: Stored, case: str, lines: str = "flexibility", size: str = "total_mwh") -> float:
@@ -60,20 +46,20 @@ def _told(case: str, lines: str = "flexibility") -> Any:
 
 
 SYSTEM_ROWS = [
-    _same("nodes of the park", "33", "buses", 33),
-    _same("lines, ties among them", "37", "lines", 37),
-    _same("ties", "L33 to L37", "ties", ["L33", "L34", "L35", "L36", "L37"]),
-    _same("node of common coupling", "1", "pcc", [1]),
+    same("flexibility", "nodes of the park", "33", "buses", 33),
+    same("flexibility", "lines, ties among them", "37", "lines", 37),
+    same("flexibility", "ties", "L33 to L37", "ties", ["L33", "L34", "L35", "L36", "L37"]),
+    same("flexibility", "node of common coupling", "1", "pcc", [1]),
     Row("number of photovoltaic generators", "10", SYSTEM, lambda s: f"{len(_park(s)['sun'])}",
         lambda s: len(_park(s)["sun"]) == 10),
-    _same("rating of each [MW]", "0.4", "sun_mw", [0.4]),
+    same("flexibility", "rating of each [MW]", "0.4", "sun_mw", [0.4]),
     Row("Table 1: nodes of the generators", "an image; the text names 4, 6, 11, 15, 18, 29, 33", SYSTEM,
         lambda s: plain(*_park(s)["sun"]), None, "the table is an image; three places are a second plant of ours"),
     Row("number of storages", "6", SYSTEM, lambda s: f"{len(_park(s)['storages'])}",
         lambda s: len(_park(s)["storages"]) == 6),
-    _same("storage: charge and discharge [MW]", "0.2, 0.2", "storage_mw", [0.2, 0.2]),
-    _same("storage: start, least, most [MWh]", "0.3, 0.15, 0.8", "storage_mwh", [0.3, 0.15, 0.8]),
-    _same("storage: efficiencies [%]", "90, 90", "storage_percent", [90.0, 90.0]),
+    same("flexibility", "storage: charge and discharge [MW]", "0.2, 0.2", "storage_mw", [0.2, 0.2]),
+    same("flexibility", "storage: start, least, most [MWh]", "0.3, 0.15, 0.8", "storage_mwh", [0.3, 0.15, 0.8]),
+    same("flexibility", "storage: efficiencies [%]", "90, 90", "storage_percent", [90.0, 90.0]),
     Row("Table 1: nodes of the storages", "an image", SYSTEM, lambda s: plain(*_park(s)["storages"]), None,
         "the table is an image"),
     Row("Table 2: capacities of the lines", "an image", GIVEN, text("L8, L9, L28 0.7 MVA, others 1 to 6"), None,

@@ -10,7 +10,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "rolling"))
 
 from policies import paired
-from rows import HERE, ROLLING, Row, Stored, figure, near, page, plain, text
+from rows import AGAIN, ROLLING, SYSTEM, Row, Stored, figure, near, page, plain, same, text
 
 FLAT = page(ROLLING, "flat-tariff-sunny-60-days", "rolling")
 APART = page(ROLLING, "no-exchange-30-days", "rolling")
@@ -20,8 +20,6 @@ STORED = page(ROLLING, "stored-energy-worth-045-cnykwh-at-the-end-20-days", "rol
 REACTIVE = page(ROLLING, "reactive-power-10-days", "rolling")
 WORTH = page(ROLLING, "what-scenarios-are-worth", "rolling")
 TIME = page(ROLLING, "time-of-both-stages", "rolling")
-SYSTEM = page("", "systems-as-read", "systems")
-AGAIN = page("", HERE[1:], "again")
 MOBILITY = page(ROLLING, "vehicles-from-node-to-node-20-days", "rolling")
 THEORY = "[theory](../../docs/theory/rolling.md)"
 MANY, ONE, FRESH = "own/match, M = 30", "own/match, M = 1", "own/match, M = 1, no common numbers"
@@ -92,16 +90,6 @@ def _total(row: Any) -> str:
     return f"{row['mean']:.1f} ± {row['ci95']:.1f} CNY"
 
 
-def _same(item: str, published: str, key: str, value: Any) -> Row:
-    def ours(s: Stored) -> str:
-        found = _system(s)[key]
-        return plain(*found) if isinstance(found, list) else plain(found)
-
-    return Row(
-        item, published, SYSTEM, ours, lambda s: bool(_system(s)[key] == value), "another value stands in the net"
-    )
-
-
 def _loads_off(s: Stored) -> float:
     """Largest difference of a load to the paper's table [kW, kvar]."""
     there = _system(s)["loads"]
@@ -113,19 +101,19 @@ SYSTEM_ROWS = [
         lambda s: f"{len(_system(s)['loads'])} nodes, {1e3 * _system(s)['load_mw']:.2f} kW, "
         f"{1e3 * _system(s)['load_mvar']:.0f} kvar; largest difference {_loads_off(s):.2g}",
         lambda s: _loads_off(s) < 0.01 and len(_system(s)["loads"]) == len(LOADS), "a load differs"),
-    _same("hours", "24", "hours", 24),
-    _same("battery of a vehicle [kWh]", "66", "battery_kwh", 66.0),
-    _same("charger [kW]", "6.6", "charger_kw", 6.6),
+    same("rolling", "hours", "24", "hours", 24),
+    same("rolling", "battery of a vehicle [kWh]", "66", "battery_kwh", 66.0),
+    same("rolling", "charger [kW]", "6.6", "charger_kw", 6.6),
     Row("0.9 of the table of parameters", "0.9, symbol lost", SYSTEM,
         lambda s: f"efficiency of the charger, {_system(s)['charger_efficiency']:g}", None, "its symbol is an image"),
     Row("0.1 of the table of parameters", "0.1, symbol lost", SYSTEM,
         lambda s: f"least state of charge of a storage, {_system(s)['storage_share'][0]:g}", None,
         "its symbol is an image"),
-    _same("storage [kWh]", "1200", "storage_kwh", 1200.0),
-    _same("storage [kW]", "300", "storage_kw", [300.0, 300.0]),
-    _same("price of purchase [CNY/MWh]", "500", "price", [500.0]),
-    _same("cost of sun and of wind [CNY/MWh]", "350", "renewable_cost", [350.0]),
-    _same("reactive sources [Mvar]", "-0.2, 1", "svc_mvar", [-0.2, 1.0]),
+    same("rolling", "storage [kWh]", "1200", "storage_kwh", 1200.0),
+    same("rolling", "storage [kW]", "300", "storage_kw", [300.0, 300.0]),
+    same("rolling", "price of purchase [CNY/MWh]", "500", "price", [500.0]),
+    same("rolling", "cost of sun and of wind [CNY/MWh]", "350", "renewable_cost", [350.0]),
+    same("rolling", "reactive sources [Mvar]", "-0.2, 1", "svc_mvar", [-0.2, 1.0]),
     Row("nodes with vehicles, sun, wind, storage", "not printed", SYSTEM, text("8, 4, 2, 3 of them"), None,
         "number and place are not printed"),
     Row("laws of arrival and of weather", "not printed", THEORY, text("Poisson and normal; AR(1)"), None,

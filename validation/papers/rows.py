@@ -78,6 +78,29 @@ def text(word: str) -> Callable[[Stored], str]:
     return lambda _: word
 
 
+SYSTEM, AGAIN = page("", "systems-as-read", "systems"), page("", HERE[1:], "again")
+
+
+def same(paper: str, item: str, published: str, key: str, value: Any, because: str = "") -> Row:
+    """Row about a fact of a paper's system, which is read from our net of it."""
+
+    def fact(s: Stored) -> Any:
+        return s["papers"]["systems"][paper][key]
+
+    def ours(s: Stored) -> str:
+        found = fact(s)
+        return plain(*found) if isinstance(found, list) else plain(found)
+
+    return Row(item, published, SYSTEM, ours, lambda s: _equal(fact(s), value), because)
+
+
+def _equal(found: Any, value: Any) -> bool:
+    """Whether two facts are the same, numbers but for rounding."""
+    if isinstance(value, list):
+        return len(found) == len(value) and all(_equal(a, b) for a, b in zip(found, value, strict=True))
+    return near(found, value) if isinstance(value, int | float) else bool(found == value)
+
+
 def drawn(stored: Stored, result: str, names: Sequence[str]) -> bool:
     """Whether the report of a result has all these figures."""
     there = stored["papers"]["figures"]["results"][result]["figures"]

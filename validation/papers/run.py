@@ -190,8 +190,8 @@ tables are compared with what the plans say. No solver, no formulation and no ch
 
 {common.table([*head, "highest current, A", "mean current, A"], lines)}
 
-Purchase, losses, carbon, generation, storage and reactive power are added up again; what is paid for moved and reduced
-vehicles is not in a power flow and is taken over.
+Purchase, losses, carbon, generation, storage, reactive power of compensators and banks, and moves are added up again;
+what is paid for moved and reduced vehicles is not in a power flow and is taken over.
 
 {common.table(["box of 24 h, lines", "MWh", "an end is off by, W", "voltages, pu", "highest loading, %"], boxes)}
 
