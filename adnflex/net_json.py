@@ -72,6 +72,9 @@ _INDEXES = frozenset(
 )
 _SHAPES = frozenset(["Point", "LineString", "LinearRing", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"])
 
+# Tables whose power pandapower 1 counted as load.
+_SIGNED = ("sgen", "gen")
+
 
 def read_net(path: str | Path) -> pandapowerNet:
     """Read a net that ``pandapower.to_json`` wrote.
@@ -98,7 +101,7 @@ def read_net(path: str | Path) -> pandapowerNet:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: the file cannot be read ({error}); check it.") from error
     content = _parsed(text, path)
-    if not isinstance(content, dict) or content.get("_class") != "pandapowerNet":
+    if not _is_net(content):
         raise InputError(f"{path}: this JSON holds no pandapower net; write one with pandapower.to_json(net, path).")
     try:
         _Walk().value(content, "net", 0)
@@ -106,7 +109,28 @@ def read_net(path: str | Path) -> pandapowerNet:
         raise InputError(f"{path}: {why}.") from None
     except RecursionError:
         raise InputError(f"{path}: is nested too deeply; {_AGAIN}.") from None
-    return _built(text, path)
+    return _built(text if "_class" in content else json.dumps(_with_machines(content)), path)
+
+
+def _is_net(content: Any) -> bool:
+    """Whether it says that it is a net, or is tables as pandapower wrote them before version 1.6."""
+    if not isinstance(content, dict):
+        return False
+    if "_class" in content:
+        return bool(content["_class"] == "pandapowerNet")
+    buses = content.get("bus")
+    return isinstance(buses, dict) and (buses.get("_class") == "DataFrame" or isinstance(buses.get("vn_kv"), dict))
+
+
+def _with_machines(content: dict[str, Any]) -> dict[str, Any]:
+    """Add empty tables of generation: pandapower 1 wrote none, and pandapower turns the sign in both."""
+    if "p_mw" in str(content.get("load", "")):
+        return content
+    empty = pp.create_empty_network()
+    columns = {
+        name: [*empty[name].columns.drop(["p_mw", "q_mvar"], errors="ignore"), "p_kw", "q_kvar"] for name in _SIGNED
+    }
+    return {**{name: {column: {} for column in columns[name]} for name in _SIGNED}, **content}
 
 
 def _parsed(text: str, path: str | Path) -> Any:

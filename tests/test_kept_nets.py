@@ -1,4 +1,7 @@
-"""Tests work on copies of nets that were made once: a copy is the net, and none sees what a test did to its own."""
+"""What makes tests quick changes nothing: copies of nets that were made once, questions to tables, types of columns.
+
+A copy is the net, and no test sees what another did to its own.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import inspect
 
 import pandapower as pp
 import pandapower.networks as pn
+import pandas as pd
 import pytest
 from pandapower.auxiliary import pandapowerNet
 
+import conftest
 from tests.dispatch_nets import require_unchanged
 
 KEPT = [pp.create_empty_network, pn.case33bw, pn.mv_oberrhein, pn.create_cigre_network_mv]
@@ -33,3 +38,31 @@ def test_a_copy_is_the_net_whatever_was_done_to_another_one(function):
 def test_other_arguments_make_another_net():
     assert pp.create_empty_network(sn_mva=10.0).sn_mva == 10.0
     assert pp.create_empty_network().sn_mva == 1.0
+
+
+def rows(count: int, truth: object = bool) -> pd.DataFrame:
+    table = pd.DataFrame({"in_service": [True, False, True][:count], "slack": [True, True, False][:count], "x": 1.0})
+    return table.astype({"in_service": truth, "slack": bool})
+
+
+@pytest.mark.parametrize("words", ["in_service", "slack & in_service", "in_service & (x == 1)"])
+@pytest.mark.parametrize("table", [rows(3), rows(0), rows(2, object)])
+def test_a_quick_answer_is_that_of_pandas(table, words):
+    assert pd.DataFrame.query is conftest.asked
+    mine, theirs = table.query(words), conftest._query(table, words)
+    pd.testing.assert_frame_equal(mine, theirs)
+    assert mine is not table
+
+
+def test_columns_have_the_types_that_pandapower_gives_them(monkeypatch):
+    def made() -> pandapowerNet:
+        net = pp.create_empty_network()
+        bus = pp.create_bus(net, 10.0, max_vm_pu=1.1)
+        pp.create_load(net, bus, 1, controllable=True, scaling=2)
+        pp.create_switch(net, bus, pp.create_bus(net, 10), et="b")
+        return net
+
+    assert pp.create._utils._preserve_dtypes is conftest.preserved
+    quick = made()
+    monkeypatch.setattr("pandapower.create._utils._preserve_dtypes", conftest._preserve)
+    require_unchanged(made(), quick)

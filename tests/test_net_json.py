@@ -253,3 +253,95 @@ def test_every_way_in_is_guarded(tmp_path, capsys, text, monkeypatch):
     pickle.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(InputError, match="a pickle can run any program"):
         open_net(str(pickle))
+
+
+# --- files of old versions --------------------------------------------------------------------------------
+
+
+def of_version_1(net: pp.pandapowerNet, tables_name_their_class: bool) -> dict[str, object]:
+    """Write a net as pandapower 1 did: kW with generation below zero, no class around it, or only around tables."""
+    kept = {
+        "bus": ["name", "vn_kv", "type", "zone", "in_service"],
+        "load": ["name", "bus", "p_mw", "q_mvar", "sn_mva", "scaling", "in_service", "type"],
+        "sgen": ["name", "bus", "p_mw", "q_mvar", "sn_mva", "scaling", "in_service", "type"],
+        "ext_grid": ["name", "bus", "vm_pu", "va_degree", "in_service"],
+        "switch": ["bus", "element", "et", "type", "closed"],
+        "line": [
+            "name",
+            "from_bus",
+            "to_bus",
+            "length_km",
+            "r_ohm_per_km",
+            "x_ohm_per_km",
+            "c_nf_per_km",
+            "max_i_ka",
+            "parallel",
+            "df",
+            "in_service",
+        ],
+        "trafo": [
+            "name",
+            "hv_bus",
+            "lv_bus",
+            "sn_mva",
+            "vn_hv_kv",
+            "vn_lv_kv",
+            "pfe_kw",
+            "i0_percent",
+            "shift_degree",
+            "parallel",
+            "in_service",
+            "tap_side",
+            "tap_pos",
+            "tap_neutral",
+            "tap_min",
+            "tap_max",
+            "tap_step_percent",
+            "tap_step_degree",
+        ],
+    }
+    old = {"p_mw": "p_kw", "q_mvar": "q_kvar", "sn_mva": "sn_kva", "tap_neutral": "tp_mid", "tap_pos": "tp_pos"}
+    old |= {"tap_side": "tp_side", "tap_min": "tp_min", "tap_max": "tp_max", "tap_step_percent": "tp_st_percent"}
+    old["tap_step_degree"] = "tp_st_degree"
+    content: dict[str, object] = {"version": 1.2, "f_hz": 50.0, "name": "old", "converged": False}
+    for name, columns in kept.items():
+        table = net[name][columns].copy()
+        for column in table.columns.intersection(["p_mw", "q_mvar", "sn_mva"]):
+            table[column] *= -1e3 if name == "sgen" and column != "sn_mva" else 1e3
+        if name == "trafo":
+            table[["vsc_percent", "vscr_percent"]] = net.trafo[["vk_percent", "vkr_percent"]]
+        table = table.rename(columns=old)
+        if tables_name_their_class:
+            words = {"dtype": {c: str(t) for c, t in table.dtypes.items()}, "orient": "split"}
+            known = {"_module": "pandas.core.frame", "_class": "DataFrame"}
+            content[name] = {**known, **words, "_object": table.to_json(orient="split")}
+        else:
+            content[name] = json.loads(table.to_json())
+    return content
+
+
+@pytest.mark.parametrize("tables_name_their_class", [False, True])
+def test_a_net_of_pandapower_1_is_the_same_net(tmp_path, tables_name_their_class):
+    net = pn.simple_four_bus_system()
+    net.trafo[["tap_side", "tap_pos", "tap_neutral", "tap_min", "tap_max"]] = ["hv", -1, 0, -2, 2]
+    net.trafo[["tap_step_percent", "tap_changer_type"]] = [2.5, "Ratio"]
+    pp.create_switch(net, 2, 0, et="l", closed=True)
+    again = read_net(written(tmp_path, of_version_1(net, tables_name_their_class)))
+    for name, column in (("load", "p_mw"), ("sgen", "q_mvar"), ("trafo", "vk_percent"), ("switch", "element")):
+        assert again[name][column].tolist() == pytest.approx(net[name][column].tolist())
+    for one in (net, again):
+        pp.runpp(one)
+    np.testing.assert_allclose(again.res_bus.vm_pu, net.res_bus.vm_pu, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("value", [_FUNCTION, {"_module": "os", "_class": "system", "_object": "x"}])
+def test_no_stranger_comes_in_an_old_net(tmp_path, sealed, value):
+    content = of_version_1(pn.simple_four_bus_system(), tables_name_their_class=True)
+    before = len(sealed)
+    assert "only pandapower's own objects" in refusal(written(tmp_path, {**content, "x": value}))
+    assert sealed[before:] == []
+
+
+def test_what_has_buses_of_another_program_is_no_net(tmp_path):
+    for buses in ([], {}, {"1": {"v": 1.0}}, {"vn_kv": 20.0}):
+        assert "holds no pandapower net" in refusal(written(tmp_path, {"bus": buses}))

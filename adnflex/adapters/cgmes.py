@@ -10,9 +10,8 @@ from pathlib import Path
 import pandapower as pp
 from pandapower.auxiliary import pandapowerNet
 
-from adnflex.adapters.imported import existing, finish, require
+from adnflex.adapters.imported import existing, finish, require, runs
 from adnflex.errors import InputError
-from adnflex.grid.ac import run_ac
 
 # Loggers of the converter; it tells of every table.
 _LOGGER = "cim"
@@ -115,7 +114,7 @@ def _without_held(net: pandapowerNet) -> list[str]:
     held = net.gen.index[net.gen["in_service"].astype(bool)]
     if held.empty:
         return []
-    if not run_ac(net):
+    if not runs(net, "CGMES"):
         names = ", ".join(net.gen.loc[held, "name"].astype(str)[:5])
         raise InputError(f"machines {names} hold a voltage, and power flow that would give their reactive power fails.")
     names = ", ".join(net.gen.loc[held, "name"].astype(str)[:5])

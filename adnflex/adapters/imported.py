@@ -13,6 +13,7 @@ from pandapower.auxiliary import pandapowerNet
 from adnflex.errors import InputError
 from adnflex.grid.ac import run_ac
 from adnflex.grid.notes import IMPORT_NOTES
+from adnflex.text import shown
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,19 @@ def finish(net: pandapowerNet, source: str, notes: Sequence[str], voltages: Mapp
         logger.info("%s: %s", source, note)
 
 
+def runs(net: pandapowerNet, source: str) -> bool:
+    """Whether AC power flow of an imported net converges; what it cannot even begin with is a fault of the files."""
+    try:
+        return run_ac(net)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever stands in tables of the converter
+        raise InputError(
+            f"pandapower cannot run the net that its converter makes of the {source} files ({type(error).__name__}: "
+            f"{shown(error, 200)}); take that element out of them."
+        ) from error
+
+
 def _compared(net: pandapowerNet, source: str, voltages: Mapping[int, Sequence[float]]) -> list[str]:
     """Write `VOLTAGES`, and say how far power flow of the net is from the source."""
     if not voltages:
@@ -76,7 +90,7 @@ def _compared(net: pandapowerNet, source: str, voltages: Mapping[int, Sequence[f
     table["source_vm_pu"] = [sum(values) / len(values) for values in voltages.values()]
     table["source_min_vm_pu"] = [min(values) for values in voltages.values()]
     table["source_max_vm_pu"] = [max(values) for values in voltages.values()]
-    if not run_ac(net):
+    if not runs(net, source):
         return [f"AC power flow of the imported net does not converge, so its voltages are not compared with {source}."]
     table["vm_pu"] = net.res_bus["vm_pu"].reindex(table.index)
     net[VOLTAGES] = table
