@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -28,8 +28,8 @@ class Restoration(Answer):
         What is out, e.g. ``line 12``.
     status : str
         ``optimal``: no set of so many operations restores more; ``time_limit``: not all were decided, and
-        `bound_mw` says what the others can restore at most; ``infeasible``: no set, and nothing done neither, meets
-        every limit.
+        `bound_mw` says what the others can restore at most; ``unproven``: where loads come back in part, the bound is
+        not reached; ``infeasible``: no set, and nothing done neither, meets every limit.
     proof : str
         What was proven, in one sentence.
     dark_mw : float
@@ -68,6 +68,11 @@ class Restoration(Answer):
     setpoints : pandas.DataFrame
         What differs from the net in the period of the outage, one row, index ``period``, columns ``(table, column,
         index)``; empty where the net stands as it is.
+    moves : pandas.DataFrame
+        What is set beside switches, before they are operated: ``table``, ``column``, ``index``, ``before``, ``after``;
+        positions of taps, and the power of loads that come back in part.
+    curtailed : pandas.DataFrame
+        Index ``load``: ``bus``, ``load_mw`` and ``left_out_mw`` of loads that come back in part [MW].
     """
 
     outage: str
@@ -88,6 +93,8 @@ class Restoration(Answer):
     state: pd.DataFrame
     flows: int = 0
     setpoints: pd.DataFrame = field(default_factory=pd.DataFrame)
+    moves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    curtailed: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = "adnflex-restoration-1"
 
@@ -103,8 +110,17 @@ class Restoration(Answer):
 
     @property
     def actions(self) -> str:
-        """The operations in their order, in words."""
-        return actions_of(self.steps) or "nothing to operate"
+        """What is set and operated, in its order, in words."""
+        told = [self.settings, actions_of(self.steps) if len(self.steps) else ""]
+        return ", ".join(part for part in told if part) or "nothing to operate"
+
+    @property
+    def settings(self) -> str:
+        """What is set before the first operation, in words; empty where nothing is."""
+        taps = self.moves[self.moves["column"] == "tap_pos"] if len(self.moves) else self.moves
+        told = [f"tap of {row.table} {row.index_} to {row.after:g}" for row in named(taps)]
+        told += [f"load {i} at {1 - row.left_out_mw / row.load_mw:.0%}" for i, row in self.curtailed.iterrows()]
+        return ", ".join(told)
 
     @property
     def headline(self) -> dict[str, str]:
@@ -155,7 +171,9 @@ class Restoration(Answer):
         off = zip(self.isolation["table"], self.isolation["column"], self.isolation["index"], strict=True)
         done = self.steps.iloc[:last]
         table = done.assign(operated=True, closed_after=done["action"] == "close")
-        return write(net, {**self._drawn, **{(str(t), str(c), int(i)): 0.0 for t, c, i in off}}, table)
+        moved = {(str(t), str(c), int(i)): float(new) for t, c, i, _, new in self.moves.itertuples(index=False)}
+        gone = {(str(t), str(c), int(i)): 0.0 for t, c, i in off}
+        return write(net, {**self._drawn, **moved, **gone}, table)
 
     @public()
     def before(self, net: pandapowerNet) -> pandapowerNet:
@@ -183,6 +201,11 @@ class Restoration(Answer):
         if not len(self.setpoints):
             return {}
         return {(str(t), str(c), int(i)): float(value) for (t, c, i), value in self.setpoints.iloc[0].items()}
+
+
+def named(table: pd.DataFrame) -> Any:
+    """Return the rows of a table whose column ``index`` stands as ``index_``."""
+    return table.rename(columns={"index": "index_"}).itertuples(index=False)
 
 
 def actions_of(steps: pd.DataFrame) -> str:

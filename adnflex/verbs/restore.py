@@ -20,6 +20,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.reliability.protection import Touching
 from adnflex.problems.restoration.hours import setpoints_in
 from adnflex.problems.restoration.rows import tripped_at_first
+from adnflex.problems.restoration.setting import Setting, restore_with
 from adnflex.problems.restoration.steps import ordered, step_table, switches_of
 from adnflex.problems.restoration.study import RestorationStudy, Restored
 from adnflex.problems.restoration.tables import (
@@ -27,7 +28,9 @@ from adnflex.problems.restoration.tables import (
     bus_table,
     by_operations,
     isolation,
+    left_out,
     limiting,
+    moved,
     power,
     proof_of,
     status_of,
@@ -48,6 +51,8 @@ def restore(
     period: int | None = None,
     max_operations: int | None = 3,
     generation_returns: bool = True,
+    taps: Iterable[int] = (),
+    curtailable: Iterable[int] | str = (),
     emergency_factor: float = 1.0,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
@@ -68,7 +73,8 @@ def restore(
     closed is one operation. The state in the end is radial, nothing that was supplied loses supply, nothing is fed by
     an island, and no limit is broken; one that was broken before the outage becomes no worse. Of all sets the one is
     chosen that restores most gross load (times ``load.priority``), then has the fewest operations, the least losses
-    and the lowest indices. Set-points and taps stay as they are.
+    and the lowest indices. Set-points stay as they are, taps and
+    loads too unless they are named.
 
     Parameters
     ----------
@@ -86,6 +92,10 @@ def restore(
         Largest number of operations; None: any. The time that a proof takes grows with it.
     generation_returns : bool
         Whether generation comes back with the buses that it stands at, at its set-point; else it stays off.
+    taps : iterable of int
+        Transformers whose tap may be moved, from ``tap_min`` to ``tap_max``: every position is tried.
+    curtailable : iterable of int or "all"
+        Loads, of those that the outage makes dark, that may come back in part; of constant power.
     emergency_factor : float
         What the loading limits of the net are multiplied by after an outage, where it has none for emergencies; those
         that are given here stay as they are.
@@ -120,23 +130,30 @@ def restore(
     ('close line 34', 0.51, 'optimal')
     """
     clock = Deadline(time_limit)
+    taps, curtailable = list(taps), curtailable if isinstance(curtailable, str) else list(curtailable)
     setpoints = _in_period(net, profiles, period)
     given, net = net, write(net, setpoints.iloc[0]) if len(setpoints) else net
     options = {
         "max_operations": max_operations,
         "generation_returns": generation_returns,
         "emergency_factor": emergency_factor,
+        "taps": [int(i) for i in taps],
+        "curtailable": curtailable if isinstance(curtailable, str) else [int(i) for i in curtailable],
         "time_limit": time_limit,
     }
     asked, switching = Limits.gathered(locals()), Switching.gathered(locals())
     more: Any = {"generation_returns": generation_returns, "factor": emergency_factor}
     study = RestorationStudy(net, asked, switching, **more)
     gone = study.outage(elements_of(outage))
-    found = study.restore(gone, max_operations, lambda: clock.spent)
+    loads = study.net.load.index if isinstance(curtailable, str) else curtailable
+    setting = Setting([int(i) for i in taps], [int(i) for i in loads])
+    found = restore_with(study, gone, max_operations, clock, setting)
+    moves, curtailed = moved(study, found), left_out(study, found)
     chosen = found.chosen
     off = [] if generation_returns else study.generation(found.dark)
     standing = gone.isolated(net)
-    standing = write(standing, {("sgen", "in_service", i): 0.0 for i in off})
+    set_now = {(t, c, i): after for t, c, i, _, after in moves.itertuples(index=False)}
+    standing = write(standing, {**set_now, **{("sgen", "in_service", i): 0.0 for i in off}})
     switches = switches_of([] if chosen is None else found.named(chosen))
     wanted = write(standing, switches=switches)
     parallel = Parallel(parallel_sources, max_angle_degree, max_vm_difference_pu)
@@ -161,8 +178,8 @@ def restore(
         fault_mw=power(study, waiting),
         unreachable_mw=power(study, found.dark & ~found.reachable & ~at_fault(study, gone)),
         tripped_mw=power(study, tripped_at_first(study, Touching(study.net), gone.elements)),
-        restored_mw=power(study, found.back),
-        bound_mw=0.0 if found.search is None else found.search.bound,
+        restored_mw=power(study, found.back) - float(curtailed["left_out_mw"].sum()),
+        bound_mw=found.bound,
         switches=switches,
         isolation=isolation(gone, off),
         buses=bus_table(study, found),
@@ -172,6 +189,8 @@ def restore(
         state=_state(sequence),
         flows=0 if found.search is None else found.search.flows.count,
         setpoints=setpoints,
+        moves=moves,
+        curtailed=curtailed,
     )
 
 

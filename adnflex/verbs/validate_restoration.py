@@ -108,7 +108,8 @@ def _figures(found: Restoration, net: pandapowerNet, rows: list[dict[str, Any]])
     back = sorted(set(dark) - set(left))
     if back != sorted(found.buses.index[found.buses["restored"].astype(bool)]):
         return ["other buses are supplied in the end than it says"]
-    sums = {"dark": (dark, found.dark_mw), "restored": (back, found.restored_mw)}
+    part = float(found.curtailed["left_out_mw"].sum()) if len(found.curtailed) else 0.0
+    sums = {"dark": (dark, found.dark_mw), "restored": (back, found.restored_mw + part)}
     return [
         f"{name} load is {power.reindex(buses).sum():.6g} MW, not {told:.6g} MW"
         for name, (buses, told) in sums.items()

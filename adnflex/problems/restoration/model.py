@@ -17,7 +17,8 @@ its ends has supply: :math:`o \ge u_f - z,\ o \ge u_t - z`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyomo.environ as pyo
@@ -41,8 +42,21 @@ as the grid without the fault has them: `block` names the buses of each block, `
 """
 
 
+class Share(NamedTuple):
+    """A load that may come back in part: node, power [pu], and what all of it is worth."""
+
+    node: int
+    power: complex
+    worth: float
+
+
 def build_restoration(
-    supply: Supply, ceiling: Ceiling, formulation: Formulation, most: int | None
+    supply: Supply,
+    ceiling: Ceiling,
+    formulation: Formulation,
+    most: int | None,
+    shares: Mapping[int, Share] | None = None,
+    price: float = 0.0,
 ) -> pyo.ConcreteModel:
     """Declare the model of a restoration.
 
@@ -56,7 +70,12 @@ def build_restoration(
         Of the branch flow.
     most : int or None
         Largest number of operations; None: any.
+    shares : mapping of int to Share, optional
+        Loads that may come back in part, at nodes that may be dark: ``cut`` is what is left out of each.
+    price : float
+        Of an operation.
     """
+    shares = shares or {}
     grid = _within(supply.grid, ceiling)
     dark = sorted(set(supply.block[supply.part[supply.block] > 0].tolist()))
     m = pyo.ConcreteModel(name=f"restoration_{formulation.name}", doc=_DOC)
@@ -64,7 +83,7 @@ def build_restoration(
     lit = {j: m.lit[b] for j, b in enumerate(supply.block.tolist()) if b in m.lit}
     # what both ends of lie in one block would close a loop
     free = np.flatnonzero(grid.switchable).tolist()
-    bounds = compute_bounds(grid, _ranges(grid, lit))
+    bounds = compute_bounds(grid, _ranges(grid, lit, shares.values()))
     declare_radiality(m, grid, free, bounds.direction, supplied=lit)
     declare_voltages(m, grid, bounds)
     for j in lit:
@@ -75,12 +94,17 @@ def build_restoration(
     for j, has in lit.items():
         if grid.p[j] or grid.q[j]:
             more.withdraw(j, float(grid.p[j]) * has, float(grid.q[j]) * has)
+    m.cut = pyo.Var(list(shares), bounds=(0, 1), doc="what is left out of a load")
+    m.cut_of_supplied = pyo.Constraint(list(shares), rule=lambda _, i: m.cut[i] <= lit[shares[i].node])
+    for i, share in shares.items():
+        more.withdraw(share.node, -share.power.real * m.cut[i], -share.power.imag * m.cut[i])
     off = np.isin(np.arange(grid.n), list(lit))
     drawing = grid.replace(p=np.where(off, 0.0, grid.p), q=np.where(off, 0.0, grid.q))
     formulation.declare(m, drawing, bounds, free, more)
     _declare_operations(m, supply, free, most)
-    worth = {b: float(supply.worth[b]) for b in dark if supply.worth[b]}
-    m.objective = pyo.Objective(expr=-pyo.quicksum(w * m.lit[b] for b, w in worth.items()))
+    back = pyo.quicksum(float(supply.worth[b]) * m.lit[b] for b in dark if supply.worth[b])
+    left_out = pyo.quicksum(share.worth * m.cut[i] for i, share in shares.items())
+    m.objective = pyo.Objective(expr=left_out - back + (price * m.operations if price else 0.0))
     m.block = pyo.Param(dark, within=pyo.Any, initialize=_buses(supply, dark), doc="buses of a block")
     names = {k: str(branch) for k, branch in enumerate(grid.branches)}
     m.branch = pyo.Param(range(grid.m), within=pyo.Any, initialize=names, doc="elements of a branch")
@@ -96,13 +120,18 @@ def _within(grid: Grid, ceiling: Ceiling) -> Grid:
     return grid.replace(v_min=v_min, v_max=v_max, ratings=dataclasses.replace(grid.ratings, limit=limit))
 
 
-def _ranges(grid: Grid, may_be_dark: Iterable[int]) -> Ranges:
-    """Return what varies: nodes that may be dark draw all or nothing."""
+def _ranges(grid: Grid, may_be_dark: Iterable[int], shares: Iterable[Share]) -> Ranges:
+    """Return what varies: nodes that may be dark draw all or nothing, or all without a part of their load."""
     found = ranges_of(grid)
     here = np.isin(np.arange(grid.n), list(may_be_dark))
     for values in (found.p, found.q, found.g, found.b):
         values[0, here] = np.minimum(values[0, here], 0.0)
         values[1, here] = np.maximum(values[1, here], 0.0)
+    for node, power, _ in shares:
+        for values, own, part in ((found.p, grid.p, power.real), (found.q, grid.q, power.imag)):
+            # several loads of one node may be left out together
+            values[0, node] = min(values[0, node], own[node]) - max(part, 0.0)
+            values[1, node] = max(values[1, node], own[node]) - min(part, 0.0)
     return found
 
 
@@ -119,8 +148,9 @@ def _declare_operations(m: pyo.ConcreteModel, supply: Supply, free: list[int], m
         for b in dict.fromkeys(ends[k]):
             m.opens.add(m.opened[k] >= m.lit[b] - m.z[k] if b in m.lit else m.opened[k] >= 1 - m.z[k])
     closings = [m.z[k] for k in free if not grid.closed[k]]
+    m.operations = pyo.Expression(expr=pyo.quicksum([*closings, *m.opened.values()]), doc="number of operations")
     if most is not None and (closings or shut):
-        m.max_operations = pyo.Constraint(expr=pyo.quicksum([*closings, *m.opened.values()]) <= most)
+        m.max_operations = pyo.Constraint(expr=m.operations <= most)
 
 
 def _buses(supply: Supply, dark: list[int]) -> dict[int, tuple[int, ...]]:

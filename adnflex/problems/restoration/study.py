@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +32,13 @@ from adnflex.problems.restoration.supply import Supply
 
 
 @dataclass(frozen=True)
+class Partial(Candidate):
+    """A set of operations after which some loads come back in part: ``kept``, the share of each that does."""
+
+    kept: Mapping[int, float]
+
+
+@dataclass(frozen=True)
 class Restored:
     """What is known of one outage.
 
@@ -45,6 +53,16 @@ class Restored:
     dark, back, reachable : (b,) array of bool
         By bus, in the order of the study: without supply after the fault is parted; supplied again; supplied if all
         that may be closed is.
+    moves : mapping of (str, str, int) to float
+        What is set beside switches.
+    partial : Partial or None
+        Operations after which loads come back in part, where they restore more than the best set.
+    most : float or None
+        What no state restores more than; None: what the search says.
+    unseen : bool
+        Whether the time was over before every position was tried.
+    set_too : bool
+        Whether more than switches may be set.
     """
 
     outage: Outage
@@ -53,11 +71,31 @@ class Restored:
     dark: BoolArray
     back: BoolArray
     reachable: BoolArray
+    moves: Mapping[tuple[str, str, int], float] = field(default_factory=dict)
+    partial: Partial | None = None
+    most: float | None = None
+    unseen: bool = False
+    set_too: bool = False
 
     @property
     def chosen(self) -> Candidate | None:
         """What is done: the best set of operations, or none where limits are broken whatever is done."""
-        return None if self.search is None else self.search.best or self.search.none
+        return self.partial or (None if self.search is None else self.search.best or self.search.none)
+
+    @property
+    def worth(self) -> float:
+        """What comes back, weighted by priority [MW]."""
+        return 0.0 if self.chosen is None else self.chosen.worth
+
+    @property
+    def bound(self) -> float:
+        """What no state that was asked for restores more than, weighted by priority [MW]."""
+        return self.most if self.most is not None else 0.0 if self.search is None else self.search.bound
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that any number of operations reaches is back."""
+        return self.search is None or self.search.whole
 
     def named(self, answer: Candidate) -> list[tuple[SwitchableBranch, bool]]:
         """Branches that an answer operates, and whether it closes them."""
@@ -110,13 +148,14 @@ class RestorationStudy:
         factor: float = 1.0,
     ) -> None:
         self.net, self.limits, self.generation_returns = emergency(net, factor), limits, generation_returns
+        self.switching = switching
         self.grid = read_grid(self.net, limits=limits, switching=switching)
         self.chosen = decisions(self.net, switching)[0]
         self.contacts = Contacts(self.net, self.chosen)
         self.buses = net.bus.index[net.bus["in_service"].to_numpy(dtype=bool)]
         self.load_mw, self.worth = _loads(net, self.buses)
         supply = Supply(self.grid, np.zeros(self.grid.n))
-        self.supplied = self._of_nodes(self.grid, supply.lit)
+        self.supplied = self.of_nodes(self.grid, supply.lit)
         self.load_mw[~self.supplied] = self.worth[~self.supplied] = 0.0
         self.before = self._before(supply)
         # several elements in parallel are one branch, of which one can be out while the others stay
@@ -125,6 +164,12 @@ class RestorationStudy:
             for k, b in enumerate(self.grid.branches)
             if len(b.members) == 1
         }
+
+    def moved(self, net: pandapowerNet) -> RestorationStudy:
+        """Return the same study of the net with other set-points: what was broken before counts as it was."""
+        other = copy.copy(self)
+        other.net, other.grid = net, read_grid(net, limits=self.limits, switching=self.switching)
+        return other
 
     def _before(self, supply: Supply) -> Before:
         """Find limits that are broken before any outage."""
@@ -137,7 +182,7 @@ class RestorationStudy:
     def _place(self) -> dict[int, int]:
         return {int(bus): k for k, bus in enumerate(self.buses)}
 
-    def _of_nodes(self, grid: Grid, values: BoolArray) -> BoolArray:
+    def of_nodes(self, grid: Grid, values: BoolArray) -> BoolArray:
         """Spread a truth of nodes over the buses; False where a bus has no node."""
         found = np.zeros(len(self.buses), dtype=bool)
         nodes = [(self._place[bus], node) for bus, node in grid.node_of.items() if bus in self._place]
@@ -192,12 +237,12 @@ class RestorationStudy:
             nothing = np.zeros(len(self.buses), dtype=bool)
             return Restored(outage, None, None, self.supplied, nothing, nothing)
         grid = supply.grid
-        dark = self.supplied & ~self._of_nodes(grid, supply.lit)
+        dark = self.supplied & ~self.of_nodes(grid, supply.lit)
         search = RestorationSearch(supply, SetFlows(supply, Ceiling.of(grid, self.before)), stop)
         search.run(most)
         lit = (search.best or search.none).state.lit[0]
-        back = dark & self._of_nodes(grid, lit)
-        return Restored(outage, grid, search, dark, back, self._of_nodes(grid, np.ones(grid.n, dtype=bool)))
+        back = dark & self.of_nodes(grid, lit)
+        return Restored(outage, grid, search, dark, back, self.of_nodes(grid, np.ones(grid.n, dtype=bool)))
 
     def supply(self, outage: Outage) -> Supply | None:
         """Return the blocks of the grid without the fault; None where no source is left."""
@@ -205,7 +250,7 @@ class RestorationStudy:
         if grid is None:
             return None
         supply = Supply(grid, self._weight(grid))
-        dark = self.supplied & ~self._of_nodes(grid, supply.lit)
+        dark = self.supplied & ~self.of_nodes(grid, supply.lit)
         if not self.generation_returns and self.generation(dark):
             grid = self._read(outage, self.generators_off(outage.isolated(self.net), dark))
             supply = Supply(grid, self._weight(grid))

@@ -9,12 +9,16 @@ import numpy as np
 import pandas as pd
 
 from adnflex.arrays import BoolArray
+from adnflex.grid.loads import gross_load
 from adnflex.grid.model import Grid
 from adnflex.powerflow.limits import VIOLATION_COLUMNS
 from adnflex.problems.restoration.flows import TOLERANCE, Ceiling, terminal_of
 from adnflex.problems.restoration.outage import Outage
 from adnflex.problems.restoration.search import Candidate, RestorationSearch
 from adnflex.problems.restoration.study import RestorationStudy, Restored
+
+# What a bound may exceed what it is of, for a proof; relative.
+GAP = 1e-4
 
 # Loads [MW] that are none.
 _NOTHING = 1e-9
@@ -138,9 +142,11 @@ def status_of(found: Restored) -> str:
     search = found.search
     if search is None or search.whole:
         return "optimal"
-    if search.over:
+    if search.over or found.unseen:
         return "time_limit"
-    return "infeasible" if search.best is None else "optimal"
+    if search.best is None and found.partial is None:
+        return "infeasible"
+    return "optimal" if found.bound <= found.worth + GAP * max(1.0, found.worth) else "unproven"
 
 
 def proof_of(study: RestorationStudy, found: Restored) -> str:
@@ -153,6 +159,11 @@ def proof_of(study: RestorationStudy, found: Restored) -> str:
     ran = f"{search.flows.count} sets run in power flow"
     if search.over and not search.whole:
         return f"not proven: the time was over with all sets of at most {search.proven} operations decided ({ran})"
+    if found.unseen:
+        return f"not proven: the time was over before every position of the taps was tried ({ran})"
+    if found.set_too and not search.whole and found.chosen is not None and found.chosen.admissible:
+        more = f"restores more than {found.bound:.6g} MW"
+        return f"no set of {_number(search)} operations {more}, with taps and loads as they may be set ({ran})"
     if search.best is None:
         least = broken(study, found, search.nearest)
         place = "none of them has a power flow solution" if not len(least) else _place(least)
@@ -192,3 +203,23 @@ def isolation(outage: Outage, off: Sequence[int]) -> pd.DataFrame:
     rows += [(table, "in_service", i) for table, i in outage.services]
     rows += [("bus", "in_service", b) for b in outage.buses] + [("sgen", "in_service", i) for i in off]
     return pd.DataFrame(rows, columns=["table", "column", "index"])
+
+
+def left_out(study: RestorationStudy, found: Restored) -> pd.DataFrame:
+    """Return `Restoration.curtailed`."""
+    kept = {} if found.partial is None else found.partial.kept
+    load = gross_load(study.net).loc[list(kept)]
+    share = np.array([kept[int(i)] for i in load.index], dtype=float)
+    gross = load["gross_mw"].to_numpy(dtype=float)
+    columns = {"bus": load["bus"].to_numpy(dtype=int), "load_mw": gross, "left_out_mw": (1 - share) * gross}
+    return pd.DataFrame(columns, index=pd.Index(load.index, name="load"))
+
+
+def moved(study: RestorationStudy, found: Restored) -> pd.DataFrame:
+    """Return `Restoration.moves`: taps, and the power of loads that come back in part."""
+    rows = [(*key, study.net[key[0]].at[key[2], key[1]], value) for key, value in found.moves.items()]
+    for i, share in ({} if found.partial is None else found.partial.kept).items():
+        for column in ("p_mw", "q_mvar"):
+            now = float(study.net.load.at[i, column])
+            rows.append(("load", column, i, now, share * now))
+    return pd.DataFrame(rows, columns=["table", "column", "index", "before", "after"])

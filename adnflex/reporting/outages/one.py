@@ -181,10 +181,16 @@ def _subtitle(shown: Sequence[RestorationView]) -> str:
     return "; ".join(f"outage of {view.answer.outage}" for view in shown)
 
 
+def _first(view: RestorationView) -> str:
+    """Say what comes before the steps."""
+    set_too = f" Then set: {view.answer.settings}." if view.answer.settings else ""
+    return f"Outage of {view.answer.outage}. The fault is parted first.{set_too} Then:"
+
+
 _SECTIONS: Sections = [
     violations(lambda view: " in some states, those before and on the way included"),
     Recipe(
-        "sheet", "Steps", lambda view: f"Outage of {view.answer.outage}. The fault is parted first; then:",
+        "sheet", "Steps", _first,
         (_isolation, _sheet), "Steps",
     ),
     Recipe("map", "Where", "What is out, what is supplied again, and what waits for the repair.", ("network",), "Map"),
