@@ -34,6 +34,8 @@ class Shrunk(NamedTuple):
         Multipliers of all rows, those of inequalities not negative; 0 for rows without a column that is left.
     point : (n,) array or None
         The optimum, in the units of the form's variables.
+    carried : (k,) array or None
+        The largest ``|(p, q)|`` of the cones of every mode there.
     """
 
     bound: float
@@ -41,6 +43,7 @@ class Shrunk(NamedTuple):
     prices: FloatArray | None
     dual: FloatArray | None = None
     point: FloatArray | None = None
+    carried: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,15 @@ class ShrinkingConic:
         x = np.zeros(len(self.owner))
         x[columns] = answer.x
         dual = self._dual(heard[-1].dual, kept)
-        return Shrunk(answer.bound, x[self.shares], self._prices(dual, allowed), dual, x)
+        return Shrunk(answer.bound, x[self.shares], self._prices(dual, allowed), dual, x, self._carried(x))
+
+    def _carried(self, x: FloatArray) -> FloatArray:
+        """Largest left side of the cones of every mode."""
+        p, q, l, _ = self.cones.T  # noqa: E741
+        mode, found = self.owner[l], np.zeros(len(self.shares))
+        here = mode >= 0
+        np.maximum.at(found, mode[here], np.hypot(x[p], x[q])[here])
+        return found
 
     def _dual(self, dual: FloatArray | None, kept: BoolArray) -> FloatArray | None:
         """Multipliers of all rows."""

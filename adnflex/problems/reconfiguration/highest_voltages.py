@@ -31,7 +31,7 @@ from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
 from adnflex.solvers.shrinking import ShrinkingConic
 
 # Rounds end where one of them closes less than this part of the gap of the root, and after so many.
-_WORTH, _ROUNDS = 0.1, 5
+_WORTH, _ROUNDS = 0.5, 5
 
 # Part of the time that is left which a round may take.
 _SHARE = 0.2

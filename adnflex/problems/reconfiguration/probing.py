@@ -48,12 +48,15 @@ class ModeNode(NamedTuple):
         Shares at the optimum of the relaxation.
     depth : int
         Splits above it.
+    carried : (k,) array or None
+        Power that every mode carries there.
     """
 
     allowed: BoolArray
     bound: float
     shares: FloatArray | None
     depth: int
+    carried: FloatArray | None = None
 
 
 class Expansion(NamedTuple):
@@ -241,7 +244,7 @@ class _Expanding:
         allowed = self.p.rules.follow(child.allowed & parent.allowed)
         if allowed is None:
             return None
-        return ModeNode(allowed, max(parent.bound, child.bound), child.shares, parent.depth + 1)
+        return child._replace(allowed=allowed, bound=max(parent.bound, child.bound), depth=parent.depth + 1)
 
     def _only(self, allowed: BoolArray, kept: IntArray) -> BoolArray:
         """Only some modes of their chain."""
@@ -255,7 +258,7 @@ class _Expanding:
     def relaxed(self, allowed: BoolArray, rounds: int) -> ModeNode | None:
         """Bound of some modes, those excluded that cannot be better than the cutoff; None where none is left."""
         now = self.p.rules.follow(allowed)
-        bound, shares = -math.inf, None
+        bound, shares, carried = -math.inf, None, None
         for _ in range(rounds):
             if now is None or self._enumerated(now):
                 return None
@@ -265,7 +268,7 @@ class _Expanding:
             bound = max(bound, value)
             if answer.shares is None or answer.prices is None or answer.bound == -math.inf:
                 break
-            shares = answer.shares
+            shares, carried = answer.shares, answer.carried
             if bound >= self.cutoff:
                 break
             size = int(now.sum())
@@ -277,7 +280,7 @@ class _Expanding:
             return None
         if shares is not None and bound < self.cutoff:
             self.points.append(shares)
-        return ModeNode(now, bound, shares, 0)
+        return ModeNode(now, bound, shares, 0, carried)
 
     def _solved(self, allowed: BoolArray) -> tuple[Shrunk, float]:
         """Answer of the relaxation, and its bound."""
@@ -313,7 +316,7 @@ class _Expanding:
         gap = max(self.cutoff - node.bound, 1e-12) if math.isfinite(self.cutoff) else max(abs(node.bound), 1e-12)
         rounds = 2 if node.depth == 0 else 1
         assert node.shares is not None
-        for split in self.p.splits.of(node.allowed, node.shares)[:most]:
+        for split in self.p.splits.of(node.allowed, node.shares, node.carried)[:most]:
             first, second = (s[node.allowed[s]] for s in (split.first, split.second))
             if not len(first) or not len(second) or time.time() > self.p.until:
                 continue
@@ -329,7 +332,7 @@ class _Expanding:
                 allowed = self.p.rules.follow(node.allowed & kept.allowed)
                 if allowed is None:
                     return None
-                node = node._replace(allowed=allowed, bound=max(node.bound, kept.bound), shares=kept.shares)
+                node = kept._replace(allowed=allowed, bound=max(node.bound, kept.bound), depth=node.depth)
                 continue
             a, b = open_sides
             either = self.p.rules.follow(node.allowed & (a.allowed | b.allowed))

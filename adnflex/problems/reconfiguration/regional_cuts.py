@@ -24,7 +24,7 @@ _SIZES = (4, 8, 12)
 # Choices that are left at the root, and part of the objective that is not proven yet, from which on regions are looked
 # at: with less the tree is faster alone (118 buses, 160 choices, 3.3 %: 2.7 CPU s against 9). Chosen by that network
 # and by one of 533 buses at two loads.
-_MODES, _WIDE = 300, 0.003
+_MODES, _WIDE = 300, 0.01
 
 # Part of the time that is left which they may take, and part of the gap that a round has to close for another one.
 _SHARE, _WORTH = 0.3, 0.1
@@ -108,6 +108,7 @@ class _CutRounds:
         self.known = self.allowed & False if known is None else known
         self.bound, self.closed, self.solves = -math.inf, math.inf, 0
         self.shares: FloatArray | None = None
+        self.carried: FloatArray | None = None
         self.notes: list[str] = []
         self.until = time.time() + _SHARE * clock.left
 
@@ -117,7 +118,7 @@ class _CutRounds:
             self._rounds()
         except KeyboardInterrupt:
             interrupted = True
-        root = ModeNode(self.allowed, self.bound, self.shares, 0)
+        root = ModeNode(self.allowed, self.bound, self.shares, 0, self.carried)
         return Strengthened(root, self.bound, self.closed, self.solves, interrupted, self.notes)
 
     def _rounds(self) -> None:
@@ -145,7 +146,7 @@ class _CutRounds:
         self.bound = max(self.bound, bound)
         if answer.shares is None or answer.prices is None or answer.dual is None or self.bound >= self.cutoff:
             return None
-        self.shares = answer.shares
+        self.shares, self.carried = answer.shares, answer.carried
         least = answer.bound + answer.prices
         dear = self.allowed & (least >= self.cutoff)
         self.closed = min(self.closed, float(least[dear].min(initial=math.inf)))

@@ -125,7 +125,7 @@ class RegionalBounds:
             return None
         expander = Expander(part.conic, self.sets.part(part.modes, junctions))
         expander.until = self.until
-        tree = _RegionTree(expander, ModeNode(allowed, first.bound, first.shares, 0), top)
+        tree = _RegionTree(expander, ModeNode(allowed, first.bound, first.shares, 0, first.carried), top)
         # the search ends where its incumbent, whose bound is one of the region as well, is nearly reached
         enough = _ENOUGH * (top - first.bound) / max(abs(top), 1e-12) if math.isfinite(top) else 0.0
         outcome = branch_and_bound(tree, gap=enough, seconds=left, stop=lambda: tree.nodes >= _NODES)
