@@ -7,7 +7,6 @@ only `Html` passes as it is.
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from base64 import b64encode
@@ -21,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly import graph_objects as go
 
+from adnflex.reporting.packing import LARGE, packed, taken_apart
 from adnflex.reporting.spoken import spoken
 from adnflex.text import cut, tamed
 
@@ -229,12 +229,14 @@ def figure(fig: go.Figure, anchor: str, title: str = "", group: str = "") -> Htm
     # neither `</script` nor `<!--` may stand in a script element.
     content = _tamed(json.loads(fig.to_json(engine="json")))
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    data = data.replace("</", "<\\/").replace("<!", "\\u003c!")
-    packed = len(data) > _MOST_PLAIN
-    if packed:
-        data = b64encode(gzip.compress(data.encode(), mtime=0)).decode("ascii")
+    shared = taken_apart(content) if len(data) > LARGE else {}
+    if shared:
+        data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    small = len(data) <= _MOST_PLAIN
+    data = data.replace("</", "<\\/").replace("<!", "\\u003c!") if small else packed(data)
     told = spoken(fig, title or "Figure")
-    return _block("figure", anchor, title, told, group, int(fig.layout.height or 400), Markup(data), packed)
+    height = int(fig.layout.height or 400)
+    return _block("figure", anchor, title, told, group, height, Markup(data), not small, shared)
 
 
 def side_by_side(*blocks: Html) -> Html:
@@ -277,7 +279,8 @@ def render(page: Page) -> str:
     top = [_captioned("Key figures", page.top, counts)]
     sections = [replace(s, blocks=[_captioned(s.title, s.blocks, counts)]) for s in page.sections]
     titled = replace(page, title=cut(page.title, _LONGEST_TITLE), top=top, sections=sections)
-    return str(_block("document", titled, css, script, Markup(_library())))
+    seen: set[str] = set()
+    return _SHARED.sub(lambda each: _once(each, seen), str(_block("document", titled, css, script, Markup(_library()))))
 
 
 _HEADS = re.compile(
@@ -301,6 +304,16 @@ def _captioned(title: str, blocks: Iterable[Html], counts: dict[str, int]) -> Ht
         return f"<{tag}>{word} {counts[word]}. {match[kind] or above}</{tag}>"
 
     return Markup(_HEADS.sub(told, join(*blocks)))
+
+
+_SHARED = re.compile(r'<script type="application/gzip;base64" id="(shared-[0-9a-f]+)">[^<]*</script>')
+
+
+def _once(script: re.Match[str], seen: set[str]) -> str:
+    """Keep the first of those that are the same."""
+    again = script[1] in seen
+    seen.add(script[1])
+    return "" if again else script[0]
 
 
 @cache

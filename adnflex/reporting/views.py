@@ -80,6 +80,21 @@ def paired(results: Sequence[Any], checks: Sequence[Any], what: str, some: bool 
     return list(zip(results, [*checks, *[None] * (len(results) - len(checks))], strict=True))
 
 
+def numbered(steps: pd.DataFrame) -> dict[tuple[str, int], str]:
+    """Numbers of the steps by branch.
+
+    Examples
+    --------
+    >>> numbered(pd.DataFrame({"element": ["line", "line"], "index": [7, 7]}, index=[1, 4]))
+    {('line', 7): '1, 4'}
+    """
+    found: dict[tuple[str, int], str] = {}
+    for step, element, index in zip(steps.index, steps["element"], steps["index"], strict=True):
+        key = str(element), int(index)
+        found[key] = f"{found[key]}, {step}" if key in found else str(step)
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """A result and its check as one report sees them.
@@ -133,6 +148,11 @@ class View:
     def sequence(self) -> SwitchingSequence | None:
         """The order of its operations, where it is known."""
         return self.orders.of(self.answer)
+
+    @property
+    def step_numbers(self) -> dict[tuple[str, int], str]:
+        """Numbers of the steps that operate each branch, where the order is known."""
+        return {} if self.sequence is None else numbered(self.sequence.steps)
 
     def notes(self) -> list[str]:
         """Return what the reader has to know."""

@@ -9,12 +9,15 @@
   }
 
   // On a phone a finger on a figure must scroll the page, and every pixel of margin counts.
-  function fit(layout) {
+  function fit(spec) {
+    var layout = spec.layout;
     if (!narrow) { return layout; }
     layout.dragmode = false;
     var fixed = (layout.margin || {});
     layout.margin = { l: Math.min(fixed.l === undefined ? 44 : fixed.l, 44), r: 8, t: fixed.t, b: fixed.b };
     layout.font = { size: 12 };
+    // names of buses have no room
+    spec.data.forEach(function (trace) { if (trace.meta && trace.meta.labels) { trace.visible = false; } });
     // a map keeps its proportions: what is less wide is less high
     if (layout.yaxis && layout.yaxis.scaleanchor) { layout.height = Math.min(layout.height, 430); }
     return layout;
@@ -57,8 +60,9 @@
   // A drawing is always made anew from its data: for the screen, light or dark, or for paper.
   function paint(box, paper) {
     var spec = JSON.parse(box.spec);
+    spec.data.forEach(function (trace) { expand(trace, box.shared); });
     if (dark.matches && !paper) { recoloured(spec, ""); }
-    var layout = fit(spec.layout);
+    var layout = fit(spec);
     if (paper) {
       // two maps on a page
       var map = layout.meta && layout.meta.state;
@@ -71,15 +75,43 @@
     };
     var pressed = box.dataset.group && document.querySelector(
       '.toggle[data-group="' + box.dataset.group + '"] button[aria-pressed="true"]');
-    if (pressed) { spec.data.forEach(function (trace) { trace.visible = isShown(trace, pressed.dataset.choice); }); }
+    if (pressed) {
+      spec.data.forEach(function (trace) { if (trace.meta && trace.meta.colour) { trace.visible = isShown(trace, pressed.dataset.choice); } });
+    }
     return Plotly.react(box, spec.data, layout, config);
+  }
+
+  // What figures have in common is kept once: texts by name, lines as numbers of segments.
+  function expand(trace, shared) {
+    if (trace.hovertext && trace.hovertext.shared) { trace.hovertext = shared[trace.hovertext.shared]; }
+    ["x", "y"].forEach(function (letter) {
+      if (trace[letter] && trace[letter].shared && !trace[letter].rows) { trace[letter] = shared[trace[letter].shared]; }
+    });
+    if (!trace.x || !trace.x.shared) { return; }
+    var pool = shared[trace.x.shared], x = [], y = [];
+    trace.x.rows.forEach(function (row) {
+      x.push.apply(x, pool.x[row]); x.push(null);
+      y.push.apply(y, pool.y[row]); y.push(null);
+    });
+    trace.x = x; trace.y = y;
+  }
+
+  var known = {};
+  function common(name) {
+    known[name] = known[name] || text(name).then(JSON.parse);
+    return known[name];
   }
 
   function draw(box) {
     box.dataset.drawn = "yes";
     return text(box.id + "-data").then(function (spec) {
       box.spec = spec;
-      return paint(box, false);
+      var names = spec.match(/shared-[0-9a-f]{12}(?=")/g) || [];
+      return Promise.all(names.map(common)).then(function (found) {
+        box.shared = {};
+        names.forEach(function (name, k) { box.shared[name] = found[k]; });
+        return paint(box, false);
+      });
     }).then(function () {
       box.on("plotly_relayout", function (change) { follow(box, change); });
     });
@@ -100,14 +132,14 @@
     })).then(function () { following = false; }, function () { following = false; });
   }
 
-  function isShown(trace, choice) { return !(trace.meta && trace.meta.colour) || trace.meta.colour === choice; }
+  function isShown(trace, choice) { return trace.meta.colour === choice; }
 
   function choose(toggle, button) {
     toggle.querySelectorAll("button").forEach(function (other) {
       other.setAttribute("aria-pressed", String(other === button));
     });
     group(toggle.dataset.group).filter(function (box) { return box.spec; }).forEach(function (box) {
-      var visible = box.data.map(function (trace) { return isShown(trace, button.dataset.choice); });
+      var visible = box.data.map(function (trace) { return trace.meta && trace.meta.colour ? isShown(trace, button.dataset.choice) : trace.visible; });
       Plotly.restyle(box, { visible: visible });
     });
   }

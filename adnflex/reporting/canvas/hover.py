@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,7 @@ def span(*series: pd.Series) -> tuple[float, float]:
 
 def bus_texts(buses: pd.DataFrame) -> list[str]:
     """Tell each bus's voltages, limits and load; buses drawn in one place tell theirs together."""
-    columns = ["name", "vn_kv", "p_mw", "vm_before_pu", "vm_after_pu", "vm_min_pu", "vm_max_pu"]
+    columns = ["name", "vn_kv", "p_mw", "vm_before_pu", "vm_after_pu", "vm_min_pu", "vm_max_pu", "fed_by"]
     places = list(zip(buses["x"], buses["y"], strict=True))
     together: dict[tuple[float, float], list[str]] = {}
     for place, row in zip(places, buses[columns].itertuples(), strict=True):
@@ -57,13 +58,15 @@ def bus_texts(buses: pd.DataFrame) -> list[str]:
     return ["<br>".join(together[place][:_MOST_TOGETHER]) for place in places]
 
 
-def _bus_text(bus: int, name: str, kv: float, load: float, before: float, after: float, low: float, high: float) -> str:
-    """Tell one bus."""
+def _bus_text(bus: int, name: str, kv: float, load: float, *more: Any) -> str:
+    """Tell one bus: voltages before and after, their limits, and over what it is fed."""
+    before, after, low, high, fed = more
     text = f"<b>{escape(bus_label(bus, name))}</b>, {fixed(kv, 1, 'kV')}"
     text += f"<br>voltage {change(fixed(before, 4, 'pu'), fixed(after, 4, 'pu'))}"
     if not (math.isnan(low) and math.isnan(high)):
         text += f" (limits {fixed(low, 3)} to {fixed(high, 3)})"
-    return text + (f"<br>net load {power(load)}" if load else "")
+    text += f"<br>net load {power(load)}" if load else ""
+    return text + (f"<br>{escape(fed)}" if fed else "")
 
 
 def branch_texts(buses: pd.DataFrame, branches: pd.DataFrame) -> list[str]:

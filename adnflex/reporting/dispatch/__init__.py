@@ -10,6 +10,7 @@ import pandas as pd
 from plotly import graph_objects as go
 
 from adnflex.reporting import page, recipes
+from adnflex.reporting.canvas.colouring import COLOURS
 from adnflex.reporting.dispatch import costs, day, looseness, power, readings, states, switching, uncertainty, words
 from adnflex.reporting.dispatch.view import DispatchView, views
 from adnflex.reporting.findings import TERMS, checks_bar, details, has_ratings, horizon, limits, progress, violations
@@ -85,7 +86,8 @@ def _map_words(view: DispatchView) -> str:
 
 def _map_choice(view: DispatchView) -> list[Html]:
     rated = has_ratings(view.loading_percent)
-    return [page.bar(page.toggle(f"network{view.suffix}", ["voltage", "loading"], "Colour by"))] if rated else []
+    choices = [c for c in COLOURS if c != "loading" or rated]
+    return [page.bar(page.toggle(f"network{view.suffix}", choices, "Colour by"))]
 
 
 def _facts(view: DispatchView) -> dict[str, str]:

@@ -189,7 +189,7 @@ def network(view: FlexibilityView, state: str = "after") -> go.Figure:
     if findings:
         raise InputError(findings)
     flex = view.flex
-    drawn = MapFigure(flex.topology, flex.coordinates, state)
+    drawn = MapFigure(flex.topology, flex.coordinates, state, steps=view.step_numbers)
     groups = limit_groups(flex.binding if state == "after" else view.limits_before)
     placed = [(g, min(len(g.periods) / max(len(flex.box), 1), 1.0)) for g in groups if g.index == g.index]
     full = [

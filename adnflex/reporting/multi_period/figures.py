@@ -32,7 +32,7 @@ def network(view: PeriodsView, first: int | None = None) -> go.Figure:
     label = int(view.plan.topologies.index[0]) if first is None else first
     voltages = pd.DataFrame(index=view.plan.coordinates.index, columns=["vm_after_pu"], dtype=float)
     branches = pd.DataFrame(columns=["element", "index", "loading_percent", "loss_mw"])
-    return MapFigure(view.topology(label), view.plan.coordinates, "after", voltages, branches).done("voltage", False)
+    return MapFigure(view.topology(label), view.plan.coordinates, "after", voltages, branches).done("supply")
 
 
 def duration(view: PeriodsView) -> go.Figure:

@@ -14,7 +14,7 @@ from adnflex.reporting.findings import NETWORK_TERMS, details, loading, violatio
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.proof import banner
 from adnflex.reporting.text import capital, cell, dash, fixed, many, number
-from adnflex.reporting.views import NetFacts, Recipe, ReportKind, Sections, SteppedView, paired
+from adnflex.reporting.views import NetFacts, Recipe, ReportKind, Sections, SteppedView, numbered, paired
 from adnflex.results.restoration import Restoration, RestorationCheck
 from adnflex.results.status import status_words
 from adnflex.results.work_sheet import SIGNED, work_sheet
@@ -67,7 +67,7 @@ def views(
 def network(view: RestorationView) -> go.Figure:
     """Draw the network after the restoration: what is out, what is supplied again, what stays dark."""
     found = view.answer
-    drawing = MapFigure(found.topology, found.coordinates, "after")
+    drawing = MapFigure(found.topology, found.coordinates, "after", steps=numbered(found.steps))
     out = [part.rsplit(" ", 1) for part in found.outage.split(", ")]
     places = [(table, int(index), 9.0, f"<b>{table} {index}</b> is out") for table, index in out]
     drawing.highlight([place for place in places if place[0] != "bus"], "out of use", WAITS)
@@ -79,8 +79,7 @@ def network(view: RestorationView) -> go.Figure:
             for bus, row in rows.iterrows()
         ]  # fmt: skip
         drawing.ring(told, name, colour)
-    fig = drawing.done(titled=False)
-    return fig.update_layout(showlegend=True)
+    return drawing.done("supply").update_layout(showlegend=True)
 
 
 def _verdict(view: RestorationView) -> Banner:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adnflex.reporting import page, style
-from adnflex.reporting.canvas.map import COLOURS, STATES
+from adnflex.reporting.canvas.colouring import COLOURS
+from adnflex.reporting.canvas.map import STATES
+from adnflex.reporting.canvas.zoom import windows
 from adnflex.reporting.findings import (
     TERMS,
     checks_bar,
@@ -38,7 +40,8 @@ def _map_words(view: SwitchingView) -> str:
         drawn = f"{count} buses have no place on the net's map and are drawn between their neighbours. "
     return (
         f"{drawn}Solid branches are closed, dashed ones open. Point at a bus or at the middle of a branch for its "
-        "numbers. Both maps move together and share their colours."
+        "numbers. Both maps move together and share their colours. Numbers before a colon are the steps of the order; "
+        "by supply each feeder has a colour."
     )
 
 
@@ -49,10 +52,22 @@ def _maps(view: SwitchingView) -> list[Html]:
         fig = figures.network(view, state, titled=False)
         fig.update_layout(showlegend=False)
         maps.append(page.figure(fig, f"network-{state}-figure{view.suffix}", state.capitalize(), group))
-    choice = page.toggle(group, list(COLOURS), "Colour by") if view.rated else Html("")
+    choice = page.toggle(group, [c for c in COLOURS if c != "loading" or view.rated], "Colour by")
     transformer = bool(view.plan.topology["element"].isin(["trafo", "trafo3w"]).any())
     key = page.map_key(style.INK, style.MUTED, style.CLOSED_BY_PLAN, style.OPENED_BY_PLAN, transformer)
-    return [page.bar(choice, key), page.side_by_side(*maps)]
+    return [page.bar(choice, key), page.side_by_side(*maps), *_changes(view)]
+
+
+def _changes(view: SwitchingView) -> list[Html]:
+    """Draw what changes in small: a map round the operations where the whole net is too large to see them."""
+    found = []
+    for k, window in enumerate(windows(view.plan.topology, view.plan.coordinates), start=1):
+        fig = figures.network(view, titled=False, window=window).update_layout(showlegend=False)
+        part, _ = window.within(view.plan.topology, view.plan.coordinates)
+        rows = part[part["closed_before"] != part["closed_after"]]
+        what = ", ".join(f"{e} {i}" for e, i in zip(rows["element"], rows["index"], strict=True))
+        found.append(page.figure(fig, f"changes-{k}-figure{view.suffix}", f"What changes near {what}"))
+    return [page.heading("What changes, nearer"), page.side_by_side(*found)] if found else []
 
 
 def _loading_words(view: SwitchingView) -> str:

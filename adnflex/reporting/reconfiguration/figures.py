@@ -13,7 +13,9 @@ from adnflex.arrays import FloatArray
 from adnflex.errors import InputError
 from adnflex.reporting import recipes, style
 from adnflex.reporting.canvas import BarFigure
-from adnflex.reporting.canvas.map import COLOURS, STATES, MapFigure
+from adnflex.reporting.canvas.colouring import COLOURS
+from adnflex.reporting.canvas.map import STATES, MapFigure
+from adnflex.reporting.canvas.zoom import Window
 from adnflex.reporting.reconfiguration.view import SwitchingView
 from adnflex.reporting.text import branch_label, percent, power
 from adnflex.reporting.views import NothingToDraw, one_of
@@ -24,13 +26,20 @@ MOST = 20
 EXACT_GAP = 1e-5
 #: Loading beyond its limit that is rounding, not overload [%].
 _FORGIVEN = 1e-3
-_FLOOR, _MOST_BARS = 1e-12, 200
+_FLOOR, _MOST_BARS, _MOST_POINTS = 1e-12, 200, 2000
 
 
-def network(view: SwitchingView, state: str = "after", colour: str = "voltage", titled: bool = True) -> go.Figure:
-    """Map of the network in one state, ``before`` or ``after``, by ``voltage`` [pu] or ``loading`` [%].
+def network(
+    view: SwitchingView,
+    state: str = "after",
+    colour: str = "voltage",
+    titled: bool = True,
+    window: Window | None = None,
+) -> go.Figure:
+    """Map of the network in one state, ``before`` or ``after``, by ``voltage`` [pu], ``loading`` [%] or ``supply``.
 
-    Without a check there are the model's voltages of the state after only, and no loading.
+    By supply each feeder has its colour. A window of `adnflex.reporting.canvas.zoom` shows a part. Without a check
+    there are the model's voltages of the state after only, and no loading.
     """
     findings = one_of({"state": STATES, "colour": COLOURS}, state=state, colour=colour)
     if colour == "loading" and view.check is None:
@@ -38,7 +47,8 @@ def network(view: SwitchingView, state: str = "after", colour: str = "voltage", 
     if findings:
         raise InputError(findings)
     plan = view.plan
-    return MapFigure(plan.topology, plan.coordinates, state, view.voltages, view.branches).done(colour, titled)
+    drawing = MapFigure(plan.topology, plan.coordinates, state, view.voltages, view.branches, view.step_numbers, window)
+    return drawing.done(colour, titled)
 
 
 def _largest(
@@ -117,13 +127,15 @@ def tightness(view: SwitchingView) -> go.Figure:
     gaps = table.sort_values("cone_gap", ascending=False, kind="stable")
     # A logarithm needs a floor; gaps below it (some solvers give −1e-15) stand on it and are told as is.
     height = gaps["cone_gap"].clip(lower=_FLOOR)
-    fig.add_trace(_ranked(gaps, height, bars=False), row=1, col=1)
+    shown = min(len(gaps), _MOST_POINTS)
+    fig.add_trace(_ranked(gaps.head(shown), height.head(shown), bars=False), row=1, col=1)
     losses = table.sort_values("cone_loss_mw", ascending=False, kind="stable").head(_MOST_BARS)
     fig.add_trace(_ranked(losses, losses["cone_loss_mw"] * 1e6, bars=True), row=2, col=1)
     recipes.mark_exact(fig, EXACT_GAP)
     ends = [EXACT_GAP, *height]
+    of = f" (the first {shown:,} of {len(gaps):,})" if shown < len(gaps) else ""
     reach = [np.log10(min(ends)) - 0.6, np.log10(max(ends)) + 0.9]
-    fig.update_xaxes(title_text="branches, largest first", row=2, col=1)
+    fig.update_xaxes(title_text=f"branches, largest first{of}", row=2, col=1)
     fig.update_yaxes(title_text="cone gap [–]", type="log", range=reach, row=1, col=1)
     fig.update_yaxes(exponentformat="power", tickfont_size=11)
     fig.update_yaxes(dtick=max(1, round((reach[1] - reach[0]) / 5)), row=1, col=1)

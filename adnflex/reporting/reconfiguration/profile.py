@@ -23,6 +23,9 @@ from adnflex.results import Plan
 #: A limit farther from the voltages than this many times their own spread is told, not drawn.
 _FAR = 0.75
 
+#: Of more buses only their names are told.
+_MOST_TOLD = 2000
+
 
 def voltage_profile(view: SwitchingView) -> go.Figure:
     """Voltage [pu] of every bus against its distance from the supply, joined along the feeders.
@@ -107,9 +110,11 @@ def _trace(buses: pd.DataFrame, state: str, feeders: _Feeders, by_length: bool) 
 
 
 def _texts(buses: pd.DataFrame, feeders: _Feeders, by_length: bool) -> list[str]:
-    """Tell each bus's voltages, its distance and the line by which its feeder begins."""
+    """Tell each bus's voltages, its distance and the line by which its feeder begins; of many buses only the name."""
     columns = ["name", "vm_before_pu", "vm_after_pu"]
     texts = []
+    if len(buses) > _MOST_TOLD:
+        return [escape(bus_label(bus, name)) for bus, name in buses["name"].items()]
     for node, (bus, name, before, after) in enumerate(buses[columns].itertuples()):
         distance, first = feeders.distance[node], feeders.first[node]
         far = fixed(distance, 2, "km") if by_length else f"{distance:.0f} branches"

@@ -109,6 +109,12 @@ _SECTIONS: Sections = [
         "sheet", "Work sheet", lambda view: steps.order_words(view.sequence), (_sheet,), "Work sheet",
     ),
     Recipe(
+        "network", "Where",
+        "The network after the last step: each operation with its number, each feeder in its colour. Filled signs are "
+        "closed, hollow ones open; diamonds are closed by the steps, squares opened.",
+        ("network",), "Map", lambda view: len(view.sequence.topology) > 0 and len(view.sequence.steps) > 0,
+    ),
+    Recipe(
         "states", "The states on the way",
         "Every state after a step, run in full AC power flow, meshed where a loop is closed.", ("states",), "States",
     ),
@@ -132,6 +138,6 @@ KIND: ReportKind[SequenceView] = ReportKind(
     cards=_cards,
     terms={**NETWORK_TERMS, **_TERMS},
     sections=_SECTIONS,
-    figures={"states": figures.states},
+    figures={"network": figures.network, "states": figures.states},
     several="sequences",
 )

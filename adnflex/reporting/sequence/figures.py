@@ -6,9 +6,16 @@ from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
 from adnflex.reporting import style
+from adnflex.reporting.canvas.map import MapFigure
 from adnflex.reporting.findings import has_ratings
 from adnflex.reporting.sequence.view import SequenceView
 from adnflex.reporting.views import NothingToDraw
+
+
+def network(view: SequenceView) -> go.Figure:
+    """Draw the network after the last step, each operation with its number, each feeder in its colour."""
+    found = view.sequence
+    return MapFigure(found.topology, found.coordinates, "after", steps=view.step_numbers).done("supply")
 
 
 def states(view: SequenceView) -> go.Figure:
