@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from base64 import b64decode
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ def grid(side: int, roots: int = 2, operated: int = 3):
     """Drawing tables of rows of buses that hang on the first column, and ties between rows."""
     number = np.arange(side * side).reshape(side, side)
     down = [(int(a), int(b)) for a, b in zip(number[:-1, 0], number[1:, 0], strict=True)]
-    along = [(int(a), int(b)) for row in number for a, b in zip(row[:-1], row[1:], strict=True)]
+    along = [(int(a), int(b)) for row in number for a, b in pairwise(row)]
     ties = [(int(number[k, -1]), int(number[k + 1, -1])) for k in range(side - 1)]
     rows = [(a, b, True, True) for a, b in down + along] + [
         (a, b, False, k < operated) for k, (a, b) in enumerate(ties)

@@ -57,7 +57,7 @@ def test_report_is_complete_and_self_contained(day, tmp_path):
     places = [reader.text.rindex(words) if words == "Terms" else reader.text.index(words) for words in headings[2:]]
     assert all(words in reader.text for words in headings)
     figures = [i for i in reader.ids if f"{i}-data" in reader.ids]
-    assert len(figures) == len(reader.data) == 17
+    assert len(figures) == len(reader.data) == 18
     assert len(places) == 16
     assert len(source.encode()) < 1_000_000
 
