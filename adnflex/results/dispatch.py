@@ -304,6 +304,8 @@ class DispatchPlan(Answer):
         moved = self.devices[self.devices["moves"].fillna(0) > 0] if len(self.devices) else self.devices
         if len(moved):
             lines.append("moves: " + ", ".join(f"{r.kind} {r.table} {r.index_}: {int(r.moves)}" for r in _named(moved)))
+        ends = self.source_vm_pu.agg(["min", "max"]) if len(self.source_vm_pu.columns) else self.source_vm_pu
+        lines.extend(f"{t} {i} holds {a:.4f} to {b:.4f} pu" for (t, i), (a, b) in ends.items())
         if len(self.switches):
             lines.extend(
                 f"open from period {first}: {', '.join(open_branches(rows)) or 'none'}"

@@ -71,6 +71,8 @@ def test_every_period_has_a_voltage_of_its_own_that_a_time_series_reproduces():
     plan = adnflex.dispatch(net, profiles=two_hours(net), hours_per_period=1.0)
     check = adnflex.validate(plan, net)
     assert check.passed
+    low, high = plan.source_vm_pu["ext_grid", 2].min(), plan.source_vm_pu["ext_grid", 2].max()
+    assert f"ext_grid 2 holds {low:.4f} to {high:.4f} pu" in plan.summary()
     assert np.ptp(plan.source_vm_pu.to_numpy(), axis=0).max() > 1e-3
     for t in plan.periods:
         assert plan.apply(net, t).ext_grid.vm_pu.tolist() == plan.source_vm_pu.loc[t].tolist()
