@@ -248,12 +248,24 @@ def test_a_voltage_limit_that_is_impossible(net) -> None:
     assert not error.proven  # the linear model alone says so, and it is no relaxation of AC
     # the amount is true: with so much more room there is a dispatch of the linear model
     assert "relax" in str(error)
+    worst = error.violations.iloc[0]
+    assert worst[["kind", "element", "unit"]].tolist() == ["voltage low", "bus", "pu"]
+    assert worst["limit"] == pytest.approx(0.9999)
+    assert worst["value"] == pytest.approx(worst["limit"] - worst["excess"])
+    assert f"by {worst['excess']:.4g} pu" in str(error)
 
 
-def test_a_rating_that_is_impossible(net) -> None:
+def test_a_rating_that_is_impossible(net, tmp_path) -> None:
     net.line.loc[0, "max_i_ka"] *= 0.01
     error = refused(net, "rating", "line 0", "period", "%", error=Infeasible)
     assert not error.proven  # the linear model alone says so, and it is no relaxation of AC
+    worst = error.violations.iloc[0]
+    assert worst[["kind", "element", "index", "unit"]].tolist() == ["loading", "line", 0, "%"]
+    assert worst["value"] == pytest.approx(worst["limit"] + worst["excess"])
+    # its report has the place, and with the net the map
+    page = adnflex.report(error, None, tmp_path / "nothing.html", net).read_text(encoding="utf-8")
+    assert "What is in the way" in page
+    assert 'id="network-figure"' in page
 
 
 def test_what_only_the_linear_model_refutes_is_not_called_proven() -> None:

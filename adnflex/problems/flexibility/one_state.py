@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.devices import Device, Stores
@@ -186,7 +187,7 @@ def _reason(study: FlexibilityStudy, problem: BoxProblem, network: Network, cloc
             "no dispatch of the devices meets every limit in the linear model (without losses); the least violating "
             f"one breaks {first}{more}; relax that limit or add a measure there"
             f"{''.join(f'; {s}' for s in unit_suspects(study.coupling.net, study.study.grid, study.study.values))}.",
-            None,
+            _violations(study, broken),
             False,  # the linear model is no relaxation of AC: what it refutes may hold there
         )
     if np.isfinite(problem.limits).any():
@@ -215,6 +216,23 @@ def _sentence(study: FlexibilityStudy, broken: Broken) -> str:
         branch = grid.branches[broken.where]
         return f"the rating of {branch} in period {period} by {100 * broken.excess:.3g} % of it"
     return f"{broken.kind} at {grid.bus_name(broken.where)} in period {period} by {broken.excess:.4g} pu"
+
+
+def _violations(study: FlexibilityStudy, broken: list[Broken]) -> pd.DataFrame:
+    """Table of what the least violating dispatch of the linear model breaks, worst first."""
+    grid, rows = study.study.grid, []
+    for b in broken:
+        if b.kind == "loading":
+            member = grid.branches[b.where].members[0]
+            table = study.coupling.net[member.element]
+            most = float(table.at[member.index, "max_loading_percent"]) if "max_loading_percent" in table else 100.0
+            place, limit, excess, unit = (member.element, member.index), most, most * b.excess, "%"
+        else:
+            squared = grid.v_min[b.where] if b.kind == "voltage low" else grid.v_max[b.where]
+            place, limit, excess, unit = ("bus", grid.buses[b.where][0]), math.sqrt(float(squared)), b.excess, "pu"
+        value = limit - excess if b.kind == "voltage low" else limit + excess
+        rows.append((study.periods[b.t], b.kind, *place, value, limit, excess, unit))
+    return pd.DataFrame(rows, columns=["period", "kind", "element", "index", "value", "limit", "excess", "unit"])
 
 
 def _import_beyond(study: FlexibilityStudy, problem: BoxProblem, clock: Deadline) -> str:

@@ -224,7 +224,7 @@ def _nowhere(study: FlexibilityStudy, adjacency: Adjacency, clock: Deadline, run
     failure = runs.failures.get(state)
     if isinstance(failure, Infeasible):
         text = f"no radial switch state that was tried has a box; in one of them: {failure}"
-        return Infeasible(text, None, False)
+        return Infeasible(text, failure.violations, False, switch_table(grid, closed_of(grid, state).tolist()))
     if clock.spent:
         return TimeExpired(
             f"no box was found in any switch state within {clock.seconds:g} s; nothing is proven. Give more time_limit."
