@@ -43,30 +43,11 @@ _DTYPE = re.compile(
 )
 _NUMPY = frozenset(
     [
-        "bool",
-        "bool_",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "intc",
-        "uintc",
-        "longlong",
-        "ulonglong",
-        "float16",
-        "float32",
-        "float64",
-        "float128",
-        "longdouble",
-        "complex64",
-        "complex128",
+        "bool", "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "intc", "uintc",
+        "longlong", "ulonglong", "float16", "float32", "float64", "float128", "longdouble", "complex64", "complex128",
         "str_",
     ]
-)
+)  # fmt: skip
 _INDEXES = frozenset(
     ["Index", "RangeIndex", "Int64Index", "UInt64Index", "Float64Index", "DatetimeIndex", "TimedeltaIndex"]
 )

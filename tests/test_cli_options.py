@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pandapower.networks import case33bw
 
 import adnflex
 from adnflex.arguments.described import knobs_of
@@ -151,7 +153,14 @@ def test_all_wrong_words_are_said_at_once():
 @pytest.mark.parametrize("words", [[], ["dispach"], ["dispatch"], ["dispatch", "x", "--gup", "1"]])
 def test_words_that_are_no_command_line(words, capsys):
     assert main(words) == EXIT_INPUT
-    assert "usage: adnflex" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"adnflex( dispatch)?: error: .+; 'adnflex( dispatch)? --help' lists all there is\.\n", told)
+
+
+@pytest.mark.parametrize("words", ["losses=1,losses=2", "losses=1, losses=1"])
+def test_a_name_that_is_said_twice_is_refused(words):
+    with pytest.raises(InputError, match="losses"):
+        adnflex.reconfigure(case33bw(), **parse("reconfigure", ["case33bw", "--objective", words]).given)
 
 
 HEAVY = ("pandapower", "pyomo", "numpy", "pandas", "scipy", "plotly", "networkx")

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import sys
 import types
+from pathlib import Path
 
 import pandapower as pp
 import pandapower.networks as pn
@@ -80,7 +81,7 @@ def test_simbench_day():
     assert (label, len(net.profiles["load"])) == ("simbench:1-LV-rural1--2-sw:day=149", 96)
     assert net.storage.max_p_mw.tolist() == shipped.storage.sn_mva.tolist()
     assert sentence("simbench:1-LV-rural1--2-sw:day=366") == (
-        "day is 366; net.profiles holds 366 days of 96 rows, give 0 to 365."
+        "day is 366; net.profiles holds 366 days of 96 rows, give 0 to 365, in a row."
     )
 
 
@@ -198,6 +199,27 @@ def test_package_that_is_not_installed(monkeypatch, source, message):
     assert sentence(source) == message
 
 
+@pytest.mark.parametrize(
+    ("word", "days"),
+    [("day=3", (3, 4)), ("day=3-5", (3, 6)), ("week=0", (0, 7)), ("week=1-2", (7, 21)), ("year", (0, 366))],
+)
+def test_days_of_simbench_by_word(monkeypatch, word, days):
+    codes = types.SimpleNamespace(collect_all_simbench_codes=lambda: ["1-a"], get_simbench_net=lambda code: code)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "simbench", codes)
+    monkeypatch.setattr("adnflex.sources.simbench_case", lambda net, days: (net, days))
+    assert open_net(f"simbench:1-a:{word}") == (("1-a", range(*days)), f"simbench:1-a:{word}")
+
+
+def test_a_file_of_cgmes_with_its_reference():
+    pytest.importorskip("lxml")
+    file = Path(__file__).parent / "adapters" / "feeder.zip"
+    net, label = open_net(f"{file}:reference=GRID")
+    assert (label, net.ext_grid["name"].tolist()) == ("feeder.zip", ["GRID"])
+    assert "0 machines are called 'nobody'" in sentence(f"{file}:reference=nobody")
+    assert "or in one word FILE:reference=NAME" in sentence(str(file))
+
+
 def test_unknown_simbench_code(monkeypatch):
     codes = types.SimpleNamespace(collect_all_simbench_codes=lambda: ["1-MV-urban--0-sw", "1-EHV-mixed--2-no_sw"])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
@@ -206,10 +228,10 @@ def test_unknown_simbench_code(monkeypatch):
         "SimBench has no net with the code '1-MV-urban-0-sw'; did you mean simbench:1-MV-urban--0-sw? "
         "A code looks like 1-MV-urban--0-sw."
     )
-    for word in ("day", "day=-1", "day=1.5", "149", ""):
+    for word in ("day", "day=-1", "day=1.5", "149", "", "week", "week=-1", "week=5-3", "year=1", "month=3"):
         assert sentence(f"simbench:1-MV-urban--0-sw:{word}") == (
-            f"simbench:1-MV-urban--0-sw has no variant '{word}'; give simbench:1-MV-urban--0-sw, or a day of the year "
-            "from 0 as in simbench:1-MV-urban--0-sw:day=149."
+            f"simbench:1-MV-urban--0-sw has no variant '{word}'; give simbench:1-MV-urban--0-sw, or days of the year "
+            "from 0 as in simbench:1-MV-urban--0-sw:day=149, :day=7-13, :week=1 (the same days) or :year."
         )
     assert sentence("simbench:") == ("SimBench has no net with the code ''. A code looks like 1-MV-urban--0-sw.")
 

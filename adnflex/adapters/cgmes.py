@@ -106,7 +106,11 @@ def _with_reference(net: pandapowerNet, reference: str | None) -> list[str]:
 
 def _machines(net: pandapowerNet) -> str:
     names = ", ".join(net.gen["name"].astype(str)[:10])
-    return f"give reference=, one of {names}." if names else "the net has no machine either."
+    return (
+        f"give reference=, one of {names}, or in one word FILE:reference=NAME."
+        if names
+        else "the net has no machine either."
+    )
 
 
 def _without_held(net: pandapowerNet) -> list[str]:

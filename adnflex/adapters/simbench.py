@@ -18,9 +18,9 @@ DEFAULT_DAY = 149
 _TARIFF = "tariff"
 
 
-def simbench_day(
+def simbench_case(
     net: pandapowerNet,
-    day: int = DEFAULT_DAY,
+    days: int | range = DEFAULT_DAY,
     *,
     soc_percent: float = 50.0,
     storage_reactive_power: bool = False,
@@ -29,7 +29,7 @@ def simbench_day(
     price_profile: Sequence[float] | None = None,
     hours_per_period: float = 0.25,
 ) -> pandapowerNet:
-    """Make a day of a SimBench net a study case for the dispatch.
+    """Make a day of a SimBench net, or some in a row, a study case for the dispatch.
 
     As shipped, the storages of SimBench's future scenarios cannot be charged (``max_p_mw`` is 0), are empty, are not
     controllable, and hold their efficiency as a fraction in a column called percent; no price is given. Taken literally
@@ -41,7 +41,7 @@ def simbench_day(
       the same over 24 h; ``cost_per_mwh`` is 5, wear of energy charged and again of energy discharged;
     * static generators: controllable down to 0, what is available by their profile, at the reactive power they have;
     * grid connection: a tariff and ``co2_kg_per_mwh`` of 400; what is fed back is sold below the price;
-    * ``net.profiles``: the rows of one day, numbered from 0, with feed-in a hair below zero (1e-5 of the rating at
+    * ``net.profiles``: the rows of these days, numbered from 0, with feed-in a hair below zero (1e-5 of the rating at
       most) set to zero; ``net.study``: the step and the currency.
 
     What is no argument is a column of the copy, which you may change: ``net.storage["cost_per_mwh"] = 0``,
@@ -53,25 +53,26 @@ def simbench_day(
     ----------
     net : pandapowerNet
         A net of ``simbench.get_simbench_net``, with its ``net.profiles``. It is not changed.
-    day : int
-        Day of the year from 0, from midnight to midnight without summer time, which SimBench's column ``time`` has.
-        149 is 29 May 2016: in ``1-MV-rural--2-sw`` it has the widest range, from 26 MW of surplus to 4 MW of deficit,
-        and is above 1.055 pu in 43 of its 96 quarter-hours if nothing is done.
+    days : int or range
+        Day of the year from 0, or several in a row: ``range(7, 14)`` is a week, ``range(366)`` the year. From midnight
+        to midnight without summer time, which SimBench's column ``time`` has. 149 is 29 May 2016: in
+        ``1-MV-rural--2-sw`` it has the widest range, from 26 MW of surplus to 4 MW of deficit, and is above 1.055 pu in
+        43 of its 96 quarter-hours if nothing is done.
     soc_percent : float
-        Energy in every storage before the day [% of ``max_e_mwh``].
+        Energy in every storage before the first day [% of ``max_e_mwh``].
     storage_reactive_power : bool
         Whether storages may use their shipped range of reactive power; otherwise it stays as it is.
     price_per_mwh, sell_price_per_mwh : float
         Of energy bought and of energy fed back [currency/MWh].
     price_profile : sequence of float, optional
-        Factor of both prices, one a period of the day; flat by default.
+        Factor of both prices, one a period of all days; flat by default.
     hours_per_period : float
         Step of the profiles [h]; SimBench's are quarter-hours.
 
     Returns
     -------
     pandapowerNet
-        A copy with one day of profiles.
+        A copy with the profiles of these days.
 
     Raises
     ------
@@ -80,13 +81,14 @@ def simbench_day(
 
     Examples
     --------
-    >>> net = simbench_day(simbench.get_simbench_net("1-MV-rural--2-sw"))  # doctest: +SKIP
+    >>> net = simbench_case(simbench.get_simbench_net("1-MV-rural--2-sw"))  # doctest: +SKIP
     >>> len(net.profiles["load"]), net.storage.max_p_mw.sum().round(2)  # doctest: +SKIP
     (96, 13.76)
     """
+    span = days if isinstance(days, range) else range(days, days + 1)
     findings = [
         *_faulty_prices(soc_percent, price_per_mwh, sell_price_per_mwh),
-        *_faulty_time(net, day, hours_per_period, price_profile),
+        *_faulty_time(net, span, hours_per_period, price_profile),
         *_faulty_storages(net),
         *_faulty_limits(net),
     ]
@@ -95,7 +97,7 @@ def simbench_day(
     # A year of profiles is large: copy the net without them.
     result = copy.deepcopy(pandapowerNet({name: value for name, value in net.items() if name != "profiles"}))
     periods = round(24.0 / hours_per_period)
-    rows = slice(day * periods, (day + 1) * periods)
+    rows = slice(span.start * periods, span.stop * periods)
     result["profiles"] = {name: table.iloc[rows].reset_index(drop=True) for name, table in net.profiles.items()}
     if "renewables" in result.profiles:
         feed_in = result.profiles["renewables"]
@@ -130,7 +132,7 @@ def _faulty_prices(soc_percent: float, price_per_mwh: float, sell_price_per_mwh:
 
 
 def _faulty_time(
-    net: pandapowerNet, day: int, hours_per_period: float, price_profile: Sequence[float] | None
+    net: pandapowerNet, days: range, hours_per_period: float, price_profile: Sequence[float] | None
 ) -> list[str]:
     periods = 24.0 / hours_per_period if hours_per_period > 0 else 0.0
     if periods < 1 or abs(periods - round(periods)) > 1e-9:
@@ -140,14 +142,17 @@ def _faulty_time(
     if not isinstance(profiles, dict) or "load" not in profiles:
         findings.append("net.profiles has no table 'load'; use a net of simbench.get_simbench_net, which has it.")
     else:
-        days = min(len(table) for table in profiles.values()) // round(periods)
-        if not 0 <= day < days:
+        # of what a scenario does not have, SimBench ships a table without rows
+        held = min((len(table) for table in profiles.values() if len(table)), default=0) // round(periods)
+        if not (days and days.step == 1 and days.start >= 0 and days.stop <= held):
+            said = f"day is {days.start}" if len(days) == 1 else f"days are {days.start} to {days.stop - 1}"
             findings.append(
-                f"day is {day}; net.profiles holds {days} days of {round(periods)} rows, give 0 to {days - 1}."
+                f"{said}; net.profiles holds {held} days of {round(periods)} rows, give 0 to {held - 1}, in a row."
             )
     if price_profile is not None:
-        if len(price_profile) != round(periods):
-            findings.append(f"price_profile has {len(price_profile)} values; give one a period, {round(periods)}.")
+        wanted = len(days) * round(periods)
+        if len(price_profile) != wanted:
+            findings.append(f"price_profile has {len(price_profile)} values; give one a period, {wanted}.")
         elif not (np.asarray(price_profile, dtype=float) >= 0).all():
             findings.append("price_profile has a value that is no number or below 0; give factors of 0 or more.")
     return findings

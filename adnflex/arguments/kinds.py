@@ -153,7 +153,9 @@ def mapping(says: str, keys: Kind, values: Kind) -> Kind:
         parts = re.split(r",(?=[^,=]+=)", word)
         require(all("=" in part for part in parts))
         assert values.parse is not None
-        return {k.strip(): values.parse(v) for k, _, v in (part.partition("=") for part in parts)}
+        found = {k.strip(): values.parse(v) for k, _, v in (part.partition("=") for part in parts)}
+        require(len(found) == len(parts))  # of a name that is said twice one value would be lost
+        return found
 
     return Kind(says, read, parse if values.sayable else None, f"NAME={values.form}")
 

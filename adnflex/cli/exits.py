@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+from typing import NoReturn
+
 from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, SolverUnavailable, ValidationFailed
 
 EXIT_OK = 0
@@ -49,3 +52,11 @@ def exit_code(error: AdnflexError) -> int:
     (3, 2)
     """
     return next(code for kind, code in _EXIT_OF if isinstance(error, kind))
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose error is one line: the usage of a command with forty options hides what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with what is wrong and where the options are listed."""
+        self.exit(EXIT_INPUT, f"{self.prog}: error: {message}; '{self.prog} --help' lists all there is.\n")

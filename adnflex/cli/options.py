@@ -14,7 +14,7 @@ from adnflex.arguments.kind import Kind, WrongValueError
 from adnflex.arguments.kinds import indices, several, text, whole
 from adnflex.arguments.table import GROUPS
 from adnflex.cli.commands import COMMANDS, Command, verb_of
-from adnflex.cli.exits import EXIT_CODES
+from adnflex.cli.exits import EXIT_CODES, Parser
 from adnflex.cli.profiles import PROFILES
 from adnflex.errors import InputError
 
@@ -119,7 +119,7 @@ def knobs_of_command(command: Command) -> dict[str, Knob]:
 def parser_of(name: str) -> argparse.ArgumentParser:
     """Make the parser of a command."""
     command = COMMANDS[name]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"adnflex {name}",
         description=summary_of(verb_of(command.verbs[0])) if command.verbs else command.summary,
         epilog="\n".join(_epilog(command)),

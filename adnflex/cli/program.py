@@ -21,6 +21,7 @@ from adnflex.cli.exits import (
     EXIT_MEMORY,
     EXIT_OK,
     MEMORY,
+    Parser,
     exit_code,
 )
 from adnflex.cli.interruption import Interruption
@@ -127,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS))
     listed = "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
     examples = "\n".join(f"  adnflex {line}" for c in COMMANDS.values() for line in c.examples[:1])
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="adnflex",
         description=(
             "Optimise active distribution networks held in pandapower,\nand prove the answer by full AC power flow."

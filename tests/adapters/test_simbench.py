@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from pandapower.toolbox import nets_equal
 
-from adnflex.adapters import simbench_day
+from adnflex.adapters import simbench_case
 from adnflex.errors import InputError
 
 DAYS = 3
@@ -44,12 +44,12 @@ def shipped():
 
 def findings(*args, **kwargs) -> list[str]:
     with pytest.raises(InputError) as caught:
-        simbench_day(*args, **kwargs)
+        simbench_case(*args, **kwargs)
     return list(caught.value.findings)
 
 
 def test_storages(shipped):
-    storage = simbench_day(shipped, 0).storage
+    storage = simbench_case(shipped, 0).storage
     assert storage.controllable.tolist() == [True, True]
     assert storage.controllable.dtype == bool
     assert storage[["min_p_mw", "max_p_mw", "p_mw"]].to_numpy().tolist() == [[-0.206, 0.206, 0.0]] * 2
@@ -64,14 +64,14 @@ def test_storages(shipped):
 
 def test_storages_by_argument(shipped):
     shipped.storage["efficiency_percent"] = [90.0, 1.0]
-    storage = simbench_day(shipped, 0, soc_percent=20, storage_reactive_power=True).storage
+    storage = simbench_case(shipped, 0, soc_percent=20, storage_reactive_power=True).storage
     assert storage.efficiency_percent.tolist() == [90.0, 100.0]
     assert storage.soc_percent.tolist() == [20, 20]
     assert storage[["min_q_mvar", "max_q_mvar"]].to_numpy().tolist() == [[-0.206, 0.206]] * 2
 
 
 def test_static_generators(shipped):
-    sgen = simbench_day(shipped, 0).sgen
+    sgen = simbench_case(shipped, 0).sgen
     assert sgen.controllable.tolist() == [True, True]
     assert sgen.min_p_mw.tolist() == [0, 0]
     assert sgen[["q_mvar", "min_q_mvar", "max_q_mvar"]].to_numpy().tolist() == [[0.1] * 3, [0.0] * 3]
@@ -79,34 +79,34 @@ def test_static_generators(shipped):
 
 
 def test_rows_of_the_day(shipped):
-    net = simbench_day(shipped, 2)
+    net = simbench_case(shipped, 2)
     assert {name: len(table) for name, table in net.profiles.items()} == dict.fromkeys(shipped.profiles, 96)
     assert all(table.index.equals(pd.RangeIndex(96)) for table in net.profiles.values())
     load = net.profiles["load"]
     assert load["G0-A_pload"].tolist() == list(range(192, 288))
     assert (load.time.iloc[0], load.time.iloc[-1]) == ("03.01.2016 00:00", "03.01.2016 23:45")
     assert net.profiles["renewables"].PV3.tolist() == [0.0] * 20 + [0.5] * 76
-    hourly = simbench_day(shipped, 11, hours_per_period=1.0)
+    hourly = simbench_case(shipped, 11, hours_per_period=1.0)
     assert hourly.profiles["load"]["G0-A_pload"].tolist() == list(range(264, 288))
     assert hourly.study["hours_per_period"] == 1.0
 
 
 def test_prices(shipped):
-    net = simbench_day(shipped, 0)
+    net = simbench_case(shipped, 0)
     assert net.ext_grid[["price_per_mwh", "sell_price_per_mwh", "co2_kg_per_mwh"]].to_numpy().tolist() == [
         [100.0, 60.0, 400.0]
     ]
     assert "ext_grid" not in net.profiles
     assert net.study == {"currency": "EUR", "hours_per_period": 0.25}
     factors = [0.5] * 48 + [1.5] * 48
-    net = simbench_day(shipped, 0, price_per_mwh=80, sell_price_per_mwh=80, price_profile=factors)
+    net = simbench_case(shipped, 0, price_per_mwh=80, sell_price_per_mwh=80, price_profile=factors)
     assert net.ext_grid.profile.tolist() == ["tariff"]
     assert net.profiles["ext_grid"].to_dict("list") == {"tariff_price": factors, "tariff_sell_price": factors}
     assert net.ext_grid[["price_per_mwh", "sell_price_per_mwh"]].to_numpy().tolist() == [[80, 80]]
 
 
 def test_voltage_limits(shipped):
-    assert simbench_day(shipped, 0).bus.equals(shipped.bus)
+    assert simbench_case(shipped, 0).bus.equals(shipped.bus)
     shipped.bus.loc[[3, 7], "min_vm_pu"] = np.nan
     del shipped.bus["max_vm_pu"]
     assert findings(shipped, 0) == [
@@ -117,7 +117,7 @@ def test_voltage_limits(shipped):
 
 def test_the_callers_net_stays(shipped):
     before = copy.deepcopy(shipped)
-    net = simbench_day(shipped, 1)
+    net = simbench_case(shipped, 1)
     net.line["in_service"] = False
     net.profiles["load"].iloc[:] = 0
     assert nets_equal(shipped, before)
@@ -127,7 +127,7 @@ def test_the_callers_net_stays(shipped):
 
 
 def test_a_case_survives_json(shipped):
-    net = simbench_day(shipped, 1)
+    net = simbench_case(shipped, 1)
     again = pp.from_json_string(pp.to_json(net))
     assert nets_equal(net, again)
     for name, table in net.profiles.items():
@@ -138,7 +138,7 @@ def test_a_case_survives_json(shipped):
 def test_nets_without_devices(shipped):
     shipped.storage, shipped.sgen = shipped.storage.iloc[:0], shipped.sgen.iloc[:0]
     del shipped.profiles["renewables"], shipped.profiles["storage"]
-    net = simbench_day(shipped, 0)
+    net = simbench_case(shipped, 0)
     assert (len(net.storage), len(net.sgen), sorted(net.profiles)) == (0, 0, ["load", "powerplants"])
 
 
@@ -150,7 +150,7 @@ def test_every_fault_is_named_at_once(shipped):
         "soc_percent is 120; give 0 to 100.",
         "sell_price_per_mwh is 110 and price_per_mwh 100.0: buying and selling at once would earn money; sell at the "
         "price or below.",
-        "day is 3; net.profiles holds 3 days of 96 rows, give 0 to 2.",
+        "day is 3; net.profiles holds 3 days of 96 rows, give 0 to 2, in a row.",
         "price_profile has 24 values; give one a period, 96.",
         "storage 0: sn_mva is nan; give the rating of its inverter above 0 MVA.",
         "storage 0: efficiency_percent is 0.0; give a percentage up to 100, or a fraction up to 1 as SimBench does.",
@@ -161,13 +161,16 @@ def test_every_fault_is_named_at_once(shipped):
 def test_storages_out_of_service_are_not_looked_at(shipped):
     shipped.storage["sn_mva"] = [np.nan, 0.206]
     shipped.storage["in_service"] = [False, True]
-    assert simbench_day(shipped, 0).storage.max_p_mw[1] == 0.206
+    assert simbench_case(shipped, 0).storage.max_p_mw[1] == 0.206
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"day": -1}, "day is -1; net.profiles holds 3 days of 96 rows, give 0 to 2."),
+        ({"days": -1}, "day is -1; net.profiles holds 3 days of 96 rows, give 0 to 2, in a row."),
+        ({"days": range(1, 4)}, "days are 1 to 3; net.profiles holds 3 days of 96 rows, give 0 to 2, in a row."),
+        ({"days": range(0, 3, 2)}, "days are 0 to 2; net.profiles holds 3 days of 96 rows, give 0 to 2, in a row."),
+        ({"days": range(0)}, "days are 0 to -1; net.profiles holds 3 days of 96 rows, give 0 to 2, in a row."),
         ({"hours_per_period": 0}, "hours_per_period is 0; give a step that divides the 24 hours of a day."),
         ({"hours_per_period": 5.0}, "hours_per_period is 5.0; give a step that divides the 24 hours of a day."),
         (
@@ -177,7 +180,26 @@ def test_storages_out_of_service_are_not_looked_at(shipped):
     ],
 )
 def test_arguments(shipped, arguments, sentence):
-    assert findings(shipped, **{"day": 0, **arguments}) == [sentence]
+    assert findings(shipped, **{"days": 0, **arguments}) == [sentence]
+
+
+def test_days_in_a_row_are_those_days_one_after_the_other(shipped):
+    several = simbench_case(shipped, range(1, 3), price_profile=[1.0] * 192)
+    for name, table in several.profiles.items():
+        if name != "ext_grid":
+            one_by_one = [simbench_case(shipped, day).profiles[name] for day in (1, 2)]
+            pd.testing.assert_frame_equal(table, pd.concat(one_by_one, ignore_index=True))
+    assert len(several.profiles["ext_grid"]) == 192
+    assert findings(shipped, range(2), price_profile=[1.0] * 96) == [
+        "price_profile has 96 values; give one a period, 192."
+    ]
+
+
+def test_a_scenario_without_storages_has_its_days(shipped):
+    """SimBench ships a table without a row for what the scenario does not have."""
+    shipped.storage = shipped.storage.iloc[:0]
+    shipped.profiles["storage"] = shipped.profiles["storage"].iloc[:0]
+    assert len(simbench_case(shipped, 2).profiles["load"]) == 96
 
 
 def test_missing_tables_and_columns(shipped):
@@ -200,7 +222,7 @@ def test_what_simbench_ships():
     assert set(storage["self-discharge_percent_per_day"]) == {0.13}
     assert shipped.trafo.tap_changer_type.isna().all()
 
-    net = simbench_day(shipped)
+    net = simbench_case(shipped)
     assert net.storage.max_p_mw.sum() == pytest.approx(13.76)
     assert (len(net.sgen), net.sgen.controllable.all()) == (102, True)
     load, renewables = net.profiles["load"], net.profiles["renewables"]
