@@ -144,7 +144,7 @@ def flexibility(
     if positions == "fixed":
         solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
         outer = outer_flexibility(
-            study, solved.problem.base, clock, known=None if gap is None else (solved.answer.worth, gap)
+            study, solved.problem.base, clock, known=None if gap is None else (solved.answer, gap)
         )
         return flexibility_of(net, study, solved, clock, options, name, outer=outer)
 
@@ -163,9 +163,7 @@ def flexibility(
     moved = write(net, written)
     study = read(moved)
     solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
-    outer = outer_flexibility(
-        study, solved.problem.base, clock, known=None if gap is None else (solved.answer.worth, gap)
-    )
+    outer = outer_flexibility(study, solved.problem.base, clock, known=None if gap is None else (solved.answer, gap))
     outer = replace(outer, kind=f"{outer.kind}; taps and banks as they were chosen")
     found = flexibility_of(net, study, solved, clock, options, name, outer=outer)
     ends = [_with_columns(table, written) for table in (found.setpoints_lower, found.setpoints_upper)]

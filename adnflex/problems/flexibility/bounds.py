@@ -21,7 +21,8 @@ from scipy import sparse
 from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
 from adnflex.problems.flexibility.model import BoxProblem, PeriodRows
-from adnflex.problems.flexibility.program import ENERGY, build_program
+from adnflex.problems.flexibility.program import build_program
+from adnflex.problems.flexibility.program_rows import ENERGY
 from adnflex.problems.flexibility.rows import solve_box, solved
 from adnflex.solvers.conic import linear_form
 from adnflex.solvers.highs import LinearSolver

@@ -23,17 +23,18 @@ Zeng and Zhao, Operations Research Letters 41(5), 2013, doi:10.1016/j.orl.2013.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from adnflex.arrays import BoolArray, FloatArray, IntArray
-from adnflex.devices.resource import Resource
+from adnflex.devices.resource import Accumulator, Resource
 from adnflex.formulations.radial import Operating, TreeMap
 from adnflex.grid.model import Grid
 from adnflex.problems.flexibility.columns import Columns
+from adnflex.problems.flexibility.exact_slopes import ExactSlopes
 from adnflex.problems.flexibility.network_limits import NetworkRows
 
 
@@ -154,6 +155,9 @@ class BoxProblem:
     active: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     alike: bool = True
     matrices: dict[int, OverColumns] = field(default_factory=dict)
+    useful: bool = False
+    giving: BoolArray | None = None
+    slopes: ExactSlopes | None = None
 
     @property
     def periods(self) -> int:
@@ -172,6 +176,14 @@ class BoxProblem:
         """Bounds (T, k) of all columns."""
         return self.columns.low, self.columns.high
 
+    def storing(self) -> Iterator[tuple[int, Resource, Accumulator]]:
+        """Yield what stores energy: its first column, itself, and the level that counts what it holds."""
+        offsets = np.cumsum([0, *self.columns.widths]).tolist()
+        for offset, resource in zip(offsets, self.resources, strict=False):
+            for level in resource.accumulators:
+                if level.kind == "energy low":
+                    yield offset, resource, level
+
     def imports(self, t: int) -> FloatArray:
         """Import at the coupling point per unit of every column (k,) [MW]."""
         return np.asarray(self.tree.imports[self.columns.place] * self.columns.p[t])
@@ -184,22 +196,28 @@ class BoxProblem:
         imports = [base * now.import_p, base * now.import_q, *self.limits[1], 0.0]
         return np.concatenate([now.v, kept, base * now.p, base * now.q, base * now.radius * (1 - free), imports])
 
-    def over_columns(self, t: int) -> OverColumns:
-        """Rows in a period over the columns of the devices."""
+    def over_columns(self, side: int, t: int) -> OverColumns:
+        """Rows of a side in a period over the columns of the devices."""
+        if self.slopes is not None:
+            # of this round only, and of both sides: too much to be kept
+            return self._over_columns(self.slopes.v_p[side, t], self.slopes.v_q[side, t], t)
         if t not in self.matrices:
-            c, tree, n, m, net = self.columns, self.tree, self.grid.n, self.grid.m, self.network_rows
-            slopes = np.zeros((net.a.shape[1], len(c.place)))
-            flow, imports = tree.flow[:, c.place], tree.imports[c.place]
-            slopes[:n] = (tree.v_p[:, c.place] * c.p[t] + tree.v_q[:, c.place] * c.q[t]) / self.grid.base_mva
-            slopes[2 * n : 2 * n + m], slopes[2 * n + m : 2 * (n + m)] = flow * c.p[t], flow * c.q[t]
-            slopes[2 * n + 3 * m], slopes[2 * n + 3 * m + 1] = imports * c.p[t], imports * c.q[t]
-            a = np.vstack([c.rows, net.a @ slopes])
-            self.matrices[t] = OverColumns(a, _most(a, c.low[t], c.high[t]), np.asarray(net.coupled @ slopes))
+            self.matrices[t] = self._over_columns(self.tree.v_p, self.tree.v_q, t)
         return self.matrices[t]
+
+    def _over_columns(self, v_p: FloatArray, v_q: FloatArray, t: int) -> OverColumns:
+        c, n, m, net = self.columns, self.grid.n, self.grid.m, self.network_rows
+        slopes = np.zeros((net.a.shape[1], len(c.place)))
+        slopes[:n] = (v_p[:, c.place] * c.p[t] + v_q[:, c.place] * c.q[t]) / self.grid.base_mva
+        flow, imports = self.tree.flow[:, c.place], self.tree.imports[c.place]
+        slopes[2 * n : 2 * n + m], slopes[2 * n + m : 2 * (n + m)] = flow * c.p[t], flow * c.q[t]
+        slopes[2 * n + 3 * m], slopes[2 * n + 3 * m + 1] = imports * c.p[t], imports * c.q[t]
+        a = np.vstack([c.rows, net.a @ slopes])
+        return OverColumns(a, _most(a, c.low[t], c.high[t]), np.asarray(net.coupled @ slopes))
 
     def rows(self, side: int, t: int) -> PeriodRows:
         """Limits of one side in a period."""
-        c, net, over = self.columns, self.network_rows, self.over_columns(t)
+        c, net, over = self.columns, self.network_rows, self.over_columns(side, t)
         rhs = np.concatenate([c.limits[t], net.high - net.a @ self.state(side, t)])
         kind, where = self.kinds
         chosen = np.flatnonzero(over.most > rhs + _REACHED)

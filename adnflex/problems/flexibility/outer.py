@@ -33,12 +33,14 @@ from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices import Device, Stores, Supplies
 from adnflex.devices.storage_period import free_at_end
 from adnflex.problems.clock import Deadline
+from adnflex.problems.dispatch.charge_modes import all_modes
 from adnflex.problems.dispatch.imports import limited
 from adnflex.problems.dispatch.model import Dispatch, build_dispatch, losses_at
 from adnflex.problems.dispatch.problem import DispatchProblem, Topology
-from adnflex.problems.flexibility.proven_box import CURRENT_TOLERANCE, IMPORT_TOLERANCE, VOLTAGE_TOLERANCE
+from adnflex.problems.flexibility.exact_hours import Apart, bound_by_hours
+from adnflex.problems.flexibility.near_schedule import near_schedule
+from adnflex.problems.flexibility.proven_box import CURRENT_TOLERANCE, IMPORT_TOLERANCE, VOLTAGE_TOLERANCE, BoxAnswer
 from adnflex.problems.flexibility.study import FlexibilityStudy
-from adnflex.problems.flexibility.tightened import tightened
 from adnflex.problems.flexibility.useful import without_network
 from adnflex.results.boxes import UNKNOWN_OUTER, OuterFlexibility
 from adnflex.solvers.clarabel import solve_relaxation
@@ -57,7 +59,7 @@ def outer_flexibility(
     base: FloatArray | None,
     clock: Deadline,
     topology: Topology | None = None,
-    known: tuple[float, float] | None = None,
+    known: tuple[BoxAnswer, float] | None = None,
 ) -> OuterFlexibility:
     """Bound the useful width of every box that AC power flow can follow.
 
@@ -71,9 +73,9 @@ def outer_flexibility(
         Time limit; the bound may take some of the grace after it.
     topology : Topology, optional
         What may be switched; by default nothing.
-    known : (float, float), optional
-        Useful width of a box, weighted [MWh], and the certificate at which nothing more is looked for: the relaxation
-        is tightened for what is more useful, in half of the time that is left at most.
+    known : (BoxAnswer, float), optional
+        A box, and the certificate at which nothing more is looked for: the bound is tightened by exact hours, in half
+        of the time that is left at most.
     """
     if len(study.study.grid.roots) > 1:
         return replace(UNKNOWN_OUTER, kind="not computed: what other sources feed in is not bounded")
@@ -95,7 +97,9 @@ def _relaxation(study: FlexibilityStudy, topology: Topology) -> Dispatch:
     sources = [d for d in study.study.devices if isinstance(d, Supplies)]
     devices: Sequence[Device] = [*sources, *(free_at_end(d) if isinstance(d, Stores) else d for d in study.devices)]
     problem = DispatchProblem(study.study.points, study.study.horizon, devices, topology=topology)
-    return build_dispatch(problem, secants=True)
+    # the relaxation is the same with modes or without; exact hours have them
+    modes = frozenset() if topology.spans else all_modes(problem.horizon, devices)
+    return build_dispatch(problem, modes, secants=True)
 
 
 def _width(
@@ -104,7 +108,7 @@ def _width(
     weights: FloatArray,
     base: FloatArray | None,
     clock: Deadline,
-    known: tuple[float, float] | None,
+    known: tuple[BoxAnswer, float] | None,
 ) -> float:
     """Bound the weighted useful width [MWh, weighted]; inf where no bound is proven."""
     dispatch.model.objective.set_value(_useful(study, dispatch, weights))
@@ -126,13 +130,14 @@ def _width(
     if not math.isfinite(width):
         return math.inf
     if known is not None and not dispatch.topology.spans:
-        (value, gap), part = known, clock.part(0.5)
-        for side, other in (("lower", "upper"), ("upper", "lower")):
-            if value * (1 + gap) < -sum(bounds.values()) and part.left > 0:
-                # a more useful box has its other end at the bound of that end at most
-                goals = -bounds[other] - value * (1 + gap), -bounds[other] - value
-                period = _periods_of(ends[side])
-                bounds[side] = tightened(ends[side], period, bounds[side], goals, lambda: part.left)
+        (box, gap), part = known, clock.part(0.5)
+        currents = dispatch.variable("l", study.study.grid.m)
+        for k, (side, other) in enumerate((("lower", "upper"), ("upper", "lower"))):
+            enough = -bounds[other] - box.worth * (1 + gap)
+            if bounds[side] < enough and part.left > 0:
+                apart = Apart.of(ends[side], _periods_of(ends[side]), currents[currents >= 0])
+                near = near_schedule(dispatch, ends[side], box.sampled.flow[:, -k])
+                bounds[side] = bound_by_hours(apart, bounds[side], enough, [near], lambda: part.left)
     return -sum(bounds.values())
 
 
@@ -149,7 +154,9 @@ def _period_of(variable: Any) -> int:
         if block.parent_component().local_name == "at":
             return int(block.index()[1])
         block = block.parent_block()
-    return int(variable.index()[1])
+    index = variable.index()
+    # a charge mode has a period, what belongs to a point a scenario before it
+    return int(index if isinstance(index, int) else index[1])
 
 
 def _as_checked(dispatch: Dispatch, imports: IntArray) -> ConicForm:

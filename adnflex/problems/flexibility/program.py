@@ -11,44 +11,11 @@ from scipy import sparse
 
 from adnflex.arrays import FloatArray, IntArray
 from adnflex.devices.resource import Accumulator
+from adnflex.problems.flexibility.burnt import declare_burnt
+from adnflex.problems.flexibility.end_bounds import end_bounds
 from adnflex.problems.flexibility.model import BoxProblem, PeriodRows
+from adnflex.problems.flexibility.program_rows import ENERGY, OTHER, Layout, ProgramRows
 from adnflex.solvers.conic import ConicForm
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the columns of a program stand.
-
-    Attributes
-    ----------
-    copies, periods, width : int
-        Copies, periods, columns of all resources.
-    lower, upper : (T,) array of int
-        Columns of the box.
-    """
-
-    copies: int
-    periods: int
-    width: int
-
-    @property
-    def lower(self) -> IntArray:
-        """Columns of the lower end."""
-        return self.copies * self.periods * self.width + np.arange(self.periods)
-
-    @property
-    def upper(self) -> IntArray:
-        """Columns of the upper end."""
-        return self.lower + self.periods
-
-    def at(self, copy: int, t: int) -> int:
-        """First column of a copy in a period."""
-        return (copy * self.periods + t) * self.width
-
-    def dispatch(self, x: FloatArray, copy: int) -> FloatArray:
-        """Columns (T, width) of a copy."""
-        first = self.at(copy, 0)
-        return np.asarray(x[first : first + self.periods * self.width]).reshape(self.periods, self.width)
 
 
 @dataclass(frozen=True)
@@ -75,48 +42,8 @@ class Program:
     key: IntArray
 
 
-ENERGY, OTHER = 4, 5
-
 # Worth of a MW of the narrowest period, in MW of all of them: it settles ties, and costs a few millionths of a box.
 _A_TIE = 1e-4
-
-
-class _Rows:
-    """Rows of a sparse matrix, collected block by block."""
-
-    def __init__(self) -> None:
-        self.i: list[IntArray] = []
-        self.j: list[IntArray] = []
-        self.value: list[FloatArray] = []
-        self.low: list[FloatArray] = []
-        self.high: list[FloatArray] = []
-        self.label: list[IntArray] = []
-        self.key: list[IntArray] = []
-        self.others = 0
-        self.count = 0
-
-    def add(
-        self,
-        blocks: Sequence[tuple[FloatArray, IntArray]],
-        low: FloatArray,
-        high: FloatArray,
-        label: IntArray,
-        key: tuple[int, IntArray] | None = None,
-    ) -> None:
-        """Add rows; every block is a dense (r, c) array and the columns (c,) that it stands in."""
-        for a, columns in blocks:
-            i, j = np.nonzero(a)
-            self.i.append(i + self.count)
-            self.j.append(columns[j])
-            self.value.append(a[i, j])
-        self.low.append(low)
-        self.high.append(high)
-        self.label.append(label)
-        if key is None:
-            key = -1, np.arange(self.others, self.others + len(high))
-            self.others += len(high)
-        self.key.append(np.column_stack([np.full(len(high), key[0]), key[1]]))
-        self.count += len(high)
 
 
 def build_program(
@@ -148,7 +75,7 @@ def build_program(
     given = problem.rows if rows_of is None else rows_of
     periods, width = problem.periods, len(problem.columns.place)
     layout = Layout(len(copies), periods, width)
-    rows = _Rows()
+    rows = ProgramRows()
     cache: dict[tuple[int, int], PeriodRows] = {}
     for c, vertex in enumerate(copies):
         for t in range(periods):
@@ -163,11 +90,17 @@ def build_program(
             _couple(problem, rows, layout, columns, t, side)
     more_low, more_high = _box(problem, rows, layout)
     level_low, level_high = _levels(problem, rows, layout, memory)
+    worth = problem.weights * problem.hours
+    burnt = int(layout.upper[-1]) + 1 + len(level_low)
+    if problem.useful:
+        more = declare_burnt(problem, rows, layout, burnt)
+        level_low, level_high = np.append(level_low, more.low), np.append(level_high, more.high)
     if even:
         level_low, level_high = _narrowest(rows, layout, level_low, level_high)
     cost = np.zeros(2 * periods + len(level_low) + len(copies) * periods * width)
-    worth = problem.weights * problem.hours
     cost[layout.lower], cost[layout.upper] = worth, -worth
+    if problem.useful:
+        cost[burnt : burnt + len(more.cost)] = more.cost
     if even:
         cost[-1] = -_A_TIE * float(worth.max())
     if effort:
@@ -195,7 +128,7 @@ def build_program(
     return Program(form, layout, np.vstack(rows.label), np.vstack(rows.key))
 
 
-def _narrowest(rows: _Rows, layout: Layout, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _narrowest(rows: ProgramRows, layout: Layout, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Let the last column, behind those of the levels, be no wider than any period; its bounds follow theirs."""
     periods = layout.periods
     last = np.array([int(layout.upper[-1]) + 1 + len(low)])
@@ -209,22 +142,23 @@ def _narrowest(rows: _Rows, layout: Layout, low: FloatArray, high: FloatArray) -
 
 def column_bounds(problem: BoxProblem, copies: Sequence[FloatArray], which: int) -> list[FloatArray]:
     """Lower (0) or upper (1) bounds of the columns of all copies."""
-    if problem.near is None:
-        return [problem.bounds()[which].reshape(-1)] * len(copies)
+    every = np.stack([problem.bounds()[which]] * 2) if problem.near is None else problem.near[which]
+    if which == 1 and problem.giving is not None:
+        every = np.where(problem.giving, np.minimum(every, 0.0), every)
     periods = np.arange(problem.periods)
-    return [problem.near[which][(vertex > 0.5).astype(int), periods].reshape(-1) for vertex in copies]
+    return [every[(vertex > 0.5).astype(int), periods].reshape(-1) for vertex in copies]
 
 
-def _couple(problem: BoxProblem, rows: _Rows, layout: Layout, columns: IntArray, t: int, side: int) -> None:
+def _couple(problem: BoxProblem, rows: ProgramRows, layout: Layout, columns: IntArray, t: int, side: int) -> None:
     """Let the import of a copy be the end of the box that its vertex names."""
     end = (layout.upper if side else layout.lower)[t : t + 1]
     net, fixed = problem.network_rows, problem.network_rows.coupled @ problem.state(side, t)
     label = np.tile([OTHER, 0, t, side], (len(fixed), 1))
-    blocks = [(problem.over_columns(t).coupled, columns), (net.at_end, end)]
+    blocks = [(problem.over_columns(side, t).coupled, columns), (net.at_end, end)]
     rows.add(blocks, net.coupled_low - fixed, net.coupled_high - fixed, label)
 
 
-def _box(problem: BoxProblem, rows: _Rows, layout: Layout) -> tuple[FloatArray, FloatArray]:
+def _box(problem: BoxProblem, rows: ProgramRows, layout: Layout) -> tuple[FloatArray, FloatArray]:
     """Bounds of the ends (lower, then upper), and what is asked of them."""
     periods, base = problem.periods, problem.base
     low, high = end_bounds(problem)
@@ -235,34 +169,6 @@ def _box(problem: BoxProblem, rows: _Rows, layout: Layout) -> tuple[FloatArray, 
     if problem.direction == "symmetric":
         rows.add([(one, layout.upper), (one, layout.lower)], 2 * base, 2 * base, label.astype(np.int64))
     return low.reshape(-1), high.reshape(-1)
-
-
-def end_bounds(problem: BoxProblem) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest values (2, T) of the ends of a box, lower end first [MW]."""
-    ends = _reach(problem)
-    # one end may lie beyond what a single dispatch reaches only by rounding
-    least, most = problem.limits[0]
-    low, high = np.tile(np.maximum(ends[0] - 1e-6, least), (2, 1)), np.tile(np.minimum(ends[1] + 1e-6, most), (2, 1))
-    base, (down, up) = problem.base, problem.required
-    high[0] = np.minimum(high[0], np.where(np.isfinite(down), base - down, np.inf))
-    low[1] = np.maximum(low[1], np.where(np.isfinite(up), base + up, -np.inf))
-    if problem.direction == "up":
-        low[0] = high[0] = base
-    elif problem.direction == "down":
-        low[1] = high[1] = base
-    return low, high
-
-
-def _reach(problem: BoxProblem) -> tuple[FloatArray, FloatArray]:
-    """Import if every device gave and took what it can, without any network [MW]."""
-    low, high = problem.bounds()
-    found = np.zeros((2, problem.periods))
-    for t in range(problem.periods):
-        weight = problem.imports(t)
-        fixed = sorted(problem.operating[s][t].import_p * problem.grid.base_mva for s in range(2))
-        found[0, t] = fixed[0] + np.maximum(weight, 0) @ low[t] + np.minimum(weight, 0) @ high[t]
-        found[1, t] = fixed[1] + np.maximum(weight, 0) @ high[t] + np.minimum(weight, 0) @ low[t]
-    return found[0], found[1]
 
 
 def windows(memory: int) -> list[IntArray]:
@@ -276,7 +182,7 @@ def windows(memory: int) -> list[IntArray]:
     return [np.array([(c >> 1) | (bit << (memory - 1)) for bit in (0, 1)]) for c in range(2**memory)]
 
 
-def _levels(problem: BoxProblem, rows: _Rows, layout: Layout, memory: int) -> tuple[FloatArray, FloatArray]:
+def _levels(problem: BoxProblem, rows: ProgramRows, layout: Layout, memory: int) -> tuple[FloatArray, FloatArray]:
     """Energy limits: columns of levels, behind those of the box; one level a copy, or one for the worst mix."""
     first = int(layout.upper[-1]) + 1
     groups = [list(range(layout.copies))] if memory == 1 else [[c] for c in range(layout.copies)]
@@ -300,7 +206,7 @@ def _levels(problem: BoxProblem, rows: _Rows, layout: Layout, memory: int) -> tu
 
 def _level(
     problem: BoxProblem,
-    rows: _Rows,
+    rows: ProgramRows,
     layout: Layout,
     group: list[int],
     what: tuple[int, Accumulator, IntArray],
@@ -319,9 +225,22 @@ def _level(
         [np.full(periods, ENERGY), np.full(periods, resource), np.arange(periods), np.full(periods, group[0])]
     ).astype(np.int64)
     for c in group:
-        for part, earlier in itertools.product(level.parts, where[1].tolist()):
+        parts = level.parts if problem.giving is None else _known(problem, resource, level, c, columns)
+        for part, earlier in itertools.product(parts, where[1].tolist()):
             blocks = [(np.eye(periods), here + times), (-level.keep * np.eye(periods, k=-1), earlier + times)]
             for j in np.flatnonzero(np.any(part != 0, axis=0)):
                 at = np.array([layout.at(c, t) for t in range(periods)]) + columns[j]
                 blocks.append((np.diag(-part[:, j]), at))
             rows.add(blocks, start, np.full(periods, np.inf), label)
+
+
+def _known(
+    problem: BoxProblem, resource: int, level: Accumulator, side: int, columns: IntArray
+) -> tuple[FloatArray, ...]:
+    """Parts of a level of which a storage that gives energy takes what it really takes; a copy is a side."""
+    giving = problem.giving
+    low = next((other for other in problem.resources[resource].accumulators if other.kind == "energy low"), None)
+    if giving is None or low is None or level.kind != "energy high":
+        return level.parts
+    taken = -np.min(low.parts, axis=0)
+    return tuple(np.where(giving[side][:, columns], taken, part) for part in level.parts)

@@ -12,11 +12,12 @@ import numpy as np
 from adnflex.arrays import FloatArray
 from adnflex.errors import SolverError
 from adnflex.problems.clock import Deadline
+from adnflex.problems.flexibility.exact_slopes import exact_slopes
 from adnflex.problems.flexibility.linear_boxes import Ends, separable_box, worth
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.shrunk import shrunk
 from adnflex.problems.flexibility.states import Network, Sampled, sample
-from adnflex.problems.flexibility.useful import useful_width
+from adnflex.problems.flexibility.useful import giving, useful_width
 
 log = logging.getLogger(__name__)
 
@@ -146,13 +147,14 @@ def prove_states(
             if damped:
                 _keep_free(answer, margin_v, margin_s)
             problem = replace(
-                _corrected(problem, answer),
+                _corrected(problem, network, answer),
                 margin_v=margin_v.copy(),
                 margin_s=margin_s.copy(),
                 near=_near(problem, ends, 0.5 ** (damped + 1)) if damped else None,
             )
             try:
-                new = separable_box(problem, clock.left, even, ends.solved)
+                # the first answer is of a box as metered, which is another program
+                new = separable_box(problem, clock.left, even, ends.solved if k else None)
             except SolverError as error:
                 if best is None and not clock.spent:
                     raise
@@ -172,7 +174,7 @@ def prove_states(
             clock.report(best.worth, math.nan, "part of the box that holds")
     if best is not None:
         best.rounds = rounds
-        best.problem = replace(_corrected(best.problem, best), near=None)
+        best.problem = replace(_corrected(best.problem, network, best), near=None)
     return best
 
 
@@ -265,14 +267,20 @@ def around_base(problem: BoxProblem, answer: BoxAnswer, tolerance: float = 1e-6)
     return bool(inside)
 
 
-def _corrected(problem: BoxProblem, answer: BoxAnswer) -> BoxProblem:
-    """Return the linear model around the ends of an answer."""
+def _corrected(problem: BoxProblem, network: Network, answer: BoxAnswer) -> BoxProblem:
+    """Return the linear model around the ends of an answer, of the most useful width."""
     x_lower, x_upper, sampled = answer.ends.x_lower, answer.ends.x_upper, answer.sampled
     if x_lower is None or x_upper is None or not sampled.solved:
         raise ValueError("a state without solution cannot correct the model")
-    drawn = (problem.columns.drawn(x) / problem.grid.base_mva for x in (x_lower, x_upper))
-    lower, upper = (problem.tree.around(sampled.flow[:, k], s) for k, s in zip((0, -1), drawn, strict=True))
-    return problem.with_operating(lower, upper)
+    slopes = exact_slopes(network, (x_lower, x_upper), sampled)
+    ends = []
+    for side, (k, x) in enumerate(((0, x_lower), (-1, x_upper))):
+        drawn = problem.columns.drawn(x) / problem.grid.base_mva
+        around = problem.tree.around(sampled.flow[:, k], drawn)
+        v = slopes.constants(side, sampled.flow.v[:, k], drawn.real, drawn.imag)
+        ends.append([replace(now, v=own) for now, own in zip(around, v, strict=True)])
+    given = giving(problem, (x_lower, x_upper))
+    return replace(problem, operating=(ends[0], ends[1]), slopes=slopes, useful=True, giving=given)
 
 
 def _keep_free(answer: BoxAnswer, margin_v: FloatArray, margin_s: FloatArray) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adnflex.arrays import FloatArray
+from adnflex.arrays import BoolArray, FloatArray
 from adnflex.devices import Stores, able
 from adnflex.devices.resource import Resource
 from adnflex.problems.flexibility.model import BoxProblem
@@ -57,6 +57,20 @@ def _stored(resource: Resource, x: FloatArray) -> FloatArray:
     for more in added.tolist():
         energy.append(low.keep * energy[-1] - more)
     return np.diff(energy)
+
+
+def giving(problem: BoxProblem, x: tuple[FloatArray, FloatArray]) -> BoolArray:
+    """Columns (2, T, k) of storages that give energy in a box whose ends have the columns x."""
+    found = np.zeros((2, *x[0].shape), dtype=bool)
+    for offset, resource, _ in problem.storing():
+        own = slice(offset, offset + len(resource.names))
+        for side, here in enumerate(x):
+            found[side][:, own] = (resource.p != 0) & (resource.p * here[:, own] < -_IDLE)
+    return found
+
+
+# Power up to which a storage is idle [MW].
+_IDLE = 1e-6
 
 
 def without_network(study: FlexibilityStudy, weights: FloatArray) -> float:

@@ -20,8 +20,9 @@ import pyomo.environ as pyo
 
 from adnflex.arrays import FloatArray
 from adnflex.problems.flexibility import network_limits
+from adnflex.problems.flexibility.end_bounds import end_bounds
 from adnflex.problems.flexibility.model import BoxProblem, margin_of
-from adnflex.problems.flexibility.program import column_bounds, end_bounds
+from adnflex.problems.flexibility.program import column_bounds
 from adnflex.solvers.conic import ConicForm, compile_model
 
 # Declares the network of a copy in a block, for a side and a period, over what is withdrawn: p and q by place.
