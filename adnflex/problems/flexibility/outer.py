@@ -134,7 +134,7 @@ def _width(
         currents = dispatch.variable("l", study.study.grid.m)
         for k, (side, other) in enumerate((("lower", "upper"), ("upper", "lower"))):
             enough = -bounds[other] - box.worth * (1 + gap)
-            if bounds[side] < enough and part.left > 0:
+            if bounds[side] < enough - 1e-9 * max(abs(enough), 1.0) and part.left > 0:
                 apart = Apart.of(ends[side], _periods_of(ends[side]), currents[currents >= 0])
                 near = near_schedule(dispatch, ends[side], box.sampled.flow[:, -k])
                 bounds[side] = bound_by_hours(apart, bounds[side], enough, [near], lambda: part.left)
