@@ -15,6 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 
 import adnflex
 from adnflex.errors import Infeasible
+from adnflex.problems.dispatch import search
+from adnflex.solvers.ending import Ending
+from adnflex.solvers.gate import solve_form
 from tests.dispatch_nets import DispatchSpec, require_unchanged, seeded, specs
 
 SOAK = float(os.environ.get("ADNFLEX_SOAK", "1"))
@@ -112,3 +115,22 @@ def test_what_is_called_optimal_has_a_certificate() -> None:
     check = adnflex.validate(plan, case.net)
     assert plan.objective >= plan.bound - 1e-6 * abs(plan.bound)
     assert check.certificate is not None
+
+
+@pytest.mark.parametrize(("formulation", "bound"), [("distflow", -np.inf), ("lindistflow", 1e9)])
+def test_a_search_that_finds_nothing_goes_on_from_the_positions_as_they_are(monkeypatch, formulation, bound):
+    """And what a formulation that bounds nothing in AC calls a bound is told to nobody."""
+    starts = []
+
+    def nothing_at_first(form, *asked, start=None, **more):
+        starts.append(start)
+        if len(starts) == 1:
+            return Ending("time_limit", None, np.inf, bound, np.nan, "nobody")
+        return solve_form(form, *asked, start=start, **more)
+
+    monkeypatch.setattr(search, "solve_form", nothing_at_first)
+    net = adnflex.networks.load("ieee33_dispatch")
+    plan = adnflex.dispatch(net, periods=[19], formulation=formulation)
+    assert starts[1] is not None
+    assert adnflex.validate(plan, net).passed
+    assert plan.progress["bound"].max() <= plan.objective * (1 + 1e-6)

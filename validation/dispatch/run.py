@@ -231,6 +231,49 @@ def devices() -> common.Record:
     return {"rows": rows}
 
 
+def source() -> common.Record:
+    """The three studies with the voltage of the mains free, and study 1 hour by hour by pandapower's own optimum."""
+    warm()
+    rows, ends, least = {}, {}, []
+    for study in ("1", "2", "3"):
+        rows[study] = measured(_case(study))[0]
+        net = _with_free_voltage(study)
+        rows[f"{study} free"], plan = measured(net)
+        if plan is not None:
+            vm = plan.source_vm_pu["ext_grid", 0]
+            ends[f"{study} free"] = [float(vm.min()), float(vm.max())]
+        if study == "1" and plan is not None:
+            least = [_by_runopp(plan.apply(net, t), float(vm[t]), float(plan.balance["grid_mw"][t])) for t in vm.index]
+    return {"rows": rows, "ends": ends, "runopp": least}
+
+
+def _with_free_voltage(study: str) -> Any:
+    """A study without tap positions at the mains: its voltage is any between the limits of its bus."""
+    net = _case(study)
+    net.ext_grid = net.ext_grid.drop(columns=[c for c in net.ext_grid.columns if c.startswith("tap_")])
+    net.ext_grid["controllable"] = True
+    return net
+
+
+def _by_runopp(net: Any, vm_pu: float, import_mw: float) -> list[float | None]:
+    """Least import of an hour by pandapower's interior point method, and its voltage; None where it does not converge.
+
+    Beside the import and the voltage of the plan.
+    """
+    import pandapower as pp
+
+    for table in ("poly_cost", "pwl_cost"):
+        net[table] = net[table].iloc[:0]
+    for table in ("load", "sgen", "storage"):
+        net[table]["controllable"] = False
+    pp.create_poly_cost(net, 0, "ext_grid", cp1_eur_per_mw=1.0)
+    try:
+        pp.runopp(net, numba=False)
+    except pp.OPFNotConverged:
+        return [import_mw, vm_pu, None, None]
+    return [import_mw, vm_pu, float(net.res_ext_grid.at[0, "p_mw"]), float(net.res_bus.at[0, "vm_pu"])]
+
+
 # What is taken away, or changed, in the heaviest of them.
 BLOCKED: dict[str, list[tuple[str, str, bool]]] = {
     "tap blocked": [("ext_grid", "controllable", False)],
@@ -501,6 +544,7 @@ def pareto() -> common.Record:
 PARTS: dict[str, tuple[Callable[[], common.Record], float]] = {
     "case": (case, 600),
     "devices": (devices, 900),
+    "source": (source, 900),
     "stressed": (stressed, 600),
     "speed": (speed, 900),
     "stochastic": (stochastic, 3600),

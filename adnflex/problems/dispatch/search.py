@@ -14,6 +14,7 @@ from adnflex.formulations import FORMULATIONS
 from adnflex.problems.clock import Deadline
 from adnflex.problems.dispatch.charge_modes import Modes, conflicts_at
 from adnflex.problems.dispatch.model import Dispatch, build_dispatch
+from adnflex.problems.dispatch.present import present_point
 from adnflex.problems.dispatch.problem import DispatchProblem
 from adnflex.solvers.clarabel import solve_relaxation
 from adnflex.solvers.ending import Ending
@@ -142,7 +143,7 @@ class Search:
         if first.status != "time_limit" or clock.spent:
             return first
         if first.x is None:
-            clock.report(math.inf, first.bound, "looking for positions that never change")
+            self._report(math.inf, first.bound, "looking for positions that never change")
             start = self._steady(dispatch)
         else:
             start = first.x
@@ -152,7 +153,13 @@ class Search:
         return replace(again, bound=max(first.bound, again.bound))
 
     def _steady(self, dispatch: Dispatch) -> np.ndarray | None:
-        """Return a point at which no position changes."""
+        """Return a point at which no position changes, at those before the horizon where that can be."""
+        form, low, high = dispatch.form, dispatch.form.low.copy(), dispatch.form.high.copy()
+        low[form.integer] = high[form.integer] = np.round(present_point(dispatch)[form.integer])
+        # one conic programme, where the search below is one of integers still
+        at_rest = solve_relaxation(form, low, high, max(_PATIENCE * self.clock.left, _LEAST_SECONDS))
+        if at_rest.x is not None:
+            return at_rest.x
         model = dispatch.model
         model.steady = pyo.ConstraintList()
         for block in model.device.values():
