@@ -12,6 +12,7 @@ from adnflex.reporting import page
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import cell, dash, fixed, many, measured, number, percent
 from adnflex.reporting.views import Recipe
+from adnflex.results.base import Answer, Verdict
 from adnflex.results.scope import PLACEHOLDER_LOADING
 from adnflex.results.status import status_words
 
@@ -230,3 +231,12 @@ def made_by(versions: Mapping[str, str], fingerprint: str) -> str:
     version = versions.get("adnflex", "")
     maker = f"adnflex {version}" if version[:1].isdigit() else "adnflex"
     return f"Made by {maker}.{f' Net fingerprint {fingerprint}.' if fingerprint else ''}"
+
+
+def sheet_head(answer: Answer, check: Verdict | None) -> Html:
+    """Say on a work sheet what net it is for, and what its check says."""
+    state = "not validated: do not switch" if check is None else check.verdict
+    if check is not None and not check.passed:
+        state = f"FAILED, do not switch: {state}"
+    words = f"{answer.net_name or 'unnamed net'}, net fingerprint {answer.fingerprint[:12]}. AC check: {state}."
+    return page.paragraph(words, "small")

@@ -49,6 +49,7 @@ class Restoration(Answer):
         ``closed_before``, ``closed_after``, ``operated``, ``switches``, ``by_service``.
     isolation : pandas.DataFrame
         What parts the fault: ``table``, ``column``, ``index``; all are turned off. Generation that is to stay off too.
+        Of switches also their ``station`` and what they are ``of``.
     buses : pandas.DataFrame
         Buses that the outage makes dark, index ``bus``: ``load_mw`` [MW], ``priority`` (of its loads, weighted),
         ``restored`` and ``why`` (it stays dark: ``fault``, ``no tie``, ``limits`` or ``operations``; else empty).

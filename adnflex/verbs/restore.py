@@ -20,7 +20,7 @@ from adnflex.problems.clock import Deadline
 from adnflex.problems.reliability.protection import Touching
 from adnflex.problems.restoration.hours import setpoints_in
 from adnflex.problems.restoration.rows import tripped_at_first
-from adnflex.problems.restoration.setting import Setting, restore_with
+from adnflex.problems.restoration.setting import Settable, restore_with
 from adnflex.problems.restoration.steps import ordered, step_table, switches_of
 from adnflex.problems.restoration.study import RestorationStudy, Restored
 from adnflex.problems.restoration.tables import (
@@ -130,15 +130,12 @@ def restore(
     ('close line 34', 0.51, 'optimal')
     """
     clock = Deadline(time_limit)
-    taps, curtailable = list(taps), curtailable if isinstance(curtailable, str) else list(curtailable)
     setpoints = _in_period(net, profiles, period)
     given, net = net, write(net, setpoints.iloc[0]) if len(setpoints) else net
     options = {
         "max_operations": max_operations,
         "generation_returns": generation_returns,
         "emergency_factor": emergency_factor,
-        "taps": [int(i) for i in taps],
-        "curtailable": curtailable if isinstance(curtailable, str) else [int(i) for i in curtailable],
         "time_limit": time_limit,
     }
     asked, switching = Limits.gathered(locals()), Switching.gathered(locals())
@@ -146,20 +143,18 @@ def restore(
     study = RestorationStudy(net, asked, switching, **more)
     gone = study.outage(elements_of(outage))
     loads = study.net.load.index if isinstance(curtailable, str) else curtailable
-    setting = Setting([int(i) for i in taps], [int(i) for i in loads])
-    found = restore_with(study, gone, max_operations, clock, setting)
+    settable = Settable([int(i) for i in taps], [int(i) for i in loads])
+    found = restore_with(study, gone, max_operations, clock, settable)
     moves, curtailed = moved(study, found), left_out(study, found)
     chosen = found.chosen
     off = [] if generation_returns else study.generation(found.dark)
-    standing = gone.isolated(net)
     set_now = {(t, c, i): after for t, c, i, _, after in moves.itertuples(index=False)}
-    standing = write(standing, {**set_now, **{("sgen", "in_service", i): 0.0 for i in off}})
+    standing = write(gone.isolated(net), {**set_now, **{("sgen", "in_service", i): 0.0 for i in off}})
     switches = switches_of([] if chosen is None else found.named(chosen))
     wanted = write(standing, switches=switches)
     parallel = Parallel(parallel_sources, max_angle_degree, max_vm_difference_pu)
     # without a source there is nothing to run
     sequence = None if chosen is None else ordered(standing, wanted, limits_of(study.net, asked), parallel)
-    waiting = at_fault(study, gone) & found.dark
     topology, coordinates = drawing_tables(net, switches)
     return Restoration(
         net_name=title_of(given, name),
@@ -169,19 +164,16 @@ def restore(
         solver="all sets of operations in exact power flow, states by pandapower",
         topology=topology,
         coordinates=coordinates,
-        options={**options, **switching.choice, "parallel_sources": parallel_sources},
+        options={**options, **settable.choice, **switching.choice, "parallel_sources": parallel_sources},
         notes=tuple(_notes(study, found)),
         outage=str(gone),
         status=status_of(found),
         proof=proof_of(study, found),
-        dark_mw=power(study, found.dark),
-        fault_mw=power(study, waiting),
-        unreachable_mw=power(study, found.dark & ~found.reachable & ~at_fault(study, gone)),
-        tripped_mw=power(study, tripped_at_first(study, Touching(study.net), gone.elements)),
+        **_powers(study, found),
         restored_mw=power(study, found.back) - float(curtailed["left_out_mw"].sum()),
         bound_mw=found.bound,
         switches=switches,
-        isolation=isolation(gone, off),
+        isolation=isolation(net, gone, off),
         buses=bus_table(study, found),
         by_operations=by_operations(found, max_operations),
         limiting=limiting(study, found),
@@ -192,6 +184,17 @@ def restore(
         moves=moves,
         curtailed=curtailed,
     )
+
+
+def _powers(study: RestorationStudy, found: Restored) -> dict[str, Any]:
+    """Gross loads [MW] that are dark, and why."""
+    fault, gone = at_fault(study, found.outage), found.outage.elements
+    return {
+        "dark_mw": power(study, found.dark),
+        "fault_mw": power(study, fault & found.dark),
+        "unreachable_mw": power(study, found.dark & ~found.reachable & ~fault),
+        "tripped_mw": power(study, tripped_at_first(study, Touching(study.net), gone)),
+    }
 
 
 def _in_period(net: pandapowerNet, profiles: Profiles | None, period: int | None) -> pd.DataFrame:
@@ -229,7 +232,7 @@ def _notes(study: RestorationStudy, found: Restored) -> list[str]:
         notes.append(f"{count} limits are broken before the outage already: they are judged by 'no worse than before'.")
     moving = [f"{t}.controllable" for t in ("sgen", "storage", "load", "dcline") if _controllable(study.net, t)]
     if moving:
-        notes.append(f"set-points and taps stay as they are, also those that may move ({', '.join(moving)}).")
+        notes.append(f"set-points stay as they are, also those that may move ({', '.join(moving)}).")
     return notes
 
 

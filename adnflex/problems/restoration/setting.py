@@ -34,11 +34,16 @@ _HALVINGS, _PRICE = 24, 1e-7
 _SAME, _WHOLE = 1e-6, 1e-6
 
 
-class Setting(NamedTuple):
+class Settable(NamedTuple):
     """Transformers whose taps may move, and loads that may come back in part."""
 
     taps: Sequence[int] = ()
     loads: Sequence[int] = ()
+
+    @property
+    def choice(self) -> dict[str, list[int]]:
+        """What may be set, as it is kept in a result."""
+        return {"taps": list(self.taps), "curtailable": list(self.loads)}
 
     def require(self, study: RestorationStudy) -> None:
         """Refuse what cannot be set, by name."""
@@ -59,7 +64,7 @@ class Setting(NamedTuple):
 
 
 def restore_with(
-    study: RestorationStudy, outage: Outage, most: int | None, clock: Deadline, setting: Setting
+    study: RestorationStudy, outage: Outage, most: int | None, clock: Deadline, setting: Settable
 ) -> Restored:
     """Find the best restoration of all positions of the taps, with loads that may come back in part.
 
@@ -69,7 +74,7 @@ def restore_with(
         See `RestorationStudy.restore`.
     clock : Deadline
         When the time is over.
-    setting : Setting
+    setting : Settable
         What may be set.
     """
     setting.require(study)
@@ -175,14 +180,15 @@ def _recovered(found: Restored, model: pyo.ConcreteModel, shares: Mapping[int, S
 
     low, high = 0.0, 1.0
     cut, state = run(low)
-    if not state.admissible[0]:
+    # within the limits themselves: a work sheet that says 100 % is not to say that a limit is broken
+    if state.excess[0] > 0:
         cut, state = run(high)
         if not state.admissible[0]:
             return None
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             tried = run(middle)
-            if tried[1].admissible[0]:
+            if tried[1].excess[0] <= 0:
                 high, (cut, state) = middle, tried
             else:
                 low = middle

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandapower import pandapowerNet
 
 from adnflex.arrays import BoolArray
 from adnflex.grid.loads import gross_load
@@ -197,12 +198,22 @@ def at_fault(study: RestorationStudy, outage: Outage) -> BoolArray:
     return np.asarray(study.buses.isin(outage.buses))
 
 
-def isolation(outage: Outage, off: Sequence[int]) -> pd.DataFrame:
+def isolation(net: pandapowerNet, outage: Outage, off: Sequence[int]) -> pd.DataFrame:
     """Return `Restoration.isolation`; `off`: generators that stay off."""
-    rows = [("switch", "closed", s) for s in outage.held]
-    rows += [(table, "in_service", i) for table, i in outage.services]
-    rows += [("bus", "in_service", b) for b in outage.buses] + [("sgen", "in_service", i) for i in off]
-    return pd.DataFrame(rows, columns=["table", "column", "index"])
+    rows = [("switch", "closed", s, *_of_switch(net, s)) for s in outage.held]
+    rows += [(table, "in_service", i, "", "") for table, i in outage.services]
+    rows += [("bus", "in_service", b, "", "") for b in outage.buses]
+    rows += [("sgen", "in_service", i, "", "") for i in off]
+    return pd.DataFrame(rows, columns=["table", "column", "index", "station", "of"])
+
+
+def _of_switch(net: pandapowerNet, switch: int) -> tuple[str, str]:
+    """Name the station of a switch, and what it is at."""
+    row = net.switch.loc[switch]
+    kind = {"l": "line", "t": "trafo", "b": "bus"}.get(str(row["et"]), "trafo3w")
+    name = net.bus.at[int(row["bus"]), "name"] if "name" in net.bus else None
+    station = f"bus {int(row['bus'])}" if name is None or pd.isna(name) or not str(name) else str(name)
+    return station, f"{kind} {int(row['element'])}"
 
 
 def left_out(study: RestorationStudy, found: Restored) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from plotly import graph_objects as go
 
 from adnflex.reporting import page, style
 from adnflex.reporting.canvas.map import MapFigure
-from adnflex.reporting.findings import NETWORK_TERMS, details, loading, violations
+from adnflex.reporting.findings import NETWORK_TERMS, details, loading, sheet_head, violations
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.proof import banner
 from adnflex.reporting.text import capital, cell, dash, fixed, many, number
@@ -116,25 +116,39 @@ def _decided(found: Restoration) -> str:
 
 def _sheet(view: RestorationView) -> list[Html]:
     """Make the work sheet of the restoration."""
-    steps = view.answer.steps
+    steps, settings = view.answer.steps, view.answer.settings
+    found = [page.paragraph(f"Before the steps, set: {settings}. ☐")] if settings else []
     if steps.empty:
-        return [page.paragraph("There is nothing to operate.")]
+        return [*found, page.paragraph("There is nothing to operate.")]
     sheet = work_sheet(steps)
     columns = [c for c in sheet.columns if c != "by" or sheet["by"].astype(bool).any()]
     rows = [
         [str(k), *(page.action(row[c] == "close") if c == "do" else str(row[c]) for c in columns), "☐"]
         for k, row in sheet.iterrows()
     ]
-    return [page.table(["step", *columns, "done"], rows), page.paragraph(SIGNED, "paper")]
+    return [*found, page.table(["step", *columns, "done"], rows), page.paragraph(SIGNED, "paper")]
 
 
 def _isolation(view: RestorationView) -> list[Html]:
-    """Say what stays open until the repair."""
+    """Say what is opened first and stays open until the repair."""
     rows = view.answer.isolation
-    switches = rows.loc[rows["table"] == "switch", "index"].tolist()
-    words = "Held open until the repair: " + (f"switch {', '.join(map(str, switches))}." if switches else "no switch.")
+    switches = rows[rows["table"] == "switch"]
+    told = [
+        [
+            cell(r["station"]),
+            f"switch {r['index']}",
+            page.action(False),
+            cell(r["of"]),
+            "hold open until the repair",
+            "☐",
+        ]
+        for _, r in switches.iterrows()
+    ]
     off = [f"{t} {i}" for t, i in rows.loc[rows["table"] != "switch", ["table", "index"]].itertuples(index=False)]
-    return [page.paragraph(words + (f" Out of service: {', '.join(off)}." if off else ""))]
+    found = [sheet_head(view.answer, view.check)]
+    if told:
+        found.append(page.table(["station", "switch", "do", "of", "", "done"], told))
+    return [*found, *([page.paragraph(f"Out of service until the repair: {', '.join(off)}.")] if off else [])]
 
 
 def _by_operations(view: RestorationView) -> list[Html]:
@@ -182,15 +196,14 @@ def _subtitle(shown: Sequence[RestorationView]) -> str:
 
 def _first(view: RestorationView) -> str:
     """Say what comes before the steps."""
-    set_too = f" Then set: {view.answer.settings}." if view.answer.settings else ""
-    return f"Outage of {view.answer.outage}. The fault is parted first.{set_too} Then:"
+    return f"Outage of {view.answer.outage}. First the fault is parted; then come the steps."
 
 
 _SECTIONS: Sections = [
     violations(lambda view: " in some states, those before and on the way included"),
     Recipe(
-        "sheet", "Steps", _first,
-        (_isolation, _sheet), "Steps",
+        "sheet", "Work sheet", _first,
+        (_isolation, _sheet), "Work sheet",
     ),
     Recipe("map", "Where", "What is out, what is supplied again, and what waits for the repair.", ("network",), "Map"),
     Recipe(

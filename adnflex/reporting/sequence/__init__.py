@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adnflex.reporting import page
-from adnflex.reporting.findings import NETWORK_TERMS, details, loading, violations
+from adnflex.reporting.findings import NETWORK_TERMS, details, loading, sheet_head, violations
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.proof import banner
 from adnflex.reporting.sequence import figures, steps
@@ -71,12 +71,8 @@ def _order_of(sequence: SwitchingSequence) -> tuple[str, str]:
 def _sheet(view: SequenceView) -> list[Html]:
     """Make the work sheet: whose, the table with room to tick off, who signs."""
     sequence = view.sequence
-    state = "not validated: do not switch" if view.check is None else view.check.verdict
-    if view.check is not None and not view.check.passed:
-        state = f"FAILED, do not switch: {state}"
-    head = f"{sequence.net_name or 'unnamed net'}, net fingerprint {sequence.fingerprint[:12]}. AC check: {state}."
     return [
-        page.paragraph(head, "small"),
+        sheet_head(sequence, view.check),
         *steps.steps(sequence, paper=True),
         steps.cautions(sequence),
         page.paragraph(SIGNED, "paper"),
