@@ -87,6 +87,7 @@ def build_joint_directed(
                 tree=tree,
                 flows=flows,
                 cap=cap / grid.base_mva,
+                groups=len(groups),
             )
         planes.append(known)
     # what one point rules out is ruled out for all

@@ -17,7 +17,7 @@ from adnflex.problems.multi_period.points import Groups, Points, grouped
 from adnflex.problems.reconfiguration.meshed import meshed_start
 
 # Means of a joint model, each a copy of the network: as few as do.
-COPIES = (3, 6, 10)
+COPIES = (3, 6, 10, 20)
 
 
 def build_chosen_joint(

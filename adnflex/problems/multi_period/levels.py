@@ -23,7 +23,7 @@ Open = frozenset[int]
 _COARSE = (2, 6, 20)
 
 # Means for one topology; more than this part of the points save nothing.
-_FINE, _WORTH = (100, 400), 0.25
+_FINE, _WORTH = (100, 400, 1600), 0.25
 
 # Part of a bound by means that rounding may have added.
 ROUNDING = 1e-8

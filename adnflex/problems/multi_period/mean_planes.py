@@ -25,8 +25,8 @@ from adnflex.grid.flow import RadialFlow
 from adnflex.problems.multi_period.model import bounds_of_means
 from adnflex.problems.multi_period.points import Points
 
-# Parts of a group, each with planes of its own.
-_PARTS = 8
+# Parts that have planes of their own: so many in all groups together, and as many as help in one.
+_PARTS_IN_ALL, _PARTS = 80, 8
 
 
 def mean_planes(
@@ -39,6 +39,7 @@ def mean_planes(
     tree: RadialFlow,
     flows: FloatArray,
     cap: float,
+    groups: int,
 ) -> Planes:
     """Return the planes of a group with those of trees replaced.
 
@@ -56,9 +57,12 @@ def mean_planes(
         See `adnflex.problems.multi_period.points.weighted_flows`.
     cap : float
         What the losses of all points of the group are at most, in units of the weights times per unit.
+    groups : int
+        How many groups there are: the finer they are, the fewer parts of each are worth their time.
     """
     weight = points.weight[rows]
-    labels = weighted_clusters(flows[rows], weight, min(_PARTS, len(rows)))
+    count = min(_PARTS, max(1, _PARTS_IN_ALL // groups), len(rows))
+    labels = weighted_clusters(flows[rows], weight, count)
     parts, shares, ranges = [], [], []
     for label in range(int(labels.max()) + 1):
         part = rows[labels == label]

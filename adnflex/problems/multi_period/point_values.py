@@ -22,7 +22,7 @@ from adnflex.problems.reconfiguration.exchange import limit_violations
 Open = frozenset[int]
 
 # Topologies that are valued rather than relaxed further, with means and without.
-_FEW, _FEW_ALONE = 2000, 400
+_FEW, _FEW_ALONE = 5000, 400
 
 # From so many topologies on, and up to so many points, they are run side by side, one point after the other; fewer
 # topologies are run one after the other, all points side by side.
