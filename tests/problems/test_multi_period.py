@@ -14,10 +14,12 @@ import adnflex
 from adnflex.algorithms.spanning_trees import spanning_trees
 from adnflex.errors import Infeasible
 from adnflex.grid import read_grid
-from adnflex.grid.topology import must_close
+from adnflex.grid.flow import RadialFlow
+from adnflex.grid.topology import Adjacency, closed_of, must_close
 from adnflex.knobs import Effort, Limits, Switching
 from adnflex.problems.clock import Deadline
 from adnflex.problems.multi_period.evaluation import Evaluator
+from adnflex.problems.multi_period.listed_states import all_states
 from adnflex.problems.multi_period.points import Points, grouped
 from adnflex.problems.multi_period.reading import read_periods
 from adnflex.problems.multi_period.search import WindowSearch
@@ -221,3 +223,34 @@ def test_every_radial_state_of_a_group_loses_more_than_its_mean() -> None:
         assert exact is not None
         assert mean is not None
         assert means.points.weight @ mean.loss_mw <= points.weight @ exact.loss_mw + 1e-9
+
+
+def test_lossless_flows_differ_little_more_than_what_the_mean_misses() -> None:
+    """The bracket of the page on many periods, in every radial state and hour: night, surplus, peak and charging."""
+    rng = np.random.default_rng(1)
+    net = random_net(rng, n_bus=(6, 6), n_loops=(2, 2), generation=True, charging=True, present="radial", limits="none")
+    grid = read_grid(net, need_limits=False)
+    change = np.vstack([rng.uniform(-1.0, 1.5, (12, grid.n)), np.ones(grid.n)])
+    change[-1] = change[:-1].mean(axis=0)
+    p, q = grid.p * change, grid.q * change
+    drawn = (p - p[-1] + 1j * (q - q[-1]))[:-1]
+    states = all_states(grid, must_close(grid), 200)
+    assert states is not None
+    for opened in states.tolist():
+        forest = Adjacency(grid).forest(closed_of(grid, frozenset(opened)))
+        assert forest is not None
+        tree, node = RadialFlow(grid, forest), np.flatnonzero(forest.parent >= 0)
+        found = tree.solve_many(p, q, np.tile(grid.y, (len(p), 1)))
+        branch, away = forest.branch[node], forest.away[node]
+        z, near = (grid.r + 1j * grid.x)[branch], found.v[:, forest.parent[node]]
+        flow = found.p[:, branch] + 1j * found.q[:, branch]
+        flow = np.where(away, flow, z * found.l[:, branch] - flow)
+        a = flow[-1] / near[-1]
+        missed = np.sqrt((z.real * np.abs(flow - a * near)[:-1] ** 2).sum(axis=1))
+        lossless = np.sqrt((z.real * np.abs(tree.carried(drawn.T)[node].T) ** 2).sum(axis=1))
+        ratio, reach = (np.abs(z) / z.real).max(), float(tree.along(tree.z.real[:, None]).max())
+        mean = ratio * np.sqrt(reach * (z.real * np.abs(a) ** 2).sum())
+        shunts = 2 * ratio * reach * np.abs(tree.charging + grid.y).sum()
+        squares = ratio * np.sqrt(reach) * missed / found.v.min()
+        assert (lossless <= (1 + 4 * mean + shunts + squares) * missed + 1e-12).all()
+        assert (lossless <= np.sqrt(reach) * np.abs(drawn).sum(axis=1) + 1e-12).all()
