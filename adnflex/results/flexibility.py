@@ -76,8 +76,9 @@ class Flexibility(Answer):
     comparison : pandas.DataFrame
         Index ``topology`` (``present``, ``least losses``, ``flexibility``); ``open`` (text), ``operations``,
         ``total_mwh`` (run in AC), ``useful_mwh`` (less losses; by it the answer is chosen, and weighted where there are
-        period weights), ``change_percent``, ``linear_mwh``, ``linear_without_q_mwh``,
-        ``linear_bound_mwh``, ``losses_kw``. Empty where nothing was compared.
+        period weights), ``change_percent``, ``total_without_q_mwh`` (run in AC, inverters
+        without reactive power), ``linear_mwh``, ``linear_without_q_mwh``, ``linear_bound_mwh``, ``losses_kw``.
+        Empty where nothing was compared.
     bands : pandas.DataFrame
         Index: period; columns ``(topology, lower_mw)`` and ``(topology, upper_mw)`` of the comparison.
     relieved : pandas.DataFrame

@@ -92,6 +92,9 @@ def test_free_topology_of_the_published_case(park) -> None:
     assert table.loc["present", "linear_mwh"] == pytest.approx(7.758, rel=1e-3)
     assert table.loc["paper", "linear_mwh"] == pytest.approx(10.010, rel=1e-3)
     assert table.loc["paper", "linear_without_q_mwh"] == pytest.approx(8.581, rel=1e-3)
+    without = adnflex.flexibility(park, periods=[10, 14], reactive_power=False)
+    assert table.loc["present", "total_without_q_mwh"] == pytest.approx(without.total_mwh, rel=1e-6)
+    assert (table["total_without_q_mwh"] < table["total_mwh"]).all()
     assert table.loc["flexibility", "total_mwh"] == pytest.approx(found.total_mwh)
     assert found.useful_mwh == pytest.approx(table.loc["flexibility", "useful_mwh"])
     assert table["useful_mwh"].max() <= found.useful_mwh + 1e-9 <= found.outer_mwh + 1e-8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,12 +20,13 @@ from adnflex.knobs import Effort
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.explain import binding_limits
 from adnflex.problems.flexibility.least_loss import least_loss_state
-from adnflex.problems.flexibility.linear_boxes import Manner, separable_box
+from adnflex.problems.flexibility.linear_boxes import Manner
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.search import Found, TopologySearch
 from adnflex.problems.flexibility.study import FlexibilityStudy, study_of
 from adnflex.problems.flexibility.tables import relieved_table
+from adnflex.problems.flexibility.topology_row import topology_row
 from adnflex.problems.reconfiguration.meshed import meshed_start
 from adnflex.results.certificate import relative_gap
 from adnflex.results.flexibility import Flexibility
@@ -248,7 +249,7 @@ def compared(
     without_q = _without_reactive_power(study)
     rows = {}
     for title, (where, box) in boxes.items():
-        rows[title] = _row(study, without_q, adjacency, where, box, clock)
+        rows[title] = topology_row(study, without_q, adjacency, where, box, clock)
     comparison = pd.DataFrame.from_dict(rows, orient="index")
     comparison.index.name = "topology"
     first = comparison["total_mwh"].iloc[0]
@@ -302,38 +303,3 @@ def compared(
 
 def _without_reactive_power(study: FlexibilityStudy) -> FlexibilityStudy:
     return study_of(study.study, study.coupling, replace(study.wishes, reactive_power=False))
-
-
-def _row(
-    study: FlexibilityStudy,
-    without_q: FlexibilityStudy,
-    adjacency: Adjacency,
-    state: Open,
-    box: StateBox | None,
-    clock: Deadline,
-) -> dict[str, object]:
-    grid = study.study.grid
-    closed = closed_of(grid, state)
-    try:
-        still = separable_box(ProblemOf(without_q, adjacency)(closed), clock.left)
-    except SolverError:
-        still = None  # out of time: the column stays empty
-    network = study.network(closed, adjacency)
-    hours = study.study.horizon.hours
-    idle = study.columns.idle
-    lost = float(np.mean(network.solve(network.withdrawn(idle)).loss)) * grid.base_mva
-    lost += float(study.columns.lost(idle).sum(axis=1).mean())
-
-    def total(lower: Sequence[float] | np.ndarray, upper: Sequence[float] | np.ndarray) -> float:
-        return float((np.asarray(upper) - np.asarray(lower)).sum() * hours)
-
-    return {
-        "open": ", ".join(str(grid.branches[k]) for k in sorted(state)) or "none",
-        "operations": int(np.sum(closed != grid.closed)),
-        "total_mwh": math.nan if box is None else total(box.answer.lower, box.answer.upper),
-        "useful_mwh": math.nan if box is None else float(box.answer.useful.sum() * hours),
-        "linear_mwh": math.nan if box is None else total(box.boxes.separable.lower, box.boxes.separable.upper),
-        "linear_without_q_mwh": math.nan if still is None else total(still.lower, still.upper),
-        "linear_bound_mwh": math.nan if box is None else box.boxes.bound,
-        "losses_kw": 1e3 * lost,
-    }

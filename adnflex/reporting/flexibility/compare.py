@@ -21,7 +21,8 @@ from adnflex.results.flexibility import Flexibility
 _BARS = (
     ("linear_without_q_mwh", "linear model, without reactive power", style.FAINT),
     ("linear_mwh", "linear model, with reactive power", "#56B4E9"),
-    ("total_mwh", "run in AC", style.AFTER),
+    ("total_without_q_mwh", "run in AC, without reactive power", "#B8C4D0"),
+    ("total_mwh", "run in AC, with reactive power", style.AFTER),
 )
 #: What is no quantity among published figures.
 _SAYS = ("source", "chosen")
@@ -30,6 +31,7 @@ _WORDS = {
     "change_percent": "against the present topology [%]",
     "change_without_q_percent": "the same without reactive power [%]",
     "linear_mwh": "linear model [MWh]",
+    "total_without_q_mwh": "promised without reactive power [MWh]",
     "linear_without_q_mwh": "linear model without reactive power [MWh]",
     "flexibility_change_percent": "against the present topology [%]",
     "opened_lines": "opened",
@@ -90,6 +92,7 @@ def comparison_table(view: FlexibilityView) -> list[Html]:
         "open": lambda row: cell(row.get("open")),
         ">operations": lambda row: fixed(row.get("operations"), 0),
         ">promised": mwh("total_mwh"),
+        ">promised without reactive": mwh("total_without_q_mwh"),
         ">against present": against(lambda row: float(row.get("change_percent", math.nan))),
         ">linear model": mwh("linear_mwh"),
         ">without reactive": mwh("linear_without_q_mwh"),

@@ -374,6 +374,7 @@ class _Day:
                 "operations": len(set(kinds[name]) ^ set(_PRESENT)),
                 "total_mwh": one.total_mwh,
                 "change_percent": 100 * (one.total_mwh / found["present"].total_mwh - 1),
+                "total_without_q_mwh": 0.99 * self.width(kinds[name], with_q=False),
                 "linear_mwh": self.width(kinds[name]), "linear_without_q_mwh": self.width(kinds[name], with_q=False),
                 "linear_bound_mwh": one.linear.bound,
                 "losses_kw": 1e3 * float(one.ac.xs(0.4, level="share")["losses_mw"].mean()),

@@ -217,7 +217,7 @@ def test_maps_mark_what_limits(day):
 def test_comparison_has_the_numbers_of_the_table(day):
     best = day[1]
     fig = figure("comparison", best)
-    assert list(named(fig, "run in AC").x) == pytest.approx(list(best.comparison["total_mwh"]))
+    assert list(named(fig, "run in AC, with reactive power").x) == pytest.approx(list(best.comparison["total_mwh"]))
     only = replace(best, comparison=best.comparison[["total_mwh"]])
     assert len(figure("comparison", only).data) == 1
 
