@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -96,6 +97,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of its workers that have ended."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def cpu(record: Record) -> str:
+    """CPU seconds of a stored run; a dash for one that was stored without them."""
+    return seconds(record["cpu_seconds"]) if "cpu_seconds" in record else "–"
 
 
 def number(value: Any) -> float:

@@ -84,13 +84,6 @@ ROWS: dict[str, Row] = {
 # --- in the fresh process -------------------------------------------------------------------------
 
 
-def cpu_seconds() -> float:
-    """CPU seconds of this process and of its workers that have ended."""
-    return sum(
-        u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
-
-
 def job(key: str) -> common.Record:
     """One call."""
     import generated
@@ -101,9 +94,9 @@ def job(key: str) -> common.Record:
     row = ROWS[key]
     net = generated.open_row(row.net)
     adnflex.reconfigure(networks.load("baran_wu_69"), gap=0.5, workers=1)
-    cpu, wall = cpu_seconds(), time.perf_counter()
+    cpu, wall = common.cpu_seconds(), time.perf_counter()
     plan = adnflex.reconfigure(net, gap=row.gap, time_limit=row.time_limit, **row.options)
-    wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+    wall, cpu = time.perf_counter() - wall, common.cpu_seconds() - cpu
     check = adnflex.validate(plan, net)
     told = plan.progress
     first = told[told["incumbent"].map(math.isfinite)]

@@ -166,7 +166,9 @@ def solve(key: str, gap: float, time_limit: float) -> common.Record:
         "base": _power_flow(net),
         "best": _power_flow(_with_open(net, case.best_open)) if case.best_open else None,
     }
+    begin = common.cpu_seconds()
     plan = adnflex.reconfigure(net, vm_limits=case.vm_limits, gap=gap, time_limit=time_limit, name=key)
+    spent = common.cpu_seconds() - begin
     check = adnflex.validate(plan, net)
     opened = plan.switches[~plan.switches["closed_after"].astype(bool)]
     return {
@@ -177,6 +179,7 @@ def solve(key: str, gap: float, time_limit: float) -> common.Record:
         "bound_mw": plan.bound,
         "gap": plan.gap,
         "seconds": plan.seconds,
+        "cpu_seconds": spent,
         "seconds_to_required_gap": common.reached(plan, REQUIRED_GAP),
         "nodes": common.nodes(plan.solver),
         "solver": plan.solver,
@@ -242,10 +245,10 @@ def page(records: dict[str, common.Record]) -> str:
         limits.append([f"`{key}`", case.data, case.limits])
         record = records.get(key)
         if record is None:
-            main.append([f"`{key}`", *["not run"], *["–"] * 11])
+            main.append([f"`{key}`", *["not run"], *["–"] * 12])
             continue
         if "error" in record:
-            main.append([f"`{key}`", record["error"], *["–"] * 11])
+            main.append([f"`{key}`", record["error"], *["–"] * 12])
             continue
         best = "none" if case.best_kw is None else f"{case.best_kw:.{2 if case.tolerance_kw >= 0.01 else 3}f}"
         difference = "–" if case.best_kw is None else f"{record['loss_mw'] * 1e3 - case.best_kw:+.4f}"
@@ -261,6 +264,7 @@ def page(records: dict[str, common.Record]) -> str:
                 common.percent(common.number(record["gap"]), 4),
                 common.seconds(record["seconds_to_required_gap"]),
                 common.seconds(record["seconds"]),
+                common.cpu(record),
                 str(record["nodes"] or "–"),
                 "passed" if record["passed"] else "FAILED",
                 common.percent(common.number(record["certificate"]), 4),
@@ -278,6 +282,7 @@ def page(records: dict[str, common.Record]) -> str:
         "gap",
         "s to 0.1 %",
         "s in all",
+        "CPU s",
         "nodes",
         "AC check",
         "certificate",
@@ -331,7 +336,7 @@ Written by `run.py` beside this page; do not edit it. Loads of constant power, r
 * *bound*: no radial state within the limits has less. *gap* is (model − bound) / model, *certificate* the
   same with the AC loss. The search was to stop at a gap of {gap} or after {limit} s.
 * *s to 0.1 %*: seconds from the call until the gap was 0.1 %, with reading the net and building the model;
-  *s in all*: until the search stopped. Neither counts the start of Python and its imports.
+  *s in all*: until the search stopped. Neither counts the start of Python and its imports. *CPU s*: of all processes.
 * *nodes*: conic relaxations that branch and bound solved.
 
 ## Open branches

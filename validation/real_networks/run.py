@@ -120,15 +120,21 @@ def solve(key: str, gap: float, time_limit: float) -> common.Record:
         "trafos": len(net.trafo),
         "switches": len(net.switch),
     }
-    started = time.perf_counter()
+    started, begin = time.perf_counter(), common.cpu_seconds()
     try:
         plan = adnflex.reconfigure(
             net, vm_limits=case.vm_limits, switchable_lines=case.switchable, gap=gap, time_limit=time_limit, name=key
         )
     except adnflex.errors.Infeasible as error:
         spent = time.perf_counter() - started
-        return {**facts, "infeasible": str(error), "proven": error.proven, "seconds": spent}
-    solved = time.perf_counter()
+        return {
+            **facts,
+            "infeasible": str(error),
+            "proven": error.proven,
+            "seconds": spent,
+            "cpu_seconds": common.cpu_seconds() - begin,
+        }
+    solved, used = time.perf_counter(), common.cpu_seconds() - begin
     check = adnflex.validate(plan, net)
     checked = time.perf_counter()
     deviations = check.deviations.set_index(["model", "quantity"])
@@ -143,6 +149,7 @@ def solve(key: str, gap: float, time_limit: float) -> common.Record:
         "gap": plan.gap,
         "certificate": check.certificate,
         "seconds": plan.seconds,
+        "cpu_seconds": used,
         "seconds_to_0.1_percent": common.reached(plan, 1e-3),
         "check_seconds": checked - solved,
         "nodes": common.nodes(plan.solver),
@@ -196,12 +203,26 @@ def page(records: dict[str, common.Record]) -> str:
         record = records.get(key)
         head = [f"`{key}`", common.voltages(case.vm_limits)]
         if record is None or "error" in record:
-            rows.append([*head, "not run" if record is None else record["error"], *["–"] * 8])
+            rows.append([*head, "not run" if record is None else record["error"], *["–"] * 9])
             continue
         size = f"{record['buses']}/{record['lines']}/{record['trafos']}"
         if "infeasible" in record:
             proven = "infeasible, proven" if record["proven"] else "infeasible, not proven"
-            rows.append([*head, size, "–", "–", "–", "–", proven, common.seconds(record["seconds"]), "–", "–"])
+            rows.append(
+                [
+                    *head,
+                    size,
+                    "–",
+                    "–",
+                    "–",
+                    "–",
+                    proven,
+                    common.seconds(record["seconds"]),
+                    common.cpu(record),
+                    "–",
+                    "–",
+                ]
+            )
             checks.append([f"`{key}`", "–", "–", "–", "–", record["infeasible"]])
             continue
         before, after = record["losses_before_mw"], record["losses_mw"]
@@ -216,6 +237,7 @@ def page(records: dict[str, common.Record]) -> str:
                 f"{common.kilowatts(saved)} ({common.percent(saved / common.number(before), 1)})",
                 f"**{common.percent(record['certificate'])}**",
                 common.seconds(record["seconds"]) + ("" if record["status"] == "optimal" else " (limit)"),
+                common.cpu(record),
                 str(record["nodes"] or "–"),
                 str(record["operations"]),
             ]
@@ -231,7 +253,7 @@ def page(records: dict[str, common.Record]) -> str:
             ]
         )
     head = ["network", "voltage limits", "buses / lines / transformers", "switchable", "loss before", "loss after"]
-    head += ["saved", "certificate", "s", "nodes", "operations"]
+    head += ["saved", "certificate", "s", "CPU s", "nodes", "operations"]
     ran = {key: record for key, record in records.items() if "error" not in record}
     return PAGE.format(
         verdict=common.verdict({key: f for key, record in records.items() if (f := faults(key, record))}),
@@ -272,7 +294,8 @@ Written by `run.py` beside this page; do not edit it. Least-loss reconfiguration
 * *certificate*: at most this far from the best radial state within the limits, (AC loss − bound) / AC loss. The
   search was to stop at a gap of {gap} or after {limit} s (*limit*: it ran into that).
 * *switchable*: branches that may be switched, and how many of them the plan leaves open.
-* *s*: from the net in memory to the plan, without the start of Python and its imports. *nodes*: conic relaxations
+* *s*: from the net in memory to the plan, without the start of Python and its imports; *CPU s*: of all processes, which
+  worked on two cores. *nodes*: conic relaxations
   that branch and bound solved.
 * *operations*: switches (or lines without a switch) whose state changes.
 
