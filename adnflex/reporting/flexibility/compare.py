@@ -92,12 +92,11 @@ def comparison_table(view: FlexibilityView) -> list[Html]:
         "open": lambda row: cell(row.get("open")),
         ">operations": lambda row: fixed(row.get("operations"), 0),
         ">promised": mwh("total_mwh"),
-        ">promised without reactive": mwh("total_without_q_mwh"),
+        ">without reactive": mwh("total_without_q_mwh"),
         ">against present": against(lambda row: float(row.get("change_percent", math.nan))),
         ">linear model": mwh("linear_mwh"),
-        ">without reactive": mwh("linear_without_q_mwh"),
+        ">linear without it": mwh("linear_without_q_mwh"),
         ">gain without it": against(lambda row: without[row.name]),
-        ">linear bound": mwh("linear_bound_mwh"),
         ">losses": lambda row: number(row.get("losses_kw"), "kW"),
     }
     return page.listing([row for _, row in table.iterrows()], columns)
