@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
 
 from adnflex.results.base import Verdict
+from adnflex.results.scope import looked_at
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -58,3 +60,17 @@ class FlexibilityCheck(Verdict):
 
     _form = "adnflex-flexibility-check-2"
     _best = "the largest useful width (losses taken out) of all boxes in AC"
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: the states of random trajectories and of vertices, and how far goes what has no limit."""
+        points = (
+            f"{self.states} states of {self.trajectories} random trajectories and {self.vertices} vertices of the box"
+        )
+        kinds = self.limits["kind"].astype(str) if "kind" in self.limits else pd.Series(dtype=str)
+        if kinds.str.contains("loading|current").any() or not len(self.ac) or self.ac["loading_percent"].isna().all():
+            return looked_at(points, self.limits)
+        worst = self.ac.loc[self.ac["loading_percent"].idxmax()]
+        place = pd.MultiIndex.from_tuples([(worst["loading_element"], int(worst["loading_index"]))])
+        reached = pd.Series([float(worst["loading_percent"])], index=place)
+        return looked_at(points, self.limits, reached, pd.Series(math.nan, index=place))

@@ -243,6 +243,6 @@ class MultiPeriodCheck(Verdict):
     @property
     def scope(self) -> str:
         """What was looked at: every period, and the kinds of limits."""
-        return looked_at(f"{len(self.periods)} operating points", self.limits, pd.Series(), pd.Series())
+        return looked_at(f"{len(self.periods)} operating points", self.limits)
 
     _form = "adnflex-multi-period-check-1"

@@ -10,6 +10,7 @@ import pandas as pd
 from adnflex.errors import InputError
 from adnflex.results.base import Answer, Verdict
 from adnflex.results.reconfiguration import Check, Plan
+from adnflex.results.scope import looked_at
 from adnflex.text import cut
 
 # Letters of a column of branches in a terminal; the table has them all.
@@ -120,6 +121,16 @@ class FrontierCheck(Verdict):
     checks: tuple[Check, ...]
 
     _form = "adnflex-frontier-check-1"
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: every plan at one operating point, and how far goes in any what has no limit."""
+        if not self.checks:
+            return ""
+        loadings = pd.concat([check.loadings for check in self.checks])
+        worst = loadings.groupby(level=[0, 1]).max()
+        points = f"each of {len(self.checks)} plans at one operating point, that of the net's tables"
+        return looked_at(points, self.checks[0].limits, worst["loading_percent"], worst["loading_limit_percent"])
 
     def _more(self) -> list[str]:
         bad = self.table[~self.table["passed"].astype(bool)]

@@ -193,11 +193,15 @@ class Check(Verdict):
     branches: pd.DataFrame
 
     @property
+    def loadings(self) -> pd.DataFrame:
+        """``loading_percent`` and ``loading_limit_percent`` by element and index."""
+        columns = ["element", "index", "loading_percent", "loading_limit_percent"]
+        return self.branches.reindex(columns=columns).set_index(columns[:2])
+
+    @property
     def scope(self) -> str:
         """What was looked at: one operating point, its limits, and how far goes what has none."""
-        columns = ["element", "index", "loading_percent", "loading_limit_percent"]
-        table = self.branches.reindex(columns=columns).set_index(columns[:2])
-        loading, allowed = table["loading_percent"], table["loading_limit_percent"]
+        loading, allowed = self.loadings["loading_percent"], self.loadings["loading_limit_percent"]
         return looked_at("one operating point, that of the net's tables", self.limits, loading, allowed)
 
     _form = "adnflex-check-1"

@@ -14,6 +14,7 @@ from adnflex.arguments import public
 from adnflex.arrays import BoolArray, FloatArray
 from adnflex.errors import InputError
 from adnflex.results.base import Answer, Verdict, applied
+from adnflex.results.scope import looked_at_each
 from adnflex.results.status import told_status
 
 if TYPE_CHECKING:
@@ -209,6 +210,11 @@ class RegionCheck(Verdict):
     violations: pd.DataFrame
 
     _form = "adnflex-region-check-1"
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: every verified point of every period."""
+        return looked_at_each(f"{len(self.points)} points in AC", pd.Series(dtype=float))
 
     @property
     def doubt(self) -> str:

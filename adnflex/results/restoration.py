@@ -10,6 +10,7 @@ import pandas as pd
 from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.results.base import Answer, Verdict
+from adnflex.results.scope import looked_at_each
 from adnflex.results.status import told_status
 
 if TYPE_CHECKING:
@@ -239,6 +240,12 @@ class RestorationCheck(Verdict):
     violations: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = "adnflex-restoration-check-1"
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: every state from the parted fault to the last operation."""
+        points = f"{len(self.states)} states, from the parted fault to the last operation"
+        return looked_at_each(points, self.states["loading_percent"])
 
     @property
     def doubt(self) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.results.base import Result, Verdict, applied
+from adnflex.results.scope import looked_at
 from adnflex.results.status import told_status
 
 if TYPE_CHECKING:
@@ -231,6 +232,11 @@ class RollingCheck(Verdict):
     costs: pd.DataFrame
 
     _form = "adnflex-rolling-check-1"
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: every hour as it came, and the kinds of limits."""
+        return looked_at(f"{len(self.hours)} hours, each as it came", self.limits)
 
     @property
     def violating_bus_hours(self) -> int:

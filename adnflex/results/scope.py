@@ -11,11 +11,13 @@ PLACEHOLDER_LOADING = 2.0
 
 _WORDS = {"trafo": "transformer"}
 
+_NONE = pd.Series(dtype=float)
+
 # What no verdict here looks at.
 NEVER = "short circuit and protection"
 
 
-def looked_at(points: str, limits: pd.DataFrame, loadings: pd.Series, allowed: pd.Series) -> str:
+def looked_at(points: str, limits: pd.DataFrame, loadings: pd.Series = _NONE, allowed: pd.Series = _NONE) -> str:
     r"""Say at which operating points which limits were looked at, and how far goes what has no limit.
 
     Parameters
@@ -25,7 +27,8 @@ def looked_at(points: str, limits: pd.DataFrame, loadings: pd.Series, allowed: p
     limits : pandas.DataFrame
         Kinds of limits with how many were ``checked``.
     loadings, allowed : pandas.Series
-        Highest loading of lines and transformers and its limit, NaN for none [%], by element and index.
+        Highest loading of lines and transformers and its limit, NaN for none [%], by element and index; left out where
+        no loading is known by its place.
 
     Examples
     --------
@@ -45,6 +48,20 @@ def looked_at(points: str, limits: pd.DataFrame, loadings: pd.Series, allowed: p
     told += [f"{kind} at {count} places" for kind, count in kinds.items() if not kind.startswith("voltage") and count]
     of = f"limits of {', '.join(told)}" if told else "no limit"
     return f"Looked at: {points}; {of}. {_unlimited(loadings, allowed)}Not looked at: {NEVER}."
+
+
+def looked_at_each(points: str, loadings: pd.Series) -> str:
+    r"""Say the same of states that are held against all limits that there are, of which no table is kept.
+
+    Examples
+    --------
+    >>> print(looked_at_each("3 states", pd.Series([20.0, 61.2])).replace(". ", ".\n"))
+    Looked at: 3 states; every limit of the net and of the request in each, the highest loading is 61.2 %.
+    Not looked at: short circuit and protection.
+    """
+    highest = loadings.astype(float).max() if len(loadings) else math.nan
+    told = "" if math.isnan(highest) else f", the highest loading is {highest:.1f} %"
+    return f"Looked at: {points}; every limit of the net and of the request in each{told}. Not looked at: {NEVER}."
 
 
 def _unlimited(loadings: pd.Series, allowed: pd.Series) -> str:

@@ -11,6 +11,7 @@ from adnflex.arguments import public
 from adnflex.errors import InputError
 from adnflex.grid.switch_tables import moved
 from adnflex.results.base import Answer, Verdict
+from adnflex.results.scope import looked_at_each
 from adnflex.results.status import told_status
 from adnflex.results.work_sheet import work_sheet
 
@@ -154,6 +155,12 @@ class SequenceCheck(Verdict):
     violations: pd.DataFrame
 
     _form = "adnflex-sequence-check-1"
+
+    @property
+    def scope(self) -> str:
+        """What was looked at: every state on the way."""
+        points = f"{len(self.states)} states, before, between and after the operations"
+        return looked_at_each(points, self.states["loading_percent"])
 
     @property
     def doubt(self) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandapower.networks as pn
+import pandas as pd
 import pytest
 
 import adnflex
+from adnflex.results.base import Verdict
+from adnflex.results.flexibility_check import FlexibilityCheck
 from adnflex.results.scope import NEVER
 
 
@@ -57,3 +62,30 @@ def test_every_verdict_says_what_it_never_looks_at_in_text_and_report(judged, tm
     path = tmp_path / "report.html"
     adnflex.report(plan, check, str(path), net)
     assert "Not looked at: short circuit and protection." in path.read_text()
+
+
+def test_every_verdict_says_its_scope():
+    def below(kind):
+        return {kind, *(one for sub in kind.__subclasses__() for one in below(sub))}
+
+    for name in adnflex.__all__:
+        getattr(adnflex, name)
+    kinds = below(Verdict) - {Verdict}
+    assert len(kinds) >= 9
+    assert [kind.__name__ for kind in kinds if kind.scope is Verdict.scope] == []
+
+
+def test_a_box_says_how_far_goes_what_has_no_limit():
+    ac = pd.DataFrame({"loading_percent": [20.0, 87.5], "loading_element": "line", "loading_index": [1, 7]})
+    limits = pd.DataFrame({"kind": ["voltage low"], "checked": [5]})
+    empty = pd.DataFrame()
+    check = FlexibilityCheck(
+        passed=True, verdict="", trajectories=2, vertices=1, states=2, seed=0, worst_error_kw=0.0, ac=ac, limits=limits,
+        violations=empty, examples=empty, example_setpoints=empty,
+    )  # fmt: skip
+    assert check.scope.startswith(
+        "Looked at: 2 states of 2 random trajectories and 1 vertices of the box; limits of volt"
+    )
+    assert "No loading limit is set: line 7 reaches 87.5 %." in check.scope
+    limited = pd.DataFrame({"kind": ["voltage low", "line loading"], "checked": [5, 4]})
+    assert "No loading limit" not in replace(check, limits=limited).scope
