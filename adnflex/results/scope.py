@@ -61,6 +61,8 @@ def looked_at_each(points: str, loadings: pd.Series) -> str:
     """
     highest = loadings.astype(float).max() if len(loadings) else math.nan
     told = "" if math.isnan(highest) else f", the highest loading is {highest:.1f} %"
+    if highest < PLACEHOLDER_LOADING:
+        told = f", loadings stay below {PLACEHOLDER_LOADING:g} %, as with placeholders for ratings"
     return f"Looked at: {points}; every limit of the net and of the request in each{told}. Not looked at: {NEVER}."
 
 
