@@ -128,7 +128,7 @@ def details(facts: Callable[[Any], dict[str, str]], *more: Callable[[Any], list[
             **facts(view),
             "limits": "those in the net" if limits is None else limits.words,
             "solver": answer.solver,
-            "status": f"{answer.status}: {view.proven or status_words(answer.status)}",
+            "status": view.proven or status_words(answer.status),
             "time": number(answer.seconds, "s", 3),
         }
         first, *rest = run_tables(all_facts, answer.options, answer.versions)

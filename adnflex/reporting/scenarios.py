@@ -18,7 +18,7 @@ from adnflex.reporting.clock import Clock, clock_of
 from adnflex.reporting.findings import run_tables
 from adnflex.reporting.page import Banner, Card, Html
 from adnflex.reporting.text import energy, fixed, many, number, percent, power
-from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
+from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View, drawn_from
 from adnflex.results.dispatch import DispatchPlan
 from adnflex.results.drawn_scenarios import DrawnScenarios
 
@@ -267,9 +267,8 @@ KIND: ReportKind[ScenariosView] = ReportKind(
     terms=SCENARIO_TERMS,
     sections=_SECTIONS,
     figures={
-        "reduction": lambda view: reduction(view.found),
-        "probabilities": lambda view: probabilities(view.found),
-        "fleets": lambda view: fleets(view.found),
+        name: drawn_from(lambda view: view.found, draw)
+        for name, draw in {"reduction": reduction, "probabilities": probabilities, "fleets": fleets}.items()
     },
     several="scenario sets",
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pandas as pd
@@ -184,6 +184,16 @@ class View:
         if not found and reason is not None:
             raise reason
         return found
+
+
+def drawn_from(part: Callable[[Any], Any], draw: Callable[[Any], go.Figure]) -> Callable[[Any], go.Figure]:
+    """Figure of a view that is drawn from a part of it; it says of itself what `draw` says."""
+
+    @wraps(draw)
+    def drawn(view: Any) -> go.Figure:
+        return draw(part(view))
+
+    return drawn
 
 
 class SteppedView(View):

@@ -43,7 +43,7 @@ def work_sheet(steps: pd.DataFrame) -> pd.DataFrame:
 
 def _row(step: pd.Series) -> tuple[str, ...]:
     number = ", ".join(str(int(s)) for s in step["switches"])
-    switch = f"switch {number}" if number else "no switch: in_service" if step["by_service"] else "no switch"
+    switch = f"switch {number}" if number else "no switch: by hand" if step["by_service"] else "no switch"
     return (
         _station(int(step["station"]), str(step["station_name"])),
         _named(switch, step["switch_name"]) + (f" {step['switch_type']}" if step["switch_type"] else ""),

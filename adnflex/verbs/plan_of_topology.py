@@ -136,7 +136,7 @@ def _limit_notes(grid: Grid, switches: pd.DataFrame) -> list[str]:
     served = switches["by_service"].astype(bool) & switches["operated"].astype(bool)
     if served.any():
         notes.append(
-            "lines without a switch are operated by in_service: in the field somebody has to open or close them "
+            "lines without a switch are put in or out of service: in the field somebody has to open or close them "
             "by hand."
         )
     return notes

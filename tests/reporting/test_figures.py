@@ -13,10 +13,17 @@ from plotly import graph_objects as go
 from adnflex.errors import InputError
 from adnflex.reporting import figure
 from adnflex.reporting.reconfiguration import KIND
+from docs import figures
 
 from .studies import bare
 
 FIGURES = sorted(KIND.figures)
+
+
+def test_the_page_of_figures_is_made_of_the_functions_that_draw_them():
+    written = figures.PAGE.read_text(encoding="utf-8")
+    assert written == figures.page(), "python docs/figures.py"
+    assert "|  |  |" not in written
 
 
 def named(fig: go.Figure, name: str):

@@ -16,7 +16,7 @@ from adnflex.reporting.dispatch.view import DispatchView, views
 from adnflex.reporting.findings import TERMS, checks_bar, details, has_ratings, horizon, limits, progress, violations
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import dash, fixed, money, share
-from adnflex.reporting.views import Recipe, ReportKind, Sections
+from adnflex.reporting.views import Recipe, ReportKind, Sections, drawn_from
 from adnflex.results import DispatchCheck, DispatchPlan
 
 __all__ = ["KIND"]
@@ -256,6 +256,12 @@ _SECTIONS: Sections = [
     details(_facts, _devices),
 ]  # fmt: skip
 
+
+def _progress(view: DispatchView) -> go.Figure:
+    """Best plan and proven bound against time, in the unit of the objective, and the gap between them [%]."""
+    return recipes.solver_progress(view.plan, "emission" if view.least_carbon else "cost", view.unit)
+
+
 KIND: ReportKind[DispatchView] = ReportKind(
     results=(DispatchPlan,),
     checks=(DispatchCheck,),
@@ -275,15 +281,13 @@ KIND: ReportKind[DispatchView] = ReportKind(
         "exactness": states.exactness,
         "fan": day.fan,
         **uncertainty.FIGURES,
-        "front": lambda views: costs.front([views] if isinstance(views, DispatchView) else views),
+        "front": drawn_from(lambda views: [views] if isinstance(views, DispatchView) else views, costs.front),
         "gaps": states.gaps,
         "loading": states.loading,
         "loads": power.loads,
         "reactive_loads": power.reactive_loads,
         "network": states.network,
-        "progress": lambda view: recipes.solver_progress(
-            view.plan, "emission" if view.least_carbon else "cost", view.unit
-        ),
+        "progress": _progress,
         "reactive": day.reactive,
         "sources": day.sources,
         "storage": day.storage,

@@ -11,7 +11,7 @@ from adnflex.reporting import page, scenarios, style
 from adnflex.reporting.dispatch.view import DispatchView
 from adnflex.reporting.page import Html
 from adnflex.reporting.text import money
-from adnflex.reporting.views import NothingToDraw, Recipe, Sections
+from adnflex.reporting.views import NothingToDraw, Recipe, Sections, drawn_from
 from adnflex.results.drawn_scenarios import DrawnScenarios
 from adnflex.results.uncertainty import fresh_scenarios, fresh_words
 
@@ -90,8 +90,8 @@ SECTIONS: Sections = [
 ]  # fmt: skip
 
 FIGURES: dict[str, Callable[[DispatchView], go.Figure]] = {
-    "reduction": lambda view: scenarios.reduction(_days(view)),
-    "probabilities": lambda view: scenarios.probabilities(_days(view)),
-    "fleets": lambda view: scenarios.fleets(_days(view)),
+    "reduction": drawn_from(_days, scenarios.reduction),
+    "probabilities": drawn_from(_days, scenarios.probabilities),
+    "fleets": drawn_from(_days, scenarios.fleets),
     "fresh": fresh,
 }

@@ -139,7 +139,7 @@ def _facts(view: FlexibilityView) -> dict[str, str]:
         "useful width, losses taken out": number(flex.useful_mwh, "MWh", 6),
         "largest useful width in AC": _outer_words(view),
         "what the linear model's bound is": linear.bound_kind or dash,
-        "how the linear model ended": f"{linear.status}: {status_words(linear.status)}",
+        "how the linear model ended": status_words(linear.status),
         **seed,
     }
 

@@ -285,7 +285,8 @@ def subtitle(views: Sequence[FlexibilityView]) -> str:
     """Say where, for how long, and how the search ended, in one line."""
     flex = views[0].flex
     low, high = fixed(flex.lower_mw.min(), 2), fixed(flex.upper_mw.max(), 2, "MW")
+    where = str(flex.pcc).replace("ext_grid", "grid connection")
     return (
-        f"At {flex.pcc}: {len(flex.box)} periods of {flex.hours_per_period:g} h, import between {low} and {high}; "
+        f"At {where}: {len(flex.box)} periods of {flex.hours_per_period:g} h, import between {low} and {high}; "
         f"{status_words(flex.status)}"
     )
