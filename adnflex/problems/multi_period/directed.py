@@ -14,7 +14,7 @@ from adnflex.formulations.modes import modes_of, openable
 from adnflex.grid.core import contract
 from adnflex.grid.flow import RadialFlow
 from adnflex.grid.topology import must_close
-from adnflex.problems.multi_period.mean_planes import mean_planes
+from adnflex.problems.multi_period.mean_planes import mean_planes, parts_of
 from adnflex.problems.multi_period.model import bounds_of_means
 from adnflex.problems.multi_period.points import Groups, Points, weighted_flows
 from adnflex.problems.reconfiguration.directed import DirectedReconfiguration
@@ -78,17 +78,9 @@ def build_joint_directed(
         spread = bounds_of_means(mean, points, rows)
         known = find_planes(mean, spread, core, may_open, caps[k], good)
         if weights[k] > 0 and len(rows) > _MANY:
-            known = mean_planes(
-                known,
-                points,
-                rows,
-                core=core,
-                openable=may_open,
-                tree=tree,
-                flows=flows,
-                cap=cap / grid.base_mva,
-                groups=len(groups),
-            )
+            parts = parts_of(points, rows, flows, len(groups))
+            whole = cap / grid.base_mva
+            known = mean_planes(known, points, parts, core=core, openable=may_open, tree=tree, cap=whole)
         planes.append(known)
     # what one point rules out is ruled out for all
     able = [sorted(set.intersection(*(set(p.able[c]) for p in planes))) for c in range(len(core.chains))]

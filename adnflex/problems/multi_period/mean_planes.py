@@ -29,17 +29,32 @@ from adnflex.problems.multi_period.points import Points
 _PARTS_IN_ALL, _PARTS = 80, 8
 
 
+def parts_of(points: Points, rows: IntArray, flows: FloatArray, groups: int) -> list[IntArray]:
+    """Split a group into parts that have planes of their own: points of like flows together.
+
+    Parameters
+    ----------
+    points, rows : Points, array of int
+        All points, and those of the group.
+    flows : (T, axes) array
+        See `adnflex.problems.multi_period.points.weighted_flows`.
+    groups : int
+        How many groups there are: the finer they are, the fewer parts of each are worth their time.
+    """
+    count = min(_PARTS, max(1, _PARTS_IN_ALL // groups), len(rows))
+    labels = weighted_clusters(flows[rows], points.weight[rows], count)
+    return [rows[labels == label] for label in range(int(labels.max()) + 1)]
+
+
 def mean_planes(
     known: Planes,
     points: Points,
-    rows: IntArray,
+    members: Sequence[IntArray],
     *,
     core: Core,
     openable: Sequence[Sequence[int]],
     tree: RadialFlow,
-    flows: FloatArray,
     cap: float,
-    groups: int,
 ) -> Planes:
     """Return the planes of a group with those of trees replaced.
 
@@ -47,25 +62,17 @@ def mean_planes(
     ----------
     known : Planes
         Those at the mean of the group.
-    points, rows : Points, array of int
-        All points, and those of the group.
+    points, members : Points, list of arrays of int
+        All points, and those of each part of the group.
     core, openable
         As in `adnflex.formulations.directed_planes.find_planes`.
     tree : RadialFlow
         A good topology, near whose voltages planes shall be tight.
-    flows : (T, axes) array
-        See `adnflex.problems.multi_period.points.weighted_flows`.
     cap : float
         What the losses of all points of the group are at most, in units of the weights times per unit.
-    groups : int
-        How many groups there are: the finer they are, the fewer parts of each are worth their time.
     """
-    weight = points.weight[rows]
-    count = min(_PARTS, max(1, _PARTS_IN_ALL // groups), len(rows))
-    labels = weighted_clusters(flows[rows], weight, count)
     parts, shares, ranges = [], [], []
-    for label in range(int(labels.max()) + 1):
-        part = rows[labels == label]
+    for part in members:
         whole = float(points.weight[part].sum())
         if whole <= 0:
             continue
