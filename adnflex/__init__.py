@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adnflex.results import DrawnScenarios as DrawnScenarios
     from adnflex.results import Flexibility as Flexibility
     from adnflex.results import FlexibilityCheck as FlexibilityCheck
+    from adnflex.results import FlexibilitySweep as FlexibilitySweep
     from adnflex.results import FrontierCheck as FrontierCheck
     from adnflex.results import MultiPeriodCheck as MultiPeriodCheck
     from adnflex.results import MultiPeriodPlan as MultiPeriodPlan
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from adnflex.verbs.dispatch import dispatch as dispatch
     from adnflex.verbs.draw_scenarios import draw_scenarios as draw_scenarios
     from adnflex.verbs.flexibility import flexibility as flexibility
+    from adnflex.verbs.flexibility_sweep import flexibility_sweep as flexibility_sweep
     from adnflex.verbs.information import out_of_sample as out_of_sample
     from adnflex.verbs.information import value_of_information as value_of_information
     from adnflex.verbs.model import model as model
@@ -73,8 +75,8 @@ _HOMES = {
     "adnflex.problems.rolling": "RollingCase RollingScheduler",
     "adnflex.results": (
         "Check Comparison Contingencies Disaggregation DispatchCheck DispatchPlan DrawnScenarios Flexibility "
-        "FlexibilityCheck FrontierCheck MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto Plan "
-        "Region RegionCheck ReliabilityIndices Restoration RestorationCheck RollingCheck RollingRun "
+        "FlexibilityCheck FlexibilitySweep FrontierCheck MultiPeriodCheck MultiPeriodPlan OperationsFrontier Pareto "
+        "Plan Region RegionCheck ReliabilityIndices Restoration RestorationCheck RollingCheck RollingRun "
         "SequenceCheck Sweep SwitchingSequence compare_plans load"
     ),
     "adnflex.verbs.compare_policies": "compare_policies",
@@ -82,6 +84,7 @@ _HOMES = {
     "adnflex.verbs.dispatch": "dispatch",
     "adnflex.verbs.draw_scenarios": "draw_scenarios",
     "adnflex.verbs.flexibility": "flexibility",
+    "adnflex.verbs.flexibility_sweep": "flexibility_sweep",
     "adnflex.verbs.information": "out_of_sample value_of_information",
     "adnflex.verbs.model": "model",
     "adnflex.verbs.operations_frontier": "operations_frontier",

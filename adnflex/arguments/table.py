@@ -117,6 +117,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
     "when and where": {
         "profiles": instance("{(table, column): DataFrame}", Mapping),
         "periods": indices("rows of the profiles, each once and in order, such as range(24)", empty=False),
+        "days": whole("an integer of at least 1"),
         "period": either("a row of the profiles, or the name of a situation", whole("a row", 0), text()),
         "year": truth(),
         "hours_per_period": number("hours above 0", 0.0, above=True),
@@ -166,7 +167,6 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "policy": _POLICY,
         "simulations": whole("an integer of at least 1", 1),
         "day": whole("0 or more", 0),
-        "days": whole("an integer of at least 1"),
         "hours": whole("1 or more", 1),
         "library_days": whole("1 or more", 1),
         "reactive": either(

@@ -115,6 +115,16 @@ COMMANDS = {
         ),
         unsaid=("bound",),
     ),
+    "flexibility-sweep": Command(
+        "find such boxes of many days and coupling points, in one table that can be gone on with",
+        run="adnflex.cli.sweep:run_boxes",
+        verbs=("flexibility_sweep",),
+        own=("net", "report", "plan", "excel"),
+        examples=(
+            "flexibility-sweep simbench:1-MV-rural--2-sw:year --store boxes --report year.html",
+            "flexibility-sweep simbench:1-MV-rural--2-sw:week=21 --days 0:2 --store boxes --excel boxes.xlsx",
+        ),
+    ),
     "reconfigure-for-flexibility": Command(
         "find switch states that enlarge what a network can promise at its coupling point",
         verbs=("reconfigure_for_flexibility", "validate"),

@@ -12,7 +12,7 @@ from typing import Any
 from adnflex.arguments.described import Knob, knobs_of, summary_of
 from adnflex.arguments.kind import Kind, WrongValueError
 from adnflex.arguments.kinds import indices, several, text, whole
-from adnflex.arguments.table import GROUPS
+from adnflex.arguments.table import ARGUMENTS, GROUPS
 from adnflex.cli.commands import COMMANDS, Command, verb_of
 from adnflex.cli.exits import EXIT_CODES, Parser
 from adnflex.cli.profiles import PROFILES
@@ -108,7 +108,9 @@ def knobs_of_command(command: Command) -> dict[str, Knob]:
     found: dict[str, Knob] = {}
     for name in command.verbs:
         for knob in knobs_of(verb_of(name)).values():
-            kind = _SAID.get(knob.name, knob.kind)
+            # what a verb means in a way of its own, a command line says so too
+            usual = knob.kind is None or knob.kind is ARGUMENTS.get(knob.name)
+            kind = _SAID.get(knob.name, knob.kind) if usual else knob.kind
             kind = _READ.get(knob.name, kind) if kind is not None and not kind.sayable else kind
             wanted = knob.name not in command.unsaid and knob.name not in found
             if wanted and kind is not None and (kind.sayable or kind.words == 0):

@@ -58,7 +58,7 @@ def coupling_of(net: pandapowerNet, pcc: tuple[str, int] | None) -> Coupling:
     InputError
         If it is no root: there are several sources, no such element, or it does not part the network in two.
     """
-    sources = _sources(net)
+    sources = sources_of(net)
     if pcc is None:
         if len(sources) != 1:
             names = ", ".join(f"{t} {i}" for t, i in sources) or "none"
@@ -80,7 +80,8 @@ def coupling_of(net: pandapowerNet, pcc: tuple[str, int] | None) -> Coupling:
     return _below(net, table, index, sources)
 
 
-def _sources(net: pandapowerNet) -> list[tuple[str, int]]:
+def sources_of(net: pandapowerNet) -> list[tuple[str, int]]:
+    """List external grids and slack generators in service."""
     found = [("ext_grid", int(i)) for i in net.ext_grid.index[net.ext_grid["in_service"].astype(bool)]]
     if len(net.gen):
         slack = net.gen["in_service"].astype(bool) & net.gen["slack"].astype(bool)

@@ -12,6 +12,7 @@ from adnflex.errors import InputError
 from adnflex.reporting import (
     dispatch,
     flexibility,
+    flexibility_sweep,
     multi_period,
     nothing_found,
     operations_frontier,
@@ -38,6 +39,7 @@ KINDS: list[ReportKind[Any]] = [
     operations_frontier.KIND,
     dispatch.KIND,
     flexibility.KIND,
+    flexibility_sweep.KIND,
     rolling.KIND,
     sweep.KIND,
     sequence.KIND,

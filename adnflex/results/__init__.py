@@ -13,6 +13,7 @@ from adnflex.results.dispatch_check import DispatchCheck
 from adnflex.results.drawn_scenarios import DrawnScenarios
 from adnflex.results.flexibility import Flexibility
 from adnflex.results.flexibility_check import FlexibilityCheck
+from adnflex.results.flexibility_sweep import FlexibilitySweep
 from adnflex.results.multi_period import MultiPeriodCheck, MultiPeriodPlan
 from adnflex.results.operations_frontier import FrontierCheck, OperationsFrontier
 from adnflex.results.pareto import Pareto
@@ -38,6 +39,7 @@ __all__ = [
     "DrawnScenarios",
     "Flexibility",
     "FlexibilityCheck",
+    "FlexibilitySweep",
     "FrontierCheck",
     "MultiPeriodCheck",
     "MultiPeriodPlan",

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from pandapower import pandapowerNet
 
-from adnflex.algorithms.workers import worker_pool
 from adnflex.arguments import public
 from adnflex.arguments.call import keywords_of
 from adnflex.arguments.kinds import anything
@@ -24,10 +20,9 @@ from adnflex.problems.clock import Deadline, Progress
 from adnflex.results.sweep import SWEEP_COLUMNS, Sweep
 from adnflex.sources import net_opener
 from adnflex.verbs.reconfigure import reconfigure
-from adnflex.verbs.sweep_cells import CHANGES, CellAnswer, SweepTask, empty_row, run_cell
+from adnflex.verbs.sweep_cells import CHANGES, SweepTask, reconfigured
+from adnflex.verbs.sweep_run import SweepRun
 from adnflex.verbs.sweep_store import SweepStore
-
-log = logging.getLogger(__name__)
 
 # Arguments of `adnflex.reconfigure` that a sweep sets itself.
 _OWN = ("progress", "executor", "workers", "name")
@@ -103,15 +98,15 @@ def sweep(
     if faults:
         raise InputError(faults)
     same = {"objective": objective, **options}
-    run = _Run(clock, SweepStore(store, same))
+    run = SweepRun(clock, SweepStore(store, same))
     cells = [
-        SweepTask(net, variant, source, changes)
+        SweepTask(net, variant, source, changes, {**SWEEP_COLUMNS, "net": net, "variant": variant})
         for net, source in sources.items()
         for variant, changes in chosen.items()
     ]
-    run.found = dict.fromkeys(cells) | run.store.rows(cells)
-    run.work(partial(run_cell, same), executor, workers)
-    return run.result(variants, options)
+    run.work(partial(reconfigured, same), cells, executor, workers)
+    simple = {k: v for k, v in options.items() if isinstance(v, str | int | float | bool)}
+    return Sweep(table=run.table(SWEEP_COLUMNS), **run.record, options={"variants": variants or {}, **simple})
 
 
 def _named(nets: Any) -> dict[str, str | pandapowerNet]:
@@ -158,82 +153,3 @@ def _unknown(sources: Mapping[str, str | pandapowerNet]) -> list[str]:
             except InputError as error:
                 faults += [f"nets: {finding}" for finding in error.findings]
     return faults
-
-
-@dataclass
-class _Run:
-    """A sweep under way.
-
-    Attributes
-    ----------
-    clock : Deadline
-        Told of every cell.
-    store : SweepStore
-        Where finished cells are kept.
-    found : dict of SweepTask to dict or None
-        Row of every cell that is done.
-    interrupted : bool
-        Whether the user stopped it.
-    notes : list of str
-        What the reader has to know.
-    """
-
-    clock: Deadline
-    store: SweepStore
-    found: dict[SweepTask, dict[str, Any] | None] = field(default_factory=dict)
-    interrupted: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    def work(self, job: Callable[[SweepTask], CellAnswer], executor: Executor | None, workers: int | None) -> None:
-        """Run the cells that are missing."""
-        missing = [cell for cell, row in self.found.items() if row is None]
-        before = len(self.found) - len(missing)
-        if before:
-            self.notes.append(f"{before} of {len(self.found)} cells were there from an earlier run.")
-        try:
-            with worker_pool(job, executor, workers, lost=_Died) as crew:
-                try:
-                    for cell, answer in crew.each(missing):
-                        self._take(cell, answer)
-                except BaseException:
-                    for cell, answer in crew.rescued():
-                        self._take(cell, answer)
-                    raise
-                finally:
-                    self.notes += crew.notes
-        except KeyboardInterrupt:
-            self.interrupted = True
-
-    def _take(self, cell: SweepTask, answer: CellAnswer | _Died) -> None:
-        if isinstance(answer, _Died):
-            answer = CellAnswer(empty_row(cell, "died", f"its worker gave no answer: {answer.why}."))
-        elif answer.plan is not None and answer.plan.status == "interrupted":  # the user wants no more of it
-            raise KeyboardInterrupt
-        self.store.keep(cell, answer)
-        self.found[cell] = answer.row
-        done = sum(row is not None for row in self.found.values())
-        if self.clock.tell is not None:
-            event = f"{done} of {len(self.found)} cells: {cell.name}: {answer.row['status']}"
-            self.clock.tell(Progress(self.clock.now, math.nan, math.nan, event, done, len(self.found)))
-
-    def result(self, variants: Any, options: Mapping[str, Any]) -> Sweep:
-        """Return the table."""
-        rows = [
-            row or empty_row(cell, "missing", "interrupted before it was done.") for cell, row in self.found.items()
-        ]
-        simple = {k: v for k, v in options.items() if isinstance(v, str | int | float | bool)}
-        return Sweep(
-            table=pd.DataFrame(rows, columns=list(SWEEP_COLUMNS)),
-            store="" if self.store.folder is None else str(self.store.folder),
-            seconds=self.clock.now,
-            interrupted=self.interrupted,
-            options={"variants": variants or {}, **simple},
-            notes=tuple(self.notes),
-        )
-
-
-@dataclass(frozen=True)
-class _Died:
-    """What a worker leaves that gave no answer."""
-
-    why: str

@@ -1,11 +1,11 @@
-"""One cell of a sweep: open the net, change it, reconfigure it, check it in AC, and say all that in a row."""
+"""One cell of a sweep: do it, and say in a row what came of it, whatever that was."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,7 @@ from pandapower import pandapowerNet
 
 from adnflex.errors import AdnflexError, Infeasible, InputError, SolverError, TimeExpired
 from adnflex.knobs import Horizon
-from adnflex.results import Check, MultiPeriodCheck, MultiPeriodPlan, Plan
-from adnflex.results.sweep import SWEEP_COLUMNS
+from adnflex.results import Check, Flexibility, FlexibilityCheck, MultiPeriodCheck, MultiPeriodPlan, Plan
 from adnflex.sources import open_net
 from adnflex.study.variants import varied
 from adnflex.verbs.reconfigure import reconfigure
@@ -38,12 +37,15 @@ class SweepTask:
         The net, or the word or path that names it: workers open it themselves.
     changes : mapping
         What the variant says.
+    blank : mapping
+        Its row as long as nothing is known.
     """
 
     net: str
     variant: str
     source: str | pandapowerNet
     changes: Mapping[str, Any]
+    blank: Mapping[str, Any]
 
     @property
     def name(self) -> str:
@@ -56,8 +58,8 @@ class CellAnswer:
     """What came of it; `plan` and `check` are None where nothing was found."""
 
     row: dict[str, Any]
-    plan: Plan | MultiPeriodPlan | None = None
-    check: Check | MultiPeriodCheck | None = None
+    plan: Plan | MultiPeriodPlan | Flexibility | None = None
+    check: Check | MultiPeriodCheck | FlexibilityCheck | None = None
 
     @property
     def final(self) -> bool:
@@ -67,20 +69,20 @@ class CellAnswer:
         return bool(self.row["status"] == "infeasible")
 
 
-def run_cell(options: Mapping[str, Any], cell: SweepTask) -> CellAnswer:
+def run_cell(job: Callable[[SweepTask], CellAnswer], cell: SweepTask) -> CellAnswer:
     """Do a cell; whatever comes of it becomes a row.
 
     Parameters
     ----------
-    options : mapping
-        Arguments of `adnflex.reconfigure` for all cells; those of the variant count before them.
+    job : callable
+        What is done with a cell.
     cell : SweepTask
         The cell.
     """
     clock = _cpu_clock()
     begin = clock()
     try:
-        plan, check = _solved(options, cell)
+        answer = job(cell)
     except AdnflexError as error:
         answer = CellAnswer(empty_row(cell, _status(error), str(error)))
     except MemoryError:
@@ -88,8 +90,6 @@ def run_cell(options: Mapping[str, Any], cell: SweepTask) -> CellAnswer:
     except Exception as error:
         why = f"internal fault: {type(error).__name__}: {error}; please report it."
         answer = CellAnswer(empty_row(cell, "failed", why))
-    else:
-        answer = CellAnswer({**empty_row(cell, plan.status), **_figures(plan, check)}, plan, check)
     answer.row["cpu_s"] = clock() - begin
     return answer
 
@@ -100,12 +100,22 @@ def _cpu_clock() -> Any:
     return time.process_time if alone else time.thread_time
 
 
-def _solved(options: Mapping[str, Any], cell: SweepTask) -> tuple[Plan | MultiPeriodPlan, Check | MultiPeriodCheck]:
+def reconfigured(options: Mapping[str, Any], cell: SweepTask) -> CellAnswer:
+    """Open the net of a cell, change it, reconfigure it and check the plan in AC.
+
+    Parameters
+    ----------
+    options : mapping
+        Arguments of `adnflex.reconfigure` for all cells; those of the variant count before them.
+    cell : SweepTask
+        The cell.
+    """
     arguments = {**options, **{k: v for k, v in cell.changes.items() if k not in CHANGES}}
     net = open_net(cell.source)[0] if isinstance(cell.source, str) else cell.source
     net = varied(net, cell.changes, Horizon.gathered(arguments))
     plan = reconfigure(net, **arguments, workers=1, name=cell.name)
-    return plan, validate(plan, net)
+    check = validate(plan, net)
+    return CellAnswer({**empty_row(cell, plan.status), **_figures(plan, check)}, plan, check)
 
 
 def _status(error: AdnflexError) -> str:
@@ -118,7 +128,7 @@ def _status(error: AdnflexError) -> str:
 
 def empty_row(cell: SweepTask, status: str, note: str = "") -> dict[str, Any]:
     """Row of a cell without a plan."""
-    return {**SWEEP_COLUMNS, "net": cell.net, "variant": cell.variant, "status": status, "note": note}
+    return {**cell.blank, "status": status, "note": note}
 
 
 def _figures(plan: Plan | MultiPeriodPlan, check: Check | MultiPeriodCheck) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class SweepStore:
     folder : str, pathlib.Path or None
         It is made if need be; None: nothing is kept.
     options : mapping
-        Arguments of `adnflex.reconfigure` for all cells.
+        Arguments for all cells.
     """
 
     def __init__(self, folder: str | Path | None, options: Mapping[str, Any]) -> None:

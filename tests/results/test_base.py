@@ -43,6 +43,7 @@ def every():
     park = adnflex.networks.load("park33_flexibility")
     flex = adnflex.flexibility(park, periods=[10])
     found += [flex, adnflex.validate(flex, park, trajectories=6, levels=3)]
+    found.append(adnflex.flexibility_sweep(park, [0], hours_per_period=24.0, workers=1, name="<case>"))
     found.append(flex.disaggregate((flex.lower_mw + flex.upper_mw) / 2))
     small = feeder(tap=False, bank=False)
     region = adnflex.pq_region(small, directions=4)
