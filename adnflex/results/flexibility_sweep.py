@@ -49,9 +49,9 @@ class FlexibilitySweep(Result):
         One row a day and coupling point: ``day`` (from 0, the first rows of the profiles), ``pcc``, ``status`` (of the
         box; else ``infeasible``, ``not found``, ``refused``, ``time_limit`` without a box, ``died``, ``failed`` or
         ``missing``), ``passed`` (the AC check), ``periods``, ``useful_mwh``, ``total_mwh``, ``outer_mwh`` and
-        ``certificate`` as in `Flexibility`, ``narrowest_mw`` (least width of a period), ``lowest_mw`` and ``highest_mw`` (of the import),
-        ``cpu_s`` (its check included), ``file`` (of the box, in the store), ``note`` (why there is no box, or what its
-        AC check says where that fails).
+        ``certificate`` as in `Flexibility`, ``narrowest_mw`` (least width of a period), ``lowest_mw`` and
+        ``highest_mw`` (of the import), ``cpu_s`` (its check included), ``file`` (of the box, in the store), ``note``
+        (why there is no box, or what its AC check says where that fails).
     store : str
         Folder of the files; empty where there is none.
     seconds : float
