@@ -815,7 +815,8 @@ and six storages; `networks/PROVENANCE.md` says what is published in it and what
 * *linear bound* (`linear.bound`): bounds boxes of the linear model, whatever they know of the future. It bounds no box
   in AC. How far the AC boxes of this page are from the largest that AC power flow allows is not known: for the present
   lines over 24 hours a box of 32.444 MWh exists, larger than any found here. It burns power in lines by reactive
-  current, which counts as import (`tests/verbs/test_flexibility_claims.py` builds such a box and runs it in pandapower).
+  current, which counts as import (`tests/verbs/test_flexibility_claims.py` builds such a box, and runs it in
+  pandapower).
 * *s* counts from the call to the answer, wall time; *CPU* all processors together. The first answer of a process, which
   compiles code, is not counted; Python and imports are not either.
 * *without q*: inverters keep their reactive power.
