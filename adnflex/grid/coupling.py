@@ -114,7 +114,7 @@ def _below(net: pandapowerNet, table: str, index: int, sources: list[tuple[str, 
     outside = sides[upstream] - {ends[upstream]}
     for part in ("ext_grid", "gen"):
         new[part].loc[[i for t, i in sources if t == part], "in_service"] = False
-    _switch_off(new, outside, ends[upstream], (table, index))
+    switch_off(new, outside, ends[upstream], (table, index))
     source = int(pp.create_ext_grid(new, ends[upstream], vm_pu=vm, name=f"upstream of {table} {index}"))
     note = (
         f"the network above {table} {index} is replaced by a source of {vm:.5g} pu at bus {ends[upstream]}, "
@@ -129,11 +129,11 @@ def _upstream_voltage(net: pandapowerNet, bus: int) -> float:
     return float(np.round(net.res_bus.at[bus, "vm_pu"], 6))
 
 
-def _switch_off(net: pandapowerNet, outside: set[int], boundary: int, keep: tuple[str, int]) -> None:
-    """Take everything upstream out of service; what stands at the boundary bus itself is upstream as well."""
+def switch_off(net: pandapowerNet, outside: set[int], boundary: int, keep: tuple[str, int]) -> None:
+    """Take all outside out of service, and what stands at the boundary bus itself, but for one branch."""
     gone = outside | {boundary}
     net.bus.loc[sorted(outside), "in_service"] = False
-    for table in ("load", "sgen", "storage", "shunt", "ward", "xward", "motor", "gen"):
+    for table in ("load", "sgen", "storage", "shunt", "ward", "xward", "motor", "gen", "ext_grid"):
         if len(net[table]):
             net[table].loc[net[table]["bus"].isin(gone), "in_service"] = False
     for table, columns in (

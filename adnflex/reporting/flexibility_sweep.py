@@ -148,10 +148,10 @@ def cards(view: FlexibilitySweepView, _first: FlexibilitySweepView | None = None
     table, boxes = view.found.table, view.found.boxes
     found = [Card("Passed the AC check", f"{int(table['passed'].sum())} of {len(table)}", view.found.title)]
     if len(boxes):
-        days = boxes.groupby("day")["useful_mwh"].sum()
-        mean = f"mean {energy(float(days.mean()))}"
-        found.append(Card("Most useful day", energy(float(days.max())), f"day {days.idxmax()}; {mean}"))
-        found.append(Card("Least useful day", energy(float(days.min())), f"day {days.idxmin()}"))
+        width, several = boxes["useful_mwh"], boxes["pcc"].nunique() > 1
+        for label, k in (("Most useful day", width.idxmax()), ("Least useful day", width.idxmin())):
+            at = f" at {boxes.at[k, 'pcc']}" if several else ""
+            found.append(Card(label, energy(float(width[k])), f"day {boxes.at[k, 'day']}{at}"))
         known = boxes["certificate"][np.isfinite(boxes["certificate"])]
         if len(known):
             of = f"of {len(known)} of {len(boxes)} boxes; useful width to the bound in AC"

@@ -85,15 +85,14 @@ class FlexibilitySweep(Result):
 
     @property
     def headline(self) -> dict[str, str]:
-        """Boxes found, boxes whose AC check passed, what they sum up to."""
+        """Boxes found, boxes whose AC check passed, what those of one coupling point sum up to."""
         told = {"": "interrupted"} if self.interrupted else {}
         whole, boxes = len(self.table), self.boxes
-        return {
-            **told,
-            "boxes": f"{len(boxes)} of {whole}",
-            "passed": f"{int(self.table['passed'].sum())} of {whole}",
-            "useful": f"{boxes['useful_mwh'].sum():.4f} MWh",
-        }
+        passed = f"{int(self.table['passed'].sum())} of {whole}"
+        found = {**told, "boxes": f"{len(boxes)} of {whole}", "passed": passed}
+        if self.table["pcc"].nunique() == 1:  # boxes of points that are connected do not add up
+            found["useful"] = f"{boxes['useful_mwh'].sum():.4f} MWh"
+        return found
 
     def result(self, day: int, pcc: str | None = None, kind: str = "box") -> Result:
         """Load the box of a day, or its AC check; its periods count from the beginning of the day.

@@ -72,7 +72,9 @@ def flexibility(
     net : pandapowerNet
         The net, its devices in its own tables (see the page "Devices"); it is only read.
     pcc : (str, int), optional
-        The coupling point: ``("ext_grid", 0)``, ``("trafo", 0)`` or ``("line", 0)``; by default the only source.
+        The coupling point: ``("ext_grid", 0)``, ``("trafo", 0)`` or ``("line", 0)``; by default the only source. Of
+        several sources each has a box of its own, of what it feeds; one that is connected to the coupling point holds
+        its exchange of the net as given.
     profiles, periods, hours_per_period, start_hour, vm_limits, max_loading_percent, limits, name
         As in `adnflex.dispatch`.
     period_weights : array_like, optional
@@ -140,7 +142,9 @@ def flexibility(
     read = partial(read_flexibility_study, wishes=wishes, horizon=horizon, limits=within)
     study = read(net)
     manner = Manner(seed, tie_break == "even", method, memory)
-    options = asked(wishes, tie_break, time_limit, seed, positions=positions, gap=gap, method=method, memory=memory)
+    options = asked(
+        wishes, tie_break, time_limit, seed, positions=positions, gap=gap, method=method, memory=memory, alone=True
+    )
     if positions == "fixed":
         solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
         outer = outer_flexibility(

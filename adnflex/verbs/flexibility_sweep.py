@@ -18,6 +18,7 @@ from adnflex.arguments.kinds import either, indices, word
 from adnflex.arguments.study_kinds import element
 from adnflex.errors import InputError
 from adnflex.grid.coupling import coupling_of, sources_of
+from adnflex.grid.coupling_alone import alone
 from adnflex.grid.identity import fingerprint
 from adnflex.knobs import Horizon
 from adnflex.problems.clock import Deadline, Progress
@@ -108,8 +109,11 @@ def flexibility_sweep(
     points = sources_of(net) if isinstance(pcc, str) else [pcc]
     same = {"trajectories": trajectories, "name": title, **options}
     cells = []
+    told: list[str] = []
     for point in points:
-        at = coupling_of(net, point).name
+        coupling = alone(coupling_of(net, point))
+        at = coupling.name
+        told += coupling.notes
         for day, (there, own) in parts.items():
             variant = f"day {day}" if len(points) == 1 else f"day {day}, {at}"
             blank = {**BOX_COLUMNS, "day": day, "pcc": at}
@@ -121,7 +125,7 @@ def flexibility_sweep(
         net_name=title,
         fingerprint=fingerprint(net),
         table=run.table(BOX_COLUMNS),
-        **run.record,
+        **{**run.record, "notes": (*told, *run.notes)},
         options={"days": sorted(parts), "trajectories": trajectories, **simple},
     )
 

@@ -16,6 +16,7 @@ from adnflex.devices import BrokenLimit, Fleet, Storage, Stores, Timeline
 from adnflex.devices.stored_energy import stored_energy
 from adnflex.errors import InputError
 from adnflex.grid.coupling import Coupling, coupling_of
+from adnflex.grid.coupling_alone import alone
 from adnflex.grid.identity import require_same
 from adnflex.grid.topology import Adjacency
 from adnflex.grid.write import write
@@ -86,6 +87,7 @@ def validate_flexibility(
         net = write(net, {(r.table, r.column, int(r.place)): float(r.after) for r in rows})
     pcc = flex.options.get("pcc")
     coupling = coupling_of(net, None if pcc is None else (str(pcc[0]), int(pcc[1])))
+    coupling = alone(coupling) if flex.options.get("alone") else coupling
     study = _study(flex, coupling)
     values, shares = _draw(flex, trajectories, levels, np.random.default_rng(seed))
     judged = _judged(flex, coupling.net, shares, executor, engine)

@@ -18,6 +18,7 @@ from adnflex.devices.resource import Accumulator, Resource
 from adnflex.errors import InputError
 from adnflex.formulations.radial import Operating
 from adnflex.grid.coupling import Coupling, coupling_of
+from adnflex.grid.coupling_alone import alone
 from adnflex.grid.operating_points import operating_points
 from adnflex.grid.topology import Adjacency
 from adnflex.knobs import Horizon, Limits, Switching
@@ -206,6 +207,8 @@ def read_flexibility_study(
     """Read a net for a box; all faults at once."""
     check_wishes(wishes)
     coupling = coupling_of(net, wishes.pcc)
+    if switching.fixed:  # else a part that is fed from elsewhere may come to this source
+        coupling = alone(coupling)
     study = read_study(coupling.net, settled(net, horizon), limits, switching, prices=False)
     found = study_of(study, coupling, wishes)
     # lengths are checked before any work is done
