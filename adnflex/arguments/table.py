@@ -81,6 +81,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "memory": whole("1 to 8 periods", 1, high=8),
         "positions": word("fixed", "search"),
         "reactive_power": truth(),
+        "without_q": truth(),
         "sides": whole("a multiple of 4 from 8 on, e.g. 16 or 64", 8, 4, 1024),
         "compare": mapping("{name: open lines}", text(), indices("line indices")),
         "loss_cost_per_mwh": numbers(_PER_PERIOD),

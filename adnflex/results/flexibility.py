@@ -78,7 +78,7 @@ class Flexibility(Answer):
         ``total_mwh`` (run in AC), ``useful_mwh`` (less losses; by it the answer is chosen, and weighted where there are
         period weights), ``change_percent``, ``total_without_q_mwh`` (run in AC, inverters
         without reactive power), ``linear_mwh``, ``linear_without_q_mwh``, ``linear_bound_mwh``, ``losses_kw``.
-        Empty where nothing was compared.
+        Of `flexibility` with ``without_q`` the row ``present`` alone. Empty where nothing was compared.
     bands : pandas.DataFrame
         Index: period; columns ``(topology, lower_mw)`` and ``(topology, upper_mw)`` of the comparison.
     relieved : pandas.DataFrame

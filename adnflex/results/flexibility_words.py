@@ -33,7 +33,13 @@ def lines_of(flex: Flexibility) -> list[str]:
         moved = flex.positions[flex.positions["before"] != flex.positions["after"]]
         words = [f"{r.table} {r.index_} {r.column} {r.after:g}" for r in named(moved)]
         lines.append(f"positions: {', '.join(words) or 'as they are'}")
-    if len(flex.comparison):
+    if len(flex.comparison) == 1:
+        row = flex.comparison.iloc[0]
+        lines.append(
+            f"without reactive power {_megawatt_hours(row['total_without_q_mwh'])} run in AC, "
+            f"{_megawatt_hours(row['linear_without_q_mwh'])} in the linear model"
+        )
+    elif len(flex.comparison):
         lines.extend(
             f"{row.Index}: {_compared(row.total_mwh, row.change_percent)}, open {row.open}"
             for row in flex.comparison.itertuples()
@@ -60,6 +66,10 @@ def _remembering(flex: Flexibility) -> str:
 def _compared(total_mwh: float, change_percent: float) -> str:
     """Width of a topology beside the present one; NaN where the time was over before its box was computed."""
     return f"{total_mwh:.4f} MWh ({change_percent:+.2f} %)" if math.isfinite(total_mwh) else "not computed"
+
+
+def _megawatt_hours(value: float) -> str:
+    return f"{value:.4f} MWh" if math.isfinite(value) else "not computed"
 
 
 def named(rows: pd.DataFrame) -> Any:

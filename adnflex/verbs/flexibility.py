@@ -26,6 +26,7 @@ from adnflex.problems.flexibility.outer import outer_flexibility
 from adnflex.problems.flexibility.positions import position_table, search_positions
 from adnflex.problems.flexibility.study import FlexibilityStudy, read_flexibility_study
 from adnflex.problems.flexibility.tables import flexibility_tables
+from adnflex.problems.flexibility.topology_row import present_row
 from adnflex.problems.flexibility.wishes import Wishes
 from adnflex.results.flexibility import Flexibility
 from adnflex.study import Profiles, study_facts
@@ -49,6 +50,7 @@ def flexibility(
     required_mw: tuple[ArrayLike, ArrayLike] | None = None,
     base_mw: ArrayLike | None = None,
     reactive_power: bool = True,
+    without_q: bool = False,
     final_energy: str | float = "free",
     tie_break: str = "even",
     method: str = "auto",
@@ -87,6 +89,8 @@ def flexibility(
         The base schedule [MW]; by default the import if nothing is asked of any device.
     reactive_power : bool
         Whether inverters may use reactive power.
+    without_q : bool
+        Whether the box without reactive power of inverters is found as well, and run in AC: ``comparison`` has both.
     final_energy : str or float
         Least energy of storages at the end: ``free`` (their lower limit), ``initial``, or percent of ``max_e_mwh``.
     tie_break : str
@@ -132,8 +136,8 @@ def flexibility(
     --------
     >>> from adnflex import networks
     >>> flex = flexibility(networks.load("park33_flexibility"), periods=[10, 14])
-    >>> round(flex.linear.total_mwh, 3), round(flex.total_mwh, 2), flex.status
-    (7.758, 7.88, 'complete')
+    >>> round(flex.linear.total_mwh, 3), round(flex.useful_mwh, 2), flex.status
+    (7.758, 7.69, 'complete')
     """
     arguments = dict(locals())
     clock = Deadline(time_limit, progress)
@@ -143,14 +147,24 @@ def flexibility(
     study = read(net)
     manner = Manner(seed, tie_break == "even", method, memory)
     options = asked(
-        wishes, tie_break, time_limit, seed, positions=positions, gap=gap, method=method, memory=memory, alone=True
+        wishes,
+        tie_break,
+        time_limit,
+        seed,
+        positions=positions,
+        gap=gap,
+        method=method,
+        memory=memory,
+        alone=True,
+        without_q=without_q,
     )
     if positions == "fixed":
         solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
         outer = outer_flexibility(
             study, solved.problem.base, clock, known=None if gap is None else (solved.answer, gap)
         )
-        return flexibility_of(net, study, solved, clock, options, name, outer=outer)
+        beside = {"comparison": present_row(study, solved, clock)} if without_q else {}
+        return flexibility_of(net, study, solved, clock, options, name, outer=outer, **beside)
 
     def value_of(trial: pandapowerNet) -> float:
         if clock.spent:
@@ -169,7 +183,8 @@ def flexibility(
     solved = solve_state(study, study.study.grid.closed, clock, manner, rest=True)
     outer = outer_flexibility(study, solved.problem.base, clock, known=None if gap is None else (solved.answer, gap))
     outer = replace(outer, kind=f"{outer.kind}; taps and banks as they were chosen")
-    found = flexibility_of(net, study, solved, clock, options, name, outer=outer)
+    beside = {"comparison": present_row(study, solved, clock)} if without_q else {}
+    found = flexibility_of(net, study, solved, clock, options, name, outer=outer, **beside)
     ends = [_with_columns(table, written) for table in (found.setpoints_lower, found.setpoints_upper)]
     note = f"positions of taps and banks: {looked_at} combinations looked at, one step at a time; no bound over all."
     return replace(

@@ -409,3 +409,17 @@ def test_progress_and_options(feeder) -> None:
     assert "a feeder" in flex.summary()
     assert flex.options["seed"] == 7
     assert flex.pcc == "ext_grid 0"
+
+
+def test_with_and_without_reactive_power_in_one_call(tmp_path):
+    net = adnflex.networks.load("park33_flexibility")
+    both = adnflex.flexibility(net, periods=[10], without_q=True)
+    plain = adnflex.flexibility(net, periods=[10], reactive_power=False)
+    row = both.comparison.loc["present"]
+    assert row["total_without_q_mwh"] == pytest.approx(plain.total_mwh, abs=1e-6)
+    assert row["linear_without_q_mwh"] == pytest.approx(plain.separable.total_mwh, abs=1e-6)
+    assert row["total_mwh"] == pytest.approx(both.total_mwh, abs=1e-9) != row["total_without_q_mwh"]
+    assert f"without reactive power {plain.total_mwh:.4f} MWh run in AC" in both.summary()
+    adnflex.report(both, None, tmp_path / "both.html", net)
+    assert "Gains, and what reactive power adds" in (tmp_path / "both.html").read_text()
+    assert adnflex.flexibility(net, periods=[10]).comparison.empty

@@ -24,9 +24,9 @@ from adnflex.problems.flexibility.linear_boxes import Manner
 from adnflex.problems.flexibility.model import BoxProblem
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
 from adnflex.problems.flexibility.search import Found, TopologySearch
-from adnflex.problems.flexibility.study import FlexibilityStudy, study_of
+from adnflex.problems.flexibility.study import FlexibilityStudy
 from adnflex.problems.flexibility.tables import relieved_table
-from adnflex.problems.flexibility.topology_row import topology_row
+from adnflex.problems.flexibility.topology_row import topology_row, without_reactive_power
 from adnflex.problems.reconfiguration.meshed import meshed_start
 from adnflex.results.certificate import relative_gap
 from adnflex.results.flexibility import Flexibility
@@ -246,7 +246,7 @@ def compared(
     grid = study.study.grid
     state, solved = chosen
     boxes: dict[str, tuple[Open, StateBox | None]] = {**others, "flexibility": chosen}
-    without_q = _without_reactive_power(study)
+    without_q = without_reactive_power(study)
     rows = {}
     for title, (where, box) in boxes.items():
         rows[title] = topology_row(study, without_q, adjacency, where, box, clock)
@@ -299,7 +299,3 @@ def compared(
         coordinates=coordinates,
         notes=(*best.notes, *found.notes),
     )
-
-
-def _without_reactive_power(study: FlexibilityStudy) -> FlexibilityStudy:
-    return study_of(study.study, study.coupling, replace(study.wishes, reactive_power=False))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from adnflex.arrays import BoolArray
 from adnflex.errors import Infeasible, SolverError
@@ -13,7 +15,7 @@ from adnflex.grid.topology import Adjacency, closed_of
 from adnflex.problems.clock import Deadline
 from adnflex.problems.flexibility.linear_boxes import separable_box
 from adnflex.problems.flexibility.one_state import StateBox, solve_state
-from adnflex.problems.flexibility.study import FlexibilityStudy
+from adnflex.problems.flexibility.study import FlexibilityStudy, study_of
 
 
 def topology_row(
@@ -62,6 +64,23 @@ def topology_row(
         "linear_bound_mwh": math.nan if box is None else box.boxes.bound,
         "losses_kw": 1e3 * lost,
     }
+
+
+def without_reactive_power(study: FlexibilityStudy) -> FlexibilityStudy:
+    """Return the same study where inverters give no reactive power beyond their profile."""
+    return study_of(study.study, study.coupling, replace(study.wishes, reactive_power=False))
+
+
+def present_row(study: FlexibilityStudy, box: StateBox, clock: Deadline) -> pd.DataFrame:
+    """Return the comparison of one box: the present topology, with and without reactive power."""
+    adjacency = Adjacency(study.study.grid)
+    state = frozenset(np.flatnonzero(~box.network.closed).tolist())
+    row = topology_row(study, without_reactive_power(study), adjacency, state, box, clock)
+    # of branches that nobody may switch the grid knows the closed ones only
+    row["open"] = ""
+    table = pd.DataFrame.from_dict({"present": row}, orient="index").rename_axis("topology")
+    table.insert(3, "change_percent", 0.0)
+    return table
 
 
 def _sizes(study: FlexibilityStudy, adjacency: Adjacency, closed: BoolArray, clock: Deadline) -> tuple[float, float]:

@@ -166,7 +166,7 @@ _SECTIONS: Sections = [
     ),
     Recipe(
         "comparison", "Gains, and what reactive power adds",
-        "The same devices in three topologies: as it stands, the one with least losses, and the one chosen. Pale bars "
+        "The same devices in each topology that was compared, with and without reactive power of inverters. Pale bars "
         "are the linear model without reactive power of the devices, blue is what holds in AC power flow; the orange "
         "stroke is the bound of the linear model, which boxes in AC may exceed.",
         ("comparison", compare.comparison_table, compare.published_table), "Gains",
