@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from pandapower.auxiliary import pandapowerNet
 
-import conftest
+from tests import quick
 from tests.dispatch_nets import require_unchanged
 
 KEPT = [pp.create_empty_network, pn.case33bw, pn.mv_oberrhein, pn.create_cigre_network_mv]
@@ -48,8 +48,8 @@ def rows(count: int, truth: object = bool) -> pd.DataFrame:
 @pytest.mark.parametrize("words", ["in_service", "slack & in_service", "in_service & (x == 1)"])
 @pytest.mark.parametrize("table", [rows(3), rows(0), rows(2, object)])
 def test_a_quick_answer_is_that_of_pandas(table, words):
-    assert pd.DataFrame.query is conftest.asked
-    mine, theirs = table.query(words), conftest._query(table, words)
+    assert pd.DataFrame.query is quick.asked
+    mine, theirs = table.query(words), quick._query(table, words)
     pd.testing.assert_frame_equal(mine, theirs)
     assert mine is not table
 
@@ -62,7 +62,7 @@ def test_columns_have_the_types_that_pandapower_gives_them(monkeypatch):
         pp.create_switch(net, bus, pp.create_bus(net, 10), et="b")
         return net
 
-    assert pp.create._utils._preserve_dtypes is conftest.preserved
-    quick = made()
-    monkeypatch.setattr("pandapower.create._utils._preserve_dtypes", conftest._preserve)
-    require_unchanged(made(), quick)
+    assert pp.create._utils._preserve_dtypes is quick.preserved
+    fast = made()
+    monkeypatch.setattr("pandapower.create._utils._preserve_dtypes", quick._preserve)
+    require_unchanged(made(), fast)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from adnflex.errors import OutputError
+from adnflex.files import write_text
 
 #: Commands of browsers that print without a window, in the order in which they are tried.
 BROWSERS = (
@@ -75,7 +76,7 @@ def pdf(page: str) -> bytes:
     # folders of its own: no profile, no history, no other window of the reader is touched
     with TemporaryDirectory(prefix="adnflex-", ignore_cleanup_errors=True) as folder:
         source, target = Path(folder) / "report.html", Path(folder) / "report.pdf"
-        source.write_text(page, encoding="utf-8")
+        write_text(source, page)
         options = [
             "--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-background-networking",
             f"--user-data-dir={Path(folder) / 'profile'}", f"--virtual-time-budget={_DRAWING_MS}",

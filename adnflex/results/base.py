@@ -18,6 +18,7 @@ from adnflex.results.certificate import amber, reservation
 from adnflex.results.codec import Saved
 from adnflex.results.export import write_csv, write_excel
 from adnflex.results.files import format_of
+from adnflex.results.scope import AS_PLACEHOLDERS, PLACEHOLDER_LOADING
 from adnflex.results.versions import known_versions
 
 if TYPE_CHECKING:
@@ -243,6 +244,8 @@ class Verdict(Result):
 
 
 def _limit_line(row: pd.Series) -> str:
+    if row["kind"] == "loading" and row["value"] < PLACEHOLDER_LOADING:
+        return f"loading: {AS_PLACEHOLDERS}"
     when = "".join(f" in {name} {row[name]}" for name in ("period", "hour") if name in row)
     return (
         f"{row['kind']}: worst{when} at {row['element']} {row['index']} = {row['value']:.5g} {row['unit']}, "

@@ -9,6 +9,9 @@ import pandas as pd
 #: Ratings that give loadings below this everywhere are placeholders [%]: converted cases often carry 99999 A.
 PLACEHOLDER_LOADING = 2.0
 
+#: What is said of them.
+AS_PLACEHOLDERS = f"below {PLACEHOLDER_LOADING:g} % everywhere, as with placeholders for ratings"
+
 _WORDS = {"trafo": "transformer"}
 
 _NONE = pd.Series(dtype=float)
@@ -62,7 +65,7 @@ def looked_at_each(points: str, loadings: pd.Series) -> str:
     highest = loadings.astype(float).max() if len(loadings) else math.nan
     told = "" if math.isnan(highest) else f", the highest loading is {highest:.1f} %"
     if highest < PLACEHOLDER_LOADING:
-        told = f", loadings stay below {PLACEHOLDER_LOADING:g} %, as with placeholders for ratings"
+        told = f", loadings stay {AS_PLACEHOLDERS}"
     return f"Looked at: {points}; every limit of the net and of the request in each{told}. Not looked at: {NEVER}."
 
 
@@ -76,7 +79,7 @@ def _unlimited(loadings: pd.Series, allowed: pd.Series) -> str:
     highest = float(free.max())
     whose = "No loading limit is set" if len(free) == len(known) else f"{len(free)} branches have no loading limit"
     if known.max() < PLACEHOLDER_LOADING:
-        return f"{whose}, and loadings stay below {PLACEHOLDER_LOADING:g} %, as with placeholders for ratings. "
+        return f"{whose}, and loadings stay {AS_PLACEHOLDERS}. "
     return f"{whose}: {_WORDS.get(str(element), element)} {index} reaches {highest:.1f} %. "
 
 

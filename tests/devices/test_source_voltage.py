@@ -126,6 +126,7 @@ def test_a_slack_generator_has_limits_of_its_own():
 def test_who_does_not_choose_it_says_so():
     net = pp.pandapowerNet(plain(True))
     net["ext_grid"] = net.ext_grid.drop(columns=POSITIONS)
+    net["dcline"] = net.dcline[:0]  # a region of powers knows none
     asked = Horizon(PROFILE, hours_per_period=1.0)
     chosen = [d for d in read_study(net, asked).devices if isinstance(d, SourceVoltage)]
     assert [(d.vm_min, d.vm_max, d.vm_pu) for d in chosen] == [pytest.approx((0.9, 1.1, 1.0))]

@@ -28,10 +28,11 @@ CHOSEN = [
 def test_every_column_of_the_page_is_in_the_table():
     text = PAGE.read_text(encoding="utf-8")
     pages = text[: text.index("## Profiles")]
-    # columns of a soft open point are in tests/devices/test_soft_open_point.py
+    # columns of a soft open point are in tests/devices/test_soft_open_point.py, limits of buses in those of the grid
     rows = [line for line in pages.splitlines() if line.startswith("|") and "dcline" not in line]
     named = set(re.findall(r"`([a-z_0-9]+)`", " ".join(rows)))
     tables = {"sgen", "storage", "load", "trafo", "shunt", "ext_grid", "gen", "vehicle", "final_energy"}
+    tables |= {"bus", "min_vm_pu", "max_vm_pu"}
     assert named - tables <= {column for _, column in EXPECTED}
 
 

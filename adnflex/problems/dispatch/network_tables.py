@@ -103,7 +103,8 @@ def load_tables(net: pandapowerNet, setpoints: pd.DataFrame) -> dict[str, pd.Dat
     """
     rows = net.load[net.load["in_service"].astype(bool)]
     buses, at = np.unique(rows["bus"].to_numpy(dtype=np.int64), return_inverse=True)
-    where = sparse.csr_matrix((rows["scaling"].to_numpy(dtype=float), (np.arange(len(rows)), at)))
+    scaling = rows["scaling"].to_numpy(dtype=float)
+    where = sparse.csr_matrix((scaling, (np.arange(len(rows)), at)), shape=(len(rows), len(buses)))
     found = {}
     for name, column in (("load_mw", "p_mw"), ("load_mvar", "q_mvar")):
         drawn = np.tile(rows[column].to_numpy(dtype=float), (len(setpoints), 1))
@@ -112,8 +113,7 @@ def load_tables(net: pandapowerNet, setpoints: pd.DataFrame) -> dict[str, pd.Dat
         if here:
             row, of_setpoint = np.array(here).T
             drawn[:, row] = setpoints.to_numpy(dtype=float)[:, of_setpoint]
-        values = drawn @ where if len(rows) else np.zeros((len(setpoints), 0))
-        found[name] = pd.DataFrame(values, setpoints.index, pd.Index(buses, name="bus"))
+        found[name] = pd.DataFrame(drawn @ where, setpoints.index, pd.Index(buses, name="bus"))
     return found
 
 
