@@ -45,3 +45,12 @@ def test_a_sweep_on_a_cluster_whose_client_is_the_executor(client, tmp_path):
     pd.testing.assert_frame_equal(unchanged(there.table), unchanged(here.table), check_exact=True)
     assert there.table["cpu_s"].gt(0).all()
     assert len(list(tmp_path.glob("*-cell.json"))) == 2
+
+
+def test_boxes_of_days_on_a_cluster(client):
+    net = adnflex.networks.load("park33_flexibility")
+    arguments = {"days": [3, 12], "hours_per_period": 24.0, "trajectories": 2}
+    there, here = (adnflex.flexibility_sweep(net, **arguments, **by) for by in ({"executor": client}, {"workers": 1}))
+    assert here.table["passed"].all()
+    both = (found.table.drop(columns=["cpu_s"]) for found in (there, here))
+    pd.testing.assert_frame_equal(*both, check_exact=True)

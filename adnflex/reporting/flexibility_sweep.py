@@ -19,6 +19,10 @@ from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind,
 from adnflex.results.flexibility_sweep import FlexibilitySweep
 
 
+# Days that are all named below a figure.
+_FEW_DAYS = 14
+
+
 @dataclass(frozen=True, kw_only=True)
 class FlexibilitySweepView(View):
     """Boxes of many days; each carries its own check."""
@@ -70,7 +74,7 @@ def useful(view: FlexibilitySweepView) -> go.Figure:
                 marker={"symbol": "line-ew-open", "size": 12, "color": style.BOUND, "line": {"width": 2}},
                 hovertemplate="day %{x}: none above %{y:.4g} MWh<extra></extra>",
             )  # fmt: skip
-    return _by_day(fig, "useful width [MWh]")
+    return _by_day(view, fig, "useful width [MWh]")
 
 
 def imports(view: FlexibilitySweepView) -> go.Figure:
@@ -85,11 +89,13 @@ def imports(view: FlexibilitySweepView) -> go.Figure:
             hovertemplate="day %{x}: %{customdata[0]:.4g} to %{customdata[1]:.4g} MW<extra></extra>",
             showlegend=len(points) > 1,
         )  # fmt: skip
-    return _by_day(fig, "import [MW]")
+    return _by_day(view, fig, "import [MW]")
 
 
-def _by_day(fig: go.Figure, title: str) -> go.Figure:
-    fig.update_xaxes(title_text="day", tickformat="d")
+def _by_day(view: FlexibilitySweepView, fig: go.Figure, title: str) -> go.Figure:
+    days = view.found.table["day"]
+    few = days.max() - days.min() < _FEW_DAYS  # no marks between whole days
+    fig.update_xaxes(title_text="day", tickformat="d", dtick=1 if few else None)
     fig.update_yaxes(title_text=title)
     return fig
 
