@@ -18,7 +18,6 @@ from adnflex.reporting.text import dash, energy, fixed, number, power, share
 from adnflex.reporting.views import NetFacts, NothingToDraw, Recipe, ReportKind, Sections, View
 from adnflex.results.flexibility_sweep import FlexibilitySweep
 
-
 # Days that are all named below a figure.
 _FEW_DAYS = 14
 
