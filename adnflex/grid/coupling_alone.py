@@ -47,8 +47,8 @@ def alone(coupling: Coupling) -> Coupling:
     notes = _held(net, new, [source for source in others if _bus(net, source) in mine])
     if away := [f"{t} {i}" for t, i in others if _bus(net, (t, i)) not in mine]:
         notes.append(
-            f"what {', '.join(away)} feeds is not connected to {coupling.name}: it is left out, and a box of its own "
-            "there can be promised as well."
+            f"what {', '.join(away)} feeds is not connected to {coupling.name}: it is left out, and what it "
+            "promises on its own holds as well."
         )
     return replace(coupling, net=new, notes=(*coupling.notes, *notes))
 
@@ -84,7 +84,7 @@ def _held(net: pandapowerNet, new: pandapowerNet, sources: list[tuple[str, int]]
         create(new, _bus(net, (table, index)), sign * p, sign * q, name=f"exchange of {table} {index}")
         notes.append(
             f"{table} {index} is connected to the coupling point: it holds its import of the net as given, {p:.6g} MW "
-            f"and {q:.6g} Mvar, in every period; the box holds while something there keeps that, and not beside "
-            "another box there."
+            f"and {q:.6g} Mvar, in every period; what is promised here holds while something there keeps "
+            "that, and not beside a promise there."
         )
     return notes

@@ -66,8 +66,7 @@ def pq_region(
     net : pandapowerNet
         The net, its devices in its own tables (see the page "Devices"); it is only read.
     pcc : (str, int), optional
-        The point of common coupling: ``("ext_grid", 0)``, ``("trafo", 0)`` or ``("line", 0)``; by default the only
-        source.
+        The point of common coupling, as in `adnflex.flexibility`.
     profiles : mapping, optional
         ``{(table, column): DataFrame}`` with absolute values; by default ``net.profiles``.
     periods : iterable of int, optional

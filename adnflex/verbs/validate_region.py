@@ -12,6 +12,7 @@ from pandapower import pandapowerNet
 from adnflex.devices import Device, Supplies
 from adnflex.devices.grid_connection import source_limits
 from adnflex.grid.coupling import coupling_of
+from adnflex.grid.coupling_alone import alone
 from adnflex.grid.identity import require_same
 from adnflex.knobs import Horizon
 from adnflex.powerflow.judge import Judgement, recorded
@@ -53,7 +54,7 @@ def validate_region(
     """
     require_same(net, region.fingerprint)
     table, _, number = region.pcc.partition(" ")
-    coupling = coupling_of(net, (table, int(number)))
+    coupling = alone(coupling_of(net, (table, int(number))))
     net, pcc = coupling.net, coupling.source
     parts, broken, judged = {}, {}, dict[int, Judgement]()
     for t in region.periods:

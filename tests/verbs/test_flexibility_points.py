@@ -129,3 +129,11 @@ def test_every_point_in_one_table():
     assert found.table["passed"].all()
     assert "useful" not in found.headline
     assert sum("is left out" in note for note in found.notes) == 2
+
+
+def test_a_region_holds_the_exchange_as_well():
+    net = parks(tied=True)
+    region = adnflex.pq_region(net, pcc=POINTS[0], hours_per_period=1.0, directions=4, time_limit=10)
+    assert adnflex.validate(region, net).passed
+    assert {i for t, _, i in region.setpoints.columns if t == "storage"} == {0, 1, 2, 3}
+    assert any("ext_grid 1 is connected" in note for note in region.notes)

@@ -13,6 +13,7 @@ from adnflex.devices.inputs import truth
 from adnflex.devices.storage_period import of_one_period
 from adnflex.errors import InputError
 from adnflex.grid.coupling import Coupling, coupling_of
+from adnflex.grid.coupling_alone import alone
 from adnflex.knobs import Horizon, Limits
 from adnflex.study import Study, read_series, read_study, settled
 
@@ -23,7 +24,7 @@ def read_region(
     """Read the coupling point, what all periods share, and which periods are asked for; arguments as in `pq_region`."""
     horizon = settled(net, asked)
     wanted = list(read_series(net, horizon.profiles, horizon.periods).periods)
-    coupling = coupling_of(net, pcc)
+    coupling = alone(coupling_of(net, pcc))
     return coupling, RegionJob(coupling.net, horizon, coupling.source, limits), wanted
 
 
