@@ -106,7 +106,7 @@ def net_opener(source: str) -> tuple[Callable[[], pandapowerNet], str]:
         return partial(networks.load, source), source
     if _function(kind) is not None:
         return _pandapower(kind, rest), source
-    if with_reference := re.fullmatch(r"(.+\.(?:zip|xml)):reference=(.+)", source, re.IGNORECASE):
+    if with_reference := _WITH_REFERENCE.fullmatch(source):
         path = Path(with_reference[1])
         return partial(from_cgmes, path, reference=with_reference[2]), path.name
     path = Path(source)
@@ -130,6 +130,22 @@ def _meant(word: str, known: Iterable[str], prefix: str = "") -> str:
 _YEAR = 366
 
 # What reads a file, by its suffix.
+_WITH_REFERENCE = re.compile(r"(.+\.(?:zip|xml)):reference=(.+)", re.IGNORECASE)
+
+
+def file_of(source: str | Path) -> Path | None:
+    """Return the file that a net is read from; None where it is no file.
+
+    Examples
+    --------
+    >>> file_of("case33bw") is None
+    True
+    """
+    found = _WITH_REFERENCE.fullmatch(str(source))
+    path = Path(found[1] if found else source)
+    return path if path.is_file() else None
+
+
 _READERS: dict[str, Callable[[Path], pandapowerNet]] = {
     ".json": read_net,
     ".m": read_matpower,

@@ -291,6 +291,15 @@ def test_output_paths_are_checked_before_anything_runs(capsys, monkeypatch, tmp_
     assert told.err == f"adnflex: --net {both}: this is the file of --plan; give another one.\n"
 
 
+def test_an_output_never_overwrites_an_archive_that_is_read_with_a_word(capsys, tmp_path):
+    grid = tmp_path / "grid.zip"
+    grid.write_bytes(b"kept")
+    told = run(capsys, "reconfigure", f"{grid}:reference=G1", "--report", grid)
+    assert told.code == cli.EXIT_INPUT
+    assert "this is the file of NET" in told.err
+    assert grid.read_bytes() == b"kept"
+
+
 def test_an_output_never_overwrites_the_input(capsys, tmp_path):
     net = tmp_path / "net.json"
     pp.to_json(pn.case33bw(), str(net))

@@ -14,6 +14,7 @@ from adnflex.errors import AdnflexError, InputError, OutputError
 from adnflex.files import require_place, write_text
 from adnflex.reporting.paper import browser, is_paper
 from adnflex.results.base import Result
+from adnflex.sources import file_of
 
 
 def require_writable(outputs: Mapping[str, Path | None], inputs: Mapping[str, str | Path]) -> None:
@@ -32,7 +33,7 @@ def require_writable(outputs: Mapping[str, Path | None], inputs: Mapping[str, st
         With every fault found.
     """
     faults = []
-    taken = {Path(word).resolve(): name for name, word in inputs.items() if Path(word).is_file()}
+    taken = {path.resolve(): name for name, word in inputs.items() if (path := file_of(word)) is not None}
     for option, path in outputs.items():
         if path is None:
             continue

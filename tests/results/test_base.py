@@ -24,7 +24,7 @@ KINDS = sorted(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def every():
     """One of each kind, as verbs make them."""
     found: list[Result] = []
