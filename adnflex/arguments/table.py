@@ -61,6 +61,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "period_weights": numbers(_PER_PERIOD),
         "outage": elements("('line', 12) or a list of such pairs"),
         "generation_returns": truth(),
+        "islands": elements("('sgen', 3) or a list of such pairs"),
         "taps": indices("indices of transformers such as [0, 1]"),
         "curtailable": either("load indices or 'all'", word("all"), indices("")),
         "before": of_class("pandapowerNet"),

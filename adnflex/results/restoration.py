@@ -75,6 +75,10 @@ class Restoration(Answer):
         positions of taps, and the power of loads that come back in part.
     curtailed : pandas.DataFrame
         Index ``load``: ``bus``, ``load_mw`` and ``left_out_mw`` of loads that come back in part [MW].
+    islands : pandas.DataFrame
+        Units that are started and hold an island: ``table``, ``index``, ``name``, ``bus``, ``vm_pu``; what they give,
+        ``p_mw`` and ``q_mvar``, and its limits ``min_p_mw``, ``max_p_mw``, ``min_q_mvar``, ``max_q_mvar``, ``sn_mva``;
+        of a storage ``energy_mwh`` and the ``hours`` that it lasts.
     """
 
     outage: str
@@ -97,6 +101,7 @@ class Restoration(Answer):
     setpoints: pd.DataFrame = field(default_factory=pd.DataFrame)
     moves: pd.DataFrame = field(default_factory=pd.DataFrame)
     curtailed: pd.DataFrame = field(default_factory=pd.DataFrame)
+    islands: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     _form = "adnflex-restoration-1"
 
@@ -117,6 +122,16 @@ class Restoration(Answer):
         return ", ".join(part for part in told if part) or "nothing to operate"
 
     @property
+    def told_islands(self) -> list[str]:
+        """What each island unit gives and how long a storage lasts, in words."""
+        found = []
+        for unit in named(self.islands) if len(self.islands) else ():
+            most = f"{unit.p_mw:.3f} MW of {unit.max_p_mw:.3f} MW, {unit.q_mvar:.3f} Mvar"
+            lasts = f", lasts {unit.hours:.1f} h" if 0 < unit.hours < float("inf") else ""
+            found.append(f"{unit.table} {unit.index_} holds an island at bus {unit.bus}: {most}{lasts}")
+        return found
+
+    @property
     def settings(self) -> str:
         """What is set before the first operation, in words; empty where nothing is."""
         taps = self.moves[self.moves["column"] == "tap_pos"] if len(self.moves) else self.moves
@@ -135,7 +150,7 @@ class Restoration(Answer):
         }
 
     def _lines(self) -> list[str]:
-        lines = [super()._lines()[0], self.proof]
+        lines = [super()._lines()[0], self.proof, *self.told_islands]
         if len(self.steps):
             columns = ["action", "element", "index", "station_name", "closing_current_a", "loops", "dark_mw"]
             columns += ["vm_min_pu", "vm_max_pu", "loading_percent"]
@@ -163,6 +178,8 @@ class Restoration(Answer):
         InputError
             If the net is another one, or there is no such step.
         """
+        import pandapower as pp
+
         from adnflex.grid.identity import require_same
         from adnflex.grid.write import write
 
@@ -175,7 +192,25 @@ class Restoration(Answer):
         table = done.assign(operated=True, closed_after=done["action"] == "close")
         moved = {(str(t), str(c), int(i)): float(new) for t, c, i, _, new in self.moves.itertuples(index=False)}
         gone = {(str(t), str(c), int(i)): 0.0 for t, c, i in off}
-        return write(net, {**self._drawn, **moved, **gone}, table)
+        started = self.started(last)
+        gone |= {(str(unit.table), "in_service", int(unit.index_)): 0.0 for unit in started}
+        new = write(net, {**self._drawn, **moved, **gone}, table[table["action"] != "start"])
+        for unit in started:
+            pp.create_ext_grid(new, int(unit.bus), float(unit.vm_pu), name=f"island of {unit.table} {unit.index_}")
+        return new
+
+    def started(self, step: int) -> list[Any]:
+        """Return the rows of `islands` of the units that run after a step, in the order in which they are started.
+
+        Parameters
+        ----------
+        step : int
+            0 to the number of operations.
+        """
+        done = self.steps.iloc[:step]
+        done = done[done["action"] == "start"] if len(done) else done
+        rows = {(row.table, row.index_): row for row in named(self.islands)} if len(self.islands) else {}
+        return [rows[key] for key in zip(done["element"], done["index"], strict=True)] if len(done) else []
 
     @public()
     def before(self, net: pandapowerNet) -> pandapowerNet:

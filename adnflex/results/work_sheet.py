@@ -49,7 +49,7 @@ def _row(step: pd.Series) -> tuple[str, ...]:
         _named(switch, step["switch_name"]) + (f" {step['switch_type']}" if step["switch_type"] else ""),
         str(step["action"]),
         _named(f"{_ELEMENTS.get(step['element'], step['element'])} {step['index']}", step["name"]),
-        " – ".join(_named(f"bus {step[end]}", step[name]) for end, name in _ENDS),
+        " – ".join(dict.fromkeys(_named(f"bus {step[end]}", step[name]) for end, name in _ENDS)),
         _by(step),
         _sentence(_before(step)),
         _sentence(_after(step)),
@@ -92,7 +92,7 @@ def _before(step: pd.Series) -> list[str]:
         found.append("disconnector: must carry no load")
     if step["joins_sources"]:
         found.append("joins two sources")
-    if step["action"] == "close" and math.isfinite(step["closing_current_a"]):
+    if step["action"] in ("close", "start") and math.isfinite(step["closing_current_a"]):
         share = step["closing_percent"]
         rated = f" ({share:.1f} % of its rating)" if math.isfinite(share) and share >= 0.05 else ""
         found.append(f"{step['closing_current_a']:.1f} A through it{rated}")

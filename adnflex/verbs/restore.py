@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -19,14 +20,16 @@ from adnflex.powerflow.limits import limits_of
 from adnflex.problems.clock import Deadline
 from adnflex.problems.reliability.protection import Touching
 from adnflex.problems.restoration.hours import setpoints_in
+from adnflex.problems.restoration.islands import WithIslands, islands_read, with_islands
 from adnflex.problems.restoration.rows import tripped_at_first
 from adnflex.problems.restoration.setting import Settable, restore_with
-from adnflex.problems.restoration.steps import ordered, step_table, switches_of
+from adnflex.problems.restoration.steps import ordered, plain, step_table, switches_of
 from adnflex.problems.restoration.study import RestorationStudy, Restored
 from adnflex.problems.restoration.tables import (
     at_fault,
     bus_table,
     by_operations,
+    islands_of,
     isolation,
     left_out,
     limiting,
@@ -53,6 +56,7 @@ def restore(
     generation_returns: bool = True,
     taps: Iterable[int] = (),
     curtailable: Iterable[int] | str = (),
+    islands: tuple[str, int] | Sequence[tuple[str, int]] | None = None,
     emergency_factor: float = 1.0,
     vm_limits: tuple[float, float] | None = None,
     max_loading_percent: float | None = None,
@@ -71,10 +75,10 @@ def restore(
     The fault is parted by the switches around it, which are free and held open; what no switch parts from it waits for
     the repair. Buses that no switch separates are supplied as a whole or not at all. One branch that is opened or
     closed is one operation. The state in the end is radial, nothing that was supplied loses supply, nothing is fed by
-    an island, and no limit is broken; one that was broken before the outage becomes no worse. Of all sets the one is
-    chosen that restores most gross load (times ``load.priority``), then has the fewest operations, the least losses
-    and the lowest indices. Set-points stay as they are, taps and
-    loads too unless they are named.
+    an island but by units that are named, and no limit is broken; one that was broken before the outage becomes no
+    worse. Of all sets the one is chosen that restores most gross load (times ``load.priority``), then has the fewest
+    operations, the fewest islands, the least losses and the lowest indices. Set-points stay as they are, taps and loads
+    too unless they are named.
 
     Parameters
     ----------
@@ -96,6 +100,10 @@ def restore(
         Transformers whose tap may be moved, from ``tap_min`` to ``tap_max``: every position is tried.
     curtailable : iterable of int or "all"
         Loads, of those that the outage makes dark, that may come back in part; of constant power.
+    islands : tuple of (str, int), optional
+        Units that may hold an island: ``("sgen", 3)``, also of ``storage`` or ``gen`` (on stand-by), or a list of them.
+        Each may be started, which is one operation, and then holds the voltage (1 pu, of a ``gen`` its ``vm_pu``) of
+        the dark part that it stands in, within its limits of power. Not with `curtailable`.
     emergency_factor : float
         What the loading limits of the net are multiplied by after an outage, where it has none for emergencies; those
         that are given here stay as they are.
@@ -137,24 +145,28 @@ def restore(
         "generation_returns": generation_returns,
         "emergency_factor": emergency_factor,
         "time_limit": time_limit,
+        "parallel_sources": parallel_sources,
     }
     asked, switching = Limits.gathered(locals()), Switching.gathered(locals())
-    more: Any = {"generation_returns": generation_returns, "factor": emergency_factor}
-    study = RestorationStudy(net, asked, switching, **more)
+    wider = _with_units(net, islands, switching, elements_of(outage), generation_returns)
+    more: Any = {"generation_returns": generation_returns, "factor": emergency_factor, "units": wider.units}
+    study = RestorationStudy(wider.net, asked, wider.switching, **more)
     gone = study.outage(elements_of(outage))
-    loads = study.net.load.index if isinstance(curtailable, str) else curtailable
-    settable = Settable([int(i) for i in taps], [int(i) for i in loads])
+    settable = _settable(study, taps, curtailable)
     found = restore_with(study, gone, max_operations, clock, settable)
-    moves, curtailed = moved(study, found), left_out(study, found)
-    chosen = found.chosen
+    chosen, moves, curtailed = found.chosen, moved(study, found), left_out(study, found)
     off = [] if generation_returns else study.generation(found.dark)
     set_now = {(t, c, i): after for t, c, i, _, after in moves.itertuples(index=False)}
-    standing = write(gone.isolated(net), {**set_now, **{("sgen", "in_service", i): 0.0 for i in off}})
+    standing = write(
+        gone.isolated(wider.net), {**set_now, **dict.fromkeys((("sgen", "in_service", i) for i in off), 0.0)}
+    )
     switches = switches_of([] if chosen is None else found.named(chosen))
     wanted = write(standing, switches=switches)
     parallel = Parallel(parallel_sources, max_angle_degree, max_vm_difference_pu)
+    held = limits_of(study.net, asked)
     # without a source there is nothing to run
-    sequence = None if chosen is None else ordered(standing, wanted, limits_of(study.net, asked), parallel)
+    sequence = None if chosen is None else ordered(standing, wanted, held, parallel, wider.sources)
+    switches = plain(switches, wider.units)
     topology, coordinates = drawing_tables(net, switches)
     return Restoration(
         net_name=title_of(given, name),
@@ -164,7 +176,7 @@ def restore(
         solver="all sets of operations in exact power flow, states by pandapower",
         topology=topology,
         coordinates=coordinates,
-        options={**options, **settable.choice, **switching.choice, "parallel_sources": parallel_sources},
+        options={**options, **settable.choice, **switching.choice, **wider.choice},
         notes=tuple(_notes(study, found)),
         outage=str(gone),
         status=status_of(found),
@@ -173,17 +185,46 @@ def restore(
         restored_mw=power(study, found.back) - float(curtailed["left_out_mw"].sum()),
         bound_mw=found.bound,
         switches=switches,
-        isolation=isolation(net, gone, off),
+        isolation=isolation(wider, gone, off),
         buses=bus_table(study, found),
         by_operations=by_operations(found, max_operations),
         limiting=limiting(study, found),
-        steps=step_table(standing, sequence, study.load_of, gone.buses),
+        steps=step_table(standing, sequence, study.load_of, gone.buses, wider.units),
         state=_state(sequence),
         flows=0 if found.search is None else found.search.flows.count,
         setpoints=setpoints,
         moves=moves,
         curtailed=curtailed,
+        islands=islands_of(found),
     )
+
+
+def _settable(study: RestorationStudy, taps: Iterable[int], curtailable: Iterable[int] | str) -> Settable:
+    """Tell what may be set beside switches."""
+    loads = study.net.load.index if isinstance(curtailable, str) else curtailable
+    found = Settable([int(i) for i in taps], [int(i) for i in loads])
+    if study.units and found.loads:
+        raise InputError("islands and curtailable cannot be asked for together; leave one of them out.")
+    return found
+
+
+def _with_units(
+    net: pandapowerNet,
+    asked: tuple[str, int] | Sequence[tuple[str, int]] | None,
+    switching: Switching,
+    outage: Sequence[tuple[str, int]],
+    returns: bool,
+) -> WithIslands:
+    """Return the net with the units that may hold an island, and what may be operated."""
+    units = islands_read(net, elements_of(asked or []))
+    # an element of the wider net is none that can be out
+    if units and (
+        new := [f"{t} {i}" for t, i in outage if t in ("bus", "switch", "ext_grid") and i not in net[t].index]
+    ):
+        raise InputError([f"outage: {one} is not in the net; give an existing index." for one in new])
+    found = with_islands(net, units, switching)
+    silent = {s: replace(u, present=0j) for s, u in found.units.items() if u.table == "sgen" and not returns}
+    return found._replace(units={**found.units, **silent})
 
 
 def _powers(study: RestorationStudy, found: Restored) -> dict[str, Any]:
@@ -206,7 +247,7 @@ def _in_period(net: pandapowerNet, profiles: Profiles | None, period: int | None
 
 def elements_of(outage: tuple[str, int] | Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """List what is out, one element or several."""
-    given: Any = [outage] if isinstance(outage[0], str) else outage
+    given: Any = [outage] if outage and isinstance(outage[0], str) else outage
     return [(str(table), int(index)) for table, index in given]
 
 
@@ -230,9 +271,27 @@ def _notes(study: RestorationStudy, found: Restored) -> list[str]:
     if study.before.vm_pu or study.before.loading:
         count = len(study.before.vm_pu) + len({key[:2] for key in study.before.loading})
         notes.append(f"{count} limits are broken before the outage already: they are judged by 'no worse than before'.")
+    notes += _island_notes(study, found)
     moving = [f"{t}.controllable" for t in ("sgen", "storage", "load", "dcline") if _controllable(study.net, t)]
     if moving:
         notes.append(f"set-points stay as they are, also those that may move ({', '.join(moving)}).")
+    return notes
+
+
+def _island_notes(study: RestorationStudy, found: Restored) -> list[str]:
+    """Say which units could not hold an island, and how long those that do last."""
+    notes = []
+    live, dark = set(study.buses[~found.dark]), set(study.buses[found.dark])
+    for unit in study.units.values():
+        place = f"{unit.table} {unit.index}"
+        if unit.switch in found.outage.held:
+            notes.append(f"{place} stands where no switch parts it from the fault: it cannot hold an island.")
+        elif unit.bus in live - dark:
+            notes.append(f"{place} has supply at bus {unit.bus}: it stays as it is.")
+    for row in islands_of(found).itertuples():
+        if row.table == "storage":
+            lasts = "its energy is not known" if row.hours != row.hours else f"it lasts {row.hours:.1f} h"
+            notes.append(f"storage {row[2]} gives {row.p_mw:.3f} MW in its island: {lasts}.")
     return notes
 
 

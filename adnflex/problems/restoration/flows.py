@@ -11,6 +11,7 @@ from adnflex.arrays import BoolArray, FloatArray
 from adnflex.grid.model import Grid
 from adnflex.grid.state import GridState
 from adnflex.grid.tree_flows import TreeFlows
+from adnflex.problems.restoration.islands import IslandUnit, Start, feeds_lit, island_excess, starts_of
 from adnflex.problems.restoration.sets import OperationSet
 from adnflex.problems.restoration.supply import Supply
 
@@ -63,15 +64,18 @@ class Ceiling:
         Voltages [pu]; 0 and inf where there is none, as at the roots, which no operation moves.
     loading : (r,) array
         Loadings of the rated terminals, relative to their ratings.
+    starts : tuple of Start
+        Units that may hold an island, whose powers have limits while they do.
     """
 
     vm_min: FloatArray
     vm_max: FloatArray
     loading: FloatArray
+    starts: tuple[Start, ...] = ()
 
     @classmethod
-    def of(cls, grid: Grid, before: Before | None = None) -> Ceiling:
-        """Limits of a grid."""
+    def of(cls, grid: Grid, before: Before | None = None, units: Mapping[int, IslandUnit] | None = None) -> Ceiling:
+        """Limits of a grid, with units that may hold an island by their switches."""
         root = ~np.isnan(grid.root_v)
         low, high = np.where(root, 0.0, np.sqrt(grid.v_min)), np.where(root, np.inf, np.sqrt(grid.v_max))
         loading = np.ones(len(grid.ratings.limit))
@@ -82,7 +86,7 @@ class Ceiling:
             if before.loading:
                 known = [before.loading.get(terminal_of(grid, r), 1.0) for r in range(len(loading))]
                 loading = np.array(known)
-        return cls(low, high, loading)
+        return cls(low, high, loading, starts_of(grid, units or {}))
 
     def excess(self, grid: Grid, states: GridState, lit: BoolArray) -> FloatArray:
         """How far each state is beyond the limit that it breaks most [pu, or of the rating]; inf without a solution."""
@@ -91,6 +95,8 @@ class Ceiling:
         found = np.where(lit, beyond, -np.inf).max(axis=1)
         if len(self.loading):
             found = np.maximum(found, (states.loadings(grid) - self.loading).max(axis=1))
+        if self.starts:
+            found = np.maximum(found, island_excess(self.starts, grid, states))
         return np.where(np.isnan(states.loss), np.inf, found)
 
 
@@ -147,4 +153,9 @@ class SetFlows:
         closed &= lit[:, g.f] & lit[:, g.t]
         self.count += len(sets)
         states = self.flows.solve(closed, partly=True)
-        return Evaluated(states, lit, self.ceiling.excess(g, states, lit))
+        excess = self.ceiling.excess(g, states, lit)
+        if starts := self.ceiling.starts:
+            # what has supply without any operation is not handed to an island
+            handed = [feeds_lit(starts, g, shut, self.supply.lit) for shut in closed]
+            excess = np.where(handed, np.inf, excess)
+        return Evaluated(states, lit, excess)

@@ -159,7 +159,7 @@ class RestorationSearch:
             if good:
                 grains = max(part[i].grains for i in good)
                 found = [self._answer(part[i], evaluated, i) for i in good if part[i].grains == grains]
-                better = min([*found, *([better] if better is not None else [])], key=_rank)
+                better = min([*found, *([better] if better is not None else [])], key=self._rank)
             if self.stop():
                 self.over = True
                 break
@@ -168,6 +168,11 @@ class RestorationSearch:
             self.best = better
             if self.beyond is not None and self.beyond.worth <= better.worth + self._grain:
                 self.beyond = None
+
+    def _rank(self, answer: Candidate) -> tuple[int, float, tuple[int, ...]]:
+        """Islands, losses, then indices, of sets with the same worth and number of operations."""
+        islands = sum(start.branch in answer.closings for start in self.flows.ceiling.starts)
+        return islands, round(answer.loss, 12), (*answer.closings, *answer.openings)
 
     def _remember(self, part: list[OperationSet], evaluated: Evaluated) -> None:
         """Keep what is nearest to its limits, of all and of the most valuable."""
@@ -200,8 +205,3 @@ def _parts(sets: Iterable[OperationSet]) -> Iterator[list[OperationSet]]:
     while part := list(islice(left, size)):
         yield part
         size = min(2 * size, _MOST)
-
-
-def _rank(answer: Candidate) -> tuple[float, tuple[int, ...]]:
-    """Losses, then indices, of sets with the same worth and number of operations."""
-    return round(answer.loss, 12), (*answer.closings, *answer.openings)

@@ -6,6 +6,7 @@ parallel), last what energises.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -13,7 +14,8 @@ from pandapower import pandapowerNet
 
 from adnflex.algorithms.subset_order import Order
 from adnflex.grid.model import SwitchableBranch
-from adnflex.powerflow.limits import NetLimits
+from adnflex.powerflow.limits import NetLimits, margins
+from adnflex.problems.restoration.islands import IslandUnit
 from adnflex.problems.switching.operations import Operation, operations_of
 from adnflex.problems.switching.sequence import FieldSequence
 from adnflex.problems.switching.states import FieldStates
@@ -35,7 +37,15 @@ def switches_of(branches: Sequence[tuple[SwitchableBranch, bool]]) -> pd.DataFra
     return pd.DataFrame(rows, columns=columns)
 
 
-def ordered(net: pandapowerNet, wanted: pandapowerNet, limits: NetLimits, parallel: Parallel) -> FieldSequence:
+def plain(switches: pd.DataFrame, units: Mapping[int, IslandUnit]) -> pd.DataFrame:
+    """Return a table of `switches_of` without switches that the net itself does not have."""
+    kept = [[s for s in mine if s not in units] for mine in switches["switches"]]
+    return switches.assign(switches=pd.Series(kept, switches.index, dtype=object))
+
+
+def ordered(
+    net: pandapowerNet, wanted: pandapowerNet, limits: NetLimits, parallel: Parallel, apart: Sequence[int] = ()
+) -> FieldSequence:
     """Put the operations between two states of a net in the order of a restoration, and run the states.
 
     Parameters
@@ -46,16 +56,30 @@ def ordered(net: pandapowerNet, wanted: pandapowerNet, limits: NetLimits, parall
         What the states are held against.
     parallel : Parallel
         When sources may run in parallel.
+    apart : sequence of int
+        Buses whose voltages are nobody's: those behind the switches of units that may be started.
     """
     operations = operations_of(net, wanted)
     subsets = subsets_of(net, operations, parallel)
     found = FieldSequence(operations, subsets, FieldStates(net, operations, limits))
     found.order = Order(_in_order(operations, subsets), True, len(operations) + 1)
+    if apart:
+        found.states.run(found.sets)
+        for done in found.sets:
+            measured = found.states.measured[done]
+            kept = dataclasses.replace(measured, vm_pu=measured.vm_pu.drop(columns=list(apart)))
+            found.states.measured[done] = kept
+            if kept.converged.iloc[0]:
+                found.states.margin[done] = float(margins(kept, limits)[0])
     return found
 
 
 def step_table(
-    net: pandapowerNet, found: FieldSequence | None, load_mw: Mapping[int, float], fault: Sequence[int]
+    net: pandapowerNet,
+    found: FieldSequence | None,
+    load_mw: Mapping[int, float],
+    fault: Sequence[int],
+    units: Mapping[int, IslandUnit],
 ) -> pd.DataFrame:
     """Return `Restoration.steps`.
 
@@ -69,11 +93,16 @@ def step_table(
         Gross load of the buses that have supply before the outage [MW]; others do not count as dark.
     fault : sequence of int
         Buses with the fault: they are out of service in the net.
+    units : mapping of int to IslandUnit
+        Units that may be started, by their switches.
     """
     rows = [] if found is None else step_rows(net, found, 0)
     for row in rows:
         row["dark_buses"] = sorted(b for b in {*row["dark_buses"], *fault} if b in load_mw)
         row["dark_mw"] = float(sum(load_mw[b] for b in row["dark_buses"]))
+        if row["element"] == "switch" and (unit := units.get(row["index"])):
+            row |= {"action": "start", "element": unit.table, "index": unit.index, "name": unit.name}
+            row |= {"to_bus": unit.bus, "from_bus": unit.bus, "to_name": row["from_name"], "switches": []}
     return pd.DataFrame(rows, pd.RangeIndex(1, len(rows) + 1, name="step"), STEP_COLUMNS)
 
 

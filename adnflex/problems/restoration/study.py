@@ -25,6 +25,7 @@ from adnflex.powerflow.limits import limits_of
 from adnflex.powerflow.structure import source_rows
 from adnflex.problems.restoration.emergency import emergency
 from adnflex.problems.restoration.flows import Before, Ceiling, SetFlows
+from adnflex.problems.restoration.islands import IslandUnit
 from adnflex.problems.restoration.outage import Contacts, Key, Outage
 from adnflex.problems.restoration.search import Candidate, RestorationSearch
 from adnflex.problems.restoration.sets import nothing
@@ -63,6 +64,8 @@ class Restored:
         Whether the time was over before every position was tried.
     set_too : bool
         Whether more than switches may be set.
+    units : mapping of int to IslandUnit
+        Units that may hold an island, by the switches that start them.
     """
 
     outage: Outage
@@ -76,6 +79,7 @@ class Restored:
     most: float | None = None
     unseen: bool = False
     set_too: bool = False
+    units: Mapping[int, IslandUnit] = field(default_factory=dict)
 
     @property
     def chosen(self) -> Candidate | None:
@@ -98,13 +102,17 @@ class Restored:
         return self.search is None or self.search.whole
 
     def named(self, answer: Candidate) -> list[tuple[SwitchableBranch, bool]]:
-        """Branches that an answer operates, and whether it closes them."""
+        """Branches that an answer operates, and whether it closes them; units that it starts are named as such."""
         assert self.grid is not None
         found = []
         for branches, close in ((answer.openings, False), (answer.closings, True)):
             decided = [self.grid.branches[k].decision for k in branches]
-            found += [(d, close) for d in decided if d is not None]
+            found += [(self._started(d), close) for d in decided if d is not None]
         return found
+
+    def _started(self, d: SwitchableBranch) -> SwitchableBranch:
+        unit = self.units.get(d.index) if d.element == "switch" else None
+        return d if unit is None else unit.started(d)
 
 
 class RestorationStudy:
@@ -122,6 +130,8 @@ class RestorationStudy:
         Whether generation comes back with the buses that it stands at.
     factor : float
         See `emergency`.
+    units : mapping of int to IslandUnit
+        Units that may hold an island, by their switches (see `with_islands`).
 
     Raises
     ------
@@ -146,7 +156,9 @@ class RestorationStudy:
         *,
         generation_returns: bool = True,
         factor: float = 1.0,
+        units: Mapping[int, IslandUnit] | None = None,
     ) -> None:
+        self.units = units or {}
         self.net, self.limits, self.generation_returns = emergency(net, factor), limits, generation_returns
         self.switching = switching
         self.grid = read_grid(self.net, limits=limits, switching=switching)
@@ -238,11 +250,12 @@ class RestorationStudy:
             return Restored(outage, None, None, self.supplied, nothing, nothing)
         grid = supply.grid
         dark = self.supplied & ~self.of_nodes(grid, supply.lit)
-        search = RestorationSearch(supply, SetFlows(supply, Ceiling.of(grid, self.before)), stop)
+        search = RestorationSearch(supply, SetFlows(supply, Ceiling.of(grid, self.before, self.units)), stop)
         search.run(most)
         lit = (search.best or search.none).state.lit[0]
         back = dark & self.of_nodes(grid, lit)
-        return Restored(outage, grid, search, dark, back, self.of_nodes(grid, np.ones(grid.n, dtype=bool)))
+        every = self.of_nodes(grid, np.ones(grid.n, dtype=bool))
+        return Restored(outage, grid, search, dark, back, every, units=self.units)
 
     def supply(self, outage: Outage) -> Supply | None:
         """Return the blocks of the grid without the fault; None where no source is left."""

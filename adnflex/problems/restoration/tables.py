@@ -14,6 +14,7 @@ from adnflex.grid.loads import gross_load
 from adnflex.grid.model import Grid
 from adnflex.powerflow.limits import VIOLATION_COLUMNS
 from adnflex.problems.restoration.flows import TOLERANCE, Ceiling, terminal_of
+from adnflex.problems.restoration.islands import ISLAND_COLUMNS, UNITS, WithIslands, island_table
 from adnflex.problems.restoration.outage import Outage
 from adnflex.problems.restoration.search import Candidate, RestorationSearch
 from adnflex.problems.restoration.study import RestorationStudy, Restored
@@ -29,8 +30,21 @@ def actions(found: Restored, answer: Candidate | None) -> str:
     """Say what an answer does: openings, then closings."""
     if answer is None:
         return ""
-    words = [f"{'close' if close else 'open'} {d.element} {d.index}" for d, close in found.named(answer)]
+    words = [f"{done_to(d.element, close)} {d.element} {d.index}" for d, close in found.named(answer)]
     return ", ".join(words)
+
+
+def done_to(element: str, close: bool) -> str:
+    """Say what is done: a unit is started, a branch closed or opened."""
+    return "start" if element in UNITS else "close" if close else "open"
+
+
+def islands_of(found: Restored) -> pd.DataFrame:
+    """Return `Restoration.islands`."""
+    answer = found.chosen
+    if found.search is None or answer is None or found.grid is None:
+        return pd.DataFrame(columns=ISLAND_COLUMNS)
+    return island_table(found.search.flows.ceiling.starts, found.grid, answer.state.states)
 
 
 def bus_table(study: RestorationStudy, found: Restored) -> pd.DataFrame:
@@ -65,8 +79,12 @@ def broken(study: RestorationStudy, found: Restored, answer: Candidate | None) -
     columns = [*VIOLATION_COLUMNS, "actions"]
     if answer is None or found.grid is None or not np.isfinite(answer.state.excess[0]):
         return pd.DataFrame(columns=columns)
-    grid, ceiling = found.grid, Ceiling.of(found.grid, study.before)
-    rows = [*_voltages(grid, ceiling, answer), *_loadings(study, grid, ceiling, answer)]
+    grid, ceiling = found.grid, Ceiling.of(found.grid, study.before, study.units)
+    rows = [
+        *_voltages(grid, ceiling, answer),
+        *_loadings(study, grid, ceiling, answer),
+        *_powers(grid, ceiling, answer),
+    ]
     rows.sort(key=lambda row: -row[0])
     words = actions(found, answer) or "no operation"
     return pd.DataFrame([[*row[1:], words] for row in rows], columns=columns)
@@ -96,6 +114,17 @@ def _loadings(study: RestorationStudy, grid: Grid, ceiling: Ceiling, answer: Can
         if (element, index) not in rows or rows[element, index][0] < excess:
             rows[element, index] = row
     return list(rows.values())
+
+
+def _powers(grid: Grid, ceiling: Ceiling, answer: Candidate) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for start in ceiling.starts:
+        if answer.state.states.closed[0, start.branch]:
+            p, q = (float(power[0]) for power in start.power(grid, answer.state.states))
+            unit = start.unit
+            for kind, *values, of in unit.broken(p, q, TOLERANCE):
+                rows.append((values[2] / unit.scale, kind, unit.table, unit.index, *values, of))
+    return rows
 
 
 def limiting(study: RestorationStudy, found: Restored) -> pd.DataFrame:
@@ -198,9 +227,10 @@ def at_fault(study: RestorationStudy, outage: Outage) -> BoolArray:
     return np.asarray(study.buses.isin(outage.buses))
 
 
-def isolation(net: pandapowerNet, outage: Outage, off: Sequence[int]) -> pd.DataFrame:
+def isolation(wider: WithIslands, outage: Outage, off: Sequence[int]) -> pd.DataFrame:
     """Return `Restoration.isolation`; `off`: generators that stay off."""
-    rows = [("switch", "closed", s, *_of_switch(net, s)) for s in outage.held]
+    held = [s for s in outage.held if s not in wider.units]
+    rows = [("switch", "closed", s, *_of_switch(wider.net, s)) for s in held]
     rows += [(table, "in_service", i, "", "") for table, i in outage.services]
     rows += [("bus", "in_service", b, "", "") for b in outage.buses]
     rows += [("sgen", "in_service", i, "", "") for i in off]

@@ -33,9 +33,10 @@ OUTAGE_TERMS = {
     "Waits for the repair": "Dark, and no operation that is allowed brings it back.",
     "Tripped at first": "What protection takes out of supply until the fault is parted: mostly more than what is dark.",
     "Operation": "One branch that is closed or opened. Parting the fault is none.",
+    "Island": "A part that a unit of its own feeds, without the network; starting the unit is one operation.",
     "Transfer": "A load is handed from one feeder to another so that the first can take over something else.",
 }
-RESTORED, WAITS = style.PALETTE[2], style.OVER_LIMIT
+RESTORED, WAITS, ISLAND = style.PALETTE[2], style.OVER_LIMIT, style.PALETTE[3]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,10 @@ def network(view: RestorationView) -> go.Figure:
             for bus, row in rows.iterrows()
         ]  # fmt: skip
         drawing.ring(told, name, colour)
+    units = [
+        (int(row["bus"]), 21.0, f"{row['table']} {row['index']} holds an island") for _, row in found.islands.iterrows()
+    ]
+    drawing.ring(units, "holds an island", ISLAND)
     return drawing.done("supply").update_layout(showlegend=True)
 
 
@@ -123,10 +128,14 @@ def _sheet(view: RestorationView) -> list[Html]:
     sheet = work_sheet(steps)
     columns = [c for c in sheet.columns if c != "by" or sheet["by"].astype(bool).any()]
     rows = [
-        [str(k), *(page.action(row[c] == "close") if c == "do" else str(row[c]) for c in columns), "☐"]
-        for k, row in sheet.iterrows()
+        [str(k), *(_deed(row[c]) if c == "do" else str(row[c]) for c in columns), "☐"] for k, row in sheet.iterrows()
     ]
-    return [*found, page.table(["step", *columns, "done"], rows), page.paragraph(SIGNED, "paper")]
+    told = [page.paragraph(f"{capital(words)}.") for words in view.answer.told_islands]
+    return [*found, page.table(["step", *columns, "done"], rows), *told, page.paragraph(SIGNED, "paper")]
+
+
+def _deed(word: str) -> Html:
+    return page.badge("start", "close") if word == "start" else page.action(word == "close")
 
 
 def _isolation(view: RestorationView) -> list[Html]:
