@@ -120,7 +120,7 @@ def test_a_box_of_flexibility_stays_inside_the_curve():
     net = feeder([(0.0, 0.0, 0.0), (4.0, -0.4, 0.4)])
     flex = adnflex.flexibility(net, hours_per_period=1.0)
     assert adnflex.validate(flex, net, trajectories=8).passed
-    region = adnflex.pq_region(net)
+    region = adnflex.pq_region(net, directions=8)
     assert adnflex.validate(region, net).passed
     # 0.8 Mvar of the sun and what the line draws; its own columns would give 6 Mvar
     assert 0.8 < np.ptp(region.outer_polygon(0)[:, 1]) < 1.3

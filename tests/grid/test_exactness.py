@@ -22,7 +22,7 @@ from adnflex.knobs import Limits, Switching
 from tests.strategies import FLAGS, other_states, random_spec
 
 WIDE = (0.5, 1.5)
-SEEDS = range(30)
+SEEDS = range(20)
 
 
 def run(net: pp.pandapowerNet) -> float:
