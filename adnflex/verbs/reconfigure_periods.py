@@ -68,7 +68,7 @@ def reconfigure_periods(net: pandapowerNet, arguments: Mapping[str, Any], clock:
         currency=study.worth.currency,
         situations=study.names,
         progress=progress_table(answer.progress),
-        bound_kind="optimum of distflow at means of periods" if math.isfinite(answer.bound) else "none",
+        bound_kind="relaxation at means of periods and exact states" if math.isfinite(answer.bound) else "none",
         solver=answer.solver,
         seconds=clock.now,
         options={**switching.choice, **{k: arguments[k] for k in _KEPT}},
