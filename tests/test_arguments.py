@@ -31,6 +31,11 @@ VERBS = {
     "out_of_sample": adnflex.out_of_sample,
     "value_of_information": adnflex.value_of_information,
     "draw_scenarios": adnflex.draw_scenarios,
+    "restore": adnflex.restore,
+    "contingencies": adnflex.contingencies,
+    "switching_sequence": adnflex.switching_sequence,
+    "operations_frontier": adnflex.operations_frontier,
+    "plan_from": adnflex.plan_from,
 }
 WRONG: dict[str, object] = {
     "text": "no such thing",
@@ -65,15 +70,15 @@ RIGHT = {
     *((n, w) for n in ("switchable_lines", "switchable_switches", "locked_lines") for w in ("empty list", "swapped")),
     ("periods", "swapped"),
     ("policies", "list of text"),
+    *((n, "truth") for n in ("generation_returns", "parallel_sources", "short_circuit", "reliability")),
+    *((n, "empty list") for n in ("open_lines", "open_switches", "closed_switches")),
+    *((n, w) for n in ("taps", "curtailable") for w in ("empty list", "swapped")),
+    *(("operations", "swapped"), ("period", "text")),
     ("arrivals", "table"),
-    ("reactive", "nothing"),
-    ("windows", "nothing"),
-    ("levels", "nothing"),
     *(("days", w) for w in ("negative", "swapped")),
     *((n, "empty dict") for n in ("sigma_percent", "vehicles")),
     *(("proportional", word) for word in ("empty list", "list of text")),
     *((n, "swapped") for n in ("ar", "ma")),
-    ("keep", "nothing"),
 }
 
 
@@ -89,9 +94,16 @@ def net() -> pp.pandapowerNet:
     return net
 
 
+def _may_be_none(parameter: inspect.Parameter) -> bool:
+    return parameter.default is None or "None" in str(parameter.annotation)
+
+
 def cases() -> list[tuple[str, str, str]]:
-    found = []
+    """Every wrong word for every argument; one for those that mean in a verb what they mean in one before."""
+    found: list[tuple[str, str, str]] = []
+    tried: set[tuple[str, int]] = set()
     for verb, function in VERBS.items():
+        public = getattr(function, "public", None)
         for name, parameter in inspect.signature(function).parameters.items():
             if (
                 name in ("net", "check", "self")
@@ -99,11 +111,14 @@ def cases() -> list[tuple[str, str, str]]:
                 or parameter.kind is parameter.VAR_KEYWORD
             ):
                 continue
-            found += [
-                (verb, name, word)
+            words = [
+                word
                 for word in WRONG
-                if (name, word) not in RIGHT and not (word == "nothing" and parameter.default is None)
+                if (name, word) not in RIGHT and not (word == "nothing" and _may_be_none(parameter))
             ]
+            same = (name, id(public.kinds.get(name) if public else ARGUMENTS.get(name)))
+            found += [(verb, name, word) for word in (words[:1] if same in tried else words)]
+            tried.add(same)
     return found
 
 

@@ -152,7 +152,9 @@ def _read(bound: inspect.BoundArguments, signature: inspect.Signature, kinds: Ma
         if parameter.kind is parameter.VAR_KEYWORD:
             bound.arguments[name] = {k: read(k, v, True) for k, v in value.items()}
         elif name not in ("self", "cls", "net"):
-            bound.arguments[name] = read(name, value, parameter.default is None)
+            # the signature says where nothing is something, whatever the default
+            none = parameter.default is None or "None" in str(parameter.annotation).split(" | ")
+            bound.arguments[name] = read(name, value, none)
     return faults
 
 
