@@ -13,7 +13,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 import adnflex
 from adnflex import networks
@@ -68,7 +68,8 @@ def drawn(feeder: Feeder, base: pd.DataFrame, rng: np.random.Generator) -> tuple
         for _ in range(t):
             left = kept_share * level
             most = min(b.charge, (b.e_max - left) / (b.charging * feeder.hours))
-            least = max(-b.discharge, (b.e_min - left) * b.discharging / feeder.hours)
+            need = (b.e_min - left) / feeder.hours  # what leaked has to come back
+            least = max(-b.discharge, need / b.charging if need > 0 else need * b.discharging)
             x = float(np.clip(rng.uniform(least, most) + lean * rng.choice([0.0, 9.0, -9.0]), least, most))
             level = left + feeder.hours * (b.charging * x if x > 0 else x / b.discharging)
             powers.append(x)
@@ -112,6 +113,7 @@ def test_no_dispatch_leaves_the_bound(spec: FlexSpec) -> None:
 
 
 @settings(max_examples=8, deadline=None)
+@example(FlexSpec(seed=0, periods=3, sun=False, reactive=False, leaking=True))  # empty and leaking: it has to charge
 @given(flex_specs())
 def test_without_a_network_no_dispatch_makes_more(spec: FlexSpec) -> None:
     """The devices' own bound holds whatever they do, and for any weights; a feeder without limits comes near it."""
