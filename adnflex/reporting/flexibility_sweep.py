@@ -33,11 +33,6 @@ class FlexibilitySweepView(View):
         """The boxes."""
         return self.found
 
-    @property
-    def fingerprint(self) -> str:
-        """Of the net."""
-        return self.found.fingerprint
-
 
 def views(
     results: Sequence[FlexibilitySweep], _checks: Sequence[None] = (), _facts: NetFacts | None = None
