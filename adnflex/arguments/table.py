@@ -114,7 +114,7 @@ GROUPS: dict[str, dict[str, Kind]] = {
         "start": word("present", "free"),
         "restorable": word("as present"),
         "windows": windows(),
-        "max_operations": whole("0 or more, or None for no limit", 0),
+        "max_operations": either("0 or more, or None for no limit", nothing(), whole("", 0)),
     },
     "when and where": {
         "profiles": instance("{(table, column): DataFrame}", Mapping),
